@@ -1,0 +1,56 @@
+# One command for each thing you do here. `make` alone lists them.
+# Needs Python 3.11+ and nothing else: uv is installed beside the project if it is not on the PATH.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+RUN := .venv/bin
+
+help: ## this list
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.tools/bin/uv:
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.installed: uv.lock pyproject.toml | $(filter .tools/bin/uv,$(UV))
+	$(UV) sync --frozen --quiet --extra local --python $(PYTHON)
+	@touch $@
+
+install: .venv/.installed ## everything the project needs, into .venv
+
+run: install ## the demo: the whole pipeline on this machine
+	$(RUN)/paydispatch demo
+
+test: install ## every test
+	$(RUN)/pytest
+
+unit: install ## tests without network, in seconds
+	$(RUN)/pytest tests/unit
+
+integration: install ## tests against a real Valkey, MiniStack and the Stripe twin
+	$(RUN)/pytest tests/integration
+
+e2e: install ## the demo as a test
+	$(RUN)/pytest tests/e2e
+
+arch: install ## import contracts and the libraries each entry point loads
+	$(RUN)/lint-imports --no-logo
+	$(RUN)/pytest tests/architecture
+
+fmt: install ## format the code
+	$(RUN)/ruff format .
+	$(RUN)/ruff check --fix .
+
+lint: install
+	$(RUN)/ruff format --check .
+	$(RUN)/ruff check .
+	$(RUN)/codespell
+
+type: install
+	$(RUN)/mypy
+
+check: lint type arch unit ## what CI runs first: fast and offline once installed
+
+.PHONY: help install run test unit integration e2e arch fmt lint type check

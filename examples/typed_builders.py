@@ -1,0 +1,93 @@
+"""Typed builders: an editor completes every parameter, a type checker refuses a wrong one.
+
+Run it inside a running Dispatcher; see the README for what it needs.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from paydispatch.builders import (
+    create_coupon_async,
+    new_coupon,
+    new_payment_intent,
+    new_price,
+    new_product,
+    new_subscription,
+)
+
+if TYPE_CHECKING:
+    from paydispatch.builders import Builders, CouponBuilder, PriceBuilder, ProductBuilder
+    from paydispatch.dispatcher import Receipt
+    from paydispatch.params import SubscriptionItem
+
+WORKER, CONTEXT, SECRET = "payment-worker-1", "context-123", "sk_test_..."
+
+
+def product() -> ProductBuilder:
+    return (
+        new_product()
+        .name("Espresso beans")
+        .active(True)
+        .metadata({"sku": "beans-1kg"})
+        .default_price_data({"currency": "eur", "unit_amount": 1890})
+    )
+
+
+def monthly_price(product_id: str) -> PriceBuilder:
+    """A nested value is a plain dict; its keys and values are typed."""
+    return (
+        new_price()
+        .currency("eur")
+        .product(product_id)
+        .unit_amount_decimal("1890.5")
+        .recurring({"interval": "month", "interval_count": 1})
+    )
+
+
+def first_order_coupon() -> CouponBuilder:
+    return (
+        new_coupon()
+        .percent_off(12.5)
+        .duration("once")
+        .redeem_by(datetime.now(UTC) + timedelta(days=30))
+    )
+
+
+def subscribe(customer: str, price: str, coupon: str | None) -> Receipt:
+    """`None` means "not sent", so an optional value needs no `if`."""
+    items: list[SubscriptionItem] = [{"price": price, "quantity": 2}]
+    return (
+        new_subscription()
+        .customer(customer)
+        .items(items)
+        .description(coupon)
+        .trial_end("now")
+        .create_async(WORKER, CONTEXT, SECRET, idempotency_key=f"{customer}-beans")
+    )
+
+
+def charge(customer: str) -> Receipt:
+    return (
+        new_payment_intent()
+        .amount(2000)
+        .currency("eur")
+        .customer(customer)
+        .automatic_payment_methods({"enabled": True, "allow_redirects": "never"})
+        .payment_method_options({"card": {"request_three_d_secure": "any"}})
+        .create_async(WORKER, CONTEXT, SECRET, lane="batch", deadline_s=3600)
+    )
+
+
+def as_functions() -> list[Receipt]:
+    """The same as functions: of a builder, or of plain parameters."""
+    return [
+        create_coupon_async(first_order_coupon(), WORKER, CONTEXT, SECRET),
+        create_coupon_async({"percent_off": 5}, WORKER, CONTEXT, SECRET),
+    ]
+
+
+def next_step(flow: Builders, product_id: str) -> Receipt:
+    """Inside a flow the builders know worker, context and key already."""
+    return flow.new_price().currency("eur").product(product_id).unit_amount(1890).create_async()

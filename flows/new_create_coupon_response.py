@@ -1,0 +1,7 @@
+"""A coupon is there and can be given to customers."""
+
+
+def run(parsed_data, flow):
+    off = parsed_data.get("percent_off")
+    worth = f"{off} %" if off is not None else f"{parsed_data['amount_off']} {parsed_data['currency']}"
+    flow.log.info("coupon %s takes %s off (%s)", parsed_data["id"], worth, parsed_data["duration"])

@@ -1,0 +1,44 @@
+"""The API's composition root: settings read once, clients built in the init phase."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from api.handler import Door
+from api.principals import PrincipalReader
+from paydispatch.adapters.aws_errors import CLIENT_CONFIG
+from paydispatch.adapters.clock import SystemClock
+from paydispatch.adapters.journal import PowertoolsJournal, json_logger
+from paydispatch.adapters.kms import KmsSealer
+from paydispatch.adapters.redis_board import RedisBoard
+from paydispatch.adapters.redis_connection import connect
+from paydispatch.adapters.sqs import SqsQueue
+from paydispatch.services.accept import Acceptor
+from paydispatch.settings import ApiSettings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+def _compose(settings: ApiSettings) -> Door:
+    clock = SystemClock()
+    board = RedisBoard(connect(settings.redis_url))
+    journal = PowertoolsJournal(json_logger("api"))
+    acceptor = Acceptor(
+        queue=SqsQueue(boto3.client("sqs", config=CLIENT_CONFIG), settings.queue_urls),
+        sealer=KmsSealer(boto3.client("kms", config=CLIENT_CONFIG), settings.sealing_key_id, clock),
+        board=board,
+        clock=clock,
+        journal=journal,
+    )
+    principals = PrincipalReader(sign_in=settings.sign_in, tenant_claim=settings.tenant_claim)
+    return Door(acceptor, board, principals, journal)
+
+
+_door = _compose(ApiSettings.from_env())
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return _door.answer(event, context)

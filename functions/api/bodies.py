@@ -1,0 +1,98 @@
+"""From HTTP bodies to requests: what is malformed is told by field, before any service hears of it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.domain.errors import BadRequest, InvalidField, TooLarge
+from paydispatch.domain.requests import CreateRequest, check_idempotency_key, parse_create_request
+from paydispatch.domain.resources import resource_named
+from paydispatch.domain.units import BATCH_ITEMS_LIMIT, QUEUE_MESSAGE_LIMIT_BYTES
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+
+
+def create_request(object_name: str, event: APIGatewayProxyEventV2) -> CreateRequest:
+    """Read `POST /v1/<collection>`. Raises `BadRequest`."""
+    size = len(event.body or "")
+    if size > QUEUE_MESSAGE_LIMIT_BYTES:
+        raise TooLarge(size, QUEUE_MESSAGE_LIMIT_BYTES)
+    body = json_object(event)
+    if body.get("object", object_name) != object_name:
+        raise InvalidField("object", f"This URL creates a {object_name}; leave `object` out.")
+    return parse_create_request(
+        object_name,
+        body,
+        idempotency_key=event.headers.get("idempotency-key"),
+        traceparent=event.headers.get("traceparent"),
+    )
+
+
+def requests_of_batch(
+    body: dict[str, Any], event: APIGatewayProxyEventV2
+) -> list[CreateRequest | BadRequest]:
+    """Read `POST /v1/batches`: each item as a request, or as what is wrong with it. Raises `InvalidField`."""
+    items = body.get("requests")
+    if not isinstance(items, list):
+        raise InvalidField(
+            "requests", "requests must be a list of requests, each with its `object`."
+        )
+    if not 1 <= len(items) <= BATCH_ITEMS_LIMIT:
+        raise InvalidField(
+            "requests", f"requests must hold 1 to {BATCH_ITEMS_LIMIT} items; it holds {len(items)}."
+        )
+    key = event.headers.get("idempotency-key")
+    check_idempotency_key(key)
+    traceparent = event.headers.get("traceparent")
+    return [
+        _item(item, key=None if key is None else f"{key}/{place}", traceparent=traceparent)
+        for place, item in enumerate(items)
+    ]
+
+
+def _item(item: Any, *, key: str | None, traceparent: str | None) -> CreateRequest | BadRequest:
+    """The batch's key and the item's place make the item's key, unless it brings one of its own."""
+    try:
+        if not isinstance(item, dict):
+            return InvalidField("requests", "Each request must be a JSON object.")
+        object_name = item.get("object")
+        if not isinstance(object_name, str):
+            return InvalidField(
+                "object", "Missing required field: object.", code="parameter_missing"
+            )
+        own_key = item.get("idempotency_key")
+        return parse_create_request(
+            resource_named(object_name).name,
+            item,
+            idempotency_key=own_key if own_key is not None else key,
+            traceparent=traceparent,
+        )
+    except BadRequest as error:
+        return error
+
+
+def json_object(event: APIGatewayProxyEventV2) -> dict[str, Any]:
+    """The body as a JSON object. Raises `InvalidField`; the message never repeats the body: it may hold a key."""
+    try:
+        text = event.body or ""
+        raw = base64.b64decode(text) if event.is_base64_encoded else text
+        value = json.loads(raw, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        where = (
+            f" (line {error.lineno}, column {error.colno})"
+            if isinstance(error, json.JSONDecodeError)
+            else ""
+        )
+        raise InvalidField(
+            None, f"The body is not valid JSON{where}.", code="body_not_json"
+        ) from None
+    if not isinstance(value, dict):
+        raise InvalidField(None, "The body must be a JSON object.", code="body_not_an_object")
+    return value
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(name)

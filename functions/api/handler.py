@@ -1,0 +1,86 @@
+"""API Gateway event in, one service call, answer out. Every error leaves in Stripe's own shape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+
+from api.answers import accepted, batch_item, error_answer, failure, json_answer, unavailable
+from api.bodies import create_request, json_object, requests_of_batch
+from paydispatch.domain.errors import BadRequest, InvalidField, RequestNotFound, Unavailable
+from paydispatch.domain.resources import RESOURCES, Resource
+from paydispatch.services.accept import Acceptor, status_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from api.principals import PrincipalReader
+    from paydispatch.domain.principal import Principal
+    from paydispatch.ports import Journal, RequestBoard
+
+
+class Door:
+    """The HTTP API, one route per row of the table of objects."""
+
+    def __init__(
+        self, acceptor: Acceptor, board: RequestBoard, principals: PrincipalReader, journal: Journal
+    ) -> None:
+        self._acceptor = acceptor
+        self._board = board
+        self._principals = principals
+        self._journal = journal
+        self._routes = self._made_routes()
+
+    def answer(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        return self._routes.resolve(event, context)
+
+    def _made_routes(self) -> APIGatewayHttpResolver:
+        routes = APIGatewayHttpResolver()
+        routes.get("/health")(self._health)
+        routes.post("/v1/batches")(self._create_batch)
+        routes.get("/v1/requests/<request_id>")(self._status)
+        for resource in RESOURCES:
+            routes.post(resource.endpoint)(self._creator(resource))
+        routes.exception_handler(BadRequest)(error_answer)
+        routes.exception_handler(Unavailable)(unavailable)
+        routes.exception_handler(Exception)(self._fault)
+        routes.not_found(self._not_found)
+        return routes
+
+    def _creator(self, resource: Resource) -> Callable[[], Response[str]]:
+        def create() -> Response[str]:
+            event, who = self._routes.current_event, self._principal()
+            request = create_request(resource.name, event)
+            return accepted(self._acceptor.accept(request, who))
+
+        return create
+
+    def _create_batch(self) -> Response[str]:
+        event, who = self._routes.current_event, self._principal()
+        results = self._acceptor.accept_all(requests_of_batch(json_object(event), event), who)
+        return json_answer(202, {"results": [batch_item(result) for result in results]})
+
+    def _status(self, request_id: str) -> Response[str]:
+        shown = status_of(self._board, request_id, self._principal())
+        if shown is None:
+            raise RequestNotFound(request_id)
+        return json_answer(200, shown)
+
+    def _health(self) -> Response[str]:
+        return json_answer(200, {"status": "ok"})
+
+    def _not_found(self, _: Exception) -> Response[str]:
+        event = self._routes.current_event
+        known = ", ".join(f"POST {resource.endpoint}" for resource in RESOURCES)
+        message = f"Unrecognized request URL ({event.http_method}: {event.path[:100]}). There are: {known}."
+        return error_answer(InvalidField(None, message, code="url_unknown"), status=404)
+
+    def _fault(self, _: Exception) -> Response[str]:
+        self._journal.trouble("door.fault", path=self._routes.current_event.path)
+        return failure()
+
+    def _principal(self) -> Principal:
+        return self._principals.read(self._routes.current_event.raw_event)

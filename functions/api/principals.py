@@ -1,0 +1,46 @@
+"""Who is at the door: what API Gateway's authorizer found out, as a principal."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.domain.errors import NotAllowed
+from paydispatch.domain.principal import LOCAL, Principal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NOT_A_WORD = re.compile(r"[^A-Za-z0-9._:@=+-]")
+
+
+class PrincipalReader:
+    """With a JWT the tenant is a claim; with IAM it is the account the caller's role lives in."""
+
+    def __init__(self, *, sign_in: bool, tenant_claim: str) -> None:
+        self._sign_in = sign_in
+        self._tenant_claim = tenant_claim
+
+    def read(self, event: Mapping[str, Any]) -> Principal:
+        """Raises `NotAllowed` for a caller nobody vouches for, where sign-in is asked for."""
+        authorizer = event.get("requestContext", {}).get("authorizer") or {}
+        if "jwt" in authorizer:
+            return self._from_claims(authorizer["jwt"].get("claims") or {})
+        if "iam" in authorizer:
+            return _from_iam(authorizer["iam"])
+        if self._sign_in:
+            raise NotAllowed
+        return LOCAL
+
+    def _from_claims(self, claims: Mapping[str, Any]) -> Principal:
+        tenant, subject = claims.get(self._tenant_claim), claims.get("sub")
+        if not tenant or not subject:
+            raise NotAllowed(f"The token must carry the claims {self._tenant_claim!r} and 'sub'.")
+        return Principal(str(tenant), str(subject))
+
+
+def _from_iam(caller: Mapping[str, Any]) -> Principal:
+    """The role without its session name, so that the same program is the same principal tomorrow."""
+    arn = str(caller.get("userArn", ""))
+    role = "/".join(arn.rpartition(":")[2].split("/")[:2])
+    return Principal(str(caller.get("accountId", "")), _NOT_A_WORD.sub(":", role))

@@ -1,0 +1,43 @@
+"""What a flow server is made of, as a Lambda and as a process alike."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import boto3
+
+from paydispatch.adapters.aws_errors import CLIENT_CONFIG
+from paydispatch.adapters.clock import SystemClock
+from paydispatch.adapters.flow_scripts import FlowFolder
+from paydispatch.adapters.redis_bells import RedisBells
+from paydispatch.adapters.redis_connection import connect_async
+from paydispatch.adapters.redis_inbox import RedisInbox
+from paydispatch.adapters.sqs import SqsDispatchQueue
+from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
+from paydispatch.services.serve_flows import FlowServer
+
+if TYPE_CHECKING:
+    from paydispatch.ports import Journal
+    from paydispatch.settings import RunnerSettings
+
+
+def compose(settings: RunnerSettings, journal: Journal, *, consumer: str) -> FlowServer:
+    """`consumer` names this process in the consumer group of every stream it reads."""
+    clock = SystemClock()
+    redis = connect_async(settings.redis_url)
+    policy = FlowPolicy(timeout_s=settings.flow_timeout_s, attempts=settings.flow_attempts)
+    inbox = RedisInbox(redis, clock, journal, consumer=consumer, flow_timeout_s=policy.timeout_s)
+    ports = FlowPorts(
+        inbox=inbox,
+        scripts=FlowFolder(settings.flows_dir),
+        queue=SqsDispatchQueue(
+            boto3.client("sqs", config=CLIENT_CONFIG),
+            settings.queue_urls,
+            dead_letter_queue_url=None,
+        ),
+        clock=clock,
+        journal=journal,
+        fraction=random.random,
+    )
+    return FlowServer(FlowRunner(ports, policy), inbox, RedisBells(redis), clock, journal)

@@ -1,0 +1,44 @@
+"""Doorbells or a schedule in, one service call per worker, partial batch response out."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from paydispatch.services.serve_flows import FlowServer
+
+STOPPING_TIME_S = 5.0
+"""Kept back at the end of an invocation on top of one flow's timeout."""
+
+
+async def answer_bells(
+    event: Mapping[str, Any], context: LambdaContext, server: FlowServer
+) -> dict[str, Any]:
+    """Run the flows of the workers that were rung for; of all workers, when no bell is named (the schedule)."""
+    ends_at = time.time() + context.get_remaining_time_in_millis() / 1000
+    until = ends_at - server.longest_run_s - STOPPING_TIME_S
+    records = event.get("Records", [])
+    rung = {record["messageId"]: _worker_id(record) for record in records}
+    workers = {worker_id for worker_id in rung.values() if worker_id} if records else None
+    try:
+        await server.drain_all(workers, until=until)
+    except Unavailable:
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in rung]}
+    return {"batchItemFailures": []}
+
+
+def _worker_id(record: Mapping[str, Any]) -> str | None:
+    """A doorbell that names nobody is dropped: the next sweep looks at every stream anyway."""
+    try:
+        worker_id = json.loads(record["body"])["worker_id"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return worker_id if isinstance(worker_id, str) else None

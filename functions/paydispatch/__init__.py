@@ -1,0 +1,33 @@
+"""Call Stripe without waiting for it.
+
+    from paydispatch import Dispatcher, new_payment_intent
+
+Names are loaded when they are first used, so that importing the package costs a Lambda nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from paydispatch.builders import *
+    from paydispatch.dispatcher import Dispatcher as Dispatcher
+    from paydispatch.domain.credentials import SecretRef as SecretRef
+    from paydispatch.receipt import Receipt as Receipt
+
+_HOMES = {
+    "Dispatcher": "paydispatch.dispatcher",
+    "Receipt": "paydispatch.receipt",
+    "SecretRef": "paydispatch.domain.credentials",
+    "RetryLater": "paydispatch.flow",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    home = _HOMES.get(name) or (
+        "paydispatch.builders" if name.startswith(("new_", "create_")) else None
+    )
+    if home is None:
+        raise AttributeError(f"module 'paydispatch' has no attribute {name!r}")
+    return getattr(import_module(home), name)

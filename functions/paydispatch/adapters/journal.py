@@ -1,0 +1,57 @@
+"""The journal as Powertools writes it: JSON lines for reading, embedded metrics for alarms."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+    from aws_lambda_powertools.metrics import Metrics
+
+
+FLOWS_LOGGER = "paydispatch.flows"
+
+
+def json_logger(service: str) -> Logger:
+    """A logger for `service`; what flows log goes the same way."""
+    from aws_lambda_powertools import Logger
+    from aws_lambda_powertools.logging import utils
+
+    logging.getLogger(FLOWS_LOGGER)  # only loggers that exist are given the format
+    logger = Logger(service=service, location=None)  # the line's own name says where it comes from
+    utils.copy_config_to_registered_loggers(logger, include={FLOWS_LOGGER})
+    return logger
+
+
+class PowertoolsJournal:
+    """Without `metrics`, counts are lines like everything else."""
+
+    def __init__(self, logger: Logger, metrics: Metrics | None = None) -> None:
+        self._logger = logger
+        self._metrics = metrics
+        self._counted = False
+
+    def line(self, event: str, **fields: Any) -> None:
+        self._logger.info(event, **_known(fields))
+
+    def trouble(self, event: str, **fields: Any) -> None:
+        self._logger.warning(event, exc_info=sys.exc_info()[0] is not None, **_known(fields))
+
+    def count(self, metric: str, amount: int = 1) -> None:
+        if self._metrics is None:
+            self._logger.info("metric", metric=metric, amount=amount)
+        else:
+            self._metrics.add_metric(name=metric, unit="Count", value=amount)
+            self._counted = True
+
+    def flush(self) -> None:
+        """At the end of an invocation: print the metrics it counted, if any."""
+        if self._metrics is not None and self._counted:
+            self._metrics.flush_metrics()
+            self._counted = False
+
+
+def _known(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

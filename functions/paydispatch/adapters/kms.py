@@ -1,0 +1,139 @@
+"""Sealing with KMS: one GenerateDataKey per principal and quarter of an hour, one Decrypt per data key seen.
+
+The principal is KMS' encryption context, so that a key policy can say who may seal in whose name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from paydispatch.adapters.aws_errors import unavailable_for_aws_errors
+from paydispatch.adapters.sealing import DataKey, open_sealed, seal, take_apart
+from paydispatch.domain.credentials import SecretRef, StripeKey
+from paydispatch.domain.errors import CannotOpen
+from paydispatch.domain.principal import QUEUE, tenant_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
+
+    from paydispatch.adapters.secrets_manager import SecretsManagerStore
+    from paydispatch.domain.credentials import Binding, Credential
+    from paydispatch.domain.envelope import Envelope
+    from paydispatch.ports import Clock
+
+DATA_KEY_AGE_S = 900.0
+DATA_KEYS_KEPT = 1_000
+
+_FINAL_CODES = {
+    "InvalidCiphertextException",
+    "IncorrectKeyException",
+    "ValidationException",
+    "AccessDeniedException",
+}
+"""KMS' answers that no waiting changes."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Cached:
+    key: DataKey
+    made_at: float
+
+
+class KmsSealer:
+    """`Sealer`. Safe to use from several threads; calls KMS only when a principal's data key is missing or old."""
+
+    def __init__(self, kms: KMSClient, key_id: str, clock: Clock) -> None:
+        self._kms = kms
+        self._key_id = key_id
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._cached: OrderedDict[str, _Cached] = OrderedDict()
+
+    def seal(self, credential: Credential, binding: Binding) -> str:
+        return seal(credential, binding, self._data_key(binding.principal))
+
+    def warm(self, principal: str) -> None:
+        """Make a new data key for `principal` if its own is past half its age. Raises `Unavailable`."""
+        cached = self._cached.get(principal)
+        if cached is None or self._clock.now_s() - cached.made_at > DATA_KEY_AGE_S / 2:
+            self._remember(principal, self._generate(principal))
+
+    def _data_key(self, principal: str) -> DataKey:
+        cached = self._cached.get(principal)
+        if cached is None or self._clock.now_s() - cached.made_at > DATA_KEY_AGE_S:
+            cached = self._remember(principal, self._generate(principal))
+        return cached.key
+
+    def _generate(self, principal: str) -> DataKey:
+        with unavailable_for_aws_errors():
+            answer = self._kms.generate_data_key(
+                KeyId=self._key_id, KeySpec="AES_256", EncryptionContext={"principal": principal}
+            )
+        return DataKey(plain=answer["Plaintext"], wrapped=answer["CiphertextBlob"])
+
+    def _remember(self, principal: str, key: DataKey) -> _Cached:
+        cached = _Cached(key, self._clock.now_s())
+        with self._lock:
+            self._cached[principal] = cached
+            self._cached.move_to_end(principal)
+            while len(self._cached) > DATA_KEYS_KEPT:
+                self._cached.popitem(last=False)
+        return cached
+
+
+class KmsVault:
+    """`Vault`. Opens sealed keys and looks names up; both stay in this process' memory."""
+
+    def __init__(self, kms: KMSClient, secrets: SecretsManagerStore, *, queue_tenant: str) -> None:
+        self._kms = kms
+        self._secrets = secrets
+        self._queue_tenant = queue_tenant
+        self._plain: OrderedDict[tuple[str, bytes], asyncio.Future[bytes]] = OrderedDict()
+
+    async def open(self, envelope: Envelope) -> StripeKey:
+        credential = await self._credential(envelope)
+        if isinstance(credential, StripeKey):
+            return credential
+        # A name that stands in the message in the clear proves no principal: it is the queue tenant's.
+        principal = QUEUE if envelope.sealed_secret is None else envelope.principal
+        tenant = tenant_of(principal, self._queue_tenant)
+        return await asyncio.to_thread(self._secrets.find, tenant, credential)
+
+    async def _credential(self, envelope: Envelope) -> Credential:
+        if envelope.sealed_secret is None:
+            return SecretRef(envelope.secret_ref or "")
+        sealed = take_apart(envelope.sealed_secret)
+        plain = await self._data_key(envelope.principal, sealed.wrapped)
+        return open_sealed(sealed, envelope.binding, plain)
+
+    async def _data_key(self, principal: str, wrapped: bytes) -> bytes:
+        """One Decrypt per data key, however many messages of a batch ask for it at once."""
+        cached = self._plain.get((principal, wrapped))
+        if cached is None:
+            cached = asyncio.ensure_future(asyncio.to_thread(self._decrypt, principal, wrapped))
+            self._plain[principal, wrapped] = cached
+            while len(self._plain) > DATA_KEYS_KEPT:
+                self._plain.popitem(last=False)
+        try:
+            return await asyncio.shield(cached)
+        except Exception:
+            self._plain.pop((principal, wrapped), None)  # a failure is not remembered
+            raise
+
+    def _decrypt(self, principal: str, wrapped: bytes) -> bytes:
+        with unavailable_for_aws_errors():
+            try:
+                answer = self._kms.decrypt(
+                    CiphertextBlob=wrapped, EncryptionContext={"principal": principal}
+                )
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") not in _FINAL_CODES:
+                    raise
+                raise CannotOpen("KMS does not open the sealed key for this principal.") from None
+        return answer["Plaintext"]

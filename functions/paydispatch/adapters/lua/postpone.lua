@@ -1,0 +1,9 @@
+-- Leave an entry pending until it is due, and let go of its context's lease.
+-- KEYS: 1 lease, 2 postponed, 3 runs; ARGV: 1 entry id, 2 lease token, 3 due (unix ms), 4 '1' if the run counts
+if redis.call('GET', KEYS[1]) == ARGV[2] then
+  redis.call('DEL', KEYS[1])
+end
+redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
+if ARGV[4] ~= '1' then
+  redis.call('HINCRBY', KEYS[3], ARGV[1], -1)
+end

@@ -1,0 +1,13 @@
+-- Publish an outcome once. An unknown end may be followed by a settled one; nothing follows that.
+-- KEYS: 1 seen-mark, 2 stream, 3 context queue
+-- ARGV: 1 'unknown' or 'settled', 2 seconds to remember it, 3 entry (JSON), 4 bell channel
+-- Returns the entry's id, or false if it had been published before.
+local mark = redis.call('GET', KEYS[1])
+if mark == 'settled' or mark == ARGV[1] then
+  return false
+end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+local id = redis.call('XADD', KEYS[2], '*', 'entry', ARGV[3])
+redis.call('RPUSH', KEYS[3], id)
+redis.call('PUBLISH', ARGV[4], id)
+return id

@@ -1,0 +1,32 @@
+-- May this entry run now? Only the head of its context may, when nobody else holds the context and it is due.
+-- KEYS: 1 context queue, 2 lease, 3 postponed, 4 runs, 5 stream
+-- ARGV: 1 entry id, 2 lease token, 3 now (unix ms), 4 lease length (ms), 5 group
+-- Returns the number of this run, or 0: not its turn.
+local head = redis.call('LINDEX', KEYS[1], 0)
+if head ~= ARGV[1] then
+  if redis.call('LPOS', KEYS[1], ARGV[1]) then
+    return 0
+  end
+  -- Not queued: finished meanwhile, or put on the stream by somebody who did not queue it.
+  if #redis.call('XPENDING', KEYS[5], ARGV[5], ARGV[1], ARGV[1], 1) == 0 then
+    return 0
+  end
+  redis.call('RPUSH', KEYS[1], ARGV[1])
+  if head then
+    return 0
+  end
+end
+local holder = redis.call('GET', KEYS[2])
+if holder and holder ~= ARGV[2] then
+  return 0
+end
+local due = redis.call('ZSCORE', KEYS[3], ARGV[1])
+if due and tonumber(due) > tonumber(ARGV[3]) then
+  if holder then
+    redis.call('DEL', KEYS[2])
+  end
+  return 0
+end
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[4])
+redis.call('ZREM', KEYS[3], ARGV[1])
+return redis.call('HINCRBY', KEYS[4], ARGV[1], 1)

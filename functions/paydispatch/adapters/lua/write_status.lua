@@ -1,0 +1,7 @@
+-- Write where a request stands, unless it is already final.
+-- KEYS: 1 request; ARGV: 1 seconds to keep it, then field, value, …
+local status = redis.call('HGET', KEYS[1], 'status')
+if status ~= 'succeeded' and status ~= 'failed' then
+  redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+end
+redis.call('EXPIRE', KEYS[1], ARGV[1])

@@ -1,0 +1,368 @@
+"""A twin of every port, in memory and with the real rules. Tests use these; nothing is patched."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.domain.credentials import StripeKey
+from paydispatch.domain.errors import CannotOpen, MissingFlow, Unavailable
+from paydispatch.domain.outcomes import Response
+from paydispatch.domain.principal import QUEUE, tenant_of
+from paydispatch.ports import Claim, RequestRecord, Seen, Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from paydispatch.domain.attempts import Attempt
+    from paydispatch.domain.credentials import Binding, Credential
+    from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.envelope import Envelope
+    from paydispatch.flow import Flow
+
+
+class MemoryClock:
+    """Time that passes only when somebody sleeps or `advance` is called."""
+
+    def __init__(self, now_s: float = 1_800_000_000.0) -> None:
+        self._now_s = now_s
+
+    def now_s(self) -> float:
+        return self._now_s
+
+    def advance(self, seconds: float) -> None:
+        self._now_s += seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self._now_s += seconds
+        await asyncio.sleep(0)
+
+
+class MemoryJournal:
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, dict[str, Any]]] = []
+        self.counts: defaultdict[str, int] = defaultdict(int)
+
+    def line(self, event: str, **fields: Any) -> None:
+        self.lines.append((event, fields))
+
+    trouble = line
+
+    def count(self, metric: str, amount: int = 1) -> None:
+        self.counts[metric] += amount
+
+    def events(self) -> list[str]:
+        return [event for event, _ in self.lines]
+
+
+class MemorySealer:
+    """Keeps what it sealed and hands out a token, as a vault with a counter would."""
+
+    def __init__(self) -> None:
+        self.sealed: dict[str, tuple[Credential, Binding]] = {}
+        self.away = False
+
+    def seal(self, credential: Credential, binding: Binding) -> str:
+        if self.away:
+            raise Unavailable("the sealing key is away")
+        token = f"sealed-{len(self.sealed) + 1}"
+        self.sealed[token] = (credential, binding)
+        return token
+
+
+class MemoryVault:
+    """Opens what a `MemorySealer` sealed, and the named secrets it is given as {(tenant, name): key}."""
+
+    def __init__(
+        self, sealer: MemorySealer, secrets: Mapping[tuple[str, str], str] | None = None
+    ) -> None:
+        self._sealer = sealer
+        self._secrets = secrets or {}
+        self.away = False
+
+    async def open(self, envelope: Envelope) -> StripeKey:
+        if self.away:
+            raise Unavailable("the vault is away")
+        if envelope.sealed_secret is None:
+            return self._named(QUEUE, envelope.secret_ref or "")
+        credential, binding = self._sealer.sealed.get(envelope.sealed_secret, (None, None))
+        if credential is None or binding != envelope.binding:
+            raise CannotOpen(
+                "The sealed key does not belong to this principal, worker and context."
+            )
+        if isinstance(credential, StripeKey):
+            return credential
+        return self._named(envelope.principal, credential.name)
+
+    def _named(self, principal: str, name: str) -> StripeKey:
+        tenant = tenant_of(principal, "local")
+        if (tenant, name) not in self._secrets:
+            raise CannotOpen(f"There is no secret {name!r} of {tenant!r}.")
+        return StripeKey(self._secrets[tenant, name])
+
+
+@dataclass
+class MemoryQueue:
+    """`Queue` and `DispatchQueue`: what was sent, deferred and parked stays here to be looked at."""
+
+    sent: list[Envelope] = field(default_factory=list)
+    deferred: list[tuple[Envelope, float]] = field(default_factory=list)
+    parked: list[tuple[str, str]] = field(default_factory=list)
+    """(text, reason)"""
+    away: bool = False
+
+    def _reach(self) -> None:
+        if self.away:
+            raise Unavailable("the queue is away")
+
+    def take(self, envelopes: Sequence[Envelope]) -> None:
+        self._reach()
+        self.sent.extend(envelopes)
+
+    async def defer(self, envelope: Envelope, delay_s: float) -> None:
+        self._reach()
+        self.deferred.append((envelope, delay_s))
+
+    async def park(self, body: str, *, reason: str) -> None:
+        self._reach()
+        self.parked.append((body, reason))
+
+
+class MemoryRequestQueue(MemoryQueue):
+    """The door's side."""
+
+    def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, str]:
+        self.take(envelopes)
+        return {}
+
+
+class MemoryDispatchQueue(MemoryQueue):
+    """The event loop's side."""
+
+    async def send(self, envelopes: Sequence[Envelope]) -> None:
+        self.take(envelopes)
+
+
+class MemoryStripe:
+    """`StripeGateway` that answers from a script of attempts, the last one over and over."""
+
+    def __init__(self, *attempts: Attempt | Callable[[], Attempt]) -> None:
+        self._attempts = deque(attempts)
+        self.calls: list[dict[str, Any]] = []
+
+    async def create(self, **call: Any) -> Attempt:
+        self.calls.append(call)
+        following = self._attempts.popleft() if len(self._attempts) > 1 else self._attempts[0]
+        await asyncio.sleep(0)
+        return following() if callable(following) else following
+
+
+class MemoryOutcomes:
+    """`OutcomeStream` with the seen-mark's rules."""
+
+    def __init__(self, clock: MemoryClock) -> None:
+        self._clock = clock
+        self.entries: list[OutcomeEntry] = []
+        self.marks: dict[tuple[str, str], str] = {}
+        self.statuses: dict[str, str] = {}
+        self._first_sent: dict[str, float] = {}
+        self._doubts: set[str] = set()
+        self.away = False
+
+    async def begin(self, envelope: Envelope) -> Seen:
+        self._reach()
+        id_ = envelope.request_id
+        status = self.statuses.get(id_)
+        known = status in ("calling", "retrying", "unknown")
+        seen = Seen(
+            settled=self.marks.get((envelope.worker_id, id_)) == "settled",
+            known=known,
+            in_doubt=status in ("calling", "unknown") or id_ in self._doubts,
+            first_sent_at=self._first_sent.get(id_) if known else None,
+        )
+        self._first_sent.setdefault(id_, envelope.progress.first_sent_at or self._clock.now_s())
+        self._write(id_, "calling")
+        return seen
+
+    async def waiting(self, envelope: Envelope, retry_at: float) -> None:
+        self._reach()
+        if envelope.progress.maybe_executed:
+            self._doubts.add(envelope.request_id)
+        self._write(envelope.request_id, "retrying")
+
+    async def publish(self, entry: OutcomeEntry) -> bool:
+        self._reach()
+        settled = entry.outcome.settled
+        mark, key = "settled" if settled else "unknown", (entry.worker_id, entry.request_id)
+        if self.marks.get(key) in (mark, "settled"):
+            return False
+        self.marks[key] = mark
+        self.entries.append(entry)
+        succeeded = isinstance(entry.outcome, Response)
+        self._write(
+            entry.request_id, "succeeded" if succeeded else "failed" if settled else "unknown"
+        )
+        return True
+
+    def _write(self, request_id: str, status: str) -> None:
+        if self.statuses.get(request_id) not in ("succeeded", "failed"):
+            self.statuses[request_id] = status
+
+    def _reach(self) -> None:
+        if self.away:
+            raise Unavailable("Redis is away")
+
+
+class MemoryDoorbell:
+    def __init__(self) -> None:
+        self.rung: list[str] = []
+
+    async def ring(self, worker_id: str) -> None:
+        self.rung.append(worker_id)
+
+
+class MemoryBoard:
+    def __init__(self) -> None:
+        self.records: dict[str, RequestRecord] = {}
+        self._fingerprints: dict[str, str] = {}
+        self.away = False
+
+    def claim(self, fingerprints: Mapping[str, str]) -> Mapping[str, Claim]:
+        self._reach()
+        return {
+            id_: Claim(self._fingerprints.setdefault(id_, body) == body, id_ in self.records)
+            for id_, body in fingerprints.items()
+        }
+
+    def queued(self, records: Sequence[RequestRecord]) -> None:
+        self._reach()
+        for record in records:
+            self.records.setdefault(record.request_id, record)
+
+    def find(self, request_id: str) -> RequestRecord | None:
+        self._reach()
+        return self.records.get(request_id)
+
+    def _reach(self) -> None:
+        if self.away:
+            raise Unavailable("Redis is away")
+
+
+@dataclass
+class _Held:
+    """One entry of a context, in order, and how it stands."""
+
+    entry_id: str
+    entry: OutcomeEntry
+    runs: int = 0
+    due_at: float = 0.0
+    lease_until: float = 0.0
+
+
+class MemoryInbox:
+    """`FlowInbox`: contexts as queues, their head under a lease that runs out."""
+
+    def __init__(self, clock: MemoryClock, *, lease_s: float = 40.0) -> None:
+        self._clock = clock
+        self._lease_s = lease_s
+        self._ids = itertools.count(1)
+        self._contexts: dict[tuple[str, str], deque[_Held]] = defaultdict(deque)
+        self.dead: list[tuple[OutcomeEntry, str]] = []
+        self.away = False
+
+    def put(self, entry: OutcomeEntry) -> None:
+        held = _Held(str(next(self._ids)), entry)
+        self._contexts[entry.worker_id, entry.context_id].append(held)
+
+    def waiting(self) -> list[OutcomeEntry]:
+        return [held.entry for context in self._contexts.values() for held in context]
+
+    async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
+        self._reach()
+        heads = [
+            queue[0]
+            for (worker, _), queue in self._contexts.items()
+            if queue and worker == worker_id
+        ]
+        return [self._turn(held) for held in heads if self._free(held)][:at_most]
+
+    async def take_abandoned(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
+        """`take` finds these as well."""
+        return ()
+
+    async def finish(self, turn: Turn, *, go_on: bool) -> Turn | None:
+        self._reach()
+        queue = self._queue(turn)
+        if queue and queue[0].entry_id == turn.entry_id:
+            queue.popleft()
+        return self._turn(queue[0]) if go_on and queue else None
+
+    async def postpone(self, turn: Turn, delay_s: float, *, counted: bool) -> None:
+        self._reach()
+        head = self._queue(turn)[0]
+        head.due_at, head.lease_until = self._clock.now_s() + delay_s, 0.0
+        head.runs -= 0 if counted else 1
+
+    async def bury(
+        self, turn: Turn, *, reason: str, successor: OutcomeEntry | None, go_on: bool
+    ) -> Turn | None:
+        self.dead.append((turn.entry, reason))
+        if successor is not None:
+            self._queue(turn)[0] = _Held(str(next(self._ids)), successor)
+            return self._turn(self._queue(turn)[0]) if go_on else None
+        return await self.finish(turn, go_on=go_on)
+
+    async def workers(self) -> Sequence[str]:
+        self._reach()
+        return sorted({worker for worker, _ in self._contexts})
+
+    def _queue(self, turn: Turn) -> deque[_Held]:
+        return self._contexts[turn.entry.worker_id, turn.entry.context_id]
+
+    def _free(self, held: _Held) -> bool:
+        return max(held.due_at, held.lease_until) <= self._clock.now_s()
+
+    def _turn(self, held: _Held) -> Turn:
+        held.runs += 1
+        held.lease_until = self._clock.now_s() + self._lease_s
+        return Turn(held.entry_id, held.entry, held.runs, lease=f"lease-{held.entry_id}")
+
+    def _reach(self) -> None:
+        if self.away:
+            raise Unavailable("Redis is away")
+
+
+class MemoryBells:
+    """Bells a test rings by hand."""
+
+    def __init__(self) -> None:
+        self._rung: asyncio.Queue[str] = asyncio.Queue()
+
+    def ring(self, worker_id: str) -> None:
+        self._rung.put_nowait(worker_id)
+
+    async def next(self, timeout_s: float) -> str | None:
+        try:
+            return await asyncio.wait_for(self._rung.get(), timeout_s)
+        except TimeoutError:
+            return None
+
+    async def close(self) -> None:
+        """Nothing to hang up."""
+
+
+class MemoryScripts:
+    """`FlowScripts` from a dict of functions."""
+
+    def __init__(self, **scripts: Callable[[Any, Flow], Any]) -> None:
+        self._scripts = scripts
+
+    async def run(self, name: str, argument: Any, flow: Flow) -> None:
+        if name not in self._scripts:
+            raise MissingFlow(name, "memory")
+        result = self._scripts[name](argument, flow)
+        if asyncio.iscoroutine(result):
+            await result

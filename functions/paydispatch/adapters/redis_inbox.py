@@ -1,0 +1,267 @@
+"""`FlowInbox` on Redis: a consumer group for delivery, a queue and a lease per context for order.
+
+The group alone would hand two entries of one context to two runners. So an entry runs only when it is the head of its
+context's queue and its runner holds the context's lease. One that is read out of turn is dropped here: it stays
+pending, and whoever finishes the entry before it claims it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import ResponseError
+
+from paydispatch.adapters import redis_keys as keys
+from paydispatch.adapters.redis_scripts import script, unavailable_for_redis_errors
+from paydispatch.domain.entry import OutcomeEntry
+from paydispatch.ports import Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from redis.asyncio import Redis
+
+    from paydispatch.ports import Clock, Journal
+
+LEASE_MARGIN_S = 5.0
+"""A lease outlives its flow's timeout by this much, and an entry's idle time the lease by as much again."""
+
+KEEP_FINISHED_S = 86_400
+"""Finished entries stay on the stream for a day, for whoever asks what happened; older ones are trimmed."""
+
+SCAN_EVERY_S = 1.0
+TRIM_EVERY_S = 60.0
+
+
+class RedisInbox:
+    """`consumer` names this process in the group; every lease it takes gets a token of its own."""
+
+    def __init__(
+        self, redis: Redis, clock: Clock, journal: Journal, *, consumer: str, flow_timeout_s: float
+    ) -> None:
+        self._redis = redis
+        self._clock = clock
+        self._journal = journal
+        self._consumer = consumer
+        self._lease_ms = round((flow_timeout_s + LEASE_MARGIN_S) * 1000)
+        self._idle_ms = round((flow_timeout_s + 2 * LEASE_MARGIN_S) * 1000)
+        self._scan_at: dict[str, float] = {}
+        self._trim_at: dict[str, float] = {}
+
+    async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
+        with unavailable_for_redis_errors():
+            return await self._turns(worker_id, await self._read(worker_id, at_most))
+
+    async def take_abandoned(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
+        with unavailable_for_redis_errors():
+            entries = await self._due(worker_id, at_most)
+            if len(entries) < at_most and self._time_for(self._scan_at, worker_id, SCAN_EVERY_S):
+                entries += await self._idle(worker_id, at_most - len(entries))
+            if self._time_for(self._trim_at, worker_id, TRIM_EVERY_S):
+                await self._trim(worker_id)
+            return await self._turns(worker_id, entries)
+
+    async def finish(self, turn: Turn, *, go_on: bool) -> Turn | None:
+        return await self._finish(turn, go_on=go_on, dead="", reason="", successor="")
+
+    async def bury(
+        self, turn: Turn, *, reason: str, successor: OutcomeEntry | None, go_on: bool
+    ) -> Turn | None:
+        following = successor.as_json() if successor else ""
+        return await self._finish(
+            turn, go_on=go_on, dead=turn.entry.as_json(), reason=reason, successor=following
+        )
+
+    async def postpone(self, turn: Turn, delay_s: float, *, counted: bool) -> None:
+        worker_id = turn.entry.worker_id
+        names = [
+            keys.lease(worker_id, turn.entry.context_id),
+            keys.later(worker_id),
+            keys.runs(worker_id),
+        ]
+        due_ms = round((self._clock.now_s() + delay_s) * 1000)
+        with unavailable_for_redis_errors():
+            await self._eval("postpone", names, turn.entry_id, turn.lease, due_ms, int(counted))
+
+    async def workers(self) -> Sequence[str]:
+        with unavailable_for_redis_errors():
+            found = await self._redis.smembers(keys.WORKERS)
+        return sorted(str(worker_id) for worker_id in found)
+
+    async def _read(self, worker_id: str, at_most: int) -> list[Any]:
+        stream = keys.outcomes(worker_id)
+        try:
+            answer = await self._xreadgroup(stream, at_most)
+        except ResponseError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            await self._make_group(stream)
+            answer = await self._xreadgroup(stream, at_most)
+        streams = answer.items() if isinstance(answer, dict) else answer or []
+        return [entry for _, entries in streams for entry in _flat(entries)]
+
+    async def _xreadgroup(self, stream: str, at_most: int) -> Any:
+        return await self._redis.xreadgroup(
+            keys.GROUP, self._consumer, {stream: ">"}, count=at_most
+        )
+
+    async def _make_group(self, stream: str) -> None:
+        try:
+            await self._redis.xgroup_create(stream, keys.GROUP, id="0", mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):  # another runner was quicker
+                raise
+
+    async def _due(self, worker_id: str, at_most: int) -> list[Any]:
+        now_ms = round(self._clock.now_s() * 1000)
+        due = await self._redis.zrangebyscore(
+            keys.later(worker_id), "-inf", now_ms, start=0, num=at_most
+        )
+        return await self._claim(worker_id, [str(entry_id) for entry_id in due]) if due else []
+
+    async def _idle(self, worker_id: str, at_most: int) -> list[Any]:
+        try:
+            answer = await self._redis.xautoclaim(
+                keys.outcomes(worker_id),
+                keys.GROUP,
+                self._consumer,
+                self._idle_ms,
+                "0-0",
+                count=at_most,
+            )
+        except ResponseError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            return []
+        return list(answer[1])
+
+    async def _claim(self, worker_id: str, entry_ids: Sequence[str]) -> list[Any]:
+        return list(
+            await self._redis.xclaim(
+                keys.outcomes(worker_id), keys.GROUP, self._consumer, 0, list(entry_ids)
+            )
+        )
+
+    async def _turns(self, worker_id: str, entries: Iterable[Any]) -> list[Turn]:
+        """Of the entries delivered, those whose turn it is."""
+        read = [
+            (entry_id, await self._entry(worker_id, entry_id, fields))
+            for entry_id, fields in entries
+        ]
+        sound = [
+            (entry_id, entry, secrets.token_hex(8)) for entry_id, entry in read if entry is not None
+        ]
+        if not sound:
+            return []
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for entry_id, entry, lease in sound:
+                pipe.eval(script("take_turn"), 5, *self._turn_arguments(entry_id, entry, lease))
+            runs = await pipe.execute()
+        taken = zip(sound, runs, strict=True)
+        return [
+            Turn(entry_id, entry, run, lease) for (entry_id, entry, lease), run in taken if run > 0
+        ]
+
+    def _turn_arguments(self, entry_id: str, entry: OutcomeEntry, lease: str) -> list[Any]:
+        worker_id = entry.worker_id
+        return [
+            keys.context(worker_id, entry.context_id),
+            keys.lease(worker_id, entry.context_id),
+            keys.later(worker_id),
+            keys.runs(worker_id),
+            keys.outcomes(worker_id),
+            entry_id,
+            lease,
+            round(self._clock.now_s() * 1000),
+            self._lease_ms,
+            keys.GROUP,
+        ]
+
+    async def _entry(self, worker_id: str, entry_id: str, fields: Any) -> OutcomeEntry | None:
+        """What the entry says. One that nobody can read is moved to the dead stream at once."""
+        try:
+            return OutcomeEntry.from_json(fields["entry"])
+        except (ValueError, KeyError, TypeError) as error:
+            self._journal.trouble(
+                "entry.unreadable", worker_id=worker_id, entry_id=entry_id, why=str(error)
+            )
+            await self._redis.xadd(
+                keys.dead(worker_id),
+                {"reason": "unreadable", "entry_id": entry_id, **(fields or {})},
+            )
+            await self._redis.xack(keys.outcomes(worker_id), keys.GROUP, entry_id)
+            return None
+
+    async def _finish(
+        self, turn: Turn, *, go_on: bool, dead: str, reason: str, successor: str
+    ) -> Turn | None:
+        worker_id, context_id = turn.entry.worker_id, turn.entry.context_id
+        names = [
+            keys.outcomes(worker_id),
+            keys.context(worker_id, context_id),
+            keys.lease(worker_id, context_id),
+            keys.later(worker_id),
+            keys.runs(worker_id),
+            keys.dead(worker_id),
+        ]
+        arguments = [keys.GROUP, turn.entry_id, turn.lease, int(go_on), dead, reason, successor]
+        with unavailable_for_redis_errors():
+            following = await self._eval("finish", names, *arguments)
+            return await self._next(turn, following) if following and go_on else None
+
+    async def _next(self, turn: Turn, entry_id: str) -> Turn | None:
+        """The context's next entry, under the same lease, if any runner has read it already.
+
+        If not, the lease is let go and the entry looked for once more: a runner that read it in between found the
+        lease taken and dropped it; one that reads it from now on finds the lease free.
+        """
+        worker_id, context_id = turn.entry.worker_id, turn.entry.context_id
+        entries = await self._claim(worker_id, [entry_id])
+        if not entries:
+            await self._eval("release", [keys.lease(worker_id, context_id)], turn.lease)
+            entries = await self._claim(worker_id, [entry_id])
+        if not entries:
+            return None
+        following_id, fields = entries[0]
+        entry = await self._entry(worker_id, following_id, fields)
+        if entry is None:
+            return None
+        arguments = self._turn_arguments(following_id, entry, turn.lease)
+        run = await self._eval("take_turn", arguments[:5], *arguments[5:])
+        return Turn(following_id, entry, run, turn.lease) if run > 0 else None
+
+    async def _trim(self, worker_id: str) -> None:
+        """Forget finished entries older than a day; never one that is pending or was not delivered yet."""
+        stream = keys.outcomes(worker_id)
+        groups = await self._redis.xinfo_groups(stream) if await self._redis.exists(stream) else []
+        for group in groups:
+            if group["name"] != keys.GROUP:
+                continue
+            pending = await self._redis.xpending(stream, keys.GROUP)
+            oldest_needed = pending["min"] or group["last-delivered-id"]
+            kept_from = round((self._clock.now_s() - KEEP_FINISHED_S) * 1000)
+            minimum = min(int(str(oldest_needed).partition("-")[0]), kept_from)
+            await self._redis.xtrim(stream, minid=minimum, approximate=True)
+
+    def _time_for(self, times: dict[str, float], worker_id: str, every_s: float) -> bool:
+        now_s = self._clock.now_s()
+        if now_s < times.get(worker_id, 0.0):
+            return False
+        times[worker_id] = now_s + every_s
+        return True
+
+    async def _eval(self, name: str, names: Sequence[str], *arguments: Any) -> Any:
+        return await self._redis.eval(script(name), len(names), *names, *arguments)  # type: ignore[misc]
+
+
+def _flat(entries: Any) -> list[Any]:
+    """redis-py gives a list of entries, or a list of such lists, depending on the protocol spoken."""
+    if (
+        entries
+        and isinstance(entries[0], list)
+        and entries[0]
+        and isinstance(entries[0][0], list | tuple)
+    ):
+        return [entry for part in entries for entry in part]
+    return list(entries)

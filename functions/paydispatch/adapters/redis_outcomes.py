@@ -1,0 +1,135 @@
+"""`OutcomeStream` on Redis: one round trip to begin an attempt, one to publish its outcome."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.adapters import redis_keys as keys
+from paydispatch.adapters.redis_scripts import script, unavailable_for_redis_errors
+from paydispatch.domain.outcomes import Response
+from paydispatch.domain.principal import QUEUE, tenant_of
+from paydispatch.domain.units import REMEMBER_S
+from paydispatch.ports import Seen
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.envelope import Envelope
+    from paydispatch.ports import Clock
+
+# Statuses that only a receive writes: with one of them, what the record says of earlier attempts can be relied on.
+_ATTEMPTED = {"calling", "retrying", "unknown"}
+_IN_DOUBT = {"calling", "unknown"}
+
+
+class RedisOutcomes:
+    def __init__(self, redis: Redis, clock: Clock, *, queue_tenant: str) -> None:
+        self._redis = redis
+        self._clock = clock
+        self._queue_tenant = queue_tenant
+
+    async def begin(self, envelope: Envelope) -> Seen:
+        fields = {
+            **self._identity(envelope),
+            "status": "calling",
+            "attempts": envelope.progress.attempt,
+        }
+        now_s = envelope.progress.first_sent_at or self._clock.now_s()
+        with unavailable_for_redis_errors():
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.get(keys.seen(envelope.worker_id, envelope.request_id))
+                _eval(
+                    pipe,
+                    "begin",
+                    [keys.request(envelope.request_id)],
+                    REMEMBER_S,
+                    now_s,
+                    *_flat(fields),
+                )
+                mark, before = await pipe.execute()
+        return _seen(mark, before)
+
+    async def waiting(self, envelope: Envelope, retry_at: float) -> None:
+        progress = envelope.progress
+        fields = {
+            **self._identity(envelope),
+            "status": "retrying",
+            "attempts": progress.attempt - 1,
+            "maybe_executed": int(progress.maybe_executed),
+            "retry_at": retry_at,
+        }
+        with unavailable_for_redis_errors():
+            async with self._redis.pipeline(transaction=False) as pipe:
+                self._write_status(pipe, envelope.request_id, fields)
+                await pipe.execute()
+
+    async def publish(self, entry: OutcomeEntry) -> bool:
+        worker_id = entry.worker_id
+        stream_keys = [
+            keys.seen(worker_id, entry.request_id),
+            keys.outcomes(worker_id),
+            keys.context(worker_id, entry.context_id),
+        ]
+        with unavailable_for_redis_errors():
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.sadd(
+                    keys.WORKERS, worker_id
+                )  # first: a sweep must know of every stream there is
+                _eval(
+                    pipe,
+                    "publish",
+                    stream_keys,
+                    _mark(entry),
+                    REMEMBER_S,
+                    entry.as_json(),
+                    keys.bell(worker_id),
+                )
+                self._write_status(pipe, entry.request_id, self._final_fields(entry))
+                _, entry_id, _ = await pipe.execute()
+        return entry_id is not None
+
+    def _write_status(self, pipe: Any, request_id: str, fields: dict[str, Any]) -> None:
+        _eval(pipe, "write_status", [keys.request(request_id)], REMEMBER_S, *_flat(fields))
+
+    def _identity(self, request: Envelope | OutcomeEntry) -> dict[str, Any]:
+        return {
+            "tenant": tenant_of(request.principal or QUEUE, self._queue_tenant),
+            "object": request.object,
+            "worker_id": request.worker_id,
+            "context_id": request.context_id,
+        }
+
+    def _final_fields(self, entry: OutcomeEntry) -> dict[str, Any]:
+        fields = {
+            **self._identity(entry),
+            "attempts": entry.outcome.attempts,
+            "settled_at": entry.settled_at,
+        }
+        if isinstance(entry.outcome, Response):
+            return {**fields, "status": "succeeded", "parsed_data": json.dumps(entry.outcome.body)}
+        status = "failed" if entry.outcome.settled else "unknown"
+        return {**fields, "status": status, "parsed_error": json.dumps(entry.outcome.as_dict())}
+
+
+def _mark(entry: OutcomeEntry) -> str:
+    return "settled" if entry.outcome.settled else "unknown"
+
+
+def _seen(mark: str | None, before: list[str | None]) -> Seen:
+    status, maybe_executed, first_sent_at = before
+    return Seen(
+        settled=mark == "settled",
+        known=status in _ATTEMPTED,
+        in_doubt=status in _IN_DOUBT or maybe_executed == "1",
+        first_sent_at=float(first_sent_at) if first_sent_at and status in _ATTEMPTED else None,
+    )
+
+
+def _eval(pipe: Any, name: str, names: list[str], *arguments: Any) -> None:
+    pipe.eval(script(name), len(names), *names, *arguments)
+
+
+def _flat(fields: dict[str, Any]) -> list[Any]:
+    return [part for pair in fields.items() for part in pair]

@@ -1,0 +1,94 @@
+"""The sealed form: AES-256-GCM under a data key, which itself travels wrapped by KMS.
+
+    "1." base64url( 2 bytes: length of the wrapped key | wrapped key | 12 bytes nonce | ciphertext and tag )
+
+The binding (principal, worker, context) is authenticated: a sealed key moved to another conversation does not open.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paydispatch.domain.credentials import Credential, SecretRef, StripeKey
+from paydispatch.domain.errors import CannotOpen
+
+if TYPE_CHECKING:
+    from paydispatch.domain.credentials import Binding
+
+_VERSION = "1."
+_NONCE_BYTES = 12
+_KEY, _REF = "key:", "ref:"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DataKey:
+    """A data key in the clear, and the same as KMS wrapped it."""
+
+    plain: bytes
+    wrapped: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A sealed text, taken apart."""
+
+    wrapped: bytes
+    nonce: bytes
+    ciphertext: bytes
+
+
+def seal(credential: Credential, binding: Binding, key: DataKey) -> str:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    nonce = os.urandom(_NONCE_BYTES)
+    ciphertext = AESGCM(key.plain).encrypt(nonce, _written(credential), _authenticated(binding))
+    raw = len(key.wrapped).to_bytes(2, "big") + key.wrapped + nonce + ciphertext
+    return _VERSION + base64.urlsafe_b64encode(raw).decode()
+
+
+def take_apart(text: str) -> Sealed:
+    """Raises `CannotOpen` for what was never sealed."""
+    try:
+        if not text.startswith(_VERSION):
+            raise ValueError
+        raw = base64.urlsafe_b64decode(text.removeprefix(_VERSION))
+    except ValueError:
+        raise CannotOpen("sealed_secret is not in the form a sealed key has.") from None
+    end = 2 + int.from_bytes(raw[:2], "big")
+    return Sealed(raw[2:end], raw[end : end + _NONCE_BYTES], raw[end + _NONCE_BYTES :])
+
+
+def open_sealed(sealed: Sealed, binding: Binding, plain_data_key: bytes) -> Credential:
+    """Raises `CannotOpen` when it was sealed for another conversation, or altered."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    try:
+        text = AESGCM(plain_data_key).decrypt(
+            sealed.nonce, sealed.ciphertext, _authenticated(binding)
+        )
+    except (InvalidTag, ValueError):
+        raise CannotOpen(
+            "The sealed key does not belong to this principal, worker and context."
+        ) from None
+    return _read(text.decode())
+
+
+def _written(credential: Credential) -> bytes:
+    if isinstance(credential, SecretRef):
+        return (_REF + credential.name).encode()
+    return (_KEY + credential.reveal()).encode()
+
+
+def _read(text: str) -> Credential:
+    if text.startswith(_REF):
+        return SecretRef(text.removeprefix(_REF))
+    return StripeKey(text.removeprefix(_KEY))
+
+
+def _authenticated(binding: Binding) -> bytes:
+    return json.dumps([binding.principal, binding.worker_id, binding.context_id]).encode()

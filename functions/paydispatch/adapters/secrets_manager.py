@@ -1,0 +1,58 @@
+"""Stripe keys in Secrets Manager: `paydispatch/{tenant}/{secret_ref}` holds the key as plain text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from paydispatch.adapters.aws_errors import unavailable_for_aws_errors
+from paydispatch.domain.credentials import StripeKey
+from paydispatch.domain.errors import CannotOpen, InvalidField
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+    from paydispatch.domain.credentials import SecretRef
+    from paydispatch.ports import Clock
+
+KEPT_S = 60.0
+"""How long a key is used before it is read again: bounds how long a rotated key is still tried."""
+
+_FINAL_CODES = {"ResourceNotFoundException", "AccessDeniedException", "InvalidRequestException"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    key: StripeKey
+    read_at: float
+
+
+class SecretsManagerStore:
+    def __init__(self, client: SecretsManagerClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._kept: dict[str, _Kept] = {}
+
+    def find(self, tenant: str, ref: SecretRef) -> StripeKey:
+        """Raises `CannotOpen` when there is no such key, `Unavailable` when it cannot be asked for now."""
+        name = f"paydispatch/{tenant}/{ref.name}"
+        kept = self._kept.get(name)
+        if kept is None or self._clock.now_s() - kept.read_at > KEPT_S:
+            kept = _Kept(self._read(name), self._clock.now_s())
+            self._kept[name] = kept
+        return kept.key
+
+    def _read(self, name: str) -> StripeKey:
+        with unavailable_for_aws_errors():
+            try:
+                answer = self._client.get_secret_value(SecretId=name)
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") not in _FINAL_CODES:
+                    raise
+                raise CannotOpen(f"There is no secret {name!r} that may be read.") from None
+        try:
+            return StripeKey(answer.get("SecretString"))
+        except InvalidField:
+            raise CannotOpen(f"The secret {name!r} does not hold a Stripe secret key.") from None

@@ -1,0 +1,129 @@
+"""Stripe over HTTP: httpx as the client, aiohttp underneath it as the transport (httpx's own pool turns quadratic)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from paydispatch.domain.attempts import Attempt, NotSent, Unknown, classify
+from paydispatch.domain.form import encode
+from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paydispatch.domain.credentials import StripeKey
+
+USER_AGENT = "paydispatch/0.1"
+
+CONNECT_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 80.0
+"""Stripe's own timeouts nest inside this one: a shorter one turns slow successes into unknowns."""
+
+CONNECTIONS = 200
+"""Twice the largest batch, so that a call never waits for another's connection."""
+
+
+def stripe_client(
+    base_url: str, *, read_timeout_s: float = READ_TIMEOUT_S, connections: int = CONNECTIONS
+) -> httpx.AsyncClient:
+    """A client for one event loop. Connections are made at the first call, so after a SnapStart restore."""
+    from httpx_aiohttp import AiohttpTransport
+
+    limits = httpx.Limits(max_connections=connections, keepalive_expiry=30.0)
+    return httpx.AsyncClient(
+        base_url=base_url,
+        transport=AiohttpTransport(limits=limits),
+        timeout=httpx.Timeout(
+            connect=CONNECT_TIMEOUT_S,
+            read=read_timeout_s,
+            write=read_timeout_s,
+            pool=CONNECT_TIMEOUT_S,
+        ),
+        headers={"User-Agent": USER_AGENT},
+    )
+
+
+async def make_stripe_request(
+    client: httpx.AsyncClient,
+    secret_key: str,
+    endpoint: str,
+    form_data: Mapping[str, Any],
+    *,
+    idempotency_key: str | None = None,
+    stripe_account: str | None = None,
+    version: str = STRIPE_API_VERSION,
+) -> httpx.Response:
+    """POST `form_data` (nested as in JSON) to `endpoint` and return the whole answer. Raises `httpx.TransportError`."""
+    headers = {
+        "Authorization": f"Bearer {secret_key}",
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Stripe-Version": version,
+        "Idempotency-Key": idempotency_key,
+        "Stripe-Account": stripe_account,
+    }
+    sent = {name: value for name, value in headers.items() if value is not None}
+    return await client.post(endpoint, content=encode(form_data), headers=sent)
+
+
+class HttpStripeGateway:
+    """`StripeGateway` over the wire."""
+
+    def __init__(self, client: httpx.AsyncClient, *, version: str = STRIPE_API_VERSION) -> None:
+        self._client = client
+        self._version = version
+
+    async def create(
+        self,
+        *,
+        endpoint: str,
+        params: Mapping[str, Any],
+        key: StripeKey,
+        request_id: str,
+        stripe_account: str | None,
+    ) -> Attempt:
+        try:
+            response = await make_stripe_request(
+                self._client,
+                key.reveal(),
+                endpoint,
+                params,
+                idempotency_key=request_id,
+                stripe_account=stripe_account,
+                version=self._version,
+            )
+        except httpx.TransportError as error:
+            return failed_attempt(error)
+        return classify(response.status_code, response.headers, _json_or_none(response.content))
+
+
+def failed_attempt(error: httpx.TransportError) -> NotSent | Unknown:
+    """Sort a broken call into what certainly was not sent, and everything else."""
+    reason = f"{type(error.__cause__ or error).__name__}: {error}"[:300]
+    if _certainly_not_sent(error):
+        return NotSent(reason)
+    code = "timeout" if isinstance(error, httpx.TimeoutException) else "connection_lost"
+    return Unknown(reason, code)
+
+
+def _certainly_not_sent(error: httpx.TransportError) -> bool:
+    """Whether no connection was made.
+
+    The aiohttp transport reports a connection that is reset *after* sending as `httpx.ConnectTimeout`, so the name
+    of httpx's error proves nothing: the cause beneath it does.
+    """
+    import aiohttp
+
+    cause = error.__cause__
+    if isinstance(cause, aiohttp.ClientError):
+        return isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+    return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+
+
+def _json_or_none(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None

@@ -1,0 +1,151 @@
+"""The builders behind every `new_<object>()`: the same two classes for all objects.
+
+Any create parameter of the object is a method that sets it and returns the builder; the generated
+schemas know which there are. `paydispatch.builders` has the functions users call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from paydispatch.domain.errors import InvalidParams
+from paydispatch.domain.schema import parameter_names
+from paydispatch.domain.schema_errors import unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paydispatch.dispatcher import Dispatcher, Receipt
+
+
+class UnknownParameter(InvalidParams, AttributeError):  # noqa: N818 - named like its tree
+    """No parameter of Stripe's has this name. An `AttributeError` too, so that `hasattr` works."""
+
+    def __init__(self, object_name: str, name: str) -> None:
+        super().__init__((unknown((name,), sorted(parameter_names(object_name))),))
+
+
+class Parameters:
+    """The parameters of one create call, set one by one; checked together when dispatched."""
+
+    def __init__(self, object_name: str, params: Mapping[str, Any] | None = None) -> None:
+        self.object_name = object_name
+        """Stripe's name of the object: `payment_intent`."""
+        self._params = _plain(params or {})
+
+    def params(self) -> dict[str, Any]:
+        """A copy of what was set, in JSON values. Changing it does not change the builder."""
+        return _plain(self._params)
+
+    if not TYPE_CHECKING:  # a type checker shall know only the parameters `builders.pyi` lists
+
+        def __getattr__(self, name: str) -> Callable[[Any], Self]:
+            if name.startswith("_"):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            if name not in parameter_names(self.object_name):
+                raise UnknownParameter(self.object_name, name)
+            return partial(self._set, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *parameter_names(self.object_name)})
+
+    def __repr__(self) -> str:
+        return f"<{self.object_name}: {', '.join(self._params) or 'nothing set'}>"
+
+    def _set(self, name: str, value: Any, /) -> Self:
+        self._params[name] = _plain_value(value)
+        return self
+
+
+class Builder(Parameters):
+    """What `new_<object>()` returns."""
+
+    def create_async(
+        self,
+        worker_id: str,
+        context_id: str,
+        stripe_secret: str,
+        *,
+        idempotency_key: str | None = None,
+        lane: str = "interactive",
+        deadline_s: float | None = None,
+        stripe_account: str | None = None,
+        dispatcher: Dispatcher | None = None,
+    ) -> Receipt:
+        """Hand the request to the running Dispatcher and return its receipt, without any I/O.
+
+        The outcome runs a flow in the worker `worker_id`. Raises `InvalidParams`, `InvalidField`,
+        `BufferFull`, and `NoDispatcher` when none is running and none is passed.
+        """
+        from paydispatch.dispatcher import running_dispatcher
+
+        return (dispatcher or running_dispatcher()).submit(
+            self.object_name,
+            self.params(),
+            worker_id,
+            context_id,
+            stripe_secret,
+            idempotency_key=idempotency_key,
+            lane=lane,
+            deadline_s=deadline_s,
+            stripe_account=stripe_account,
+        )
+
+
+class Submit(Protocol):
+    """Where a bound builder hands its request; worker, context and key are known there."""
+
+    def __call__(
+        self,
+        object_name: str,
+        params: dict[str, Any],
+        *,
+        idempotency_key: str | None,
+        lane: str,
+        deadline_s: float | None,
+        stripe_account: str | None,
+    ) -> Receipt: ...
+
+
+class BoundBuilder(Parameters):
+    """The kind a flow gets: bound to the flow's worker, context and key."""
+
+    def __init__(self, object_name: str, submit: Submit) -> None:
+        super().__init__(object_name)
+        self._submit = submit
+
+    def create_async(
+        self,
+        *,
+        idempotency_key: str | None = None,
+        lane: str = "interactive",
+        deadline_s: float | None = None,
+        stripe_account: str | None = None,
+    ) -> Receipt:
+        """Dispatch the next create of this conversation. Raises as `Builder.create_async` does."""
+        return self._submit(
+            self.object_name,
+            self.params(),
+            idempotency_key=idempotency_key,
+            lane=lane,
+            deadline_s=deadline_s,
+            stripe_account=stripe_account,
+        )
+
+
+def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy in JSON values, down to the leaves: datetimes become unix seconds, tuples lists."""
+    return {name: _plain_value(value) for name, value in params.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _plain(value)
+    if isinstance(value, list | tuple):
+        return [_plain_value(entry) for entry in value]
+    if isinstance(value, datetime):
+        return int(value.timestamp())
+    return value

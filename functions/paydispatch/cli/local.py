@@ -1,0 +1,103 @@
+"""`paydispatch local`: the whole stack on this machine until Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    import argparse
+
+    from paydispatch.local.addresses import Addresses
+    from paydispatch.local.settings import LocalSettings
+
+_LOOK_EVERY_S = 1.0
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "local",
+        help="the whole stack on this machine until Ctrl-C",
+        description="Start every part on this machine and keep it running until Ctrl-C.",
+    )
+    parser.add_argument("--port", type=int, default=0, help="the HTTP door's port (a free one)")
+    parser.add_argument("--stripe-base", metavar="URL", help="another Stripe than the twin")
+    parser.add_argument("--redis-url", metavar="URL", help="another Redis than the embedded server")
+    parser.add_argument(
+        "--flows",
+        type=Path,
+        default=Path(os.environ.get("FLOWS_DIR", "flows")),
+        metavar="DIR",
+        help="the directory of the flows (FLOWS_DIR, or ./flows)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the addresses as one JSON line")
+    parser.add_argument("--verbose", action="store_true", help="show what every part prints")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Return 0 after Ctrl-C or SIGTERM, 1 if a part did not start or ended by itself."""
+    from paydispatch.local.processes import PartFailed
+    from paydispatch.local.stack import LocalStack
+
+    signal.signal(signal.SIGTERM, _as_ctrl_c)
+    try:
+        with LocalStack(_settings(arguments)) as stack:
+            _show(stack.addresses, as_json=arguments.json)
+            while True:
+                stack.wait(_LOOK_EVERY_S)
+    except KeyboardInterrupt:
+        return 0
+    except PartFailed as failure:
+        print(f"paydispatch local: {failure}", file=sys.stderr)
+        return 1
+
+
+def _as_ctrl_c(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _settings(arguments: argparse.Namespace) -> LocalSettings:
+    from paydispatch.local.settings import LocalSettings
+
+    return LocalSettings(
+        port=arguments.port,
+        stripe_base=arguments.stripe_base,
+        redis_url=arguments.redis_url,
+        flows=arguments.flows,
+        verbose=arguments.verbose,
+    )
+
+
+def _show(addresses: Addresses, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(addresses.as_json()), flush=True)
+    else:
+        _show_table(addresses)
+
+
+def _show_table(addresses: Addresses) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for name, value in addresses.as_json().items():
+        if value is not None:
+            table.add_row(f"[bold]{name}[/]", value)
+    console = Console(soft_wrap=True)
+    console.print(table)
+    console.print(f"\nTry it (Ctrl-C ends everything):\n\n{_example(addresses.api)}", markup=False)
+
+
+def _example(api: str) -> str:
+    body = {
+        "worker_id": "payment-worker-1",
+        "context_id": "context-1",
+        "stripe_secret": "sk_test_anything",
+        "params": {"name": "Book"},
+    }
+    return f"curl {api}/v1/products -H 'content-type: application/json' -d '{json.dumps(body)}'"

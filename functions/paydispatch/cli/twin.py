@@ -1,0 +1,73 @@
+"""`paydispatch twin`: the Stripe twin alone, for any program that speaks to Stripe."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+DEFAULT_PORT = 12111
+_PORTS_TRIED = 100
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from paydispatch.local.twin.options import add_options
+
+    parser = subparsers.add_parser("twin", help="a local Stripe, until Ctrl-C")
+    parser.add_argument(
+        "--port", type=int, help=f"default: {DEFAULT_PORT}, or the next free one; 0: any free one"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON line when ready")
+    add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until Ctrl-C or SIGTERM. Returns 1 if the port is taken."""
+    try:
+        listener = _listener(arguments.port)
+    except OSError as error:
+        print(f"Cannot listen on port {arguments.port or DEFAULT_PORT}: {error.strerror}.")
+        return 1
+    with listener:
+        asyncio.run(_serve(arguments, listener))
+    return 0
+
+
+def _listener(port: int | None) -> socket.socket:
+    """Return a listening socket on `port`, or near the default one if None. Raises `OSError`."""
+    if port is not None:
+        return socket.create_server(("127.0.0.1", port), backlog=1024)
+    for candidate in range(DEFAULT_PORT, DEFAULT_PORT + _PORTS_TRIED):
+        try:
+            return socket.create_server(("127.0.0.1", candidate), backlog=1024)
+        except OSError:
+            continue
+    return socket.create_server(("127.0.0.1", 0), backlog=1024)
+
+
+async def _serve(arguments: argparse.Namespace, listener: socket.socket) -> None:
+    from paydispatch.local.twin.lifetime import stop_on_signals
+    from paydispatch.local.twin.options import options_of
+    from paydispatch.local.twin.server import serving
+
+    stopped = asyncio.Event()
+    stop_on_signals(stopped)
+    async with serving(options_of(arguments).build(), listener) as base_url:
+        print(_ready(base_url, as_json=arguments.json), flush=True)
+        await stopped.wait()
+
+
+def _ready(base_url: str, *, as_json: bool) -> str:
+    if as_json:
+        return json.dumps({"stripe_base": base_url})
+    return (
+        f"Stripe's twin listens on {base_url}\n"
+        f"  curl {base_url}/v1/products -u sk_test_any: -d name=Tea\n"
+        f"  curl {base_url}/_twin/ledger\n"
+        "Ctrl-C ends it."
+    )

@@ -1,0 +1,62 @@
+"""`paydispatch worker`: run the flows of a worker in a process of its own, anywhere Redis and SQS can be reached."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paydispatch.settings import RunnerSettings
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Collection
+
+    from paydispatch.services.serve_flows import FlowServer
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("worker", help="run the flows of one worker, or of all")
+    chosen = parser.add_mutually_exclusive_group(required=True)
+    chosen.add_argument(
+        "--worker-id",
+        action="append",
+        metavar="W",
+        help="serve this worker; may be given several times",
+    )
+    chosen.add_argument("--all", action="store_true", help="serve every worker there is")
+    parser.add_argument(
+        "--flows", type=Path, metavar="DIR", help="the flows folder (default: FLOWS_DIR)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings = RunnerSettings.from_env()
+    if arguments.flows is not None:
+        settings = replace(settings, flows_dir=arguments.flows.resolve())
+    if not settings.flows_dir.is_dir():
+        raise SystemExit(f"paydispatch: there is no flows folder {settings.flows_dir}")
+    workers = None if arguments.all else frozenset(arguments.worker_id)
+    asyncio.run(_serve(settings, workers))
+    return 0
+
+
+async def _serve(settings: RunnerSettings, workers: Collection[str] | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await _server(settings).serve(workers, stop)
+
+
+def _server(settings: RunnerSettings) -> FlowServer:
+    from flow_runner.compose import compose
+    from paydispatch.adapters.journal import PowertoolsJournal, json_logger
+
+    consumer = f"{socket.gethostname()}-{os.getpid()}"
+    return compose(settings, PowertoolsJournal(json_logger("flow_worker")), consumer=consumer)

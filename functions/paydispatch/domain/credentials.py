@@ -1,0 +1,104 @@
+"""The Stripe key, and the ways to name one without holding it.
+
+`StripeKey` is the only type that carries the key in the clear. Its `repr` and `str` never show it, so no log
+line, exception or f-string can: `reveal()` is the one way to it, and easy to search for.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from paydispatch.domain.errors import InvalidField
+
+_SECRET_PREFIXES = ("sk_test_", "sk_live_", "rk_test_", "rk_live_", "sk_org")
+_KEY_IN_TEXT = re.compile(r"\b((?:sk|rk)_(?:test|live|org)_)[A-Za-z0-9_]+")
+_REF = re.compile(r"[A-Za-z0-9_+=.@-]{1,128}")
+
+
+class StripeKey:
+    """A secret or restricted key. Length and alphabet are Stripe's business and not checked."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: object, *, field: str = "stripe_secret") -> None:
+        """Raises `InvalidField` naming `field`; the message never repeats the key."""
+        self._text = _checked(text, field)
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return "StripeKey(hidden)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StripeKey) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> str:
+        raise TypeError("A Stripe key is not pickled: seal it.")
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """The name of a secret in Secrets Manager, below `paydispatch/{tenant}/`."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not _REF.fullmatch(self.name):
+            raise InvalidField(
+                "secret_ref",
+                "secret_ref is the name of a secret: 1 to 128 letters, digits or any of _ + = . @ -",
+            )
+
+
+Credential = StripeKey | SecretRef
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """The conversation a sealed key opens for, and no other: authenticated, not secret."""
+
+    principal: str
+    worker_id: str
+    context_id: str
+
+
+def looks_like_key(value: object) -> bool:
+    """Whether somebody put a key where it must not be."""
+    return isinstance(value, str) and value.startswith(_SECRET_PREFIXES)
+
+
+def redact(text: str) -> str:
+    """Blot out every Stripe key in a text that has to be kept: a message nobody can read, for instance."""
+    return _KEY_IN_TEXT.sub(r"\1[hidden]", text)
+
+
+def _checked(text: object, field: str) -> str:
+    if not isinstance(text, str) or not text:
+        raise InvalidField(
+            field, f"{field} must be a Stripe secret key, as text.", code="api_key_missing"
+        )
+    if text.startswith("pk_"):
+        raise InvalidField(
+            field,
+            "This is a publishable key (pk_…). Creating objects needs a secret key (sk_… or rk_…).",
+            code="secret_key_required",
+        )
+    if (
+        not text.startswith(_SECRET_PREFIXES)
+        or not text.isascii()
+        or not text.isprintable()
+        or " " in text
+    ):
+        raise InvalidField(
+            field,
+            f"{field} is not a Stripe secret key: one starts with sk_test_, sk_live_, rk_test_, rk_live_ or sk_org.",
+            code="api_key_invalid",
+        )
+    return text

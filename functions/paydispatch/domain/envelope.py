@@ -1,0 +1,210 @@
+"""What travels on the queue: one request, its identity, what is known about it, and nothing in the clear.
+
+`envelope.v1.json` beside this file is the published schema and the one that is checked: a message is read with the
+same suspicion whoever wrote it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.domain.credentials import Binding, looks_like_key
+from paydispatch.domain.identity import request_id_for_message
+from paydispatch.domain.principal import QUEUE
+from paydispatch.domain.requests import Lane
+from paydispatch.domain.retry import Progress
+from paydispatch.domain.units import DEFAULT_DEADLINE_S
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import jsonschema_rs
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """One request on its way. Exactly one of `sealed_secret` and `secret_ref` is set."""
+
+    request_id: str
+    object: str
+    params: Mapping[str, Any]
+    worker_id: str
+    context_id: str
+    accepted_at: float
+    progress: Progress
+    sealed_secret: str | None = None
+    secret_ref: str | None = None
+    lane: Lane = Lane.INTERACTIVE
+    stripe_account: str | None = None
+    principal: str = QUEUE
+    traceparent: str | None = None
+
+    @property
+    def binding(self) -> Binding:
+        return Binding(self.principal, self.worker_id, self.context_id)
+
+    def at(self, progress: Progress) -> Envelope:
+        return replace(self, progress=progress)
+
+    def as_message(self) -> str:
+        """The JSON text of the queue message: ASCII only, because SQS takes what is legal in XML."""
+        fields: dict[str, Any] = {
+            "v": VERSION,
+            "request_id": self.request_id,
+            "object": self.object,
+            "params": self.params,
+            "worker_id": self.worker_id,
+            "context_id": self.context_id,
+            "sealed_secret": self.sealed_secret,
+            "secret_ref": self.secret_ref,
+            "lane": self.lane.value,
+            "stripe_account": self.stripe_account,
+            "accepted_at": self.accepted_at,
+            "deadline_at": self.progress.deadline_at,
+            "attempt": self.progress.attempt,
+            "first_sent_at": self.progress.first_sent_at,
+            "maybe_executed": self.progress.maybe_executed,
+            "principal": self.principal,
+            "traceparent": self.traceparent,
+        }
+        shown = {name: value for name, value in fields.items() if value is not None}
+        return json.dumps(shown, separators=(",", ":"), allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """As much of a message as tells where its error belongs."""
+
+    request_id: str
+    object: str
+    worker_id: str
+    context_id: str
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A message that is no envelope. Without an address it cannot be attributed to any worker."""
+
+    code: str
+    message: str
+    param: str | None
+    address: Address | None
+
+
+def read_message(body: str, *, message_id: str, sent_at: float) -> Envelope | Malformed:
+    """Read one queue message; `sent_at` (unix seconds) stands in for a missing acceptance time."""
+    try:
+        fields = json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return Malformed("message_not_json", "The queue message is not JSON.", None, None)
+    if not isinstance(fields, dict):
+        return Malformed(
+            "message_not_an_object", "The queue message is not a JSON object.", None, None
+        )
+    complaint = _complaint(fields)
+    if complaint:
+        return Malformed(*complaint, _address(fields, message_id))
+    return _envelope(fields, message_id, sent_at)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def _envelope(fields: Mapping[str, Any], message_id: str, sent_at: float) -> Envelope:
+    accepted_at = float(fields.get("accepted_at") or sent_at)
+    progress = Progress(
+        deadline_at=float(fields.get("deadline_at") or accepted_at + DEFAULT_DEADLINE_S),
+        attempt=fields.get("attempt", 1),
+        maybe_executed=fields.get("maybe_executed", False),
+        first_sent_at=fields.get("first_sent_at"),
+    )
+    return Envelope(
+        request_id=fields.get("request_id") or request_id_for_message(message_id),
+        object=fields["object"],
+        params=fields["params"],
+        worker_id=fields["worker_id"],
+        context_id=fields["context_id"],
+        accepted_at=accepted_at,
+        progress=progress,
+        sealed_secret=fields.get("sealed_secret"),
+        secret_ref=fields.get("secret_ref"),
+        lane=Lane(fields.get("lane", "interactive")),
+        stripe_account=fields.get("stripe_account"),
+        principal=fields.get("principal", QUEUE),
+        traceparent=fields.get("traceparent"),
+    )
+
+
+def _complaint(fields: Mapping[str, Any]) -> tuple[str, str, str | None] | None:
+    """The first thing wrong with a message as (code, sentence, field). Never repeats a value: it may be a key."""
+    if "stripe_secret" in fields or looks_like_key(fields.get("sealed_secret")):
+        return (
+            "plaintext_key_refused",
+            "A message must not carry stripe_secret in the clear: send sealed_secret or secret_ref.",
+            "stripe_secret",
+        )
+    error = next(_validator().iter_errors(fields), None)
+    if error is None:
+        return None
+    path = [str(step) for step in error.instance_path]
+    field = path[0] if path else None
+    where = f"its field {field!r}" if field else "the message as a whole"
+    return (
+        "message_invalid",
+        f"The queue message breaks the envelope's schema (v1) in {where}: rule {_rule(error)}.",
+        field,
+    )
+
+
+def _rule(error: jsonschema_rs.ValidationError) -> str:
+    return "/".join(str(step) for step in error.schema_path)
+
+
+def _address(fields: Mapping[str, Any], message_id: str) -> Address | None:
+    """Whatever of the address is sound; a worker and an object are the least that is needed."""
+    worker_id, object_name = _sound(fields, "worker_id"), _sound(fields, "object")
+    if worker_id is None or object_name is None:
+        return None
+    params = fields.get("params")
+    return Address(
+        request_id=_sound(fields, "request_id") or request_id_for_message(message_id),
+        object=object_name,
+        worker_id=worker_id,
+        context_id=_sound(fields, "context_id") or "unknown",
+        params=params if isinstance(params, dict) else {},
+    )
+
+
+def _sound(fields: Mapping[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    return value if isinstance(value, str) and _field_validator(name).is_valid(value) else None
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(
+        Path(__file__).with_name("envelope.v1.json").read_text("utf-8")
+    )
+    return schema
+
+
+@cache
+def _validator() -> jsonschema_rs.Draft202012Validator:
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft202012Validator(_schema())
+
+
+@cache
+def _field_validator(name: str) -> jsonschema_rs.Draft202012Validator:
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft202012Validator(_schema()["properties"][name])

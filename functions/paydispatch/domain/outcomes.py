@@ -1,0 +1,69 @@
+"""How a request ended: in Stripe's answer, or in an error that says what is known about the effect."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class ErrorKind(StrEnum):
+    HTTP = "http"
+    """Network, timeout, exhausted."""
+    API = "api"
+    """Stripe refused."""
+    DISPATCHER = "dispatcher"
+    """Validation in the queue, a script that failed, or an internal fault."""
+
+
+class Certainty(StrEnum):
+    NOT_CREATED = "not_created"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """Stripe created the object."""
+
+    body: Mapping[str, Any]
+    attempts: int
+    stripe_request_id: str | None = None
+
+    @property
+    def settled(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Error:
+    """Stripe did not create it, or nobody knows: `certainty` tells the two apart."""
+
+    kind: ErrorKind
+    message: str
+    attempts: int
+    certainty: Certainty
+    code: str | None = None
+    type: str | None = None
+    decline_code: str | None = None
+    param: str | None = None
+    http_status: int | None = None
+    stripe_request_id: str | None = None
+
+    @property
+    def settled(self) -> bool:
+        """An unknown end is not the last word: reconciling may still settle it."""
+        return self.certainty is Certainty.NOT_CREATED
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Error:
+        kind, certainty = ErrorKind(fields["kind"]), Certainty(fields["certainty"])
+        return cls(**{**fields, "kind": kind, "certainty": certainty})
+
+
+Outcome = Response | Error

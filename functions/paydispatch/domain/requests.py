@@ -1,0 +1,176 @@
+"""What a caller asks for, checked field by field before anything else sees it."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.domain.credentials import Credential, SecretRef, StripeKey
+from paydispatch.domain.errors import InvalidField
+from paydispatch.domain.units import LONGEST_DEADLINE_S
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# A worker id stands in braces in every Redis key of its worker: no braces, and nothing unprintable.
+_WORKER_ID = re.compile(r"[!-z|~]{1,128}")
+_CONTEXT_ID = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,255}")
+_ACCOUNT = re.compile(r"[A-Za-z0-9_/-]{1,128}")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+_BODY_FIELDS = frozenset(
+    {
+        "object",
+        "params",
+        "worker_id",
+        "context_id",
+        "stripe_secret",
+        "secret_ref",
+        "lane",
+        "deadline_s",
+        "stripe_account",
+        "idempotency_key",
+    }
+)
+
+
+class Lane(StrEnum):
+    """Interactive work may use the whole of Stripe's limit; batch work a share of it."""
+
+    INTERACTIVE = "interactive"
+    BATCH = "batch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateRequest:
+    """One object to be created. Every field has been checked; `params` against Stripe's schema elsewhere."""
+
+    object: str
+    params: Mapping[str, Any]
+    worker_id: str
+    context_id: str
+    credential: Credential
+    lane: Lane = Lane.INTERACTIVE
+    deadline_s: float | None = None
+    stripe_account: str | None = None
+    idempotency_key: str | None = None
+    traceparent: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises `InvalidField` for the first field that is wrong."""
+        check_worker_id(self.worker_id)
+        check_context_id(self.context_id)
+        _check_params_shape(self.params)
+        _check_deadline(self.deadline_s)
+        _check_account(self.stripe_account)
+        check_idempotency_key(self.idempotency_key)
+
+
+def parse_create_request(
+    object_name: str,
+    body: Mapping[str, Any],
+    *,
+    idempotency_key: str | None = None,
+    traceparent: str | None = None,
+) -> CreateRequest:
+    """Read the JSON body of a create. Raises `InvalidField` naming the first field that is wrong."""
+    for name in body.keys() - _BODY_FIELDS:
+        raise InvalidField(
+            str(name)[:64],
+            f"Received unknown field {str(name)[:64]!r}. Stripe's own parameters go into `params`.",
+            code="parameter_unknown",
+        )
+    return CreateRequest(
+        object=object_name,
+        params=body.get("params", {}),
+        worker_id=_required(body, "worker_id"),
+        context_id=_required(body, "context_id"),
+        credential=_credential(body),
+        lane=parse_lane(body.get("lane", Lane.INTERACTIVE)),
+        deadline_s=body.get("deadline_s"),
+        stripe_account=body.get("stripe_account"),
+        idempotency_key=idempotency_key
+        if idempotency_key is not None
+        else body.get("idempotency_key"),
+        traceparent=traceparent if traceparent and _TRACEPARENT.fullmatch(traceparent) else None,
+    )
+
+
+def parse_lane(value: object) -> Lane:
+    if value in ("interactive", "batch"):
+        return Lane(str(value))
+    raise InvalidField("lane", "lane must be 'interactive' or 'batch'.")
+
+
+def check_worker_id(value: object) -> None:
+    if not isinstance(value, str) or not _WORKER_ID.fullmatch(value):
+        raise InvalidField(
+            "worker_id",
+            "worker_id must be text of 1 to 128 visible ASCII characters other than { and }.",
+        )
+
+
+def check_context_id(value: object) -> None:
+    if not isinstance(value, str) or not _CONTEXT_ID.fullmatch(value):
+        raise InvalidField(
+            "context_id",
+            "context_id must be text of 1 to 255 characters, without control characters.",
+        )
+
+
+def check_idempotency_key(value: object) -> None:
+    if value is None:
+        return
+    if not isinstance(value, str) or not 1 <= len(value) <= 255:
+        raise InvalidField(
+            "Idempotency-Key",
+            "Idempotency-Key must be text of 1 to 255 characters.",
+            code="idempotency_key_invalid",
+        )
+
+
+def _required(body: Mapping[str, Any], name: str) -> Any:
+    if body.get(name) is None:
+        raise InvalidField(name, f"Missing required field: {name}.", code="parameter_missing")
+    return body[name]
+
+
+def _credential(body: Mapping[str, Any]) -> Credential:
+    key, ref = body.get("stripe_secret"), body.get("secret_ref")
+    if key is not None and ref is not None:
+        raise InvalidField("secret_ref", "Send stripe_secret or secret_ref, not both.")
+    if ref is not None:
+        return SecretRef(ref)
+    if key is None:
+        raise InvalidField(
+            "stripe_secret",
+            "Missing required field: stripe_secret (or secret_ref).",
+            code="parameter_missing",
+        )
+    return StripeKey(key)
+
+
+def _check_params_shape(value: object) -> None:
+    if not isinstance(value, dict):
+        raise InvalidField("params", "params must be an object with Stripe's parameters.")
+
+
+def _check_deadline(value: object) -> None:
+    if value is None:
+        return
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or not 0 < value <= LONGEST_DEADLINE_S:  # type: ignore[arg-type,operator]
+        raise InvalidField(
+            "deadline_s",
+            f"deadline_s must be a number of seconds above 0 and at most {LONGEST_DEADLINE_S:.0f}.",
+        )
+
+
+def _check_account(value: object) -> None:
+    if value is not None and not (isinstance(value, str) and _ACCOUNT.fullmatch(value)):
+        raise InvalidField(
+            "stripe_account", "stripe_account must be the id of a Stripe account: acct_…."
+        )

@@ -1,0 +1,76 @@
+"""The table of Stripe objects this project can create.
+
+An object is one row here, one generated schema in `paydispatch/schemas/` and two flows. Routes, builders,
+validation, the twin and the flow names all follow from the row: adding an object adds no other code.
+"""
+
+from dataclasses import dataclass
+
+from paydispatch.domain.errors import UnknownObject
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One Stripe object that can be created."""
+
+    name: str
+    """Stripe's own name of it, as in the answer's `object` field: `payment_intent`."""
+
+    collection: str
+    """The path below `/v1` where it is created and listed: `payment_intents`."""
+
+    @property
+    def endpoint(self) -> str:
+        """Stripe's path, and ours: `/v1/payment_intents`."""
+        return f"/v1/{self.collection}"
+
+    @property
+    def identifier(self) -> str:
+        """The name where a dot cannot stand: `checkout.session` is `checkout_session`."""
+        return self.name.replace(".", "_")
+
+    @property
+    def response_flow(self) -> str:
+        return response_flow(self.name)
+
+    @property
+    def error_flow(self) -> str:
+        return error_flow(self.name)
+
+
+RESOURCES: tuple[Resource, ...] = (
+    Resource("product", "products"),
+    Resource("price", "prices"),
+    Resource("subscription", "subscriptions"),
+    Resource("payment_intent", "payment_intents"),
+    Resource("coupon", "coupons"),
+)
+
+_BY_NAME = {resource.name: resource for resource in RESOURCES}
+_BY_COLLECTION = {resource.collection: resource for resource in RESOURCES}
+
+
+def resource_named(name: str) -> Resource:
+    """Return the row of `name`. Raises `UnknownObject`, which lists the names there are."""
+    try:
+        return _BY_NAME[name]
+    except KeyError:
+        raise UnknownObject(name, known=tuple(_BY_NAME)) from None
+
+
+def resource_at(collection: str) -> Resource:
+    """Return the row created at `/v1/<collection>`. Raises `UnknownObject`."""
+    try:
+        return _BY_COLLECTION[collection]
+    except KeyError:
+        raise UnknownObject(collection, known=tuple(_BY_COLLECTION)) from None
+
+
+def response_flow(object_name: str) -> str:
+    """The module that runs when Stripe created the object: `new_create_price_response`."""
+    return f"new_create_{object_name.replace('.', '_')}_response"
+
+
+def error_flow(object_name: str) -> str:
+    """The module that runs when it did not, or nobody knows: `new_create_price_error`."""
+    return f"new_create_{object_name.replace('.', '_')}_error"

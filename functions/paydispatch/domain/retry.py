@@ -1,0 +1,207 @@
+"""What to do after an attempt: a pure function of the attempt, what went before, the clock and the deadline.
+
+Three rules decide, in this order.
+1. *An answer ends it.* A success, a card error and every replay are final.
+2. *The certainty latch.* Once any attempt was unknown, a later refusal in front cannot say "not created".
+3. *Stripe's word first.* `Stripe-Should-Retry` decides; where it is silent, the table below does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.domain.attempts import Answered, Attempt, NotSent, RefusedInFront, Unknown
+from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Outcome, Response
+from paydispatch.domain.units import HORIZON_S, MOST_ATTEMPTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BACKOFF_BASE_S = 0.5
+BACKOFF_LONGEST_S = 300.0
+"""Where doubling stops: an outage of hours costs each request a call every few minutes."""
+
+_RETRIED_STATUSES = frozenset({409, 429})
+"""In use or locked, and rate limited: nothing happened, and the same call will do later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What is known about a request between two attempts. Travels in the envelope when it is deferred."""
+
+    deadline_at: float
+    """Unix seconds."""
+    attempt: int = 1
+    """The number of the next attempt, from 1."""
+    maybe_executed: bool = False
+    """The latch."""
+    first_sent_at: float | None = None
+    """Unix seconds of the first POST under this key."""
+
+    def sending(self, now_s: float) -> Progress:
+        return self if self.first_sent_at is not None else replace(self, first_sent_at=now_s)
+
+    @property
+    def certainty(self) -> Certainty:
+        return Certainty.UNKNOWN if self.maybe_executed else Certainty.NOT_CREATED
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Final: publish the outcome."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """No further attempt may be made: publish the error, then park the message for an operator."""
+
+    outcome: Error
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Try again after `delay_s`, carrying `progress`."""
+
+    delay_s: float
+    progress: Progress
+
+
+Decision = Settled | GivenUp | Again
+
+
+def may_send(progress: Progress, now_s: float) -> GivenUp | None:
+    """The guards before a POST: deadline, horizon and the bound on attempts."""
+    if past_horizon(progress.first_sent_at, now_s):
+        return _given_up(
+            progress, "horizon_passed", "Its idempotency key is too old to be sent again."
+        )
+    if now_s >= progress.deadline_at:
+        return _given_up(
+            progress, "deadline_exceeded", "Its deadline passed before Stripe gave an answer."
+        )
+    if progress.attempt > MOST_ATTEMPTS:
+        return _given_up(progress, "attempts_exhausted", f"{MOST_ATTEMPTS} attempts had no answer.")
+    return None
+
+
+def past_horizon(first_sent_at: float | None, now_s: float) -> bool:
+    """Whether Stripe may have pruned the idempotency key, so that a POST could make a second object."""
+    return first_sent_at is not None and now_s - first_sent_at >= HORIZON_S
+
+
+def decide(attempt: Attempt, progress: Progress, now_s: float, fraction: float) -> Decision:
+    """Return what follows `attempt`, the one numbered `progress.attempt`.
+
+    `fraction` is a random number in [0, 1): the jitter. The backoff is full jitter over an exponential.
+    """
+    if isinstance(attempt, Answered):
+        return Settled(_answer(attempt, progress))
+    latched = replace(progress, maybe_executed=progress.maybe_executed or _raises_doubt(attempt))
+    if not _retryable(attempt):
+        return _stopped(attempt, latched)
+    delay_s = backoff_s(progress.attempt, fraction)
+    if now_s + delay_s >= progress.deadline_at:
+        return GivenUp(_exhausted(attempt, latched, "deadline_exceeded"))
+    if progress.attempt >= MOST_ATTEMPTS:
+        return GivenUp(_exhausted(attempt, latched, "attempts_exhausted"))
+    return Again(delay_s, replace(latched, attempt=progress.attempt + 1))
+
+
+def backoff_s(attempt: int, fraction: float) -> float:
+    """Full jitter: anywhere between nothing and the doubled base, so that a herd spreads out."""
+    return fraction * min(BACKOFF_LONGEST_S, BACKOFF_BASE_S * 2.0 ** min(attempt - 1, 32))
+
+
+def _raises_doubt(attempt: NotSent | RefusedInFront | Unknown) -> bool:
+    """An unknown attempt does; so does "in use": another attempt under this key is being executed."""
+    if isinstance(attempt, RefusedInFront):
+        return attempt.error.get("code") == "idempotency_key_in_use"
+    return isinstance(attempt, Unknown)
+
+
+def _retryable(attempt: NotSent | RefusedInFront | Unknown) -> bool:
+    match attempt:
+        case NotSent():
+            return True
+        case Unknown(should_retry=said):
+            return said is not False
+        case RefusedInFront(should_retry=None, http_status=status):
+            return status in _RETRIED_STATUSES
+        case RefusedInFront(should_retry=said):
+            return bool(said)
+
+
+def _stopped(attempt: NotSent | RefusedInFront | Unknown, progress: Progress) -> Settled | GivenUp:
+    if isinstance(attempt, RefusedInFront):
+        error = _stripe_error(
+            attempt.http_status, attempt.error, attempt.stripe_request_id, progress
+        )
+        return Settled(error) if error.settled else GivenUp(error)
+    return GivenUp(_exhausted(attempt, progress, "answer_unknown"))
+
+
+def _answer(attempt: Answered, progress: Progress) -> Outcome:
+    if attempt.created:
+        return Response(
+            body=attempt.body,
+            attempts=progress.attempt,
+            stripe_request_id=attempt.stripe_request_id,
+        )
+    error = attempt.body.get("error")
+    answered = replace(
+        progress, maybe_executed=False
+    )  # an answer, replayed or not, ends every doubt
+    return _stripe_error(
+        attempt.http_status,
+        error if isinstance(error, dict) else {},
+        attempt.stripe_request_id,
+        answered,
+    )
+
+
+def _stripe_error(
+    http_status: int, error: Mapping[str, Any], stripe_request_id: str | None, progress: Progress
+) -> Error:
+    return Error(
+        kind=ErrorKind.API,
+        message=str(
+            error.get("message") or f"Stripe refused the request with status {http_status}."
+        ),
+        code=error.get("code"),
+        type=error.get("type"),
+        decline_code=error.get("decline_code"),
+        param=error.get("param"),
+        http_status=http_status,
+        stripe_request_id=stripe_request_id,
+        attempts=progress.attempt,
+        certainty=progress.certainty,
+    )
+
+
+def _exhausted(attempt: NotSent | RefusedInFront | Unknown, progress: Progress, code: str) -> Error:
+    last = attempt.error if isinstance(attempt, RefusedInFront) else {}
+    reason = str(last.get("message")) if last else getattr(attempt, "reason", "")
+    return Error(
+        kind=ErrorKind.HTTP,
+        message=f"No answer from Stripe after {progress.attempt} attempts ({code}). The last: {reason}",
+        code=getattr(attempt, "code", None) or last.get("code") or code,
+        http_status=getattr(attempt, "http_status", None),
+        stripe_request_id=getattr(attempt, "stripe_request_id", None),
+        attempts=progress.attempt,
+        certainty=progress.certainty,
+    )
+
+
+def _given_up(progress: Progress, code: str, message: str) -> GivenUp:
+    return GivenUp(
+        Error(
+            kind=ErrorKind.HTTP,
+            code=code,
+            message=message,
+            attempts=progress.attempt - 1,
+            certainty=progress.certainty,
+        )
+    )

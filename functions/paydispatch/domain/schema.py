@@ -1,0 +1,79 @@
+"""Check parameters with Stripe's own schema, before anything is queued.
+
+The schemas are generated (`make schemas`); an object's file is read and compiled when first
+needed. A valid request costs one call of the engine, one look at its leaves and the few
+`stripe_rules`; what is wrong with an invalid one is worked out only then.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+
+from paydispatch.domain.errors import ParamError
+from paydispatch.domain.json_values import for_schema, is_plain
+from paydispatch.domain.resources import resource_named
+from paydispatch.domain.schema_errors import describe
+from paydispatch.domain.stripe_rules import broken_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SCHEMAS = Path(__file__).parents[1] / "schemas"
+
+
+def check_params(object_name: str, params: Mapping[str, Any]) -> tuple[ParamError, ...]:
+    """Everything Stripe would refuse in `params`; empty when there is nothing.
+
+    A field whose value is `None` counts as not there. Raises `UnknownObject`.
+    """
+    try:
+        if is_plain(params) and _validator(object_name).is_valid(params):
+            return broken_rules(object_name, params)
+        return _explain(object_name, params)
+    except RecursionError:
+        return (ParamError("", "parameter_invalid", "The parameters are nested too deeply."),)
+
+
+def parameter_schema(object_name: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the create parameters. Raises `UnknownObject`."""
+    return _read(resource_named(object_name).identifier)
+
+
+def parameter_names(object_name: str) -> frozenset[str]:
+    """The names of the object's top-level create parameters. Raises `UnknownObject`."""
+    return _names(resource_named(object_name).identifier)
+
+
+def _explain(object_name: str, params: Mapping[str, Any]) -> tuple[ParamError, ...]:
+    """What JSON Schema cannot see, then what it refuses, then the rules across fields."""
+    judged, faults = for_schema(params)
+    schema = parameter_schema(object_name)
+    blamed = {fault.param for fault in faults}
+    said = (
+        error
+        for refusal in _validator(object_name).iter_errors(judged)
+        for error in describe(refusal, params, schema)
+        if error.param not in blamed
+    )
+    return tuple(dict.fromkeys((*faults, *said, *broken_rules(object_name, params))))
+
+
+@cache
+def _validator(object_name: str) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(parameter_schema(object_name))
+
+
+@cache
+def _read(identifier: str) -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads((SCHEMAS / f"{identifier}.json").read_bytes())
+    return schema
+
+
+@cache
+def _names(identifier: str) -> frozenset[str]:
+    return frozenset(_read(identifier)["properties"])

@@ -1,0 +1,180 @@
+"""From the schema engine's errors to sentences as Stripe writes them.
+
+Codes are Stripe's where it has one (https://docs.stripe.com/error-codes): `parameter_missing`,
+`parameter_unknown`, `parameter_invalid_empty`, `parameter_invalid_integer`. It has none for other
+types; ours follow the pattern: `parameter_invalid_string`, `…_boolean`, `…_number`, `…_object`,
+`…_array`, and plain `parameter_invalid`.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.domain.errors import ParamError
+from paydispatch.domain.param_path import bracketed, value_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from jsonschema_rs import ValidationError
+
+SHOWN_CHARACTERS = 64
+"""How much of a wrong value a message repeats."""
+
+
+def describe(
+    error: ValidationError, params: Any, schema: Mapping[str, Any]
+) -> Iterator[ParamError]:
+    """Say what one error of the engine means: one sentence for each field it concerns."""
+    match error.kind.name:
+        case "additionalProperties":
+            known = _sibling(schema, error, "properties")
+            yield from (unknown((*error.instance_path, name), known) for name in error.kind.value)
+        case "required":
+            yield _missing(bracketed((*error.instance_path, error.kind.value)))
+        case "propertyNames":
+            yield _bad_key(error)
+        case "anyOf":
+            yield from _alternatives(error, params, schema)
+        case _:
+            yield _invalid(error, params, schema)
+
+
+def unknown(path: Sequence[str | int], known: Sequence[str]) -> ParamError:
+    """A name Stripe does not have there, with the nearest one it has."""
+    param, name = bracketed(path), str(path[-1])
+    near = get_close_matches(name, known, n=1, cutoff=0.6)
+    hint = f" Did you mean {bracketed((*path[:-1], near[0]))}?" if near else ""
+    return ParamError(
+        param, "parameter_unknown", f"Received unknown parameter: {param[:200]}.{hint}"
+    )
+
+
+def _missing(param: str) -> ParamError:
+    return ParamError(param, "parameter_missing", f"Missing required param: {param}.")
+
+
+def _bad_key(error: ValidationError) -> ParamError:
+    param = bracketed((*error.instance_path, error.kind.value.instance))
+    rule = "a metadata key has 1 to 40 characters, none of them [ or ]"
+    return ParamError(param, "parameter_invalid", f"Invalid {param[:200]}: {rule}.")
+
+
+def _alternatives(
+    error: ValidationError, params: Any, schema: Mapping[str, Any]
+) -> Iterator[ParamError]:
+    """Go into the alternative the value was meant for; if it fits none, name them all."""
+    branches = error.kind.value
+    meant = [
+        branch for branch in branches if not any(_is_elsewhere(error, inner) for inner in branch)
+    ]
+    if meant:
+        for inner in meant[0]:
+            yield from describe(inner, params, schema)
+        return
+    wanted = " or ".join(dict.fromkeys(_wanted(branch[0], schema) for branch in branches))
+    yield _refused(error, params, wanted, _code(branches[0][0]))
+
+
+def _is_elsewhere(outer: ValidationError, inner: ValidationError) -> bool:
+    """Whether the alternative is of another kind altogether, and not just wrong inside."""
+    return inner.instance_path == outer.instance_path and inner.kind.name in (
+        "type",
+        "const",
+        "enum",
+    )
+
+
+def _invalid(error: ValidationError, params: Any, schema: Mapping[str, Any]) -> ParamError:
+    return _refused(error, params, _wanted(error, schema), _code(error))
+
+
+def _refused(error: ValidationError, params: Any, wanted: str, code: str) -> ParamError:
+    param = bracketed(error.instance_path)
+    value = value_at(params, error.instance_path)
+    if value == "":
+        return _empty(param, wanted)
+    but = "" if error.kind.name == "maxProperties" else _but_is(value)
+    return ParamError(param, code, f"Invalid {param}: must be {wanted}{but}.")
+
+
+def _empty(param: str, wanted: str) -> ParamError:
+    return ParamError(
+        param,
+        "parameter_invalid_empty",
+        f"You passed an empty string for '{param}', which would unset it, and it cannot be unset. "
+        f"Leave it out, or send {wanted}.",
+    )
+
+
+def _but_is(value: object) -> str:
+    """What was sent instead, as far as that is safe and short to repeat."""
+    if isinstance(value, dict | list | tuple):
+        return f", not {'an object' if isinstance(value, dict) else 'an array'}"
+    shown = repr(value)
+    return f", not {shown}" if len(shown) <= SHOWN_CHARACTERS else ""
+
+
+def _code(error: ValidationError) -> str:
+    if error.kind.name == "type":
+        return f"parameter_invalid_{error.kind.value[0]}"
+    if error.kind.name in ("enum", "pattern", "maxLength"):
+        return "parameter_invalid_string"
+    return "parameter_invalid"
+
+
+def _wanted(error: ValidationError, schema: Mapping[str, Any]) -> str:
+    """What would be right, to follow "must be"."""
+    limit = error.kind.value
+    match error.kind.name:
+        case "type":
+            return _wanted_type(limit[0], error, schema)
+        case "enum":
+            return _any_of(limit)
+        case "const":
+            return "an empty string to unset it"
+        case "maxLength":
+            return f"at most {limit} characters long"
+        case "maxProperties":
+            return f"an object of at most {limit} pairs"
+        case "pattern":
+            return _FORMATS[_sibling(schema, error, "format")]
+    return error.message
+
+
+def _wanted_type(name: str, error: ValidationError, schema: Mapping[str, Any]) -> str:
+    """The type in words; a format or a list of values says more than the type."""
+    options = _sibling(schema, error, "enum")
+    if options:
+        return _any_of(options)
+    return _FORMATS.get(_sibling(schema, error, "format"), _TYPES[name])
+
+
+def _any_of(options: Sequence[object]) -> str:
+    words = [str(option) or "(empty)" for option in options]
+    return f"one of {', '.join(words)}" if len(words) > 1 else words[0]
+
+
+def _sibling(schema: Mapping[str, Any], error: ValidationError, keyword: str) -> Any:
+    """Another keyword of the schema that failed, or nothing."""
+    node: Any = schema
+    for part in error.schema_path[:-1]:
+        node = node[part]
+    return node.get(keyword, ())
+
+
+_TYPES: Mapping[str, str] = {
+    "integer": "an integer (no quotes, no decimal point)",
+    "number": "a number (no quotes)",
+    "boolean": "true or false (no quotes)",
+    "string": "a string",
+    "object": "an object",
+    "array": "an array",
+}
+
+_FORMATS: Mapping[Any, str] = {
+    "currency": "a three-letter ISO currency code in lower case, such as usd",
+    "decimal": 'a decimal number in a string, such as "12.5"',
+    "unix-time": "a moment as an integer of unix seconds",
+}

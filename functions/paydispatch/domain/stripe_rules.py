@@ -1,0 +1,119 @@
+"""What Stripe enforces across fields, and its OpenAPI document says only in prose.
+
+Each rule with its source. Where there is doubt Stripe decides, because a false refusal is worse
+than a late error. Limits of a single field are in the schemas.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from paydispatch.domain.errors import ParamError
+
+Params = Mapping[str, Any]
+Rule = Callable[[Params], ParamError | None]
+
+LARGEST_AMOUNT = 99_999_999
+"""Minor units: "supports up to eight digits" (https://docs.stripe.com/api/payment_intents/create)."""
+
+LARGEST_AMOUNT_IDR = 999_999_999_999
+"""Rupiah alone may have twelve digits (https://docs.stripe.com/currencies)."""
+
+
+def broken_rules(object_name: str, params: Params) -> tuple[ParamError, ...]:
+    """The rules `params` break. Values of a wrong type are the schema's business and break none."""
+    broken = (rule(params) for rule in (_amount_fits, *_RULES.get(object_name, ())))
+    return tuple(error for error in broken if error)
+
+
+def _amount_fits(params: Params) -> ParamError | None:
+    """`amount` is not negative and has at most eight digits."""
+    amount = params.get("amount")
+    if type(amount) is not int or 0 <= amount <= LARGEST_AMOUNT:
+        return None
+    if amount < 0:
+        return ParamError(
+            "amount",
+            "parameter_invalid_integer",
+            "Invalid positive integer: amount is in minor units.",
+        )
+    if params.get("currency") == "idr" and amount <= LARGEST_AMOUNT_IDR:
+        return None
+    return ParamError(
+        "amount",
+        "amount_too_large",
+        f"amount may be at most {LARGEST_AMOUNT} minor units, eight digits.",
+    )
+
+
+def _not_both(one: str, other: str, params: Params) -> ParamError | None:
+    if not (_sent(params, one) and _sent(params, other)):
+        return None
+    return ParamError(
+        other,
+        "parameters_exclusive",
+        f"You may only specify one of these parameters: {one}, {other}.",
+    )
+
+
+def _one_of(names: tuple[str, ...], params: Params) -> ParamError | None:
+    if any(_sent(params, name) for name in names):
+        return None
+    return ParamError(
+        names[0], "parameter_missing", f"Missing required param: one of {', '.join(names)}."
+    )
+
+
+def _needs(name: str, needed: str, params: Params) -> ParamError | None:
+    if not _sent(params, name) or _sent(params, needed):
+        return None
+    return ParamError(
+        needed, "parameter_missing", f"Missing required param: {needed}, because {name} is given."
+    )
+
+
+def _priced(params: Params) -> ParamError | None:
+    """A price that is not tiered says what it costs."""
+    if params.get("billing_scheme") == "tiered":
+        return None
+    return _one_of(("unit_amount", "unit_amount_decimal", "custom_unit_amount"), params)
+
+
+def _months_when_repeating(params: Params) -> ParamError | None:
+    """`duration_in_months` belongs to `duration=repeating`, and only to it."""
+    name = "duration_in_months"
+    repeating = params.get("duration") == "repeating"
+    if repeating == _sent(params, name):
+        return None
+    if repeating:
+        return ParamError(
+            name,
+            "parameter_missing",
+            f"Missing required param: {name}, because duration is repeating.",
+        )
+    return ParamError(
+        name, "parameter_unknown", f"{name} may only be given when duration is repeating."
+    )
+
+
+def _sent(params: Params, name: str) -> bool:
+    """Whether the form body will hold the field: `None` and empty containers send nothing."""
+    return params.get(name) not in (None, [], {}, ())
+
+
+_RULES: Mapping[str, tuple[Rule, ...]] = {
+    # https://docs.stripe.com/api/prices/create, under product_data and unit_amount
+    "price": (
+        partial(_one_of, ("product", "product_data")),
+        partial(_not_both, "product", "product_data"),
+        _priced,
+        partial(_not_both, "unit_amount", "unit_amount_decimal"),
+    ),
+    # https://docs.stripe.com/api/coupons/create, under amount_off and duration_in_months
+    "coupon": (
+        partial(_one_of, ("percent_off", "amount_off")),
+        partial(_not_both, "percent_off", "amount_off"),
+        partial(_needs, "amount_off", "currency"),
+        _months_when_repeating,
+    ),
+}

@@ -1,0 +1,209 @@
+"""What a flow sees: the outcome of its request, the conversation it belongs to, and how to go on.
+
+    # flows/new_create_price_response.py
+    def run(parsed_data, flow):
+        flow.log.info("price %s is there", parsed_data["id"])
+        flow.new_subscription().customer("cus_1").items([{"price": parsed_data["id"]}]).create_async()
+
+A flow that returns is done. `raise RetryLater(after_s=60)` runs it again later; any other exception is a failure and
+runs it again with backoff, a few times. What a flow dispatched counts when it returns, and not before: a repeat
+dispatches the very same requests again, which are then the same requests to Stripe.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from paydispatch.builders import Builders
+from paydispatch.domain.envelope import Envelope
+from paydispatch.domain.errors import InvalidField, InvalidParams
+from paydispatch.domain.identity import follow_up_request_id, request_id_for_key
+from paydispatch.domain.requests import parse_lane
+from paydispatch.domain.resources import resource_named
+from paydispatch.domain.retry import Progress
+from paydispatch.domain.schema import check_params
+from paydispatch.domain.units import DEFAULT_DEADLINE_S
+from paydispatch.receipt import Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
+
+__all__ = ["Flow", "FollowUp", "ParsedError", "RetryLater"]
+
+
+class RetryLater(Exception):
+    """Raised by a flow that wants to run again in `after_s` seconds. Does not count as a failure."""
+
+    def __init__(self, after_s: float = 60.0) -> None:
+        super().__init__(f"again in {after_s} s")
+        self.after_s = max(0.0, float(after_s))
+
+
+class ParsedError:
+    """What an error flow gets. `str()` is the message; the fields are those of `Error`."""
+
+    __slots__ = ("_error",)
+
+    def __init__(self, error: Error) -> None:
+        self._error = error
+
+    def __str__(self) -> str:
+        return self._error.message
+
+    def __repr__(self) -> str:
+        return f"ParsedError(kind={self.kind!r}, code={self.code!r}, message={self.message!r})"
+
+    @property
+    def message(self) -> str:
+        return self._error.message
+
+    @property
+    def kind(self) -> ErrorKind:
+        """`http` (network, timeout, exhausted), `api` (Stripe refused) or `dispatcher` (ours)."""
+        return self._error.kind
+
+    @property
+    def code(self) -> str | None:
+        return self._error.code
+
+    @property
+    def type(self) -> str | None:
+        return self._error.type
+
+    @property
+    def decline_code(self) -> str | None:
+        return self._error.decline_code
+
+    @property
+    def param(self) -> str | None:
+        return self._error.param
+
+    @property
+    def http_status(self) -> int | None:
+        return self._error.http_status
+
+    @property
+    def stripe_request_id(self) -> str | None:
+        return self._error.stripe_request_id
+
+    @property
+    def attempts(self) -> int:
+        return self._error.attempts
+
+    @property
+    def certainty(self) -> Certainty:
+        """`not_created`, or `unknown`: the object may exist, so do not ask for it again under a new identity."""
+        return self._error.certainty
+
+
+class FollowUp(Receipt):
+    """The receipt of a create a flow dispatched. It becomes durable when the flow returns."""
+
+    __slots__ = ()
+
+    def wait(self, timeout_s: float | None = None) -> NoReturn:
+        raise RuntimeError(
+            "A flow's creates go to the queue when it returns: do not wait for them."
+        )
+
+    def __await__(self) -> NoReturn:
+        self.wait()
+
+    def __str__(self) -> str:
+        return f"{self.request_id} ({self.object}): goes to the queue when this flow returns"
+
+
+class Flow(Builders):
+    """One run of one flow. `new_product()`, `new_price()` … are builders bound to this conversation and its key."""
+
+    def __init__(self, entry: OutcomeEntry, *, attempt: int, now_s: float) -> None:
+        super().__init__(self._dispatch)
+        self._entry = entry
+        self._now_s = now_s
+        self._outbox: list[Envelope] = []
+        self.attempt = attempt
+        """The number of this run, from 1."""
+        ids = {
+            "request_id": entry.request_id,
+            "worker_id": entry.worker_id,
+            "context_id": entry.context_id,
+        }
+        self.log = logging.LoggerAdapter(logging.getLogger("paydispatch.flows"), ids)
+
+    @property
+    def worker_id(self) -> str:
+        return self._entry.worker_id
+
+    @property
+    def context_id(self) -> str:
+        return self._entry.context_id
+
+    @property
+    def request_id(self) -> str:
+        """The same on every run of this flow for this request."""
+        return self._entry.request_id
+
+    @property
+    def object(self) -> str:
+        return self._entry.object
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The parameters the object was to be created with."""
+        return self._entry.params
+
+    @property
+    def outbox(self) -> tuple[Envelope, ...]:
+        """What this run has dispatched so far."""
+        return tuple(self._outbox)
+
+    def _dispatch(
+        self,
+        object_name: str,
+        params: Mapping[str, Any],
+        *,
+        idempotency_key: str | None,
+        lane: str,
+        deadline_s: float | None,
+        stripe_account: str | None,
+    ) -> FollowUp:
+        """Put one create into this run's outbox. Raises `InvalidParams` or `InvalidField`."""
+        entry = self._entry
+        errors = check_params(resource_named(object_name).name, params)
+        if errors:
+            raise InvalidParams(errors)
+        if entry.sealed_secret is None and entry.secret_ref is None:
+            raise InvalidField(
+                "stripe_secret", "This conversation has no key: its message could not be read."
+            )
+        envelope = Envelope(
+            request_id=self._follow_up_id(idempotency_key),
+            object=object_name,
+            params=params,
+            worker_id=entry.worker_id,
+            context_id=entry.context_id,
+            accepted_at=self._now_s,
+            progress=Progress(deadline_at=self._now_s + (deadline_s or DEFAULT_DEADLINE_S)),
+            sealed_secret=entry.sealed_secret,
+            secret_ref=entry.secret_ref,
+            lane=parse_lane(lane),
+            stripe_account=stripe_account or entry.stripe_account,
+            principal=entry.principal or "queue",
+            traceparent=entry.traceparent,
+        )
+        self._outbox.append(envelope)
+        return FollowUp(
+            request_id=envelope.request_id,
+            object_name=object_name,
+            worker_id=entry.worker_id,
+            context_id=entry.context_id,
+        )
+
+    def _follow_up_id(self, idempotency_key: str | None) -> str:
+        if idempotency_key is not None:
+            return request_id_for_key(self._entry.principal or "queue", idempotency_key)
+        return follow_up_request_id(self.request_id, len(self._outbox) + 1)

@@ -1,0 +1,122 @@
+"""The HTTP door: API Gateway and one execution environment of the API function behind it.
+
+    python -m paydispatch.local.door --name door-1 --fd 5 --handler api.app.handler
+
+The stack opens the listening socket and starts several doors on it. Each calls its handler with one
+event at a time, as Lambda does: Powertools' resolver keeps the current event in a class attribute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import socket
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+
+from aiohttp import web
+
+from paydispatch.local.handlers import Handler, load_handler
+from paydispatch.local.http_event import (
+    HttpRequest,
+    HttpResponse,
+    http_event,
+    http_response,
+)
+from paydispatch.local.lambda_context import LambdaContext
+
+FUNCTION_NAME = "paydispatch-api"
+
+# API Gateway's own limits for an HTTP API, and the answers it gives when they are met.
+_MAX_BODY_BYTES = 10 * 1024 * 1024
+_TIMEOUT_S = 30.0
+_TOO_LONG = b'{"message":"Request Too Long"}'
+_UNAVAILABLE = b'{"message":"Service Unavailable"}'
+_FAILED = b'{"message":"Internal Server Error"}'
+
+
+class Door:
+    """Translates requests and calls the handler in the one thread it owns."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._environment = ThreadPoolExecutor(max_workers=1, thread_name_prefix="environment")
+
+    def application(self) -> web.Application:
+        application = web.Application(client_max_size=_MAX_BODY_BYTES)
+        application.router.add_route("*", "/{path:.*}", self.serve)
+        return application
+
+    async def serve(self, request: web.Request) -> web.Response:
+        try:
+            arrived = await _read(request)
+        except web.HTTPRequestEntityTooLarge:
+            return _gateway_answer(413, _TOO_LONG)
+        invocation = asyncio.get_running_loop().run_in_executor(
+            self._environment, self.invoke, arrived
+        )
+        try:
+            return _answer(await asyncio.wait_for(invocation, _TIMEOUT_S))
+        except TimeoutError:
+            return _gateway_answer(503, _UNAVAILABLE)
+
+    def invoke(self, request: HttpRequest) -> HttpResponse:
+        """One invocation. Whatever the handler raises is a 500, as in API Gateway."""
+        context = LambdaContext(FUNCTION_NAME, _TIMEOUT_S)
+        try:
+            return http_response(self._handler(http_event(request), context))
+        except Exception:
+            traceback.print_exc()
+            return HttpResponse(500, {"content-type": "application/json"}, _FAILED)
+
+
+async def _read(request: web.Request) -> HttpRequest:
+    return HttpRequest(
+        method=request.method,
+        path=request.path,
+        query=request.rel_url.raw_query_string,
+        headers=tuple(request.headers.items()),
+        body=await request.read(),
+        source_ip=request.remote or "127.0.0.1",
+    )
+
+
+def _answer(response: HttpResponse) -> web.Response:
+    answer = web.Response(status=response.status, body=response.body, headers=response.headers)
+    for cookie in response.cookies:
+        answer.headers.add("Set-Cookie", cookie)
+    return answer
+
+
+def _gateway_answer(status: int, body: bytes) -> web.Response:
+    return web.Response(status=status, body=body, content_type="application/json")
+
+
+async def serve_until_stopped(name: str, door: Door, listener: socket.socket) -> None:
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    runner = web.AppRunner(door.application(), access_log=None, shutdown_timeout=5.0)
+    await runner.setup()
+    await web.SockSite(runner, listener).start()
+    print(json.dumps({"ready": name}), flush=True)
+    await stopped.wait()
+    await runner.cleanup()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Serve a Lambda handler over HTTP.")
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--fd", type=int, required=True, help="the listening socket, inherited")
+    parser.add_argument("--handler", required=True)
+    arguments = parser.parse_args()
+    door = Door(load_handler(arguments.handler))
+    listener = socket.socket(fileno=arguments.fd)
+    asyncio.run(serve_until_stopped(arguments.name, door, listener))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""MiniStack, the stand-in for SQS, KMS and Secrets Manager, and what we keep in it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sys
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.local.listening import listen_on_loopback, port_of
+from paydispatch.local.processes import Child, Program, Supervisor
+from paydispatch.local.settings import REGION, TENANT, LocalSettings, inherited_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_DEMO_SECRET = {"Name": f"paydispatch/{TENANT}/demo", "SecretString": "sk_test_local_demo"}
+
+_ACCOUNT = "000000000000"
+_MAX_MESSAGE_BYTES = 1_048_576
+_RETENTION_S = 1_209_600
+_CALL_TIMEOUT_S = 5.0
+_RETRY_EVERY_S = 0.05
+
+# MiniStack chooses the service by the target header and the region by the signature's scope.
+_AUTHORIZATION = f"AWS4-HMAC-SHA256 Credential=local/20260101/{REGION}/%s/aws4_request"
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What the stack made in it."""
+
+    queue_url: str
+    batch_queue_url: str
+    dead_letter_queue_url: str
+    sealing_key_id: str
+
+
+class MiniStack:
+    """One server that keeps its port, and over an orderly restart what it holds."""
+
+    name = "ministack"
+
+    def __init__(self, supervisor: Supervisor, directory: Path) -> None:
+        self._supervisor = supervisor
+        self._directory = directory / self.name
+        self._directory.mkdir()
+        self._port = 0
+        self._child: Child
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def launch(self) -> None:
+        # Not the `ministack` command: it binds its port itself, and another program may be faster.
+        with listen_on_loopback(self._port) as listener:
+            self._port = port_of(listener)
+            self._child = self._supervisor.start(self._program(listener.fileno()))
+
+    def await_ready(self, within_s: float) -> None:
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            self._child.check_alive()
+            if _healthy(self._port):
+                return
+            time.sleep(_RETRY_EVERY_S)
+        raise self._child.failure(f"was not ready within {within_s:g} s")
+
+    def create_resources(self, settings: LocalSettings) -> Resources:
+        """Make the queues, the sealing key and the demo's secret, once."""
+        return _create_resources(self._port, settings)
+
+    def _program(self, listener_fd: int) -> Program:
+        command = (sys.executable, "-m", "hypercorn", "--workers", "0", "--keep-alive", "75")
+        application = ("--bind", f"fd://{listener_fd}", "paydispatch.local.ministack_app:app")
+        environment = inherited_environment() | _environment(self._directory, self._port)
+        return Program(self.name, command + application, environment, inherited_fds=(listener_fd,))
+
+
+def _create_resources(port: int, settings: LocalSettings) -> Resources:
+    dead_letters = _create_queue(port, "paydispatch-dead-letters", {})
+    redrive = {
+        "deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{_ACCOUNT}:paydispatch-dead-letters",
+        "maxReceiveCount": settings.max_receives,
+    }
+    request_queue = {
+        "VisibilityTimeout": str(settings.visibility_timeout_s),
+        "RedrivePolicy": json.dumps(redrive),
+    }
+    _create_secret(port)
+    return Resources(
+        queue_url=_create_queue(port, "paydispatch-interactive", request_queue),
+        batch_queue_url=_create_queue(port, "paydispatch-batch", request_queue),
+        dead_letter_queue_url=dead_letters,
+        sealing_key_id=_create_sealing_key(port),
+    )
+
+
+def _environment(directory: Path, port: int) -> dict[str, str]:
+    """Only what we use, kept here, and no Docker: it would stop other MiniStacks' containers."""
+    return {
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_HOST": "127.0.0.1",
+        "MINISTACK_REGION": REGION,
+        "MINISTACK_ACCOUNT_ID": _ACCOUNT,
+        "SERVICES": "sqs,kms,secretsmanager",
+        "SFTP_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",
+        "LOG_LEVEL": "WARNING",
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(directory / "state"),
+        "S3_DATA_DIR": str(directory / "s3"),
+        "TMPDIR": str(directory),
+        "DOCKER_HOST": f"unix://{directory}/no-docker.sock",
+    }
+
+
+def _healthy(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_CALL_TIMEOUT_S)
+    try:
+        connection.request("GET", "/_ministack/health")
+        return connection.getresponse().status == http.client.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _create_queue(port: int, name: str, attributes: Mapping[str, str]) -> str:
+    fixed = {
+        "MaximumMessageSize": str(_MAX_MESSAGE_BYTES),
+        "MessageRetentionPeriod": str(_RETENTION_S),
+    }
+    queue = {"QueueName": name, "Attributes": {**fixed, **attributes}}
+    return str(_call(port, "sqs", "AmazonSQS.CreateQueue", queue)["QueueUrl"])
+
+
+def _create_sealing_key(port: int) -> str:
+    key = {"Description": "paydispatch: seals Stripe keys on the queue"}
+    return str(_call(port, "kms", "TrentService.CreateKey", key)["KeyMetadata"]["KeyId"])
+
+
+def _create_secret(port: int) -> None:
+    secret = _DEMO_SECRET | {"ClientRequestToken": str(uuid.uuid4())}
+    _call(port, "secretsmanager", "secretsmanager.CreateSecret", secret)
+
+
+def _call(port: int, service: str, target: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """One AWS JSON call. Without boto3: 0.3 s of import, and it would read the user's profile.
+
+    Raises `RuntimeError` with MiniStack's answer if it refuses.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_CALL_TIMEOUT_S)
+    headers = {
+        "Content-Type": "application/x-amz-json-1.0",
+        "X-Amz-Target": target,
+        "Authorization": _AUTHORIZATION % service,
+    }
+    try:
+        connection.request("POST", "/", json.dumps(payload), headers)
+        answer = connection.getresponse()
+        body = answer.read().decode()
+    finally:
+        connection.close()
+    if answer.status != http.client.OK:
+        raise RuntimeError(f"MiniStack refused {target}: {answer.status} {body}")
+    return dict(json.loads(body))

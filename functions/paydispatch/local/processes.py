@@ -1,0 +1,250 @@
+"""Child processes that never outlive this one, and that say why they ended.
+
+Each child is a process group and a session of its own, so that a terminal's Ctrl-C reaches the
+parent alone, which then stops them in its order. What a killed parent leaves ends by the reaper.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.domain.errors import PaydispatchError
+from paydispatch.local import reaper
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+# The child tells the reaper of itself before it becomes the program: there is no moment in which it
+# runs unknown. Its standard input is the reaper's pipe until then, and empty from then on.
+_ANNOUNCED = 'echo "+$$" >&0; exec "$@" </dev/null'
+
+_LOOK_EVERY_S = 0.05
+_LAST_LINES = 20
+_MAX_RESTARTS = 5
+_RESTART_WINDOW_S = 60.0
+
+
+class PartFailed(PaydispatchError):
+    """A part did not start, or ended by itself and may not be restarted (again)."""
+
+    def __init__(self, name: str, what: str, last_lines: str = "") -> None:
+        shown = f" Its last lines:\n{last_lines}" if last_lines else ""
+        super().__init__(f"{name} {what}.{shown}")
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run. `name` is what people and `pids` call it."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    inherited_fds: tuple[int, ...] = ()
+    restarts: bool = False
+    """True for what holds no state: when it dies it is started again, within bounds."""
+
+    stop_within_s: float = 5.0
+
+
+@dataclass(slots=True)
+class Child:
+    """One run of a program. Both its outputs go to the file `log`."""
+
+    program: Program
+    process: subprocess.Popen[bytes]
+    log: Path
+    log_start: int
+    """Where this run's output begins, in bytes: runs of one program share a file."""
+
+    @property
+    def name(self) -> str:
+        return self.program.name
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def output(self) -> str:
+        with self.log.open("rb") as file:
+            file.seek(self.log_start)
+            return file.read().decode("utf-8", "replace")
+
+    def failure(self, what: str) -> PartFailed:
+        return PartFailed(self.name, what, "\n".join(self.output().splitlines()[-_LAST_LINES:]))
+
+    def check_alive(self) -> None:
+        """Raise `PartFailed` if it ended."""
+        if (code := self.process.poll()) is not None:
+            raise self.failure(_ending(code))
+
+    def await_announcement(self, key: str, *, within_s: float) -> Any:
+        """Wait for a line of JSON that has `key`, and return its value. Raises `PartFailed`."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            if (value := _announced(self.output(), key)) is not None:
+                return value
+            self.check_alive()
+            time.sleep(_LOOK_EVERY_S)
+        raise self.failure(f"was not ready within {within_s:g} s")
+
+
+def _announced(output: str, key: str) -> Any:
+    for line in output.splitlines():
+        if line.startswith("{") and f'"{key}"' in line:
+            with contextlib.suppress(ValueError):
+                return json.loads(line).get(key)
+    return None
+
+
+def _ending(code: int) -> str:
+    return (
+        f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    )
+
+
+@dataclass(slots=True)
+class _Restarts:
+    """Whether one more restart is within bounds."""
+
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=_MAX_RESTARTS))
+
+    def allowed(self, now_s: float) -> bool:
+        full = len(self.times) == _MAX_RESTARTS
+        if full and now_s - self.times[0] < _RESTART_WINDOW_S:
+            return False
+        self.times.append(now_s)
+        return True
+
+
+class Supervisor:
+    """Starts, watches, restarts and ends the children of one stack."""
+
+    def __init__(self, directory: Path, *, tell: Callable[[str], None]) -> None:
+        self._directory = directory
+        self._tell = tell
+        self._lock = threading.RLock()
+        self._children: dict[str, Child] = {}
+        self._restarts: dict[str, _Restarts] = {}
+        self._failure: PartFailed | None = None
+        self._ended = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+        self._reaper, self._reaper_pipe = _start_reaper(directory)
+
+    @property
+    def pids(self) -> dict[str, int]:
+        with self._lock:
+            return {name: child.pid for name, child in self._children.items()}
+
+    def start(self, program: Program) -> Child:
+        """Start `program`; its output goes to `NAME.log`."""
+        with self._lock:
+            child = self._spawn(program)
+            self._children[program.name] = child
+            return child
+
+    def watch(self) -> None:
+        """From now on, restart what may be restarted and record the first other death."""
+        self._watcher.start()
+
+    def check(self) -> None:
+        """Raise the failure that ended the stack, if there was one."""
+        if self._failure is not None:
+            raise self._failure
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until the stack failed (raises `PartFailed`) or `timeout_s` passed."""
+        self._ended.wait(timeout_s)
+        self.check()
+
+    def stop(self, names: Iterable[str]) -> None:
+        """SIGTERM all of `names` at once, and SIGKILL each that takes longer than it may."""
+        with self._lock:
+            children = [self._children.pop(name) for name in names if name in self._children]
+        for child in children:
+            child.process.terminate()
+        started = time.monotonic()
+        for child in children:
+            left_s = started + child.program.stop_within_s - time.monotonic()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.process.wait(max(left_s, 0))
+            self._bury(child)
+
+    def close(self) -> None:
+        """Stop watching, end every child that is left, and the reaper after them."""
+        self._ended.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
+        self.stop(list(self._children))
+        os.close(self._reaper_pipe)
+        self._reaper.wait()
+
+    def _spawn(self, program: Program) -> Child:
+        log = self._directory / f"{program.name}.log"
+        with log.open("ab") as output:
+            log_start = output.tell()
+            process = subprocess.Popen(  # noqa: S603 - our own command lines
+                ("/bin/sh", "-c", _ANNOUNCED, program.name, *program.command),
+                stdin=self._reaper_pipe,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(program.environment),
+                pass_fds=program.inherited_fds,
+                start_new_session=True,
+            )
+        return Child(program, process, log, log_start)
+
+    def _bury(self, child: Child) -> None:
+        """End what is left of the child's group, collect it, and tell the reaper."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.process.wait()
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._reaper_pipe, f"-{child.pid}\n".encode())
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_LOOK_EVERY_S):
+            try:
+                self._look()
+            except PartFailed as failure:
+                self._failure = failure
+                self._ended.set()
+
+    def _look(self) -> None:
+        with self._lock:
+            if (code := self._reaper.poll()) is not None:
+                raise PartFailed("reaper", _ending(code))
+            for child in list(self._children.values()):
+                if (code := child.process.poll()) is not None:
+                    self._replace(child, child.failure(_ending(code)))
+
+    def _replace(self, child: Child, failure: PartFailed) -> None:
+        self._bury(child)
+        del self._children[child.name]
+        restarts = self._restarts.setdefault(child.name, _Restarts())
+        if not child.program.restarts or not restarts.allowed(time.monotonic()):
+            raise failure
+        self._tell(f"{failure}\n{child.name} is started again.")
+        self.start(child.program)
+
+
+def _start_reaper(directory: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """Return the reaper and the pipe's writing end, which keeps it waiting."""
+    reading_end, writing_end = os.pipe()
+    command = (sys.executable, "-I", "-S", reaper.__file__, str(directory))
+    process = subprocess.Popen(  # noqa: S603 - our own file
+        command, stdin=reading_end, start_new_session=True
+    )
+    os.close(reading_end)
+    return process, writing_end

@@ -1,0 +1,82 @@
+"""The command line of every part that is ours."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from paydispatch.local.processes import Program
+from paydispatch.local.settings import LocalSettings, inherited_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+TWIN = "twin"
+WORKER = "worker"
+
+
+def twin(settings: LocalSettings, port: int) -> Program:
+    """Stripe. Not restarted when it dies: its objects and idempotency keys die with it."""
+    own = ("--port", str(port), "--lenient", "--parent-pid", str(os.getpid()))
+    environment = {**inherited_environment(), **settings.environment}
+    return Program(TWIN, settings.twin_command + own, environment)
+
+
+def doors(
+    settings: LocalSettings, environment: Mapping[str, str], listener_fd: int
+) -> Iterator[Program]:
+    """The HTTP doors: several processes on one listening socket."""
+    for number in range(1, settings.door_processes + 1):
+        name = f"door-{number}"
+        own = ("--name", name, "--fd", str(listener_fd), "--handler", settings.api_handler)
+        yield Program(
+            name,
+            (sys.executable, "-m", "paydispatch.local.door", *own),
+            environment,
+            inherited_fds=(listener_fd,),
+            restarts=True,
+        )
+
+
+def pollers(settings: LocalSettings, environment: Mapping[str, str]) -> Iterator[Program]:
+    """The execution environments of the Stripe caller, for each lane its own."""
+    lanes = (
+        ("interactive", settings.interactive_pollers, environment["REQUEST_QUEUE_URL"]),
+        ("batch", settings.batch_pollers, environment["BATCH_QUEUE_URL"]),
+    )
+    for lane, count, queue_url in lanes:
+        for number in range(1, count + 1):
+            yield _poller(f"poller-{lane}-{number}", queue_url, settings, environment)
+
+
+def _poller(
+    name: str, queue_url: str, settings: LocalSettings, environment: Mapping[str, str]
+) -> Program:
+    own = {
+        "--name": name,
+        "--queue-url": queue_url,
+        "--handler": settings.caller_handler,
+        "--batch-size": str(settings.batch_size),
+        "--timeout-s": str(settings.function_timeout_s),
+    }
+    options = tuple(word for option in own.items() for word in option)
+    return Program(
+        name,
+        (sys.executable, "-m", "paydispatch.local.poller", *options),
+        environment,
+        restarts=True,
+        stop_within_s=settings.drain_within_s,
+    )
+
+
+def worker(settings: LocalSettings, environment: Mapping[str, str]) -> Program:
+    """The flow worker, serving every worker_id."""
+    own = ("--flows", environment["FLOWS_DIR"])
+    return Program(
+        WORKER,
+        settings.worker_command + own,
+        environment,
+        restarts=True,
+        stop_within_s=settings.drain_within_s,
+    )

@@ -1,0 +1,188 @@
+"""The whole of paydispatch on one machine: every part a child process, every Lambda unchanged.
+
+    with LocalStack() as stack:
+        requests.post(stack.addresses.api + "/v1/products", json=...)
+
+Parts, in the order they end:
+
+    door-1…            HTTP → API Gateway events → api.app.handler
+    poller-<lane>-1…   SQS → SQS events → stripe_caller.app.handler
+    worker             Redis streams → flows
+    twin               Stripe
+    valkey             Redis
+    ministack          SQS, KMS, Secrets Manager
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from paydispatch.local import programs
+from paydispatch.local.addresses import Addresses
+from paydispatch.local.listening import listen_on_loopback, port_of
+from paydispatch.local.ministack import MiniStack
+from paydispatch.local.output import Follower
+from paydispatch.local.parts import OwnPart, Part, TwinPart, WorkerPart
+from paydispatch.local.processes import PartFailed, Program, Supervisor
+from paydispatch.local.settings import LocalSettings, inherited_environment, local_aws
+from paydispatch.local.valkey import Valkey
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+_STOP_ORDER = ("door-", "poller-", "worker", "twin", "valkey", "ministack")
+
+
+def _tell_on_stderr(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+class LocalStack:
+    """One stack, from `__enter__` to `__exit__`. Two can run side by side."""
+
+    addresses: Addresses
+
+    def __init__(
+        self,
+        settings: LocalSettings | None = None,
+        *,
+        tell: Callable[[str], None] = _tell_on_stderr,
+    ) -> None:
+        self._settings = settings or LocalSettings()
+        self._tell = tell
+        self._parts: dict[str, Part] = {}
+
+    def __enter__(self) -> Self:
+        """Start everything. Raises `PartFailed`, which names the part and shows its last lines."""
+        self.directory = Path(tempfile.mkdtemp(prefix="paydispatch-"))
+        self._supervisor = Supervisor(self.directory, tell=self._tell)
+        self._follower = Follower(self.directory) if self._settings.verbose else None
+        self._door: socket.socket | None = None
+        try:
+            self._start()
+        except BaseException as error:
+            self._end(failed=isinstance(error, Exception))
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop everything in order. After an error the outputs are kept and their place named."""
+        self._end(failed=isinstance(error, Exception))
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process of each part, which is also its process group."""
+        return self._supervisor.pids
+
+    def environment(self) -> dict[str, str]:
+        """The whole environment of a program that wants to talk to this stack."""
+        return {
+            **inherited_environment(),
+            **local_aws(self.addresses.aws_endpoint),
+            "REQUEST_QUEUE_URL": self.addresses.queue_url,
+            "BATCH_QUEUE_URL": self.addresses.batch_queue_url,
+            "DEAD_LETTER_QUEUE_URL": self.addresses.dead_letter_queue_url,
+            "REDIS_URL": self.addresses.redis_url,
+            "SEALING_KEY_ID": self.addresses.sealing_key_id,
+            "STRIPE_API_BASE": self.addresses.stripe_base,
+            "FLOWS_DIR": str(self._settings.flows.resolve()),
+            "SIGN_IN": "none",
+            "MAX_RECEIVES": str(self._settings.max_receives),
+            **self._settings.environment,
+        }
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until a part failed (raises `PartFailed`) or `timeout_s` passed."""
+        self._supervisor.wait(timeout_s)
+
+    def stop(self, name: str) -> None:
+        """Stop one part and leave it so, until `restart`."""
+        self._supervisor.stop([name])
+
+    def restart(self, name: str) -> None:
+        """Stop one part if it runs, and start it again at its address. Raises `PartFailed`.
+
+        MiniStack keeps what it holds, Valkey does if it is durable, the twin does not.
+        """
+        self.stop(name)
+        self._start_all([self._parts[name]])
+
+    def last_lines(self, name: str, count: int = 20) -> str:
+        """The end of what a part printed."""
+        text = (self.directory / f"{name}.log").read_text("utf-8", "replace")
+        return "\n".join(text.splitlines()[-count:])
+
+    def _start(self) -> None:
+        self._door = self._listen()
+        self.addresses = self._start_stores(self._door)
+        self._start_all(self._programs(self._door))
+        self._supervisor.watch()
+
+    def _listen(self) -> socket.socket:
+        try:
+            return listen_on_loopback(self._settings.port)
+        except OSError as error:
+            what = f"cannot listen on port {self._settings.port}: {error.strerror}"
+            raise PartFailed("door", what) from None
+
+    def _start_stores(self, door: socket.socket) -> Addresses:
+        settings = self._settings
+        aws = MiniStack(self._supervisor, self.directory)
+        redis = Valkey(self._supervisor, self.directory, durable=settings.durable_redis)
+        stripe = TwinPart(self._supervisor, partial(programs.twin, settings))
+        stand_ins: dict[Part, bool] = {
+            redis: not settings.redis_url,
+            stripe: not settings.stripe_base,
+        }
+        self._start_all([aws, *(part for part, wanted in stand_ins.items() if wanted)])
+        return Addresses(
+            api=f"http://127.0.0.1:{port_of(door)}",
+            aws_endpoint=aws.url,
+            redis_url=settings.redis_url or redis.url,
+            stripe_base=settings.stripe_base or stripe.url,
+            **asdict(aws.create_resources(settings)),
+        )
+
+    def _programs(self, door: socket.socket) -> list[Part]:
+        environment = self.environment()
+        announcing: list[Program] = [
+            *programs.doors(self._settings, environment, door.fileno()),
+            *programs.pollers(self._settings, environment),
+        ]
+        parts: list[Part] = [OwnPart(self._supervisor, program) for program in announcing]
+        worker = programs.worker(self._settings, environment)
+        return [*parts, WorkerPart(self._supervisor, worker)]
+
+    def _start_all(self, parts: Sequence[Part]) -> None:
+        """Launch all, then wait for each: they do not need one another."""
+        self._parts |= {part.name: part for part in parts}
+        for part in parts:
+            part.launch()
+        for part in parts:
+            part.await_ready(self._settings.start_within_s)
+
+    def _end(self, *, failed: bool) -> None:
+        for prefix in _STOP_ORDER:
+            self._supervisor.stop([name for name in self.pids if name.startswith(prefix)])
+        self._supervisor.close()
+        if self._door is not None:
+            self._door.close()
+        if self._follower is not None:
+            self._follower.close()
+        if failed:
+            self._tell(f"What each part printed is in {self.directory}")
+        else:
+            shutil.rmtree(self.directory, ignore_errors=True)

@@ -1,0 +1,38 @@
+"""`python -m paydispatch.local.twin --port 0`: the twin as a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import socket
+
+from paydispatch.local.twin.lifetime import stop_on_signals, stop_with_parent
+from paydispatch.local.twin.options import TwinOptions, add_options, options_of
+from paydispatch.local.twin.server import run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="paydispatch.local.twin", description="A local Stripe.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one (the default)")
+    parser.add_argument("--parent-pid", type=int, help="end when that process does")
+    add_options(parser)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+    with socket.create_server((arguments.host, arguments.port), backlog=1024) as listener:
+        asyncio.run(_run(options_of(arguments), listener, arguments.parent_pid))
+
+
+async def _run(options: TwinOptions, listener: socket.socket, parent_pid: int | None) -> None:
+    stopped = asyncio.Event()
+    stop_on_signals(stopped)
+    async with asyncio.TaskGroup() as tasks:
+        watch = parent_pid and tasks.create_task(stop_with_parent(parent_pid, stopped))
+        await run(options.build(), listener, stopped)
+        if watch:
+            watch.cancel()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Whose state a call touches: the account behind the key, its connected account, and the mode."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paydispatch.local.twin.errors import (
+    invalid_request,
+    no_key,
+    publishable_key,
+    unknown_key,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MODES = {
+    "sk_test_": False,
+    "rk_test_": False,
+    "sk_live_": True,
+    "rk_live_": True,
+    "sk_org_test_": False,
+    "sk_org_live_": True,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account in one mode. Never holds the key."""
+
+    id: str
+    livemode: bool
+
+    @property
+    def mode(self) -> str:
+        return "live" if self.livemode else "test"
+
+
+def authenticate(headers: Mapping[str, str]) -> Account:
+    """Return the account a call acts for. Raises `StripeError` (401, 403, 400)."""
+    key = _key(headers.get("authorization", ""))
+    livemode = _mode(key)
+    context = headers.get("stripe-context")
+    if key.startswith("sk_org_"):
+        _need_context(context, headers.get("stripe-version"))
+    acting_for = context or headers.get("stripe-account")
+    return Account(acting_for or _account_of(key), livemode)
+
+
+def _key(authorization: str) -> str:
+    scheme, _, credentials = authorization.partition(" ")
+    key = credentials.strip()
+    if scheme.lower() == "basic":
+        key = _basic_user(key)
+    if scheme.lower() not in ("basic", "bearer") or not key:
+        raise no_key()
+    return key
+
+
+def _basic_user(credentials: str) -> str:
+    try:
+        decoded = base64.b64decode(credentials, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise no_key() from None
+    return decoded.partition(":")[0]
+
+
+def _mode(key: str) -> bool:
+    if key.startswith("pk_"):
+        raise publishable_key()
+    for prefix, livemode in _MODES.items():
+        if key.startswith(prefix) and len(key) > len(prefix):
+            return livemode
+    raise unknown_key()
+
+
+def _need_context(context: str | None, version: str | None) -> None:
+    """An organisation's key acts for no account by itself, and has no default version."""
+    if not context:
+        raise invalid_request("Organization API keys require the Stripe-Context header.")
+    if not version:
+        raise invalid_request("Organization API keys require the Stripe-Version header.")
+
+
+def _account_of(key: str) -> str:
+    return "acct_" + hashlib.sha256(key.encode()).hexdigest()[:16]

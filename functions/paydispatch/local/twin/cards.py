@@ -1,0 +1,78 @@
+"""Stripe's test cards, from `cards.json`: `pm_card_…` and `tok_…` names, and numbers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.local.twin.traits import at, holds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_PREFIXES = ("pm_card_", "tok_")
+_FOR_US = ("attaches", "unless_present")
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """The issuer said no; `error` has what a card error shows."""
+
+    error: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Unauthenticated:
+    """The issuer wants the owner's consent, and the owner may still give it."""
+
+
+Refusal = Declined | Unauthenticated
+
+
+def refusal(charges: Iterable[Mapping[str, Any]], params: Mapping[str, Any]) -> Refusal | None:
+    """Return why the card that is charged is refused, if it is. `charges` is the object's trait."""
+    for charge in charges:
+        if holds(charge["when"], params):
+            card = _card(charge["with"], params)
+            return None if card is None else _judge(card, charge["use"], params)
+    return None
+
+
+def _card(paths: list[str], params: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    for path in paths:
+        named = at(params, path)
+        if isinstance(named, str) and named:
+            return _declines().get(_plain(named))
+    return None
+
+
+def _judge(card: Mapping[str, Any], use: str, params: Mapping[str, Any]) -> Refusal | None:
+    if use == "attach" and card.get("attaches"):
+        return None
+    present = not (params.get("off_session") or params.get("error_on_requires_action"))
+    if card.get("unless_present") and present:
+        return Unauthenticated()
+    return Declined({name: value for name, value in card.items() if name not in _FOR_US})
+
+
+def _plain(named: str) -> str:
+    for prefix in _PREFIXES:
+        named = named.removeprefix(prefix)
+    return str(_book()["numbers"].get(named, named))
+
+
+@cache
+def _declines() -> dict[str, Mapping[str, Any]]:
+    cards = _book()["declines"]
+    return {name: cards[card.get("same_as", name)] for name, card in cards.items()}
+
+
+@cache
+def _book() -> dict[str, dict[str, Any]]:
+    book: dict[str, dict[str, Any]] = json.loads(
+        (files(__package__) / "cards.json").read_text("utf-8")
+    )
+    return book

@@ -1,0 +1,67 @@
+"""A form's strings, given the types Stripe's parameter schema has for them.
+
+Where the schema has none that fits, the value stays as it came, for the validation to refuse.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from paydispatch.local.twin.shapes import typed, types
+
+Schema = dict[str, Any]
+
+
+class FormReader:
+    """Reads nested form values by one JSON Schema."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._shared = schema.get("$defs", {})
+
+    def read(self, nested: dict[str, Any]) -> dict[str, Any]:
+        read: dict[str, Any] = self._value(nested, self._schema)
+        return read
+
+    def _value(self, value: Any, schema: Schema) -> Any:
+        candidates = self._candidates(schema)
+        if isinstance(value, str):
+            return self._text(value, candidates)
+        if isinstance(value, list):
+            return self._array(value, candidates)
+        return self._container(value, candidates)
+
+    def _candidates(self, schema: Schema) -> list[Schema]:
+        """The alternatives a value may be of, references followed."""
+        if "$ref" in schema:
+            return self._candidates(self._shared[schema["$ref"].rsplit("/", 1)[1]])
+        branches = schema.get("anyOf")
+        if branches is None:
+            return [schema]
+        return [found for branch in branches for found in self._candidates(branch)]
+
+    def _text(self, text: str, candidates: list[Schema]) -> Any:
+        for candidate in candidates:
+            value = typed(text, types(candidate))
+            if not isinstance(value, str):
+                return value
+        return text
+
+    def _array(self, values: list[Any], candidates: list[Schema]) -> list[Any]:
+        items: Schema = next((c["items"] for c in candidates if "items" in c), {})
+        return [self._value(value, items) for value in values]
+
+    def _container(self, values: dict[str, Any], candidates: list[Schema]) -> Any:
+        is_array = any("array" in types(candidate) for candidate in candidates)
+        if is_array and all(name.isdecimal() for name in values):
+            ordered = [values[name] for name in sorted(values, key=int)]
+            return self._array(ordered, candidates)
+        schema = next((c for c in candidates if "object" in types(c)), {})
+        return {name: self._value(value, _field(schema, name)) for name, value in values.items()}
+
+
+def _field(schema: Schema, name: str) -> Schema:
+    found = schema.get("properties", {}).get(name)
+    if found is None:
+        found = schema.get("additionalProperties")
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,159 @@
+"""The twin's own endpoints below `/_twin/`: faults, latency, limits, clock, ledger. No sign-in.
+
+GET  /_twin/health                       {"ok": true}
+POST /_twin/faults    a rule → {"id"}; GET lists, DELETE /_twin/faults[/ID] removes
+PUT  /_twin/latency   {"latency_ms": 500 | {"p50": 300, "p99": 2000}}; GET shows it
+PUT  /_twin/rate-limits   {"live": 100, "sandbox": 25, "operation": 25}, null is none; GET
+POST /_twin/clock     {"advance_s": 90000}; GET shows it
+GET  /_twin/ledger?object=&after=&limit=   → {"effects": […], "attempts": N}
+GET  /_twin/attempts?after=&limit=         → {"attempts": […]}
+POST /_twin/reset     forgets objects, keys, ledger and faults
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from paydispatch.local.twin.faults import Latency, RuleError
+from paydispatch.local.twin.limits import Rates
+from paydispatch.local.twin.wire import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from paydispatch.local.twin.twin import StripeTwin
+    from paydispatch.local.twin.wire import Call
+
+PREFIX = "/_twin/"
+
+
+class ControlError(ValueError):
+    """A control call that cannot be understood."""
+
+
+class Control:
+    def __init__(self, twin: StripeTwin) -> None:
+        self._twin = twin
+        self._routes: Mapping[str, Callable[[Call], Answer]] = {
+            "GET health": lambda _call: _json({"ok": True}),
+            "GET faults": self._list_faults,
+            "POST faults": self._add_fault,
+            "DELETE faults": self._clear_faults,
+            "GET latency": self._show_latency,
+            "PUT latency": self._set_latency,
+            "GET rate-limits": self._show_rates,
+            "PUT rate-limits": self._set_rates,
+            "GET clock": self._show_clock,
+            "POST clock": self._advance_clock,
+            "GET ledger": self._ledger,
+            "GET attempts": self._attempts,
+            "POST reset": self._reset,
+        }
+
+    def answer(self, call: Call) -> Answer:
+        name = call.path.removeprefix(PREFIX).strip("/")
+        if call.method == "DELETE" and name.startswith("faults/"):
+            return self._remove_fault(name.removeprefix("faults/"))
+        route = self._routes.get(f"{call.method} {name}")
+        if route is None:
+            return _json({"error": f"There is: {', '.join(self._routes)}."}, status=404)
+        try:
+            return route(call)
+        except (RuleError, ControlError) as error:
+            return _json({"error": str(error)}, status=400)
+
+    def _list_faults(self, _call: Call) -> Answer:
+        return _json({"faults": [rule.as_json() for rule in self._twin.faults.rules()]})
+
+    def _add_fault(self, call: Call) -> Answer:
+        return _json({"id": self._twin.faults.add(_body(call)).id})
+
+    def _clear_faults(self, _call: Call) -> Answer:
+        self._twin.faults.clear()
+        return _json({"ok": True})
+
+    def _remove_fault(self, rule_id: str) -> Answer:
+        removed = self._twin.faults.remove(rule_id)
+        return _json({"ok": removed}, status=200 if removed else 404)
+
+    def _show_latency(self, _call: Call) -> Answer:
+        return _json({"latency_ms": self._twin.faults.latency.as_json()})
+
+    def _set_latency(self, call: Call) -> Answer:
+        self._twin.faults.latency = Latency.parse(_body(call).get("latency_ms"))
+        return self._show_latency(call)
+
+    def _show_rates(self, _call: Call) -> Answer:
+        return _json(asdict(self._twin.limits.rates))
+
+    def _set_rates(self, call: Call) -> Answer:
+        self._twin.limits.rates = _rates(_body(call), self._twin.limits.rates)
+        return self._show_rates(call)
+
+    def _show_clock(self, _call: Call) -> Answer:
+        clock = self._twin.clock
+        return _json({"now": clock.now(), "offset_s": clock.offset_s})
+
+    def _advance_clock(self, call: Call) -> Answer:
+        advance_s = _body(call).get("advance_s")
+        if isinstance(advance_s, bool) or not isinstance(advance_s, int | float) or advance_s < 0:
+            raise ControlError("advance_s is a number of seconds; the clock only moves forward.")
+        self._twin.clock.advance(advance_s)
+        return self._show_clock(call)
+
+    def _ledger(self, call: Call) -> Answer:
+        kind = parse_qs(call.query).get("object", [None])[0]
+        after, limit = _window(call)
+        return Answer(200, self._twin.ledger.effects(kind=kind, after=after, limit=limit))
+
+    def _attempts(self, call: Call) -> Answer:
+        after, limit = _window(call)
+        return Answer(200, self._twin.ledger.attempts(after=after, limit=limit))
+
+    def _reset(self, _call: Call) -> Answer:
+        self._twin.forget()
+        self._twin.faults.clear()
+        return _json({"ok": True})
+
+
+def _window(call: Call) -> tuple[int, int | None]:
+    query = parse_qs(call.query)
+    try:
+        after = int(query.get("after", ["0"])[0])
+        limit = int(query["limit"][0]) if "limit" in query else None
+    except ValueError:
+        raise ControlError("after and limit are whole numbers.") from None
+    if after < 0 or (limit is not None and limit < 0):
+        raise ControlError("after and limit are not negative.")
+    return after, limit
+
+
+def _rates(wanted: dict[str, Any], now: Rates) -> Rates:
+    rates = {**asdict(now), **wanted}
+    if rates.keys() != asdict(now).keys():
+        raise ControlError("Rate limits are live, sandbox and operation.")
+    for rate in rates.values():
+        if rate is not None and (
+            isinstance(rate, bool) or not isinstance(rate, int | float) or rate <= 0
+        ):
+            raise ControlError(
+                "A rate limit is a positive number of calls per second, or null for none."
+            )
+    return Rates(**rates)
+
+
+def _body(call: Call) -> dict[str, Any]:
+    try:
+        body = json.loads(call.body or b"{}")
+    except ValueError:
+        raise ControlError("The body is not JSON.") from None
+    if not isinstance(body, dict):
+        raise ControlError("The body is a JSON object.")
+    return body
+
+
+def _json(value: Any, status: int = 200) -> Answer:
+    return Answer(status, json.dumps(value).encode())

@@ -1,0 +1,86 @@
+"""One call on its way through the twin, and what the transport is to do when its time has come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paydispatch.local.twin.faults import Verdict
+from paydispatch.local.twin.idempotency import Saved
+from paydispatch.local.twin.wire import Answer, Ending
+
+if TYPE_CHECKING:
+    from paydispatch.local.twin.errors import StripeError
+    from paydispatch.local.twin.idempotency import Entry
+    from paydispatch.local.twin.ledger import Attempt
+    from paydispatch.local.twin.requests import Request
+    from paydispatch.local.twin.wire import Call
+
+_ENDINGS = {"reset": Ending.RESET, "cut_off": Ending.CUT_OFF, "hang": Ending.HANG}
+_ECHOED = ("Idempotency-Key", "Stripe-Account", "Stripe-Context")
+_NOT_JSON = (
+    b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>\n"
+)
+
+
+class Exchange:
+    """Filled by the twin; read by the transport: `delay_ms`, `ending`, `delivered()`."""
+
+    def __init__(self, call: Call, request_id: str, default_version: str) -> None:
+        self.request_id = request_id
+        self.verdict = Verdict()
+        self.attempt: Attempt | None = None
+        self.entry: Entry | None = None
+        self._headers = {
+            "Request-Id": request_id,
+            "Stripe-Version": call.headers.get("stripe-version", default_version),
+        }
+        for name in _ECHOED:
+            if name.lower() in call.headers:
+                self._headers[name] = call.headers[name.lower()]
+        self._status = 500
+        self._body = b""
+
+    @property
+    def delay_ms(self) -> float:
+        return self.verdict.delay_ms
+
+    @property
+    def ending(self) -> Ending:
+        return _ENDINGS.get(self.verdict.kind or "", Ending.WHOLE)
+
+    @property
+    def seen_status(self) -> int | None:
+        """The status the client sees, None if it sees none."""
+        return None if self.ending in (Ending.RESET, Ending.HANG) else self.delivered().status
+
+    def meet(self, request: Request, verdict: Verdict) -> None:
+        """Note what the call asks for and what happens to it."""
+        self.verdict = verdict
+        if self.attempt is not None:
+            self.attempt.object = request.resource.name
+            self.attempt.fault = verdict.kind
+            self.attempt.fault_id = verdict.rule_id
+
+    def answer(self, status: int, body: bytes) -> None:
+        self._status, self._body = status, body
+
+    def refuse(self, error: StripeError) -> None:
+        self.answer(error.status, error.body(self.request_id))
+        self._headers.update(error.headers)
+
+    def replay(self, saved: Saved) -> None:
+        self.answer(saved.status, saved.body)
+        self._headers["Idempotent-Replayed"] = "true"
+        self._headers["Original-Request"] = saved.request_id
+        if self.attempt is not None:
+            self.attempt.replayed = True
+
+    def saved(self) -> Saved:
+        """What a replay of this exchange's key will repeat."""
+        return Saved(self._status, self._body, self.request_id)
+
+    def delivered(self) -> Answer:
+        """The answer as it leaves; where that is the fault, a gateway's error page in its place."""
+        if self.verdict.kind == "not_json":
+            return Answer(502, _NOT_JSON, self._headers, "text/html")
+        return Answer(self._status, self._body, self._headers)

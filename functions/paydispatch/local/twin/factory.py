@@ -1,0 +1,151 @@
+"""Makes the object of a create: the fresh shape, what the caller sent, then the object's traits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.local.twin.shapes import UNFIT, fit, fresh_object, response_schema
+from paydispatch.local.twin.traits import Scope, Traits, holds, traits_of, value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from paydispatch.local.twin.accounts import Account
+    from paydispatch.local.twin.naming import Naming
+    from paydispatch.local.twin.shapes import Schema
+    from paydispatch.local.twin.store import Thing
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """Where and when objects are made."""
+
+    account: Account
+    now: int
+    naming: Naming
+    find: Callable[[str], Thing | None]
+    keep: Callable[[Thing], None]
+    """Puts a companion (the product inside a price's `product_data`) into the account."""
+
+
+def make(
+    kind: str, params: Mapping[str, Any], birth: Birth, also: Mapping[str, Any] | None = None
+) -> Thing:
+    """Return the object a valid create of `kind` gives. It is not kept; its companions are.
+
+    `also` is set last: what a refused card makes of it.
+    """
+    schema = response_schema(kind.replace(".", "_"))
+    return Maker(kind, schema, params, birth).make(also or {})
+
+
+class Maker:
+    """One object on its way; its list elements and companions get makers of their own."""
+
+    def __init__(
+        self, kind: str, schema: Schema, params: Mapping[str, Any], birth: Birth, parent: str = ""
+    ) -> None:
+        self._kind = kind
+        self._schema = schema
+        self._traits: Traits = traits_of(kind)
+        self._birth = birth
+        self._names = {"parent": parent, "mode": birth.account.mode}
+        self._params = self._with_defaults(params)
+        self._made: Thing = {}
+
+    def make(self, also: Mapping[str, Any]) -> Thing:
+        self._made["id"] = self._params.get("id") or self._value(self._traits.id)
+        self._made["object"] = self._kind
+        self._made = {**self._made, **fresh_object(self._schema, self._birth.now), **self._made}
+        self._stamp()
+        self._echo()
+        self._make_companions()
+        self._apply_traits()
+        self._set(also)
+        return _in_stripes_order(self._made)
+
+    def _with_defaults(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        whole = {**self._traits.defaults, **params}
+        for name, inner in self._traits.inside.items():
+            if isinstance(whole.get(name), dict):
+                whole[name] = {**inner, **whole[name]}
+        return whole
+
+    def _stamp(self) -> None:
+        stamps = {
+            "created": self._birth.now,
+            "updated": self._birth.now,
+            "livemode": self._birth.account.livemode,
+            "metadata": {},
+        }
+        known = self._schema["properties"]
+        self._made.update({name: stamp for name, stamp in stamps.items() if name in known})
+
+    def _echo(self) -> None:
+        fields = self._schema["properties"]
+        for name in fields.keys() & self._params.keys() - {"id", "object", "created", "livemode"}:
+            echoed = self._shown(fields[name], self._params[name])
+            if echoed is not UNFIT:
+                self._made[name] = echoed
+        if isinstance(self._made.get("metadata"), dict):
+            kept = {name: text for name, text in self._made["metadata"].items() if text != ""}
+            self._made["metadata"] = kept
+
+    def _shown(self, schema: Schema, given: Any) -> Any:
+        if "list" in schema and isinstance(given, list) and schema["list"].get("properties"):
+            return self._list(schema, given)
+        if "embeds" in schema and isinstance(given, str):
+            return self._birth.find(given) or {"id": given, "object": schema["embeds"]}
+        return fit(schema, given, self._birth.now)
+
+    def _list(self, schema: Schema, given: list[Any]) -> Thing:
+        element = schema["list"]
+        kind = element["properties"].get("object", {}).get("enum", ["item"])[0]
+        parent = self._made["id"]
+        made = [
+            Maker(kind, element, params, self._birth, parent).make({})
+            for params in given
+            if isinstance(params, dict)
+        ]
+        return {"object": "list", "data": made, "has_more": False, "url": schema["url"]}
+
+    def _make_companions(self) -> None:
+        for param, companion in self._traits.makes.items():
+            given = self._params.get(param)
+            if isinstance(given, dict):
+                more = self._value(companion.get("with", {}))
+                made = make(companion["object"], {**given, **more}, self._birth)
+                self._birth.keep(made)
+                self._refer(companion["as"], made)
+
+    def _refer(self, field: str, made: Thing) -> None:
+        embedded = "embeds" in self._schema["properties"].get(field, {})
+        self._made[field] = made if embedded else made["id"]
+
+    def _apply_traits(self) -> None:
+        self._set(self._traits.set)
+        for case in self._traits.cases:
+            if holds(case["when"], self._params):
+                self._set(case["set"])
+
+    def _set(self, values: Mapping[str, Any]) -> None:
+        for name, template in values.items():
+            self._made[name] = self._value(template)
+
+    def _value(self, template: Any) -> Any:
+        scope = Scope(
+            self._params,
+            self._made,
+            self._names,
+            self._birth.now,
+            self._birth.naming.letters,
+            self._birth.find,
+        )
+        return value(template, scope)
+
+
+def _in_stripes_order(thing: Thing) -> Thing:
+    """`id` and `object`, then the alphabet."""
+    first = {"id": thing.pop("id"), "object": thing.pop("object")}
+    return {**first, **dict(sorted(thing.items()))}

@@ -1,0 +1,290 @@
+"""What goes wrong on purpose: rules, each with what it matches and what it does.
+
+A rule is `{"match": …, "action": …, "times": N, "probability": P}`; see `Rule.parse`.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.domain.errors import PaydispatchError
+from paydispatch.local.twin.errors import (
+    StripeError,
+    api_error,
+    invalid_request,
+    lock_timeout,
+    rate_limited,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KINDS = ("latency", "status", "reset", "cut_off", "not_json", "hang", "lost_answer")
+WHENS = ("before", "during", "after")
+NEVER_KEPT = (401, 403, 409, 429)
+"""Stripe answers these in front of its idempotency layer, so they cannot follow an execution."""
+
+_Z_99 = 2.3263
+"""The 99th percentile of a normal distribution, in standard deviations."""
+
+
+class RuleError(PaydispatchError):
+    """A rule that cannot be understood; the message says what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Milliseconds: always the same, or log-normal by its median and 99th percentile."""
+
+    p50_ms: float = 0.0
+    p99_ms: float | None = None
+
+    @classmethod
+    def parse(cls, value: Any) -> Latency:
+        """Read `500` or `{"p50": 300, "p99": 2000}`. Raises `RuleError`."""
+        if _is_number(value) and value >= 0:
+            return cls(value)
+        if isinstance(value, dict) and value.keys() == {"p50", "p99"}:
+            p50, p99 = value["p50"], value["p99"]
+            if _is_number(p50) and _is_number(p99) and 0 < p50 <= p99:
+                return cls(p50, p99)
+        raise RuleError('latency_ms is a number, or {"p50": 300, "p99": 2000} in milliseconds.')
+
+    def roll_ms(self, dice: random.Random) -> float:
+        if self.p99_ms is None:
+            return self.p50_ms
+        spread = math.log(self.p99_ms / self.p50_ms) / _Z_99
+        return dice.lognormvariate(math.log(self.p50_ms), spread)
+
+    def as_json(self) -> Any:
+        return self.p50_ms if self.p99_ms is None else {"p50": self.p50_ms, "p99": self.p99_ms}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a rule does. `lost_answer` is a reset after the execution."""
+
+    kind: str
+    when: str = "before"
+    status: int = 500
+    code: str | None = None
+    reason: str | None = None
+    latency: Latency = Latency()
+    should_retry: bool | None = None
+
+    def error(self) -> StripeError:
+        """The answer of a `status` action."""
+        error = self._plain_error()
+        if self.should_retry is not None:
+            error.headers["Stripe-Should-Retry"] = str(self.should_retry).lower()
+        return error
+
+    def _plain_error(self) -> StripeError:
+        if self.code == "lock_timeout":
+            return lock_timeout()
+        if self.status == 429:
+            return rate_limited(self.reason)
+        if self.status >= 500:
+            return api_error(self.status)
+        return invalid_request("The request was refused.", code=self.code, status=self.status)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Which calls a rule is about; what is None matches any."""
+
+    object: str | None = None
+    method: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    """Pairs as they are sent: `metadata[demo]`."""
+
+    idempotency_key: str | None = None
+
+    def covers(self, facts: Facts) -> bool:
+        return (
+            self.object in (None, facts.object)
+            and self.method in (None, facts.method)
+            and self.idempotency_key in (None, facts.idempotency_key)
+            and self.params.items() <= facts.params.items()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a rule may look at in a call."""
+
+    object: str
+    method: str
+    params: Mapping[str, str]
+    idempotency_key: str | None
+
+
+@dataclass(slots=True)
+class Rule:
+    """One rule, with what is left of it and its own dice."""
+
+    id: str
+    match: Match
+    action: Action
+    left: int | None
+    probability: float
+    dice: random.Random
+    source: Mapping[str, Any]
+
+    @classmethod
+    def parse(cls, source: Any, rule_id: str, seed: int | None) -> Rule:
+        """Read a rule from JSON. Raises `RuleError`."""
+        _only(source, ("match", "action", "times", "probability"), "A rule")
+        times, probability = source.get("times"), source.get("probability", 1.0)
+        if times is not None and (not isinstance(times, int) or times < 1):
+            raise RuleError("times is a whole number of at least 1.")
+        if not _is_number(probability) or not 0 <= probability <= 1:
+            raise RuleError("probability is a number from 0 to 1.")
+        dice = random.Random(None if seed is None else f"{seed} {rule_id}")  # noqa: S311
+        match, action = _match(source.get("match", {})), _action(source.get("action"))
+        return cls(rule_id, match, action, times, probability, dice, source)
+
+    def strikes(self, facts: Facts) -> bool:
+        """Decide for one call, and count it. A roll is spent only on calls the rule is about."""
+        if self.left == 0 or not self.match.covers(facts):
+            return False
+        if self.probability < 1 and self.dice.random() >= self.probability:
+            return False
+        if self.left is not None:
+            self.left -= 1
+        return True
+
+    def as_json(self) -> dict[str, Any]:
+        return {**self.source, "id": self.id, "left": self.left}
+
+
+def _match(source: Any) -> Match:
+    _only(source, ("object", "method", "params", "idempotency_key"), "match")
+    params = source.get("params", {})
+    if not isinstance(params, dict):
+        raise RuleError('params maps pairs as they are sent: {"metadata[demo]": "reset"}.')
+    wanted = {name: _as_sent(value) for name, value in params.items()}
+    method = source.get("method")
+    return Match(
+        source.get("object"), method and str(method).upper(), wanted, source.get("idempotency_key")
+    )
+
+
+def _as_sent(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _action(source: Any) -> Action:
+    known = ("kind", "when", "status", "code", "reason", "latency_ms", "should_retry")
+    _only(source, known, "action")
+    kind = _one_of("kind", source.get("kind"), KINDS)
+    status = source.get("status", 429 if source.get("code") == "lock_timeout" else 500)
+    if not isinstance(status, int) or not 400 <= status <= 599:
+        raise RuleError("status is an HTTP status from 400 to 599.")
+    when = _one_of("when", source.get("when", "before"), WHENS)
+    if kind == "lost_answer":
+        kind, when = "reset", "after"
+    if kind == "status" and status in NEVER_KEPT:
+        when = "before"
+    if kind == "latency":
+        when = "never"
+    return Action(
+        kind,
+        when,
+        status,
+        source.get("code"),
+        source.get("reason"),
+        Latency.parse(source.get("latency_ms", 0)),
+        source.get("should_retry"),
+    )
+
+
+def _only(source: Any, known: tuple[str, ...], what: str) -> None:
+    if not isinstance(source, dict):
+        raise RuleError(f"{what} is an object with {', '.join(known)}.")
+    unknown = source.keys() - set(known)
+    if unknown:
+        raise RuleError(f"{what} has no {', '.join(sorted(unknown))}; it has {', '.join(known)}.")
+
+
+def _one_of(name: str, value: Any, options: tuple[str, ...]) -> str:
+    if value not in options:
+        raise RuleError(f"{name} is one of {', '.join(options)}.")
+    return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What happens to one call: how long it takes, and at most one fault."""
+
+    delay_ms: float = 0.0
+    rule_id: str | None = None
+    action: Action | None = None
+
+    @property
+    def kind(self) -> str | None:
+        return None if self.action is None else self.action.kind
+
+    def raise_if(self, *moments: str) -> None:
+        """Raise the `StripeError` of a fault that strikes at one of `moments`.
+
+        Faults of the transport leave the answer alone once there is one; before, none will be made.
+        """
+        if self.action is None or self.action.when not in moments:
+            return
+        if self.action.kind == "status":
+            raise self.action.error()
+        if self.action.when != "after":
+            raise api_error(500)
+
+
+class Faults:
+    """The rules in the order they came: the first of each kind that strikes, latency or not."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._seed = seed
+        self._dice = random.Random(seed)  # noqa: S311 (chaos that can be repeated, not secrecy)
+        self._rules: dict[str, Rule] = {}
+        self._made = 0
+        self.latency = Latency()
+
+    def add(self, source: Any) -> Rule:
+        """Raises `RuleError`."""
+        rule = Rule.parse(source, f"fault_{self._made + 1}", self._seed)
+        self._made += 1
+        self._rules[rule.id] = rule
+        return rule
+
+    def remove(self, rule_id: str) -> bool:
+        return self._rules.pop(rule_id, None) is not None
+
+    def clear(self) -> None:
+        self._rules.clear()
+
+    def rules(self) -> list[Rule]:
+        return list(self._rules.values())
+
+    def decide(self, facts: Facts) -> Verdict:
+        """Decide what happens to a call, and count the rules that strike."""
+        slow = self._first(facts, latency=True)
+        fault = self._first(facts, latency=False)
+        delay_ms = (
+            self.latency.roll_ms(self._dice)
+            if slow is None
+            else slow.action.latency.roll_ms(slow.dice)
+        )
+        struck = fault or slow
+        return Verdict(delay_ms) if struck is None else Verdict(delay_ms, struck.id, struck.action)
+
+    def _first(self, facts: Facts, *, latency: bool) -> Rule | None:
+        rules = (
+            rule for rule in self._rules.values() if (rule.action.kind == "latency") is latency
+        )
+        return next((rule for rule in rules if rule.strikes(facts)), None)

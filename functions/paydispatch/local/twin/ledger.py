@@ -1,0 +1,99 @@
+"""The twin's memory of what happened: each effect once, and each POST that arrived.
+
+Both are kept as JSON from the moment they are final, so that reading 100,000 of them is a join.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paydispatch.local.twin.accounts import Account
+    from paydispatch.local.twin.store import Thing
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One POST. `status` is what was answered, None if no answer left the twin."""
+
+    seq: int
+    at: float
+    path: str
+    idempotency_key: str | None
+    request_id: str
+    object: str | None = None
+    status: int | None = None
+    replayed: bool = False
+    executed: bool = False
+    fault: str | None = None
+    fault_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    object: str
+    text: bytes
+
+
+class Ledger:
+    def __init__(self) -> None:
+        self._effects: list[Effect] = []
+        self._attempts: list[Attempt | bytes] = []
+
+    def record(
+        self,
+        thing: Thing,
+        account: Account,
+        attempt: Attempt,
+        params: Mapping[str, Any],
+        now: float,
+    ) -> None:
+        """Note that an object was created."""
+        effect = {
+            "seq": len(self._effects) + 1,
+            "object": thing["object"],
+            "id": thing["id"],
+            "idempotency_key": attempt.idempotency_key,
+            "created": now,
+            "account": account.id,
+            "livemode": account.livemode,
+            "request_id": attempt.request_id,
+            "metadata": thing.get("metadata"),
+            "params": params,
+        }
+        self._effects.append(Effect(thing["object"], json.dumps(effect).encode()))
+
+    def open(self, **known: Any) -> Attempt:
+        """Note that a POST arrived."""
+        attempt = Attempt(seq=len(self._attempts) + 1, **known)
+        self._attempts.append(attempt)
+        return attempt
+
+    def close(self, attempt: Attempt) -> None:
+        """The attempt is final."""
+        self._attempts[attempt.seq - 1] = _text(attempt)
+
+    def effects(self, *, kind: str | None, after: int, limit: int | None) -> bytes:
+        """Return JSON: the effects with a `seq` above `after`, and how many POSTs arrived."""
+        chosen = (
+            effect.text for effect in self._effects[after:] if kind is None or effect.object == kind
+        )
+        found = _listed("effects", list(chosen)[:limit])
+        return found[:-1] + b', "attempts": %d}' % len(self._attempts)
+
+    def attempts(self, *, after: int, limit: int | None) -> bytes:
+        """Return JSON: the POSTs with a `seq` above `after`; a running one has status null."""
+        chosen = self._attempts[after:][:limit]
+        return _listed("attempts", [a if isinstance(a, bytes) else _text(a) for a in chosen])
+
+
+def _text(attempt: Attempt) -> bytes:
+    return json.dumps({name: getattr(attempt, name) for name in Attempt.__slots__}).encode()
+
+
+def _listed(name: str, texts: list[bytes]) -> bytes:
+    return b'{"%s": [%s]}' % (name.encode(), b", ".join(texts))

@@ -1,0 +1,95 @@
+"""`GET /v1/<collection>`: newest first, filtered, in pages."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.local.twin.errors import invalid_request, unknown_parameter
+from paydispatch.local.twin.shapes import typed, types
+from paydispatch.local.twin.store import NO_LATEST, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paydispatch.domain.resources import Resource
+    from paydispatch.local.twin.accounts import Account
+    from paydispatch.local.twin.shapes import Schema
+    from paydispatch.local.twin.store import Store
+
+LARGEST_PAGE = 100
+_PAGING = ("limit", "starting_after", "ending_before", "expand", "created")
+_LOWER_BOUNDS = {"gte": 0, "gt": 1}
+_UPPER_BOUNDS = {"lte": 0, "lt": -1}
+
+
+def page(
+    store: Store, account: Account, resource: Resource, schema: Schema, params: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return Stripe's list object. Raises `StripeError` (400) for a parameter that is wrong."""
+    limit, span, wanted = _limit(params), _span(params), _fields(schema, params)
+    matching = (
+        thing
+        for thing in store.listed(account, resource.name, span)
+        if all(thing.get(name) == value for name, value in wanted.items())
+    )
+    found = list(islice(matching, limit + 1))
+    shown = found[:limit]
+    return {
+        "object": "list",
+        "url": resource.endpoint,
+        "has_more": len(found) > limit,
+        "data": shown[::-1] if span.ending_before else shown,
+    }
+
+
+def _limit(params: Mapping[str, Any]) -> int:
+    limit = _integer("limit", params.get("limit", "10"))
+    if not 1 <= limit <= LARGEST_PAGE:
+        raise invalid_request(
+            f"This value must be between 1 and {LARGEST_PAGE} (it currently is '{limit}').",
+            code="parameter_invalid_integer",
+            param="limit",
+        )
+    return limit
+
+
+def _span(params: Mapping[str, Any]) -> Span:
+    earliest, latest = _created(params.get("created", {}))
+    return Span(earliest, latest, params.get("starting_after"), params.get("ending_before"))
+
+
+def _created(condition: Any) -> tuple[int, int]:
+    """The first and last second of `created=T` or of `created[gte]=T&created[lt]=T`."""
+    if isinstance(condition, str):
+        moment = _integer("created", condition)
+        return moment, moment
+    earliest, latest = 0, NO_LATEST
+    for name, text in condition.items():
+        if name not in _LOWER_BOUNDS and name not in _UPPER_BOUNDS:
+            raise unknown_parameter(f"created[{name}]")
+        moment = _integer(f"created[{name}]", text)
+        if name in _LOWER_BOUNDS:
+            earliest = max(earliest, moment + _LOWER_BOUNDS[name])
+        else:
+            latest = min(latest, moment + _UPPER_BOUNDS[name])
+    return earliest, latest
+
+
+def _fields(schema: Schema, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Every other parameter asks for objects whose field of that name has that value."""
+    fields = schema["properties"]
+    wanted = {name: value for name, value in params.items() if name not in _PAGING}
+    for name, value in wanted.items():
+        if name not in fields or not isinstance(value, str):
+            raise unknown_parameter(name)
+        wanted[name] = typed(value, types(fields[name]))
+    return wanted
+
+
+def _integer(param: str, text: Any) -> int:
+    if isinstance(text, str) and text.isdecimal() and len(text) <= 18:
+        return int(text)
+    raise invalid_request(
+        f"Invalid integer: {str(text)[:100]}", code="parameter_invalid_integer", param=param
+    )

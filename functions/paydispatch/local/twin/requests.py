@@ -1,0 +1,70 @@
+"""A call, understood as far as its address and its form go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paydispatch.local.twin.errors import invalid_request, unknown_url
+from paydispatch.local.twin.faults import Facts
+from paydispatch.local.twin.forms import Pairs, read_pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paydispatch.domain.resources import Resource
+    from paydispatch.local.twin.wire import Call
+
+JSON_REFUSED = (
+    "Invalid request (check that your POST content type is application/x-www-form-urlencoded). "
+    "If you have any questions, we can help at https://support.stripe.com/."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A create (`POST`), a retrieve (`GET` with an `object_id`) or a list."""
+
+    method: str
+    path: str
+    resource: Resource
+    object_id: str | None
+    pairs: Pairs
+    idempotency_key: str | None
+
+    @property
+    def operation(self) -> str:
+        """The name a rate limit counts under: `GET /v1/prices/:id`."""
+        return f"{self.method} {self.resource.endpoint}{'/:id' if self.object_id else ''}"
+
+    def facts(self) -> Facts:
+        return Facts(self.resource.name, self.method, dict(self.pairs), self.idempotency_key)
+
+
+def understand(call: Call, by_endpoint: Mapping[str, Resource]) -> Request:
+    """Return the request of a call. Raises `StripeError` (404, 400)."""
+    path = call.path.rstrip("/")
+    resource, object_id = _target(path, by_endpoint)
+    if (
+        resource is None
+        or call.method not in ("GET", "POST")
+        or (call.method == "POST" and object_id)
+    ):
+        raise unknown_url(call.method, call.path)
+    key = call.headers.get("idempotency-key") if call.method == "POST" else None
+    return Request(call.method, path, resource, object_id, _pairs(call), key)
+
+
+def _target(path: str, by_endpoint: Mapping[str, Resource]) -> tuple[Resource | None, str | None]:
+    if path in by_endpoint:
+        return by_endpoint[path], None
+    endpoint, _, object_id = path.rpartition("/")
+    return by_endpoint.get(endpoint), object_id
+
+
+def _pairs(call: Call) -> Pairs:
+    if call.method == "GET":
+        return read_pairs(call.query)
+    if call.body and "json" in call.headers.get("content-type", ""):
+        raise invalid_request(JSON_REFUSED)
+    return read_pairs(call.body.decode("utf-8", "replace")) + read_pairs(call.query)

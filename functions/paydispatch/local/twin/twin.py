@@ -1,0 +1,151 @@
+"""The twin itself: a call comes in, an exchange comes out. No sockets, no sleeping.
+
+receive    401, 404 → rate limits → fault before → validation → idempotency → execution
+settle     once the latency has passed: the key is no longer in use, the attempt is closed
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paydispatch.domain.resources import RESOURCES
+from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.local.twin.accounts import authenticate
+from paydispatch.local.twin.clock import TwinClock
+from paydispatch.local.twin.errors import StripeError
+from paydispatch.local.twin.exchange import Exchange
+from paydispatch.local.twin.expansion import expand_paths
+from paydispatch.local.twin.faults import Faults
+from paydispatch.local.twin.forms import nest
+from paydispatch.local.twin.idempotency import IdempotencyLayer, Saved
+from paydispatch.local.twin.ledger import Ledger
+from paydispatch.local.twin.limits import RateLimits, Rates
+from paydispatch.local.twin.naming import Naming
+from paydispatch.local.twin.operations import Operations
+from paydispatch.local.twin.requests import Request, understand
+from paydispatch.local.twin.shapes import response_schema
+from paydispatch.local.twin.store import Store
+from paydispatch.local.twin.validation import checked_params
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from paydispatch.domain.resources import Resource
+    from paydispatch.local.twin.accounts import Account
+    from paydispatch.local.twin.store import Thing
+    from paydispatch.local.twin.wire import Call
+
+
+class StripeTwin:
+    """One Stripe, with all its accounts.
+
+    `strict`: a parameter may only name objects that exist. `seed`: the same ids and faults again.
+    """
+
+    def __init__(
+        self,
+        *,
+        strict: bool = True,
+        seed: int | None = None,
+        rates: Rates | None = None,
+        clock: TwinClock | None = None,
+        resources: Sequence[Resource] = RESOURCES,
+    ) -> None:
+        self.clock = clock or TwinClock()
+        self.faults = Faults(seed)
+        self.limits = RateLimits(rates or Rates.unlimited())
+        self._strict = strict
+        self._seed = seed
+        self._by_endpoint = {resource.endpoint: resource for resource in resources}
+        self._kinds = {resource.name for resource in resources}
+        self.forget()
+
+    def forget(self) -> None:
+        """Every object, key, attempt and effect is gone. Rules, limits and the clock stay."""
+        self.ledger = Ledger()
+        self._naming = Naming(self._seed)
+        self._idempotency = IdempotencyLayer()
+        self._operations = Operations(Store(), self._naming, self._kinds, strict=self._strict)
+
+    def receive(self, call: Call) -> Exchange:
+        """Decide everything about a call. What it does is done; its answer is due in `delay_ms`."""
+        exchange = Exchange(call, self._naming.request_id(), STRIPE_API_VERSION)
+        if call.method == "POST":
+            exchange.attempt = self.ledger.open(
+                at=self.clock.now(),
+                path=call.path,
+                idempotency_key=call.headers.get("idempotency-key"),
+                request_id=exchange.request_id,
+            )
+        try:
+            self._serve(call, exchange)
+        except StripeError as error:
+            exchange.refuse(error)
+        return exchange
+
+    def settle(self, exchange: Exchange) -> None:
+        """The latency has passed and the answer leaves: others may use the key now."""
+        if exchange.entry is not None:
+            exchange.entry.running = False
+        if exchange.attempt is not None:
+            exchange.attempt.status = exchange.seen_status
+            self.ledger.close(exchange.attempt)
+
+    def _serve(self, call: Call, exchange: Exchange) -> None:
+        account = authenticate(call.headers)
+        request = understand(call, self._by_endpoint)
+        exchange.meet(request, self.faults.decide(request.facts()))
+        self.limits.take(account, request.operation, self.clock.now())
+        exchange.verdict.raise_if("before")
+        if request.method == "GET":
+            exchange.answer(200, self._read(request, account))
+            exchange.verdict.raise_if("during", "after")
+        else:
+            self._create(request, account, exchange)
+
+    def _read(self, request: Request, account: Account) -> bytes:
+        params = nest(request.pairs)
+        if request.object_id is None:
+            return self._operations.list(account, request.resource, params)
+        return self._operations.retrieve(account, request.resource, request.object_id, params)
+
+    def _create(self, request: Request, account: Account, exchange: Exchange) -> None:
+        """Answer a create through the idempotency layer. Raises what is answered in front of it."""
+        params = checked_params(request.resource.name, nest(request.pairs))
+        expand_paths(params, response_schema(request.resource.identifier))
+        key = request.idempotency_key
+        if key is None:
+            self._execute(request, account, params, exchange)
+            return
+        now = self.clock.now()
+        found = self._idempotency.claim(account, key, request.path, request.pairs, now)
+        if isinstance(found, Saved):
+            exchange.replay(found)
+            return
+        exchange.entry = found
+        try:
+            self._execute(request, account, params, exchange)
+        except BaseException:
+            self._idempotency.forget(account, key)
+            raise
+        found.saved = exchange.saved()
+
+    def _execute(
+        self, request: Request, account: Account, params: dict[str, Any], exchange: Exchange
+    ) -> None:
+        """Run the create: whatever comes of it, a success or a `StripeError`, is its answer."""
+        now = self.clock.now()
+
+        def record(thing: Thing) -> None:
+            if exchange.attempt is not None:
+                exchange.attempt.executed = True
+                self.ledger.record(thing, account, exchange.attempt, params, now)
+
+        try:
+            exchange.verdict.raise_if("during")
+            body = self._operations.create(account, request.resource, params, int(now), record)
+            exchange.answer(200, body)
+            exchange.verdict.raise_if("after")
+        except StripeError as error:
+            exchange.refuse(error)

@@ -1,0 +1,28 @@
+"""Parameters as Stripe's schema has them, or its refusal, which comes before any execution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.domain.schema import check_params, parameter_schema
+from paydispatch.local.twin.coercion import FormReader
+from paydispatch.local.twin.errors import StripeError, invalid_request
+from paydispatch.local.twin.traits import holds, traits_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def checked_params(kind: str, nested: dict[str, Any]) -> dict[str, Any]:
+    """Return the typed parameters of a create. Raises `StripeError` (400), the first error."""
+    params = FormReader(parameter_schema(kind)).read(nested)
+    for error in check_params(kind, params):
+        raise invalid_request(error.message, code=error.code, param=error.param or None)
+    _check_together(kind, params)
+    return params
+
+
+def _check_together(kind: str, params: Mapping[str, Any]) -> None:
+    for rule in traits_of(kind).refuses:
+        if holds(rule["when"], params):
+            raise StripeError(400, {"type": "invalid_request_error", **rule["error"]})

@@ -1,0 +1,221 @@
+"""What the services need from the world, one Protocol each. Every port has an in-memory twin in `adapters/memory.py`.
+
+The API Lambda and the SDK are synchronous; the Stripe caller and the flow runner live in one event loop. A port says
+by its `async` which of the two it serves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from paydispatch.domain.attempts import Attempt
+    from paydispatch.domain.credentials import Binding, Credential, StripeKey
+    from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.envelope import Envelope
+    from paydispatch.flow import Flow
+
+
+class Clock(Protocol):
+    def now_s(self) -> float:
+        """Unix seconds."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Journal(Protocol):
+    """One wide line per unit of work, with a dotted name and all ids; and a count for what is alarmed on."""
+
+    def line(self, event: str, **fields: Any) -> None: ...
+
+    def trouble(self, event: str, **fields: Any) -> None:
+        """A line for what somebody should look at; inside an `except` it carries the traceback."""
+        ...
+
+    def count(self, metric: str, amount: int = 1) -> None: ...
+
+
+class Queue(Protocol):
+    """The request queues, one per lane."""
+
+    def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, str]:
+        """Send all; return {request_id: why} for those the queue did not take. Raises `Unavailable` for none at all."""
+        ...
+
+
+class DispatchQueue(Protocol):
+    """The same queues from inside the event loop, and the dead-letter queue."""
+
+    async def send(self, envelopes: Sequence[Envelope]) -> None:
+        """Send all, or raise `Unavailable`: some may then have been sent, which their identity makes harmless."""
+        ...
+
+    async def defer(self, envelope: Envelope, delay_s: float) -> None:
+        """Send a delayed copy, at most 900 s ahead. Raises `Unavailable`."""
+        ...
+
+    async def park(self, body: str, *, reason: str) -> None:
+        """Put a message's text on the dead-letter queue for an operator. Raises `Unavailable`."""
+        ...
+
+
+class Sealer(Protocol):
+    def seal(self, credential: Credential, binding: Binding) -> str:
+        """Seal a key, or the name of one, so that it opens for `binding` alone. Raises `Unavailable`."""
+        ...
+
+
+class Vault(Protocol):
+    async def open(self, envelope: Envelope) -> StripeKey:
+        """The key the envelope carries or names. Raises `CannotOpen` (final) or `Unavailable` (try later)."""
+        ...
+
+
+class StripeGateway(Protocol):
+    async def create(
+        self,
+        *,
+        endpoint: str,
+        params: Mapping[str, Any],
+        key: StripeKey,
+        request_id: str,
+        stripe_account: str | None,
+    ) -> Attempt:
+        """One POST under `request_id` as idempotency key. Never raises for what the network or Stripe does."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is already known about a request when one of its messages is received."""
+
+    settled: bool = False
+    """Its one outcome has been published: this message is a duplicate."""
+    known: bool = False
+    """Whether anything about earlier attempts is remembered; the two below mean nothing without it."""
+    in_doubt: bool = False
+    """An earlier attempt began and its end was not written down, or it ended unknown."""
+    first_sent_at: float | None = None
+
+
+class OutcomeStream(Protocol):
+    """The caller's side of the results."""
+
+    async def begin(self, envelope: Envelope) -> Seen:
+        """Write down that an attempt begins, and return what was known before. Raises `Unavailable`."""
+        ...
+
+    async def waiting(self, envelope: Envelope, retry_at: float) -> None:
+        """Write down that the next attempt is at `retry_at` (unix seconds). Raises `Unavailable`."""
+        ...
+
+    async def publish(self, entry: OutcomeEntry) -> bool:
+        """Append the outcome to its worker's stream, once. False: it stood there before. Raises `Unavailable`."""
+        ...
+
+
+class Doorbell(Protocol):
+    async def ring(self, worker_id: str) -> None:
+        """Say that this worker's stream holds something. Never raises: a sweep finds what a lost ring left."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRecord:
+    """What the status of a request is made of."""
+
+    request_id: str
+    tenant: str
+    object: str
+    worker_id: str
+    context_id: str
+    status: str
+    attempts: int = 0
+    parsed_data: Mapping[str, Any] | None = None
+    parsed_error: Mapping[str, Any] | None = None
+    retry_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """How an idempotency key stands: whether the body is the one it was first used with, and sits on the queue."""
+
+    same_body: bool
+    queued: bool
+
+
+class RequestBoard(Protocol):
+    """The door's side: which identities are taken, and where each request stands."""
+
+    def claim(self, fingerprints: Mapping[str, str]) -> Mapping[str, Claim]:
+        """Take each {request_id: fingerprint of its body} if it is free. Raises `Unavailable`."""
+        ...
+
+    def queued(self, records: Sequence[RequestRecord]) -> None:
+        """Write down that the queue has these. Raises `Unavailable`."""
+        ...
+
+    def find(self, request_id: str) -> RequestRecord | None:
+        """Raises `Unavailable`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A flow may run now: it holds its context until it is finished, postponed or its lease runs out."""
+
+    entry_id: str
+    entry: OutcomeEntry
+    attempt: int
+    """The number of this run, from 1."""
+    lease: str
+
+
+class FlowInbox(Protocol):
+    """The runner's side of the results: entries in turn, context by context. All raise `Unavailable`."""
+
+    async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
+        """New entries whose turn it is. One that must wait for another of its context is not returned."""
+        ...
+
+    async def take_abandoned(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
+        """Postponed entries that are due, and those a dead runner left."""
+        ...
+
+    async def finish(self, turn: Turn, *, go_on: bool) -> Turn | None:
+        """Acknowledge. With `go_on`, keep the lease and return the context's next turn, if there is one."""
+        ...
+
+    async def postpone(self, turn: Turn, delay_s: float, *, counted: bool) -> None:
+        """Leave the entry pending until then; its context waits with it. `counted`: as a failed run."""
+        ...
+
+    async def bury(
+        self, turn: Turn, *, reason: str, successor: OutcomeEntry | None, go_on: bool
+    ) -> Turn | None:
+        """Move to the worker's dead stream; `successor` takes its place at the head of the context."""
+        ...
+
+    async def workers(self) -> Sequence[str]:
+        """Every worker that has ever had an outcome."""
+        ...
+
+
+class Bells(Protocol):
+    """The other end of the doorbell, for a runner that stays awake. Both raise `Unavailable`."""
+
+    async def next(self, timeout_s: float) -> str | None:
+        """The worker whose stream got something, or None after `timeout_s`."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class FlowScripts(Protocol):
+    async def run(self, name: str, argument: Any, flow: Flow) -> None:
+        """Run the script's `run(argument, flow)`, sync or async. Raises `MissingFlow`, or what the script raises."""
+        ...

@@ -1,0 +1,106 @@
+"""Serve flows: keep workers' streams empty, woken by their bells and by a sweep every second."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from paydispatch.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from paydispatch.ports import Bells, Clock, FlowInbox, Journal
+    from paydispatch.services.run_flows import FlowRunner
+
+SWEEP_EVERY_S = 1.0
+"""Finds what a lost bell left, what is due again, and what a dead runner left."""
+
+PAUSE_WITHOUT_REDIS_S = 1.0
+
+
+class FlowServer:
+    """Runs the flows of some workers, or of all of them."""
+
+    def __init__(
+        self, runner: FlowRunner, inbox: FlowInbox, bells: Bells, clock: Clock, journal: Journal
+    ) -> None:
+        self._runner = runner
+        self._inbox = inbox
+        self._bells = bells
+        self._clock = clock
+        self._journal = journal
+        self._drains: dict[str, asyncio.Task[int]] = {}
+        self._rung_again: set[str] = set()
+
+    @property
+    def longest_run_s(self) -> float:
+        return self._runner.policy.timeout_s
+
+    async def drain_all(
+        self, worker_ids: Collection[str] | None, *, until: float | None = None
+    ) -> int:
+        """Run what is due for these workers (None: for all there are); return how many runs. Raises `Unavailable`."""
+        chosen = await self._inbox.workers() if worker_ids is None else worker_ids
+        runs = await asyncio.gather(*(self._runner.drain(id_, until=until) for id_ in chosen))
+        return sum(runs)
+
+    async def serve(self, worker_ids: Collection[str] | None, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set; runs in hand are finished first, for as long as a flow may take."""
+        sweeper = asyncio.create_task(self._sweep(worker_ids))
+        listener = asyncio.create_task(self._listen(worker_ids))
+        try:
+            await stop.wait()
+        finally:
+            self._runner.stop()
+            for task in (sweeper, listener):
+                task.cancel()
+            await asyncio.gather(sweeper, listener, return_exceptions=True)
+            await asyncio.gather(*self._drains.values(), return_exceptions=True)
+            await self._bells.close()
+
+    async def _listen(self, worker_ids: Collection[str] | None) -> None:
+        while True:
+            try:
+                worker_id = await self._bells.next(SWEEP_EVERY_S)
+            except Unavailable as error:
+                await self._pause(error)
+                continue
+            if worker_id is not None and (worker_ids is None or worker_id in worker_ids):
+                self._look_at(worker_id)
+
+    async def _sweep(self, worker_ids: Collection[str] | None) -> None:
+        while True:
+            try:
+                for worker_id in await self._inbox.workers() if worker_ids is None else worker_ids:
+                    self._look_at(worker_id)
+            except Unavailable as error:
+                await self._pause(error)
+            await self._clock.sleep(SWEEP_EVERY_S)
+
+    async def _pause(self, error: Unavailable) -> None:
+        self._journal.trouble("stream.unavailable", why=str(error))
+        await self._bells.close()
+        await self._clock.sleep(PAUSE_WITHOUT_REDIS_S)
+
+    def _look_at(self, worker_id: str) -> None:
+        """Drain the stream; if a drain is under way, once more after it: it may just have seen the end."""
+        if worker_id in self._drains:
+            self._rung_again.add(worker_id)
+            return
+        drain = asyncio.create_task(self._drain(worker_id))
+        self._drains[worker_id] = drain
+        drain.add_done_callback(lambda _: self._drained(worker_id))
+
+    def _drained(self, worker_id: str) -> None:
+        del self._drains[worker_id]
+        if worker_id in self._rung_again and not self._runner.stopped:
+            self._rung_again.discard(worker_id)
+            self._look_at(worker_id)
+
+    async def _drain(self, worker_id: str) -> int:
+        try:
+            return await self._runner.drain(worker_id)
+        except Unavailable as error:
+            self._journal.trouble("stream.unavailable", worker_id=worker_id, why=str(error))
+            return 0

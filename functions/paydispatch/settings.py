@@ -1,0 +1,125 @@
+"""The settings of each program, read once when it starts. Nothing else in the project reads the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paydispatch.domain.requests import Lane
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STRIPE_API_BASE = "https://api.stripe.com"
+DEFAULT_MAX_RECEIVES = 5
+"""Amazon's advice for a queue with a Lambda behind it; ours is spent by crashes only."""
+
+
+class MissingSetting(Exception):
+    """A variable that this program cannot do without."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The environment variable {name} is not set.")
+
+
+def _required(env: Mapping[str, str], name: str) -> str:
+    value = env.get(name, "")
+    if not value:
+        raise MissingSetting(name)
+    return value
+
+
+def _queue_urls(env: Mapping[str, str]) -> dict[Lane, str]:
+    """Without a batch queue both lanes share the one there is."""
+    interactive = _required(env, "REQUEST_QUEUE_URL")
+    return {Lane.INTERACTIVE: interactive, Lane.BATCH: env.get("BATCH_QUEUE_URL") or interactive}
+
+
+def _number(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name, "")
+    try:
+        return float(text) if text else default
+    except ValueError:
+        raise MissingSetting(f"{name} as a number (it is {text!r})") from None
+
+
+def _deployed(env: Mapping[str, str]) -> bool:
+    """Whether this runs as a real Lambda: there the door needs a signed-in caller, on a developer's machine none."""
+    return "LAMBDA_TASK_ROOT" in env and env.get("AWS_SAM_LOCAL") != "true"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSettings:
+    queue_urls: Mapping[Lane, str]
+    redis_url: str
+    sealing_key_id: str
+    sign_in: bool
+    tenant_claim: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> ApiSettings:
+        return cls(
+            queue_urls=_queue_urls(env),
+            redis_url=_required(env, "REDIS_URL"),
+            sealing_key_id=_required(env, "SEALING_KEY_ID"),
+            sign_in=env.get("SIGN_IN", "required" if _deployed(env) else "none") != "none",
+            tenant_claim=env.get("TENANT_CLAIM", "tenant"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerSettings:
+    queue_urls: Mapping[Lane, str]
+    dead_letter_queue_url: str | None
+    doorbell_queue_url: str | None
+    redis_url: str
+    stripe_api_base: str
+    stripe_api_version: str | None
+    stripe_read_timeout_s: float
+    max_receives: int
+    queue_tenant: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> CallerSettings:
+        return cls(
+            queue_urls=_queue_urls(env),
+            dead_letter_queue_url=env.get("DEAD_LETTER_QUEUE_URL") or None,
+            doorbell_queue_url=env.get("DOORBELL_QUEUE_URL") or None,
+            redis_url=_required(env, "REDIS_URL"),
+            stripe_api_base=env.get("STRIPE_API_BASE") or STRIPE_API_BASE,
+            stripe_api_version=env.get("STRIPE_API_VERSION") or None,
+            stripe_read_timeout_s=_number(env, "STRIPE_READ_TIMEOUT_S", 80.0),
+            max_receives=int(_number(env, "MAX_RECEIVES", DEFAULT_MAX_RECEIVES)),
+            queue_tenant=env.get("QUEUE_TENANT", "local"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerSettings:
+    queue_urls: Mapping[Lane, str]
+    redis_url: str
+    flows_dir: Path
+    flow_timeout_s: float
+    flow_attempts: int
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> RunnerSettings:
+        return cls(
+            queue_urls=_queue_urls(env),
+            redis_url=_required(env, "REDIS_URL"),
+            flows_dir=Path(env.get("FLOWS_DIR") or "flows").resolve(),
+            flow_timeout_s=_number(env, "FLOW_TIMEOUT_S", 30.0),
+            flow_attempts=int(_number(env, "FLOW_ATTEMPTS", 5)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SdkSettings:
+    queue_urls: Mapping[Lane, str]
+    sealing_key_id: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> SdkSettings:
+        return cls(queue_urls=_queue_urls(env), sealing_key_id=_required(env, "SEALING_KEY_ID"))

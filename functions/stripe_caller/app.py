@@ -1,0 +1,68 @@
+"""The Stripe caller's composition root: settings read once, clients built in the init phase."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from aws_lambda_powertools.metrics import Metrics
+
+from paydispatch.adapters.aws_errors import CLIENT_CONFIG
+from paydispatch.adapters.clock import SystemClock
+from paydispatch.adapters.doorbell import SqsDoorbell, StreamOnly
+from paydispatch.adapters.journal import PowertoolsJournal, json_logger
+from paydispatch.adapters.kms import KmsVault
+from paydispatch.adapters.redis_connection import connect_async
+from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.secrets_manager import SecretsManagerStore
+from paydispatch.adapters.sqs import SqsDispatchQueue
+from paydispatch.adapters.stripe_http import HttpStripeGateway, stripe_client
+from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.services.batch import BatchDispatch
+from paydispatch.services.dispatch import DispatchPorts
+from paydispatch.settings import CallerSettings
+from stripe_caller.handler import work_on
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+_journal = PowertoolsJournal(
+    json_logger("stripe_caller"), Metrics(namespace="paydispatch", service="stripe_caller")
+)
+
+
+def _compose(settings: CallerSettings) -> BatchDispatch:
+    clock = SystemClock()
+    sqs = boto3.client("sqs", config=CLIENT_CONFIG)
+    secrets = SecretsManagerStore(boto3.client("secretsmanager", config=CLIENT_CONFIG), clock)
+    tenant = settings.queue_tenant
+    bell_url = settings.doorbell_queue_url
+    ports = DispatchPorts(
+        gateway=HttpStripeGateway(
+            stripe_client(settings.stripe_api_base, read_timeout_s=settings.stripe_read_timeout_s),
+            version=settings.stripe_api_version or STRIPE_API_VERSION,
+        ),
+        vault=KmsVault(boto3.client("kms", config=CLIENT_CONFIG), secrets, queue_tenant=tenant),
+        outcomes=RedisOutcomes(connect_async(settings.redis_url), clock, queue_tenant=tenant),
+        queue=SqsDispatchQueue(
+            sqs, settings.queue_urls, dead_letter_queue_url=settings.dead_letter_queue_url
+        ),
+        doorbell=SqsDoorbell(sqs, bell_url, _journal) if bell_url else StreamOnly(),
+        clock=clock,
+        journal=_journal,
+        fraction=random.random,
+    )
+    return BatchDispatch(ports, max_receives=settings.max_receives)
+
+
+_service = _compose(CallerSettings.from_env())
+# One loop for the life of the environment: its connections to Stripe and Redis survive from batch to batch.
+_loop = asyncio.new_event_loop()
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    answer = _loop.run_until_complete(work_on(event, context, _service))
+    _journal.flush()
+    return answer

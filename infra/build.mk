@@ -1,0 +1,52 @@
+# Building, running and deploying the Lambdas. Included by the Makefile, which defines UV, PYTHON, RUN and install.
+# Needs PyPI; Docker only for sam-local, AWS only for deploy.
+SAM_VERSION := 1.170.0
+# In an environment of its own: it pins much that the project wants newer.
+SAM = $(UV) tool run --quiet --python $(PYTHON) --from aws-sam-cli==$(SAM_VERSION) sam
+export SAM_CLI_TELEMETRY := 0
+AWS_REGION ?= us-east-1
+FUNCTION ?=
+EVENT ?=
+ENV_FILE ?=
+ON_EVENT = $(FUNCTION) $(if $(EVENT),--event $(EVENT))
+BUILD_FUNCTION = @$(PYTHON) infra/build_function.py --uv $(UV)
+
+# What `sam build` calls, each with its own ARTIFACTS_DIR.
+build-ApiFunction: | $(filter .tools/bin/uv,$(UV))
+	$(BUILD_FUNCTION) api "$(ARTIFACTS_DIR)"
+
+build-StripeCallerFunction: | $(filter .tools/bin/uv,$(UV))
+	$(BUILD_FUNCTION) stripe_caller "$(ARTIFACTS_DIR)"
+
+build-FlowRunnerFunction: | $(filter .tools/bin/uv,$(UV))
+	$(BUILD_FUNCTION) flow_runner "$(ARTIFACTS_DIR)"
+
+lint-template: install
+	@$(RUN)/cfn-lint --config-file infra/cfnlintrc.yaml
+
+validate: lint-template ## the template, by SAM's and our own rules
+	@$(SAM) validate --lint --region $(AWS_REGION)
+
+build: | $(filter .tools/bin/uv,$(UV)) ## the Lambdas, into .aws-sam/build
+	@$(SAM) build --region $(AWS_REGION)
+
+run-event: install .tools/rie-$(SAM_VERSION) ## a built Lambda on an event, without Docker (FUNCTION= EVENT= ENV_FILE=)
+	@$(RUN)/python infra/run_event.py $(ON_EVENT) $(if $(ENV_FILE),--env-file $(ENV_FILE)) \
+		--emulator .tools/rie-$(SAM_VERSION) --uv $(UV)
+
+sam-local: install build ## the same with `sam local invoke`, where Docker is
+	@$(RUN)/python infra/sam_local.py $(ON_EVENT) --sam $(SAM)
+
+deploy: build ## the stack, into the AWS account you are signed in to
+	@$(SAM) deploy --guided --region $(AWS_REGION)
+
+emulator: .tools/rie-$(SAM_VERSION)
+	@echo $<
+
+# The runtime interface emulator ships in SAM's wheel; the 80 packages that SAM needs are not needed for it.
+.tools/rie-$(SAM_VERSION): | $(filter .tools/bin/uv,$(UV))
+	@$(UV) pip install --quiet --no-deps --target $@.new aws-sam-cli==$(SAM_VERSION)
+	@mkdir -p .tools && mv $@.new/samcli/local/rapid $@ && rm -r $@.new
+
+.PHONY: build-ApiFunction build-StripeCallerFunction build-FlowRunnerFunction
+.PHONY: lint-template validate build emulator run-event sam-local deploy

@@ -1,0 +1,186 @@
+"""Run a built Lambda here, under AWS's own runtime emulator and runtime client, without Docker.
+
+The function sees its zip's content, what the Lambda runtime brings along, and nothing else of this
+machine: Python runs without its site-packages, so a library that the zip lacks is missing here too.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import shutil
+import socket
+import tempfile
+import time
+import urllib.request
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from paydispatch.local.processes import Child, Program, Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_INVOKE_PATH = "/2015-03-31/functions/function/invocations"
+_READY_WITHIN_S = 10.0
+_LOOK_EVERY_S = 0.02
+# Beyond the function's own timeout, which the emulator enforces: for the init phase.
+_GRACE_S = 20.0
+_MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+# The emulator needs a working directory like Lambda's, which is the task root.
+_IN_DIRECTORY = ("/bin/sh", "-c", 'cd "$0" && exec "$@"')
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltFunction:
+    """A function laid out by `build_function.py`, and what template.yaml says about it."""
+
+    name: str
+    handler: str
+    timeout_s: int
+    memory_mb: int
+    directory: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What Lambda brings along."""
+
+    emulator: Path
+    """The directory of the `aws-lambda-rie-*` binaries."""
+    python: str
+    libraries: Path
+    """awslambdaric and boto3."""
+
+    @property
+    def binary(self) -> Path:
+        return self.emulator / f"aws-lambda-rie-{_MACHINES[platform.machine().lower()]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one invocation returned."""
+
+    body: Any
+    duration_ms: float
+
+    @property
+    def failed(self) -> bool:
+        """Whether the handler raised, timed out or could not be imported."""
+        return isinstance(self.body, dict) and "errorMessage" in self.body
+
+
+@dataclass(slots=True)
+class EmulatedFunction:
+    """One execution environment: `with EmulatedFunction(…) as function: function.invoke(event)`."""
+
+    function: BuiltFunction
+    runtime: Runtime
+    environment: Mapping[str, str]
+    _cleanup: ExitStack = field(default_factory=ExitStack, repr=False)
+    _child: Child | None = None
+    _address: str = ""
+
+    def __enter__(self) -> Self:
+        directory = Path(self._cleanup.enter_context(tempfile.TemporaryDirectory()))
+        supervisor = Supervisor(directory, tell=print)
+        self._cleanup.callback(supervisor.close)
+        door, runtime_api = _free_address(), _free_address()
+        self._address = door
+        try:
+            self._child = supervisor.start(self._program(door, runtime_api))
+            _await_listening(self._child, door)
+        except BaseException:
+            self._cleanup.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cleanup.close()
+
+    def invoke(self, event: Mapping[str, Any]) -> Answer:
+        """Hand over one event and wait for the answer. Raises `URLError` if the emulator died."""
+        request = urllib.request.Request(
+            f"http://{self._address}{_INVOKE_PATH}", data=json.dumps(event).encode()
+        )
+        no_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        started = time.perf_counter()
+        with no_proxy.open(request, timeout=self.function.timeout_s + _GRACE_S) as response:
+            text = response.read().decode()
+        return Answer(_parsed(text), (time.perf_counter() - started) * 1000)
+
+    @property
+    def logs(self) -> list[str]:
+        """What the function itself printed, without the emulator's own lines."""
+        return [line for line in self._output.splitlines() if not _EMULATORS_OWN.search(line)]
+
+    @property
+    def init_ms(self) -> float | None:
+        """How long imports and module level took, once the first invocation caused them."""
+        found = re.search(r"INIT REPORT\(durationMs: ([\d.]+)\)", self._output)
+        return float(found[1]) if found else None
+
+    @property
+    def _output(self) -> str:
+        return self._child.output() if self._child else ""
+
+    def _program(self, door: str, runtime_api: str) -> Program:
+        emulator = str(self.runtime.binary.resolve())
+        ports = ("--runtime-interface-emulator-address", door, "--runtime-api-address", runtime_api)
+        client = (self.runtime.python, "-S", "-m", "awslambdaric", self.function.handler)
+        start = (*_IN_DIRECTORY, str(self.function.directory), emulator, *ports)
+        return Program("emulator", (*start, *_dies_with_its_parent(), *client), self._variables())
+
+    def _variables(self) -> dict[str, str]:
+        """Lambda's own variables below the function's."""
+        function = self.function
+        return {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "LANG": "en_US.UTF-8",
+            "TZ": ":UTC",
+            "PYTHONPATH": f"{function.directory}:{self.runtime.libraries}",
+            "PYTHONUNBUFFERED": "1",
+            "LAMBDA_TASK_ROOT": str(function.directory),
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout_s),
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+        } | dict(self.environment)
+
+
+def _dies_with_its_parent() -> tuple[str, ...]:
+    """The emulator gives the function a process group of its own, unknown to the reaper."""
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "KILL") if setpriv else ()
+
+
+_EMULATORS_OWN = re.compile(r"\(rapid\)|^(START|END|REPORT) RequestId: ")
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _free_address() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+def _await_listening(child: Child, address: str) -> None:
+    host, port = address.split(":")
+    deadline = time.monotonic() + _READY_WITHIN_S
+    while time.monotonic() < deadline:
+        child.check_alive()
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+        except ConnectionRefusedError:
+            time.sleep(_LOOK_EVERY_S)
+        else:
+            return
+    raise child.failure(f"did not listen within {_READY_WITHIN_S:g} s")

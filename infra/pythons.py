@@ -1,0 +1,44 @@
+"""Find a Python of one version on this machine, downloading nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def find_python(version: str, uv: str) -> str | None:
+    """Return the path of a Python `version` ("3.13") that really runs, or None."""
+    return next((path for path in _candidates(version, uv) if _is(path, version)), None)
+
+
+def _candidates(version: str, uv: str) -> Iterator[str]:
+    """The PATH, then what uv knows, then pyenv's folder, whose shims hide what is not chosen."""
+    on_path = shutil.which(f"python{version}")
+    if on_path:
+        yield on_path
+    known = subprocess.run(
+        [uv, "python", "find", "--quiet", "--no-python-downloads", "--no-project", version],
+        check=False, text=True, capture_output=True,
+    )  # fmt: skip
+    if known.returncode == 0:
+        yield known.stdout.strip()
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    for found in sorted(pyenv.glob(f"versions/{version}*/bin/python{version}"), reverse=True):
+        yield str(found)
+
+
+def _is(path: str, version: str) -> bool:
+    asked = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        answer = subprocess.run(
+            [path, "-c", asked], check=False, text=True, capture_output=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return answer.stdout.strip() == version

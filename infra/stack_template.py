@@ -1,0 +1,79 @@
+"""template.yaml as plain dictionaries: `!Ref X` is `{"Ref": "X"}`, and `Globals` are merged in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class StackTemplate:
+    parameters: dict[str, Any]
+    resources: dict[str, Any]
+    """Name to `{"Type": …, "Properties": …}`."""
+
+    def of_type(self, type_name: str) -> dict[str, dict[str, Any]]:
+        """The properties of each resource of one type, by its name."""
+        return {
+            name: resource.get("Properties", {})
+            for name, resource in self.resources.items()
+            if resource["Type"] == type_name
+        }
+
+    @property
+    def functions(self) -> dict[str, dict[str, Any]]:
+        return self.of_type("AWS::Serverless::Function")
+
+    @property
+    def queues(self) -> dict[str, dict[str, Any]]:
+        return self.of_type("AWS::SQS::Queue")
+
+    def environment(self, function: str) -> dict[str, Any]:
+        """The function's variables; those that are not literals as intrinsics."""
+        variables: dict[str, Any] = self.functions[function]["Environment"]["Variables"]
+        return variables
+
+    def default_of(self, value: Any) -> Any:
+        """A literal as it is, a reference to a parameter as its default, anything else as None."""
+        if not isinstance(value, dict):
+            return value
+        return self.parameters.get(value.get("Ref", ""), {}).get("Default")
+
+
+def load(path: Path = TEMPLATE) -> StackTemplate:
+    content = yaml.load(path.read_text(), Loader=_CloudFormation)  # noqa: S506 - a SafeLoader
+    resources = content["Resources"]
+    for resource in resources.values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"] = _merged(content["Globals"]["Function"], resource["Properties"])
+    return StackTemplate(content.get("Parameters", {}), resources)
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """SAM's rule for `Globals`: maps are merged, the rest is replaced."""
+    both = below | above
+    for key in below.keys() & above.keys():
+        if isinstance(below[key], dict) and isinstance(above[key], dict):
+            both[key] = _merged(below[key], above[key])
+    return both
+
+
+class _CloudFormation(yaml.SafeLoader):  # type: ignore[misc]
+    """Knows the short forms: `!Ref`, `!GetAtt A.B`, `!Sub` …"""
+
+
+def _intrinsic(loader: Any, suffix: str, node: Any) -> dict[str, Any]:
+    build = {"scalar": "construct_scalar", "sequence": "construct_sequence"}
+    kind = build.get(node.id, "construct_mapping")
+    value = getattr(loader, kind)(node, **({} if node.id == "scalar" else {"deep": True}))
+    if suffix == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
+
+
+_CloudFormation.add_multi_constructor("!", _intrinsic)

@@ -1,0 +1,247 @@
+"""What template.yaml promises, whoever edits it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from fnmatch import fnmatchcase as fnmatch
+from typing import Any
+
+import pytest
+from cfnlint.api import lint
+from cfnlint.rules import RulesCollection
+from stack_template import TEMPLATE, load
+
+from flow_runner.handler import STOPPING_TIME_S
+from paydispatch.domain.principal import QUEUE
+from paydispatch.settings import ApiSettings, CallerSettings, RunnerSettings
+
+ROOT = TEMPLATE.parent
+STACK = load()
+SETTINGS = {
+    "ApiFunction": ApiSettings,
+    "StripeCallerFunction": CallerSettings,
+    "FlowRunnerFunction": RunnerSettings,
+}
+FOR_ALL_FUNCTIONS = {"REDIS_URL", "REQUEST_QUEUE_URL", "BATCH_QUEUE_URL"}
+HTTP_API_LIMIT_S = 30
+
+
+class ReadVariables(dict[str, str]):
+    """An environment that remembers what was asked of it."""
+
+    def __init__(self, names: set[str]) -> None:
+        super().__init__(dict.fromkeys(names, "30"))
+        self.asked: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+def our_rules(template: str) -> list[str]:
+    """The ids of our own rules that `template` breaks."""
+    rules = RulesCollection()
+    rules.create_from_directory(str(ROOT / "infra" / "cfn_rules"))
+    return [match.rule.id for match in lint(template, rules, ["us-east-1"])]
+
+
+def statements_of(function: str) -> list[dict[str, Any]]:
+    return [
+        statement
+        for policy in STACK.functions[function]["Policies"]
+        for statement in policy["Statement"]
+    ]
+
+
+def actions_of(statement: dict[str, Any]) -> list[str]:
+    actions = statement["Action"]
+    return [actions] if isinstance(actions, str) else actions
+
+
+def allowed(function: str) -> set[str]:
+    return {action for statement in statements_of(function) for action in actions_of(statement)}
+
+
+def test_the_template_breaks_none_of_our_rules() -> None:
+    assert our_rules(TEMPLATE.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "rule"),
+    [
+        (
+            r"deadLetterTargetArn: !GetAtt DoorbellDead",
+            "deadLetterTargetArn: !GetAtt Dead",
+            "E9001",
+        ),
+        (r"MessageRetentionPeriod: 1209600", "MessageRetentionPeriod: 345600", "E9001"),
+        (r"maxReceiveCount: !Ref MaxReceives", "maxReceiveCount: 3", "E9001"),
+        (r"VisibilityTimeout: 720", "VisibilityTimeout: 719", "E9002"),
+        (r"VisibilityTimeout: 1800", "", "E9002"),
+        (r"FunctionResponseTypes: \[ReportBatchItemFailures\]", "", "E9003"),
+        (r"Type: Schedule", "Type: SQS", "E9004"),
+        (r"{ RetentionInDays: !Ref LogRetentionDays }", "{}", "E9005"),
+        (r"LoggingConfig: { LogGroup: !Ref ApiLogs }", "", "E9006"),
+    ],
+)
+def test_a_template_that_breaks_a_rule_is_caught(line: str, instead: str, rule: str) -> None:
+    broken, changes = re.subn(line, instead, TEMPLATE.read_text())
+
+    assert changes
+    assert rule in our_rules(broken)
+
+
+def test_the_door_has_the_routes_of_the_contract() -> None:
+    routes = {route["RouteKey"] for route in STACK.of_type("AWS::ApiGatewayV2::Route").values()}
+
+    assert routes == {
+        "POST /v1/{proxy+}",
+        "GET /v1/requests/{request_id}",
+        "GET /v1/openapi.json",
+        "GET /health",
+    }
+
+
+def test_every_route_but_health_needs_a_sign_in() -> None:
+    routes = STACK.of_type("AWS::ApiGatewayV2::Route").values()
+    open_routes = [route["RouteKey"] for route in routes if route["AuthorizationType"] == "NONE"]
+
+    assert open_routes == ["GET /health"]
+    assert all("AuthorizationType" in route for route in routes)
+    assert STACK.environment("ApiFunction")["SIGN_IN"] == "required"
+
+
+@pytest.mark.parametrize(
+    ("action", "who"),
+    [
+        ("kms:Decrypt", ["StripeCallerFunctionRole"]),
+        ("kms:ReEncryptFrom", []),
+        ("kms:CreateGrant", []),
+        ("kms:GenerateDataKey", ["the account"]),
+        ("kms:PutKeyPolicy", ["the account"]),
+    ],
+)
+def test_the_sealing_key_says_itself_who_may_use_it(action: str, who: list[str]) -> None:
+    policy = STACK.resources["SealingKey"]["Properties"]["KeyPolicy"]["Statement"]
+    named = [
+        statement["Principal"]["AWS"].get("Fn::GetAtt", ["the account"])[0]
+        for statement in policy
+        if any(fnmatch(action, pattern) for pattern in actions_of(statement))
+    ]
+
+    assert named == who
+
+
+def test_the_door_seals_and_the_other_two_do_not() -> None:
+    sealing = {name for name in STACK.functions if "kms:GenerateDataKey" in allowed(name)}
+    using_kms = {name for name in STACK.functions if any("kms:" in a for a in allowed(name))}
+
+    assert sealing == using_kms == {"ApiFunction"}
+
+
+def test_a_direct_producer_seals_in_no_other_name() -> None:
+    policy = STACK.resources["ProducerPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    conditions = [s.get("Condition") for s in policy if "kms:GenerateDataKey" in actions_of(s)]
+
+    assert conditions == [{"StringEquals": {"kms:EncryptionContext:principal": QUEUE}}]
+
+
+def test_the_sealing_key_rotates() -> None:
+    assert STACK.resources["SealingKey"]["Properties"]["EnableKeyRotation"] is True
+
+
+def test_only_the_stripe_caller_reads_secrets_and_only_ours() -> None:
+    readers = [
+        (name, statement["Resource"]["Fn::Sub"].partition(":secret:")[2])
+        for name in STACK.functions
+        for statement in statements_of(name)
+        if "secretsmanager:GetSecretValue" in actions_of(statement)
+    ]
+
+    assert readers == [("StripeCallerFunction", "paydispatch/*")]
+
+
+@pytest.mark.parametrize("function", STACK.functions)
+def test_no_function_may_do_everything_or_to_everything(function: str) -> None:
+    assert not any("*" in action for action in allowed(function))
+    assert all(statement["Resource"] != "*" for statement in statements_of(function))
+
+
+@pytest.mark.parametrize("function", STACK.functions)
+def test_a_function_may_use_the_queues_its_environment_names(function: str) -> None:
+    """It sends to each of them; the queues it only reads come as events."""
+    named = {
+        value["Ref"] for key, value in STACK.environment(function).items() if "QUEUE_URL" in key
+    }
+    may_send_to = {
+        arn["Fn::GetAtt"][0]
+        for statement in statements_of(function)
+        if "sqs:SendMessage" in actions_of(statement)
+        for arn in statement["Resource"]
+    }
+
+    assert named == may_send_to
+
+
+@pytest.mark.parametrize(("function", "settings"), SETTINGS.items())
+def test_a_function_has_the_variables_it_needs_and_no_others(function: str, settings: Any) -> None:
+    given = set(STACK.environment(function))
+    environment = ReadVariables(given)
+
+    settings.from_env(environment)
+
+    assert {name for name in given if not name.startswith("POWERTOOLS_")} <= (
+        environment.asked | FOR_ALL_FUNCTIONS
+    )
+
+
+def test_powertools_never_logs_whole_events() -> None:
+    """An event may hold a Stripe key."""
+    assert not any("LOG_EVENT" in name for f in STACK.functions for name in STACK.environment(f))
+
+
+def test_the_functions_count_receives_as_the_queues_do() -> None:
+    counted = STACK.environment("StripeCallerFunction")["MAX_RECEIVES"]
+    redrives = [STACK.queues[name]["RedrivePolicy"] for name in ("RequestQueue", "BatchQueue")]
+
+    assert all(redrive["maxReceiveCount"] == counted for redrive in redrives)
+
+
+def test_the_api_ends_before_the_door_gives_up() -> None:
+    assert STACK.functions["ApiFunction"]["Timeout"] < HTTP_API_LIMIT_S
+
+
+def test_the_stripe_caller_outlives_stripes_slowest_answer() -> None:
+    read_timeout_s = CallerSettings.from_env(
+        ReadVariables({"REQUEST_QUEUE_URL", "REDIS_URL"})
+    ).stripe_read_timeout_s
+
+    assert STACK.functions["StripeCallerFunction"]["Timeout"] > read_timeout_s + 10
+
+
+def test_the_flow_runner_has_time_for_at_least_one_flow() -> None:
+    flow_s = float(STACK.environment("FlowRunnerFunction")["FLOW_TIMEOUT_S"])
+
+    assert STACK.functions["FlowRunnerFunction"]["Timeout"] > flow_s + STOPPING_TIME_S
+
+
+def test_every_queue_refuses_what_is_not_encrypted_on_the_way() -> None:
+    policy = STACK.resources["OnlyOverTls"]["Properties"]
+
+    assert {queue["Ref"] for queue in policy["Queues"]} == set(STACK.queues)
+    assert policy["PolicyDocument"]["Statement"][0]["Effect"] == "Deny"
+
+
+def test_no_parameter_shows_the_password_of_redis() -> None:
+    assert STACK.parameters["RedisUrl"]["NoEcho"] is True
+
+
+@pytest.mark.parametrize("function", STACK.functions)
+def test_a_function_has_its_handler_its_libraries_and_its_build_target(function: str) -> None:
+    package, module, name = STACK.functions[function]["Handler"].split(".")
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+
+    assert f"def {name}(" in (ROOT / "functions" / package / f"{module}.py").read_text()
+    assert package in groups
+    assert f"build-{function}:" in (ROOT / "infra" / "build.mk").read_text()

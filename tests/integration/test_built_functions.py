@@ -1,0 +1,157 @@
+"""The zips as they would be uploaded, and the same code run under AWS's own runtime emulator."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from backing import local_stack
+from build_function import ROOT, build, lambda_target
+from emulator import EmulatedFunction
+from run_event import as_if_sent_now, build_for_host, prepare_runtime, variables_of
+from stack_template import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from emulator import Answer
+
+pytestmark = pytest.mark.build
+
+STACK = load()
+PACKAGES = {name: f["Handler"].partition(".")[0] for name, f in STACK.functions.items()}
+UV = shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")
+IN_THE_RUNTIME = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py"}
+# Lambda's limit for a zip and its layers, unpacked.
+UNPACKED_LIMIT_BYTES = 250 * 1024 * 1024
+ELF_MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}
+
+
+@pytest.fixture(scope="module", params=PACKAGES.values())
+def zip_content(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `sam build` puts into one function's zip; the directory has the package's name."""
+    out = tmp_path_factory.mktemp("zips") / str(request.param)
+    build(request.param, out, lambda_target(UV), UV)
+    return out
+
+
+def test_a_zip_holds_its_own_code_and_no_other_function_s(zip_content: Path) -> None:
+    ours = {path.name for path in zip_content.iterdir()} & {"paydispatch", *PACKAGES.values()}
+
+    assert ours == {"paydispatch", zip_content.name}
+
+
+def test_a_zip_leaves_out_what_the_runtime_has_and_what_a_lambda_never_runs(
+    zip_content: Path,
+) -> None:
+    assert not IN_THE_RUNTIME & {path.name for path in zip_content.iterdir()}
+    assert not (zip_content / "paydispatch" / "local").exists()
+    assert not (zip_content / "paydispatch" / "cli").exists()
+
+
+def test_flows_are_in_the_flow_runner_s_zip_alone(zip_content: Path) -> None:
+    assert (zip_content / "flows").is_dir() == (zip_content.name == "flow_runner")
+
+
+def test_a_zip_s_machine_code_is_for_the_template_s_architecture(zip_content: Path) -> None:
+    architecture = STACK.functions["ApiFunction"]["Architectures"][0]
+    machines = {path.read_bytes()[18] for path in zip_content.rglob("*.so")}
+
+    assert machines == {ELF_MACHINES[architecture]}
+
+
+def test_a_zip_s_bytecode_is_used_whatever_the_file_times_say(zip_content: Path) -> None:
+    bytecode = list(zip_content.rglob("*.pyc"))
+    if lambda_target(UV).interpreter is None:
+        pytest.skip("no Python of the Lambda's version here to compile with")
+
+    assert len(bytecode) == len(list(zip_content.rglob("*.py")))
+    assert {path.read_bytes()[4] for path in bytecode} == {0b01}  # by hash, never checked
+
+
+def test_a_zip_is_far_below_the_limit(zip_content: Path) -> None:
+    size = sum(path.stat().st_size for path in zip_content.rglob("*") if path.is_file())
+
+    assert size < UNPACKED_LIMIT_BYTES / 2
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[dict[str, str]]:
+    with local_stack() as variables:
+        yield variables
+
+
+@pytest.fixture(scope="module")
+def run(services: Mapping[str, str]) -> Callable[[str, str], tuple[Answer, list[str]]]:
+    """Runs a built function on an example event: `run("ApiFunction", "api_health")`."""
+    emulator = subprocess.run(
+        ["make", "--silent", "emulator", f"UV={UV}"],
+        cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE,
+    ).stdout.strip()  # fmt: skip
+    runtime = prepare_runtime(ROOT / emulator, UV)
+    built = {name: build_for_host(name, STACK, runtime.python, UV) for name in PACKAGES}
+
+    def on_event(name: str, event: str) -> tuple[Answer, list[str]]:
+        message = json.loads((ROOT / "tests" / "events" / f"{event}.json").read_text())
+        environment = variables_of(built[name], STACK, services)
+        with EmulatedFunction(built[name], runtime, environment) as function:
+            return function.invoke(as_if_sent_now(message)), function.logs
+
+    return on_event
+
+
+def test_the_api_is_healthy(run: Any) -> None:
+    answer, _ = run("ApiFunction", "api_health")
+
+    assert answer.body["statusCode"] == 200
+
+
+def test_the_api_accepts_a_payment_intent(run: Any) -> None:
+    answer, logs = run("ApiFunction", "api_create_payment_intent")
+
+    assert answer.body["statusCode"] == 202
+    assert json.loads(answer.body["body"])["status"] == "dispatched"
+    assert "sk_test_example" not in "".join(logs)
+
+
+def test_a_message_becomes_an_object_at_stripe_and_then_a_flow(run: Any) -> None:
+    called, settled = run("StripeCallerFunction", "sqs_create")
+    rung, ran = run("FlowRunnerFunction", "doorbell")
+
+    assert called.body == rung.body == {"batchItemFailures": []}
+    assert any('"new_create_coupon_response"' in line for line in settled)
+    assert any('"new_create_coupon_response"' in line for line in ran)
+
+
+def test_a_message_that_is_not_json_is_parked_and_its_neighbour_goes_on(
+    run: Any, services: Mapping[str, str]
+) -> None:
+    answer, logs = run("StripeCallerFunction", "sqs_batch_mixed")
+
+    assert answer.body == {"batchItemFailures": []}
+    assert any('"new_create_coupon_response"' in line for line in logs)
+    assert parked(services) == ["{ this is not JSON"]
+
+
+def test_a_sweep_looks_at_every_stream(run: Any) -> None:
+    answer, _ = run("FlowRunnerFunction", "schedule_sweep")
+
+    assert not answer.failed
+
+
+def parked(services: Mapping[str, str]) -> list[str]:
+    sqs = boto3.client(
+        "sqs",
+        endpoint_url=services["AWS_ENDPOINT_URL"],
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    answer = sqs.receive_message(QueueUrl=services["DEAD_LETTER_QUEUE_URL"], WaitTimeSeconds=5)
+    sqs.close()
+    return [message["Body"] for message in answer.get("Messages", [])]

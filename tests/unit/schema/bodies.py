@@ -1,0 +1,126 @@
+"""Valid and invalid bodies, made from the document's own request schemas.
+
+Nothing here knows our generated schemas: `tests/data/create_requests.json.gz` holds the request
+schemas as Stripe's OpenAPI document has them.
+"""
+
+import gzip
+import json
+import random
+import string
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+Schema = dict[str, Any]
+
+EXTRACT = Path(__file__).parents[2] / "data" / "create_requests.json.gz"
+TEXT = string.ascii_letters + string.digits + " -_.,/&=+%?#'\"\\\n\té€漢😀"
+DEEPEST = 6
+
+
+@cache
+def extract() -> Any:
+    """`{"version", "document_sha256", "requests": {object name: request schema}}`."""
+    return json.loads(gzip.decompress(EXTRACT.read_bytes()))
+
+
+def request_schema(object_name: str) -> Schema:
+    schema: Schema = extract()["requests"][object_name]
+    return schema
+
+
+class Bodies:
+    """A seeded source of bodies of one object."""
+
+    def __init__(self, object_name: str, seed: int) -> None:
+        self.random = random.Random(f"{object_name} {seed}")  # noqa: S311
+        self.schema = request_schema(object_name)
+        self._object_name = object_name
+
+    def valid(self) -> Schema:
+        """A body the document allows, and the rules across fields too."""
+        body = self._object(self.schema, 0)
+        if type(body.get("amount")) is int:
+            body["amount"] = self.random.randint(0, 99_999_999)
+        return _REPAIRS.get(self._object_name, dict)(body)
+
+    def value(self, schema: Schema, name: str = "", depth: int = 0) -> Any:
+        if "anyOf" in schema:
+            return self.value(self.random.choice(schema["anyOf"]), name, depth)
+        if "enum" in schema:
+            return self.random.choice(schema["enum"])
+        if schema["type"] == "object":
+            return self._object(schema, depth, is_metadata=name == "metadata")
+        if schema["type"] == "array":
+            size = self.random.randint(0, 3)
+            return [self.value(schema["items"], "", depth + 1) for _ in range(size)]
+        return getattr(self, f"_{schema['type']}")(schema)
+
+    def _object(self, schema: Schema, depth: int, *, is_metadata: bool = False) -> Schema:
+        fields, required = schema.get("properties", {}), schema.get("required", ())
+        share = 0.5 / (depth + 1) if depth < DEEPEST else 0
+        chosen = [name for name in fields if name in required or self.random.random() < share]
+        body = {name: self.value(fields[name], name, depth + 1) for name in chosen}
+        return body if fields else self._map(schema, depth, is_metadata=is_metadata)
+
+    def _map(self, schema: Schema, depth: int, *, is_metadata: bool) -> Schema:
+        values = schema.get("additionalProperties")
+        if not isinstance(values, dict):
+            return {}
+        limits = {"maxLength": 500} if is_metadata else {}
+        key_length = 40 if is_metadata else 3
+        keys = {self._word(key_length) for _ in range(self.random.choice((0, 1, 3, 50)))}
+        return {key: self.value({**values, **limits}, "", depth + 1) for key in sorted(keys)}
+
+    def _string(self, schema: Schema) -> str:
+        if schema.get("format") == "currency":
+            return self.random.choice(("usd", "eur", "jpy", "kwd", "idr"))
+        if schema.get("format") == "decimal":
+            return self.random.choice(("0", "12", "12.5", "0.000000000001", "99999999.99"))
+        longest = schema.get("maxLength", 64)
+        length = self.random.choice((0, 1, 7, 20, longest if longest < 600 else 30))
+        return "".join(self.random.choices(TEXT, k=min(length, longest)))
+
+    def _integer(self, _: Schema) -> int:
+        return self.random.choice((0, 1, 12, 4_102_444_800, self.random.randint(0, 10**8 - 1)))
+
+    def _number(self, _: Schema) -> float:
+        return self.random.choice((0, 5, 100, 12.5, 25.0, round(self.random.uniform(0, 100), 4)))
+
+    def _boolean(self, _: Schema) -> bool:
+        return self.random.random() < 0.5
+
+    def _word(self, longest: int) -> str:
+        length = self.random.randint(1, longest)
+        return "".join(self.random.choices(string.ascii_letters + "_ -.é", k=length))
+
+
+def _priced(body: Schema) -> Schema:
+    """A price has a product or its data, and an amount unless it is tiered."""
+    body.pop("product_data" if "product" in body else "", None)
+    if not body.get("product_data"):
+        body["product"] = "prod_1"
+        body.pop("product_data", None)
+    if "unit_amount" in body:
+        body.pop("unit_amount_decimal", None)
+    elif not {"unit_amount_decimal", "custom_unit_amount"} & body.keys():
+        body["unit_amount"] = 100
+    return body
+
+
+def _discounting(body: Schema) -> Schema:
+    """A coupon takes off a percentage or an amount, and repeats for some months if it repeats."""
+    if "amount_off" in body:
+        body.pop("percent_off", None)
+        body.setdefault("currency", "eur")
+    else:
+        body.setdefault("percent_off", 10)
+    if body.get("duration") == "repeating":
+        body.setdefault("duration_in_months", 3)
+    else:
+        body.pop("duration_in_months", None)
+    return body
+
+
+_REPAIRS = {"price": _priced, "coupon": _discounting}

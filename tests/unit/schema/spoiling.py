@@ -1,0 +1,107 @@
+"""Make one thing wrong in a valid body, in any of the ways the document's schema makes wrong."""
+
+import random
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from tests.unit.schema.bodies import Schema
+
+ANY = ("text", "12", 7, 2.5, 3.0, True, {"a": "b"}, ["x"])
+"""One value of each JSON type, and the two that look like another one."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way to spoil a body: where, what, and how."""
+
+    path: tuple[str | int, ...]
+    """Which parameter is then wrong."""
+    what: str
+    apply: Callable[[Any], None]
+    """Spoils the container of the last step of `path`."""
+
+
+def spoiled(body: Schema, schema: Schema, chance: random.Random) -> tuple[Schema, Fault]:
+    """A copy of `body` with one fault, and the fault."""
+    kinds: dict[str, list[Fault]] = {}
+    for fault in _in_object(body, schema, (), chance):
+        kinds.setdefault(fault.what, []).append(fault)
+    fault = chance.choice(kinds[chance.choice(sorted(kinds))])
+    wrong = deepcopy(body)
+    container: Any = wrong
+    for step in fault.path[:-1]:
+        container = container[step]
+    fault.apply(container)
+    return wrong, fault
+
+
+Path = tuple[str | int, ...]
+
+
+def _in_object(
+    body: Schema, schema: Schema, path: Path, chance: random.Random
+) -> Iterator[Fault]:
+    fields = schema.get("properties")
+    if fields is not None:
+        name = _unknown_name(fields, chance)
+        yield Fault((*path, name), "unknown name", _setting(name, "x"))
+    for name in schema.get("required", ()):
+        yield Fault((*path, name), "missing required", _removing(name))
+    for name, value in body.items():
+        part = (fields or {}).get(name) or schema["additionalProperties"]
+        yield from _in_value(value, part, (*path, name), chance)
+
+
+def _in_value(value: Any, schema: Schema, path: Path, chance: random.Random) -> Iterator[Fault]:
+    branches = schema.get("anyOf", [schema])
+    wrong_type = [other for other in ANY if not any(_is_of(other, branch) for branch in branches)]
+    yield Fault(path, "wrong type", _setting(path[-1], chance.choice(wrong_type)))
+    strings = [branch for branch in branches if branch["type"] == "string"]
+    if strings and all("enum" in branch for branch in strings):
+        yield Fault(path, "bad enum", _setting(path[-1], "not_one_of_these"))
+    elif strings and all("maxLength" in branch or "enum" in branch for branch in strings):
+        longest = max(branch.get("maxLength", 0) for branch in strings)
+        yield Fault(path, "too long", _setting(path[-1], "é" * (longest + 1)))
+    yield from _below(value, branches, path, chance)
+
+
+def _below(
+    value: Any, branches: list[Schema], path: Path, chance: random.Random
+) -> Iterator[Fault]:
+    for branch in branches:
+        if branch["type"] == "object" and isinstance(value, dict):
+            yield from _in_object(value, branch, path, chance)
+        if branch["type"] == "array" and isinstance(value, list):
+            for index, entry in enumerate(value):
+                yield from _in_value(entry, branch["items"], (*path, index), chance)
+
+
+def _is_of(value: Any, schema: Schema) -> bool:
+    """Whether the value's JSON type is the schema's, as Stripe's form parser sees types."""
+    kinds: dict[str, Any] = {
+        "string": str,
+        "integer": int,
+        "number": (int, float),
+        "boolean": bool,
+        "object": dict,
+        "array": list,
+    }
+    if isinstance(value, bool):
+        return bool(schema["type"] == "boolean")
+    return isinstance(value, kinds[schema["type"]])
+
+
+def _unknown_name(fields: Schema, chance: random.Random) -> str:
+    """A misspelt name where there are names, and else any."""
+    real = chance.choice(sorted(fields) or ["nothing"])
+    return f"{real[:-1]}{real[-1]}{chance.choice('qxz')}_"
+
+
+def _setting(key: Any, value: Any) -> Callable[[Any], None]:
+    return lambda container: container.__setitem__(key, value)
+
+
+def _removing(key: Any) -> Callable[[Any], None]:
+    return lambda container: container.__delitem__(key)

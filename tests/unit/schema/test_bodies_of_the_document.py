@@ -1,0 +1,48 @@
+"""No body the document allows is refused, no body it forbids is accepted.
+
+A few hundred bodies of each kind and object by default; `make properties` makes thousands.
+"""
+
+import os
+
+import pytest
+
+from paydispatch.domain.param_path import bracketed
+from paydispatch.domain.resources import RESOURCES
+from paydispatch.domain.schema import check_params
+from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from tests.unit.schema.bodies import Bodies, extract
+from tests.unit.schema.spoiling import spoiled
+
+BODIES = int(os.environ.get("PROPERTY_BODIES", "200"))
+
+each_object = pytest.mark.parametrize("name", [row.name for row in RESOURCES])
+
+
+def test_the_extract_is_of_the_pinned_version_and_has_every_object() -> None:
+    assert extract()["version"] == STRIPE_API_VERSION
+    assert extract()["requests"].keys() == {row.name for row in RESOURCES}
+
+
+@each_object
+def test_no_valid_body_is_refused(name: str) -> None:
+    bodies = Bodies(name, seed=1)
+    for _ in range(BODIES):
+        body = bodies.valid()
+        assert check_params(name, body) == (), body
+
+
+@each_object
+def test_no_invalid_body_is_accepted_and_the_wrong_parameter_is_named(name: str) -> None:
+    bodies = Bodies(name, seed=2)
+    for _ in range(BODIES):
+        body, fault = spoiled(bodies.valid(), bodies.schema, bodies.random)
+        named = [error.param for error in check_params(name, body)]
+        assert bracketed(fault.path) in named, (fault, body)
+
+
+@each_object
+def test_every_kind_of_fault_is_tried(name: str) -> None:
+    bodies = Bodies(name, seed=3)
+    tried = {spoiled(bodies.valid(), bodies.schema, bodies.random)[1].what for _ in range(200)}
+    assert tried >= {"unknown name", "wrong type", "bad enum", "too long"}

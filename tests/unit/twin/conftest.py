@@ -1,0 +1,99 @@
+"""A client for the twin's pure part: no sockets, no waiting."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from paydispatch.local.twin.clock import TwinClock
+from paydispatch.local.twin.exchange import Exchange
+from paydispatch.local.twin.twin import StripeTwin
+from paydispatch.local.twin.wire import Call, Ending
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    text: bytes
+    ending: Ending
+    delay_ms: float
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def error(self) -> Any:
+        return self.json["error"]
+
+
+@dataclass
+class Client:
+    """Speaks to a twin as one account would."""
+
+    twin: StripeTwin
+    key: str = "sk_test_one"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def with_key(self, key: str) -> "Client":
+        return Client(self.twin, key)
+
+    def start(self, method: str, path: str, form: Any = "", **headers: str) -> Exchange:
+        """Send a call and leave it running."""
+        encoded = form if isinstance(form, str) else urlencode(form)
+        query, body = (encoded, "") if method == "GET" else ("", encoded)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {"authorization": f"Bearer {self.key}", **self.headers, **named}
+        return self.twin.receive(Call(method, path, query, sent, body.encode()))
+
+    def finish(self, exchange: Exchange) -> Reply:
+        self.twin.settle(exchange)
+        answer = exchange.delivered()
+        return Reply(answer.status, answer.headers, answer.body, exchange.ending, exchange.delay_ms)
+
+    def post(self, path: str, form: Any = "", **headers: str) -> Reply:
+        return self.finish(self.start("POST", path, form, **headers))
+
+    def get(self, path: str, query: Any = "", **headers: str) -> Reply:
+        return self.finish(self.start("GET", path, query, **headers))
+
+    def effects(self) -> list[dict[str, Any]]:
+        effects: list[dict[str, Any]] = json.loads(
+            self.twin.ledger.effects(kind=None, after=0, limit=None)
+        )["effects"]
+        return effects
+
+    def attempts(self) -> list[dict[str, Any]]:
+        attempts: list[dict[str, Any]] = json.loads(self.twin.ledger.attempts(after=0, limit=None))[
+            "attempts"
+        ]
+        return attempts
+
+    def fault(self, action: dict[str, Any], **rule: Any) -> str:
+        return self.twin.faults.add({"action": action, **rule}).id
+
+
+@pytest.fixture
+def clock() -> TwinClock:
+    """Stands still until advanced."""
+    return TwinClock(source=lambda: 1_700_000_000.0)
+
+
+@pytest.fixture
+def seeded() -> Callable[[int], Client]:
+    return lambda seed: Client(StripeTwin(strict=False, seed=seed))
+
+
+@pytest.fixture
+def stripe(clock: TwinClock) -> Client:
+    """A lenient twin without rate limits."""
+    return Client(StripeTwin(strict=False, seed=7, clock=clock))
+
+
+@pytest.fixture
+def strict_stripe(clock: TwinClock) -> Client:
+    return Client(StripeTwin(strict=True, seed=7, clock=clock))

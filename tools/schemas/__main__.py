@@ -1,0 +1,70 @@
+"""Write everything that follows from Stripe's OpenAPI document. Run by `make schemas`.
+
+    python tools/schemas SOURCES
+
+SOURCES is where the packages of `requirements.txt` were unpacked. Driven by the table of objects:
+a new row needs no change here.
+"""
+
+import sys
+from pathlib import Path
+
+from document import Schema, create_schema, read_document
+from extract import write_extract
+from fields import differences, schema_fields
+from files import package_versions, write_schema
+from library import library_fields
+from naming import TypeNames
+from report import report
+from shared import share
+from simplify import simplify
+from typing_files import builders_stub, params_module
+from widen import widen
+
+from paydispatch.domain.resources import RESOURCES, Resource
+from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+
+ROOT = Path(__file__).parents[2]
+
+
+def main(sources: Path, root: Path = ROOT) -> None:
+    """Read `sources`, write below `root`."""
+    document = read_document(sources)
+    if document["info"]["version"] != STRIPE_API_VERSION:
+        raise SystemExit(
+            f"Not {STRIPE_API_VERSION}: the document is {document['info']['version']}."
+        )
+    requests = {row: create_schema(document, row.endpoint) for row in RESOURCES}
+    schemas = {row: simplify(request) for row, request in requests.items()}
+    write_evidence(root, sources, requests, schemas)
+    for row, schema in schemas.items():
+        widen(schema, schema_fields(schema), library_fields(sources, row.name))
+    write_package(root / "functions" / "paydispatch", requests, schemas)
+
+
+Schemas = dict[Resource, Schema]
+
+
+def write_package(package: Path, requests: Schemas, schemas: Schemas) -> None:
+    """What is installed: the schemas and the types."""
+    names = TypeNames({row.name: schema for row, schema in schemas.items()})
+    for row, schema in schemas.items():
+        write_schema(package / "schemas" / f"{row.identifier}.json", row.name, share(schema))
+    (package / "params.py").write_text(params_module(names), encoding="utf-8")
+    (package / "builders.pyi").write_text(builders_stub(requests, schemas, names), encoding="utf-8")
+
+
+def write_evidence(root: Path, sources: Path, requests: Schemas, schemas: Schemas) -> None:
+    """What shows that it is right: the requests the tests start from, and the cross-check."""
+    raw = {row.name: request for row, request in requests.items()}
+    write_extract(root / "tests/data/create_requests.json.gz", sources, STRIPE_API_VERSION, raw)
+    found = {
+        row.name: differences(schema_fields(schema), library_fields(sources, row.name))
+        for row, schema in schemas.items()
+    }
+    text = report(STRIPE_API_VERSION, found, package_versions(sources))
+    (root / "docs/schema-differences.md").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,80 @@
+"""Schemas and typed parameters reduced to the same thing, so that they can be compared.
+
+A field is its path (`items[].price`, `metadata.*`), whether it is required, and the set of kinds it
+may be: `string`, `integer`, `object` …, or a quoted value of an enumeration.
+"""
+
+from dataclasses import dataclass, field
+
+from document import Schema
+
+
+@dataclass
+class Field:
+    """What one source says of one parameter."""
+
+    required: bool
+    kinds: set[str] = field(default_factory=set)
+
+    def __str__(self) -> str:
+        return f"{'required ' if self.required else ''}{' or '.join(sorted(self.kinds))}"
+
+
+Fields = dict[str, Field]
+
+
+def schema_fields(schema: Schema) -> Fields:
+    """Every field of a schema, by path."""
+    fields: Fields = {}
+    _object("", schema, fields)
+    return fields
+
+
+def _object(path: str, node: Schema, fields: Fields) -> None:
+    for name, part in node.get("properties", {}).items():
+        _field(f"{path}.{name}".lstrip("."), part, name in node.get("required", ()), fields)
+    if isinstance(node.get("additionalProperties"), dict):
+        _field(f"{path}.*", node["additionalProperties"], False, fields)
+
+
+def _field(path: str, node: Schema, required: bool, fields: Fields) -> None:
+    kinds = fields.setdefault(path, Field(required)).kinds
+    for branch in node.get("anyOf", [node]):
+        kinds |= _kinds(branch)
+        _object(path, branch, fields)
+        if "items" in branch:
+            _field(f"{path}[]", branch["items"], False, fields)
+    if "string" in kinds:
+        kinds.discard('""')
+
+
+def _kinds(node: Schema) -> set[str]:
+    values = [node["const"]] if "const" in node else node.get("enum")
+    if values is not None:
+        return {f'"{value}"' for value in values}
+    return {"decimal" if node.get("format") == "decimal" else node["type"]}
+
+
+def difference(ours: Field, theirs: Field) -> tuple[str, str] | None:
+    """The two sides as far as they differ, or `None` where they agree."""
+    if ours == theirs:
+        return None
+    common = ours.kinds & theirs.kinds
+    if ours.required == theirs.required and len(common) > 1:
+        ours, theirs = (Field(False, side.kinds - common) for side in (ours, theirs))
+    return str(ours) or "no more", str(theirs) or "no more"
+
+
+def differences(ours: Fields, theirs: Fields) -> list[tuple[str, str, str]]:
+    """(path, ours, theirs) of each field on which they differ; nothing below a missing one."""
+    found = []
+    for path in sorted(ours.keys() | theirs.keys()):
+        if any(path.startswith((f"{gone}.", f"{gone}[")) for gone, *_ in found):
+            continue
+        mine, other = ours.get(path), theirs.get(path)
+        if mine and other:
+            differs = difference(mine, other)
+            found += [(path, *differs)] if differs else []
+        else:
+            found.append((path, str(mine or "absent"), str(other or "absent")))
+    return found

@@ -1,0 +1,112 @@
+"""Python types for the parts of a schema: which `TypedDict`s there are, and what each field is."""
+
+import json
+from collections import deque
+from collections.abc import Iterator, Mapping
+
+from document import Schema
+
+LONGEST_INLINE = 120
+"""A list of values longer than this, in characters, is an alias of its own."""
+
+SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
+
+
+class TypeNames:
+    """The names of all nested types; equal parts share one, also between objects.
+
+    A part is named after the first object that has it, so adding an object renames nothing.
+    """
+
+    def __init__(self, schemas: Mapping[str, Schema]) -> None:
+        """`schemas`: the parameters of each object by its name, in the order of the table."""
+        self.dicts: dict[str, Schema] = {}
+        """Name of a `TypedDict` → its schema, outermost first."""
+        self.aliases: dict[str, str] = {}
+        """Name of an alias → the `Literal[…]` it stands for."""
+        self._names: dict[str, str] = {}
+        for object_name, schema in schemas.items():
+            for path, node in _breadth_first(schema):
+                if path:
+                    self._name(path, node, pascal(object_name))
+
+    def annotation(self, node: Schema, module: str = "") -> str:
+        """The type of a field; the names here are looked up in `module`, such as `p.`."""
+        name = self._names.get(_text(node))
+        if name:
+            return module + name
+        if "anyOf" in node:
+            return " | ".join(self.annotation(branch, module) for branch in node["anyOf"])
+        if "const" in node:
+            return f"{module}Unset"
+        if "enum" in node:
+            return _literal(node)
+        if node.get("format") == "unix-time":
+            return f"{module}Timestamp"
+        if node["type"] == "array":
+            return f"list[{self._of(node.get('items'), module)}]"
+        if node["type"] == "object":
+            return f"dict[str, {self._of(node.get('additionalProperties'), module)}]"
+        return SCALARS[node["type"]]
+
+    def _of(self, values: Schema | bool | None, module: str) -> str:
+        if isinstance(values, dict):
+            return self.annotation(values, module)
+        return "Never" if values is False else "object"
+
+    def _name(self, path: tuple[str, ...], node: Schema, prefix: str) -> None:
+        if _text(node) in self._names:
+            return
+        if node.get("properties"):
+            name = self._free(path, prefix)
+            self.dicts[name] = node
+        elif len(_literal(node)) > LONGEST_INLINE:
+            name = self._free(path, prefix)
+            self.aliases[name] = _literal(node)
+        else:
+            return
+        self._names[_text(node)] = name
+
+    def _free(self, path: tuple[str, ...], prefix: str) -> str:
+        """The field's name, with as many of the names around it as it takes to be the only one."""
+        for length in range(1, len(path) + 1):
+            name = prefix + "".join(pascal(part) for part in path[-length:])
+            if name not in self.dicts and name not in self.aliases:
+                return name
+        raise ValueError(f"{path} has two types of one name.")
+
+
+def pascal(name: str) -> str:
+    """`payment_intent` is `PaymentIntent`."""
+    return "".join(part[:1].upper() + part[1:] for part in name.replace(".", "_").split("_"))
+
+
+def _breadth_first(schema: Schema) -> Iterator[tuple[tuple[str, ...], Schema]]:
+    waiting = deque([((), schema)])
+    while waiting:
+        path, node = waiting.popleft()
+        yield path, node
+        waiting.extend(_children(path, node))
+
+
+def _children(path: tuple[str, ...], node: Schema) -> Iterator[tuple[tuple[str, ...], Schema]]:
+    for name, field in node.get("properties", {}).items():
+        yield (*path, name), field
+    for branch in node.get("anyOf", ()):
+        yield path, branch
+    if "items" in node:
+        yield (*path[:-1], _singular(path[-1])), node["items"]
+    if isinstance(node.get("additionalProperties"), dict):
+        yield (*path[:-1], _singular(path[-1])), node["additionalProperties"]
+
+
+def _singular(name: str) -> str:
+    return name.removesuffix("s") if not name.endswith("ss") else name
+
+
+def _literal(node: Schema) -> str:
+    return f"Literal[{', '.join(json.dumps(value) for value in node.get('enum', ()))}]"
+
+
+def _text(node: Schema) -> str:
+    return json.dumps(node)
