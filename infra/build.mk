@@ -31,7 +31,7 @@ build: | $(filter .tools/bin/uv,$(UV)) ## the Lambdas, into .aws-sam/build
 	@$(SAM) build --region $(AWS_REGION)
 
 run-event: install .tools/rie-$(SAM_VERSION) ## a built Lambda on an event, without Docker (FUNCTION= EVENT= ENV_FILE=)
-	@$(RUN)/python infra/run_event.py $(ON_EVENT) $(if $(ENV_FILE),--env-file $(ENV_FILE)) \
+	@$(RUN)/python infra/run_event.py $(ON_EVENT) $(if $(ENV_FILE),--env-file $(ENV_FILE)) $(RUN_OPTIONS) \
 		--emulator .tools/rie-$(SAM_VERSION) --uv $(UV)
 
 sam-local: install build ## the same with `sam local invoke`, where Docker is

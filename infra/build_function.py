@@ -67,8 +67,9 @@ def runtime_version() -> str:
     return _in_template(r"Runtime: python(3\.\d+)")
 
 
-def host_target(python: str, out: Path) -> Target:
-    return Target(("--python", python), python, str(out))
+def host_target(python: str, out: Path, *, bytecode: bool = True) -> Target:
+    """A Python of this machine. Without bytecode one sees what it is worth."""
+    return Target(("--python", python), python if bytecode else None, str(out))
 
 
 def build(package: str, out: Path, target: Target, uv: str) -> None:
@@ -80,7 +81,7 @@ def build(package: str, out: Path, target: Target, uv: str) -> None:
     if target.interpreter:
         _compile(out, target.interpreter, target.seen_at)
     else:
-        print(f"{package}: no Python of the target's version here, so no .pyc: slower cold starts")
+        print(f"{package}: no .pyc for want of the target's Python: cold starts take longer")
 
 
 def install_libraries(package: str, out: Path, target: Target, uv: str) -> None:

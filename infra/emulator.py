@@ -143,6 +143,7 @@ class EmulatedFunction:
             "TZ": ":UTC",
             "PYTHONPATH": f"{function.directory}:{self.runtime.libraries}",
             "PYTHONUNBUFFERED": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",  # as where /var/task is read-only
             "LAMBDA_TASK_ROOT": str(function.directory),
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",

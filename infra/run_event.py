@@ -47,12 +47,14 @@ def prepare_runtime(emulator: Path, uv: str) -> Runtime:
     return Runtime(emulator, python, libraries)
 
 
-def build_for_host(name: str, template: StackTemplate, python: str, uv: str) -> BuiltFunction:
+def build_for_host(
+    name: str, template: StackTemplate, python: str, uv: str, *, bytecode: bool = True
+) -> BuiltFunction:
     """Build the function as for a zip, with this machine's wheels."""
     properties = template.functions[name]
     handler = properties["Handler"]
     out = BUILD_DIRECTORY / name
-    build(handler.partition(".")[0], out, host_target(python, out), uv)
+    build(handler.partition(".")[0], out, host_target(python, out, bytecode=bytecode), uv)
     return BuiltFunction(name, handler, properties["Timeout"], properties["MemorySize"], out)
 
 
@@ -98,7 +100,10 @@ def main() -> int:
     template = load()
     runtime = prepare_runtime(options.emulator, options.uv)
     names = [options.function] if options.function else list(DEFAULT_EVENTS)
-    built = [build_for_host(name, template, runtime.python, options.uv) for name in names]
+    built = [
+        build_for_host(name, template, runtime.python, options.uv, bytecode=options.bytecode)
+        for name in names
+    ]
     try:
         with _services(options.env_file) as services:
             fine = [_run(function, options, template, runtime, services) for function in built]
@@ -133,6 +138,7 @@ def _options() -> argparse.Namespace:
         "--env-file", type=Path, help="services of yours, instead of the local stack"
     )
     parser.add_argument("--emulator", type=Path, required=True, help="where aws-lambda-rie-* are")
+    parser.add_argument("--no-bytecode", dest="bytecode", action="store_false", help="no .pyc")
     parser.add_argument("--uv", default="uv")
     return parser.parse_args()
 

@@ -94,7 +94,8 @@ class Shapes:
 
     def _list(self, fields: Schema, depth: int) -> Schema:
         """A list inside an object, such as a subscription's items; its elements in full."""
-        element = self._components[_name(fields["data"]["items"]["$ref"])]
+        items = fields["data"]["items"]
+        element = self._components[_name(items["$ref"])] if "$ref" in items else {}
         url = fields["url"].get("pattern", "/v1").removeprefix("^")
         return {"type": "object", "list": self._object(element, depth), "url": url}
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from paydispatch.dispatcher import Dispatcher, Receipt
 
 
-class UnknownParameter(InvalidParams, AttributeError):  # noqa: N818 - named like its tree
+class UnknownParameter(InvalidParams, AttributeError):
     """No parameter of Stripe's has this name. An `AttributeError` too, so that `hasattr` works."""
 
     def __init__(self, object_name: str, name: str) -> None:

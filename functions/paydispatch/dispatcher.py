@@ -41,8 +41,10 @@ if TYPE_CHECKING:
 __all__ = ["Dispatcher", "Receipt", "running_dispatcher"]
 
 BUFFER_SIZE = 10_000
-LINGER_S = 0.005
-"""After the first request of a burst the thread waits this long: a full batch costs what a single message costs."""
+QUIET_S = 0.005
+LONGEST_LINGER_S = 0.1
+"""The thread carries a burst when it has been quiet for the one, or has gone on for the other. Until then callers have
+the interpreter to themselves: a thread that works beside them would hold each up for milliseconds now and then."""
 
 DELIVERY_TIMEOUT_S = 60.0
 UPKEEP_EVERY_S = 60.0
@@ -69,13 +71,11 @@ class Dispatcher:
         delivery: Delivery,
         *,
         buffer_size: int = BUFFER_SIZE,
-        linger_s: float = LINGER_S,
         delivery_timeout_s: float = DELIVERY_TIMEOUT_S,
     ) -> None:
         """`delivery_timeout_s` bounds how long one request is offered to a queue that does not take it."""
         self._delivery = delivery
         self._buffer_size = buffer_size
-        self._linger_s = linger_s
         self._delivery_timeout_s = delivery_timeout_s
         self._waiting: deque[_Pending] = deque()
         self._undelivered: set[Receipt] = set()
@@ -126,7 +126,7 @@ class Dispatcher:
         timeout_s = self._delivery_timeout_s if timeout_s is None else timeout_s
         with self._idle:
             self._idle.wait_for(lambda: not self._undelivered, timeout_s)
-            left = [*self._failed, *self._undelivered]
+            left = [*self._failed, *self._undelivered.copy()]
             self._failed = []
         if left:
             causes = {str(receipt.failure) for receipt in left if receipt.failure is not None}
@@ -214,14 +214,20 @@ class Dispatcher:
         upkeep_at = time.monotonic() + UPKEEP_EVERY_S
         while not (self._closing and not self._waiting):
             self._wake.wait(UPKEEP_EVERY_S)
-            if not self._closing:
-                time.sleep(self._linger_s)
             self._wake.clear()
             while self._waiting:
+                self._let_gather()
                 self._carry(self._next_batch())
             if time.monotonic() >= upkeep_at:
                 self._delivery.upkeep()
                 upkeep_at = time.monotonic() + UPKEEP_EVERY_S
+
+    def _let_gather(self) -> None:
+        until = time.monotonic() + LONGEST_LINGER_S
+        count = -1
+        while not self._closing and len(self._waiting) != count and time.monotonic() < until:
+            count = len(self._waiting)
+            time.sleep(QUIET_S)
 
     def _next_batch(self) -> list[_Pending]:
         count = min(len(self._waiting), self._delivery.batch_limit)

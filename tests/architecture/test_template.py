@@ -76,7 +76,7 @@ def test_the_template_breaks_none_of_our_rules() -> None:
             "E9001",
         ),
         (r"MessageRetentionPeriod: 1209600", "MessageRetentionPeriod: 345600", "E9001"),
-        (r"maxReceiveCount: !Ref MaxReceives", "maxReceiveCount: 3", "E9001"),
+        (r"maxReceiveCount: 5", "maxReceiveCount: 4", "E9001"),
         (r"VisibilityTimeout: 720", "VisibilityTimeout: 719", "E9002"),
         (r"VisibilityTimeout: 1800", "", "E9002"),
         (r"FunctionResponseTypes: \[ReportBatchItemFailures\]", "", "E9003"),
@@ -202,7 +202,7 @@ def test_powertools_never_logs_whole_events() -> None:
 
 
 def test_the_functions_count_receives_as_the_queues_do() -> None:
-    counted = STACK.environment("StripeCallerFunction")["MAX_RECEIVES"]
+    counted = int(STACK.environment("StripeCallerFunction")["MAX_RECEIVES"])
     redrives = [STACK.queues[name]["RedrivePolicy"] for name in ("RequestQueue", "BatchQueue")]
 
     assert all(redrive["maxReceiveCount"] == counted for redrive in redrives)

@@ -20,6 +20,8 @@ PARAMS_HEAD = f'''"""The nested values of every create call, as types; nothing i
 {NOTE}
 """
 
+# fmt: off
+# ruff: noqa: E501
 from __future__ import annotations
 
 from datetime import datetime
@@ -31,6 +33,8 @@ Unset: TypeAlias = Literal[""]
 
 BUILDERS_HEAD = f'''"""The typed side of `builders.py`. {NOTE}"""
 
+# fmt: off
+# ruff: noqa: E501, PLC0105, PYI021
 from collections.abc import Mapping
 from typing import Literal, Protocol, Self, TypeVar
 

@@ -13,6 +13,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from paydispatch.domain.credentials import Credential, SecretRef, StripeKey
 from paydispatch.domain.errors import CannotOpen
 
@@ -42,8 +45,6 @@ class Sealed:
 
 
 def seal(credential: Credential, binding: Binding, key: DataKey) -> str:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
     nonce = os.urandom(_NONCE_BYTES)
     ciphertext = AESGCM(key.plain).encrypt(nonce, _written(credential), _authenticated(binding))
     raw = len(key.wrapped).to_bytes(2, "big") + key.wrapped + nonce + ciphertext
@@ -64,9 +65,6 @@ def take_apart(text: str) -> Sealed:
 
 def open_sealed(sealed: Sealed, binding: Binding, plain_data_key: bytes) -> Credential:
     """Raises `CannotOpen` when it was sealed for another conversation, or altered."""
-    from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
     try:
         text = AESGCM(plain_data_key).decrypt(
             sealed.nonce, sealed.ciphertext, _authenticated(binding)

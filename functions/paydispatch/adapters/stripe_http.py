@@ -100,16 +100,7 @@ class HttpStripeGateway:
 
 
 def failed_attempt(error: httpx.TransportError) -> NotSent | Unknown:
-    """Sort a broken call into what certainly was not sent, and everything else."""
-    reason = f"{type(error.__cause__ or error).__name__}: {error}"[:300]
-    if _certainly_not_sent(error):
-        return NotSent(reason)
-    code = "timeout" if isinstance(error, httpx.TimeoutException) else "connection_lost"
-    return Unknown(reason, code)
-
-
-def _certainly_not_sent(error: httpx.TransportError) -> bool:
-    """Whether no connection was made.
+    """Sort a broken call into what certainly was not sent, and everything else.
 
     The aiohttp transport reports a connection that is reset *after* sending as `httpx.ConnectTimeout`, so the name
     of httpx's error proves nothing: the cause beneath it does.
@@ -117,9 +108,16 @@ def _certainly_not_sent(error: httpx.TransportError) -> bool:
     import aiohttp
 
     cause = error.__cause__
+    reason = f"{type(cause or error).__name__}: {error}"[:300]
     if isinstance(cause, aiohttp.ClientError):
-        return isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
-    return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+        not_sent = isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+        timed_out = isinstance(cause, TimeoutError)
+    else:
+        not_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+        timed_out = isinstance(error, httpx.TimeoutException)
+    if not_sent:
+        return NotSent(reason)
+    return Unknown(reason, "timeout" if timed_out else "connection_lost")
 
 
 def _json_or_none(content: bytes) -> Any:

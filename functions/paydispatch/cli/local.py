@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 from pathlib import Path
@@ -30,7 +29,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--flows",
         type=Path,
-        default=Path(os.environ.get("FLOWS_DIR", "flows")),
         metavar="DIR",
         help="the directory of the flows (FLOWS_DIR, or ./flows)",
     )
@@ -44,7 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     from paydispatch.local.processes import PartFailed
     from paydispatch.local.stack import LocalStack
 
-    signal.signal(signal.SIGTERM, _as_ctrl_c)
+    for ending in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores SIGINT
+        signal.signal(ending, _as_ctrl_c)
     try:
         with LocalStack(_settings(arguments)) as stack:
             _show(stack.addresses, as_json=arguments.json)
@@ -82,14 +81,11 @@ def _show(addresses: Addresses, *, as_json: bool) -> None:
 
 def _show_table(addresses: Addresses) -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    console = Console(soft_wrap=True, highlight=False)
     for name, value in addresses.as_json().items():
         if value is not None:
-            table.add_row(f"[bold]{name}[/]", value)
-    console = Console(soft_wrap=True)
-    console.print(table)
+            console.print(f"[bold]{name:<22}[/] {value}")
     console.print(f"\nTry it (Ctrl-C ends everything):\n\n{_example(addresses.api)}", markup=False)
 
 

@@ -15,18 +15,24 @@ A_FRACTION = 0.5
 """Stands for any whole float: a number for the schema, and no integer."""
 
 
+MOST_BITS = 1024
+"""Of an integer: far more than Stripe reads, and well below what Python still writes in digits."""
+
+
 def is_plain(value: Any) -> bool:
     """Whether the schema's verdict on `value` is all there is to say; about 1 µs for ten fields."""
     kind = type(value)
     if kind is str:
         return value.isascii() or _is_utf8(value)
-    if kind is int or kind is bool:
-        return True
+    if kind is int:
+        return bool(value.bit_length() <= MOST_BITS)
     if kind is dict:
         return all(map(_is_name, value)) and all(map(is_plain, value.values()))
     if kind is list:
         return all(map(is_plain, value))
-    return kind is float and not value.is_integer() and isfinite(value)
+    if kind is float:
+        return isfinite(value) and not value.is_integer()
+    return kind is bool
 
 
 def for_schema(params: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[ParamError, ...]]:
@@ -70,14 +76,12 @@ def _copy(value: Any, path: Path, faults: list[ParamError]) -> Any:
 def _why_not_json(value: Any) -> str | None:
     """Why a leaf cannot travel, or `None` when it can."""
     if isinstance(value, str):
-        return (
-            None
-            if _is_utf8(value)
-            else "text with half a surrogate pair cannot be written as UTF-8"
-        )
+        return None if _is_utf8(value) else "half a surrogate pair is no text in UTF-8"
     if isinstance(value, float):
         return None if isfinite(value) else f"{value} is not a number Stripe knows"
-    if value is None or isinstance(value, bool | int):
+    if isinstance(value, int):
+        return None if value.bit_length() <= MOST_BITS else "the number is too large"
+    if value is None:
         return None
     return f"a {type(value).__name__} is not a JSON value"
 

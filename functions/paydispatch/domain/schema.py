@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,16 @@ import jsonschema_rs
 
 from paydispatch.domain.errors import ParamError
 from paydispatch.domain.json_values import for_schema, is_plain
+from paydispatch.domain.param_path import bracketed
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.schema_errors import describe
 from paydispatch.domain.stripe_rules import broken_rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+MOST_ERRORS = 100
+"""How many errors of one request are reported."""
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 
@@ -57,10 +62,12 @@ def _explain(object_name: str, params: Mapping[str, Any]) -> tuple[ParamError, .
     said = (
         error
         for refusal in _validator(object_name).iter_errors(judged)
+        if bracketed(refusal.instance_path) not in blamed
         for error in describe(refusal, params, schema)
         if error.param not in blamed
     )
-    return tuple(dict.fromkeys((*faults, *said, *broken_rules(object_name, params))))
+    found = chain(faults, said, broken_rules(object_name, params))
+    return tuple(dict.fromkeys(islice(found, MOST_ERRORS)))
 
 
 @cache

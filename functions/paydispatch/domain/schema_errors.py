@@ -8,6 +8,7 @@ types; ours follow the pattern: `parameter_invalid_string`, `…_boolean`, `…_
 
 from __future__ import annotations
 
+import json
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from jsonschema_rs import ValidationError
 
 SHOWN_CHARACTERS = 64
-"""How much of a wrong value a message repeats."""
+"""The longest wrong value a message repeats."""
+
+LONGEST_PARAM = 200
+"""How much is repeated of a name that Stripe does not have."""
 
 
 def describe(
@@ -43,12 +47,10 @@ def describe(
 
 def unknown(path: Sequence[str | int], known: Sequence[str]) -> ParamError:
     """A name Stripe does not have there, with the nearest one it has."""
-    param, name = bracketed(path), str(path[-1])
-    near = get_close_matches(name, known, n=1, cutoff=0.6)
+    param, name = bracketed(path)[:LONGEST_PARAM], str(path[-1])
+    near = get_close_matches(name, known, n=1) if len(name) <= SHOWN_CHARACTERS else []
     hint = f" Did you mean {bracketed((*path[:-1], near[0]))}?" if near else ""
-    return ParamError(
-        param, "parameter_unknown", f"Received unknown parameter: {param[:200]}.{hint}"
-    )
+    return ParamError(param, "parameter_unknown", f"Received unknown parameter: {param}.{hint}")
 
 
 def _missing(param: str) -> ParamError:
@@ -56,9 +58,9 @@ def _missing(param: str) -> ParamError:
 
 
 def _bad_key(error: ValidationError) -> ParamError:
-    param = bracketed((*error.instance_path, error.kind.value.instance))
+    param = bracketed((*error.instance_path, error.kind.value.instance))[:LONGEST_PARAM]
     rule = "a metadata key has 1 to 40 characters, none of them [ or ]"
-    return ParamError(param, "parameter_invalid", f"Invalid {param[:200]}: {rule}.")
+    return ParamError(param, "parameter_invalid", f"Invalid {param}: {rule}.")
 
 
 def _alternatives(
@@ -109,10 +111,10 @@ def _empty(param: str, wanted: str) -> ParamError:
 
 
 def _but_is(value: object) -> str:
-    """What was sent instead, as far as that is safe and short to repeat."""
+    """What was sent instead, if it is short."""
     if isinstance(value, dict | list | tuple):
         return f", not {'an object' if isinstance(value, dict) else 'an array'}"
-    shown = repr(value)
+    shown = json.dumps(value, ensure_ascii=False)
     return f", not {shown}" if len(shown) <= SHOWN_CHARACTERS else ""
 
 
@@ -129,7 +131,7 @@ def _wanted(error: ValidationError, schema: Mapping[str, Any]) -> str:
     limit = error.kind.value
     match error.kind.name:
         case "type":
-            return _wanted_type(limit[0], error, schema)
+            return _FORMATS.get(_sibling(schema, error, "format"), _TYPES[limit[0]])
         case "enum":
             return _any_of(limit)
         case "const":
@@ -141,14 +143,6 @@ def _wanted(error: ValidationError, schema: Mapping[str, Any]) -> str:
         case "pattern":
             return _FORMATS[_sibling(schema, error, "format")]
     return error.message
-
-
-def _wanted_type(name: str, error: ValidationError, schema: Mapping[str, Any]) -> str:
-    """The type in words; a format or a list of values says more than the type."""
-    options = _sibling(schema, error, "enum")
-    if options:
-        return _any_of(options)
-    return _FORMATS.get(_sibling(schema, error, "format"), _TYPES[name])
 
 
 def _any_of(options: Sequence[object]) -> str:

@@ -20,7 +20,7 @@ def twin(settings: LocalSettings, port: int) -> Program:
     """Stripe. Not restarted when it dies: its objects and idempotency keys die with it."""
     own = ("--port", str(port), "--lenient", "--parent-pid", str(os.getpid()))
     environment = {**inherited_environment(), **settings.environment}
-    return Program(TWIN, settings.twin_command + own, environment)
+    return Program(TWIN, (*settings.twin_command, *own), environment)
 
 
 def doors(
@@ -75,7 +75,7 @@ def worker(settings: LocalSettings, environment: Mapping[str, str]) -> Program:
     own = ("--flows", environment["FLOWS_DIR"])
     return Program(
         WORKER,
-        settings.worker_command + own,
+        (*settings.worker_command, *own),
         environment,
         restarts=True,
         stop_within_s=settings.drain_within_s,

@@ -34,7 +34,8 @@ class LocalSettings:
     redis_url: str | None = None
     """Another Redis than the embedded server: then none is started."""
 
-    flows: Path = Path("flows")
+    flows: Path | None = None
+    """The flows' directory; without it `FLOWS_DIR`, and without that `./flows`."""
 
     api_handler: str = "api.app.handler"
     caller_handler: str = "stripe_caller.app.handler"

@@ -89,8 +89,10 @@ class LocalStack:
 
     def environment(self) -> dict[str, str]:
         """The whole environment of a program that wants to talk to this stack."""
+        inherited = inherited_environment()
+        flows = self._settings.flows or Path(inherited.get("FLOWS_DIR", "flows"))
         return {
-            **inherited_environment(),
+            **inherited,
             **local_aws(self.addresses.aws_endpoint),
             "REQUEST_QUEUE_URL": self.addresses.queue_url,
             "BATCH_QUEUE_URL": self.addresses.batch_queue_url,
@@ -98,7 +100,7 @@ class LocalStack:
             "REDIS_URL": self.addresses.redis_url,
             "SEALING_KEY_ID": self.addresses.sealing_key_id,
             "STRIPE_API_BASE": self.addresses.stripe_base,
-            "FLOWS_DIR": str(self._settings.flows.resolve()),
+            "FLOWS_DIR": str(flows.resolve()),
             "SIGN_IN": "none",
             "MAX_RECEIVES": str(self._settings.max_receives),
             **self._settings.environment,
@@ -175,14 +177,22 @@ class LocalStack:
             part.await_ready(self._settings.start_within_s)
 
     def _end(self, *, failed: bool) -> None:
+        try:
+            self._stop_in_order()
+        finally:  # also when Ctrl-C is pressed again: closing ends whatever is left at once
+            self._supervisor.close()
+            if self._follower is not None:
+                self._follower.close()
+            self._leave(failed=failed)
+
+    def _stop_in_order(self) -> None:
         for prefix in _STOP_ORDER:
             self._supervisor.stop([name for name in self.pids if name.startswith(prefix)])
-        self._supervisor.close()
-        if self._door is not None:
-            self._door.close()
-        if self._follower is not None:
-            self._follower.close()
-        if failed:
+            if self._door is not None:  # nobody is behind it any more
+                self._door.close()
+
+    def _leave(self, *, failed: bool) -> None:
+        if failed and any(self.directory.glob("*.log")):
             self._tell(f"What each part printed is in {self.directory}")
         else:
             shutil.rmtree(self.directory, ignore_errors=True)

@@ -184,6 +184,7 @@ class FlowRunner:
 
 def _ids(turn: Turn) -> dict[str, object]:
     entry = turn.entry
+    error = entry.outcome.as_dict() if isinstance(entry.outcome, Error) else {}
     return {
         "flow": entry.flow_name,
         "request_id": entry.request_id,
@@ -193,6 +194,7 @@ def _ids(turn: Turn) -> dict[str, object]:
         "entry_id": turn.entry_id,
         "attempt": turn.attempt,
         "traceparent": entry.traceparent,
+        **{f"error_{name}": error.get(name) for name in ("kind", "code", "certainty")},
     }
 
 

@@ -34,7 +34,7 @@ class Bodies:
     """A seeded source of bodies of one object."""
 
     def __init__(self, object_name: str, seed: int) -> None:
-        self.random = random.Random(f"{object_name} {seed}")  # noqa: S311
+        self.random = random.Random(f"{object_name} {seed}")
         self.schema = request_schema(object_name)
         self._object_name = object_name
 

@@ -40,9 +40,7 @@ def spoiled(body: Schema, schema: Schema, chance: random.Random) -> tuple[Schema
 Path = tuple[str | int, ...]
 
 
-def _in_object(
-    body: Schema, schema: Schema, path: Path, chance: random.Random
-) -> Iterator[Fault]:
+def _in_object(body: Schema, schema: Schema, path: Path, chance: random.Random) -> Iterator[Fault]:
     fields = schema.get("properties")
     if fields is not None:
         name = _unknown_name(fields, chance)

@@ -6,13 +6,13 @@ A few hundred bodies of each kind and object by default; `make properties` makes
 import os
 
 import pytest
+from tests.unit.schema.bodies import Bodies, extract
+from tests.unit.schema.spoiling import spoiled
 
 from paydispatch.domain.param_path import bracketed
 from paydispatch.domain.resources import RESOURCES
 from paydispatch.domain.schema import check_params
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
-from tests.unit.schema.bodies import Bodies, extract
-from tests.unit.schema.spoiling import spoiled
 
 BODIES = int(os.environ.get("PROPERTY_BODIES", "200"))
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paydispatch.local.twin.clock import TwinClock
-
 if TYPE_CHECKING:
     from tests.unit.twin.conftest import Client
+
+    from paydispatch.local.twin.clock import TwinClock
 
 PRODUCT = "name=Tea&metadata[order]=1"
 DECLINED = "amount=2000&currency=usd&confirm=true&payment_method=pm_card_chargeDeclined"

@@ -147,7 +147,7 @@ class Rule:
             raise RuleError("times is a whole number of at least 1.")
         if not _is_number(probability) or not 0 <= probability <= 1:
             raise RuleError("probability is a number from 0 to 1.")
-        dice = random.Random(None if seed is None else f"{seed} {rule_id}")  # noqa: S311
+        dice = random.Random(None if seed is None else f"{seed} {rule_id}")
         match, action = _match(source.get("match", {})), _action(source.get("action"))
         return cls(rule_id, match, action, times, probability, dice, source)
 
@@ -250,7 +250,7 @@ class Faults:
 
     def __init__(self, seed: int | None = None) -> None:
         self._seed = seed
-        self._dice = random.Random(seed)  # noqa: S311 (chaos that can be repeated, not secrecy)
+        self._dice = random.Random(seed)
         self._rules: dict[str, Rule] = {}
         self._made = 0
         self.latency = Latency()

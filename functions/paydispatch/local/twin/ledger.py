@@ -74,8 +74,10 @@ class Ledger:
         return attempt
 
     def close(self, attempt: Attempt) -> None:
-        """The attempt is final."""
-        self._attempts[attempt.seq - 1] = _text(attempt)
+        """The attempt is final. One from before a reset is nobody's business any more."""
+        position = attempt.seq - 1
+        if position < len(self._attempts) and self._attempts[position] is attempt:
+            self._attempts[position] = _text(attempt)
 
     def effects(self, *, kind: str | None, after: int, limit: int | None) -> bytes:
         """Return JSON: the effects with a `seq` above `after`, and how many POSTs arrived."""

@@ -10,7 +10,7 @@ _ALPHABET = string.ascii_letters + string.digits
 
 class Naming:
     def __init__(self, seed: int | None = None) -> None:
-        self._random = random.Random(seed)  # noqa: S311 (a stand-in's ids guard nothing)
+        self._random = random.Random(seed)
 
     def letters(self, length: int) -> str:
         return "".join(self._random.choices(_ALPHABET, k=length))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paydispatch.local.twin.faults import Latency
+from paydispatch.local.twin.faults import Latency, RuleError
 from paydispatch.local.twin.limits import Rates
 from paydispatch.local.twin.twin import StripeTwin
 
@@ -93,6 +93,6 @@ def _chaos(text: str) -> dict[str, Any]:
         )
         whole = chaos if isinstance(chaos, dict) else {"faults": chaos}
         TwinOptions(chaos=whole).build()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuleError) as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return whole

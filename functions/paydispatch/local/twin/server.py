@@ -95,8 +95,8 @@ def _response(answer: Answer) -> web.Response:
 
 
 async def _client_gone(http: web.BaseRequest) -> None:
-    """Look now and then: aiohttp has no event for it."""
-    while http.transport is not None and not http.transport.is_closing():
+    """Wait until the client gives up. aiohttp has no event for it, so look now and then."""
+    while http.transport is not None and not http.transport.is_closing():  # noqa: ASYNC110
         await asyncio.sleep(_LOOK_EVERY_S)
 
 

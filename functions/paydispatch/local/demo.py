@@ -1,0 +1,175 @@
+"""The demo's story: what is dispatched, and which flow must have run in the end for each request.
+
+Nothing in it is staged but the causes of the failures: a declined card, a connection that dies, a script that raises.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+
+from paydispatch import (
+    new_coupon,
+    new_payment_intent,
+    new_price,
+    new_product,
+    new_subscription,
+)
+from paydispatch.domain.identity import follow_up_request_id
+from paydispatch.domain.resources import error_flow, response_flow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from paydispatch.builder import Builder
+    from paydispatch.receipt import Receipt
+
+WORKER_ID = "demo-worker"
+SECRET = "sk_test_demo_only"  # noqa: S105  the twin takes any key of the right form
+CUSTOMER = "cus_customer123"
+DEAD_LINE_S = 3.0
+"""How long the request with the dying connection is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One create, and the flow it must end in."""
+
+    title: str
+    builder: Builder
+    flow: str
+    error_kind: str | None = None
+    deadline_s: float | None = None
+    follow_ups: tuple[Scene, ...] = ()
+    """Creates its flow dispatches, in order: the chain of a conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A flow that must run, and what the caller saw of its request."""
+
+    title: str
+    request_id: str
+    flow: str
+    error_kind: str | None
+    returned_us: float | None = None
+    """How long `create_async` took; None for a create that a flow dispatched."""
+    durable_ms: float | None = None
+    """From the call until the queue had it."""
+
+
+def scenes(order: str) -> list[Scene]:
+    """The whole story; `order` makes the chosen ids of one run differ from another's."""
+    price = {"currency": "usd", "unit_amount": 1500, "recurring": {"interval": "month"}}
+    coupon = f"WELCOME-{order}"
+    return [
+        Scene("a product", new_product().name("Tea"), response_flow("product")),
+        Scene(
+            "a price",
+            new_price().product_data({"name": "Coffee"}).unit_amount(450).currency("usd"),
+            response_flow("price"),
+        ),
+        Scene(
+            "a subscription",
+            new_subscription()
+            .customer(CUSTOMER)
+            .items([{"price_data": {**price, "product": "prod_demo"}}]),
+            response_flow("subscription"),
+        ),
+        Scene(
+            "a payment intent",
+            new_payment_intent().amount(2000).currency("usd").customer(CUSTOMER),
+            response_flow("payment_intent"),
+        ),
+        Scene(
+            "a coupon",
+            new_coupon().id(coupon).percent_off(20).duration("once"),
+            response_flow("coupon"),
+        ),
+        _conversation(coupon),
+        Scene(
+            "a declined card",
+            new_payment_intent()
+            .amount(2000)
+            .currency("usd")
+            .confirm(True)
+            .payment_method("pm_card_chargeDeclined")
+            .automatic_payment_methods({"enabled": True, "allow_redirects": "never"}),
+            error_flow("payment_intent"),
+            "api",
+        ),
+        Scene(
+            "a connection that dies",
+            new_payment_intent().amount(999).currency("usd").metadata({"demo": "reset"}),
+            error_flow("payment_intent"),
+            "http",
+            deadline_s=DEAD_LINE_S,
+        ),
+        Scene(
+            "a script that raises",
+            new_product().name("Cake").metadata({"monthly_price": "a lot"}),
+            error_flow("product"),
+            "dispatcher",
+        ),
+    ]
+
+
+def _conversation(coupon: str) -> Scene:
+    metadata = {"monthly_price": "1500", "customer": CUSTOMER, "coupon": coupon}
+    subscription = Scene("… its subscription", new_subscription(), response_flow("subscription"))
+    price = Scene("… its price", new_price(), response_flow("price"), follow_ups=(subscription,))
+    return Scene(
+        "a conversation: product",
+        new_product().name("Monthly tea").metadata(metadata),
+        response_flow("product"),
+        follow_ups=(price,),
+    )
+
+
+def break_connections(stripe_base: str) -> None:
+    """Have the twin reset the connection of every request marked for it, however often it is tried."""
+    rule = {
+        "match": {"params": {"metadata[demo]": "reset"}},
+        "action": {"kind": "reset", "when": "before"},
+    }
+    httpx.post(f"{stripe_base}/_twin/faults", json=rule, timeout=5.0).raise_for_status()
+
+
+def dispatch(story: list[Scene]) -> list[Expected]:
+    """Dispatch every scene through the running Dispatcher; return what must come of it."""
+    calls = [_call(scene, number) for number, scene in enumerate(story, start=1)]
+    expected = []
+    for scene, receipt, started, returned_us in calls:
+        receipt.wait(timeout_s=30)
+        durable_ms = (time.perf_counter() - started) * 1000
+        expected.append(
+            Expected(
+                scene.title,
+                receipt.request_id,
+                scene.flow,
+                scene.error_kind,
+                returned_us,
+                durable_ms,
+            )
+        )
+        expected.extend(_chain(scene, receipt.request_id))
+    return expected
+
+
+def _call(scene: Scene, number: int) -> tuple[Scene, Receipt, float, float]:
+    started = time.perf_counter()
+    receipt = scene.builder.create_async(
+        WORKER_ID, f"demo-{number}", SECRET, deadline_s=scene.deadline_s
+    )
+    return scene, receipt, started, (time.perf_counter() - started) * 1_000_000
+
+
+def _chain(scene: Scene, request_id: str) -> Iterator[Expected]:
+    """What the flows of a conversation dispatch in their turn: their identities follow from the first one."""
+    for ordinal, following in enumerate(scene.follow_ups, start=1):
+        follow_up = follow_up_request_id(request_id, ordinal)
+        yield Expected(following.title, follow_up, following.flow, following.error_kind)
+        yield from _chain(following, follow_up)

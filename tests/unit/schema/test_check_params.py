@@ -1,0 +1,157 @@
+"""What the caller reads when Stripe would refuse the parameters."""
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from paydispatch.domain.errors import ParamError, UnknownObject
+from paydispatch.domain.schema import check_params
+
+CHARGE = {"amount": 2000, "currency": "usd"}
+
+
+def only_error(name: str, params: dict[Any, Any]) -> ParamError:
+    (error,) = check_params(name, params)
+    return error
+
+
+def test_valid_parameters_have_no_errors() -> None:
+    assert check_params("payment_intent", {**CHARGE, "metadata": {"order": "1001"}}) == ()
+
+
+def test_an_unknown_object_is_refused() -> None:
+    with pytest.raises(UnknownObject):
+        check_params("invoice_item", {})
+
+
+def test_all_errors_come_at_once() -> None:
+    errors = check_params("payment_intent", {"amountt": 1, "currency": "USD", "confirm": "yes"})
+    assert {(error.param, error.code) for error in errors} == {
+        ("amountt", "parameter_unknown"),
+        ("amount", "parameter_missing"),
+        ("currency", "parameter_invalid_string"),
+        ("confirm", "parameter_invalid_boolean"),
+    }
+
+
+def test_a_misspelt_name_gets_a_suggestion_with_its_whole_path() -> None:
+    error = only_error("subscription", {"items": [{"prize": "price_1"}]})
+    assert error.message == (
+        "Received unknown parameter: items[0][prize]. Did you mean items[0][price]?"
+    )
+
+
+def test_a_name_like_no_other_gets_no_suggestion() -> None:
+    assert only_error("product", {"name": "Beans", "xyzzy": 1}).message == (
+        "Received unknown parameter: xyzzy."
+    )
+
+
+def test_nested_fields_are_named_in_brackets() -> None:
+    error = only_error("subscription", {"items": [{"price": "p"}, {"quantity": "2"}]})
+    assert (error.param, error.code) == ("items[1][quantity]", "parameter_invalid_integer")
+
+
+def test_a_missing_nested_field_is_named() -> None:
+    error = only_error(
+        "price", {"currency": "usd", "product_data": {"active": True}, "unit_amount": 1}
+    )
+    assert (error.param, error.code) == ("product_data[name]", "parameter_missing")
+
+
+def test_an_enum_error_lists_what_would_be_right() -> None:
+    error = only_error("payment_intent", {**CHARGE, "capture_method": "later"})
+    assert error.message == (
+        'Invalid capture_method: must be one of automatic, automatic_async, manual, not "later".'
+    )
+
+
+@pytest.mark.parametrize("amount", ["2000", 2000.0, 20.5, True, [2000], {"value": 2000}])
+def test_an_amount_of_another_json_type_is_refused(amount: object) -> None:
+    error = only_error("payment_intent", {"amount": amount, "currency": "usd"})
+    assert (error.param, error.code) == ("amount", "parameter_invalid_integer")
+
+
+@pytest.mark.parametrize("number", [25, 25.0, 12.5])
+def test_a_number_may_be_whole_or_not(number: float) -> None:
+    assert check_params("coupon", {"percent_off": number}) == ()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [math.nan, math.inf, 2**2000, b"x", datetime.now(UTC), {1, 2}, "\ud800"],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_no_form_can_hold_is_refused_beside_the_other_errors(value: object) -> None:
+    errors = check_params("payment_intent", {**CHARGE, "description": value, "amountt": 1})
+    assert {error.param for error in errors} == {"description", "amountt"}
+
+
+def test_a_name_that_is_no_text_is_refused() -> None:
+    assert only_error("product", {"name": "Beans", 3: "x"}).param == "3"
+
+
+def test_parameters_nested_too_deeply_are_refused() -> None:
+    params: dict[str, Any] = {}
+    level = params
+    for _ in range(10_000):
+        level["name"] = level = {}
+    assert "nested too deeply" in only_error("product", params).message
+
+
+def test_none_means_not_sent() -> None:
+    assert check_params("payment_intent", {**CHARGE, "customer": None}) == ()
+    missing = only_error("payment_intent", {"amount": None, "currency": "usd"})
+    assert (missing.param, missing.code) == ("amount", "parameter_missing")
+
+
+def test_none_inside_a_list_is_refused() -> None:
+    assert only_error("product", {"name": "Beans", "images": [None]}).param == "images[0]"
+
+
+def test_an_empty_string_unsets_where_stripe_allows_it() -> None:
+    assert check_params("subscription", {"default_tax_rates": "", "description": ""}) == ()
+
+
+def test_an_empty_string_elsewhere_is_called_empty() -> None:
+    error = only_error("payment_intent", {"amount": "", "currency": "usd"})
+    assert error.code == "parameter_invalid_empty"
+
+
+def test_alternatives_are_all_named_when_none_fits() -> None:
+    error = only_error("subscription", {"trial_end": "soon"})
+    assert error.message == (
+        'Invalid trial_end: must be now or a moment as an integer of unix seconds, not "soon".'
+    )
+
+
+def test_the_alternative_that_was_meant_is_the_one_explained() -> None:
+    options = {"card": {"installments": {"plan": {"type": "weekly"}}}}
+    error = only_error("payment_intent", {**CHARGE, "payment_method_options": options})
+    assert error.param == "payment_method_options[card][installments][plan][type]"
+
+
+def test_a_decimal_is_a_string_of_digits() -> None:
+    price = {"currency": "usd", "product": "prod_1"}
+    assert check_params("price", {**price, "unit_amount_decimal": "0.5"}) == ()
+    for wrong in (0.5, "half", "1e3", ""):
+        assert only_error("price", {**price, "unit_amount_decimal": wrong}).param == (
+            "unit_amount_decimal"
+        )
+
+
+def test_a_long_value_is_not_repeated_in_the_message() -> None:
+    error = only_error("payment_intent", {**CHARGE, "capture_method": "x" * 1000})
+    assert len(error.message) < 200
+
+
+def test_a_flood_of_errors_is_cut_short() -> None:
+    unknown = {f"amount_{number}": 1 for number in range(1000)}
+    assert len(check_params("payment_intent", {**CHARGE, **unknown})) == 100
+
+
+def test_a_parameter_only_the_library_knows_is_accepted() -> None:
+    moto = {"card": {"moto": True}}
+    assert check_params("payment_intent", {**CHARGE, "payment_method_options": moto}) == ()

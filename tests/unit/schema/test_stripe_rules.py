@@ -1,0 +1,118 @@
+"""Rules Stripe enforces and its document does not say in types."""
+
+from typing import Any
+
+import pytest
+
+from paydispatch.domain.schema import check_params
+
+CHARGE = {"amount": 2000, "currency": "usd"}
+PRICE = {"currency": "usd", "product": "prod_1", "unit_amount": 100}
+
+
+def broken(name: str, params: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(error.param, error.code) for error in check_params(name, params)]
+
+
+def test_metadata_at_its_limits_is_accepted() -> None:
+    metadata = {f"{number:040}": "x" * 500 for number in range(50)}
+    assert broken("payment_intent", {**CHARGE, "metadata": metadata}) == []
+
+
+@pytest.mark.parametrize(
+    ("metadata", "param"),
+    [
+        ({str(number): "x" for number in range(51)}, "metadata"),
+        ({"k" * 41: "x"}, f"metadata[{'k' * 41}]"),
+        ({"a[b]": "x"}, "metadata[a[b]]"),
+        ({"": "x"}, "metadata[]"),
+        ({"key": "x" * 501}, "metadata[key]"),
+        ({"key": 1}, "metadata[key]"),
+    ],
+)
+def test_metadata_past_its_limits_is_refused(metadata: dict[str, Any], param: str) -> None:
+    assert [name for name, _ in broken("payment_intent", {**CHARGE, "metadata": metadata})] == [
+        param
+    ]
+
+
+def test_nested_metadata_has_the_same_limits() -> None:
+    data = {"currency": "usd", "metadata": {"a[": "x"}}
+    assert broken("product", {"name": "Beans", "default_price_data": data}) == [
+        ("default_price_data[metadata][a[]", "parameter_invalid")
+    ]
+
+
+def test_metadata_pairs_that_are_none_do_not_count() -> None:
+    metadata = {str(number): "x" for number in range(50)} | {"gone": None}
+    assert broken("payment_intent", {**CHARGE, "metadata": metadata}) == []
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "code"),
+    [
+        (0, "usd", None),
+        (99_999_999, "usd", None),
+        (100_000_000, "usd", "amount_too_large"),
+        (100_000_000, "idr", None),
+        (1_000_000_000_000, "idr", "amount_too_large"),
+        (-1, "usd", "parameter_invalid_integer"),
+        (10**30, "usd", "amount_too_large"),
+    ],
+)
+def test_an_amount_has_at_most_eight_digits(amount: int, currency: str, code: str | None) -> None:
+    wanted = [("amount", code)] if code else []
+    assert broken("payment_intent", {"amount": amount, "currency": currency}) == wanted
+
+
+@pytest.mark.parametrize("currency", ["USD", "us", "usdt", "u$d", ""])
+def test_a_currency_is_three_lower_case_letters(currency: str) -> None:
+    assert [param for param, _ in broken("price", {**PRICE, "currency": currency})] == ["currency"]
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({}, None),
+        ({"product": None}, ("product", "parameter_missing")),
+        ({"product": None, "product_data": {"name": "Beans"}}, None),
+        ({"product_data": {"name": "Beans"}}, ("product_data", "parameters_exclusive")),
+        ({"unit_amount": None}, ("unit_amount", "parameter_missing")),
+        ({"unit_amount": None, "unit_amount_decimal": "0.5"}, None),
+        ({"unit_amount": None, "custom_unit_amount": {"enabled": True}}, None),
+        ({"unit_amount_decimal": "0.5"}, ("unit_amount_decimal", "parameters_exclusive")),
+        ({"unit_amount": None, "billing_scheme": "tiered", "tiers": [{"up_to": "inf"}]}, None),
+    ],
+)
+def test_a_price_says_of_what_and_how_much(
+    change: dict[str, Any], error: tuple[str, str] | None
+) -> None:
+    assert broken("price", {**PRICE, **change}) == ([error] if error else [])
+
+
+@pytest.mark.parametrize(
+    ("coupon", "error"),
+    [
+        ({"percent_off": 10}, None),
+        ({"amount_off": 500, "currency": "eur"}, None),
+        ({"amount_off": 500}, ("currency", "parameter_missing")),
+        ({}, ("percent_off", "parameter_missing")),
+        (
+            {"percent_off": 10, "amount_off": 500, "currency": "eur"},
+            ("amount_off", "parameters_exclusive"),
+        ),
+        ({"percent_off": 10, "duration": "repeating", "duration_in_months": 3}, None),
+        (
+            {"percent_off": 10, "duration": "repeating"},
+            ("duration_in_months", "parameter_missing"),
+        ),
+        (
+            {"percent_off": 10, "duration": "once", "duration_in_months": 3},
+            ("duration_in_months", "parameter_unknown"),
+        ),
+    ],
+)
+def test_a_coupon_takes_off_one_thing(
+    coupon: dict[str, Any], error: tuple[str, str] | None
+) -> None:
+    assert broken("coupon", coupon) == ([error] if error else [])
