@@ -5,12 +5,14 @@
 SOURCES is where the packages of `schemas/requirements.txt` were unpacked. Driven by the table of
 objects: a new row needs no change here.
 
-A file is a JSON Schema of the object, cut down to what the twin needs. Three keywords are ours:
-`refers` (the id of such an object, expandable), `embeds` (one in full), `list` (of such elements).
+A file is a JSON Schema of the object, cut down to what the twin needs. Four keywords are ours:
+`refers` (the id of such an object, expandable), `embeds` (one in full), `list` (of such elements),
+`open` (it has more fields than are described).
 """
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from schemas.document import Schema, read_document
@@ -18,10 +20,13 @@ from schemas.document import Schema, read_document
 from paydispatch.domain.resources import RESOURCES
 
 DEPTH = 3
-"""Levels of nesting that are described; what lies deeper is echoed as the caller sent it."""
+"""Levels of nesting that are described in full; deeper, only what is never absent, and `open`."""
 
 LARGEST_ENUM = 8
 """Longer ones (locales, payment methods) cost more than they help: the twin only echoes them."""
+
+OURS = {row.name for row in RESOURCES}
+"""Objects that have a file of their own."""
 
 OUTPUT = Path(__file__).parents[1] / "functions/paydispatch/local/twin/objects"
 
@@ -78,19 +83,34 @@ class Shapes:
 
     def _referenced(self, name: str, depth: int) -> Schema:
         target = self._components[name]
-        if "x-resourceId" in target and "id" in target.get("properties", {}):
+        if "x-resourceId" not in target or "id" not in target.get("properties", {}):
+            return self._not_null(target, depth)
+        if name in OURS:
             return {"type": "object", "embeds": name}
-        return self._not_null(target, depth)
+        return {**self._open(target["properties"], target["required"], depth), "embeds": name}
 
     def _object(self, schema: Schema, depth: int) -> Schema:
         fields = schema.get("properties", {})
-        if not fields or depth >= DEPTH:
+        if not fields:
             return {"type": "object"}
         if fields.get("object", {}).get("enum") == ["list"]:
             return self._list(fields, depth)
+        if depth >= DEPTH:
+            return self._open(fields, schema.get("required", ()), depth)
         properties = {name: self._shape(field, depth + 1) for name, field in fields.items()}
         required = _always_there(schema)
         return {"type": "object", "required": required, "properties": properties}
+
+    def _open(self, fields: Schema, required: Sequence[str], depth: int) -> Schema:
+        """An object of which only the fields it cannot lack are described."""
+        needed = {
+            name: self._shape(fields[name], depth + 1)
+            for name in required
+            if not fields[name].get("nullable")
+        }
+        if not needed:
+            return {"type": "object"}
+        return {"type": "object", "required": list(needed), "properties": needed, "open": True}
 
     def _list(self, fields: Schema, depth: int) -> Schema:
         """A list inside an object, such as a subscription's items; its elements in full."""

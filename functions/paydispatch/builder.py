@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paydispatch.dispatcher import Dispatcher, Receipt
+    from paydispatch.domain.credentials import SecretRef
 
 
 class UnknownParameter(InvalidParams, AttributeError):
@@ -67,7 +68,7 @@ class Builder(Parameters):
         self,
         worker_id: str,
         context_id: str,
-        stripe_secret: str,
+        stripe_secret: str | SecretRef,
         *,
         idempotency_key: str | None = None,
         lane: str = "interactive",

@@ -19,8 +19,8 @@ SIDE_BY_SIDE = 16
 PATIENCE_S = 120.0
 
 
-async def test_a_thousand_requests_have_one_object_and_one_flow_each(stack: LocalStack) -> None:
-    answers = await post_all(stack.addresses.api)
+def test_a_thousand_requests_have_one_object_and_one_flow_each(stack: LocalStack) -> None:
+    answers = asyncio.run(post_all(stack.addresses.api))
     request_ids = {answer["request_id"] for answer in answers}
     assert len(request_ids) == REQUESTS
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import signal
 import subprocess
@@ -11,6 +12,8 @@ from typing import IO, TYPE_CHECKING
 
 import httpx
 import pytest
+
+from paydispatch.cli.twin import _listener, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +75,20 @@ def test_two_twins_run_side_by_side() -> None:
         bases = {ready(one), ready(other)}
         assert len(bases) == 2
         assert all(httpx.get(base + "/_twin/health").status_code == 200 for base in bases)
+
+
+def test_the_command_takes_the_next_port_when_its_own_is_taken() -> None:
+    with _listener(None) as one, _listener(None) as other:
+        assert one.getsockname() != other.getsockname()
+
+
+def test_the_command_says_so_when_the_port_it_was_given_is_taken(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with _listener(0) as taken:
+        port = taken.getsockname()[1]
+        assert run(argparse.Namespace(port=port)) == 1
+    assert f"Cannot listen on port {port}" in capsys.readouterr().out
 
 
 def test_it_ends_with_the_process_it_belongs_to() -> None:

@@ -67,7 +67,7 @@ def difference(ours: Field, theirs: Field) -> tuple[str, str] | None:
 
 def differences(ours: Fields, theirs: Fields) -> list[tuple[str, str, str]]:
     """(path, ours, theirs) of each field on which they differ; nothing below a missing one."""
-    found = []
+    found: list[tuple[str, str, str]] = []
     for path in sorted(ours.keys() | theirs.keys()):
         if any(path.startswith((f"{gone}.", f"{gone}[")) for gone, *_ in found):
             continue

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from document import Schema
 
+Path = tuple[str, ...]
+
 LONGEST_INLINE = 120
 """A list of values longer than this, in characters, is an alias of its own."""
 
@@ -54,7 +56,7 @@ class TypeNames:
             return self.annotation(values, module)
         return "Never" if values is False else "object"
 
-    def _name(self, path: tuple[str, ...], node: Schema, prefix: str) -> None:
+    def _name(self, path: Path, node: Schema, prefix: str) -> None:
         if _text(node) in self._names:
             return
         if node.get("properties"):
@@ -67,7 +69,7 @@ class TypeNames:
             return
         self._names[_text(node)] = name
 
-    def _free(self, path: tuple[str, ...], prefix: str) -> str:
+    def _free(self, path: Path, prefix: str) -> str:
         """The field's name, with as many of the names around it as it takes to be the only one."""
         for length in range(1, len(path) + 1):
             name = prefix + "".join(pascal(part) for part in path[-length:])
@@ -81,15 +83,15 @@ def pascal(name: str) -> str:
     return "".join(part[:1].upper() + part[1:] for part in name.replace(".", "_").split("_"))
 
 
-def _breadth_first(schema: Schema) -> Iterator[tuple[tuple[str, ...], Schema]]:
-    waiting = deque([((), schema)])
+def _breadth_first(schema: Schema) -> Iterator[tuple[Path, Schema]]:
+    waiting: deque[tuple[Path, Schema]] = deque([((), schema)])
     while waiting:
         path, node = waiting.popleft()
         yield path, node
         waiting.extend(_children(path, node))
 
 
-def _children(path: tuple[str, ...], node: Schema) -> Iterator[tuple[tuple[str, ...], Schema]]:
+def _children(path: Path, node: Schema) -> Iterator[tuple[Path, Schema]]:
     for name, field in node.get("properties", {}).items():
         yield (*path, name), field
     for branch in node.get("anyOf", ()):

@@ -41,6 +41,7 @@ from typing import Literal, Protocol, Self, TypeVar
 from paydispatch import params as p
 from paydispatch.builder import BoundBuilder, Builder, Parameters, Submit
 from paydispatch.dispatcher import Dispatcher, Receipt
+from paydispatch.domain.credentials import SecretRef
 
 _B = TypeVar("_B", bound=Builder, contravariant=True)
 
@@ -52,7 +53,7 @@ class _Create(Protocol[_B]):
         obj: _B | Mapping[str, object],
         worker_id: str,
         context_id: str,
-        stripe_secret: str,
+        stripe_secret: str | SecretRef,
         *,
         idempotency_key: str | None = None,
         lane: str = "interactive",

@@ -5,6 +5,7 @@ Both timeouts are set because redis-py's defaults differ between releases. Nothi
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,27 +13,62 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis as AsyncRedis
 
 CONNECT_TIMEOUT_S = 2.0
-ANSWER_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 2.0
+"""Nothing blocks on the server; and two calls in a row that fail must leave an invocation time to defer."""
+
+CLUSTER_RETRIES = 1
+"""A cluster client learns of a failover only by trying again. Elsewhere a lost answer is for the caller to judge."""
 
 _CLUSTER = "cluster=true"
 
 
 def connect(url: str) -> Redis:
-    """A client for threads."""
-    from redis import Redis, RedisCluster
+    """A client for threads; it connects at its first command."""
+    from redis import Redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
 
-    client: Any = RedisCluster if _CLUSTER in url else Redis
-    made: Redis = client.from_url(_plain(url), **_options())
-    return made
+    if _CLUSTER in url:
+        made: Any = _LaterCluster(_plain(url), retry=Retry(NoBackoff(), CLUSTER_RETRIES))
+    else:
+        made = Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_options())
+    client: Redis = made
+    return client
 
 
 def connect_async(url: str) -> AsyncRedis:
     """A client for one event loop; it connects at its first command."""
     from redis.asyncio import Redis, RedisCluster
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
 
-    client: Any = RedisCluster if _CLUSTER in url else Redis
-    made: AsyncRedis = client.from_url(_plain(url), **_options())
+    kind, retries = (RedisCluster, CLUSTER_RETRIES) if _CLUSTER in url else (Redis, 0)
+    client: Any = kind
+    made: AsyncRedis = client.from_url(_plain(url), retry=Retry(NoBackoff(), retries), **_options())
     return made
+
+
+class _LaterCluster:
+    """redis-py's cluster client for threads asks for the slots when it is made: this one when it is first used."""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        self._url = url
+        self._options = options
+        self._lock = threading.Lock()
+        self._client: Any = None
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+
+    def __getattr__(self, name: str) -> Any:
+        """Raises redis-py's own errors while no node answers, and tries again at the next use."""
+        with self._lock:
+            if self._client is None:
+                from redis import RedisCluster
+
+                self._client = RedisCluster.from_url(self._url, **self._options, **_options())
+        return getattr(self._client, name)
 
 
 def _options() -> dict[str, Any]:

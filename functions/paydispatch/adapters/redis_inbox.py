@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import ResponseError
 
 from paydispatch.adapters import redis_keys as keys
-from paydispatch.adapters.redis_scripts import script, unavailable_for_redis_errors
+from paydispatch.adapters.redis_scripts import answered_in_time, script
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.ports import Turn
 
@@ -50,11 +50,11 @@ class RedisInbox:
         self._trim_at: dict[str, float] = {}
 
     async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
-        with unavailable_for_redis_errors():
+        async with answered_in_time():
             return await self._turns(worker_id, await self._read(worker_id, at_most))
 
     async def take_abandoned(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
-        with unavailable_for_redis_errors():
+        async with answered_in_time():
             entries = await self._due(worker_id, at_most)
             if len(entries) < at_most and self._time_for(self._scan_at, worker_id, SCAN_EVERY_S):
                 entries += await self._idle(worker_id, at_most - len(entries))
@@ -81,11 +81,11 @@ class RedisInbox:
             keys.runs(worker_id),
         ]
         due_ms = round((self._clock.now_s() + delay_s) * 1000)
-        with unavailable_for_redis_errors():
+        async with answered_in_time():
             await self._eval("postpone", names, turn.entry_id, turn.lease, due_ms, int(counted))
 
     async def workers(self) -> Sequence[str]:
-        with unavailable_for_redis_errors():
+        async with answered_in_time():
             found = await self._redis.smembers(keys.WORKERS)
         return sorted(str(worker_id) for worker_id in found)
 
@@ -206,7 +206,7 @@ class RedisInbox:
             keys.dead(worker_id),
         ]
         arguments = [keys.GROUP, turn.entry_id, turn.lease, int(go_on), dead, reason, successor]
-        with unavailable_for_redis_errors():
+        async with answered_in_time():
             following = await self._eval("finish", names, *arguments)
             return await self._next(turn, following) if following and go_on else None
 
@@ -252,7 +252,7 @@ class RedisInbox:
         return True
 
     async def _eval(self, name: str, names: Sequence[str], *arguments: Any) -> Any:
-        return await self._redis.eval(script(name), len(names), *names, *arguments)  # type: ignore[misc]
+        return await self._redis.eval(script(name), len(names), *names, *arguments)
 
 
 def _flat(entries: Any) -> list[Any]:

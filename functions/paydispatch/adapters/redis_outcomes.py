@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters import redis_keys as keys
-from paydispatch.adapters.redis_scripts import script, unavailable_for_redis_errors
+from paydispatch.adapters.redis_scripts import answered_in_time, script
 from paydispatch.domain.outcomes import Response
 from paydispatch.domain.principal import QUEUE, tenant_of
 from paydispatch.domain.units import REMEMBER_S
@@ -37,7 +37,7 @@ class RedisOutcomes:
             "attempts": envelope.progress.attempt,
         }
         now_s = envelope.progress.first_sent_at or self._clock.now_s()
-        with unavailable_for_redis_errors():
+        async with answered_in_time():
             async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.get(keys.seen(envelope.worker_id, envelope.request_id))
                 _eval(
@@ -60,7 +60,7 @@ class RedisOutcomes:
             "maybe_executed": int(progress.maybe_executed),
             "retry_at": retry_at,
         }
-        with unavailable_for_redis_errors():
+        async with answered_in_time():
             async with self._redis.pipeline(transaction=False) as pipe:
                 self._write_status(pipe, envelope.request_id, fields)
                 await pipe.execute()
@@ -72,7 +72,7 @@ class RedisOutcomes:
             keys.outcomes(worker_id),
             keys.context(worker_id, entry.context_id),
         ]
-        with unavailable_for_redis_errors():
+        async with answered_in_time():
             async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.sadd(
                     keys.WORKERS, worker_id

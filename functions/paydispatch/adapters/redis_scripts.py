@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import asyncio
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
+from paydispatch.adapters.redis_connection import ANSWER_TIMEOUT_S
 from paydispatch.domain.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
 _FOLDER = Path(__file__).parent / "lua"
 
@@ -27,5 +29,13 @@ def script(name: str) -> str:
 def unavailable_for_redis_errors() -> Iterator[None]:
     try:
         yield
-    except (RedisError, OSError) as error:
+    except (RedisError, RedisClusterException, OSError) as error:  # the second is no RedisError
         raise Unavailable(f"Redis: {type(error).__name__}: {error}") from error
+
+
+@asynccontextmanager
+async def answered_in_time() -> AsyncIterator[None]:
+    """The same, and bounded as a whole: a cluster client that lost its nodes lets its callers wait in a queue."""
+    with unavailable_for_redis_errors():
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):  # its TimeoutError is an OSError
+            yield

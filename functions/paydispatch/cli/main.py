@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from paydispatch.cli import demo, local, twin, worker
+from paydispatch.cli import demo, local, status, twin, worker
 from paydispatch.domain.errors import PaydispatchError
 from paydispatch.settings import MissingSetting
 
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = parsed.run(parsed)
     except (PaydispatchError, MissingSetting) as error:
-        print(f"paydispatch: {error}", file=sys.stderr)  # noqa: T201
+        print(f"paydispatch: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         return 1
@@ -32,6 +32,6 @@ def _parser() -> argparse.ArgumentParser:
         prog="paydispatch", description="Call Stripe without waiting for it."
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (demo, local, twin, worker):
+    for command in (demo, local, status, twin, worker):
         command.add_parser(commands)
     return parser

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from paydispatch.domain.errors import InvalidField
 
 _SECRET_PREFIXES = ("sk_test_", "sk_live_", "rk_test_", "rk_live_", "sk_org")
-_KEY_IN_TEXT = re.compile(r"\b((?:sk|rk)_(?:test|live|org)_)[A-Za-z0-9_]+")
+_KEY_IN_TEXT = re.compile(r"\b((?:sk|rk)_(?:test_|live_|org_?))[A-Za-z0-9_]+")
 _REF = re.compile(r"[A-Za-z0-9_+=.@-]{1,128}")
 
 
@@ -50,10 +50,12 @@ class SecretRef:
     name: str
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not _REF.fullmatch(self.name):
+        named = isinstance(self.name, str) and _REF.fullmatch(self.name)
+        if not named or looks_like_key(self.name):
             raise InvalidField(
                 "secret_ref",
-                "secret_ref is the name of a secret: 1 to 128 letters, digits or any of _ + = . @ -",
+                "secret_ref is the name of a secret: 1 to 128 letters, digits or any of _ + = . @ -, "
+                "and not the key itself.",
             )
 
 

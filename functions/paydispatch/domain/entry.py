@@ -60,7 +60,7 @@ class OutcomeEntry:
     @classmethod
     def from_json(cls, text: str | bytes) -> OutcomeEntry:
         """Raises `ValueError`, `KeyError` or `TypeError` for what is no entry."""
-        fields = json.loads(text)
+        fields = dict(json.loads(text))
         response, error = fields.pop("response", None), fields.pop("error", None)
         outcome = Response(**response) if response else Error.from_dict(error)
         return cls(

@@ -122,7 +122,7 @@ def _envelope(fields: Mapping[str, Any], message_id: str, sent_at: float) -> Env
     accepted_at = float(fields.get("accepted_at") or sent_at)
     progress = Progress(
         deadline_at=float(fields.get("deadline_at") or accepted_at + DEFAULT_DEADLINE_S),
-        attempt=fields.get("attempt", 1),
+        attempt=int(fields.get("attempt", 1)),
         maybe_executed=fields.get("maybe_executed", False),
         first_sent_at=fields.get("first_sent_at"),
     )
@@ -145,13 +145,17 @@ def _envelope(fields: Mapping[str, Any], message_id: str, sent_at: float) -> Env
 
 def _complaint(fields: Mapping[str, Any]) -> tuple[str, str, str | None] | None:
     """The first thing wrong with a message as (code, sentence, field). Never repeats a value: it may be a key."""
-    if "stripe_secret" in fields or looks_like_key(fields.get("sealed_secret")):
+    named = (fields.get("sealed_secret"), fields.get("secret_ref"))
+    if "stripe_secret" in fields or any(map(looks_like_key, named)):
         return (
             "plaintext_key_refused",
             "A message must not carry stripe_secret in the clear: send sealed_secret or secret_ref.",
             "stripe_secret",
         )
-    error = next(_validator().iter_errors(fields), None)
+    try:
+        error = next(_validator().iter_errors(fields), None)
+    except ValueError:  # what the engine cannot hold: half a surrogate pair, say
+        return "message_invalid", "The queue message holds text that is not UTF-8.", None
     if error is None:
         return None
     path = [str(step) for step in error.instance_path]
@@ -185,7 +189,11 @@ def _address(fields: Mapping[str, Any], message_id: str) -> Address | None:
 
 def _sound(fields: Mapping[str, Any], name: str) -> str | None:
     value = fields.get(name)
-    return value if isinstance(value, str) and _field_validator(name).is_valid(value) else None
+    try:
+        sound = isinstance(value, str) and _field_validator(name).is_valid(value)
+    except ValueError:
+        return None
+    return value if sound else None
 
 
 @cache

@@ -10,6 +10,10 @@ from paydispatch.domain.errors import InvalidField
 _WORD = re.compile(r"[A-Za-z0-9._:@=+-]{1,128}")
 
 
+QUEUE = "queue"
+"""The principal of whoever writes to the queue directly; its tenant is the queue's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """`tenant/subject`; written as one word where both are the same."""
@@ -24,6 +28,8 @@ class Principal:
                 "principal",
                 "A tenant and a subject are 1 to 128 letters, digits or any of . _ : @ = + -",
             )
+        if str(self) == QUEUE:  # it would reach the secrets of the queue's tenant
+            raise InvalidField("principal", f"{QUEUE!r} is not a name to sign in with.")
 
     def __str__(self) -> str:
         return self.tenant if self.tenant == self.subject else f"{self.tenant}/{self.subject}"
@@ -31,9 +37,6 @@ class Principal:
 
 LOCAL = Principal("local", "local")
 """Everybody, on a machine without sign-in."""
-
-QUEUE = "queue"
-"""The principal of whoever writes to the queue directly; its tenant is the queue's."""
 
 
 def tenant_of(principal: str, queue_tenant: str) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.credentials import Credential, SecretRef, StripeKey
+from paydispatch.domain.credentials import Credential, SecretRef, StripeKey, redact
 from paydispatch.domain.errors import InvalidField
 from paydispatch.domain.units import LONGEST_DEADLINE_S
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 # A worker id stands in braces in every Redis key of its worker: no braces, and nothing unprintable.
 _WORKER_ID = re.compile(r"[!-z|~]{1,128}")
 _CONTEXT_ID = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,255}")
+_IDEMPOTENCY_KEY = re.compile(r"[^\ud800-\udfff]{1,255}")
 _ACCOUNT = re.compile(r"[A-Za-z0-9_/-]{1,128}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -78,9 +78,10 @@ def parse_create_request(
 ) -> CreateRequest:
     """Read the JSON body of a create. Raises `InvalidField` naming the first field that is wrong."""
     for name in body.keys() - _BODY_FIELDS:
+        shown = redact(str(name))[:64]
         raise InvalidField(
-            str(name)[:64],
-            f"Received unknown field {str(name)[:64]!r}. Stripe's own parameters go into `params`.",
+            shown,
+            f"Received unknown field {shown!r}. Stripe's own parameters go into `params`.",
             code="parameter_unknown",
         )
     return CreateRequest(
@@ -124,7 +125,7 @@ def check_context_id(value: object) -> None:
 def check_idempotency_key(value: object) -> None:
     if value is None:
         return
-    if not isinstance(value, str) or not 1 <= len(value) <= 255:
+    if not isinstance(value, str) or not _IDEMPOTENCY_KEY.fullmatch(value):
         raise InvalidField(
             "Idempotency-Key",
             "Idempotency-Key must be text of 1 to 255 characters.",
@@ -162,7 +163,7 @@ def _check_deadline(value: object) -> None:
     if value is None:
         return
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not 0 < value <= LONGEST_DEADLINE_S:  # type: ignore[arg-type,operator]
+    if not number or not 0 < value <= LONGEST_DEADLINE_S:  # type: ignore[operator]
         raise InvalidField(
             "deadline_s",
             f"deadline_s must be a number of seconds above 0 and at most {LONGEST_DEADLINE_S:.0f}.",

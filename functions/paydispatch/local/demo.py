@@ -63,7 +63,6 @@ class Expected:
 
 def scenes(order: str) -> list[Scene]:
     """The whole story; `order` makes the chosen ids of one run differ from another's."""
-    price = {"currency": "usd", "unit_amount": 1500, "recurring": {"interval": "month"}}
     coupon = f"WELCOME-{order}"
     return [
         Scene("a product", new_product().name("Tea"), response_flow("product")),
@@ -76,7 +75,7 @@ def scenes(order: str) -> list[Scene]:
             "a subscription",
             new_subscription()
             .customer(CUSTOMER)
-            .items([{"price_data": {**price, "product": "prod_demo"}}]),
+            .items([{"price": "price_demo_monthly"}]),
             response_flow("subscription"),
         ),
         Scene(

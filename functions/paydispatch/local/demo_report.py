@@ -75,7 +75,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
 
 def _stripe(each: dict[str, Any]) -> str:
     if each["stripe_attempts"] is None:
-        return "–"
+        return "-"
     tries = "" if each["stripe_attempts"] == 1 else f"{each['stripe_attempts']} attempts, "
     return f"{tries}{each['stripe_ms']} ms"
 
@@ -87,7 +87,7 @@ def _flow(each: dict[str, Any]) -> str:
 
 
 def _unit(value: float | None, unit: str) -> str:
-    return "–" if value is None else f"{value:.0f} {unit}"
+    return "-" if value is None else f"{value:.0f} {unit}"
 
 
 def _rounded(value: float | None) -> float | None:

@@ -22,6 +22,7 @@ class Trail:
         self._settled: dict[str, dict[str, Any]] = {}
         self._finished: dict[tuple[str, str], dict[str, Any]] = {}
         self._runs: Counter[str] = Counter()
+        self._in_order: list[tuple[str, str]] = []
 
     def read(self) -> None:
         for log in self._directory.glob("*.log"):
@@ -40,12 +41,17 @@ class Trail:
         """How many finished flows it has had, of whatever name."""
         return self._runs[request_id]
 
+    def flows_of_context(self, context_id: str) -> list[str]:
+        """The flows of one conversation, in the order they finished."""
+        return [flow for context, flow in self._in_order if context == context_id]
+
     def _note(self, line: dict[str, Any]) -> None:
         if line.get("message") == SETTLED:
             self._settled[line["request_id"]] = line
         elif line.get("message") == FINISHED:
             self._finished[line["request_id"], line["flow"]] = line
             self._runs[line["request_id"]] += 1
+            self._in_order.append((line["context_id"], line["flow"]))
 
     def _new_lines(self, log: Path) -> Iterator[dict[str, Any]]:
         with log.open("rb") as file:

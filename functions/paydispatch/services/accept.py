@@ -243,6 +243,11 @@ def status_of(board: RequestBoard, request_id: str, principal: Principal) -> dic
     record = board.find(request_id)
     if record is None or record.tenant != principal.tenant:
         return None
+    return shown_status(record)
+
+
+def shown_status(record: RequestRecord) -> dict[str, Any]:
+    """What is shown of a record: everything that is known but its tenant."""
     shown = {
         "request_id": record.request_id,
         "object": record.object,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.local.twin.errors import invalid_request
+from paydispatch.local.twin.traits import traits_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,8 +36,9 @@ def expand_paths(params: Mapping[str, Any], schema: Schema, *, inside: str = "")
 def shown(
     thing: Thing, schema: Schema, paths: Sequence[str], find: Callable[[str], Thing | None]
 ) -> Thing:
-    """Return the object as it is answered: optional lists only where asked for."""
-    hidden = _optional_lists(schema) - {path.partition(".")[0] for path in paths}
+    """Return the object as it is answered: what is only given on request, only then."""
+    on_request = {*_optional_lists(schema), *traits_of(thing["object"]).on_request}
+    hidden = on_request - {path.partition(".")[0] for path in paths}
     answer = thing
     if hidden & thing.keys():
         answer = {name: value for name, value in thing.items() if name not in hidden}

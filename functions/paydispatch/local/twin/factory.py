@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.local.twin.shapes import UNFIT, fit, fresh_object, response_schema
+from paydispatch.local.twin.shapes import (
+    UNFIT,
+    Fitter,
+    fresh_object,
+    known_schema,
+    response_schema,
+    types,
+)
 from paydispatch.local.twin.traits import Scope, Traits, holds, traits_of, value
 
 if TYPE_CHECKING:
@@ -36,7 +43,7 @@ def make(
 
     `also` is set last: what a refused card makes of it.
     """
-    schema = response_schema(kind.replace(".", "_"))
+    schema = response_schema(kind)
     return Maker(kind, schema, params, birth).make(also or {})
 
 
@@ -61,6 +68,7 @@ class Maker:
         self._stamp()
         self._echo()
         self._make_companions()
+        self._imagine_what_must_be_there()
         self._apply_traits()
         self._set(also)
         return _in_stripes_order(self._made)
@@ -95,9 +103,19 @@ class Maker:
     def _shown(self, schema: Schema, given: Any) -> Any:
         if "list" in schema and isinstance(given, list) and schema["list"].get("properties"):
             return self._list(schema, given)
-        if "embeds" in schema and isinstance(given, str):
-            return self._birth.find(given) or {"id": given, "object": schema["embeds"]}
-        return fit(schema, given, self._birth.now)
+        return Fitter(self._birth.now, self._embedded).fit(schema, given)
+
+    def _embedded(self, schema: Schema, object_id: str) -> Thing:
+        """The object of that id; where nobody made it, one as whole as the twin knows its kind."""
+        kind = schema["embeds"]
+        found = self._birth.find(object_id)
+        if found is not None and found["object"] == kind:
+            return found
+        whole = known_schema(kind)
+        if whole is None:
+            return {**fresh_object(schema, self._birth.now), "id": object_id, "object": kind}
+        given = {"id": object_id, "currency": "usd"}
+        return Maker(kind, whole, given, self._birth).make({})
 
     def _list(self, schema: Schema, given: list[Any]) -> Thing:
         element = schema["list"]
@@ -122,6 +140,15 @@ class Maker:
     def _refer(self, field: str, made: Thing) -> None:
         embedded = "embeds" in self._schema["properties"].get(field, {})
         self._made[field] = made if embedded else made["id"]
+
+    def _imagine_what_must_be_there(self) -> None:
+        """An item has a price, even where the caller gave none that exists."""
+        fields = self._schema["properties"]
+        for name in self._schema["required"]:
+            field = fields[name]
+            if "embeds" in field and self._made[name] is None and "null" not in types(field):
+                letters = self._birth.naming.letters(24)
+                self._made[name] = self._embedded(field, f"{field['embeds']}_{letters}")
 
     def _apply_traits(self) -> None:
         self._set(self._traits.set)

@@ -75,7 +75,7 @@ class Operations:
 
     def list(self, account: Account, resource: Resource, params: Params) -> bytes:
         """Raises `StripeError` (400)."""
-        schema = response_schema(resource.identifier)
+        schema = response_schema(resource.name)
         paths = expand_paths(params, schema, inside="data.")
         answer = page(self._store, account, resource, schema, params)
         find = self._store.finder(account)
@@ -107,7 +107,7 @@ class Operations:
         self, account: Account, resource: Resource, thing: Thing, params: Params
     ) -> bytes | None:
         """Return the body if it differs from the object as it is kept."""
-        schema = response_schema(resource.identifier)
+        schema = response_schema(resource.name)
         paths = expand_paths(params, schema)
         answer = shown(thing, schema, paths, self._store.finder(account))
         return None if answer is thing else _text(answer)

@@ -2,7 +2,7 @@
 
 A schema here is what `tools/twin_objects.py` writes: `type` (a name, or a list with "null"),
 `enum`, `format: unix-time`, `properties`, `required` (always present), `items`, and our own
-`refers`, `embeds`, `list`.
+`refers`, `embeds`, `list`, `open`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ import json
 import re
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Schema = dict[str, Any]
 
@@ -27,12 +30,19 @@ class _Unfit:
 UNFIT = _Unfit()
 
 
-@cache
-def response_schema(identifier: str) -> Schema:
-    """Return the generated schema of an object's answer, read once."""
-    text = (files(__package__) / "objects" / f"{identifier}.json").read_text("utf-8")
-    schema: Schema = json.loads(text)
+def response_schema(kind: str) -> Schema:
+    """Return the generated schema of an object's answer. Raises `FileNotFoundError`."""
+    schema = known_schema(kind)
+    if schema is None:
+        raise FileNotFoundError(f"No response schema of {kind}: run `make schemas`.")
     return schema
+
+
+@cache
+def known_schema(kind: str) -> Schema | None:
+    """Return the generated schema of an object's answer, if there is one."""
+    file = files(__package__) / "objects" / f"{kind.replace('.', '_')}.json"
+    return json.loads(file.read_text("utf-8")) if file.is_file() else None
 
 
 def types(schema: Schema) -> list[str]:
@@ -69,38 +79,45 @@ def _fresh_scalar(kinds: list[str], schema: Schema, now: int) -> Any:
     return 0.0 if "number" in kinds else ""
 
 
-def fit(schema: Schema, given: Any, now: int) -> Any:
-    """Return `given` as the answer shows it, or `UNFIT`, as for lists and embedded objects."""
-    if given in ("", None):
-        return fresh(schema, now)
-    if "list" in schema or "embeds" in schema:
-        return UNFIT
-    if isinstance(given, dict):
-        return _fit_object(schema, given, now)
-    if isinstance(given, list):
-        return _fit_array(schema, given, now)
-    return _fit_scalar(schema, given)
+class Fitter:
+    """Fits the caller's values into an answer. `embed` gives the object a schema embeds, by its id."""
 
+    def __init__(self, now: int, embed: Callable[[Schema, str], dict[str, Any]]) -> None:
+        self._now = now
+        self._embed = embed
 
-def _fit_object(schema: Schema, given: dict[str, Any], now: int) -> Any:
-    if "object" not in types(schema):
-        return UNFIT
-    fields = schema.get("properties")
-    if fields is None:
-        return given
-    fitted = fresh_object(schema, now)
-    for name in given.keys() & fields.keys():
-        value = fit(fields[name], given[name], now)
-        if value is not UNFIT:
-            fitted[name] = value
-    return fitted
+    def fit(self, schema: Schema, given: Any) -> Any:
+        """Return `given` as the answer shows it, or `UNFIT`."""
+        if given in ("", None):
+            return fresh(schema, self._now)
+        if "embeds" in schema:
+            return self._embed(schema, given) if isinstance(given, str) else UNFIT
+        if isinstance(given, dict):
+            return self._object(schema, given)
+        if isinstance(given, list):
+            return self._array(schema, given)
+        return _fit_scalar(schema, given)
 
+    def _object(self, schema: Schema, given: dict[str, Any]) -> Any:
+        if "object" not in types(schema) or "list" in schema:
+            return UNFIT
+        fields = schema.get("properties")
+        if fields is None:
+            return given
+        fitted = fresh_object(schema, self._now)
+        if schema.get("open"):
+            fitted.update(given)
+        for name in given.keys() & fields.keys():
+            value = self.fit(fields[name], given[name])
+            if value is not UNFIT:
+                fitted[name] = value
+        return fitted
 
-def _fit_array(schema: Schema, given: list[Any], now: int) -> Any:
-    if "array" not in types(schema):
-        return UNFIT
-    fitted = [fit(schema["items"], element, now) for element in given]
-    return [element for element in fitted if element is not UNFIT]
+    def _array(self, schema: Schema, given: list[Any]) -> Any:
+        if "array" not in types(schema):
+            return UNFIT
+        fitted = [self.fit(schema["items"], element) for element in given if element != ""]
+        return [element for element in fitted if element is not UNFIT]
 
 
 def _fit_scalar(schema: Schema, given: Any) -> Any:

@@ -7,6 +7,7 @@ An entry (every part is optional), by the object's name:
     "inside":   {field: {name: value}}          the same inside an object the caller did send
     "set":      {field: value}                  always, whatever the caller sent
     "cases":    [{"when": …, "set": …}]         each that holds, in order
+    "on_request": [field]                       shown only when expanded
     "refuses":  [{"when": …, "error": …}]       a rule across parameters: 400
     "makes":    {param: {"object", "as", "with"}}   a nested create: `product_data` makes a product
     "charges":  [{"when": …, "with": [param], "use": "charge" | "attach"}]   a card is tried
@@ -17,12 +18,14 @@ An entry (every part is optional), by the object's name:
 `when` maps a parameter's path to null (absent), a shell pattern, or a value. A value in `set` is
 JSON; its strings may hold `{id}`, `{parent}`, `{mode}`, `{24}` (random), or a field of the object;
 its objects may be {"$now": seconds later}, {"$days": path of a parameter}, {"$param": path}, or
-{"$of": path of an id, "field": name of that object's field}, the last three with an "else".
+{"$of": path of an id, "field": name of that object's field}, the last three with an "else";
+{"$times": [path, path]} multiplies numbers of the object, {"$sum": list, "field": name} adds them up.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -46,6 +49,7 @@ class Traits:
     inside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     set: Mapping[str, Any] = field(default_factory=dict)
     cases: tuple[Mapping[str, Any], ...] = ()
+    on_request: tuple[str, ...] = ()
     refuses: tuple[Mapping[str, Any], ...] = ()
     makes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     charges: tuple[Mapping[str, Any], ...] = ()
@@ -58,7 +62,7 @@ def traits_of(kind: str) -> Traits:
     """Return the object's entry; one without an entry still gets an id of its own kind."""
     entry = dict(_entries().get(kind, {}))
     prefix = kind.replace(".", "_")
-    for name in ("cases", "refuses", "charges"):
+    for name in ("cases", "on_request", "refuses", "charges"):
         entry[name] = tuple(entry.get(name, ()))
     return Traits(**{"id": f"{prefix}_{{24}}", **entry})
 
@@ -132,6 +136,10 @@ def _fill(name: str, scope: Scope) -> str:
 def _computed(template: dict[str, Any], scope: Scope) -> Any:
     if "$now" in template:
         return scope.now + template["$now"]
+    if "$times" in template:
+        return math.prod(at(scope.made, path) or 0 for path in template["$times"])
+    if "$sum" in template:
+        return sum(element[template["field"]] for element in at(scope.made, template["$sum"]) or ())
     found = _looked_up(template, scope)
     if found is not None:
         return found

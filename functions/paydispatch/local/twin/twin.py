@@ -113,7 +113,7 @@ class StripeTwin:
     def _create(self, request: Request, account: Account, exchange: Exchange) -> None:
         """Answer a create through the idempotency layer. Raises what is answered in front of it."""
         params = checked_params(request.resource.name, nest(request.pairs))
-        expand_paths(params, response_schema(request.resource.identifier))
+        expand_paths(params, response_schema(request.resource.name))
         key = request.idempotency_key
         if key is None:
             self._execute(request, account, params, exchange)

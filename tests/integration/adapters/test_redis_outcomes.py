@@ -1,0 +1,214 @@
+"""What only Redis does: keys that expire, bells, and answers that get lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from paydispatch.adapters import redis_keys as keys
+from paydispatch.adapters.redis_bells import RedisBells
+from paydispatch.adapters.redis_board import RedisBoard
+from paydispatch.adapters.redis_connection import connect, connect_async
+from paydispatch.adapters.redis_inbox import RedisInbox
+from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.units import REMEMBER_S
+from paydispatch.local.listening import free_port, listen_on_loopback, port_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from paydispatch.adapters.memory import MemoryClock
+
+TIME_TO_PUBLISH_S = 4.0
+
+
+@pytest.fixture
+async def redis(valkey: Any) -> AsyncIterator[Any]:
+    client = connect_async(valkey.url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def outcomes(redis: Any, clock: MemoryClock) -> RedisOutcomes:
+    return RedisOutcomes(redis, clock, queue_tenant="local")
+
+
+async def test_every_mark_of_a_request_is_forgotten_after_the_queue_has(
+    outcomes: RedisOutcomes, redis: Any, entry: Any, envelope: Any
+) -> None:
+    await outcomes.begin(envelope("r1"))
+    await outcomes.publish(entry("r1"))
+
+    for key in (keys.seen("w1", "r1"), keys.request("r1")):
+        assert REMEMBER_S - 5 < await redis.ttl(key) <= REMEMBER_S
+
+
+async def test_what_is_not_finished_does_not_expire(
+    outcomes: RedisOutcomes, redis: Any, entry: Any
+) -> None:
+    await outcomes.publish(entry("r1"))
+
+    for key in (keys.outcomes("w1"), keys.context("w1", "c1"), keys.WORKERS):
+        assert await redis.ttl(key) == -1
+
+
+async def test_a_worker_with_an_outcome_is_found_by_a_sweep(
+    outcomes: RedisOutcomes, redis: Any, entry: Any
+) -> None:
+    await outcomes.publish(entry("r1", worker_id="w2"))
+
+    assert await redis.smembers("pd:workers") == {"w2"}
+
+
+async def test_the_keys_are_those_of_the_contract(
+    outcomes: RedisOutcomes, redis: Any, entry: Any
+) -> None:
+    await outcomes.publish(entry("r1"))
+
+    assert {"pd:{w1}:outcomes", "pd:req:r1"} <= set(await redis.keys())
+
+
+@pytest.mark.parametrize("mode", ["valkey", "cluster"])
+async def test_publishing_rings_the_worker_s_bell_once(
+    request: pytest.FixtureRequest, mode: str, clock: MemoryClock, entry: Any
+) -> None:
+    redis = connect_async(request.getfixturevalue(mode).url)
+    bells = RedisBells(redis)
+    outcomes = RedisOutcomes(redis, clock, queue_tenant="local")
+    try:
+        assert await bells.next(0.05) is None
+        await outcomes.publish(entry("r1", worker_id="a*b[1]"))
+        await outcomes.publish(entry("r1", worker_id="a*b[1]"))
+
+        assert [await bells.next(1.0), await bells.next(0.05)] == ["a*b[1]", None]
+    finally:
+        await bells.close()
+        await redis.aclose()
+
+
+async def test_bells_that_were_hung_up_can_be_heard_again(redis: Any) -> None:
+    bells = RedisBells(redis)
+    await bells.next(0.01)
+    await bells.close()
+    await bells.next(0.01)
+    await redis.publish(keys.bell("w1"), "")
+
+    assert await bells.next(1.0) == "w1"
+    await bells.close()
+
+
+async def test_an_outcome_whose_publish_lost_its_answer_stands_on_the_stream_once(
+    lossy: Any, redis: Any, clock: MemoryClock, entry: Any
+) -> None:
+    way, url = lossy
+    client = connect_async(url)
+    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    way.lose_answer_to(b"XADD")
+    try:
+        await asyncio.wait_for(publish_until_taken(outcomes, entry("r1")), 5)
+    finally:
+        await client.aclose()
+
+    assert way.lost == 1
+    assert await redis.xlen(keys.outcomes("w1")) == 1
+    assert await redis.llen(keys.context("w1", "c1")) == 1
+    assert await redis.hget(keys.request("r1"), "status") == "succeeded"
+
+
+async def publish_until_taken(outcomes: RedisOutcomes, entry: Any) -> None:
+    """As a message does that stays on the queue."""
+    while True:
+        try:
+            await outcomes.publish(entry)
+        except Unavailable:
+            continue
+        return
+
+
+async def test_an_attempt_whose_beginning_lost_its_answer_is_not_taken_for_an_earlier_one(
+    lossy: Any, clock: MemoryClock, envelope: Any
+) -> None:
+    way, url = lossy
+    client = connect_async(url)
+    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    way.lose_answer_to(b"HSETNX")
+    try:
+        seen = await begun(outcomes, envelope("r1"))
+    finally:
+        await client.aclose()
+
+    assert way.lost == 1
+    assert seen is None or not seen.in_doubt
+
+
+async def begun(outcomes: RedisOutcomes, envelope: Any) -> Any:
+    try:
+        return await outcomes.begin(envelope)
+    except Unavailable:
+        return None
+
+
+@pytest.fixture(params=["refused", "silent"])
+def nowhere(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An address at which nobody answers."""
+    if request.param == "refused":
+        yield f"redis://127.0.0.1:{free_port()}"
+        return
+    with listen_on_loopback() as silent:
+        yield f"redis://127.0.0.1:{port_of(silent)}"
+
+
+@pytest.mark.parametrize("mode", ["", "?cluster=true"], ids=["alone", "cluster"])
+async def test_a_redis_that_is_away_is_unavailable_while_there_is_time_to_defer(
+    nowhere: str, mode: str, clock: MemoryClock, journal: Any, entry: Any, envelope: Any
+) -> None:
+    client = connect_async(nowhere + mode)
+    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    inbox = RedisInbox(client, clock, journal, consumer="a", flow_timeout_s=30)
+    bells = RedisBells(client)
+    started = time.monotonic()
+    calls = (
+        outcomes.begin(envelope()),
+        outcomes.waiting(envelope(), 0.0),
+        outcomes.publish(entry("r1")),
+        inbox.take("w1", at_most=1),
+        inbox.workers(),
+        bells.next(0.1),
+    )
+    ended = await asyncio.gather(*calls, return_exceptions=True)
+    took_s = time.monotonic() - started
+    await bells.close()
+    await client.aclose()
+
+    assert [type(error) for error in ended] == [Unavailable] * len(calls)
+    assert took_s < TIME_TO_PUBLISH_S
+
+
+@pytest.mark.parametrize("mode", ["", "?cluster=true"], ids=["alone", "cluster"])
+def test_the_door_s_board_connects_when_it_is_used_and_is_unavailable_without_redis(
+    mode: str,
+) -> None:
+    with contextlib.closing(connect(f"redis://127.0.0.1:{free_port()}{mode}")) as client:
+        board = RedisBoard(client)
+
+        with pytest.raises(Unavailable):
+            board.find("r1")
+        with pytest.raises(Unavailable):
+            board.claim({"r1": "body"})
+
+
+async def test_bells_leave_no_connection_behind_while_redis_is_away(nowhere: str) -> None:
+    client = connect_async(nowhere)
+    bells = RedisBells(client)
+    with pytest.raises(Unavailable):
+        await bells.next(0.1)
+
+    assert not client.connection_pool._in_use_connections
+    await bells.close()
+    await client.aclose()

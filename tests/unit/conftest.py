@@ -1,0 +1,6 @@
+"""Property tests of this suite are small: it runs before every commit."""
+
+from hypothesis import settings
+
+settings.register_profile("unit", max_examples=50, deadline=None)
+settings.load_profile("unit")

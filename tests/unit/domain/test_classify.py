@@ -1,0 +1,120 @@
+"""Answers that arrived whole, sorted into what is known afterwards."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paydispatch.domain.attempts import Answered, Attempt, RefusedInFront, Unknown, classify
+
+ERROR = {"error": {"type": "invalid_request_error", "message": "no"}}
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+odd_bodies = json_values | st.fixed_dictionaries({"error": json_values})
+odd_headers = st.dictionaries(
+    st.sampled_from(
+        [
+            "request-id",
+            "stripe-should-retry",
+            "idempotent-replayed",
+            "stripe-rate-limited-reason",
+        ]
+    ),
+    st.sampled_from(["true", "false", "TRUE", "", "global-rate"]),
+)
+
+
+@pytest.mark.parametrize("status", [200, 201, 299])
+def test_a_success_is_answered(status: int) -> None:
+    answer = classify(status, {"request-id": "req_1"}, {"id": "pi_1"})
+    assert answer == Answered(status, {"id": "pi_1"}, "req_1")
+    assert answer.created
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429])
+def test_what_stripe_turns_away_before_execution_is_refused_in_front(status: int) -> None:
+    assert classify(status, {}, ERROR) == RefusedInFront(status, ERROR["error"], None, None)
+
+
+def test_a_declined_card_is_an_answer() -> None:
+    answer = classify(402, {}, ERROR)
+    assert isinstance(answer, Answered)
+    assert not answer.created
+
+
+@pytest.mark.parametrize("status", [400, 402, 404, 409])
+def test_a_replayed_refusal_is_an_answer_because_it_was_kept(status: int) -> None:
+    answer = classify(status, {"idempotent-replayed": "true"}, ERROR)
+    assert answer == Answered(status, ERROR, None, replayed=True)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
+def test_a_server_error_says_nothing_about_the_object(status: int) -> None:
+    answer = classify(status, {"request-id": "req_1"}, {"error": {"message": "sorry"}})
+    assert isinstance(answer, Unknown)
+    assert (answer.http_status, answer.stripe_request_id) == (status, "req_1")
+    assert answer.should_retry is None
+
+
+def test_a_kept_500_is_unknown_and_not_worth_asking_for_again() -> None:
+    answer = classify(500, {"idempotent-replayed": "true"}, ERROR)
+    assert isinstance(answer, Unknown)
+    assert answer.should_retry is False
+
+
+def test_stripes_word_counts_even_for_a_kept_500() -> None:
+    headers = {"idempotent-replayed": "true", "stripe-should-retry": "true"}
+    answer = classify(500, headers, ERROR)
+    assert isinstance(answer, Unknown)
+    assert answer.should_retry is True
+
+
+@pytest.mark.parametrize("body", [None, "ok", 1, ["a"], True])
+@pytest.mark.parametrize("status", [200, 400, 402, 429, 500])
+def test_an_answer_that_is_no_json_object_is_unknown_whatever_its_status(
+    status: int, body: Any
+) -> None:
+    assert isinstance(classify(status, {}, body), Unknown)
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"), [("true", True), ("false", False), (None, None), ("?", None)]
+)
+def test_stripe_should_retry_is_read(said: str | None, heard: bool | None) -> None:
+    headers = {} if said is None else {"stripe-should-retry": said}
+    answer = classify(429, headers, ERROR)
+    assert isinstance(answer, RefusedInFront)
+    assert answer.should_retry is heard
+
+
+def test_the_reason_of_a_rate_limit_is_kept() -> None:
+    answer = classify(429, {"stripe-rate-limited-reason": "endpoint-rate"}, ERROR)
+    assert isinstance(answer, RefusedInFront)
+    assert answer.rate_limited_reason == "endpoint-rate"
+
+
+@given(status=st.integers(100, 599), headers=odd_headers, body=odd_bodies)
+def test_every_answer_falls_into_one_of_the_sorts(
+    status: int, headers: dict[str, str], body: Any
+) -> None:
+    answer: Attempt = classify(status, headers, body)
+    assert isinstance(answer, Answered | RefusedInFront | Unknown)
+
+
+@given(status=st.integers(100, 599), headers=odd_headers, body=odd_bodies)
+def test_only_a_success_status_with_a_json_object_counts_as_created(
+    status: int, headers: dict[str, str], body: Any
+) -> None:
+    answer = classify(status, headers, body)
+    created = isinstance(answer, Answered) and answer.created
+    assert created == (200 <= status < 300 and isinstance(body, dict))
+
+
+@given(status=st.integers(500, 599), headers=odd_headers, body=odd_bodies)
+def test_no_server_error_is_ever_final(status: int, headers: dict[str, str], body: Any) -> None:
+    assert isinstance(classify(status, headers, json.loads(json.dumps(body))), Unknown)

@@ -1,0 +1,78 @@
+"""What stands on a worker's stream."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.unit.examples import NOW_S, PARAMS, entry, envelope, failed, succeeded
+
+from paydispatch.domain.entry import OutcomeEntry, entry_for, entry_for_malformed
+from paydispatch.domain.envelope import Address
+from paydispatch.domain.outcomes import Certainty, ErrorKind
+from paydispatch.domain.requests import Lane
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        entry(),
+        entry(outcome=succeeded(stripe_request_id="req_1", attempts=3)),
+        entry(outcome=failed(code="card_declined", http_status=402)),
+        entry(outcome=failed(kind=ErrorKind.HTTP, certainty=Certainty.UNKNOWN)),
+        entry(sealed_secret=None, secret_ref="shop", lane=Lane.BATCH, stripe_account="acct_1"),
+        entry(params={"description": "Tee für zwei, 茶"}, accepted_at=NOW_S, traceparent="00-1"),
+    ],
+)
+def test_what_is_written_is_read_again(written: OutcomeEntry) -> None:
+    assert OutcomeEntry.from_json(written.as_json()) == written
+    assert OutcomeEntry.from_json(written.as_json().encode()) == written
+
+
+def test_the_lane_and_the_kinds_come_back_as_themselves() -> None:
+    read = OutcomeEntry.from_json(entry(lane=Lane.BATCH, outcome=failed()).as_json())
+    assert read.lane is Lane.BATCH
+    assert read.outcome == failed()
+    assert isinstance(json.loads(read.as_json())["error"]["kind"], str)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"error": {}}', '{"request_id": 1}', "null"])
+def test_what_is_no_entry_raises_one_of_three_errors(text: str) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        OutcomeEntry.from_json(text)
+
+
+def test_the_outcome_names_the_flow() -> None:
+    assert entry().flow_name == "new_create_payment_intent_response"
+    assert entry(outcome=failed()).flow_name == "new_create_payment_intent_error"
+
+
+def test_an_object_with_a_dot_has_a_flow_with_an_underscore() -> None:
+    assert entry(object="checkout.session").flow_name == "new_create_checkout_session_response"
+
+
+def test_a_response_whose_script_failed_is_the_same_request_with_an_error() -> None:
+    turned = entry().failed(failed(kind=ErrorKind.DISPATCHER))
+    assert turned.flow_name == "new_create_payment_intent_error"
+    assert turned == entry(outcome=failed(kind=ErrorKind.DISPATCHER))
+
+
+def test_an_entry_carries_what_the_next_create_needs() -> None:
+    sent = envelope(sealed_secret="1.abc", principal="shop/checkout", lane=Lane.BATCH)
+    made = entry_for(sent, succeeded(), NOW_S + 1)
+    assert (made.sealed_secret, made.secret_ref) == ("1.abc", None)
+    assert (made.principal, made.lane) == ("shop/checkout", Lane.BATCH)
+    assert (made.accepted_at, made.settled_at) == (NOW_S, NOW_S + 1)
+
+
+def test_an_entry_for_an_unreadable_message_has_no_key() -> None:
+    address = Address(
+        request_id="pdr_1",
+        object="payment_intent",
+        worker_id="worker-1",
+        context_id="context-1",
+        params=PARAMS,
+    )
+    made = entry_for_malformed(address, failed(), NOW_S)
+    assert made.sealed_secret is made.secret_ref is None
+    assert OutcomeEntry.from_json(made.as_json()) == made

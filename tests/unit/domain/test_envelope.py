@@ -1,0 +1,238 @@
+"""What travels on the queue: its round trip, and the suspicion it is read with."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.examples import KEY, NOW_S, PARAMS, envelope, message, message_text
+
+from paydispatch.domain.envelope import Envelope, Malformed, read_message
+from paydispatch.domain.identity import request_id_for_message
+from paydispatch.domain.requests import Lane
+from paydispatch.domain.retry import Progress
+from paydispatch.domain.units import DEFAULT_DEADLINE_S
+
+
+def read(text: str) -> Envelope | Malformed:
+    return read_message(text, message_id="message-1", sent_at=NOW_S)
+
+
+def malformed(text: str) -> Malformed:
+    result = read(text)
+    assert isinstance(result, Malformed)
+    return result
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+visible = st.text("!#$%&'()*+,-./09:;<=>?@AZ[]^_`az|~", min_size=1, max_size=128)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)  # fmt: skip
+moments = st.floats(1, 2e11)
+envelopes = st.builds(
+    envelope,
+    request_id=visible,
+    worker_id=visible,
+    context_id=st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=255),
+    params=st.dictionaries(texts, json_values, max_size=4),
+    accepted_at=moments,
+    progress=st.builds(
+        Progress,
+        deadline_at=moments,
+        attempt=st.integers(1, 10_000),
+        maybe_executed=st.booleans(),
+        first_sent_at=st.none() | moments,
+    ),
+    lane=st.sampled_from(Lane),
+    stripe_account=st.none() | st.just("acct_1"),
+    principal=st.sampled_from(["queue", "local", "shop/checkout"]),
+    traceparent=st.none() | st.just(f"00-{'a' * 32}-{'b' * 16}-01"),
+)
+
+
+@given(envelopes)
+def test_what_is_written_is_read_again(sent: Envelope) -> None:
+    assert read(sent.as_message()) == sent
+
+
+@given(envelopes)
+def test_a_message_is_ascii(sent: Envelope) -> None:
+    assert sent.as_message().isascii()
+
+
+def test_a_sealed_key_survives_the_queue() -> None:
+    sent = envelope(sealed_secret="1.c2VhbGVk")
+    assert read(sent.as_message()) == sent
+
+
+def test_a_direct_producer_may_leave_out_everything_that_has_a_default() -> None:
+    assert read(message_text()) == envelope(
+        request_id=request_id_for_message("message-1"),
+        progress=Progress(deadline_at=NOW_S + DEFAULT_DEADLINE_S),
+        principal="queue",
+    )
+
+
+def test_numbers_that_json_cannot_hold_are_not_written() -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        envelope(params={"amount": float("nan")}).as_message()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"v": 2},
+        {"v": "1"},
+        {"request_id": ""},
+        {"request_id": "has a space"},
+        {"request_id": "r" * 256},
+        {"request_id": "r{1}"},
+        {"object": "Payment Intent"},
+        {"params": [1]},
+        {"params": "amount=1"},
+        {"context_id": ""},
+        {"context_id": "c" * 256},
+        {"context_id": "c\n"},
+        {"context_id": 7},
+        {"secret_ref": "../other-tenant/key"},
+        {"lane": "express"},
+        {"stripe_account": "acct 1"},
+        {"accepted_at": "today"},
+        {"accepted_at": -1},
+        {"deadline_at": -1},
+        {"attempt": 0},
+        {"attempt": 1.5},
+        {"attempt": "1"},
+        {"first_sent_at": "yesterday"},
+        {"maybe_executed": "no"},
+        {"principal": "a/b/c"},
+        {"principal": ""},
+        {"traceparent": "t" * 129},
+        {"colour": "red"},
+    ],
+    ids=str,
+)
+def test_a_field_the_schema_refuses_is_named_and_attributed(change: dict[str, Any]) -> None:
+    refusal = malformed(message_text(**change))
+    assert refusal.code == "message_invalid"
+    assert refusal.param in (*change, None)
+    assert (refusal.address is None) == ("object" in change)
+
+
+@pytest.mark.parametrize("missing", ["v", "params", "context_id", "secret_ref"])
+def test_a_missing_field_is_refused_and_attributed(missing: str) -> None:
+    refusal = malformed(message_text(**{missing: None}))
+    assert refusal.code == "message_invalid"
+    assert refusal.address is not None
+
+
+def test_a_message_with_two_keys_is_refused() -> None:
+    assert malformed(message_text(sealed_secret="1.abc")).code == "message_invalid"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "nonsense",
+        '{"v": NaN}',
+        '{"v": Infinity}',
+        '{"v": -Infinity}',
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        '{"v": 1' + "0" * 5_000 + "}",
+    ],
+    ids=["empty", "cut", "text", "NaN", "inf", "-inf", "deep list", "deep object", "long number"],
+)
+def test_what_is_not_json_belongs_to_nobody(text: str) -> None:
+    refusal = malformed(text)
+    assert (refusal.code, refusal.address) == ("message_not_json", None)
+
+
+@pytest.mark.parametrize("text", ["[]", "1", "null", '"text"', "true"])
+def test_json_that_is_no_object_belongs_to_nobody(text: str) -> None:
+    refusal = malformed(text)
+    assert (refusal.code, refusal.address) == ("message_not_an_object", None)
+
+
+@pytest.mark.parametrize(
+    "change", [{"worker_id": None}, {"worker_id": "w{1}"}, {"worker_id": 7}, {"object": None}]
+)
+def test_without_a_sound_worker_and_object_nobody_can_be_told(change: dict[str, Any]) -> None:
+    assert malformed(message_text(**change)).address is None
+
+
+def test_whatever_is_sound_of_an_address_is_used() -> None:
+    address = malformed(message_text(v=2, request_id="mine")).address
+    assert address is not None
+    assert (address.request_id, address.object) == ("mine", "payment_intent")
+    assert (address.worker_id, address.context_id) == ("worker-1", "context-1")
+    assert address.params == PARAMS
+
+
+def test_what_is_not_sound_of_an_address_has_a_stand_in() -> None:
+    address = malformed(message_text(request_id="", context_id="", params=[])).address
+    assert address is not None
+    assert address.request_id == request_id_for_message("message-1")
+    assert (address.context_id, address.params) == ("unknown", {})
+
+
+@pytest.mark.parametrize("name", ["accepted_at", "deadline_at", "first_sent_at", "attempt"])
+@pytest.mark.parametrize("number", ["1e999", "1" + "0" * 400])
+def test_a_number_too_large_for_a_clock_is_refused(name: str, number: str) -> None:
+    text = message_text(**{name: 123456789}).replace("123456789", number)
+    refusal = malformed(text)
+    assert (refusal.code, refusal.param) == ("message_invalid", name)
+
+
+def test_an_attempt_written_as_a_whole_float_is_that_number() -> None:
+    result = read(message_text(attempt=2.0))
+    assert isinstance(result, Envelope)
+    assert f"{result.progress.attempt}" == "2"
+
+
+@pytest.mark.parametrize("name", ["context_id", "traceparent", "worker_id", "request_id"])
+def test_half_a_surrogate_pair_in_a_field_is_refused(name: str) -> None:
+    refusal = malformed(message_text(**{name: "a\ud800"}))
+    assert refusal.code == "message_invalid"
+    assert (refusal.address is None) == (name == "worker_id")
+
+
+PLAINTEXT = {
+    "as stripe_secret": {"stripe_secret": KEY},
+    "in place of the sealed one": {"sealed_secret": KEY, "secret_ref": None},
+    "as the name of a secret": {"secret_ref": KEY},
+}
+
+
+@pytest.mark.parametrize("change", PLAINTEXT.values(), ids=PLAINTEXT)
+def test_a_plaintext_key_is_refused_and_never_repeated(change: dict[str, Any]) -> None:
+    refusal = malformed(message_text(**change))
+    assert refusal.code == "plaintext_key_refused"
+    assert refusal.address is not None
+    assert KEY not in repr(refusal)
+
+
+@pytest.mark.parametrize("name", ["lane", "principal", "traceparent", "stripe_account", "v"])
+def test_no_complaint_repeats_a_value_because_it_may_be_a_key(name: str) -> None:
+    refusal = malformed(message_text(**{name: f"{KEY} {'x' * 200}"}))
+    assert refusal.code == "message_invalid"
+    assert KEY not in repr(refusal)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(message())), json_values))
+def test_reading_never_raises(changes: dict[str, Any]) -> None:
+    text = json.dumps({**message(), **changes})
+    assert isinstance(read(text), Envelope | Malformed)
+
+
+@given(st.text())
+def test_reading_any_text_never_raises(text: str) -> None:
+    assert isinstance(read(text), Envelope | Malformed)

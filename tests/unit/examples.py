@@ -1,0 +1,137 @@
+"""Small test values with everything filled in; a test names only what it is about."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from paydispatch.domain.attempts import Answered, NotSent, RefusedInFront, Unknown
+from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
+from paydispatch.domain.entry import OutcomeEntry
+from paydispatch.domain.envelope import Envelope
+from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
+from paydispatch.domain.requests import CreateRequest
+from paydispatch.domain.retry import Progress
+
+NOW_S = 1_800_000_000.0
+"""Where `MemoryClock` starts."""
+
+KEY = "sk_test_" + "Hush" * 6
+"""No real key; tests search for it where it must not be."""
+
+SECRET_REF = "shop"
+"""The named secret that envelopes carry unless a test says otherwise."""
+
+PARAMS: dict[str, Any] = {"amount": 2000, "currency": "usd"}
+"""Valid for a payment_intent."""
+
+IN_AN_HOUR = Progress(deadline_at=NOW_S + 3600)
+
+
+def create_request(**changes: Any) -> CreateRequest:
+    fields: dict[str, Any] = {
+        "object": "payment_intent",
+        "params": dict(PARAMS),
+        "worker_id": "worker-1",
+        "context_id": "context-1",
+        "credential": StripeKey(KEY),
+    }
+    return CreateRequest(**{**fields, **changes})
+
+
+def body(**changes: Any) -> dict[str, Any]:
+    """The JSON body of a create; a change to `None` leaves the field out."""
+    fields = {
+        "worker_id": "worker-1",
+        "context_id": "context-1",
+        "stripe_secret": KEY,
+        "params": dict(PARAMS),
+    }
+    return {name: value for name, value in {**fields, **changes}.items() if value is not None}
+
+
+def envelope(**changes: Any) -> Envelope:
+    fields: dict[str, Any] = {
+        "request_id": "pdr_1",
+        "object": "payment_intent",
+        "params": dict(PARAMS),
+        "worker_id": "worker-1",
+        "context_id": "context-1",
+        "accepted_at": NOW_S,
+        "progress": IN_AN_HOUR,
+    }
+    if "sealed_secret" not in changes:
+        fields["secret_ref"] = SECRET_REF
+    return Envelope(**{**fields, **changes})
+
+
+def message(**changes: Any) -> dict[str, Any]:
+    """What a direct producer writes to the queue, before it becomes text."""
+    fields = {
+        "v": 1,
+        "object": "payment_intent",
+        "params": dict(PARAMS),
+        "worker_id": "worker-1",
+        "context_id": "context-1",
+        "secret_ref": SECRET_REF,
+    }
+    return {name: value for name, value in {**fields, **changes}.items() if value is not None}
+
+
+def message_text(**changes: Any) -> str:
+    return json.dumps(message(**changes))
+
+
+def entry(**changes: Any) -> OutcomeEntry:
+    fields: dict[str, Any] = {
+        "request_id": "pdr_1",
+        "object": "payment_intent",
+        "worker_id": "worker-1",
+        "context_id": "context-1",
+        "params": dict(PARAMS),
+        "outcome": succeeded(),
+        "settled_at": NOW_S,
+        "principal": "local",
+        "sealed_secret": "sealed-1",
+    }
+    return OutcomeEntry(**{**fields, **changes})
+
+
+def succeeded(**changes: Any) -> Response:
+    return Response(**{"body": {"id": "pi_1"}, "attempts": 1, **changes})
+
+
+def failed(**changes: Any) -> Error:
+    fields: dict[str, Any] = {
+        "kind": ErrorKind.API,
+        "message": "No such customer",
+        "attempts": 1,
+        "certainty": Certainty.NOT_CREATED,
+    }
+    return Error(**{**fields, **changes})
+
+
+BINDING = Binding("local", "worker-1", "context-1")
+NAMED = SecretRef(SECRET_REF)
+
+CREATED = Answered(200, {"id": "pi_1", "object": "payment_intent"}, "req_1")
+REPLAYED = Answered(200, {"id": "pi_1", "object": "payment_intent"}, "req_2", replayed=True)
+TIMED_OUT = Unknown("no answer within 80 s", "timeout")
+NO_CONNECTION = NotSent("connection refused")
+DECLINED = Answered(
+    402,
+    {
+        "error": {
+            "type": "card_error",
+            "code": "card_declined",
+            "decline_code": "insufficient_funds",
+            "param": "payment_method",
+            "message": "Your card has insufficient funds.",
+        }
+    },
+    "req_3",
+)
+
+
+def refused(http_status: int, *, should_retry: bool | None = None, **error: Any) -> RefusedInFront:
+    return RefusedInFront(http_status, {"message": "no", **error}, should_retry, "req_4")

@@ -1,0 +1,191 @@
+"""The services with a twin behind every port. Time stands still unless somebody sleeps or advances it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.unit.examples import KEY, SECRET_REF, entry
+
+from paydispatch.adapters.memory import (
+    MemoryBoard,
+    MemoryClock,
+    MemoryDispatchQueue,
+    MemoryDoorbell,
+    MemoryInbox,
+    MemoryJournal,
+    MemoryOutcomes,
+    MemoryRequestQueue,
+    MemoryScripts,
+    MemorySealer,
+    MemoryStripe,
+    MemoryVault,
+)
+from paydispatch.domain.principal import LOCAL, Principal
+from paydispatch.services.accept import Acceptor
+from paydispatch.services.batch import BatchDispatch, Message
+from paydispatch.services.dispatch import DispatchPorts
+from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paydispatch.domain.attempts import Attempt
+    from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.requests import CreateRequest
+    from paydispatch.services.accept import Accepted
+
+
+class Doorway:
+    """The door's service; what it accepted lies on `queue`."""
+
+    def __init__(self) -> None:
+        self.clock = MemoryClock()
+        self.journal = MemoryJournal()
+        self.queue = MemoryRequestQueue()
+        self.sealer = MemorySealer()
+        self.board = MemoryBoard()
+        self.acceptor = Acceptor(
+            queue=self.queue,
+            sealer=self.sealer,
+            board=self.board,
+            clock=self.clock,
+            journal=self.journal,
+        )
+
+    def accept(self, request: CreateRequest, principal: Principal = LOCAL) -> Accepted:
+        return self.acceptor.accept(request, principal)
+
+
+class Caller:
+    """The Stripe caller's service; Stripe gives the answers it is told to."""
+
+    max_receives = 5
+
+    def __init__(self, sealer: MemorySealer | None = None) -> None:
+        self.clock = MemoryClock()
+        self.journal = MemoryJournal()
+        self.queue = MemoryDispatchQueue()
+        self.doorbell = MemoryDoorbell()
+        self.outcomes = MemoryOutcomes(self.clock)
+        self.vault = MemoryVault(sealer or MemorySealer(), {("local", SECRET_REF): KEY})
+        self.stripe = MemoryStripe()
+        self.fraction = 0.5
+
+    def answers(self, *attempts: Attempt | Callable[[], Attempt]) -> None:
+        self.stripe = MemoryStripe(*attempts)
+
+    def service(self) -> BatchDispatch:
+        ports = DispatchPorts(
+            gateway=self.stripe,
+            vault=self.vault,
+            outcomes=self.outcomes,
+            queue=self.queue,
+            doorbell=self.doorbell,
+            clock=self.clock,
+            journal=self.journal,
+            fraction=lambda: self.fraction,
+        )
+        return BatchDispatch(ports, max_receives=self.max_receives)
+
+    def message(self, sent: Envelope | str, *, receive: int = 1, id_: str = "m-1") -> Message:
+        body = sent if isinstance(sent, str) else sent.as_message()
+        now_s = self.clock.now_s()
+        return Message(id_, body, receive, sent_at=now_s, first_received_at=now_s)
+
+    async def receive_all(self, *messages: Message, left_s: float = 300.0) -> list[str]:
+        """Work on a batch with `left_s` until the invocation is killed; return what the queue keeps."""
+        return await self.service().dispatch(messages, ends_at=self.clock.now_s() + left_s)
+
+    async def receive(
+        self, sent: Envelope | str, *, receive: int = 1, left_s: float = 300.0
+    ) -> bool:
+        """Work on one message; whether it is acknowledged."""
+        return not await self.receive_all(self.message(sent, receive=receive), left_s=left_s)
+
+    async def receive_deferred(self, *, left_s: float = 300.0) -> bool:
+        """The delayed copy arrives."""
+        copy, delay_s = self.queue.deferred.pop()
+        self.clock.advance(delay_s)
+        return await self.receive(copy, left_s=left_s)
+
+    @property
+    def outcome(self) -> Any:
+        """The one there is."""
+        (published,) = self.outcomes.entries
+        return published.outcome
+
+    def observable(self) -> str:
+        """Everything somebody could read without the sealing key."""
+        written = [published.as_json() for published in self.outcomes.entries]
+        copies = [copy.as_message() for copy, _ in self.queue.deferred]
+        lines = [json.dumps(line, default=repr) for line in self.journal.lines]
+        return "\n".join([*written, *copies, *map(repr, self.queue.parked), *lines])
+
+
+class Runner:
+    """The flow runner's service over scripts given as functions."""
+
+    def __init__(self) -> None:
+        self.clock = MemoryClock()
+        self.journal = MemoryJournal()
+        self.queue = MemoryDispatchQueue()
+        self.inbox = MemoryInbox(self.clock)
+        self.policy = FlowPolicy(timeout_s=5.0, attempts=3)
+        self.runner = self.with_scripts()
+
+    def with_scripts(self, **scripts: Callable[..., Any]) -> FlowRunner:
+        """`response=` and `error=` are the scripts of payment_intent."""
+        named = {f"new_create_payment_intent_{name}": script for name, script in scripts.items()}
+        ports = FlowPorts(
+            inbox=self.inbox,
+            scripts=MemoryScripts(**named),
+            queue=self.queue,
+            clock=self.clock,
+            journal=self.journal,
+            fraction=lambda: 0.5,
+        )
+        self.runner = FlowRunner(ports, self.policy)
+        return self.runner
+
+    def put(self, request_id: str = "pdr_1", context_id: str = "context-1", **more: Any) -> None:
+        self.inbox.put(entry(request_id=request_id, context_id=context_id, **more))
+
+    async def drain(self) -> int:
+        async with asyncio.timeout(10):
+            return await self.runner.drain("worker-1")
+
+    async def drain_until_quiet(self) -> None:
+        """Drain, and again when whatever was postponed is due, until nothing is left."""
+        for _ in range(20):
+            await self.drain()
+            if not self.waiting:
+                return
+            self.clock.advance(400)
+        pytest.fail("entries are left after twenty drains")
+
+    @property
+    def waiting(self) -> list[str]:
+        return [left.request_id for left in self.inbox.waiting()]
+
+    @property
+    def dead(self) -> list[OutcomeEntry]:
+        return [buried for buried, _ in self.inbox.dead]
+
+
+@pytest.fixture
+def door() -> Doorway:
+    return Doorway()
+
+
+@pytest.fixture
+def caller() -> Caller:
+    return Caller()
+
+
+@pytest.fixture
+def runner() -> Runner:
+    return Runner()
