@@ -39,6 +39,16 @@ arch: install ## import contracts and the libraries each entry point loads
 	$(RUN)/lint-imports --no-logo
 	$(RUN)/pytest tests/architecture
 
+schemas: install ## parameter schemas, typed builders and their report, from Stripe's OpenAPI document
+	$(UV) pip install --quiet --no-deps --require-hashes --python $(RUN)/python --target build/schema-sources -r tools/schemas/requirements.txt
+	$(RUN)/python tools/schemas build/schema-sources
+
+properties: install ## thousands of valid and invalid bodies per object
+	PROPERTY_BODIES=5000 $(RUN)/pytest tests/unit/schema/test_bodies_of_the_document.py
+
+bench: install ## does dispatching block? prints figures
+	$(RUN)/python tests/performance/non_blocking_payment_test.py
+
 fmt: install ## format the code
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
@@ -51,6 +61,8 @@ lint: install
 type: install
 	$(RUN)/mypy
 
-check: lint type arch unit ## what CI runs first: fast and offline once installed
+check: lint lint-template type arch unit ## what CI runs first: fast and offline once installed
 
-.PHONY: help install run test unit integration e2e arch fmt lint type check
+include infra/build.mk
+
+.PHONY: help install run test unit integration e2e arch schemas properties bench fmt lint type check

@@ -149,27 +149,32 @@ class Dispatcher:
 
         Raises a `BadRequest` for what is wrong with it, `BufferFull`, or `NoDispatcher` when this one is not running.
         """
+        return self.submit_request(
+            CreateRequest(
+                object=object_name,
+                params=params,
+                worker_id=worker_id,
+                context_id=context_id,
+                credential=_credential(stripe_secret),
+                lane=parse_lane(lane),
+                deadline_s=deadline_s,
+                stripe_account=stripe_account,
+                idempotency_key=idempotency_key,
+            )
+        )
+
+    def submit_request(self, request: CreateRequest) -> Receipt:
+        """The same for a request that has been put together already."""
         if self._thread is None:
             raise NoDispatcher
         if len(self._undelivered) >= self._buffer_size:
             raise BufferFull(self._buffer_size)
-        request = CreateRequest(
-            object=object_name,
-            params=params,
-            worker_id=worker_id,
-            context_id=context_id,
-            credential=_credential(stripe_secret),
-            lane=parse_lane(lane),
-            deadline_s=deadline_s,
-            stripe_account=stripe_account,
-            idempotency_key=idempotency_key,
-        )
         parcel = self._delivery.prepare(request)
         receipt = Receipt(
             request_id=parcel.request_id,
-            object_name=object_name,
-            worker_id=worker_id,
-            context_id=context_id,
+            object_name=request.object,
+            worker_id=request.worker_id,
+            context_id=request.context_id,
         )
         self._undelivered.add(receipt)
         self._waiting.append(_Pending(parcel, receipt, time.monotonic() + self._delivery_timeout_s))

@@ -242,6 +242,27 @@ def test_an_orderly_end_leaves_neither_processes_nor_files(tmp_path: Path) -> No
     assert not stack.directory.exists()
 
 
+def test_the_command_prints_one_line_when_ready_and_ends_well_on_sigterm() -> None:
+    command = (sys.executable, "-m", "paydispatch", "local", "--json")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as local:
+        assert local.stdout
+        addresses = json.loads(local.stdout.readline())
+        status, _, _ = _http(addresses["api"] + "/health")
+        local.terminate()
+        rest = local.stdout.read()
+    assert (status, rest, local.returncode) == (200, "", 0)
+    with pytest.raises(httpx.ConnectError):
+        _http(addresses["aws_endpoint"])
+
+
+def test_the_command_names_the_part_that_does_not_start(stack: LocalStack) -> None:
+    port = stack.addresses.api.rpartition(":")[2]
+    command = (sys.executable, "-m", "paydispatch", "local", "--port", port)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"paydispatch local: door cannot listen on port {port}")
+
+
 def _http(url: str, body: bytes | None = None) -> tuple[int, Any, bytes]:
     answer = httpx.request("POST" if body else "GET", url, content=body, timeout=_WITHIN_S)
     return answer.status_code, answer.headers, answer.content

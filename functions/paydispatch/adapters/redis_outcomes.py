@@ -37,18 +37,17 @@ class RedisOutcomes:
             "attempts": envelope.progress.attempt,
         }
         now_s = envelope.progress.first_sent_at or self._clock.now_s()
-        async with answered_in_time():
-            async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.get(keys.seen(envelope.worker_id, envelope.request_id))
-                _eval(
-                    pipe,
-                    "begin",
-                    [keys.request(envelope.request_id)],
-                    REMEMBER_S,
-                    now_s,
-                    *_flat(fields),
-                )
-                mark, before = await pipe.execute()
+        async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.get(keys.seen(envelope.worker_id, envelope.request_id))
+            _eval(
+                pipe,
+                "begin",
+                [keys.request(envelope.request_id)],
+                REMEMBER_S,
+                now_s,
+                *_flat(fields),
+            )
+            mark, before = await pipe.execute()
         return _seen(mark, before)
 
     async def waiting(self, envelope: Envelope, retry_at: float) -> None:
@@ -60,10 +59,9 @@ class RedisOutcomes:
             "maybe_executed": int(progress.maybe_executed),
             "retry_at": retry_at,
         }
-        async with answered_in_time():
-            async with self._redis.pipeline(transaction=False) as pipe:
-                self._write_status(pipe, envelope.request_id, fields)
-                await pipe.execute()
+        async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
+            self._write_status(pipe, envelope.request_id, fields)
+            await pipe.execute()
 
     async def publish(self, entry: OutcomeEntry) -> bool:
         worker_id = entry.worker_id
@@ -72,22 +70,19 @@ class RedisOutcomes:
             keys.outcomes(worker_id),
             keys.context(worker_id, entry.context_id),
         ]
-        async with answered_in_time():
-            async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.sadd(
-                    keys.WORKERS, worker_id
-                )  # first: a sweep must know of every stream there is
-                _eval(
-                    pipe,
-                    "publish",
-                    stream_keys,
-                    _mark(entry),
-                    REMEMBER_S,
-                    entry.as_json(),
-                    keys.bell(worker_id),
-                )
-                self._write_status(pipe, entry.request_id, self._final_fields(entry))
-                _, entry_id, _ = await pipe.execute()
+        async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.sadd(keys.WORKERS, worker_id)  # first: a sweep must know of every stream there is
+            _eval(
+                pipe,
+                "publish",
+                stream_keys,
+                _mark(entry),
+                REMEMBER_S,
+                entry.as_json(),
+                keys.bell(worker_id),
+            )
+            self._write_status(pipe, entry.request_id, self._final_fields(entry))
+            _, entry_id, _ = await pipe.execute()
         return entry_id is not None
 
     def _write_status(self, pipe: Any, request_id: str, fields: dict[str, Any]) -> None:

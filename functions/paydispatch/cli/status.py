@@ -19,8 +19,12 @@ FINAL = ("succeeded", "failed")
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("status", help="where a request stands")
     parser.add_argument("request_id", metavar="REQUEST_ID")
-    parser.add_argument("--api", metavar="URL", help="ask the HTTP API (default: Redis, by REDIS_URL)")
-    parser.add_argument("--json", action="store_true", help="print everything that is known, as JSON")
+    parser.add_argument(
+        "--api", metavar="URL", help="ask the HTTP API (default: Redis, by REDIS_URL)"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print everything that is known, as JSON"
+    )
     parser.set_defaults(run=run)
 
 

@@ -40,7 +40,7 @@ def check_params(object_name: str, params: Mapping[str, Any]) -> tuple[ParamErro
         if is_plain(params) and _validator(object_name).is_valid(params):
             return broken_rules(object_name, params)
         return _explain(object_name, params)
-    except RecursionError:
+    except (RecursionError, ValueError):  # Python's limit, or the engine's (255 levels)
         return (ParamError("", "parameter_invalid", "The parameters are nested too deeply."),)
 
 

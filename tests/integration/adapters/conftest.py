@@ -1,4 +1,4 @@
-"""What every adapter test makes: entries, envelopes, a clock that stands still, a journal to read."""
+"""What every adapter test makes: entries, envelopes, a clock that stands still, and worlds to keep a contract in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from paydispatch.adapters.memory import MemoryClock, MemoryJournal
+from paydispatch.adapters import redis_keys as keys
+from paydispatch.adapters.memory import MemoryClock, MemoryInbox, MemoryJournal
+from paydispatch.adapters.redis_connection import connect_async
+from paydispatch.adapters.redis_inbox import RedisInbox
+from paydispatch.adapters.redis_outcomes import RedisOutcomes
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
@@ -16,6 +20,8 @@ from paydispatch.domain.retry import Progress
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from typing import Protocol
+
+    from paydispatch.ports import Turn
 
     class ValkeyServer(Protocol):
         port: int
@@ -120,3 +126,72 @@ async def lossy(valkey: ValkeyServer) -> AsyncIterator[tuple[LossyWay, str]]:
     port = await way.open()
     yield way, f"redis://127.0.0.1:{port}/0"
     await way.close()
+
+
+class MemoryInboxWorld:
+    """Every runner reads from the same twin."""
+
+    def __init__(self, clock: MemoryClock) -> None:
+        self.clock = clock
+        self._inbox = MemoryInbox(clock, lease_s=1_000_000)
+
+    def runner(self, name: str) -> MemoryInbox:
+        return self._inbox
+
+    async def publish(self, *entries: OutcomeEntry) -> None:
+        for entry in entries:
+            self._inbox.put(entry)
+
+    async def let_lease_run_out(self, turn: Turn) -> None:
+        self._inbox._contexts[turn.entry.worker_id, turn.entry.context_id][0].lease_until = 0.0
+
+    async def dead(self) -> list[tuple[OutcomeEntry, str]]:
+        return self._inbox.dead
+
+
+class RedisInboxWorld:
+    """Every runner is a consumer of its own, on one server."""
+
+    def __init__(self, redis: Any, clock: MemoryClock, journal: MemoryJournal) -> None:
+        self.redis = redis
+        self.clock = clock
+        self.journal = journal
+        self._outcomes = RedisOutcomes(redis, clock, queue_tenant="local")
+
+    def runner(self, name: str) -> RedisInbox:
+        return RedisInbox(
+            self.redis, self.clock, self.journal, consumer=name, flow_timeout_s=1_000
+        )
+
+    async def publish(self, *entries: OutcomeEntry) -> None:
+        for entry in entries:
+            await self._outcomes.publish(entry)
+
+    async def let_lease_run_out(self, turn: Turn) -> None:
+        """Make it as old as it would be, instead of waiting."""
+        worker_id, context_id = turn.entry.worker_id, turn.entry.context_id
+        await self.redis.delete(keys.lease(worker_id, context_id))
+        await self.age(worker_id, turn.entry_id)
+
+    async def age(self, worker_id: str, *entry_ids: str) -> None:
+        """Let entries have been pending for longer than any run may take."""
+        stream = keys.outcomes(worker_id)
+        await self.redis.xclaim(
+            stream, keys.GROUP, "gone", 0, entry_ids, idle=10_000_000, justid=True
+        )
+
+    async def dead(self) -> list[tuple[OutcomeEntry, str]]:
+        lying = await self.redis.xrange(keys.dead("w1"))
+        return [(OutcomeEntry.from_json(f["entry"]), f["reason"]) for _, f in lying]
+
+
+@pytest.fixture(params=["memory", "valkey", "cluster"])
+async def inboxes(
+    request: pytest.FixtureRequest, clock: MemoryClock, journal: MemoryJournal
+) -> AsyncIterator[MemoryInboxWorld | RedisInboxWorld]:
+    if request.param == "memory":
+        yield MemoryInboxWorld(clock)
+        return
+    redis = connect_async(request.getfixturevalue(request.param).url)
+    yield RedisInboxWorld(redis, clock, journal)
+    await redis.aclose()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.envelope import Envelope
     from paydispatch.ports import OutcomeStream
 
-Entries = "Callable[..., OutcomeEntry]"
+    Entries = Callable[..., OutcomeEntry]
 
 REFUSED = Error(
     kind=ErrorKind.API, message="no", attempts=1, certainty=Certainty.NOT_CREATED, http_status=400

@@ -1,0 +1,160 @@
+"""Submit a file of requests: each line once, however often the file is submitted.
+
+A line's idempotency key is its own `idempotency_key`, or is made of its text and its place among equal lines. What the
+queue has is written down line by line, so that a submission that broke off goes on where it ended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from paydispatch.domain.errors import BadRequest, BufferFull, InvalidField, PaydispatchError
+from paydispatch.domain.requests import CreateRequest, Lane, parse_create_request
+from paydispatch.domain.resources import resource_named
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from paydispatch.receipt import Receipt
+
+
+class Submitter(Protocol):
+    """The part of a Dispatcher that is needed here."""
+
+    def submit_request(self, request: CreateRequest) -> Receipt: ...
+
+
+class Ledger(Protocol):
+    """Which lines the queue has, by their keys; outlives the process."""
+
+    def has(self, key: str) -> bool: ...
+
+    def add(self, key: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A line that was not submitted, and why."""
+
+    line: int
+    param: str | None
+    message: str
+
+
+@dataclass(slots=True)
+class Report:
+    submitted: int = 0
+    submitted_before: int = 0
+    refused: list[Refusal] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    number: int
+    key: str
+    request: CreateRequest | BadRequest
+
+
+def submit_lines(
+    lines: Iterable[str],
+    dispatcher: Submitter,
+    ledger: Ledger,
+    *,
+    defaults: Mapping[str, Any],
+    progress: Callable[[int], None],
+) -> Report:
+    """Submit every line that the ledger does not have; `defaults` fill in fields that a line leaves out.
+
+    `progress` is called with the number of lines that are dealt with.
+    """
+    report = Report()
+    under_way: deque[tuple[_Line, Receipt]] = deque()
+    for line in _read(lines, defaults):
+        if ledger.has(line.key):
+            report.submitted_before += 1
+        else:
+            _submit(line, dispatcher, under_way, ledger, report)
+        progress(_dealt_with(report))
+    while under_way:
+        _await_oldest(under_way, ledger, report)
+        progress(_dealt_with(report))
+    return report
+
+
+def _submit(
+    line: _Line,
+    dispatcher: Submitter,
+    under_way: deque[tuple[_Line, Receipt]],
+    ledger: Ledger,
+    report: Report,
+) -> None:
+    if isinstance(line.request, BadRequest):
+        report.refused.append(_refusal(line, line.request))
+        return
+    while True:
+        try:
+            under_way.append((line, dispatcher.submit_request(line.request)))
+        except BufferFull:
+            _await_oldest(under_way, ledger, report)  # the queue sets the pace
+            continue
+        except BadRequest as error:
+            report.refused.append(_refusal(line, error))
+        return
+
+
+def _await_oldest(under_way: deque[tuple[_Line, Receipt]], ledger: Ledger, report: Report) -> None:
+    line, receipt = under_way.popleft()
+    try:
+        receipt.wait()
+    except PaydispatchError as error:
+        report.refused.append(_refusal(line, error))
+        return
+    ledger.add(line.key)
+    report.submitted += 1
+
+
+def _dealt_with(report: Report) -> int:
+    return report.submitted + report.submitted_before + len(report.refused)
+
+
+def _refusal(line: _Line, error: PaydispatchError) -> Refusal:
+    return Refusal(line.number, getattr(error, "param", None), str(error))
+
+
+def _read(lines: Iterable[str], defaults: Mapping[str, Any]) -> Iterator[_Line]:
+    equal: Counter[str] = Counter()
+    for number, text in enumerate(lines, start=1):
+        stripped = text.strip()
+        if not stripped:
+            continue
+        equal[stripped] += 1
+        digest = hashlib.sha256(f"{equal[stripped]}\n{stripped}".encode()).hexdigest()
+        yield _line(number, stripped, f"line-{digest[:40]}", defaults)
+
+
+def _line(number: int, text: str, made_key: str, defaults: Mapping[str, Any]) -> _Line:
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        return _Line(number, made_key, InvalidField(None, "The line is not valid JSON."))
+    if not isinstance(fields, dict):
+        return _Line(number, made_key, InvalidField(None, "The line is not a JSON object."))
+    key = fields.get("idempotency_key", made_key)
+    try:
+        return _Line(number, str(key), _request({**defaults, **fields}, key))
+    except BadRequest as error:
+        return _Line(number, str(key), error)
+
+
+def _request(fields: dict[str, Any], key: Any) -> CreateRequest:
+    object_name = fields.get("object")
+    if not isinstance(object_name, str):
+        raise InvalidField("object", "Missing required field: object.", code="parameter_missing")
+    if "stripe_secret" in fields:
+        fields.pop("secret_ref", None)  # a line's own key counts before the default name
+    fields.setdefault("lane", Lane.BATCH.value)
+    return parse_create_request(resource_named(object_name).name, fields, idempotency_key=key)

@@ -1,0 +1,73 @@
+"""A file of requests: submitted whole, refused by line, and never submitted twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from paydispatch.local.stack import LocalStack
+
+LINES = [
+    {"object": "coupon", "context_id": f"c-{n}", "params": {"percent_off": 5, "duration": "once"}}
+    for n in range(25)
+]
+BAD = {"object": "coupon", "context_id": "c", "params": {"percent_of": 5, "duration": "once"}}
+
+
+def submit(stack: LocalStack, file: Path, *options: str) -> tuple[int, dict[str, Any]]:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "paydispatch",
+            "submit",
+            str(file),
+            "--json",
+            "--worker-id",
+            "submitted",
+            "--secret-ref",
+            "demo",
+            *options,
+        ],
+        env={**os.environ, **stack.environment()},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, json.loads(done.stdout or "{}") or {"stderr": done.stderr}
+
+
+def written(path: Path, lines: list[Any]) -> Path:
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_a_file_goes_to_the_queue_and_a_bad_line_is_named(
+    stack: LocalStack, tmp_path: Path
+) -> None:
+    file = written(tmp_path / "requests.jsonl", [*LINES, BAD])
+
+    code, report = submit(stack, file)
+
+    assert code == 1
+    assert report["submitted"] == len(LINES)
+    assert [(each["line"], each["param"]) for each in report["refused"]] == [(26, "percent_of")]
+
+
+def test_a_submission_that_broke_off_goes_on_where_it_ended(
+    stack: LocalStack, tmp_path: Path
+) -> None:
+    file = written(tmp_path / "requests.jsonl", LINES[:10])
+    submit(stack, file, "--api", stack.addresses.api)
+
+    code, report = submit(stack, written(file, LINES), "--api", stack.addresses.api)
+
+    assert code == 0
+    assert (report["submitted_before"], report["submitted"]) == (10, 15)

@@ -1,0 +1,369 @@
+"""The contract of `FlowInbox`: each context in order, one at a time, none lost. Twin, Redis and cluster alike."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import defaultdict, deque
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Protocol
+
+    from paydispatch.adapters.memory import MemoryClock
+    from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.ports import FlowInbox, Turn
+
+    class InboxWorld(Protocol):
+        clock: MemoryClock
+
+        def runner(self, name: str) -> FlowInbox: ...
+
+        async def publish(self, *entries: OutcomeEntry) -> None: ...
+
+        async def let_lease_run_out(self, turn: Turn) -> None: ...
+
+        async def dead(self) -> list[tuple[OutcomeEntry, str]]: ...
+
+    Entries = Callable[..., OutcomeEntry]
+
+
+async def looked(world: InboxWorld, inbox: FlowInbox, at_most: int = 10) -> list[Turn]:
+    """All a runner finds when it looks, a sweep's time later."""
+    world.clock.advance(1.5)
+    fresh = await inbox.take("w1", at_most=at_most)
+    return [*fresh, *await inbox.take_abandoned("w1", at_most=at_most)]
+
+
+def ids(turns: list[Turn]) -> list[str]:
+    return sorted(turn.entry.request_id for turn in turns)
+
+
+async def test_only_the_first_of_a_context_may_run(inboxes: InboxWorld, entry: Entries) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(entry("r1"), entry("r2"))
+
+    (turn,) = await looked(inboxes, a)
+
+    assert turn.entry == entry("r1")
+    assert (turn.attempt, await looked(inboxes, b), await looked(inboxes, a)) == (1, [], [])
+
+
+async def test_contexts_run_side_by_side(inboxes: InboxWorld, entry: Entries) -> None:
+    await inboxes.publish(entry("r1", "c1"), entry("r2", "c2"), entry("r3", "c1"))
+
+    assert ids(await looked(inboxes, inboxes.runner("a"))) == ["r1", "r2"]
+
+
+async def test_no_more_are_taken_than_asked_for(inboxes: InboxWorld, entry: Entries) -> None:
+    await inboxes.publish(*(entry(f"r{n}", f"c{n}") for n in range(5)))
+
+    assert len(await inboxes.runner("a").take("w1", at_most=2)) == 2
+
+
+async def test_finishing_goes_on_with_the_context_s_next(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(entry("r1"), entry("r2"))
+    (first,) = await looked(inboxes, a)
+    assert await looked(inboxes, b) == []  # reads the second out of turn and drops it
+
+    second = await a.finish(first, go_on=True)
+
+    assert second is not None
+    assert second.entry == entry("r2")
+    assert await looked(inboxes, b) == []
+    assert await a.finish(second, go_on=True) is None
+
+
+async def test_what_a_stopping_runner_does_not_go_on_with_is_found_at_once(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(entry("r1"), entry("r2"))
+    (first,) = await looked(inboxes, a)
+
+    assert await a.finish(first, go_on=False) is None
+    assert ids(await looked(inboxes, b)) == ["r2"]
+
+
+async def test_an_entry_published_while_its_context_runs_is_found_by_the_next_look(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    a = inboxes.runner("a")
+    await inboxes.publish(entry("r1"))
+    (first,) = await looked(inboxes, a)
+    await inboxes.publish(entry("r2"))
+
+    following = await a.finish(first, go_on=True)
+    found = [following] if following else await looked(inboxes, a)
+
+    assert ids(found) == ["r2"]
+
+
+async def test_a_postponed_entry_comes_back_when_it_is_due_and_its_context_waits(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(entry("r1"), entry("r2"))
+    (first,) = await looked(inboxes, a)
+    await a.postpone(first, 60, counted=True)
+
+    assert [await looked(inboxes, b), await looked(inboxes, a)] == [[], []]
+    inboxes.clock.advance(60)
+    (again,) = await looked(inboxes, b)
+
+    assert (again.entry, again.attempt) == (entry("r1"), 2)
+
+
+async def test_a_run_that_does_not_count_keeps_its_number(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    a = inboxes.runner("a")
+    await inboxes.publish(entry("r1"))
+    for _ in range(3):
+        (turn,) = await looked(inboxes, a)
+        await a.postpone(turn, 0, counted=False)
+
+    assert turn.attempt == 1
+
+
+async def test_a_dead_runner_s_entry_is_taken_over_and_not_before_its_lease_ran_out(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(entry("r1"), entry("r2"))
+    (turn,) = await looked(inboxes, a)
+    assert await looked(inboxes, b) == []
+
+    await inboxes.let_lease_run_out(turn)
+    (taken_over,) = await looked(inboxes, b)
+
+    assert (taken_over.entry, taken_over.attempt) == (entry("r1"), 2)
+
+
+async def test_a_runner_that_lost_its_turn_cannot_take_it_from_the_one_that_has_it(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(entry("r1"), entry("r2"))
+    (lost,) = await looked(inboxes, a)
+    await inboxes.let_lease_run_out(lost)
+    (held,) = await looked(inboxes, b)
+
+    await a.postpone(lost, 0, counted=True)
+
+    assert await looked(inboxes, a) == []
+    assert (await b.finish(held, go_on=True)) is not None
+
+
+async def test_a_turn_that_was_finished_by_another_is_over(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(entry("r1"))
+    (lost,) = await looked(inboxes, a)
+    await inboxes.let_lease_run_out(lost)
+    (held,) = await looked(inboxes, b)
+    await b.finish(held, go_on=True)
+
+    await a.postpone(lost, 0, counted=False)
+    assert await a.finish(lost, go_on=True) is None
+    assert await a.bury(lost, reason="late", successor=entry("r1"), go_on=True) is None
+    assert [await looked(inboxes, a), await inboxes.dead()] == [[], []]
+
+
+async def test_the_next_is_not_lost_when_two_runners_finish_the_same_turn(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(entry("r1"), entry("r2"))
+    (lost,) = await looked(inboxes, a)
+    await inboxes.let_lease_run_out(lost)
+    (held,) = await looked(inboxes, b)
+
+    following = [await a.finish(lost, go_on=True), await b.finish(held, go_on=True)]
+    found = [turn for turn in following if turn] or await looked(inboxes, b)
+
+    assert ids(found) == ["r2"]
+
+
+async def test_a_buried_entry_lies_in_the_dead_stream_and_its_context_goes_on(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    a = inboxes.runner("a")
+    await inboxes.publish(entry("r1"), entry("r2"))
+    (first,) = await looked(inboxes, a)
+
+    following = await a.bury(first, reason="missing", successor=None, go_on=True)
+
+    assert ids([following] if following else await looked(inboxes, a)) == ["r2"]
+    assert await inboxes.dead() == [(entry("r1"), "missing")]
+
+
+async def test_a_successor_takes_its_place_before_the_context_s_next(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(entry("r1"), entry("r2"))
+    (first,) = await looked(inboxes, a)
+
+    following = await a.bury(
+        first, reason="raised", successor=entry("r1", unknown=True), go_on=True
+    )
+    (successor,) = [following] if following else await looked(inboxes, b)
+
+    assert (successor.entry, successor.attempt) == (entry("r1", unknown=True), 1)
+    assert await looked(inboxes, a) == []
+    assert (await b.finish(successor, go_on=True)) is not None
+
+
+async def test_every_worker_that_had_an_outcome_is_known(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    await inboxes.publish(entry("r1", worker_id="w2"), entry("r2", worker_id="w1"))
+
+    assert list(await inboxes.runner("a").workers()) == ["w1", "w2"]
+
+
+async def test_a_worker_s_entries_are_not_another_s(inboxes: InboxWorld, entry: Entries) -> None:
+    await inboxes.publish(entry("r1", worker_id="w2"))
+
+    assert await looked(inboxes, inboxes.runner("a")) == []
+
+
+class Schedule:
+    """Two runners doing anything in any order; what must hold is checked at every turn taken."""
+
+    def __init__(self, world: InboxWorld, make: Callable[..., OutcomeEntry], seed: int) -> None:
+        self._world = world
+        self._make = make
+        self._chance = random.Random(seed)
+        self._runners = [world.runner("a"), world.runner("b")]
+        self._held: dict[str, tuple[FlowInbox, Turn]] = {}
+        """The turn that runs now, by context."""
+        self._expected: defaultdict[str, deque[OutcomeEntry]] = defaultdict(deque)
+        self._made = 0
+
+    async def play(self, steps: int) -> None:
+        actions: list[Callable[[], Awaitable[None]]] = [
+            self._publish,
+            self._look,
+            self._look,
+            self._end,
+            self._end,
+            self._crash,
+        ]
+        for _ in range(steps):
+            await self._chance.choice(actions)()
+
+    async def drain(self) -> None:
+        """Let every entry run to its end; none may be left."""
+        for _ in range(40 + 3 * self._made):
+            if not any(self._expected.values()):
+                return
+            self._world.clock.advance(30)
+            await self._look()
+            for context_id in list(self._held):
+                await self._finish(*self._held.pop(context_id))
+        raise AssertionError(f"left: {dict(self._expected)}")
+
+    async def _publish(self) -> None:
+        self._made += 1
+        entry = self._make(f"r{self._made}", f"c{self._chance.randrange(3)}")
+        self._expected[entry.context_id].append(entry)
+        await self._world.publish(entry)
+
+    async def _look(self) -> None:
+        runner = self._chance.choice(self._runners)
+        at_most = self._chance.randrange(1, 4)
+        self._world.clock.advance(self._chance.choice([0.0, 1.5]))
+        taken = await runner.take("w1", at_most=at_most)
+        for turn in [*taken, *await runner.take_abandoned("w1", at_most=at_most)]:
+            self._begin(runner, turn)
+
+    def _begin(self, runner: FlowInbox, turn: Turn) -> None:
+        context_id = turn.entry.context_id
+        assert context_id not in self._held, "two of one context at once"
+        assert turn.entry == self._expected[context_id][0], "out of order"
+        self._held[context_id] = (runner, turn)
+
+    async def _end(self) -> None:
+        if not self._held:
+            return
+        runner, turn = self._held.pop(self._chance.choice(list(self._held)))
+        ends = [self._finish, self._finish, self._postpone, self._bury, self._replace]
+        await self._chance.choice(ends)(runner, turn)
+
+    async def _finish(self, runner: FlowInbox, turn: Turn) -> None:
+        self._expected[turn.entry.context_id].popleft()
+        self._go_on(runner, await runner.finish(turn, go_on=self._chance.random() < 0.8))
+
+    async def _postpone(self, runner: FlowInbox, turn: Turn) -> None:
+        await runner.postpone(turn, self._chance.choice([0.0, 20.0]), counted=True)
+
+    async def _bury(self, runner: FlowInbox, turn: Turn) -> None:
+        self._expected[turn.entry.context_id].popleft()
+        go_on = self._chance.random() < 0.8
+        self._go_on(runner, await runner.bury(turn, reason="x", successor=None, go_on=go_on))
+
+    async def _replace(self, runner: FlowInbox, turn: Turn) -> None:
+        successor = self._make(turn.entry.request_id, turn.entry.context_id, unknown=True)
+        self._expected[turn.entry.context_id][0] = successor
+        self._go_on(runner, await runner.bury(turn, reason="x", successor=successor, go_on=True))
+
+    def _go_on(self, runner: FlowInbox, following: Turn | None) -> None:
+        if following is not None:
+            self._begin(runner, following)
+
+    async def _crash(self) -> None:
+        if self._held:
+            _, turn = self._held.pop(self._chance.choice(list(self._held)))
+            await self._world.let_lease_run_out(turn)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_whatever_two_runners_do_each_context_runs_in_order_and_none_is_lost(
+    inboxes: InboxWorld, entry: Entries, seed: int
+) -> None:
+    schedule = Schedule(inboxes, entry, seed)
+
+    await schedule.play(steps=150)
+    await schedule.drain()
+
+
+async def test_runners_at_the_same_time_keep_every_context_in_order(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    ran: defaultdict[str, list[str]] = defaultdict(list)
+    running: set[str] = set()
+    names = [f"r{n:03}" for n in range(120)]
+
+    async def run(runner: FlowInbox, turn: Turn | None) -> None:
+        while turn is not None:
+            context_id = turn.entry.context_id
+            assert context_id not in running
+            running.add(context_id)
+            await asyncio.sleep(0)
+            ran[context_id].append(turn.entry.request_id)
+            running.remove(context_id)
+            turn = await runner.finish(turn, go_on=True)
+
+    async def serve(runner: FlowInbox) -> None:
+        while sum(map(len, ran.values())) < len(names):
+            taken = await runner.take("w1", at_most=3)
+            await asyncio.gather(*(run(runner, turn) for turn in taken))
+
+    async def publish() -> None:
+        for name in names:
+            await inboxes.publish(entry(name, f"c{int(name[1:]) % 4}"))
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(publish(), *(serve(inboxes.runner(name)) for name in "abc"))
+
+    assert {c: sorted(r) for c, r in ran.items()} == dict(ran)
+    assert sum(map(len, ran.values())) == len(names)
