@@ -20,6 +20,7 @@ from paydispatch.local.processes import PartFailed
 from paydispatch.local.settings import LocalSettings, local_aws
 from paydispatch.local.stack import LocalStack
 
+_PROJECT = Path(__file__).parents[2]
 _WITHIN_S = 20
 _MIB = 1_048_576
 
@@ -244,7 +245,7 @@ def test_an_orderly_end_leaves_neither_processes_nor_files(tmp_path: Path) -> No
 
 def test_the_command_prints_one_line_when_ready_and_ends_well_on_sigterm() -> None:
     command = (sys.executable, "-m", "paydispatch", "local", "--json")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as local:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_PROJECT) as local:
         assert local.stdout
         addresses = json.loads(local.stdout.readline())
         status, _, _ = _http(addresses["api"] + "/health")

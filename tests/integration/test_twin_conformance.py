@@ -115,8 +115,8 @@ def test_a_key_with_other_parameters_is_an_idempotency_error(client: stripe.Stri
 
 def test_a_wrong_parameter_is_an_invalid_request_error(client: stripe.StripeClient) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
-        client.v1.products.create({"nmae": "Tea"})  # type: ignore[typeddict-item]
-    assert (refused.value.param, refused.value.code) == ("nmae", "parameter_unknown")
+        client.v1.products.create({"label": "Tea"})  # type: ignore[typeddict-item]
+    assert (refused.value.param, refused.value.code) == ("label", "parameter_unknown")
 
 
 def test_too_many_calls_are_a_rate_limit_error(client: stripe.StripeClient, base_url: str) -> None:

@@ -115,7 +115,7 @@ def test_it_never_writes_a_key_down() -> None:
     with started(*TWIN) as process:
         base = ready(process)
         for key in ("sk_test_very_secret", "nonsense_very_secret", "pk_test_very_secret"):
-            answer = httpx.post(base + "/v1/products", data={"nmae": "Tea"}, auth=(key, ""))
+            answer = httpx.post(base + "/v1/products", data={"label": "Tea"}, auth=(key, ""))
             assert "very_secret" not in answer.text
         assert "very_secret" not in httpx.get(base + "/_twin/attempts").text
         process.send_signal(signal.SIGTERM)

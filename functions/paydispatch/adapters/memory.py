@@ -287,7 +287,8 @@ class MemoryInbox:
             for (worker, _), queue in self._contexts.items()
             if queue and worker == worker_id
         ]
-        return [self._turn(held) for held in heads if self._free(held)][:at_most]
+        free = [held for held in heads if self._free(held)]
+        return [self._turn(held) for held in free[:at_most]]
 
     async def take_abandoned(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
         """`take` finds these as well."""
@@ -309,6 +310,7 @@ class MemoryInbox:
     async def bury(
         self, turn: Turn, *, reason: str, successor: OutcomeEntry | None, go_on: bool
     ) -> Turn | None:
+        self._reach()
         self.dead.append((turn.entry, reason))
         if successor is not None:
             self._queue(turn)[0] = _Held(str(next(self._ids)), successor)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections import deque
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +31,8 @@ _ANNOUNCED = 'echo "+$$" >&0; exec "$@" </dev/null'
 
 _LOOK_EVERY_S = 0.05
 _LAST_LINES = 20
-_MAX_RESTARTS = 5
-_RESTART_WINDOW_S = 60.0
+_SHORT_RUN_S = 5.0
+_MAX_SHORT_RUNS = 5
 
 
 class PartFailed(PaydispatchError):
@@ -53,7 +53,7 @@ class Program:
     environment: Mapping[str, str]
     inherited_fds: tuple[int, ...] = ()
     restarts: bool = False
-    """True for what holds no state: when it dies it is started again, within bounds."""
+    """True for what holds no state: it is started again when it dies, unless it keeps dying young."""
 
     stop_within_s: float = 5.0
 
@@ -67,6 +67,8 @@ class Child:
     log: Path
     log_start: int
     """Where this run's output begins, in bytes: runs of one program share a file."""
+
+    started_s: float = field(default_factory=time.monotonic)
 
     @property
     def name(self) -> str:
@@ -114,20 +116,6 @@ def _ending(code: int) -> str:
     )
 
 
-@dataclass(slots=True)
-class _Restarts:
-    """Whether one more restart is within bounds."""
-
-    times: deque[float] = field(default_factory=lambda: deque(maxlen=_MAX_RESTARTS))
-
-    def allowed(self, now_s: float) -> bool:
-        full = len(self.times) == _MAX_RESTARTS
-        if full and now_s - self.times[0] < _RESTART_WINDOW_S:
-            return False
-        self.times.append(now_s)
-        return True
-
-
 class Supervisor:
     """Starts, watches, restarts and ends the children of one stack."""
 
@@ -136,7 +124,7 @@ class Supervisor:
         self._tell = tell
         self._lock = threading.RLock()
         self._children: dict[str, Child] = {}
-        self._restarts: dict[str, _Restarts] = {}
+        self._short_runs: Counter[str] = Counter()
         self._failure: PartFailed | None = None
         self._ended = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
@@ -232,11 +220,17 @@ class Supervisor:
     def _replace(self, child: Child, failure: PartFailed) -> None:
         self._bury(child)
         del self._children[child.name]
-        restarts = self._restarts.setdefault(child.name, _Restarts())
-        if not child.program.restarts or not restarts.allowed(time.monotonic()):
+        if not child.program.restarts or self._dies_young(child):
             raise failure
         self._tell(f"{failure}\n{child.name} is started again.")
         self.start(child.program)
+
+    def _dies_young(self, child: Child) -> bool:
+        """Whether it died soon after its start too many times in a row: it never will start."""
+        if time.monotonic() - child.started_s >= _SHORT_RUN_S:
+            self._short_runs[child.name] = 0
+        self._short_runs[child.name] += 1
+        return self._short_runs[child.name] > _MAX_SHORT_RUNS
 
 
 def _start_reaper(directory: Path) -> tuple[subprocess.Popen[bytes], int]:

@@ -49,6 +49,8 @@ class LocalStack:
     """One stack, from `__enter__` to `__exit__`. Two can run side by side."""
 
     addresses: Addresses
+    directory: Path
+    """Private and temporary. What a part prints is in its `NAME.log`."""
 
     def __init__(
         self,
@@ -111,7 +113,7 @@ class LocalStack:
         self._supervisor.wait(timeout_s)
 
     def stop(self, name: str) -> None:
-        """Stop one part and leave it so, until `restart`."""
+        """Stop one part (as `pids` names it) and leave it so, until `restart`."""
         self._supervisor.stop([name])
 
     def restart(self, name: str) -> None:
@@ -121,11 +123,6 @@ class LocalStack:
         """
         self.stop(name)
         self._start_all([self._parts[name]])
-
-    def last_lines(self, name: str, count: int = 20) -> str:
-        """The end of what a part printed."""
-        text = (self.directory / f"{name}.log").read_text("utf-8", "replace")
-        return "\n".join(text.splitlines()[-count:])
 
     def _start(self) -> None:
         self._door = self._listen()

@@ -100,7 +100,7 @@ class FlowRunner:
         while turn is not None:
             current, runs = turn, runs + 1
             try:
-                turn = await self._run(current, go_on=not self._over(until))
+                turn = await self._run(current, until)
             except Unavailable as error:
                 self._ports.journal.trouble(
                     "flow.not_acknowledged", **_ids(current), why=str(error)
@@ -108,26 +108,28 @@ class FlowRunner:
                 return runs
         return runs
 
-    async def _run(self, turn: Turn, *, go_on: bool) -> Turn | None:
+    async def _run(self, turn: Turn, until: float | None) -> Turn | None:
         """Run one entry; return the next turn of its context. Raises `Unavailable`."""
         started = self._ports.clock.now_s()
         if turn.attempt > self.policy.attempts:
-            return await self._failed(turn, "its runs were killed every time", started, go_on)
+            return await self._failed(turn, "its runs were killed every time", started, until)
         flow = Flow(turn.entry, attempt=turn.attempt, now_s=started)
         try:
             await self._run_script(turn, flow)
         except MissingFlow as error:
             self._ports.journal.count("FlowMissing")
-            return await self._bury(turn, str(error), started, go_on)
+            return await self._bury(turn, str(error), started, until)
         except RetryLater as later:
             await self._ports.inbox.postpone(turn, later.after_s, counted=False)
             self._line("flow.postponed", turn, started, after_s=later.after_s)
             return None
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, asyncio.CancelledError) as error:
+            if _runner_is_cancelled():
+                raise
             self._ports.journal.trouble("flow.raised", **_ids(turn), error=_shown(error))
-            return await self._failed(turn, _shown(error), started, go_on)
+            return await self._failed(turn, _shown(error), started, until)
         await self._send_follow_ups(turn, flow)
-        following = await self._ports.inbox.finish(turn, go_on=go_on)
+        following = await self._ports.inbox.finish(turn, go_on=not self._over(until))
         self._line("flow.finished", turn, started, dispatched=len(flow.outbox))
         return following
 
@@ -135,9 +137,11 @@ class FlowRunner:
         outcome = turn.entry.outcome
         argument = outcome.body if isinstance(outcome, Response) else ParsedError(outcome)
         try:
-            async with asyncio.timeout(self.policy.timeout_s):
+            async with asyncio.timeout(self.policy.timeout_s) as limit:
                 await self._ports.scripts.run(turn.entry.flow_name, argument, flow)
         except TimeoutError as error:
+            if not limit.expired():
+                raise
             raise TimeoutError(f"no end within {self.policy.timeout_s} s") from error
 
     async def _send_follow_ups(self, turn: Turn, flow: Flow) -> None:
@@ -149,22 +153,26 @@ class FlowRunner:
                 await self._ports.inbox.postpone(turn, 5.0, counted=False)
                 raise
 
-    async def _failed(self, turn: Turn, why: str, started: float, go_on: bool) -> Turn | None:
+    async def _failed(
+        self, turn: Turn, why: str, started: float, until: float | None
+    ) -> Turn | None:
         if turn.attempt < self.policy.attempts:
             delay_s = backoff_s(turn.attempt, self._ports.fraction())
             await self._ports.inbox.postpone(turn, delay_s, counted=True)
             self._line("flow.retried", turn, started, after_s=round(delay_s, 3), why=why)
             return None
         self._ports.journal.count("FlowFailed")
-        return await self._bury(turn, why, started, go_on, tell=True)
+        return await self._bury(turn, why, started, until, tell=True)
 
     async def _bury(
-        self, turn: Turn, why: str, started: float, go_on: bool, *, tell: bool = False
+        self, turn: Turn, why: str, started: float, until: float | None, *, tell: bool = False
     ) -> Turn | None:
         """To the dead stream; a failed response script is told to its error script, next in its context."""
         response = isinstance(turn.entry.outcome, Response)
         successor = turn.entry.failed(_script_failure(turn, why)) if tell and response else None
-        following = await self._ports.inbox.bury(turn, reason=why, successor=successor, go_on=go_on)
+        following = await self._ports.inbox.bury(
+            turn, reason=why, successor=successor, go_on=not self._over(until)
+        )
         self._line("flow.buried", turn, started, why=why)
         return following
 
@@ -196,6 +204,12 @@ def _ids(turn: Turn) -> dict[str, object]:
         "traceparent": entry.traceparent,
         **{f"error_{name}": error.get(name) for name in ("kind", "code", "certainty")},
     }
+
+
+def _runner_is_cancelled() -> bool:
+    """Whether somebody cancels the runner itself: a cancellation inside a script is that script's failure."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _shown(error: BaseException) -> str:

@@ -42,8 +42,9 @@ class FlowServer:
     ) -> int:
         """Run what is due for these workers (None: for all there are); return how many runs. Raises `Unavailable`."""
         chosen = await self._inbox.workers() if worker_ids is None else worker_ids
-        runs = await asyncio.gather(*(self._runner.drain(id_, until=until) for id_ in chosen))
-        return sum(runs)
+        drains = [asyncio.create_task(self._runner.drain(id_, until=until)) for id_ in chosen]
+        await asyncio.gather(*drains, return_exceptions=True)  # all, before the first error is told
+        return sum(drain.result() for drain in drains)
 
     async def serve(self, worker_ids: Collection[str] | None, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; runs in hand are finished first, for as long as a flow may take."""

@@ -356,7 +356,7 @@ async def test_runners_at_the_same_time_keep_every_context_in_order(
     async def serve(runner: FlowInbox) -> None:
         while sum(map(len, ran.values())) < len(names):
             taken = await runner.take("w1", at_most=3)
-            await asyncio.gather(*(run(runner, turn) for turn in taken))
+            await asyncio.gather(asyncio.sleep(0), *(run(runner, turn) for turn in taken))
 
     async def publish() -> None:
         for name in names:

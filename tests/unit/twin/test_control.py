@@ -92,7 +92,7 @@ def test_a_running_attempt_has_no_status_yet(stripe: Client) -> None:
 def test_every_post_is_an_attempt_whatever_became_of_it(stripe: Client) -> None:
     stripe.post("/v1/products", "name=Tea", authorization="Bearer pk_test_a")
     stripe.post("/v1/nonsense")
-    stripe.post("/v1/products", "nmae=Tea")
+    stripe.post("/v1/products", "label=Tea")
     assert [attempt["status"] for attempt in stripe.attempts()] == [403, 404, 400]
 
 

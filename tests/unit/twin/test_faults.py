@@ -147,7 +147,7 @@ def test_the_same_seed_gives_the_same_faults(seeded: Callable[[int], Client]) ->
         {"action": {"kind": "reset"}, "times": 0},
         {"action": {"kind": "reset"}, "probability": 2},
         {"action": {"kind": "reset"}, "match": {"path": "/"}},
-        {"action": {"kind": "reset"}, "macth": {}},
+        {"action": {"kind": "reset"}, "matches": {}},
     ],
 )
 def test_a_rule_that_cannot_be_understood_is_refused(stripe: Client, rule: Any) -> None:

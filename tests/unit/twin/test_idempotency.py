@@ -108,7 +108,7 @@ def test_what_is_answered_in_front_is_not_kept(stripe: Client, status: int) -> N
 
 
 def test_invalid_parameters_are_not_kept(stripe: Client) -> None:
-    assert stripe.post("/v1/products", "nmae=Tea", idempotency_key="k").status == 400
+    assert stripe.post("/v1/products", "label=Tea", idempotency_key="k").status == 400
     assert stripe.post("/v1/products", "name=Tea", idempotency_key="k").status == 200
 
 

@@ -87,6 +87,11 @@ def test_an_id_is_expanded_on_request(stripe: Client) -> None:
     assert shown["product"] == made["product"]
 
 
+def test_an_object_the_twin_does_not_have_is_expanded_to_its_kind_and_id(stripe: Client) -> None:
+    form = "amount=1&currency=usd&confirm=true&payment_method=pm_card_visa&expand[]=latest_charge"
+    assert stripe.post("/v1/payment_intents", form).json["latest_charge"]["object"] == "charge"
+
+
 def test_ids_in_a_list_are_expanded_on_request(stripe: Client) -> None:
     stripe.post("/v1/prices", "currency=usd&unit_amount=5&product_data[name]=Tea")
     listed = stripe.get("/v1/prices", "expand[]=data.product").json

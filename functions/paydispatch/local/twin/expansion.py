@@ -42,8 +42,9 @@ def shown(
     answer = thing
     if hidden & thing.keys():
         answer = {name: value for name, value in thing.items() if name not in hidden}
+    kinds = {name: field.get("refers", name) for name, field in schema["properties"].items()}
     for path in paths:
-        answer = _along(answer, path.split("."), find)
+        answer = _along(answer, path.split("."), find, kinds)
     return answer
 
 
@@ -52,13 +53,16 @@ def _optional_lists(schema: Schema) -> set[str]:
     return {name for name, field in fields if "list" in field} - set(schema["required"])
 
 
-def _along(node: Any, steps: list[str], find: Callable[[str], Thing | None]) -> Any:
+def _along(
+    node: Any, steps: list[str], find: Callable[[str], Thing | None], kinds: Mapping[str, str]
+) -> Any:
+    """Follow one path. `kinds` names the objects the first step's ids are of, where it is known."""
     if isinstance(node, list):
-        return [_along(element, steps, find) for element in node]
+        return [_along(element, steps, find, kinds) for element in node]
     if not steps or not isinstance(node, dict) or steps[0] not in node:
         return node
     step, *rest = steps
     child = node[step]
     if isinstance(child, str):
-        child = find(child) or {"id": child, "object": step}
-    return {**node, step: _along(child, rest, find)}
+        child = find(child) or {"id": child, "object": kinds.get(step, step)}
+    return {**node, step: _along(child, rest, find, {})}

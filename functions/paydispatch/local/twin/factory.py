@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from paydispatch.local.twin.shapes import Schema
     from paydispatch.local.twin.store import Thing
 
+_OURS = ("id", "object", "created", "livemode")
+"""Fields that are never an echo, whatever a parameter is called."""
+
 
 @dataclass(frozen=True, slots=True)
 class Birth:
@@ -92,7 +95,7 @@ class Maker:
 
     def _echo(self) -> None:
         fields = self._schema["properties"]
-        for name in fields.keys() & self._params.keys() - {"id", "object", "created", "livemode"}:
+        for name in [name for name in fields if name in self._params and name not in _OURS]:
             echoed = self._shown(fields[name], self._params[name])
             if echoed is not UNFIT:
                 self._made[name] = echoed

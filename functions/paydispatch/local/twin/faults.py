@@ -1,6 +1,23 @@
 """What goes wrong on purpose: rules, each with what it matches and what it does.
 
-A rule is `{"match": …, "action": …, "times": N, "probability": P}`; see `Rule.parse`.
+    {"match":  {"object": "coupon", "method": "POST", "params": {"metadata[demo]": "reset"},
+                "idempotency_key": "k"},        every part may be left out
+     "action": {"kind": "status", "when": "after", "status": 500},
+     "times":  2,                               then it is exhausted; without it, never
+     "probability": 0.1}                        of each call it matches, by the twin's seed
+
+kind        what the client sees                                        with
+latency     an answer that takes this long                              latency_ms: 500 | {"p50", "p99"}
+status      this error                                                  status, code, reason, should_retry
+reset       the connection reset, no answer
+cut_off     half an answer
+not_json    a gateway's error page
+hang        nothing, until it gives up
+lost_answer a reset after the execution
+
+when        before (the default)  nothing is executed and nothing is kept
+            during                it is executed, comes to nothing, and a 500 is kept
+            after                 it is executed, and what is answered (or was to be) is kept
 """
 
 from __future__ import annotations

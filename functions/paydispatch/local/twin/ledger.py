@@ -33,15 +33,10 @@ class Attempt:
     fault_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
-    object: str
-    text: bytes
-
-
 class Ledger:
     def __init__(self) -> None:
-        self._effects: list[Effect] = []
+        self._effects: list[bytes] = []
+        self._kinds: list[str] = []
         self._attempts: list[Attempt | bytes] = []
 
     def record(
@@ -65,7 +60,8 @@ class Ledger:
             "metadata": thing.get("metadata"),
             "params": params,
         }
-        self._effects.append(Effect(thing["object"], json.dumps(effect).encode()))
+        self._effects.append(json.dumps(effect).encode())
+        self._kinds.append(thing["object"])
 
     def open(self, **known: Any) -> Attempt:
         """Note that a POST arrived."""
@@ -81,10 +77,12 @@ class Ledger:
 
     def effects(self, *, kind: str | None, after: int, limit: int | None) -> bytes:
         """Return JSON: the effects with a `seq` above `after`, and how many POSTs arrived."""
-        chosen = (
-            effect.text for effect in self._effects[after:] if kind is None or effect.object == kind
-        )
-        found = _listed("effects", list(chosen)[:limit])
+        chosen = self._effects[after:]
+        if kind is not None:
+            chosen = [
+                text for text, own in zip(chosen, self._kinds[after:], strict=True) if own == kind
+            ]
+        found = _listed("effects", chosen[:limit])
         return found[:-1] + b', "attempts": %d}' % len(self._attempts)
 
     def attempts(self, *, after: int, limit: int | None) -> bytes:

@@ -107,7 +107,7 @@ class Fitter:
         fitted = fresh_object(schema, self._now)
         if schema.get("open"):
             fitted.update(given)
-        for name in given.keys() & fields.keys():
+        for name in [name for name in fields if name in given]:
             value = self.fit(fields[name], given[name])
             if value is not UNFIT:
                 fitted[name] = value

@@ -1,0 +1,169 @@
+"""A batch of queue messages: no message fails its neighbours, and nothing escapes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.unit.examples import (
+    CREATED,
+    KEY,
+    TIMED_OUT,
+    create_request,
+    envelope,
+    message,
+    message_text,
+    refused,
+)
+from tests.unit.services.conftest import Caller, Doorway
+
+from paydispatch.adapters.memory import MemoryStripe
+from paydispatch.domain.identity import request_id_for_message
+from paydispatch.domain.outcomes import Certainty, ErrorKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paydispatch.domain.attempts import Attempt
+
+POISON = {
+    "not JSON": "{",
+    "no object": "[]",
+    "deep": "[" * 50_000,
+    "a plaintext key": message_text(stripe_secret=KEY),
+    "nobody's": message_text(worker_id=None),
+    "half a character": message_text(context_id="\ud800"),
+    "a huge number": message_text(attempt=7).replace("7", "7" + "0" * 300),
+    "a huge parameter": message_text(params={"amount": 7}).replace("7", "7" + "0" * 300),
+    "an endless parameter": message_text(params={"amount": 7}).replace("7", "7e999"),
+    "deep parameters": json.dumps({**message(), "params": 0}).replace(
+        "0", '{"a":' * 270 + "1" + "}" * 270
+    ),
+}
+
+
+@pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
+async def test_a_poison_message_fails_none_of_its_neighbours(caller: Caller, poison: str) -> None:
+    caller.answers(CREATED)
+    kept = await caller.receive_all(
+        caller.message(envelope(request_id="before"), id_="m-1"),
+        caller.message(poison, id_="m-2"),
+        caller.message(envelope(request_id="after"), id_="m-3"),
+    )
+    assert kept == []  # the poison is acknowledged as well: told to its worker, or parked
+    succeeded = [each.request_id for each in caller.outcomes.entries if each.outcome.settled]
+    assert {"before", "after"} <= set(succeeded)
+
+
+async def test_a_message_of_nobody_is_parked_and_counted(caller: Caller) -> None:
+    text = message_text(worker_id=None, sealed_secret=KEY)
+    assert await caller.receive(text)
+    ((parked, reason),) = caller.queue.parked
+    assert reason == "plaintext_key_refused"
+    assert json.loads(parked) == {**json.loads(text), "sealed_secret": "sk_test_[hidden]"}
+    assert caller.journal.counts == {"MessageNotAttributable": 1}
+    assert not caller.outcomes.entries
+
+
+async def test_a_message_of_a_worker_ends_in_its_error_flow(caller: Caller) -> None:
+    assert await caller.receive(message_text(stripe_secret=KEY))
+    (entry,) = caller.outcomes.entries
+    assert entry.flow_name == "new_create_payment_intent_error"
+    assert entry.request_id == request_id_for_message("m-1")
+    assert (caller.outcome.kind, caller.outcome.code) == (
+        ErrorKind.DISPATCHER,
+        "plaintext_key_refused",
+    )
+    assert caller.outcome.certainty is Certainty.NOT_CREATED
+    assert caller.doorbell.rung == ["worker-1"]
+    assert not caller.stripe.calls
+    assert not caller.queue.parked
+
+
+async def test_a_malformed_message_is_told_once_however_often_it_comes(caller: Caller) -> None:
+    assert await caller.receive(message_text(v=2))
+    assert await caller.receive(message_text(v=2), receive=2)
+    assert len(caller.outcomes.entries) == 1
+
+
+@pytest.mark.parametrize(("text", "away"), [(message_text(v=2), "outcomes"), ("nonsense", "queue")])
+async def test_a_malformed_message_nobody_can_be_told_of_is_kept(
+    caller: Caller, text: str, away: str
+) -> None:
+    getattr(caller, away).away = True
+    assert not await caller.receive(text)
+
+
+async def test_a_direct_producers_message_becomes_a_request(caller: Caller) -> None:
+    caller.answers(CREATED)
+    assert await caller.receive(message_text())
+    (entry,) = caller.outcomes.entries
+    assert entry.request_id == request_id_for_message("m-1")
+    assert entry.principal == "queue"
+
+
+async def test_a_fault_of_ours_costs_its_message_alone(caller: Caller) -> None:
+    caller.stripe = FaultyStripe(CREATED)
+    kept = await caller.receive_all(
+        caller.message(envelope(request_id="faulty"), id_="m-1"),
+        caller.message(envelope(request_id="sound"), id_="m-2"),
+    )
+    assert kept == ["m-1"]
+    assert [each.request_id for each in caller.outcomes.entries] == ["sound"]
+    assert caller.journal.counts == {"MessageFailed": 1}
+
+
+async def test_after_a_fault_of_ours_the_request_is_in_doubt(caller: Caller) -> None:
+    caller.stripe = FaultyStripe(refused(400))
+    assert not await caller.receive(envelope(request_id="faulty"))
+    caller.answers(refused(400))
+    assert await caller.receive(envelope(request_id="faulty"), receive=2)
+    assert caller.outcome.certainty is Certainty.UNKNOWN
+
+
+async def test_an_empty_batch_is_done(caller: Caller) -> None:
+    assert await caller.receive_all() == []
+
+
+class FaultyStripe(MemoryStripe):
+    """Raises for the request called `faulty`, which no gateway should."""
+
+    async def create(self, **call: Any) -> Attempt:
+        if call["request_id"] == "faulty":
+            raise ZeroDivisionError
+        return await super().create(**call)
+
+
+ENDS: dict[str, tuple[Attempt, ...]] = {
+    "success": (CREATED,),
+    "refusal": (refused(401, message=f"Invalid API Key provided: sk_test_{'*' * 20}Hush"),),
+    "doubt": (TIMED_OUT, refused(400)),
+    "deferral": (TIMED_OUT,),
+}
+
+
+@pytest.mark.parametrize("answers", ENDS.values(), ids=ENDS)
+async def test_from_the_door_to_the_stream_the_key_shows_nowhere(
+    door: Doorway, answers: tuple[Attempt, ...]
+) -> None:
+    door.accept(create_request())
+    (sent,) = door.queue.sent
+    caller = Caller(door.sealer)
+    caller.answers(*answers)
+    assert await caller.receive(sent, left_s=5.5)
+    assert caller.stripe.calls[0]["key"].reveal() == KEY
+    assert KEY not in caller.observable()
+    assert KEY not in sent.as_message() + repr(sent) + repr(door.journal.lines)
+    assert KEY not in repr(caller.stripe.calls)
+
+
+@pytest.mark.parametrize("place", ["stripe_secret", "sealed_secret", "secret_ref"])
+@pytest.mark.parametrize("attributed", [True, False])
+async def test_a_key_in_the_clear_on_the_queue_is_copied_nowhere(
+    caller: Caller, place: str, attributed: bool
+) -> None:
+    clear: Callable[..., str] = message_text
+    text = clear(**{place: KEY, "worker_id": "worker-1" if attributed else None})
+    assert await caller.receive(text)
+    assert KEY not in caller.observable()

@@ -1,0 +1,461 @@
+"""Run flows: at least once, in the order of their context, and never for nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.unit.examples import PARAMS, entry, failed, succeeded
+
+from paydispatch.domain.outcomes import Certainty, ErrorKind
+from paydispatch.flow import Flow, ParsedError, RetryLater
+
+if TYPE_CHECKING:
+    from tests.unit.services.conftest import Runner
+
+
+class Log:
+    """A script that writes down its runs."""
+
+    def __init__(self, *raises: BaseException | None) -> None:
+        self.runs: list[Flow] = []
+        self.arguments: list[Any] = []
+        self._raises = list(raises)
+
+    def __call__(self, argument: Any, flow: Flow) -> None:
+        self.runs.append(flow)
+        self.arguments.append(argument)
+        error = self._raises.pop(0) if self._raises else None
+        if error is not None:
+            raise error
+
+    @property
+    def request_ids(self) -> list[str]:
+        return [flow.request_id for flow in self.runs]
+
+
+def always(error: Exception) -> Log:
+    return Log(*[error] * 100)
+
+
+class TestARun:
+    async def test_a_response_script_gets_stripes_answer(self, runner: Runner) -> None:
+        log = Log()
+        runner.with_scripts(response=log)
+        runner.put(outcome=succeeded(body={"id": "pi_9"}))
+        assert await runner.drain() == 1
+        assert log.arguments == [{"id": "pi_9"}]
+        assert not runner.waiting
+
+    async def test_an_error_script_gets_all_that_is_known(self, runner: Runner) -> None:
+        log = Log()
+        runner.with_scripts(error=log)
+        runner.put(outcome=failed(message="No.", code="card_declined", http_status=402))
+        await runner.drain()
+        (error,) = log.arguments
+        assert isinstance(error, ParsedError)
+        assert str(error) == "No."
+        assert (error.kind, error.certainty) == (ErrorKind.API, Certainty.NOT_CREATED)
+        assert (error.code, error.http_status, error.attempts) == ("card_declined", 402, 1)
+
+    async def test_a_flow_knows_its_conversation(self, runner: Runner) -> None:
+        log = Log()
+        runner.with_scripts(response=log)
+        runner.put("pdr_7", "context-7")
+        await runner.drain()
+        (flow,) = log.runs
+        assert (flow.request_id, flow.context_id) == ("pdr_7", "context-7")
+        assert (flow.worker_id, flow.object) == ("worker-1", "payment_intent")
+        assert (flow.params, flow.attempt) == (PARAMS, 1)
+
+    async def test_an_async_script_is_awaited(self, runner: Runner) -> None:
+        ended: list[str] = []
+
+        async def response(data: Any, flow: Flow) -> None:
+            await asyncio.sleep(0)
+            ended.append(flow.request_id)
+
+        runner.with_scripts(response=response)
+        runner.put()
+        await runner.drain()
+        assert ended == ["pdr_1"]
+
+    async def test_there_is_one_line_with_all_ids(self, runner: Runner) -> None:
+        runner.with_scripts(response=Log())
+        runner.put(traceparent="00-1")
+        await runner.drain()
+        ((event, line),) = runner.journal.lines
+        assert event == "flow.finished"
+        assert line["flow"] == "new_create_payment_intent_response"
+        assert (line["request_id"], line["context_id"]) == ("pdr_1", "context-1")
+        assert (line["attempt"], line["traceparent"]) == (1, "00-1")
+
+
+class TestOrder:
+    async def test_one_context_runs_in_order(self, runner: Runner) -> None:
+        log = Log()
+        runner.with_scripts(response=log)
+        for number in range(5):
+            runner.put(f"pdr_{number}")
+        assert await runner.drain() == 5
+        assert log.request_ids == [f"pdr_{number}" for number in range(5)]
+
+    async def test_a_retried_entry_holds_up_the_rest_of_its_context(self, runner: Runner) -> None:
+        log = Log(ValueError("not yet"))
+        runner.with_scripts(response=log)
+        runner.put("pdr_1")
+        runner.put("pdr_2")
+        await runner.drain()
+        assert log.request_ids == ["pdr_1"]
+        await runner.drain_until_quiet()
+        assert log.request_ids == ["pdr_1", "pdr_1", "pdr_2"]
+
+    async def test_different_contexts_run_side_by_side(self, runner: Runner) -> None:
+        both_there = asyncio.Barrier(2)
+
+        async def response(data: Any, flow: Flow) -> None:
+            await both_there.wait()
+
+        runner.with_scripts(response=response)
+        runner.put("pdr_1", "context-1")
+        runner.put("pdr_2", "context-2")
+        assert await runner.drain() == 2
+        assert not runner.waiting
+
+    async def test_a_context_that_fails_holds_up_no_other(self, runner: Runner) -> None:
+        fine: list[str] = []
+
+        def response(data: Any, flow: Flow) -> None:
+            if flow.context_id == "bad":
+                raise ValueError("broken")
+            fine.append(flow.request_id)
+
+        runner.with_scripts(response=response, error=Log())
+        runner.put("pdr_bad", "bad")
+        for number in range(3):
+            runner.put(f"pdr_{number}", "good")
+        await runner.drain()
+        assert fine == ["pdr_0", "pdr_1", "pdr_2"]
+        assert runner.waiting == ["pdr_bad"]
+
+    async def test_no_more_contexts_run_at_once_than_allowed(self, runner: Runner) -> None:
+        running, most = 0, 0
+
+        async def response(data: Any, flow: Flow) -> None:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0)
+            running -= 1
+
+        runner.policy = type(runner.policy)(side_by_side=3)
+        runner.with_scripts(response=response)
+        for number in range(10):
+            runner.put(f"pdr_{number}", f"context-{number}")
+        assert await runner.drain() == 10
+        assert most == 3
+
+
+class TestLater:
+    async def test_later_is_not_a_failure(self, runner: Runner) -> None:
+        log = Log(*[RetryLater(after_s=60)] * 10)
+        runner.with_scripts(response=log)
+        runner.put()
+        for _ in range(10):
+            await runner.drain()
+            runner.clock.advance(60)
+        await runner.drain()
+        assert {flow.attempt for flow in log.runs} == {1}
+        assert len(log.runs) == 11
+        assert not runner.waiting
+        assert not runner.dead
+
+    async def test_later_is_not_sooner(self, runner: Runner) -> None:
+        log = Log(RetryLater(after_s=60))
+        runner.with_scripts(response=log)
+        runner.put()
+        await runner.drain()
+        runner.clock.advance(59)
+        assert await runner.drain() == 0
+        runner.clock.advance(1)
+        assert await runner.drain() == 1
+
+    @pytest.mark.parametrize(("asked", "given"), [(-5, 0.0), (0, 0.0), (90, 90.0)])
+    def test_a_time_in_the_past_is_now(self, asked: float, given: float) -> None:
+        assert RetryLater(after_s=asked).after_s == given
+
+
+class TestFailing:
+    async def test_a_script_that_raises_runs_again(self, runner: Runner) -> None:
+        log = Log(ValueError("once"))
+        runner.with_scripts(response=log)
+        runner.put()
+        await runner.drain_until_quiet()
+        assert [flow.attempt for flow in log.runs] == [1, 2]
+        assert log.request_ids == ["pdr_1", "pdr_1"]
+        assert not runner.dead
+
+    async def test_runs_are_further_apart_each_time(self, runner: Runner) -> None:
+        runner.with_scripts(response=always(ValueError("broken")), error=Log())
+        runner.put()
+        await runner.drain_until_quiet()
+        waits = [line["after_s"] for event, line in runner.journal.lines if event == "flow.retried"]
+        assert waits == [0.25, 0.5]
+
+    async def test_after_its_last_run_it_is_dead_and_the_error_script_is_told(
+        self, runner: Runner
+    ) -> None:
+        error = Log()
+        runner.with_scripts(response=always(ValueError("broken")), error=error)
+        runner.put()
+        await runner.drain_until_quiet()
+        assert runner.dead == [entry()]
+        (told,) = error.arguments
+        assert (told.kind, told.code) == (ErrorKind.DISPATCHER, "flow_failed")
+        assert told.certainty is Certainty.UNKNOWN
+        assert "ValueError: broken" in str(told)
+        assert runner.journal.counts["FlowFailed"] == 1
+
+    async def test_the_error_script_comes_before_the_next_entry_of_its_context(
+        self, runner: Runner
+    ) -> None:
+        order: list[str] = []
+
+        def response(data: Any, flow: Flow) -> None:
+            if flow.request_id == "pdr_1":
+                raise ValueError("broken")
+            order.append(f"response {flow.request_id}")
+
+        def error(error: Any, flow: Flow) -> None:
+            order.append(f"error {flow.request_id}")
+
+        runner.with_scripts(response=response, error=error)
+        runner.put("pdr_1")
+        runner.put("pdr_2")
+        await runner.drain_until_quiet()
+        assert order == ["error pdr_1", "response pdr_2"]
+
+    async def test_an_error_script_that_fails_is_dead_and_nobody_else_is_told(
+        self, runner: Runner
+    ) -> None:
+        error = always(ValueError("broken too"))
+        runner.with_scripts(error=error)
+        runner.put(outcome=failed())
+        await runner.drain_until_quiet()
+        assert len(error.runs) == 3
+        assert runner.dead == [entry(outcome=failed())]
+
+    async def test_both_scripts_failing_ends_all_the_same(self, runner: Runner) -> None:
+        broken = always(ValueError("broken"))
+        runner.with_scripts(response=broken, error=broken)
+        runner.put()
+        await runner.drain_until_quiet()
+        assert len(broken.runs) == 6
+        assert [buried.flow_name.rpartition("_")[2] for buried in runner.dead] == [
+            "response",
+            "error",
+        ]
+
+    async def test_a_missing_script_is_dead_at_once_and_the_context_goes_on(
+        self, runner: Runner
+    ) -> None:
+        log = Log()
+        runner.with_scripts(response=log)
+        runner.put("pdr_1", outcome=failed())
+        runner.put("pdr_2")
+        await runner.drain()
+        assert [buried.request_id for buried in runner.dead] == ["pdr_1"]
+        assert log.request_ids == ["pdr_2"]
+        assert runner.journal.counts == {"FlowMissing": 1}
+
+    async def test_a_script_that_hangs_has_failed_after_its_timeout(self, runner: Runner) -> None:
+        async def response(data: Any, flow: Flow) -> None:
+            await asyncio.Event().wait()
+
+        runner.policy = type(runner.policy)(timeout_s=0.01, attempts=1)
+        error = Log()
+        runner.with_scripts(response=response, error=error)
+        runner.put()
+        await runner.drain_until_quiet()
+        assert "no end within 0.01 s" in str(error.arguments[0])
+
+    async def test_a_scripts_own_timeout_is_told_as_its_own(self, runner: Runner) -> None:
+        error = Log()
+        runner.with_scripts(response=always(TimeoutError("the shop is slow")), error=error)
+        runner.put()
+        await runner.drain_until_quiet()
+        assert "the shop is slow" in str(error.arguments[0])
+
+    @pytest.mark.parametrize("kind", ["sync", "async"])
+    async def test_exit_in_a_script_is_that_scripts_failure(
+        self, runner: Runner, kind: str
+    ) -> None:
+        def exits(data: Any, flow: Flow) -> None:
+            sys.exit(3)
+
+        async def exits_async(data: Any, flow: Flow) -> None:
+            sys.exit(3)
+
+        error = Log()
+        runner.with_scripts(response=exits if kind == "sync" else exits_async, error=error)
+        runner.put("pdr_1")
+        await runner.drain_until_quiet()
+        assert "SystemExit" in str(error.arguments[0])
+
+    async def test_a_script_that_is_cancelled_from_within_has_failed(self, runner: Runner) -> None:
+        async def response(data: Any, flow: Flow) -> None:
+            inner = asyncio.create_task(asyncio.sleep(60))
+            inner.cancel()
+            await inner
+
+        error = Log()
+        runner.with_scripts(response=response, error=error)
+        runner.put()
+        await runner.drain_until_quiet()
+        assert "CancelledError" in str(error.arguments[0])
+
+
+class TestFollowUps:
+    def dispatching(self, *raises: BaseException | None) -> Any:
+        failing = list(raises)
+
+        def response(data: Any, flow: Flow) -> None:
+            flow.new_coupon().percent_off(10).duration("once").create_async()
+            flow.new_product().name("Tea").create_async(lane="batch")
+            error = failing.pop(0) if failing else None
+            if error is not None:
+                raise error
+
+        return response
+
+    async def test_they_are_sent_for_the_same_conversation_and_key(self, runner: Runner) -> None:
+        runner.with_scripts(response=self.dispatching())
+        runner.put(principal="shop/checkout", stripe_account="acct_1")
+        await runner.drain()
+        coupon, product = runner.queue.sent
+        assert (coupon.object, product.object) == ("coupon", "product")
+        assert coupon.binding == product.binding
+        assert (coupon.principal, coupon.sealed_secret) == ("shop/checkout", "sealed-1")
+        assert (coupon.worker_id, coupon.context_id) == ("worker-1", "context-1")
+        assert (coupon.stripe_account, product.lane.value) == ("acct_1", "batch")
+
+    async def test_a_run_that_fails_sends_nothing(self, runner: Runner) -> None:
+        runner.with_scripts(response=self.dispatching(ValueError("late")))
+        runner.put()
+        await runner.drain()
+        assert not runner.queue.sent
+
+    async def test_a_repeat_sends_the_same_requests(self, runner: Runner) -> None:
+        runner.with_scripts(response=self.dispatching())
+        runner.put()
+        await runner.drain()
+        runner.put()  # the same outcome once more: at least once
+        await runner.drain()
+        first, second, *again = [sent.request_id for sent in runner.queue.sent]
+        assert again == [first, second]
+        assert first != second
+
+    async def test_they_are_on_the_queue_before_the_entry_is_acknowledged(
+        self, runner: Runner
+    ) -> None:
+        runner.with_scripts(response=self.dispatching())
+        runner.put()
+
+        def crash(*_: Any, **__: Any) -> None:
+            assert runner.queue.sent
+            raise ZeroDivisionError
+
+        runner.inbox.finish = crash  # type: ignore[assignment,method-assign]
+        with pytest.raises(ZeroDivisionError):
+            await runner.drain()
+        assert runner.waiting == ["pdr_1"]
+
+    async def test_a_queue_that_is_away_postpones_and_loses_nothing(self, runner: Runner) -> None:
+        log = Log()
+
+        def response(data: Any, flow: Flow) -> None:
+            log(data, flow)
+            flow.new_product().name("Tea").create_async()
+
+        runner.with_scripts(response=response)
+        runner.queue.away = True
+        runner.put()
+        for _ in range(10):
+            await runner.drain()
+            runner.clock.advance(10)
+        assert runner.waiting == ["pdr_1"]
+        runner.queue.away = False
+        await runner.drain_until_quiet()
+        assert len(runner.queue.sent) == 1
+        assert {flow.attempt for flow in log.runs} == {1}
+        assert not runner.dead
+
+
+class TestDying:
+    async def test_a_killed_runners_entry_is_taken_over_when_its_lease_is_out(
+        self, runner: Runner
+    ) -> None:
+        log = Log()
+        runner.with_scripts(response=log)
+        runner.put()
+        await runner.inbox.take("worker-1", at_most=1)  # by a runner that dies
+        assert await runner.drain() == 0
+        runner.clock.advance(41)
+        assert await runner.drain() == 1
+        assert [flow.attempt for flow in log.runs] == [2]
+
+    async def test_runs_that_were_killed_count_as_runs(self, runner: Runner) -> None:
+        response, error = Log(), Log()
+        runner.with_scripts(response=response, error=error)
+        runner.put()
+        for _ in range(3):
+            await runner.inbox.take("worker-1", at_most=1)
+            runner.clock.advance(41)
+        await runner.drain_until_quiet()
+        assert not response.runs
+        assert "killed every time" in str(error.arguments[0])
+        assert runner.dead == [entry()]
+
+    async def test_redis_away_at_the_acknowledgement_leaves_the_entry(self, runner: Runner) -> None:
+        def response(data: Any, flow: Flow) -> None:
+            runner.inbox.away = flow.attempt == 1
+
+        runner.with_scripts(response=response)
+        runner.put()
+        with pytest.raises(Exception, match="Redis is away"):
+            await runner.drain()
+        assert "flow.not_acknowledged" in runner.journal.events()
+        runner.inbox.away = False
+        runner.clock.advance(41)
+        await runner.drain()
+        assert not runner.waiting
+
+    async def test_stop_ends_after_the_run_in_hand(self, runner: Runner) -> None:
+        log = Log()
+
+        def response(data: Any, flow: Flow) -> None:
+            log(data, flow)
+            runner.runner.stop()
+
+        runner.with_scripts(response=response)
+        runner.put("pdr_1")
+        runner.put("pdr_2")
+        assert await runner.drain() == 1
+        assert log.request_ids == ["pdr_1"]
+        assert runner.waiting == ["pdr_2"]
+
+    async def test_no_run_begins_after_its_time(self, runner: Runner) -> None:
+        log = Log()
+
+        def response(data: Any, flow: Flow) -> None:
+            log(data, flow)
+            runner.clock.advance(60)
+
+        runner.with_scripts(response=response)
+        for number in range(5):
+            runner.put(f"pdr_{number}")
+        until = runner.clock.now_s() + 100
+        assert await runner.runner.drain("worker-1", until=until) == 2
+        assert runner.waiting == ["pdr_2", "pdr_3", "pdr_4"]
