@@ -15,7 +15,7 @@ help: ## this list
 	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 .venv/.installed: uv.lock pyproject.toml | $(filter .tools/bin/uv,$(UV))
-	$(UV) sync --frozen --quiet --extra local --python $(PYTHON)
+	$(UV) sync --frozen --quiet --compile-bytecode --extra local --python $(PYTHON)
 	@touch $@
 
 install: .venv/.installed ## everything the project needs, into .venv
@@ -39,9 +39,10 @@ arch: install ## import contracts and the libraries each entry point loads
 	$(RUN)/lint-imports --no-logo
 	$(RUN)/pytest tests/architecture
 
-schemas: install ## parameter schemas, typed builders and their report, from Stripe's OpenAPI document
+schemas: install ## all that is generated from Stripe's OpenAPI document
 	$(UV) pip install --quiet --no-deps --require-hashes --python $(RUN)/python --target build/schema-sources -r tools/schemas/requirements.txt
 	$(RUN)/python tools/schemas build/schema-sources
+	$(RUN)/python tools/twin_objects.py build/schema-sources
 
 properties: install ## thousands of valid and invalid bodies per object
 	PROPERTY_BODIES=5000 $(RUN)/pytest tests/unit/schema/test_bodies_of_the_document.py

@@ -3,5 +3,7 @@
 
 def run(parsed_data, flow):
     off = parsed_data.get("percent_off")
-    worth = f"{off} %" if off is not None else f"{parsed_data['amount_off']} {parsed_data['currency']}"
+    worth = (
+        f"{off} %" if off is not None else f"{parsed_data['amount_off']} {parsed_data['currency']}"
+    )
     flow.log.info("coupon %s takes %s off (%s)", parsed_data["id"], worth, parsed_data["duration"])

@@ -3,5 +3,8 @@
 
 def run(parsed_data, flow):
     flow.log.info(
-        "subscription %s of %s is %s", parsed_data["id"], parsed_data["customer"], parsed_data["status"]
+        "subscription %s of %s is %s",
+        parsed_data["id"],
+        parsed_data["customer"],
+        parsed_data["status"],
     )

@@ -18,6 +18,9 @@ build-ApiFunction: | $(filter .tools/bin/uv,$(UV))
 build-StripeCallerFunction: | $(filter .tools/bin/uv,$(UV))
 	$(BUILD_FUNCTION) stripe_caller "$(ARTIFACTS_DIR)"
 
+build-ReconcileFunction: | $(filter .tools/bin/uv,$(UV))
+	$(BUILD_FUNCTION) reconciler "$(ARTIFACTS_DIR)"
+
 build-FlowRunnerFunction: | $(filter .tools/bin/uv,$(UV))
 	$(BUILD_FUNCTION) flow_runner "$(ARTIFACTS_DIR)"
 
@@ -48,5 +51,5 @@ emulator: .tools/rie-$(SAM_VERSION)
 	@$(UV) pip install --quiet --no-deps --target $@.new aws-sam-cli==$(SAM_VERSION)
 	@mkdir -p .tools && mv $@.new/samcli/local/rapid $@ && rm -r $@.new
 
-.PHONY: build-ApiFunction build-StripeCallerFunction build-FlowRunnerFunction
+.PHONY: build-ApiFunction build-StripeCallerFunction build-ReconcileFunction build-FlowRunnerFunction
 .PHONY: lint-template validate build emulator run-event sam-local deploy

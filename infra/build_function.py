@@ -179,7 +179,7 @@ def _in_template(pattern: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("package", choices=("api", "stripe_caller", "flow_runner"))
+    parser.add_argument("package", choices=("api", "stripe_caller", "reconciler", "flow_runner"))
     parser.add_argument("out", type=Path)
     parser.add_argument("--uv", default="uv")
     chosen = parser.parse_args()

@@ -1,6 +1,6 @@
 """Build functions for this machine, run each on an event as Lambda would, print what came back.
 
-All three run, each on an event of its own, or the one named, on `--event`. Behind them is the local
+All of them run, each on an event of its own, or the one named, on `--event`. Behind them is the local
 stack, or the services that `--env-file` names.
 """
 
@@ -31,6 +31,7 @@ BUILD_DIRECTORY = ROOT / "build" / "host"
 DEFAULT_EVENTS = {
     "ApiFunction": "api_create_payment_intent.json",
     "StripeCallerFunction": "sqs_create.json",
+    "ReconcileFunction": "schedule_reconcile.json",
     "FlowRunnerFunction": "doorbell.json",
 }
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def create_request(object_name: str, event: APIGatewayProxyEventV2) -> CreateRequest:
     """Read `POST /v1/<collection>`. Raises `BadRequest`."""
     size = len(event.body or "")
+    if event.is_base64_encoded:
+        size = size * 3 // 4
     if size > QUEUE_MESSAGE_LIMIT_BYTES:
         raise TooLarge(size, QUEUE_MESSAGE_LIMIT_BYTES)
     body = json_object(event)

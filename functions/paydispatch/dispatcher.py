@@ -18,7 +18,7 @@ from collections import deque
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Self
 
-from paydispatch.domain.credentials import SecretRef, StripeKey
+from paydispatch.domain.credentials import SecretRef, StripeKey, redact
 from paydispatch.domain.errors import (
     BufferFull,
     NoDispatcher,
@@ -255,7 +255,7 @@ class Dispatcher:
 
     def _offer(self, batch: list[_Pending]) -> list[_Pending]:
         """One call; return those worth offering again."""
-        results = self._delivery.deliver([pending.parcel for pending in batch])
+        results = self._deliver([pending.parcel for pending in batch])
         again = []
         now = time.monotonic()
         for pending, result in zip(batch, results, strict=True):
@@ -268,6 +268,14 @@ class Dispatcher:
                 self._give_up([pending], result)
         self._tell_idle()
         return again
+
+    def _deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
+        """A fault in the delivery costs its batch, which is told; it must not end the thread."""
+        try:
+            return self._delivery.deliver(parcels)
+        except Exception as error:
+            fault = PaydispatchError(redact(f"{type(error).__name__}: {error}"))
+            return [fault] * len(parcels)
 
     def _give_up(self, batch: Sequence[_Pending], error: PaydispatchError) -> None:
         for pending in batch:

@@ -16,10 +16,15 @@ import logging
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from paydispatch.builders import Builders
-from paydispatch.domain.envelope import Envelope
+from paydispatch.domain.envelope import Envelope, check_size
 from paydispatch.domain.errors import InvalidField, InvalidParams
 from paydispatch.domain.identity import follow_up_request_id, request_id_for_key
-from paydispatch.domain.requests import parse_lane
+from paydispatch.domain.requests import (
+    check_account,
+    check_deadline,
+    check_idempotency_key,
+    parse_lane,
+)
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.retry import Progress
 from paydispatch.domain.schema import check_params
@@ -171,11 +176,14 @@ class Flow(Builders):
         deadline_s: float | None,
         stripe_account: str | None,
     ) -> FollowUp:
-        """Put one create into this run's outbox. Raises `InvalidParams` or `InvalidField`."""
+        """Put one create into this run's outbox. Raises `InvalidParams`, `InvalidField` or `TooLarge`."""
         entry = self._entry
         errors = check_params(resource_named(object_name).name, params)
         if errors:
             raise InvalidParams(errors)
+        check_deadline(deadline_s)
+        check_account(stripe_account)
+        check_idempotency_key(idempotency_key)
         if entry.sealed_secret is None and entry.secret_ref is None:
             raise InvalidField(
                 "stripe_secret", "This conversation has no key: its message could not be read."
@@ -195,6 +203,7 @@ class Flow(Builders):
             principal=entry.principal or "queue",
             traceparent=entry.traceparent,
         )
+        check_size(envelope.as_message())
         self._outbox.append(envelope)
         return FollowUp(
             request_id=envelope.request_id,

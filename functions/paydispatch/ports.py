@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.attempts import Attempt
     from paydispatch.domain.credentials import Binding, Credential, StripeKey
+    from paydispatch.domain.diagnosis import DeadFlow, OpenRequest, WaitingFlow
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.redrive import Parked
+    from paydispatch.domain.resources import Resource
+    from paydispatch.domain.unknown_ends import Sighting, UnknownEnd, Window
     from paydispatch.flow import Flow
 
 
@@ -63,6 +67,20 @@ class DispatchQueue(Protocol):
         ...
 
 
+class DeadLetterQueue(Protocol):
+    """The dead-letter queue from an operator's side. All raise `Unavailable`."""
+
+    async def receive(self) -> Sequence[Parked]:
+        """A few messages, hidden from everybody else for a while. Empty: there are no more."""
+        ...
+
+    async def release(self, parked: Sequence[Parked]) -> None:
+        """Let everybody see them again, at once."""
+        ...
+
+    async def delete(self, parked: Parked) -> None: ...
+
+
 class Sealer(Protocol):
     def seal(self, credential: Credential, binding: Binding) -> str:
         """Seal a key, or the name of one, so that it opens for `binding` alone. Raises `Unavailable`."""
@@ -86,6 +104,20 @@ class StripeGateway(Protocol):
         stripe_account: str | None,
     ) -> Attempt:
         """One POST under `request_id` as idempotency key. Never raises for what the network or Stripe does."""
+        ...
+
+
+class StripeLists(Protocol):
+    async def find_created(
+        self,
+        *,
+        resource: Resource,
+        mark: tuple[str, str],
+        within: Window,
+        key: StripeKey,
+        stripe_account: str | None,
+    ) -> Sighting:
+        """Look for the object whose metadata holds `mark`. Never raises for what the network or Stripe does."""
         ...
 
 
@@ -115,6 +147,26 @@ class OutcomeStream(Protocol):
 
     async def publish(self, entry: OutcomeEntry) -> bool:
         """Append the outcome to its worker's stream, once. False: it stood there before. Raises `Unavailable`."""
+        ...
+
+
+class UnknownEnds(Protocol):
+    """The index of requests that ended unknown; `OutcomeStream.publish` keeps it. All raise `Unavailable`."""
+
+    async def workers(self) -> Sequence[str]:
+        """Every worker that ever had a request."""
+        ...
+
+    async def some(self, worker_id: str, *, at_most: int) -> Sequence[str]:
+        """Request ids, drawn at random where there are more: none waits behind those that cannot be settled."""
+        ...
+
+    async def read(self, worker_id: str, request_id: str) -> UnknownEnd | None:
+        """None: it has been settled meanwhile. Raises `ValueError` for what nobody can read."""
+        ...
+
+    async def forget(self, worker_id: str, request_id: str) -> None:
+        """Drop it from the index; its outcome stays `unknown`."""
         ...
 
 
@@ -218,4 +270,56 @@ class Bells(Protocol):
 class FlowScripts(Protocol):
     async def run(self, name: str, argument: Any, flow: Flow) -> None:
         """Run the script's `run(argument, flow)`, sync or async. Raises `MissingFlow`, or what the script raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamState:
+    """A worker's streams at a glance."""
+
+    worker_id: str
+    pending: int = 0
+    """Read by a runner, and not finished."""
+    unread: int = 0
+    oldest_pending_at: float | None = None
+    """Unix seconds: when the oldest of both was published."""
+    dead: int = 0
+
+
+class Backlog(Protocol):
+    """What is accepted and not finished, for whoever looks and changes nothing. All raise `Unavailable`.
+
+    `before` (unix seconds) leaves out what is younger; of the rest, the oldest `at_most`.
+    """
+
+    async def workers(self) -> Sequence[str]: ...
+
+    async def open_requests(
+        self, worker_id: str, *, before: float, at_most: int
+    ) -> Sequence[OpenRequest]: ...
+
+    async def waiting_flows(
+        self, worker_id: str, *, before: float, at_most: int
+    ) -> Sequence[WaitingFlow]: ...
+
+    async def dead_flows(
+        self, worker_id: str, *, before: float, at_most: int
+    ) -> Sequence[DeadFlow]: ...
+
+    async def stream(self, worker_id: str) -> StreamState: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueDepth:
+    """About how many messages a queue holds; SQS counts approximately."""
+
+    name: str
+    waiting: int
+    in_flight: int
+    delayed: int
+
+
+class QueueDepths(Protocol):
+    async def depths(self) -> Sequence[QueueDepth]:
+        """Each request queue and the dead-letter queue. Raises `Unavailable`."""
         ...

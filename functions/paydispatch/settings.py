@@ -72,7 +72,7 @@ class ApiSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallerSettings:
     queue_urls: Mapping[Lane, str]
-    dead_letter_queue_url: str | None
+    dead_letter_queue_url: str
     doorbell_queue_url: str | None
     redis_url: str
     stripe_api_base: str
@@ -85,13 +85,34 @@ class CallerSettings:
     def from_env(cls, env: Mapping[str, str] = os.environ) -> CallerSettings:
         return cls(
             queue_urls=_queue_urls(env),
-            dead_letter_queue_url=env.get("DEAD_LETTER_QUEUE_URL") or None,
+            dead_letter_queue_url=_required(env, "DEAD_LETTER_QUEUE_URL"),
             doorbell_queue_url=env.get("DOORBELL_QUEUE_URL") or None,
             redis_url=_required(env, "REDIS_URL"),
             stripe_api_base=env.get("STRIPE_API_BASE") or STRIPE_API_BASE,
             stripe_api_version=env.get("STRIPE_API_VERSION") or None,
             stripe_read_timeout_s=_number(env, "STRIPE_READ_TIMEOUT_S", 80.0),
             max_receives=int(_number(env, "MAX_RECEIVES", DEFAULT_MAX_RECEIVES)),
+            queue_tenant=env.get("QUEUE_TENANT", "local"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcilerSettings:
+    """As the caller's: it looks with the same keys at the same Stripe. It has no queue to send a create to."""
+
+    doorbell_queue_url: str | None
+    redis_url: str
+    stripe_api_base: str
+    stripe_api_version: str | None
+    queue_tenant: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> ReconcilerSettings:
+        return cls(
+            doorbell_queue_url=env.get("DOORBELL_QUEUE_URL") or None,
+            redis_url=_required(env, "REDIS_URL"),
+            stripe_api_base=env.get("STRIPE_API_BASE") or STRIPE_API_BASE,
+            stripe_api_version=env.get("STRIPE_API_VERSION") or None,
             queue_tenant=env.get("QUEUE_TENANT", "local"),
         )
 

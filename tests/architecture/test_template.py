@@ -14,16 +14,24 @@ from stack_template import TEMPLATE, load
 
 from flow_runner.handler import STOPPING_TIME_S
 from paydispatch.domain.principal import QUEUE
-from paydispatch.settings import ApiSettings, CallerSettings, RunnerSettings
+from paydispatch.settings import (
+    ApiSettings,
+    CallerSettings,
+    ReconcilerSettings,
+    RunnerSettings,
+)
 
 ROOT = TEMPLATE.parent
 STACK = load()
 SETTINGS = {
     "ApiFunction": ApiSettings,
     "StripeCallerFunction": CallerSettings,
+    "ReconcileFunction": ReconcilerSettings,
     "FlowRunnerFunction": RunnerSettings,
 }
 FOR_ALL_FUNCTIONS = {"REDIS_URL", "REQUEST_QUEUE_URL", "BATCH_QUEUE_URL"}
+NEVER_SENDS_TO = {"ReconcileFunction": {"RequestQueue", "BatchQueue"}}
+"""It settles what was sent. A create of its own would be a second effect."""
 HTTP_API_LIMIT_S = 30
 
 
@@ -57,6 +65,11 @@ def statements_of(function: str) -> list[dict[str, Any]]:
 def actions_of(statement: dict[str, Any]) -> list[str]:
     actions = statement["Action"]
     return [actions] if isinstance(actions, str) else actions
+
+
+def principals_of(statement: dict[str, Any]) -> list[dict[str, Any]]:
+    principals = statement["Principal"]["AWS"]
+    return principals if isinstance(principals, list) else [principals]
 
 
 def allowed(function: str) -> set[str]:
@@ -115,7 +128,7 @@ def test_every_route_but_health_needs_a_sign_in() -> None:
 @pytest.mark.parametrize(
     ("action", "who"),
     [
-        ("kms:Decrypt", ["StripeCallerFunctionRole"]),
+        ("kms:Decrypt", ["StripeCallerFunctionRole", "ReconcileFunctionRole"]),
         ("kms:ReEncryptFrom", []),
         ("kms:CreateGrant", []),
         ("kms:GenerateDataKey", ["the account"]),
@@ -125,15 +138,16 @@ def test_every_route_but_health_needs_a_sign_in() -> None:
 def test_the_sealing_key_says_itself_who_may_use_it(action: str, who: list[str]) -> None:
     policy = STACK.resources["SealingKey"]["Properties"]["KeyPolicy"]["Statement"]
     named = [
-        statement["Principal"]["AWS"].get("Fn::GetAtt", ["the account"])[0]
+        principal.get("Fn::GetAtt", ["the account"])[0]
         for statement in policy
         if any(fnmatch(action, pattern) for pattern in actions_of(statement))
+        for principal in principals_of(statement)
     ]
 
     assert named == who
 
 
-def test_the_door_seals_and_the_other_two_do_not() -> None:
+def test_the_door_seals_and_the_others_do_not() -> None:
     sealing = {name for name in STACK.functions if "kms:GenerateDataKey" in allowed(name)}
     using_kms = {name for name in STACK.functions if any("kms:" in a for a in allowed(name))}
 
@@ -151,7 +165,7 @@ def test_the_sealing_key_rotates() -> None:
     assert STACK.resources["SealingKey"]["Properties"]["EnableKeyRotation"] is True
 
 
-def test_only_the_stripe_caller_reads_secrets_and_only_ours() -> None:
+def test_only_those_who_call_stripe_read_secrets_and_only_ours() -> None:
     readers = [
         (name, statement["Resource"]["Fn::Sub"].partition(":secret:")[2])
         for name in STACK.functions
@@ -159,7 +173,10 @@ def test_only_the_stripe_caller_reads_secrets_and_only_ours() -> None:
         if "secretsmanager:GetSecretValue" in actions_of(statement)
     ]
 
-    assert readers == [("StripeCallerFunction", "paydispatch/*")]
+    assert readers == [
+        ("StripeCallerFunction", "paydispatch/*"),
+        ("ReconcileFunction", "paydispatch/*"),
+    ]
 
 
 @pytest.mark.parametrize("function", STACK.functions)
@@ -181,7 +198,7 @@ def test_a_function_may_use_the_queues_its_environment_names(function: str) -> N
         for arn in statement["Resource"]
     }
 
-    assert named == may_send_to
+    assert named - NEVER_SENDS_TO.get(function, set()) == may_send_to
 
 
 @pytest.mark.parametrize(("function", "settings"), SETTINGS.items())
@@ -214,7 +231,7 @@ def test_the_api_ends_before_the_door_gives_up() -> None:
 
 def test_the_stripe_caller_outlives_stripes_slowest_answer() -> None:
     read_timeout_s = CallerSettings.from_env(
-        ReadVariables({"REQUEST_QUEUE_URL", "REDIS_URL"})
+        ReadVariables({"REQUEST_QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "REDIS_URL"})
     ).stripe_read_timeout_s
 
     assert STACK.functions["StripeCallerFunction"]["Timeout"] > read_timeout_s + 10

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -94,9 +96,57 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
         yield lambda service: boto3.client(service, region_name=REGION)
 
 
-def start_valkey(supervisor: Supervisor, name: str, directory: Path, *options: str) -> int:
+@dataclass
+class MortalValkey:
+    """A server of one test's own, to be killed and started again."""
+
+    supervisor: Supervisor
+    directory: Path
+    options: tuple[str, ...]
+    mode: str
+    port: int = 0
+
+    name = "mortal-valkey"
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}{self.mode}"
+
+    def start(self) -> None:
+        first = not self.port
+        self.port = start_valkey(
+            self.supervisor, self.name, self.directory, *self.options, port=self.port
+        )
+        if self.mode:
+            with Redis(port=self.port) as admin:
+                if first:
+                    admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+                wait_until(lambda: _covers_all_slots(admin))
+
+    def kill(self) -> None:
+        os.kill(self.supervisor.pids[self.name], signal.SIGKILL)
+        self.supervisor.stop([self.name])
+
+
+@pytest.fixture(params=["", "?cluster=true"], ids=["alone", "cluster"])
+def mortal_valkey(
+    request: pytest.FixtureRequest, supervisor: Supervisor, tmp_path: Path
+) -> Iterator[MortalValkey]:
+    """Keeps what it is told in its append-only file."""
+    options = ["--appendonly", "yes", "--appendfsync", "always"]
+    if request.param:
+        options += ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
+    server = MortalValkey(supervisor, tmp_path, tuple(options), request.param)
+    server.start()
+    yield server
+    supervisor.stop([server.name])
+
+
+def start_valkey(
+    supervisor: Supervisor, name: str, directory: Path, *options: str, port: int = 0
+) -> int:
     """Start a server and return its port when it answers."""
-    port = free_port()
+    port = port or free_port()
     own = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(directory))
     command = (str(get_binary_path()), *own, *options)
     child = supervisor.start(Program(name, command, inherited_environment()))
@@ -116,7 +166,7 @@ def wait_until(true: Callable[[], object]) -> None:
 def _answers(admin: Redis) -> bool:
     try:
         return bool(admin.ping())
-    except RedisError:
+    except RedisError:  # not listening yet, or reading its file
         return False
 
 

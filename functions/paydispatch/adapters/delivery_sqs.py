@@ -12,12 +12,13 @@ from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.kms import KmsSealer
 from paydispatch.adapters.sqs import SqsQueue
 from paydispatch.delivery import Parcel
+from paydispatch.domain.envelope import check_size
 from paydispatch.domain.errors import PaydispatchError, Unavailable
 from paydispatch.domain.identity import new_request_id, request_id_for_key
 from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.resources import RESOURCES
 from paydispatch.domain.schema import check_params
-from paydispatch.services.accept import check_size, seal_request
+from paydispatch.services.accept import seal_request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,5 +84,10 @@ class SqsDelivery:
 def sqs_delivery(settings: SdkSettings) -> SqsDelivery:
     clock = SystemClock()
     queue = SqsQueue(boto3.client("sqs", config=CLIENT_CONFIG), settings.queue_urls)
-    sealer = KmsSealer(boto3.client("kms", config=CLIENT_CONFIG), settings.sealing_key_id, clock)
+    sealer = KmsSealer(
+        boto3.client("kms", config=CLIENT_CONFIG),
+        settings.sealing_key_id,
+        clock,
+        renews_itself=False,
+    )
     return SqsDelivery(queue, sealer, clock)

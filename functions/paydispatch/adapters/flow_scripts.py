@@ -32,8 +32,10 @@ class FlowFolder:
         run = self._runs.get(name) or self._import(name)
         if inspect.iscoroutinefunction(run):
             await run(argument, flow)
-        else:
-            await _in_own_thread(run, argument, flow)
+            return
+        returned = await _in_own_thread(run, argument, flow)
+        if inspect.isawaitable(returned):  # a plain function around an async one
+            await returned
 
     def _import(self, name: str) -> Callable[[Any, Flow], Any]:
         path = self._folder / f"{name}.py"
@@ -51,35 +53,38 @@ class FlowFolder:
         return run
 
 
-async def _in_own_thread(run: Callable[[Any, Flow], Any], argument: Any, flow: Flow) -> None:
+async def _in_own_thread(run: Callable[[Any, Flow], Any], argument: Any, flow: Flow) -> Any:
     """Run a plain function beside the event loop.
 
     A thread of its own, not one of a pool: a script that hangs past its timeout must not take a place from the next,
     and as a daemon it does not keep the process alive.
     """
     loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
+    done: asyncio.Future[Any] = loop.create_future()
 
     def work() -> None:
         try:
-            run(argument, flow)
+            returned = run(argument, flow)
         except BaseException as error:  # handed over to the event loop whole
-            _tell(loop, done, error)
+            _tell(loop, done, None, error)
         else:
-            _tell(loop, done, None)
+            _tell(loop, done, returned, None)
 
     threading.Thread(target=work, name=f"flow-{flow.request_id}", daemon=True).start()
-    await done
+    return await done
 
 
 def _tell(
-    loop: asyncio.AbstractEventLoop, done: asyncio.Future[None], error: BaseException | None
+    loop: asyncio.AbstractEventLoop,
+    done: asyncio.Future[Any],
+    returned: Any,
+    error: BaseException | None,
 ) -> None:
     def settle() -> None:
         if done.done():  # nobody waits any more: it took longer than its timeout
             return
         if error is None:
-            done.set_result(None)
+            done.set_result(returned)
         else:
             done.set_exception(_as_exception(error))
 

@@ -15,13 +15,13 @@ FLOWS_LOGGER = "paydispatch.flows"
 
 
 def json_logger(service: str) -> Logger:
-    """A logger for `service`; what flows log goes the same way."""
+    """A logger for `service`; what flows log goes the same way, in the same form."""
     from aws_lambda_powertools import Logger
-    from aws_lambda_powertools.logging import utils
 
-    logging.getLogger(FLOWS_LOGGER)  # only loggers that exist are given the format
     logger = Logger(service=service, location=None)  # the line's own name says where it comes from
-    utils.copy_config_to_registered_loggers(logger, include={FLOWS_LOGGER})
+    flows = logging.getLogger(FLOWS_LOGGER)
+    flows.handlers, flows.propagate = logger.handlers, False
+    flows.setLevel(logger.log_level)
     return logger
 
 

@@ -46,12 +46,18 @@ class _Cached:
 
 
 class KmsSealer:
-    """`Sealer`. Safe to use from several threads; calls KMS only when a principal's data key is missing or old."""
+    """`Sealer`. Safe to use from several threads; calls KMS only when a principal's data key is missing or old.
 
-    def __init__(self, kms: KMSClient, key_id: str, clock: Clock) -> None:
+    With `renews_itself=False` an old key is used until `warm` replaces it: sealing then never waits for KMS.
+    """
+
+    def __init__(
+        self, kms: KMSClient, key_id: str, clock: Clock, *, renews_itself: bool = True
+    ) -> None:
         self._kms = kms
         self._key_id = key_id
         self._clock = clock
+        self._renews_itself = renews_itself
         self._lock = threading.Lock()
         self._cached: OrderedDict[str, _Cached] = OrderedDict()
 
@@ -66,9 +72,12 @@ class KmsSealer:
 
     def _data_key(self, principal: str) -> DataKey:
         cached = self._cached.get(principal)
-        if cached is None or self._clock.now_s() - cached.made_at > DATA_KEY_AGE_S:
+        if cached is None or (self._renews_itself and self._old(cached)):
             cached = self._remember(principal, self._generate(principal))
         return cached.key
+
+    def _old(self, cached: _Cached) -> bool:
+        return self._clock.now_s() - cached.made_at > DATA_KEY_AGE_S
 
     def _generate(self, principal: str) -> DataKey:
         with unavailable_for_aws_errors():

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.delivery import Parcel
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.errors import CannotOpen, MissingFlow, Unavailable
+from paydispatch.domain.identity import new_request_id, request_id_for_key
 from paydispatch.domain.outcomes import Response
 from paydispatch.domain.principal import QUEUE, tenant_of
 from paydispatch.ports import Claim, RequestRecord, Seen, Turn
+from paydispatch.services.accept import seal_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
     from paydispatch.domain.credentials import Binding, Credential
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.errors import PaydispatchError
+    from paydispatch.domain.requests import CreateRequest
     from paydispatch.flow import Flow
 
 
@@ -161,13 +167,19 @@ class MemoryStripe:
 
 
 class MemoryOutcomes:
-    """`OutcomeStream` with the seen-mark's rules."""
+    """`OutcomeStream` with the seen-mark's rules, and the indexes that are kept with it."""
 
     def __init__(self, clock: MemoryClock) -> None:
         self._clock = clock
         self.entries: list[OutcomeEntry] = []
         self.marks: dict[tuple[str, str], str] = {}
         self.statuses: dict[str, str] = {}
+        self.unknown: dict[tuple[str, str], OutcomeEntry] = {}
+        """Unknown ends that are not settled, by worker and request."""
+        self.open: dict[tuple[str, str], float] = {}
+        """Since when (unix s) requests without a published outcome are known, by worker and request."""
+        self.begun: dict[str, float] = {}
+        """When (unix s) each request's last attempt was begun."""
         self._first_sent: dict[str, float] = {}
         self._doubts: set[str] = set()
         self.away = False
@@ -183,7 +195,11 @@ class MemoryOutcomes:
             in_doubt=status in ("calling", "unknown") or id_ in self._doubts,
             first_sent_at=self._first_sent.get(id_) if known else None,
         )
-        self._first_sent.setdefault(id_, envelope.progress.first_sent_at or self._clock.now_s())
+        now_s = self._clock.now_s()
+        if (envelope.worker_id, id_) not in self.marks:
+            self.open.setdefault((envelope.worker_id, id_), min(envelope.accepted_at, now_s))
+        self._first_sent.setdefault(id_, envelope.progress.first_sent_at or now_s)
+        self.begun[id_] = now_s
         self._write(id_, "calling")
         return seen
 
@@ -197,9 +213,14 @@ class MemoryOutcomes:
         self._reach()
         settled = entry.outcome.settled
         mark, key = "settled" if settled else "unknown", (entry.worker_id, entry.request_id)
+        self.open.pop(key, None)
+        if settled or self.marks.get(key) == "settled":
+            self.unknown.pop(key, None)
         if self.marks.get(key) in (mark, "settled"):
             return False
         self.marks[key] = mark
+        if not settled:
+            self.unknown[key] = entry
         self.entries.append(entry)
         succeeded = isinstance(entry.outcome, Response)
         self._write(
@@ -253,42 +274,48 @@ class MemoryBoard:
 
 @dataclass
 class _Held:
-    """One entry of a context, in order, and how it stands."""
+    """One entry, and how it stands."""
 
     entry_id: str
     entry: OutcomeEntry
     runs: int = 0
     due_at: float = 0.0
+
+
+@dataclass
+class _Context:
+    """The entries of a conversation in order, and who runs their head until when."""
+
+    entries: deque[_Held] = field(default_factory=deque)
+    lease: str = ""
     lease_until: float = 0.0
+
+    def held(self, entry_id: str) -> _Held | None:
+        return next((held for held in self.entries if held.entry_id == entry_id), None)
 
 
 class MemoryInbox:
-    """`FlowInbox`: contexts as queues, their head under a lease that runs out."""
+    """`FlowInbox`: contexts as queues, each under a lease that runs out."""
 
     def __init__(self, clock: MemoryClock, *, lease_s: float = 40.0) -> None:
         self._clock = clock
         self._lease_s = lease_s
         self._ids = itertools.count(1)
-        self._contexts: dict[tuple[str, str], deque[_Held]] = defaultdict(deque)
+        self._contexts: defaultdict[tuple[str, str], _Context] = defaultdict(_Context)
         self.dead: list[tuple[OutcomeEntry, str]] = []
         self.away = False
 
     def put(self, entry: OutcomeEntry) -> None:
-        held = _Held(str(next(self._ids)), entry)
-        self._contexts[entry.worker_id, entry.context_id].append(held)
+        self._contexts[entry.worker_id, entry.context_id].entries.append(self._held(entry))
 
     def waiting(self) -> list[OutcomeEntry]:
-        return [held.entry for context in self._contexts.values() for held in context]
+        return [held.entry for context in self._contexts.values() for held in context.entries]
 
     async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
         self._reach()
-        heads = [
-            queue[0]
-            for (worker, _), queue in self._contexts.items()
-            if queue and worker == worker_id
-        ]
-        free = [held for held in heads if self._free(held)]
-        return [self._turn(held) for held in free[:at_most]]
+        own = [context for (worker, _), context in self._contexts.items() if worker == worker_id]
+        free = [context for context in own if self._free(context)]
+        return [self._turn(context) for context in free[:at_most]]
 
     async def take_abandoned(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
         """`take` finds these as well."""
@@ -296,41 +323,66 @@ class MemoryInbox:
 
     async def finish(self, turn: Turn, *, go_on: bool) -> Turn | None:
         self._reach()
-        queue = self._queue(turn)
-        if queue and queue[0].entry_id == turn.entry_id:
-            queue.popleft()
-        return self._turn(queue[0]) if go_on and queue else None
+        context = self._context(turn)
+        held = context.held(turn.entry_id)
+        if held is not None:
+            context.entries.remove(held)
+        return self._following(context, turn, go_on=go_on)
 
     async def postpone(self, turn: Turn, delay_s: float, *, counted: bool) -> None:
         self._reach()
-        head = self._queue(turn)[0]
-        head.due_at, head.lease_until = self._clock.now_s() + delay_s, 0.0
+        context = self._context(turn)
+        if context.lease != turn.lease:
+            return
+        head, context.lease_until = context.entries[0], 0.0
+        head.due_at = self._clock.now_s() + delay_s
         head.runs -= 0 if counted else 1
 
     async def bury(
         self, turn: Turn, *, reason: str, successor: OutcomeEntry | None, go_on: bool
     ) -> Turn | None:
         self._reach()
+        context = self._context(turn)
+        if context.held(turn.entry_id) is None:
+            return self._following(context, turn, go_on=go_on)
         self.dead.append((turn.entry, reason))
         if successor is not None:
-            self._queue(turn)[0] = _Held(str(next(self._ids)), successor)
-            return self._turn(self._queue(turn)[0]) if go_on else None
+            context.entries.appendleft(self._held(successor))
         return await self.finish(turn, go_on=go_on)
 
     async def workers(self) -> Sequence[str]:
         self._reach()
         return sorted({worker for worker, _ in self._contexts})
 
-    def _queue(self, turn: Turn) -> deque[_Held]:
+    def _context(self, turn: Turn) -> _Context:
         return self._contexts[turn.entry.worker_id, turn.entry.context_id]
 
-    def _free(self, held: _Held) -> bool:
-        return max(held.due_at, held.lease_until) <= self._clock.now_s()
+    def _held(self, entry: OutcomeEntry) -> _Held:
+        return _Held(str(next(self._ids)), entry)
 
-    def _turn(self, held: _Held) -> Turn:
-        held.runs += 1
-        held.lease_until = self._clock.now_s() + self._lease_s
-        return Turn(held.entry_id, held.entry, held.runs, lease=f"lease-{held.entry_id}")
+    def _leased(self, context: _Context) -> bool:
+        return context.lease_until > self._clock.now_s()
+
+    def _free(self, context: _Context) -> bool:
+        return (
+            bool(context.entries)
+            and context.entries[0].due_at <= self._clock.now_s()
+            and not self._leased(context)
+        )
+
+    def _following(self, context: _Context, turn: Turn, *, go_on: bool) -> Turn | None:
+        """The context's next turn for whoever held the last, unless another has the context by now."""
+        if self._leased(context) and context.lease != turn.lease:
+            return None
+        context.lease_until = 0.0
+        return self._turn(context) if go_on and self._free(context) else None
+
+    def _turn(self, context: _Context) -> Turn:
+        head = context.entries[0]
+        head.runs += 1
+        context.lease = f"lease-{next(self._ids)}"
+        context.lease_until = self._clock.now_s() + self._lease_s
+        return Turn(head.entry_id, head.entry, head.runs, context.lease)
 
     def _reach(self) -> None:
         if self.away:
@@ -368,3 +420,51 @@ class MemoryScripts:
         result = self._scripts[name](argument, flow)
         if asyncio.iscoroutine(result):
             await result
+
+
+class MemoryDelivery:
+    """The Dispatcher's `Delivery`: what the queue took lies in `envelopes`, in order."""
+
+    batch_limit = 100
+
+    def __init__(self, sealer: MemorySealer | None = None) -> None:
+        self.sealer = sealer or MemorySealer()
+        self.envelopes: list[Envelope] = []
+        self.batches: list[int] = []
+        """How many parcels each call carried."""
+        self.refusals: dict[str, PaydispatchError] = {}
+        """{worker_id: error} for those the queue refuses for good."""
+        self.away = False
+        self.opened = False
+        self._prepared: dict[str, Envelope] = {}
+
+    def open(self) -> None:
+        self.opened = True
+
+    def prepare(self, request: CreateRequest) -> Parcel:
+        now_s, key = time.time(), request.idempotency_key
+        request_id = request_id_for_key(QUEUE, key) if key else new_request_id(now_s)
+        envelope = seal_request(
+            request, principal=QUEUE, request_id=request_id, now_s=now_s, sealer=self.sealer
+        )
+        self._prepared[request_id] = envelope
+        return Parcel(request_id, envelope.as_message(), request.lane)
+
+    def deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
+        self.batches.append(len(parcels))
+        return [self._taken(parcel) for parcel in parcels]
+
+    def _taken(self, parcel: Parcel) -> str | PaydispatchError:
+        if self.away:
+            return Unavailable("the queue is away")
+        envelope = self._prepared[parcel.request_id]
+        if envelope.worker_id in self.refusals:
+            return self.refusals[envelope.worker_id]
+        self.envelopes.append(envelope)
+        return parcel.request_id
+
+    def upkeep(self) -> None:
+        """Nothing to keep up."""
+
+    def close(self) -> None:
+        self.opened = False

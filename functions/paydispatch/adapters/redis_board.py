@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters import redis_keys as keys
+from paydispatch.adapters.clock import SystemClock
+from paydispatch.adapters.redis_open import note_open
 from paydispatch.adapters.redis_scripts import unavailable_for_redis_errors
 from paydispatch.domain.units import REMEMBER_S
 from paydispatch.ports import Claim, RequestRecord
@@ -15,10 +17,13 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from paydispatch.ports import Clock
+
 
 class RedisBoard:
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, clock: Clock | None = None) -> None:
         self._redis = redis
+        self._clock = clock or SystemClock()
 
     def claim(self, fingerprints: Mapping[str, str]) -> Mapping[str, Claim]:
         with unavailable_for_redis_errors(), self._redis.pipeline(transaction=False) as pipe:
@@ -36,6 +41,9 @@ class RedisBoard:
         }
 
     def queued(self, records: Sequence[RequestRecord]) -> None:
+        if not records:
+            return
+        now_s = self._clock.now_s()
         with unavailable_for_redis_errors(), self._redis.pipeline(transaction=False) as pipe:
             for record in records:
                 key = keys.request(record.request_id)
@@ -43,6 +51,8 @@ class RedisBoard:
                 pipe.hsetnx(key, "status", record.status)
                 pipe.hset(key, mapping=_identity(record))
                 pipe.expire(key, REMEMBER_S)
+                note_open(pipe, record.worker_id, record.request_id, accepted_at=now_s, now_s=now_s)
+            pipe.sadd(keys.WORKERS, *{record.worker_id for record in records})
             pipe.execute()
 
     def find(self, request_id: str) -> RequestRecord | None:

@@ -8,6 +8,7 @@ pending, and whoever finishes the entry before it claims it.
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import ResponseError
@@ -47,6 +48,8 @@ class RedisInbox:
         self._lease_ms = round((flow_timeout_s + LEASE_MARGIN_S) * 1000)
         self._idle_ms = round((flow_timeout_s + 2 * LEASE_MARGIN_S) * 1000)
         self._scan_at: dict[str, float] = {}
+        self._scan_from: dict[str, str] = {}
+        """Where the next scan goes on: entries that wait for their context must not hide an abandoned one."""
         self._trim_at: dict[str, float] = {}
 
     async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
@@ -127,13 +130,14 @@ class RedisInbox:
                 keys.GROUP,
                 self._consumer,
                 self._idle_ms,
-                "0-0",
+                self._scan_from.get(worker_id, "0-0"),
                 count=at_most,
             )
         except ResponseError as error:
             if "NOGROUP" not in str(error):
                 raise
             return []
+        self._scan_from[worker_id] = answer[0]
         return list(answer[1])
 
     async def _claim(self, worker_id: str, entry_ids: Sequence[str]) -> list[Any]:
@@ -186,12 +190,19 @@ class RedisInbox:
             self._journal.trouble(
                 "entry.unreadable", worker_id=worker_id, entry_id=entry_id, why=str(error)
             )
-            await self._redis.xadd(
-                keys.dead(worker_id),
-                {"reason": "unreadable", "entry_id": entry_id, **(fields or {})},
-            )
-            await self._redis.xack(keys.outcomes(worker_id), keys.GROUP, entry_id)
+            await self._bury_unreadable(worker_id, entry_id, fields or {})
             return None
+
+    async def _bury_unreadable(self, worker_id: str, entry_id: str, fields: Any) -> None:
+        """Off its stream altogether: its context is not known, and must not wait for it."""
+        stream = keys.outcomes(worker_id)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.xadd(
+                keys.dead(worker_id), {"reason": "unreadable", "entry_id": entry_id, **fields}
+            )
+            pipe.xack(stream, keys.GROUP, entry_id)
+            pipe.xdel(stream, entry_id)
+            await pipe.execute()
 
     async def _finish(
         self, turn: Turn, *, go_on: bool, dead: str, reason: str, successor: str
@@ -226,7 +237,7 @@ class RedisInbox:
         following_id, fields = entries[0]
         entry = await self._entry(worker_id, following_id, fields)
         if entry is None:
-            return None
+            return await self.finish(replace(turn, entry_id=following_id), go_on=True)
         arguments = self._turn_arguments(following_id, entry, turn.lease)
         run = await self._eval("take_turn", arguments[:5], *arguments[5:])
         return Turn(following_id, entry, run, turn.lease) if run > 0 else None

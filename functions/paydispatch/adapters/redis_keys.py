@@ -4,7 +4,7 @@ GROUP = "flows"
 """The consumer group of every worker's stream."""
 
 WORKERS = "pd:workers"
-"""The set of workers that ever had an outcome: where a sweep looks."""
+"""The set of workers that ever had a request: where a sweep looks."""
 
 BELL_PATTERN = "pd:{*}:bell"
 
@@ -20,6 +20,16 @@ def dead(worker_id: str) -> str:
 def seen(worker_id: str, request_id: str) -> str:
     """The mark that makes publishing exactly once: `unknown` or `settled`."""
     return f"pd:{{{worker_id}}}:seen:{request_id}"
+
+
+def open_requests(worker_id: str) -> str:
+    """Accepted requests without a published outcome, by the time they were accepted (unix s)."""
+    return f"pd:{{{worker_id}}}:open"
+
+
+def unknown(worker_id: str) -> str:
+    """The entries of requests that ended unknown and are not settled yet, by request id."""
+    return f"pd:{{{worker_id}}}:unknown"
 
 
 def context(worker_id: str, context_id: str) -> str:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters import redis_keys as keys
+from paydispatch.adapters.redis_open import note_open
 from paydispatch.adapters.redis_scripts import answered_in_time, script
 from paydispatch.domain.outcomes import Response
 from paydispatch.domain.principal import QUEUE, tenant_of
@@ -31,23 +32,32 @@ class RedisOutcomes:
         self._queue_tenant = queue_tenant
 
     async def begin(self, envelope: Envelope) -> Seen:
+        now_s = self._clock.now_s()
         fields = {
             **self._identity(envelope),
             "status": "calling",
             "attempts": envelope.progress.attempt,
+            "begun_at": now_s,
         }
-        now_s = envelope.progress.first_sent_at or self._clock.now_s()
+        first_sent_at = envelope.progress.first_sent_at or now_s
         async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
-            pipe.get(keys.seen(envelope.worker_id, envelope.request_id))
+            pipe.sadd(keys.WORKERS, envelope.worker_id)
+            note_open(
+                pipe,
+                envelope.worker_id,
+                envelope.request_id,
+                accepted_at=envelope.accepted_at,
+                now_s=now_s,
+            )
             _eval(
                 pipe,
                 "begin",
                 [keys.request(envelope.request_id)],
                 REMEMBER_S,
-                now_s,
+                first_sent_at,
                 *_flat(fields),
             )
-            mark, before = await pipe.execute()
+            _, mark, before = await pipe.execute()
         return _seen(mark, before)
 
     async def waiting(self, envelope: Envelope, retry_at: float) -> None:
@@ -69,6 +79,8 @@ class RedisOutcomes:
             keys.seen(worker_id, entry.request_id),
             keys.outcomes(worker_id),
             keys.context(worker_id, entry.context_id),
+            keys.open_requests(worker_id),
+            keys.unknown(worker_id),
         ]
         async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
             pipe.sadd(keys.WORKERS, worker_id)  # first: a sweep must know of every stream there is
@@ -80,6 +92,7 @@ class RedisOutcomes:
                 REMEMBER_S,
                 entry.as_json(),
                 keys.bell(worker_id),
+                entry.request_id,
             )
             self._write_status(pipe, entry.request_id, self._final_fields(entry))
             _, entry_id, _ = await pipe.execute()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import httpx
 
 from paydispatch.domain.attempts import Attempt, NotSent, Unknown, classify
@@ -56,7 +57,10 @@ async def make_stripe_request(
     stripe_account: str | None = None,
     version: str = STRIPE_API_VERSION,
 ) -> httpx.Response:
-    """POST `form_data` (nested as in JSON) to `endpoint` and return the whole answer. Raises `httpx.TransportError`."""
+    """POST `form_data` (nested as in JSON) to `endpoint` and return the whole answer.
+
+    Raises `httpx.RequestError`, and `aiohttp.ClientError` for what is no HTTP: its transport lets that through.
+    """
     headers = {
         "Authorization": f"Bearer {secret_key}",
         "Content-Type": "application/x-www-form-urlencoded",
@@ -94,19 +98,17 @@ class HttpStripeGateway:
                 stripe_account=stripe_account,
                 version=self._version,
             )
-        except httpx.TransportError as error:
+        except (httpx.RequestError, aiohttp.ClientError) as error:
             return failed_attempt(error)
         return classify(response.status_code, response.headers, _json_or_none(response.content))
 
 
-def failed_attempt(error: httpx.TransportError) -> NotSent | Unknown:
+def failed_attempt(error: httpx.RequestError | aiohttp.ClientError) -> NotSent | Unknown:
     """Sort a broken call into what certainly was not sent, and everything else.
 
     The aiohttp transport reports a connection that is reset *after* sending as `httpx.ConnectTimeout`, so the name
     of httpx's error proves nothing: the cause beneath it does.
     """
-    import aiohttp
-
     cause = error.__cause__
     reason = f"{type(cause or error).__name__}: {error}"[:300]
     if isinstance(cause, aiohttp.ClientError):
@@ -123,5 +125,5 @@ def failed_attempt(error: httpx.TransportError) -> NotSent | Unknown:
 def _json_or_none(content: bytes) -> Any:
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

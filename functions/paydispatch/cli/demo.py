@@ -57,7 +57,8 @@ def _play(stack: LocalStack, started_s: float, *, as_json: bool) -> int:
     from paydispatch import Dispatcher
     from paydispatch.local.demo import break_connections, dispatch, scenes
 
-    os.environ.update(stack.environment())  # this process is now a program that talks to the stack
+    os.environ.clear()  # whatever pointed this process at a real AWS points nowhere now
+    os.environ.update(stack.environment())
     break_connections(stack.addresses.stripe_base)
     first = time.perf_counter()
     with Dispatcher.from_env():

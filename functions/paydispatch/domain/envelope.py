@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.credentials import Binding, looks_like_key
+from paydispatch.domain.errors import TooLarge
 from paydispatch.domain.identity import request_id_for_message
 from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.requests import Lane
 from paydispatch.domain.retry import Progress
-from paydispatch.domain.units import DEFAULT_DEADLINE_S
+from paydispatch.domain.units import DEFAULT_DEADLINE_S, QUEUE_MESSAGE_LIMIT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +76,13 @@ class Envelope:
         }
         shown = {name: value for name, value in fields.items() if value is not None}
         return json.dumps(shown, separators=(",", ":"), allow_nan=False)
+
+
+def check_size(message: str) -> int:
+    """Return the bytes the message takes on the queue. Raises `TooLarge`."""
+    if len(message) > QUEUE_MESSAGE_LIMIT_BYTES:
+        raise TooLarge(len(message), QUEUE_MESSAGE_LIMIT_BYTES)
+    return len(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

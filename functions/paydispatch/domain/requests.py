@@ -64,8 +64,8 @@ class CreateRequest:
         check_worker_id(self.worker_id)
         check_context_id(self.context_id)
         _check_params_shape(self.params)
-        _check_deadline(self.deadline_s)
-        _check_account(self.stripe_account)
+        check_deadline(self.deadline_s)
+        check_account(self.stripe_account)
         check_idempotency_key(self.idempotency_key)
 
 
@@ -159,7 +159,7 @@ def _check_params_shape(value: object) -> None:
         raise InvalidField("params", "params must be an object with Stripe's parameters.")
 
 
-def _check_deadline(value: object) -> None:
+def check_deadline(value: object) -> None:
     if value is None:
         return
     number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -170,7 +170,7 @@ def _check_deadline(value: object) -> None:
         )
 
 
-def _check_account(value: object) -> None:
+def check_account(value: object) -> None:
     if value is not None and not (isinstance(value, str) and _ACCOUNT.fullmatch(value)):
         raise InvalidField(
             "stripe_account", "stripe_account must be the id of a Stripe account: acct_…."

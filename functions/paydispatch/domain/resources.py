@@ -19,6 +19,9 @@ class Resource:
     collection: str
     """The path below `/v1` where it is created and listed: `payment_intents`."""
 
+    listings: tuple[str, ...] = ("",)
+    """The queries that together list every object there is. Stripe leaves some out unless it is asked for them."""
+
     @property
     def endpoint(self) -> str:
         """Stripe's path, and ours: `/v1/payment_intents`."""
@@ -40,8 +43,8 @@ class Resource:
 
 RESOURCES: tuple[Resource, ...] = (
     Resource("product", "products"),
-    Resource("price", "prices"),
-    Resource("subscription", "subscriptions"),
+    Resource("price", "prices", listings=("active=true", "active=false")),
+    Resource("subscription", "subscriptions", listings=("status=all",)),
     Resource("payment_intent", "payment_intents"),
     Resource("coupon", "coupons"),
 )

@@ -8,19 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.credentials import Binding, SecretRef
-from paydispatch.domain.envelope import Envelope
+from paydispatch.domain.envelope import Envelope, check_size
 from paydispatch.domain.errors import (
     IdempotencyConflict,
     InvalidParams,
     PaydispatchError,
-    TooLarge,
     Unavailable,
 )
 from paydispatch.domain.identity import new_request_id, request_id_for_key
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.retry import Progress
 from paydispatch.domain.schema import check_params
-from paydispatch.domain.units import DEFAULT_DEADLINE_S, QUEUE_MESSAGE_LIMIT_BYTES
+from paydispatch.domain.units import DEFAULT_DEADLINE_S
 from paydispatch.ports import RequestRecord
 
 if TYPE_CHECKING:
@@ -78,13 +77,6 @@ def seal_request(
         principal=principal,
         traceparent=request.traceparent,
     )
-
-
-def check_size(message: str) -> int:
-    """Return the bytes the message takes on the queue. Raises `TooLarge`."""
-    if len(message) > QUEUE_MESSAGE_LIMIT_BYTES:
-        raise TooLarge(len(message), QUEUE_MESSAGE_LIMIT_BYTES)
-    return len(message)
 
 
 class Acceptor:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from paydispatch.domain.attempts import Unknown
 from paydispatch.domain.entry import entry_for
 from paydispatch.domain.errors import CannotOpen, Unavailable, UnknownObject
-from paydispatch.domain.outcomes import Error, ErrorKind, Outcome, Response
+from paydispatch.domain.outcomes import Error, ErrorKind, Outcome
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.retry import Again, Decision, GivenUp, Progress, Settled, decide, may_send
 from paydispatch.domain.schema import check_params
@@ -182,6 +182,7 @@ class Dispatch:
         try:
             await self._publish(decision.outcome)
         except Unavailable:
+            # Only this process knows what happened: no later refusal may say "not created".
             self._envelope = doubted
             raise
         if isinstance(decision, GivenUp):
@@ -194,15 +195,7 @@ class Dispatch:
 
     async def _publish(self, outcome: Outcome) -> None:
         entry = entry_for(self._envelope, outcome, self._ports.clock.now_s())
-        try:
-            first = await self._ports.outcomes.publish(entry)
-        except Unavailable:
-            if isinstance(outcome, Response):
-                # It exists, and only this process knows: no later refusal may say otherwise.
-                self._envelope = self._envelope.at(
-                    replace(self._envelope.progress, maybe_executed=True)
-                )
-            raise
+        first = await self._ports.outcomes.publish(entry)
         await self._ports.doorbell.ring(entry.worker_id)
         error = outcome.as_dict() if isinstance(outcome, Error) else {}
         self._line(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +21,7 @@ from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
 from paydispatch.domain.retry import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from typing import Protocol
 
     from paydispatch.ports import Turn
@@ -39,7 +42,7 @@ def journal() -> MemoryJournal:
 
 
 @pytest.fixture
-def entry(clock: MemoryClock) -> Callable[..., OutcomeEntry]:
+def entry() -> Callable[..., OutcomeEntry]:
     """`entry("r1")` ends in a response, `entry("r1", unknown=True)` in doubt."""
 
     def make(
@@ -50,7 +53,7 @@ def entry(clock: MemoryClock) -> Callable[..., OutcomeEntry]:
             "worker_id": "w1",
             "params": {"name": "Tea"},
             "outcome": doubt() if unknown else Response(body={"id": "prod_1"}, attempts=1),
-            "settled_at": clock.now_s(),
+            "settled_at": 1_800_000_000.5,
         }
         return OutcomeEntry(request_id=request_id, context_id=context_id, **{**fields, **changed})
 
@@ -75,9 +78,7 @@ def envelope(clock: MemoryClock) -> Callable[..., Envelope]:
 
 
 def doubt() -> Error:
-    return Error(
-        kind=ErrorKind.HTTP, message="no answer", attempts=3, certainty=Certainty.UNKNOWN
-    )
+    return Error(kind=ErrorKind.HTTP, message="no answer", attempts=3, certainty=Certainty.UNKNOWN)
 
 
 class LossyWay:
@@ -143,7 +144,7 @@ class MemoryInboxWorld:
             self._inbox.put(entry)
 
     async def let_lease_run_out(self, turn: Turn) -> None:
-        self._inbox._contexts[turn.entry.worker_id, turn.entry.context_id][0].lease_until = 0.0
+        self._inbox._contexts[turn.entry.worker_id, turn.entry.context_id].lease_until = 0.0
 
     async def dead(self) -> list[tuple[OutcomeEntry, str]]:
         return self._inbox.dead
@@ -159,9 +160,7 @@ class RedisInboxWorld:
         self._outcomes = RedisOutcomes(redis, clock, queue_tenant="local")
 
     def runner(self, name: str) -> RedisInbox:
-        return RedisInbox(
-            self.redis, self.clock, self.journal, consumer=name, flow_timeout_s=1_000
-        )
+        return RedisInbox(self.redis, self.clock, self.journal, consumer=name, flow_timeout_s=1_000)
 
     async def publish(self, *entries: OutcomeEntry) -> None:
         for entry in entries:
@@ -195,3 +194,95 @@ async def inboxes(
     redis = connect_async(request.getfixturevalue(request.param).url)
     yield RedisInboxWorld(redis, clock, journal)
     await redis.aclose()
+
+
+@dataclass
+class Received:
+    """One HTTP request, as it came over the wire."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+    connection: int
+    """The number of the connection it came on, from 1."""
+
+
+class WireServer:
+    """An HTTP server that says exactly the bytes it is told to, and can fail at any point."""
+
+    def __init__(self) -> None:
+        self.received: list[Received] = []
+        self.answers: Iterator[Answer] = itertools.repeat(answer(200, {}))
+        self.connections = 0
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def open(self) -> str:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024)
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def close(self) -> None:
+        self.hang_up()
+        self._server.close()
+        await self._server.wait_closed()
+
+    def hang_up(self) -> None:
+        """Close every connection, as a server does with one that was idle for long."""
+        for writer in self._writers:
+            writer.close()
+        self._writers.clear()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._writers.append(writer)
+        connection = self.connections
+        try:
+            while True:
+                self.received.append(await self._read(reader, connection))
+                said = next(self.answers)
+                await asyncio.sleep(said.after_s)
+                writer.write(said.text)
+                await writer.drain()
+                if said.then is not None:
+                    said.then(writer)
+                    return
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()  # the caller hung up
+
+    async def _read(self, reader: asyncio.StreamReader, connection: int) -> Received:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        first, *lines = head.strip().split("\r\n")
+        pairs = (line.split(": ", 1) for line in lines)
+        headers = {name.lower(): value for name, value in pairs}
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        method, target, _ = first.split(" ")
+        return Received(method, target, headers, body, connection)
+
+
+@dataclass(frozen=True)
+class Answer:
+    text: bytes
+    after_s: float = 0.0
+    then: Callable[[asyncio.StreamWriter], None] | None = None
+    """What becomes of the connection; None keeps it."""
+
+
+def answer(status: int, body: Any, after_s: float = 0.0, **headers: str) -> Answer:
+    """A whole answer. `body` is JSON, unless it is bytes."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    shown = {"Content-Length": str(len(content)), **headers}
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in shown.items())
+    return Answer(f"HTTP/1.1 {status} Said\r\n{lines}\r\n".encode() + content, after_s)
+
+
+@pytest.fixture
+def wire_answer() -> Callable[..., Answer]:
+    return answer
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[tuple[WireServer, str]]:
+    """The server and its address."""
+    server = WireServer()
+    yield server, await server.open()
+    await server.close()

@@ -161,6 +161,21 @@ async def test_a_runner_that_lost_its_turn_cannot_take_it_from_the_one_that_has_
     assert (await b.finish(held, go_on=True)) is not None
 
 
+@pytest.mark.parametrize("go_on", [True, False])
+async def test_a_late_finish_does_not_let_the_next_run_beside_the_one_that_took_over(
+    inboxes: InboxWorld, entry: Entries, go_on: bool
+) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(entry("r1"), entry("r2"))
+    (lost,) = await looked(inboxes, a)
+    await inboxes.let_lease_run_out(lost)
+    (held,) = await looked(inboxes, b)
+
+    assert await a.finish(lost, go_on=go_on) is None
+    assert await looked(inboxes, a) == []
+    assert (await b.finish(held, go_on=True)) is not None
+
+
 async def test_a_turn_that_was_finished_by_another_is_over(
     inboxes: InboxWorld, entry: Entries
 ) -> None:
@@ -270,7 +285,8 @@ class Schedule:
             await self._look()
             for context_id in list(self._held):
                 await self._finish(*self._held.pop(context_id))
-        raise AssertionError(f"left: {dict(self._expected)}")
+        left = {context: len(entries) for context, entries in self._expected.items()}
+        pytest.fail(f"never ran: {left}")
 
     async def _publish(self) -> None:
         self._made += 1

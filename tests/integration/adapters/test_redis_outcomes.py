@@ -121,14 +121,12 @@ async def test_an_outcome_whose_publish_lost_its_answer_stands_on_the_stream_onc
     assert await redis.hget(keys.request("r1"), "status") == "succeeded"
 
 
-async def publish_until_taken(outcomes: RedisOutcomes, entry: Any) -> None:
-    """As a message does that stays on the queue."""
-    while True:
-        try:
-            await outcomes.publish(entry)
-        except Unavailable:
-            continue
-        return
+async def publish_until_taken(outcomes: RedisOutcomes, entry: Any) -> bool:
+    """As a message does that stays on the queue: a few times."""
+    for _ in range(3):
+        with contextlib.suppress(Unavailable):
+            return await outcomes.publish(entry)
+    return await outcomes.publish(entry)
 
 
 async def test_an_attempt_whose_beginning_lost_its_answer_is_not_taken_for_an_earlier_one(
@@ -212,3 +210,55 @@ async def test_bells_leave_no_connection_behind_while_redis_is_away(nowhere: str
     assert not client.connection_pool._in_use_connections
     await bells.close()
     await client.aclose()
+
+
+async def test_what_was_published_before_redis_died_is_not_published_again_after_it_came_back(
+    mortal_valkey: Any, clock: MemoryClock, journal: Any, entry: Any
+) -> None:
+    client = connect_async(mortal_valkey.url)
+    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    inbox = RedisInbox(client, clock, journal, consumer="a", flow_timeout_s=30)
+    await outcomes.publish(entry("r1"))
+
+    mortal_valkey.kill()
+    with pytest.raises(Unavailable):
+        await outcomes.publish(entry("r1"))
+    mortal_valkey.start()
+
+    assert await publish_until_taken(outcomes, entry("r1")) is False
+    assert [turn.entry.request_id for turn in await inbox.take("w1", at_most=5)] == ["r1"]
+    await client.aclose()
+
+
+async def test_bells_ring_again_after_redis_came_back(
+    mortal_valkey: Any, clock: MemoryClock, entry: Any
+) -> None:
+    client = connect_async(mortal_valkey.url)
+    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    bells = RedisBells(client)
+    await bells.next(0.01)
+
+    mortal_valkey.kill()
+    with pytest.raises(Unavailable):
+        await bells.next(0.5)
+    await bells.close()
+    mortal_valkey.start()
+
+    await bells.next(0.01)
+    await publish_until_taken(outcomes, entry("r1"))
+    assert await bells.next(1.0) == "w1"
+    await bells.close()
+    await client.aclose()
+
+
+def test_the_door_s_board_works_again_after_redis_came_back(mortal_valkey: Any) -> None:
+    with contextlib.closing(connect(mortal_valkey.url)) as client:
+        board = RedisBoard(client)
+        board.claim({"r1": "body"})
+
+        mortal_valkey.kill()
+        with pytest.raises(Unavailable):
+            board.claim({"r1": "other"})
+        mortal_valkey.start()
+
+        assert not board.claim({"r1": "other"})["r1"].same_body

@@ -264,6 +264,15 @@ class TestStoresAway:
         assert await caller.receive_deferred()
         assert caller.outcome.certainty is Certainty.UNKNOWN
 
+    async def test_redis_lost_for_the_publish_of_a_doubt_leaves_a_latched_copy(
+        self, caller: Caller
+    ) -> None:
+        caller.outcomes = PublishFailsOnce(caller.clock)
+        caller.answers(TIMED_OUT)
+        assert await caller.receive(envelope(progress=Progress(deadline_at=NOW_S + 0.1)))
+        ((copy, _),) = caller.queue.deferred
+        assert copy.progress.maybe_executed
+
     async def test_redis_lost_after_a_refusal_leaves_no_doubt(self, caller: Caller) -> None:
         caller.outcomes = PublishFailsOnce(caller.clock)
         caller.answers(INVALID)

@@ -1,8 +1,10 @@
--- Leave an entry pending until it is due, and let go of its context's lease.
+-- Leave an entry pending until it is due, and let go of its context's lease. A lease that ran out postpones nothing:
+-- the entry may be another's by now, or finished.
 -- KEYS: 1 lease, 2 postponed, 3 runs; ARGV: 1 entry id, 2 lease token, 3 due (unix ms), 4 '1' if the run counts
-if redis.call('GET', KEYS[1]) == ARGV[2] then
-  redis.call('DEL', KEYS[1])
+if redis.call('GET', KEYS[1]) ~= ARGV[2] then
+  return
 end
+redis.call('DEL', KEYS[1])
 redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
 if ARGV[4] ~= '1' then
   redis.call('HINCRBY', KEYS[3], ARGV[1], -1)

@@ -1,12 +1,19 @@
 -- Publish an outcome once. An unknown end may be followed by a settled one; nothing follows that.
--- KEYS: 1 seen-mark, 2 stream, 3 context queue
--- ARGV: 1 'unknown' or 'settled', 2 seconds to remember it, 3 entry (JSON), 4 bell channel
+-- KEYS: 1 seen-mark, 2 stream, 3 context queue, 4 open requests, 5 unknown ends
+-- ARGV: 1 'unknown' or 'settled', 2 seconds to remember it, 3 entry (JSON), 4 bell channel, 5 request id
 -- Returns the entry's id, or false if it had been published before.
 local mark = redis.call('GET', KEYS[1])
+redis.call('ZREM', KEYS[4], ARGV[5])
+if mark == 'settled' or ARGV[1] == 'settled' then
+  redis.call('HDEL', KEYS[5], ARGV[5])
+end
 if mark == 'settled' or mark == ARGV[1] then
   return false
 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+if ARGV[1] == 'unknown' then
+  redis.call('HSET', KEYS[5], ARGV[5], ARGV[3])
+end
 local id = redis.call('XADD', KEYS[2], '*', 'entry', ARGV[3])
 redis.call('RPUSH', KEYS[3], id)
 redis.call('PUBLISH', ARGV[4], id)

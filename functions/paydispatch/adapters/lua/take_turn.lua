@@ -3,6 +3,10 @@
 -- ARGV: 1 entry id, 2 lease token, 3 now (unix ms), 4 lease length (ms), 5 group
 -- Returns the number of this run, or 0: not its turn.
 local head = redis.call('LINDEX', KEYS[1], 0)
+while head and head ~= ARGV[1] and #redis.call('XRANGE', KEYS[5], head, head) == 0 do
+  redis.call('LPOP', KEYS[1]) -- nobody could read it
+  head = redis.call('LINDEX', KEYS[1], 0)
+end
 if head ~= ARGV[1] then
   if redis.call('LPOS', KEYS[1], ARGV[1]) then
     return 0

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LARGEST_PAGE = 100
 _PAGING = ("limit", "starting_after", "ending_before", "expand", "created")
+_ANY_STATUS = ("status", "all")
+"""Stripe's word for subscriptions of every status, the cancelled ones included."""
 _LOWER_BOUNDS = {"gte": 0, "gt": 1}
 _UPPER_BOUNDS = {"lte": 0, "lt": -1}
 
@@ -79,7 +81,11 @@ def _created(condition: Any) -> tuple[int, int]:
 def _fields(schema: Schema, params: Mapping[str, Any]) -> dict[str, Any]:
     """Every other parameter asks for objects whose field of that name has that value."""
     fields = schema["properties"]
-    wanted = {name: value for name, value in params.items() if name not in _PAGING}
+    wanted = {
+        name: value
+        for name, value in params.items()
+        if name not in _PAGING and (name, value) != _ANY_STATUS
+    }
     for name, value in wanted.items():
         if name not in fields or not isinstance(value, str):
             raise unknown_parameter(name)

@@ -1,0 +1,156 @@
+"""What the door answers. Fields may be added to an answer; a client ignores those it does not know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api.openapi import references
+from paydispatch.domain.outcomes import Certainty, ErrorKind
+from paydispatch.domain.resources import RESOURCES
+
+if TYPE_CHECKING:
+    from api.openapi.references import Node
+
+_STATUSES = {
+    "dispatched": "on the queue",
+    "calling": "Stripe is being called",
+    "retrying": "the next call is at `retry_at`",
+    "succeeded": "Stripe created it: `parsed_data`; final",
+    "failed": "it was not created: `parsed_error`; final",
+    "unknown": "nobody knows yet whether it was created: `parsed_error`; reconciling may settle it",
+}
+
+
+def answer_schemas() -> dict[str, Node]:
+    return {
+        "object_name": {"type": "string", "enum": [row.name for row in RESOURCES]},
+        "accepted": _accepted(),
+        "batch_answer": _batch_answer(),
+        "batch_accepted": _batch_accepted(),
+        "batch_refused": _batch_refused(),
+        "request_status": _request_status(),
+        "parsed_error": _parsed_error(),
+        "error": _error(),
+        "error_answer": _object({"error": references.schema("error")}),
+        "params_refused": _object(_error_fields()),
+        "gateway_answer": _gateway_answer(),
+        "health": _object({"status": {"const": "ok"}}),
+    }
+
+
+def _object(required: Node, optional: Node | None = None) -> Node:
+    return {
+        "type": "object",
+        "required": list(required),
+        "properties": {**required, **(optional or {})},
+    }
+
+
+def _accepted_fields() -> Node:
+    return {
+        "request_id": {"type": "string", "pattern": "^pdr_[0-9a-z]{26}$"},
+        "object": references.schema("object_name"),
+        "status": {"const": "dispatched"},
+        "worker_id": references.schema("worker_id"),
+        "context_id": references.schema("context_id"),
+    }
+
+
+def _accepted() -> Node:
+    return {"description": "The queue has the request."} | _object(_accepted_fields())
+
+
+def _batch_answer() -> Node:
+    item = {"oneOf": [references.schema("batch_accepted"), references.schema("batch_refused")]}
+    results = {
+        "description": "One result per request, in the order of the requests.",
+        "type": "array",
+        "items": item,
+    }
+    return _object({"results": results})
+
+
+def _batch_accepted() -> Node:
+    replayed = {
+        "description": "There when the item's idempotency key was used before with the same body.",
+        "const": True,
+    }
+    return _object(_accepted_fields(), {"idempotent_replayed": replayed})
+
+
+def _batch_refused() -> Node:
+    http_status = {
+        "description": "What the request would have been answered alone.",
+        "type": "integer",
+        "enum": [400, 404, 409, 413, 422, 503],
+    }
+    fields = _error_fields()
+    required = {"status": {"const": "refused"}, "http_status": http_status, "error": fields.pop("error")}
+    return _object(required, fields)
+
+
+def _request_status() -> Node:
+    required: Node = {
+        "request_id": {"type": "string"},
+        "object": references.schema("object_name"),
+        "status": _status(),
+        "worker_id": references.schema("worker_id"),
+        "context_id": references.schema("context_id"),
+        "attempts": {"description": "Calls to Stripe so far.", "type": "integer", "minimum": 0},
+    }
+    optional: Node = {
+        "retry_at": {"description": "Unix seconds of the next call.", "type": "number"},
+        "parsed_data": {"description": "Stripe's own JSON answer.", "type": "object"},
+        "parsed_error": references.schema("parsed_error"),
+    }
+    return _object(required, optional)
+
+
+def _status() -> Node:
+    meanings = "\n".join(f"- `{status}`: {meaning}" for status, meaning in _STATUSES.items())
+    return {"description": meanings, "type": "string", "enum": list(_STATUSES)}
+
+
+def _parsed_error() -> Node:
+    text: Node = {"type": ["string", "null"]}
+    required: Node = {
+        "kind": {
+            "description": "`http`: network, timeout, tries exhausted. `api`: Stripe refused. `dispatcher`: ours.",
+            "enum": [kind.value for kind in ErrorKind],
+        },
+        "message": {"type": "string"},
+        "attempts": {"type": "integer", "minimum": 0},
+        "certainty": {
+            "description": "`unknown`: the object may exist, so do not ask for it again under another key.",
+            "enum": [certainty.value for certainty in Certainty],
+        },
+    }
+    names = ("code", "type", "decline_code", "param", "stripe_request_id")
+    optional = dict.fromkeys(names, text) | {"http_status": {"type": ["integer", "null"]}}
+    return _object(required, optional)
+
+
+def _error() -> Node:
+    types = ["invalid_request_error", "idempotency_error", "api_error"]
+    required: Node = {
+        "type": {"type": "string", "enum": types},
+        "code": {"type": "string"},
+        "message": {"description": "A sentence that says what would be right.", "type": "string"},
+    }
+    param = {"description": "The field, nested ones as `items[0][price]`.", "type": "string"}
+    return {"description": "Stripe's own shape."} | _object(required, {"param": param})
+
+
+def _error_fields() -> Node:
+    errors = {
+        "description": "Every parameter Stripe would refuse; the first of them is `error`.",
+        "type": "array",
+        "minItems": 1,
+        "items": references.schema("error"),
+    }
+    return {"error": references.schema("error"), "errors": errors}
+
+
+def _gateway_answer() -> Node:
+    said = {"message": {"type": "string"}}
+    return {"description": "API Gateway answered by itself; the door was not asked."} | _object(said)

@@ -1,0 +1,87 @@
+"""Realistic parameters of an object, from its schema alone: a new object needs no line here.
+
+An example has what the schema requires, what the object is, and what it belongs to.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.domain.schema import parameter_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from api.openapi.references import Node
+
+_BELONGS_TO = ("payment_intent", "product", "customer", "email")
+"""The first of these that the object has: a refund is of a payment, and its customer follows from that."""
+
+_IS = frozenset(
+    {
+        "amount",
+        "duration",
+        "items",
+        "line_items",
+        "metadata",
+        "mode",
+        "name",
+        "percent_off",
+        "price",
+        "quantity",
+        "success_url",
+        "unit_amount",
+    }
+)
+
+_VALUES: Mapping[str, Any] = {
+    "amount": 2000,
+    "customer": "cus_customer123",
+    "duration": "once",
+    "email": "ada@example.com",
+    "metadata": {"order": "1001"},
+    "name": "Tea",
+    "payment_intent": "pi_payment123",
+    "percent_off": 25,
+    "price": "price_tea123",
+    "product": "prod_tea123",
+    "quantity": 1,
+    "success_url": "https://example.com/thanks",
+    "unit_amount": 2000,
+}
+
+_OF_FORMAT: Mapping[str, Any] = {"currency": "usd", "decimal": "12.5", "unix-time": 1_800_000_000}
+
+_OF_TYPE: Mapping[str, Any] = {"boolean": True, "integer": 1, "number": 1.5, "string": "text"}
+
+
+def example_params(object_name: str) -> dict[str, Any]:
+    """Parameters the schema accepts. Raises `UnknownObject`."""
+    schema = parameter_schema(object_name)
+    return _object(schema, schema)
+
+
+def _object(node: Node, root: Node) -> dict[str, Any]:
+    fields: Node = node.get("properties", {})
+    wanted = {*_IS, *node.get("required", ()), *_owner(fields)}
+    return {name: _value(name, part, root) for name, part in fields.items() if name in wanted}
+
+
+def _owner(fields: Node) -> Sequence[str]:
+    return [name for name in _BELONGS_TO if name in fields][:1]
+
+
+def _value(name: str, node: Node, root: Node) -> Any:
+    if name in _VALUES:
+        return _VALUES[name]
+    if "$ref" in node:
+        return _value(name, root["$defs"][node["$ref"].rpartition("/")[2]], root)
+    if "anyOf" in node:
+        return _value(name, node["anyOf"][0], root)
+    if "enum" in node:
+        return node["enum"][0]
+    if node["type"] == "object":
+        return _object(node, root)
+    if node["type"] == "array":
+        return [_value("", node["items"], root)]
+    return _OF_FORMAT.get(node.get("format", ""), _OF_TYPE[node["type"]])

@@ -1,0 +1,155 @@
+"""Examples of answers, made by the code that answers: they cannot say what the door does not."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from api.answers import accepted, batch_item, error_answer, failure, unavailable
+from api.openapi.request_bodies import example_body, example_named_body
+from paydispatch.domain.errors import (
+    BadRequest,
+    IdempotencyConflict,
+    InvalidParams,
+    NotAllowed,
+    RequestNotFound,
+    TooLarge,
+    Unavailable,
+)
+from paydispatch.domain.identity import request_id_for_key
+from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
+from paydispatch.domain.requests import parse_create_request
+from paydispatch.domain.resources import RESOURCES
+from paydispatch.domain.schema import check_params
+from paydispatch.domain.units import QUEUE_MESSAGE_LIMIT_BYTES
+from paydispatch.ports import RequestRecord
+from paydispatch.services.accept import Accepted, shown_status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_lambda_powertools.event_handler import Response
+
+    from paydispatch.domain.resources import Resource
+
+Examples = dict[str, dict[str, Any]]
+"""{name: {"value": body}}, as OpenAPI has them."""
+
+REQUEST_ID = request_id_for_key("local", "order-1001")
+
+
+def accepted_body(row: Resource) -> Any:
+    return _body(accepted(_accepted(row)))
+
+
+def batch_body() -> Any:
+    """One item is accepted and one is not."""
+    first, second = RESOURCES[:2]
+    return {"results": [batch_item(_accepted(first)), batch_item(_refused_params(second))]}
+
+
+def refused_params_body(row: Resource) -> Any:
+    return _body(error_answer(_refused_params(row)))
+
+
+def malformed() -> Examples:
+    body = example_named_body(RESOURCES[0])
+    wrong: dict[str, dict[str, Any]] = {
+        "missing_field": {**body, "worker_id": None},
+        "unknown_field": {**body, "amount": 2000},
+        "no_secret_key": {**body, "secret_ref": None, "stripe_secret": "pk_test_example"},
+    }
+    return {name: _value(error_answer(_refusal(fields))) for name, fields in wrong.items()}
+
+
+def refusals() -> dict[int, Examples]:
+    """By HTTP status: the errors of which one example tells all."""
+    errors = {
+        "not_signed_in": NotAllowed(),
+        "not_found": RequestNotFound(REQUEST_ID),
+        "key_reused": IdempotencyConflict("order-1001"),
+        "too_large": TooLarge(QUEUE_MESSAGE_LIMIT_BYTES + 1, QUEUE_MESSAGE_LIMIT_BYTES),
+    }
+    refused = {error.status: {name: _value(error_answer(error))} for name, error in errors.items()}
+    return refused | {
+        500: {"fault": _value(failure())},
+        503: {"unavailable": _value(unavailable(Unavailable("")))},
+    }
+
+
+def statuses() -> Examples:
+    error = Error(
+        kind=ErrorKind.API,
+        type="card_error",
+        code="card_declined",
+        decline_code="insufficient_funds",
+        message="Your card has insufficient funds.",
+        http_status=402,
+        stripe_request_id="req_example",
+        attempts=1,
+        certainty=Certainty.NOT_CREATED,
+    )
+    lost = Error(
+        kind=ErrorKind.HTTP,
+        code="timeout",
+        message="No answer within 80 s.",
+        attempts=3,
+        certainty=Certainty.UNKNOWN,
+    )
+    return {
+        "dispatched": _status("dispatched"),
+        "retrying": _status("retrying", attempts=2, retry_at=1_800_000_000.5),
+        "succeeded": _status("succeeded", attempts=1, parsed_data=_created()),
+        "failed": _status("failed", attempts=1, parsed_error=error.as_dict()),
+        "unknown": _status("unknown", attempts=3, parsed_error=lost.as_dict()),
+    }
+
+
+def _status(status: str, **known: Any) -> dict[str, Any]:
+    record = RequestRecord(
+        request_id=REQUEST_ID,
+        tenant="local",
+        object="payment_intent",
+        worker_id="payment-worker-1",
+        context_id="context-123",
+        status=status,
+        **known,
+    )
+    return {"value": shown_status(record)}
+
+
+def _created() -> dict[str, Any]:
+    return {
+        "id": "pi_payment123",
+        "object": "payment_intent",
+        "amount": 2000,
+        "currency": "usd",
+        "metadata": {"paydispatch_request_id": REQUEST_ID},
+        "status": "requires_payment_method",
+    }
+
+
+def _accepted(row: Resource) -> Accepted:
+    return Accepted(REQUEST_ID, parse_create_request(row.name, example_body(row)))
+
+
+def _refused_params(row: Resource) -> InvalidParams:
+    """An unknown parameter, and a value of a wrong type."""
+    params = example_body(row)["params"] | {"metadata": {"order": 1001}, "colour": "red"}
+    return InvalidParams(check_params(row.name, params))
+
+
+def _refusal(body: Mapping[str, Any]) -> BadRequest:
+    try:
+        parse_create_request(RESOURCES[0].name, body)
+    except BadRequest as error:
+        return error
+    raise ValueError(f"not refused: {sorted(body)}")
+
+
+def _value(answer: Response[str]) -> dict[str, Any]:
+    return {"value": _body(answer)}
+
+
+def _body(answer: Response[str]) -> Any:
+    return json.loads(answer.body or "")

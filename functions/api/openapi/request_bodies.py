@@ -1,0 +1,136 @@
+"""What callers send: the body of a create, of a batch, and one of each as an example."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from api.openapi import references
+from api.openapi.example_params import example_params
+from api.openapi.parameters import params_name
+from paydispatch.domain.resources import RESOURCES, Resource
+from paydispatch.domain.units import BATCH_ITEMS_LIMIT, DEFAULT_DEADLINE_S, LONGEST_DEADLINE_S
+
+if TYPE_CHECKING:
+    from api.openapi.references import Node
+
+LONGEST_KEY = 255
+
+_FIELDS: dict[str, Node] = {
+    "worker_id": {
+        "description": "The worker whose flow gets the outcome.",
+        "type": "string",
+        "pattern": "^[!-z|~]{1,128}$",
+    },
+    "context_id": {
+        "description": "The conversation this request belongs to. Flows of one context run one after the other.",
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 255,
+        "pattern": "^[^\\u0000-\\u001f\\u007f]+$",
+    },
+    "stripe_secret": {
+        "description": "A Stripe secret or restricted key. It is sealed at once and never shown again.",
+        "type": "string",
+        "pattern": "^(sk_test_|sk_live_|rk_test_|rk_live_|sk_org)[!-~]*$",
+        "writeOnly": True,
+    },
+    "secret_ref": {
+        "description": "Instead of the key: the secret `paydispatch/{tenant}/{secret_ref}` in Secrets Manager.",
+        "type": "string",
+        "pattern": "^[A-Za-z0-9_+=.@-]{1,128}$",
+    },
+    "lane": {
+        "description": "Interactive work may use the whole of Stripe's rate limit, batch work a share of it.",
+        "enum": ["interactive", "batch"],
+        "default": "interactive",
+    },
+    "deadline_s": {
+        "description": "Seconds from now after which the request is given up.",
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "maximum": int(LONGEST_DEADLINE_S),
+        "default": int(DEFAULT_DEADLINE_S),
+    },
+    "stripe_account": {
+        "description": "The connected account to act for: Stripe's `Stripe-Account` header.",
+        "type": "string",
+        "pattern": "^[A-Za-z0-9_/-]{1,128}$",
+    },
+    "idempotency_key": {
+        "description": "As the header `Idempotency-Key`, for callers that cannot set one, and for batch items.",
+        "type": "string",
+        "minLength": 1,
+        "maxLength": LONGEST_KEY,
+    },
+}
+
+
+def request_schemas() -> dict[str, Node]:
+    schemas = dict(_FIELDS)
+    for row in RESOURCES:
+        schemas[create_name(row)] = _create(row)
+        schemas[_item_name(row)] = {
+            "allOf": [references.schema(create_name(row)), {"required": ["object"]}]
+        }
+    return schemas | {"batch": _batch()}
+
+
+def create_name(row: Resource) -> str:
+    """The component that is the body of a create: `price_create`."""
+    return f"{row.identifier}_create"
+
+
+def example_body(row: Resource) -> dict[str, Any]:
+    return {
+        "worker_id": "payment-worker-1",
+        "context_id": "context-123",
+        "stripe_secret": "sk_test_example",
+        "params": example_params(row.name),
+    }
+
+
+def example_named_body(row: Resource) -> dict[str, Any]:
+    """The same with the key's name in place of the key."""
+    body = example_body(row) | {"secret_ref": "shop"}
+    del body["stripe_secret"]
+    return body
+
+
+def example_batch() -> dict[str, Any]:
+    return {
+        "requests": [{"object": row.name, **example_named_body(row)} for row in RESOURCES[:2]],
+    }
+
+
+def _create(row: Resource) -> Node:
+    return {
+        "type": "object",
+        "required": ["worker_id", "context_id", "params"],
+        "oneOf": [{"required": ["stripe_secret"]}, {"required": ["secret_ref"]}],
+        "additionalProperties": False,
+        "properties": {
+            "object": {"const": row.name},
+            **{name: references.schema(name) for name in _FIELDS},
+            "params": references.schema(params_name(row)),
+        },
+    }
+
+
+def _item_name(row: Resource) -> str:
+    return f"{row.identifier}_batch_item"
+
+
+def _batch() -> Node:
+    items = {row.name: references.schema(_item_name(row)) for row in RESOURCES}
+    mapping = {name: item["$ref"] for name, item in items.items()}
+    requests = {
+        "description": "What is wrong with an item is reported in its place and does not stop the rest.",
+        "type": "array",
+        "minItems": 1,
+        "maxItems": BATCH_ITEMS_LIMIT,
+        "items": {
+            "oneOf": list(items.values()),
+            "discriminator": {"propertyName": "object", "mapping": mapping},
+        },
+    }
+    return {"type": "object", "required": ["requests"], "properties": {"requests": requests}}

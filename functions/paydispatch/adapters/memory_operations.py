@@ -1,0 +1,149 @@
+"""Twins of the ports that operators' services use: unknown ends, Stripe's lists, dead letters, what waits."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.domain.redrive import Parked
+from paydispatch.domain.unknown_ends import Found, NotFound, Sighting, UnknownEnd
+from paydispatch.ports import StreamState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from paydispatch.adapters.memory import MemoryOutcomes
+    from paydispatch.domain.diagnosis import DeadFlow, OpenRequest, WaitingFlow
+    from paydispatch.ports import QueueDepth
+
+
+class MemoryUnknownEnds:
+    """The index that a `MemoryOutcomes` keeps."""
+
+    def __init__(self, outcomes: MemoryOutcomes) -> None:
+        self._outcomes = outcomes
+
+    async def workers(self) -> Sequence[str]:
+        return sorted({worker_id for worker_id, _ in self._outcomes.marks})
+
+    async def some(self, worker_id: str, *, at_most: int) -> Sequence[str]:
+        ids = [request for worker, request in self._outcomes.unknown if worker == worker_id]
+        return ids[:at_most]
+
+    async def read(self, worker_id: str, request_id: str) -> UnknownEnd | None:
+        entry = self._outcomes.unknown.get((worker_id, request_id))
+        return None if entry is None else UnknownEnd(entry, self._outcomes.begun.get(request_id))
+
+    async def forget(self, worker_id: str, request_id: str) -> None:
+        self._outcomes.unknown.pop((worker_id, request_id), None)
+
+
+class MemoryStripeLists:
+    """Lists what is put into `created`; with `instead`, gives that answer to every look."""
+
+    def __init__(self) -> None:
+        self.created: list[Mapping[str, Any]] = []
+        self.instead: Sighting | None = None
+        self.looks: list[dict[str, Any]] = []
+
+    async def find_created(self, **look: Any) -> Sighting:
+        self.looks.append(look)
+        await asyncio.sleep(0)
+        if self.instead is not None:
+            return self.instead
+        name, value = look["mark"]
+        window = look["within"]
+        for listed in self.created:
+            inside = window.earliest <= listed["created"] <= window.latest
+            if inside and listed["metadata"].get(name) == value:
+                return Found(listed, "req_list")
+        return NotFound()
+
+
+class MemoryDeadLetters:
+    """`DeadLetterQueue` with receipts and hidden messages, a page of two at a time."""
+
+    PAGE = 2
+
+    def __init__(self) -> None:
+        self.messages: dict[str, Parked] = {}
+        self.hidden: set[str] = set()
+        self._receipts = itertools.count(1)
+
+    def put(self, body: str, *, sent_at: float, reason: str | None = None) -> str:
+        message_id = f"m-{len(self.messages) + 1}"
+        self.messages[message_id] = Parked(message_id, "", body, sent_at, sent_at, reason)
+        return message_id
+
+    async def receive(self) -> Sequence[Parked]:
+        seen = [id_ for id_ in self.messages if id_ not in self.hidden][: self.PAGE]
+        self.hidden.update(seen)
+        for id_ in seen:
+            receipt = f"r-{next(self._receipts)}"
+            self.messages[id_] = replace(self.messages[id_], receipt=receipt)
+        return [self.messages[id_] for id_ in seen]
+
+    async def release(self, parked: Sequence[Parked]) -> None:
+        for one in parked:
+            if self._current(one):
+                self.hidden.discard(one.message_id)
+
+    async def delete(self, parked: Parked) -> None:
+        if self._current(parked):
+            del self.messages[parked.message_id]
+            self.hidden.discard(parked.message_id)
+
+    def _current(self, parked: Parked) -> bool:
+        """SQS knows a receive by its latest receipt."""
+        return self.messages.get(parked.message_id) == parked
+
+
+class MemoryBacklog:
+    """What is put here waits."""
+
+    def __init__(self) -> None:
+        self.open: list[OpenRequest] = []
+        self.waiting: list[WaitingFlow] = []
+        self.dead: list[DeadFlow] = []
+
+    async def workers(self) -> Sequence[str]:
+        waiting = {one.worker_id for one in self.waiting} | {one.worker_id for one in self.dead}
+        return sorted(waiting | {one.worker_id for one in self.open})
+
+    async def open_requests(
+        self, worker_id: str, *, before: float, at_most: int
+    ) -> Sequence[OpenRequest]:
+        mine = [one for one in self.open if one.worker_id == worker_id]
+        return [one for one in mine if one.known_since <= before][:at_most]
+
+    async def waiting_flows(
+        self, worker_id: str, *, before: float, at_most: int
+    ) -> Sequence[WaitingFlow]:
+        mine = [one for one in self.waiting if one.worker_id == worker_id]
+        return [one for one in mine if one.published_at <= before][:at_most]
+
+    async def dead_flows(
+        self, worker_id: str, *, before: float, at_most: int
+    ) -> Sequence[DeadFlow]:
+        mine = [one for one in self.dead if one.worker_id == worker_id]
+        return [one for one in mine if one.buried_at <= before][:at_most]
+
+    async def stream(self, worker_id: str) -> StreamState:
+        mine = [one for one in self.waiting if one.worker_id == worker_id]
+        return StreamState(
+            worker_id=worker_id,
+            pending=sum(one.delivered for one in mine),
+            unread=sum(not one.delivered for one in mine),
+            oldest_pending_at=min((one.published_at for one in mine), default=None),
+            dead=sum(one.worker_id == worker_id for one in self.dead),
+        )
+
+
+class MemoryQueueDepths:
+    def __init__(self, *depths: QueueDepth) -> None:
+        self._depths = depths
+
+    async def depths(self) -> Sequence[QueueDepth]:
+        return self._depths

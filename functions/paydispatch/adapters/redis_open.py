@@ -1,0 +1,29 @@
+"""The note that a request is accepted and not settled yet: written by whoever first learns of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from paydispatch.adapters import redis_keys as keys
+from paydispatch.adapters.redis_scripts import script
+from paydispatch.domain.units import REMEMBER_S
+
+
+def note_open(
+    pipe: Any, worker_id: str, request_id: str, *, accepted_at: float, now_s: float
+) -> None:
+    """Add the note to a pipeline; its answer is the request's seen-mark.
+
+    `accepted_at` may be a producer's word: a clock ahead of ours must not hide its requests.
+    """
+    pipe.execute_command(  # the cluster pipeline for threads has no eval()
+        "EVAL",
+        script("open"),
+        2,
+        keys.seen(worker_id, request_id),
+        keys.open_requests(worker_id),
+        request_id,
+        min(accepted_at, now_s),
+        REMEMBER_S,
+        now_s - REMEMBER_S,
+    )

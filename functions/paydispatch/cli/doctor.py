@@ -1,0 +1,102 @@
+"""`paydispatch doctor`: accepted requests that have no terminal flow yet, why each waits, and what comes next."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from paydispatch.cli.ages import age_s, shown_age
+from paydispatch.cli.tables import show_table
+from paydispatch.settings import CallerSettings
+
+if TYPE_CHECKING:
+    import argparse
+
+    from paydispatch.domain.diagnosis import Finding
+    from paydispatch.services.doctor import Diagnosis
+
+COLUMNS = ("request", "object", "worker", "age", "waits", "next", "in")
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "doctor",
+        help="which requests wait, and for what",
+        description="Look for accepted requests without a terminal flow. Changes nothing.",
+    )
+    parser.add_argument(
+        "--older-than", type=age_s, default=300.0, metavar="AGE", help="like 5m, the default"
+    )
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Return 0 if nothing waits for longer than `--older-than`, 1 otherwise."""
+    diagnosis = asyncio.run(_examine(arguments.older_than))
+    if arguments.json:
+        print(json.dumps({"healthy": diagnosis.healthy, **asdict(diagnosis)}))
+    else:
+        _show(diagnosis)
+    return 0 if diagnosis.healthy else 1
+
+
+async def _examine(older_than_s: float) -> Diagnosis:
+    import boto3
+
+    from paydispatch.adapters.aws_errors import CLIENT_CONFIG
+    from paydispatch.adapters.clock import SystemClock
+    from paydispatch.adapters.redis_backlog import RedisBacklog
+    from paydispatch.adapters.redis_connection import connect_async
+    from paydispatch.adapters.redis_unknown import RedisUnknownEnds
+    from paydispatch.adapters.sqs_depths import SqsDepths
+    from paydispatch.services.doctor import Doctor
+
+    settings, clock = CallerSettings.from_env(), SystemClock()
+    sqs, redis = boto3.client("sqs", config=CLIENT_CONFIG), connect_async(settings.redis_url)
+    try:
+        doctor = Doctor(
+            RedisBacklog(redis, clock),
+            RedisUnknownEnds(redis),
+            SqsDepths(sqs, _queue_urls(settings)),
+            clock,
+        )
+        return await doctor.examine(older_than_s=older_than_s)
+    finally:
+        await redis.aclose()
+        sqs.close()
+
+
+def _queue_urls(settings: CallerSettings) -> dict[str, str]:
+    urls = {lane.value: url for lane, url in settings.queue_urls.items()}
+    return {**urls, "dead letters": settings.dead_letter_queue_url}
+
+
+def _show(diagnosis: Diagnosis) -> None:
+    if diagnosis.findings:
+        show_table(COLUMNS, map(_row, diagnosis.findings))
+    else:
+        print("Nothing waits.")
+    for stream in diagnosis.streams:
+        counts = f"{stream.pending} pending, {stream.unread} unread, {stream.dead} dead"
+        print(f"worker {stream.worker_id}: {counts}")
+    for queue in diagnosis.queues:
+        counts = f"{queue.waiting} waiting, {queue.in_flight} in flight, {queue.delayed} delayed"
+        print(f"queue {queue.name}: {counts}")
+
+
+def _row(finding: Finding) -> list[str]:
+    now_s, expected_at = time.time(), finding.expected_at
+    left = "" if expected_at is None else shown_age(max(0.0, expected_at - now_s))
+    return [
+        finding.request_id,
+        finding.object or "?",
+        finding.worker_id,
+        shown_age(max(0.0, now_s - finding.since)),
+        f"{finding.reason.value}: {finding.detail}",
+        finding.next_step,
+        left,
+    ]

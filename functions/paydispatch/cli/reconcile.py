@@ -1,0 +1,75 @@
+"""`paydispatch reconcile`: settle what ended unknown, once, and say what stays so and why."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from paydispatch.cli.tables import show_table
+from paydispatch.settings import ReconcilerSettings
+
+if TYPE_CHECKING:
+    import argparse
+
+    from paydispatch.services.reconcile import Reconciled, ReconcileReport
+
+COLUMNS = ("request", "object", "worker", "now", "why")
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "reconcile",
+        help="settle requests that ended unknown",
+        description="Look in Stripe's lists for what unknown attempts left behind, and publish what "
+        "that proves. Can be run at any time, and beside the scheduled one.",
+    )
+    parser.add_argument(
+        "--worker-id", action="append", metavar="W", help="only this worker; may be repeated"
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Return 0 if nothing stays unknown, 1 if something does."""
+    report = asyncio.run(_reconcile(arguments))
+    _show(report, as_json=arguments.json)
+    return 1 if report.left or report.counts["unknown"] else 0
+
+
+async def _reconcile(arguments: argparse.Namespace) -> ReconcileReport:
+    from paydispatch.adapters.journal_logging import LoggingJournal
+    from reconciler.compose import Clients, compose
+
+    settings = ReconcilerSettings.from_env()
+    clients = Clients.connect(settings)
+    try:
+        return await compose(settings, LoggingJournal(), clients).reconcile(arguments.worker_id)
+    finally:
+        await clients.close()
+
+
+def _show(report: ReconcileReport, *, as_json: bool) -> None:
+    if as_json:
+        shown = [asdict(one) for one in report.reconciled]
+        print(json.dumps({"counts": report.counts, "left": report.left, "requests": shown}))
+        return
+    if report.reconciled:
+        ordered = sorted(report.reconciled, key=lambda one: (one.verdict, one.request_id))
+        show_table(COLUMNS, map(_row, ordered))
+    counted = ", ".join(
+        f"{count} {name.replace('_', ' ')}" for name, count in report.counts.items()
+    )
+    print(f"{counted}." + (f" {report.left} not looked for yet." if report.left else ""))
+
+
+def _row(one: Reconciled) -> list[str]:
+    return [one.request_id, one.object or "?", one.worker_id, one.verdict.value, _why(one)]
+
+
+def _why(one: Reconciled) -> str:
+    decided = datetime.fromtimestamp(one.until, UTC).isoformat("T", "minutes") if one.until else ""
+    return f"{one.why or ''}{f' Decided by {decided}.' if decided else ''}"

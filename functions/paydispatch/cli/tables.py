@@ -1,0 +1,25 @@
+"""Tables for people: the first column is an id and never cut, so that it can be copied."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+WIDTH_OF_A_FILE = 240
+"""Characters a line may have where no terminal bounds it."""
+
+
+def show_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for number, header in enumerate(headers):
+        table.add_column(header, no_wrap=number == 0)
+    for row in rows:
+        table.add_row(*row)
+    width = None if sys.stdout.isatty() else WIDTH_OF_A_FILE
+    Console(highlight=False, markup=False, width=width).print(table)

@@ -1,0 +1,259 @@
+"""Reconcile: settle what ended unknown, by what Stripe's lists prove. Idempotent; several may run at once.
+
+Nothing here sends a create. What is settled is published like any outcome, so its flow runs once, whoever settles it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import chain, islice, zip_longest
+from typing import TYPE_CHECKING
+
+from paydispatch.domain.errors import CannotOpen, Unavailable, UnknownObject
+from paydispatch.domain.outcomes import Outcome, Response
+from paydispatch.domain.resources import resource_named
+from paydispatch.domain.unknown_ends import (
+    CannotTell,
+    Found,
+    NotFound,
+    Sighting,
+    StaysUnknown,
+    beyond_memory,
+    envelope_of,
+    judge,
+    windows,
+)
+from paydispatch.services.dispatch import MARK, marked
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from paydispatch.domain.credentials import StripeKey
+    from paydispatch.domain.unknown_ends import UnknownEnd
+    from paydispatch.ports import (
+        Clock,
+        Doorbell,
+        Journal,
+        OutcomeStream,
+        StripeLists,
+        UnknownEnds,
+        Vault,
+    )
+
+AT_ONCE = 8
+"""Requests looked for side by side: reading shares Stripe's limits with the creates."""
+
+REQUESTS_PER_RUN = 1_000
+LOOK_WITHIN_S = 60.0
+"""One request's pages, all together."""
+
+UNMARKED = "Its metadata had no room for our mark: nothing at Stripe can be told to be its object."
+
+
+class Verdict(StrEnum):
+    CREATED = "created"
+    NOT_CREATED = "not_created"
+    SETTLED_BEFORE = "settled_before"
+    """By another reconciler, or by a redriven message's answer."""
+    UNKNOWN = "unknown"
+    FORGOTTEN = "forgotten"
+    """Unknown for longer than anything is remembered: nobody will look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What became of one request."""
+
+    worker_id: str
+    request_id: str
+    verdict: Verdict
+    object: str | None = None
+    why: str | None = None
+    """Why it stays unknown."""
+    until: float | None = None
+    """Unix seconds: when another look decides at the latest."""
+
+
+@dataclass(slots=True)
+class ReconcileReport:
+    reconciled: list[Reconciled] = field(default_factory=list)
+    left: int = 0
+    """Requests the run had no time for."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """By verdict, the absent ones as 0."""
+        counted = Counter(one.verdict for one in self.reconciled)
+        return {verdict.value: counted[verdict] for verdict in Verdict}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcilePorts:
+    unknown_ends: UnknownEnds
+    lists: StripeLists
+    vault: Vault
+    outcomes: OutcomeStream
+    doorbell: Doorbell
+    clock: Clock
+    journal: Journal
+
+
+class Reconciler:
+    def __init__(self, ports: ReconcilePorts, *, requests_per_run: int = REQUESTS_PER_RUN) -> None:
+        self._ports = ports
+        self._requests_per_run = requests_per_run
+
+    async def reconcile(
+        self, worker_ids: Collection[str] | None = None, *, until: float | None = None
+    ) -> ReconcileReport:
+        """Look once for each unknown end of these workers (None: of all). Raises `Unavailable` without Redis.
+
+        `until` (unix seconds): after it no further look is begun.
+        """
+        report = ReconcileReport()
+        at_once = asyncio.Semaphore(AT_ONCE)
+
+        async def one(worker_id: str, request_id: str) -> None:
+            async with at_once:
+                if until is not None and self._ports.clock.now_s() >= until:
+                    report.left += 1
+                else:
+                    report.reconciled.append(await self._guarded(worker_id, request_id))
+
+        chosen = await self._chosen(worker_ids)
+        await asyncio.gather(*(one(worker_id, request_id) for worker_id, request_id in chosen))
+        self._count(report)
+        return report
+
+    async def _chosen(self, worker_ids: Collection[str] | None) -> list[tuple[str, str]]:
+        """As many as a run takes, worker by worker in turn, so that no one's flood hides another's few."""
+        ends = self._ports.unknown_ends
+        per_worker: list[Iterator[tuple[str, str]]] = []
+        for worker_id in await ends.workers() if worker_ids is None else worker_ids:
+            drawn = await ends.some(worker_id, at_most=self._requests_per_run)
+            per_worker.append(zip([worker_id] * len(drawn), drawn, strict=True))
+        in_turn = chain.from_iterable(zip_longest(*per_worker))
+        return list(islice((chosen for chosen in in_turn if chosen), self._requests_per_run))
+
+    async def _guarded(self, worker_id: str, request_id: str) -> Reconciled:
+        try:
+            return await self._reconcile(worker_id, request_id)
+        except Unavailable as error:
+            why = str(error)
+        except Exception as error:
+            # A fault of ours, or an entry nobody can read, costs this request alone.
+            self._ports.journal.trouble(
+                "request.not_reconciled", worker_id=worker_id, request_id=request_id
+            )
+            why = f"internal: {type(error).__name__}"
+        return Reconciled(worker_id, request_id, Verdict.UNKNOWN, why=why)
+
+    async def _reconcile(self, worker_id: str, request_id: str) -> Reconciled:
+        end = await self._ports.unknown_ends.read(worker_id, request_id)
+        if end is None:
+            return Reconciled(worker_id, request_id, Verdict.SETTLED_BEFORE)
+        judged = judge(end, await self._sighting(end), self._ports.clock.now_s())
+        if isinstance(judged, StaysUnknown):
+            done = await self._left_unknown(end, judged)
+        else:
+            done = await self._settled(end, judged)
+        self._line(end, done)
+        return done
+
+    async def _sighting(self, end: UnknownEnd) -> Sighting:
+        envelope = envelope_of(end.entry)
+        metadata = marked(envelope).get("metadata")
+        if not isinstance(metadata, dict) or metadata.get(MARK) != envelope.request_id:
+            return CannotTell(UNMARKED)
+        if envelope.sealed_secret is None and envelope.secret_ref is None:
+            return CannotTell("Its message held no key to look with.")
+        try:
+            return await self._look(end, await self._ports.vault.open(envelope))
+        except CannotOpen as error:
+            return CannotTell(str(error))
+        except UnknownObject as error:
+            return CannotTell(error.message)
+
+    async def _look(self, end: UnknownEnd, key: StripeKey) -> Sighting:
+        """Look through one window after the other. "Not found" takes all of them."""
+        seen: Sighting = NotFound()
+        try:
+            async with asyncio.timeout(LOOK_WITHIN_S):
+                for window in windows(end):
+                    look = await self._ports.lists.find_created(
+                        resource=resource_named(end.entry.object),
+                        mark=(MARK, end.entry.request_id),
+                        within=window,
+                        key=key,
+                        stripe_account=end.entry.stripe_account,
+                    )
+                    if isinstance(look, Found):
+                        return look
+                    seen = look if isinstance(look, CannotTell) else seen
+        except TimeoutError:
+            return CannotTell(f"Stripe's lists had no end within {LOOK_WITHIN_S:.0f} s")
+        return seen
+
+    async def _settled(self, end: UnknownEnd, outcome: Outcome) -> Reconciled:
+        settled = replace(end.entry, outcome=outcome, settled_at=self._ports.clock.now_s())
+        first = await self._ports.outcomes.publish(settled)
+        await self._ports.doorbell.ring(settled.worker_id)
+        created = Verdict.CREATED if isinstance(outcome, Response) else Verdict.NOT_CREATED
+        return _reconciled(end, created if first else Verdict.SETTLED_BEFORE)
+
+    async def _left_unknown(self, end: UnknownEnd, judged: StaysUnknown) -> Reconciled:
+        if not beyond_memory(end.entry, self._ports.clock.now_s()):
+            return _reconciled(end, Verdict.UNKNOWN, judged)
+        await self._ports.unknown_ends.forget(end.entry.worker_id, end.entry.request_id)
+        return _reconciled(end, Verdict.FORGOTTEN, judged)
+
+    def _line(self, end: UnknownEnd, done: Reconciled) -> None:
+        entry = end.entry
+        settled = done.verdict in (Verdict.CREATED, Verdict.NOT_CREATED, Verdict.SETTLED_BEFORE)
+        written = self._ports.journal.line if settled else self._ports.journal.trouble
+        written(
+            "request.reconciled" if settled else "request.still_unknown",
+            request_id=entry.request_id,
+            object=entry.object,
+            worker_id=entry.worker_id,
+            context_id=entry.context_id,
+            principal=entry.principal,
+            stripe_account=entry.stripe_account,
+            verdict=done.verdict.value,
+            why=done.why,
+            until=done.until,
+            attempts=entry.outcome.attempts,
+            first_sent_at=entry.first_sent_at,
+            unknown_s=round(self._ports.clock.now_s() - entry.settled_at),
+            traceparent=entry.traceparent,
+        )
+
+    def _count(self, report: ReconcileReport) -> None:
+        counts = report.counts
+        for metric, verdict in (
+            ("ReconciledCreated", Verdict.CREATED),
+            ("ReconciledNotCreated", Verdict.NOT_CREATED),
+            ("StillUnknown", Verdict.UNKNOWN),
+            ("UnknownForgotten", Verdict.FORGOTTEN),
+        ):
+            if counts[verdict]:
+                self._ports.journal.count(metric, counts[verdict])
+        if report.left:
+            self._ports.journal.count("ReconcileLeft", report.left)
+
+
+def _reconciled(
+    end: UnknownEnd, verdict: Verdict, judged: StaysUnknown | None = None
+) -> Reconciled:
+    entry = end.entry
+    return Reconciled(
+        entry.worker_id,
+        entry.request_id,
+        verdict,
+        entry.object,
+        judged.why if judged else None,
+        judged.until if judged else None,
+    )

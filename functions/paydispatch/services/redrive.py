@@ -1,0 +1,187 @@
+"""Redrive: look through the dead-letter queue, and send back what may be sent, without losing a message.
+
+A message is deleted only when SQS has its copy, or when it is settled and that was asked for. A crash in between
+leaves two copies of one identity, which is harmless. Whatever was received and not deleted is released at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from paydispatch.domain.envelope import Malformed
+from paydispatch.domain.redrive import (
+    AlreadySettled,
+    Choice,
+    GoesToReconcile,
+    Parked,
+    Plan,
+    SendBack,
+    plan_redrive,
+    read_parked,
+    unknown_entry,
+)
+from paydispatch.domain.units import DEFAULT_DEADLINE_S
+
+if TYPE_CHECKING:
+    from paydispatch.domain.envelope import Envelope
+    from paydispatch.ports import (
+        Clock,
+        DeadLetterQueue,
+        DispatchQueue,
+        Doorbell,
+        Journal,
+        OutcomeStream,
+        RequestBoard,
+    )
+
+MOST_LOOKED_AT = 20_000
+"""Messages held at once: SQS hides 120,000 at most."""
+
+
+class Action(StrEnum):
+    LEFT = "left"
+    SENT_BACK = "sent_back"
+    HANDED_OVER = "handed_over"
+    """To reconcile, which did not know of it. The message stays."""
+    PURGED = "purged"
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One parked message, what would happen to it, and what did."""
+
+    parked: Parked
+    read: Envelope | Malformed
+    status: str | None
+    plan: Plan
+    action: Action = Action.LEFT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedriveOptions:
+    deadline_s: float = DEFAULT_DEADLINE_S
+    """How long the request is tried once more."""
+    rate_per_s: float | None = None
+    purge_settled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedrivePorts:
+    dead_letters: DeadLetterQueue
+    queue: DispatchQueue
+    board: RequestBoard
+    outcomes: OutcomeStream
+    doorbell: Doorbell
+    clock: Clock
+    journal: Journal
+
+
+Work = Callable[[Examined], Awaitable[Examined]]
+
+
+class Redriver:
+    def __init__(self, ports: RedrivePorts, options: RedriveOptions | None = None) -> None:
+        self._ports = ports
+        self._options = options or RedriveOptions()
+
+    async def examine(self, choice: Choice, *, at_most: int) -> list[Examined]:
+        """The chosen messages and what a redrive would do. Changes nothing. Raises `Unavailable`."""
+        return await self._walk(choice, at_most, _look_only)
+
+    async def redrive(self, choice: Choice, *, at_most: int) -> list[Examined]:
+        """Do it. Raises `Unavailable`: what is done by then is done, and doing it again is harmless."""
+        return await self._walk(choice, at_most, self._carry_out)
+
+    async def _walk(self, choice: Choice, at_most: int, work: Work) -> list[Examined]:
+        held: dict[str, Parked] = {}
+        done: list[Examined] = []
+        sent_back: set[str] = set()
+        try:
+            while len(done) < at_most and len(held) < MOST_LOOKED_AT:
+                page = await self._ports.dead_letters.receive()
+                fresh = [parked for parked in page if parked.message_id not in held]
+                held |= {parked.message_id: parked for parked in page}
+                if not fresh:
+                    break
+                chosen = [one for one in map(self._read, fresh) if self._takes(choice, one)]
+                for parked, read in chosen[: at_most - len(done)]:
+                    if _request_id(read) in sent_back:
+                        continue  # parked again since, or another copy: one try a run is enough
+                    done.append(await work(await self._examined(parked, read)))
+                    if done[-1].action in (Action.SENT_BACK, Action.PURGED):
+                        del held[parked.message_id]
+                    if done[-1].action is Action.SENT_BACK:
+                        sent_back.add(str(_request_id(read)))
+        finally:
+            await self._ports.dead_letters.release(list(held.values()))
+        return done
+
+    def _read(self, parked: Parked) -> tuple[Parked, Envelope | Malformed]:
+        return parked, read_parked(parked)
+
+    def _takes(self, choice: Choice, one: tuple[Parked, Envelope | Malformed]) -> bool:
+        return choice.takes(*one, self._ports.clock.now_s())
+
+    async def _examined(self, parked: Parked, read: Envelope | Malformed) -> Examined:
+        named = read.address if isinstance(read, Malformed) else read
+        record = (
+            await asyncio.to_thread(self._ports.board.find, named.request_id) if named else None
+        )
+        status = record.status if record else None
+        now_s = self._ports.clock.now_s()
+        plan = plan_redrive(read, status, now_s, deadline_s=self._options.deadline_s)
+        return Examined(parked, read, status, plan)
+
+    async def _carry_out(self, one: Examined) -> Examined:
+        match one.plan:
+            case SendBack(envelope):
+                await self._send_back(one.parked, envelope)
+                action = Action.SENT_BACK
+            case GoesToReconcile(envelope, known=False):
+                await self._hand_over(envelope)
+                action = Action.HANDED_OVER
+            case AlreadySettled() if self._options.purge_settled:
+                await self._ports.dead_letters.delete(one.parked)
+                action = Action.PURGED
+            case _:
+                return one
+        self._line(one, action)
+        return Examined(one.parked, one.read, one.status, one.plan, action)
+
+    async def _send_back(self, parked: Parked, envelope: Envelope) -> None:
+        await self._ports.queue.send([envelope])
+        await self._ports.dead_letters.delete(parked)
+        if self._options.rate_per_s:
+            await self._ports.clock.sleep(1 / self._options.rate_per_s)
+
+    async def _hand_over(self, envelope: Envelope) -> None:
+        """Publish the unknown end that whoever died with the message did not: now reconciling looks for it."""
+        await self._ports.outcomes.publish(unknown_entry(envelope, self._ports.clock.now_s()))
+        await self._ports.doorbell.ring(envelope.worker_id)
+
+    def _line(self, one: Examined, action: Action) -> None:
+        named = one.read.address if isinstance(one.read, Malformed) else one.read
+        self._ports.journal.line(
+            "request.redriven",
+            action=action.value,
+            message_id=one.parked.message_id,
+            reason=one.parked.reason,
+            status=one.status,
+            request_id=named.request_id if named else None,
+            object=named.object if named else None,
+            worker_id=named.worker_id if named else None,
+            context_id=named.context_id if named else None,
+        )
+
+
+def _request_id(read: Envelope | Malformed) -> str | None:
+    named = read.address if isinstance(read, Malformed) else read
+    return named.request_id if named else None
+
+
+async def _look_only(one: Examined) -> Examined:
+    return one

@@ -1,0 +1,70 @@
+"""What reconciling is made of, as a Lambda and as a command alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+
+from paydispatch.adapters.aws_errors import CLIENT_CONFIG
+from paydispatch.adapters.clock import SystemClock
+from paydispatch.adapters.doorbell import SqsDoorbell, StreamOnly
+from paydispatch.adapters.kms import KmsVault
+from paydispatch.adapters.redis_connection import connect_async
+from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.redis_unknown import RedisUnknownEnds
+from paydispatch.adapters.secrets_manager import SecretsManagerStore
+from paydispatch.adapters.stripe_http import stripe_client
+from paydispatch.adapters.stripe_lists import HttpStripeLists
+from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.services.reconcile import AT_ONCE, ReconcilePorts, Reconciler
+
+if TYPE_CHECKING:
+    import httpx
+    from redis.asyncio import Redis
+
+    from paydispatch.ports import Journal
+    from paydispatch.settings import ReconcilerSettings
+
+LIST_TIMEOUT_S = 20.0
+"""One page. Nothing is created by it, so it need not outlast Stripe's own timeouts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Made for one event loop; they connect when they are first used."""
+
+    redis: Redis
+    stripe: httpx.AsyncClient
+
+    @classmethod
+    def connect(cls, settings: ReconcilerSettings) -> Clients:
+        stripe = stripe_client(
+            settings.stripe_api_base, read_timeout_s=LIST_TIMEOUT_S, connections=AT_ONCE
+        )
+        return cls(connect_async(settings.redis_url), stripe)
+
+    async def close(self) -> None:
+        await self.stripe.aclose()
+        await self.redis.aclose()
+
+
+def compose(settings: ReconcilerSettings, journal: Journal, clients: Clients) -> Reconciler:
+    """It looks with the same keys, in the same accounts and at the same Stripe as the caller that sent the creates."""
+    clock = SystemClock()
+    secrets = SecretsManagerStore(boto3.client("secretsmanager", config=CLIENT_CONFIG), clock)
+    tenant, bell_url = settings.queue_tenant, settings.doorbell_queue_url
+    sqs = boto3.client("sqs", config=CLIENT_CONFIG)
+    ports = ReconcilePorts(
+        unknown_ends=RedisUnknownEnds(clients.redis),
+        lists=HttpStripeLists(
+            clients.stripe, version=settings.stripe_api_version or STRIPE_API_VERSION
+        ),
+        vault=KmsVault(boto3.client("kms", config=CLIENT_CONFIG), secrets, queue_tenant=tenant),
+        outcomes=RedisOutcomes(clients.redis, clock, queue_tenant=tenant),
+        doorbell=SqsDoorbell(sqs, bell_url, journal) if bell_url else StreamOnly(),
+        clock=clock,
+        journal=journal,
+    )
+    return Reconciler(ports)

@@ -1,0 +1,148 @@
+"""What import-linter checks, and the rules of the same kind that it has no words for."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from paydispatch import delivery, ports
+from paydispatch.adapters import memory, memory_operations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+FUNCTIONS = ROOT / "functions"
+MODULES = sorted(path for path in FUNCTIONS.rglob("*.py") if "__pycache__" not in path.parts)
+FLOWS = sorted((ROOT / "flows").glob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(FUNCTIONS).as_posix()
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[str, ast.stmt]]:
+    """Every module the code imports anywhere, with the statement."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield ("." * node.level + (node.module or ""), node)
+
+
+def test_the_import_contracts_hold() -> None:
+    command = (str(Path(sys.executable).with_name("lint-imports")), "--no-logo")
+    run = subprocess.run(
+        command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+
+    assert run.returncode == 0, run.stdout
+
+
+def test_the_dispatcher_loads_adapters_inside_its_constructors_alone() -> None:
+    tree = ast.parse((FUNCTIONS / "paydispatch/dispatcher.py").read_text("utf-8"))
+    (dispatcher,) = (
+        node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Dispatcher"
+    )
+    constructors = [
+        node
+        for node in dispatcher.body
+        if isinstance(node, ast.FunctionDef) and node.name in {"from_env", "http"}
+    ]
+    inside = {id(statement) for node in constructors for _, statement in imports(node)}
+    adapters = [(name, id(node) in inside) for name, node in imports(tree) if ".adapters" in name]
+
+    assert sorted(adapters) == [
+        ("paydispatch.adapters.delivery_http", True),
+        ("paydispatch.adapters.delivery_sqs", True),
+    ]
+
+
+@pytest.mark.parametrize("path", FLOWS, ids=lambda path: path.stem)
+def test_a_flow_knows_paydispatch_flow_and_nothing_else_of_ours(path: Path) -> None:
+    ours = {"paydispatch", "api", "stripe_caller", "reconciler", "flow_runner"}
+    known = {
+        name
+        for name, _ in imports(ast.parse(path.read_text("utf-8")))
+        if name.partition(".")[0] in ours
+    }
+
+    assert known <= {"paydispatch.flow"}
+
+
+def test_only_settings_and_commands_read_the_environment() -> None:
+    readers = {name_of(path) for path in MODULES if reads_the_environment(path)}
+
+    assert {name for name in readers if not name.startswith("paydispatch/cli/")} == {
+        "paydispatch/settings.py",
+        "paydispatch/local/settings.py",
+    }
+
+
+def reads_the_environment(path: Path) -> bool:
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    names |= {node.name for node in nodes if isinstance(node, ast.alias)}
+    return bool(names & {"environ", "environb", "getenv", "getenvb"})
+
+
+def test_every_name_says_what_is_in_it() -> None:
+    names = {part for path in MODULES for part in Path(name_of(path)).with_suffix("").parts}
+
+    assert not names & {"utils", "common", "helpers", "shared", "core", "models"}
+
+
+def test_a_package_loads_nothing_of_others_when_it_is_imported() -> None:
+    packages = [path for path in MODULES if path.name == "__init__.py"]
+    known = {
+        name.partition(".")[0]
+        for path in packages
+        for name, _ in imports(ast.parse(path.read_text("utf-8")))
+    }
+
+    assert packages
+    assert known <= sys.stdlib_module_names | {"paydispatch"}
+
+
+def ports_of(module: object) -> list[type]:
+    return [
+        port
+        for _, port in inspect.getmembers(module, inspect.isclass)
+        if getattr(port, "_is_protocol", False) and port.__module__ == module.__name__  # type: ignore[attr-defined]
+    ]
+
+
+TWINS = [
+    twin
+    for module in (memory, memory_operations)
+    for name, twin in inspect.getmembers(module, inspect.isclass)
+    if "Memory" in name
+]
+
+
+@pytest.mark.parametrize("port", [*ports_of(ports), *ports_of(delivery)])
+def test_a_port_has_a_twin_in_memory(port: type) -> None:
+    """One with the same methods, sync or async alike, and the same names of arguments."""
+    assert [twin for twin in TWINS if keeps(twin, port)]
+
+
+def keeps(twin: type, port: type) -> bool:
+    methods = {
+        name: m for name, m in vars(port).items() if inspect.isfunction(m) and name[0] != "_"
+    }
+    return all(alike(method, getattr(twin, name, None)) for name, method in methods.items())
+
+
+def alike(promised: object, kept: object) -> bool:
+    if not inspect.isfunction(promised) or not inspect.isfunction(kept):
+        return False
+    same_kind = inspect.iscoroutinefunction(promised) == inspect.iscoroutinefunction(kept)
+    taken = inspect.signature(kept).parameters
+    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in taken.values())
+    return same_kind and (takes_any or list(inspect.signature(promised).parameters) == list(taken))

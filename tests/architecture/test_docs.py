@@ -1,0 +1,172 @@
+"""The documents keep up with the code: links lead somewhere, and what is configured or logged is written down."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CODE = ROOT / "functions"
+SERVICES = sorted(CODE.glob("paydispatch/services/*.py"))
+OPERATIONS = (ROOT / "docs/operations.md").read_text("utf-8")
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("infra/*.md")])
+
+_FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+_QUOTED_FILE = re.compile(r"^```\w+ (\S+/\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PATH_IN_CODE = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|lua|json|yaml|md|pyi|toml))`")
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]+")
+_MAKE = re.compile(r"\bmake ([a-z][a-z-]*)\b")
+_TARGET = re.compile(r"^([a-z][\w-]*):", re.MULTILINE)
+_EVENT = re.compile(r"(?:request|message|status|flow|entry|stream)\.[a-z_]+")
+_METRIC = re.compile(r"(?:[A-Z][a-z]+){2,}")
+_JOURNAL_CALLS = {"line", "trouble", "_line"}
+
+# Where a path in a document may start.
+_STARTS = (ROOT, CODE, CODE / "paydispatch", ROOT / "docs")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    assert [link for link in _links(page) if not _leads_somewhere(page, link)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_a_document_names_exists(page: Path) -> None:
+    named = _PATH_IN_CODE.findall(_FENCED.sub("", page.read_text("utf-8")))
+    assert [path for path in named if not any((start / path).exists() for start in _STARTS)] == []
+
+
+def test_a_quoted_file_is_the_file() -> None:
+    quoted = [match for page in PAGES for match in _QUOTED_FILE.findall(page.read_text("utf-8"))]
+    assert quoted
+    assert [path for path, text in quoted if (ROOT / path).read_text("utf-8") != text] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_every_make_target_named_exists(name: str) -> None:
+    code = "\n".join(
+        re.findall(r"`[^`\n]+`|^ {4}.*$", (ROOT / name).read_text("utf-8"), re.MULTILINE)
+    )
+    named = set(_MAKE.findall(code))
+    assert named
+    assert named <= set(_TARGET.findall(_makefiles()))
+
+
+def test_every_environment_variable_is_in_operations() -> None:
+    settings = {
+        text for text in _texts(CODE / "paydispatch/settings.py") if _VARIABLE.fullmatch(text)
+    }
+    read = settings.union(*(_variables(path) for path in CODE.glob("paydispatch/cli/*.py")))
+    assert "REQUEST_QUEUE_URL" in read
+    assert _missing(read) == []
+
+
+def test_every_line_of_the_journal_is_in_operations() -> None:
+    called = {event for path in _program_files() for event in _events(path, _JOURNAL_CALLS)}
+    events = called | {text for path in SERVICES for text in _texts(path) if _EVENT.fullmatch(text)}
+    assert {"request.settled", "request.settled_before", "flow.finished", "door.fault"} <= events
+    assert _missing(events) == []
+
+
+def test_every_metric_is_in_operations() -> None:
+    called = {name for path in _program_files() for name in _events(path, {"count"})}
+    metrics = called | {
+        text for path in SERVICES for text in _texts(path) if _METRIC.fullmatch(text)
+    }
+    assert "RequestParked" in metrics
+    assert _missing(metrics) == []
+
+
+def test_every_redis_key_is_in_operations() -> None:
+    keys = set(_templates(CODE / "paydispatch/adapters/redis_keys.py"))
+    assert "pd:{<worker_id>}:outcomes" in keys
+    assert _missing(keys) == []
+
+
+def test_every_decision_is_in_the_index() -> None:
+    index = ROOT / "docs/adr/README.md"
+    written = {path.name for path in index.parent.glob("[0-9]*.md")}
+    assert written == set(_links(index))
+
+
+def _links(page: Path) -> list[str]:
+    return _LINK.findall(_FENCED.sub("", page.read_text("utf-8")))
+
+
+def _leads_somewhere(page: Path, link: str) -> bool:
+    path, _, anchor = link.partition("#")
+    target = page.parent / path if path else page
+    return target.exists() and (not anchor or anchor in _anchors(target))
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = _HEADING.findall(page.read_text("utf-8"))
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def _makefiles() -> str:
+    return "\n".join(
+        path.read_text("utf-8") for path in [ROOT / "Makefile", *ROOT.glob("infra/*.mk")]
+    )
+
+
+def _missing(names: set[str]) -> list[str]:
+    return sorted(name for name in names if f"`{name}`" not in OPERATIONS)
+
+
+def _program_files() -> Iterator[Path]:
+    """The deployed code: the local stack has no journal."""
+    return (path for path in CODE.rglob("*.py") if "local" not in path.relative_to(CODE).parts)
+
+
+def _texts(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def _variables(path: Path) -> set[str]:
+    """What a file asks `os.environ` for."""
+    calls = (
+        node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)
+    )
+    asked = (call for call in calls if ast.unparse(call.func) == "os.environ.get")
+    return {literal for call in asked for literal in _literals(call.args[0])}
+
+
+def _templates(path: Path) -> Iterator[str]:
+    """The f-strings of a file, each value as `<its name>`."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(_part(part) for part in node.values)
+
+
+def _part(part: ast.expr) -> str:
+    if isinstance(part, ast.FormattedValue):
+        return f"<{ast.unparse(part.value)}>"
+    return str(ast.literal_eval(part))
+
+
+def _events(path: Path, methods: set[str]) -> Iterator[str]:
+    """The names given to a journal's methods: literals, also either arm of a conditional."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+            continue
+        if node.func.attr in methods and _is_journal(node.func):
+            yield from _literals(node.args[0])
+
+
+def _is_journal(method: ast.Attribute) -> bool:
+    owner = ast.unparse(method.value)
+    return owner.endswith("journal") or method.attr == "_line"
+
+
+def _literals(argument: ast.expr) -> list[str]:
+    arms = [argument.body, argument.orelse] if isinstance(argument, ast.IfExp) else [argument]
+    return [
+        arm.value for arm in arms if isinstance(arm, ast.Constant) and isinstance(arm.value, str)
+    ]

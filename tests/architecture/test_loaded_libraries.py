@@ -1,0 +1,120 @@
+"""What each entry point loads, library by library: a Lambda does not pay for another's imports.
+
+Each is started in a process of its own in which every other library is missing, as it is from the function's zip.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+AWS = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3"}
+POWERTOOLS = {"aws_lambda_powertools", "typing_extensions"}
+SEALING = {"cryptography", "_cffi_backend"}
+AIOHTTP = {
+    "aiohttp",
+    "aiohappyeyeballs",
+    "aiosignal",
+    "attr",
+    "frozenlist",
+    "multidict",
+    "propcache",
+    "yarl",
+}
+HTTPX = {"httpx", "httpx_aiohttp", "certifi", "idna"}
+
+LOADED = {
+    "paydispatch": set(),
+    "paydispatch.flow": {"jsonschema_rs"},
+    "paydispatch.builders": {"jsonschema_rs"},
+    "paydispatch.dispatcher": set(),
+    "api.app": AWS | POWERTOOLS | SEALING | {"jsonschema_rs", "redis"},
+    "stripe_caller.app": AWS | POWERTOOLS | SEALING | AIOHTTP | HTTPX | {"jsonschema_rs", "redis"},
+    "reconciler.app": AWS | POWERTOOLS | SEALING | AIOHTTP | HTTPX | {"jsonschema_rs", "redis"},
+    "flow_runner.app": AWS | POWERTOOLS | {"jsonschema_rs", "redis"},
+}
+
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "none",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_SECRET_ACCESS_KEY": "none",
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "DEAD_LETTER_QUEUE_URL": "http://127.0.0.1:1/dead",
+    "PATH": os.environ["PATH"],
+    "REDIS_URL": "redis://127.0.0.1:1",
+    "REQUEST_QUEUE_URL": "http://127.0.0.1:1/queue",
+    "SEALING_KEY_ID": "none",
+}
+
+IMPORTED = """
+import importlib, json, socket, sys
+
+allowed = set(json.loads(sys.argv[2])) | sys.stdlib_module_names
+allowed |= {"paydispatch", "api", "stripe_caller", "reconciler", "flow_runner"}
+allowed |= {"sitecustomize", "usercustomize"}
+
+class OnlyItsOwn:
+    # Finds nothing that is not in the zip.
+
+    def __init__(self, finder):
+        self._finder = finder
+
+    def __getattr__(self, name):
+        return getattr(self._finder, name)
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in allowed:
+            return self._finder.find_spec(name, path, target)
+        return None
+
+def refuse(*_):
+    raise AssertionError("the network was used while importing")
+
+sys.meta_path[:] = map(OnlyItsOwn, sys.meta_path)
+socket.socket.connect = socket.getaddrinfo = refuse
+before = set(sys.modules)
+importlib.import_module(sys.argv[1])
+loaded = set(sys.modules) - before
+files = {name: getattr(sys.modules[name], "__file__", None) or "" for name in loaded}
+tops = {name.partition(".")[0] for name, file in files.items() if "site-packages" in file}
+print(json.dumps(sorted(tops)))
+"""
+
+
+@pytest.mark.parametrize("entry_point", LOADED)
+def test_an_entry_point_loads_its_own_libraries_and_no_other(entry_point: str) -> None:
+    allowed = sorted(LOADED[entry_point])
+
+    loaded = python(IMPORTED, entry_point, json.dumps(allowed))
+
+    assert json.loads(loaded) == allowed
+
+
+def test_the_stripe_caller_does_not_load_aiohttp_s_server() -> None:
+    program = "import sys, stripe_caller.app; print('aiohttp.web' in sys.modules)"
+
+    assert python(program) == "False\n"
+
+
+def python(program: str, *arguments: str) -> str:
+    """What it prints, in a new process with an environment of its own."""
+    run = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        capture_output=True,
+        check=False,
+        text=True,
+        env=ENVIRONMENT,
+        cwd=ROOT,
+        timeout=60,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout

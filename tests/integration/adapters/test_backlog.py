@@ -1,0 +1,151 @@
+"""`RedisBacklog`: what the doctor reads, as dispatching and running flows leave it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from paydispatch.adapters import redis_keys as keys
+from paydispatch.adapters.clock import SystemClock
+from paydispatch.adapters.redis_backlog import RedisBacklog
+from paydispatch.adapters.redis_connection import connect_async
+from paydispatch.adapters.redis_inbox import RedisInbox
+from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.sqs_depths import SqsDepths
+from paydispatch.domain.diagnosis import Reason, WaitingFlow, of_flow, of_open
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from paydispatch.adapters.memory import MemoryJournal
+
+LATER_S = 10.0
+
+
+class Shop:
+    """Caller, runner and doctor on one server and on the machine's clock, which the streams' ids follow."""
+
+    def __init__(self, redis: Any, journal: MemoryJournal) -> None:
+        clock = SystemClock()
+        self.redis = redis
+        self.outcomes = RedisOutcomes(redis, clock, queue_tenant="local")
+        self.inbox = RedisInbox(redis, clock, journal, consumer="runner", flow_timeout_s=100)
+        self.backlog = RedisBacklog(redis, clock)
+
+    async def flows(self) -> list[WaitingFlow]:
+        before = time.time() + LATER_S
+        return list(await self.backlog.waiting_flows("w1", before=before, at_most=10))
+
+    async def reasons(self) -> list[Reason]:
+        now_s = time.time()
+        opened = await self.backlog.open_requests("w1", before=now_s + LATER_S, at_most=10)
+        waiting = [of_flow(flow, now_s) for flow in await self.flows()]
+        return [one.reason for one in (*(of_open(one, now_s) for one in opened), *waiting)]
+
+
+@pytest.fixture(params=["valkey", "cluster"])
+async def shop(request: pytest.FixtureRequest, journal: MemoryJournal) -> AsyncIterator[Shop]:
+    redis = connect_async(request.getfixturevalue(request.param).url)
+    yield Shop(redis, journal)
+    await redis.aclose()
+
+
+async def test_a_request_is_followed_from_its_first_attempt_to_its_flow_s_end(
+    shop: Shop, entry: Any, envelope: Any
+) -> None:
+    sent = envelope("r1", accepted_at=time.time())
+    await shop.outcomes.begin(sent)
+    assert await shop.reasons() == [Reason.CALLING]
+
+    await shop.outcomes.waiting(sent, time.time() + 60)
+    assert await shop.reasons() == [Reason.RETRYING]
+
+    await shop.outcomes.publish(entry("r1"))
+    assert await shop.reasons() == [Reason.FLOW_PENDING]
+
+    (turn,) = await shop.inbox.take("w1", at_most=10)
+    assert await shop.reasons() == [Reason.FLOW_RUNNING]
+
+    await shop.inbox.postpone(turn, 60, counted=True)
+    assert await shop.reasons() == [Reason.FLOW_POSTPONED]
+
+    await shop.redis.zadd(keys.later("w1"), {turn.entry_id: 0})
+    (turn,) = await shop.inbox.take_abandoned("w1", at_most=10)
+    await shop.inbox.finish(turn, go_on=False)
+    assert await shop.reasons() == []
+
+
+async def test_a_context_s_second_outcome_waits_for_the_first(shop: Shop, entry: Any) -> None:
+    for request_id in ("r1", "r2"):
+        await shop.outcomes.publish(entry(request_id))
+    await shop.inbox.take("w1", at_most=10)
+
+    assert await shop.reasons() == [Reason.FLOW_RUNNING, Reason.FLOW_IN_LINE]
+
+
+async def test_a_dead_runner_s_entry_is_known_by_its_lost_lease(shop: Shop, entry: Any) -> None:
+    await shop.outcomes.publish(entry("r1"))
+    await shop.inbox.take("w1", at_most=10)
+    await shop.redis.delete(keys.lease("w1", "c1"))
+
+    assert await shop.reasons() == [Reason.RUNNER_DIED]
+
+
+async def test_what_is_younger_is_left_out(shop: Shop, entry: Any, envelope: Any) -> None:
+    await shop.outcomes.publish(entry("r1"))
+    await shop.outcomes.publish(entry("r2", context_id="c2"))
+    await shop.inbox.take("w1", at_most=1)
+    await shop.outcomes.begin(envelope("r3", accepted_at=time.time()))
+    before = time.time() - LATER_S
+
+    assert await shop.backlog.waiting_flows("w1", before=before, at_most=10) == []
+    assert await shop.backlog.open_requests("w1", before=before, at_most=10) == []
+
+
+async def test_a_stream_s_state_counts_pending_unread_and_dead(shop: Shop, entry: Any) -> None:
+    for number in range(4):
+        await shop.outcomes.publish(entry(f"r{number}", context_id=f"c{number}"))
+    first, _ = await shop.inbox.take("w1", at_most=2)
+    await shop.inbox.bury(first, reason="no script", successor=None, go_on=False)
+
+    state = await shop.backlog.stream("w1")
+
+    assert (state.pending, state.unread, state.dead) == (1, 2, 1)
+    assert state.oldest_pending_at is not None
+    assert abs(time.time() - state.oldest_pending_at) < LATER_S
+
+
+async def test_a_dead_flow_has_its_reason(shop: Shop, entry: Any) -> None:
+    await shop.outcomes.publish(entry("r1"))
+    (turn,) = await shop.inbox.take("w1", at_most=1)
+    await shop.inbox.bury(turn, reason="no script", successor=None, go_on=False)
+
+    (dead,) = await shop.backlog.dead_flows("w1", before=time.time() + LATER_S, at_most=10)
+
+    assert (dead.reason, dead.entry) == ("no script", turn.entry)
+
+
+async def test_an_entry_nobody_can_read_is_reported(shop: Shop, entry: Any) -> None:
+    await shop.outcomes.publish(entry("r1"))
+    await shop.redis.xadd(keys.outcomes("w1"), {"entry": "nonsense"})
+
+    assert await shop.reasons() == [Reason.FLOW_PENDING, Reason.UNREADABLE]
+
+
+async def test_a_worker_without_a_stream_has_nothing(shop: Shop) -> None:
+    assert await shop.flows() == []
+    assert (await shop.backlog.stream("w1")).oldest_pending_at is None
+
+
+async def test_the_queues_are_counted(aws: Any) -> None:
+    sqs = aws("sqs")
+    url = sqs.create_queue(QueueName="main")["QueueUrl"]
+    for delay_s in (0, 0, 60):
+        sqs.send_message(QueueUrl=url, MessageBody="{}", DelaySeconds=delay_s)
+    sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1)
+
+    (depth,) = await SqsDepths(sqs, {"interactive": url}).depths()
+
+    assert (depth.name, depth.waiting, depth.in_flight, depth.delayed) == ("interactive", 1, 1, 1)

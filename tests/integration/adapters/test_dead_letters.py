@@ -1,0 +1,90 @@
+"""The contract of `DeadLetterQueue`: the twin and SQS keep it alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+from paydispatch.adapters.memory_operations import MemoryDeadLetters
+from paydispatch.adapters.sqs_dead_letters import SqsDeadLetters
+
+if TYPE_CHECKING:
+    from paydispatch.domain.redrive import Parked
+    from paydispatch.ports import DeadLetterQueue
+
+
+class World(Protocol):
+    dead_letters: DeadLetterQueue
+
+    def put(self, body: str, reason: str | None = None) -> None: ...
+
+
+class MemoryWorld:
+    def __init__(self) -> None:
+        self.dead_letters = MemoryDeadLetters()
+
+    def put(self, body: str, reason: str | None = None) -> None:
+        self.dead_letters.put(body, sent_at=1.0, reason=reason)
+
+
+class SqsWorld:
+    def __init__(self, sqs: Any) -> None:
+        self._sqs = sqs
+        self._url = sqs.create_queue(QueueName="dead")["QueueUrl"]
+        self.dead_letters = SqsDeadLetters(sqs, self._url)
+
+    def put(self, body: str, reason: str | None = None) -> None:
+        named = {"reason": {"DataType": "String", "StringValue": reason}} if reason else {}
+        self._sqs.send_message(QueueUrl=self._url, MessageBody=body, MessageAttributes=named)
+
+
+@pytest.fixture(params=["memory", "sqs"])
+def world(request: pytest.FixtureRequest) -> World:
+    if request.param == "memory":
+        return MemoryWorld()
+    return SqsWorld(request.getfixturevalue("aws")("sqs"))
+
+
+async def everything(world: World) -> list[Parked]:
+    found: list[Parked] = []
+    while page := await world.dead_letters.receive():
+        found += page
+    return found
+
+
+async def test_a_message_has_its_body_its_reason_and_its_times(world: World) -> None:
+    world.put("{}", reason="timeout")
+    world.put("[]")
+
+    found = {one.body: one for one in await everything(world)}
+
+    assert (found["{}"].reason, found["[]"].reason) == ("timeout", None)
+    assert all(one.sent_at > 0 and one.receipt for one in found.values())
+
+
+async def test_what_was_received_is_hidden_until_it_is_released(world: World) -> None:
+    for number in range(25):
+        world.put(str(number))
+
+    first = await everything(world)
+    assert len({one.message_id for one in first}) == 25
+    assert await world.dead_letters.receive() == []
+
+    await world.dead_letters.release(first)
+    assert len(await everything(world)) == 25
+
+
+async def test_what_is_deleted_is_gone(world: World) -> None:
+    world.put("1")
+    world.put("2")
+    found = await everything(world)
+
+    await world.dead_letters.delete(found[0])
+    await world.dead_letters.release(found[1:])
+
+    assert [one.body for one in await everything(world)] == [found[1].body]
+
+
+async def test_releasing_nothing_is_nothing(world: World) -> None:
+    await world.dead_letters.release([])

@@ -1,0 +1,73 @@
+"""The doorbell on SQS: few rings for many outcomes, and never an exception."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.stub import Stubber
+
+from paydispatch.adapters.doorbell import SqsDoorbell
+
+if TYPE_CHECKING:
+    from paydispatch.adapters.memory import MemoryJournal
+
+
+@pytest.fixture
+def sqs(aws: Any) -> Any:
+    return aws("sqs")
+
+
+@pytest.fixture
+def doorbell(sqs: Any, journal: MemoryJournal) -> SqsDoorbell:
+    url = sqs.create_queue(QueueName="doorbell")["QueueUrl"]
+    return SqsDoorbell(sqs, url, journal)
+
+
+@pytest.fixture
+def rings(sqs: Any) -> list[str]:
+    """The workers rung for, in order."""
+    sent: list[str] = []
+    sqs.meta.events.register(
+        "provide-client-params.sqs.SendMessage",
+        lambda params, **_: sent.append(json.loads(params["MessageBody"])["worker_id"]),
+    )
+    return sent
+
+
+async def test_a_ring_names_its_worker(doorbell: SqsDoorbell, rings: list[str]) -> None:
+    await doorbell.ring("w1")
+    await doorbell.ring("w2")
+
+    assert rings == ["w1", "w2"]
+
+
+async def test_a_hundred_rings_at_once_are_two(doorbell: SqsDoorbell, rings: list[str]) -> None:
+    await asyncio.gather(*(doorbell.ring("w1") for _ in range(100)))
+
+    assert rings == ["w1", "w1"]
+
+
+async def test_a_lost_ring_is_a_line_and_no_exception(
+    doorbell: SqsDoorbell, sqs: Any, journal: MemoryJournal
+) -> None:
+    with Stubber(sqs) as stub:
+        stub.add_client_error("send_message", "ThrottlingException")
+        await doorbell.ring("w1")
+
+    assert journal.events() == ["doorbell.lost"]
+
+
+async def test_a_bell_rings_again_after_it_was_lost(
+    doorbell: SqsDoorbell, sqs: Any, rings: list[str]
+) -> None:
+    with Stubber(sqs) as stub:
+        stub.add_client_error("send_message", "ThrottlingException")
+        await doorbell.ring("w1")
+    rings.clear()
+
+    await doorbell.ring("w1")
+
+    assert rings == ["w1"]

@@ -1,0 +1,208 @@
+"""The Dispatcher's way through the HTTP API, against a server that says what it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from paydispatch.adapters.delivery_http import BODY_LIMIT_BYTES, HttpDelivery
+from paydispatch.delivery import Parcel
+from paydispatch.domain.credentials import SecretRef, StripeKey
+from paydispatch.domain.errors import BadRequest, InvalidParams, Unavailable
+from paydispatch.domain.requests import CreateRequest, Lane
+from paydispatch.local.listening import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+PARCELS = [Parcel(f"key-{n}", json.dumps({"n": n}), Lane.INTERACTIVE) for n in range(3)]
+
+
+@pytest.fixture
+def api(wire: Any) -> Any:
+    return wire[0]
+
+
+@pytest.fixture
+def delivery(wire: Any) -> Iterator[HttpDelivery]:
+    delivery = HttpDelivery(wire[1], auth="token-1")
+    yield delivery
+    delivery.close()
+
+
+async def delivered(delivery: HttpDelivery, parcels: Sequence[Parcel] = PARCELS) -> list[Any]:
+    """From a thread, as the Dispatcher does it."""
+    return list(await asyncio.to_thread(delivery.deliver, parcels))
+
+
+def request(**changed: Any) -> CreateRequest:
+    fields = {
+        "object": "product",
+        "params": {"name": "Tea"},
+        "worker_id": "w1",
+        "context_id": "c1",
+        "credential": StripeKey("sk_test_1"),
+    }
+    return CreateRequest(**{**fields, **changed})
+
+
+async def test_a_batch_is_one_call_with_a_token(
+    api: Any, delivery: HttpDelivery, wire_answer: Any
+) -> None:
+    api.answers = iter([wire_answer(202, {"results": [{"request_id": f"r{n}"} for n in range(3)]})])
+
+    assert await delivered(delivery) == ["r0", "r1", "r2"]
+    (call,) = api.received
+    assert (call.method, call.target) == ("POST", "/v1/batches")
+    assert call.headers["authorization"] == "Bearer token-1"
+    assert json.loads(call.body) == {"requests": [{"n": 0}, {"n": 1}, {"n": 2}]}
+
+
+async def test_each_request_has_its_own_result(
+    api: Any, delivery: HttpDelivery, wire_answer: Any
+) -> None:
+    refused = {"http_status": 422, "error": {"code": "parameter_unknown", "param": "nome"}}
+    busy = {"http_status": 503, "error": {"message": "later"}}
+    api.answers = iter([wire_answer(202, {"results": [{"request_id": "r0"}, refused, busy]})])
+
+    accepted, bad, later = await delivered(delivery)
+
+    assert accepted == "r0"
+    assert isinstance(bad, BadRequest)
+    assert (bad.status, bad.code, bad.param) == (422, "parameter_unknown", "nome")
+    assert isinstance(later, Unavailable)
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+async def test_an_api_that_cannot_is_tried_again(
+    api: Any, delivery: HttpDelivery, wire_answer: Any, status: int
+) -> None:
+    api.answers = iter([wire_answer(status, b"<html>")])
+
+    assert [type(result) for result in await delivered(delivery)] == [Unavailable] * 3
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413])
+async def test_an_api_that_refuses_the_call_refuses_each_request(
+    api: Any, delivery: HttpDelivery, wire_answer: Any, status: int
+) -> None:
+    api.answers = iter([wire_answer(status, {"error": {"code": "no", "message": "not you"}})])
+
+    results = await delivered(delivery)
+
+    assert [(result.status, result.code, str(result)) for result in results] == [
+        (status, "no", "not you")
+    ] * 3
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (202, b"<html>sign in</html>"),
+        (202, b""),
+        (202, b"{}"),
+        (202, b"[]"),
+        (202, b'{"results": null}'),
+        (202, b'{"results": []}'),
+        (202, b'{"results": [1, 2, 3]}'),
+        (202, b'{"results": [{}, {}, {}, {}]}'),
+        (200, b"<html>sign in</html>"),
+        (302, b""),
+    ],
+)
+async def test_an_answer_nobody_can_read_loses_no_request(
+    api: Any, delivery: HttpDelivery, wire_answer: Any, status: int, body: bytes
+) -> None:
+    """Asked again, the API knows each by its idempotency key."""
+    api.answers = iter([wire_answer(status, body)])
+
+    assert [type(result) for result in await delivered(delivery)] == [Unavailable] * 3
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"HTTP/1.1 202 OK\r\nContent-Length: 90\r\n\r\n{",
+        b"HTTP/1.1 202 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope",
+        b"no HTTP\r\n\r\n",
+    ],
+    ids=["closed", "cut off", "bad encoding", "no HTTP"],
+)
+async def test_an_answer_that_is_lost_is_tried_again(
+    api: Any, delivery: HttpDelivery, wire_answer: Any, said: bytes
+) -> None:
+    kind = type(wire_answer(202, b""))
+    api.answers = iter([kind(said, then=lambda writer: writer.close())])
+
+    assert [type(result) for result in await delivered(delivery)] == [Unavailable] * 3
+
+
+async def test_an_api_that_is_not_there_is_tried_again() -> None:
+    delivery = HttpDelivery(f"http://127.0.0.1:{free_port()}")
+
+    assert [type(result) for result in await delivered(delivery)] == [Unavailable] * 3
+    delivery.close()
+
+
+async def test_a_batch_too_large_for_one_call_is_cut(
+    api: Any, delivery: HttpDelivery, wire_answer: Any
+) -> None:
+    large = [Parcel(f"key-{n}", json.dumps("x" * 1_000_000), Lane.BATCH) for n in range(10)]
+    api.answers = iter(
+        wire_answer(202, {"results": [{"request_id": "r"}] * count}) for count in counts(api)
+    )
+
+    assert await delivered(delivery, large) == ["r"] * 10
+    assert len(api.received) > 1
+    assert all(len(call.body) <= BODY_LIMIT_BYTES + 1_000 for call in api.received)
+
+
+def counts(api: Any) -> Iterator[int]:
+    """How many requests the call just received has."""
+    while True:
+        yield len(json.loads(api.received[-1].body)["requests"])
+
+
+def test_what_is_sent_names_everything_the_caller_said(delivery: HttpDelivery) -> None:
+    parcel = delivery.prepare(
+        request(lane=Lane.BATCH, deadline_s=60, stripe_account="acct_1", idempotency_key="order-1")
+    )
+
+    assert json.loads(parcel.text) == {
+        "object": "product",
+        "worker_id": "w1",
+        "context_id": "c1",
+        "params": {"name": "Tea"},
+        "stripe_secret": "sk_test_1",
+        "lane": "batch",
+        "deadline_s": 60,
+        "stripe_account": "acct_1",
+        "idempotency_key": "order-1",
+    }
+
+
+def test_a_named_secret_stays_a_name(delivery: HttpDelivery) -> None:
+    sent = json.loads(delivery.prepare(request(credential=SecretRef("main"))).text)
+
+    assert (sent["secret_ref"], "stripe_secret" in sent) == ("main", False)
+
+
+def test_every_request_has_an_idempotency_key_so_that_a_repeat_is_harmless(
+    delivery: HttpDelivery,
+) -> None:
+    first, second = (json.loads(delivery.prepare(request()).text) for _ in range(2))
+
+    assert first["idempotency_key"] != second["idempotency_key"]
+
+
+def test_parameters_stripe_refuses_are_refused_here(delivery: HttpDelivery) -> None:
+    with pytest.raises(InvalidParams):
+        delivery.prepare(request(params={"nome": "Tea"}))
+
+
+def test_a_parcel_does_not_show_the_key_it_holds(delivery: HttpDelivery) -> None:
+    assert "sk_test_1" not in repr(delivery.prepare(request()))

@@ -1,0 +1,209 @@
+"""What only the stream knows: its group, entries nobody queued or can read, trimming, and answers that get lost."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from paydispatch.adapters import redis_keys as keys
+from paydispatch.adapters.redis_inbox import KEEP_FINISHED_S, TRIM_EVERY_S, RedisInbox
+
+if TYPE_CHECKING:
+    from paydispatch.adapters.memory import MemoryClock, MemoryJournal
+
+STREAM = keys.outcomes("w1")
+
+
+pytestmark = pytest.mark.parametrize("inboxes", ["valkey", "cluster"], indirect=True)
+
+
+async def test_a_stream_nobody_published_to_is_empty(inboxes: Any) -> None:
+    a = inboxes.runner("a")
+
+    assert await a.take_abandoned("w1", at_most=5) == []
+    assert await a.take("w1", at_most=5) == []
+
+
+async def test_a_group_made_late_sees_what_was_published_before(inboxes: Any, entry: Any) -> None:
+    await inboxes.publish(entry("r1"))
+
+    (turn,) = await inboxes.runner("a").take("w1", at_most=5)
+
+    assert turn.entry.request_id == "r1"
+    assert [group["name"] for group in await inboxes.redis.xinfo_groups(STREAM)] == ["flows"]
+
+
+async def test_runners_that_come_at_once_make_one_group(inboxes: Any, entry: Any) -> None:
+    await inboxes.publish(entry("r1"))
+
+    taken = await asyncio.gather(
+        *(inboxes.runner(name).take("w1", at_most=5) for name in "abcdefgh")
+    )
+
+    assert sum(map(len, taken)) == 1
+
+
+@pytest.mark.parametrize("fields", [{"entry": "{"}, {"entry": '{"v": 99}'}, {"other": "1"}])
+async def test_what_nobody_can_read_goes_to_the_dead_stream(
+    inboxes: Any, journal: MemoryJournal, fields: Any
+) -> None:
+    entry_id = await inboxes.redis.xadd(STREAM, fields)
+
+    assert await inboxes.runner("a").take("w1", at_most=5) == []
+    ((_, dead),) = await inboxes.redis.xrange(keys.dead("w1"))
+    assert dead == {"reason": "unreadable", "entry_id": entry_id, **fields}
+    assert (await inboxes.redis.xpending(STREAM, keys.GROUP))["pending"] == 0
+    assert journal.events() == ["entry.unreadable"]
+
+
+async def unreadable(world: Any, context_id: str = "c1") -> None:
+    """An entry as another version may publish it: in its context's queue, and not to be read here."""
+    entry_id = await world.redis.xadd(STREAM, {"entry": '{"from": "tomorrow"}'})
+    await world.redis.rpush(keys.context("w1", context_id), entry_id)
+
+
+async def test_an_unreadable_head_does_not_block_its_context(inboxes: Any, entry: Any) -> None:
+    await unreadable(inboxes)
+    await unreadable(inboxes)
+    await inboxes.publish(entry("r1"))
+
+    (turn,) = await inboxes.runner("a").take("w1", at_most=5)
+
+    assert turn.entry.request_id == "r1"
+
+
+@pytest.mark.parametrize("read_before", [True, False])
+async def test_an_unreadable_entry_in_the_middle_is_gone_past(
+    inboxes: Any, entry: Any, read_before: bool
+) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(entry("r1"))
+    (first,) = await a.take("w1", at_most=1)
+    await unreadable(inboxes)
+    await inboxes.publish(entry("r2"))
+    if read_before:
+        assert await b.take("w1", at_most=5) == []
+
+    following = await a.finish(first, go_on=True)
+    found = [following] if following else await b.take("w1", at_most=5)
+
+    assert [turn.entry.request_id for turn in found] == ["r2"]
+
+
+async def test_entries_nobody_queued_are_adopted_in_their_order(inboxes: Any, entry: Any) -> None:
+    for name in ("r1", "r2"):
+        await inboxes.redis.xadd(STREAM, {"entry": entry(name).as_json()})
+    a = inboxes.runner("a")
+
+    (first,) = await a.take("w1", at_most=5)
+    second = await a.finish(first, go_on=True)
+
+    assert [first.entry.request_id, second.entry.request_id] == ["r1", "r2"]
+
+
+async def test_a_finished_entry_that_is_delivered_again_is_not_adopted(
+    inboxes: Any, entry: Any
+) -> None:
+    a = inboxes.runner("a")
+    await inboxes.publish(entry("r1"))
+    (turn,) = await a.take("w1", at_most=5)
+    await a.finish(turn, go_on=True)
+
+    assert await a._turns("w1", [(turn.entry_id, {"entry": turn.entry.as_json()})]) == []
+    assert await inboxes.redis.exists(keys.context("w1", "c1")) == 0
+
+
+async def test_a_finished_conversation_leaves_nothing_but_its_stream(
+    inboxes: Any, entry: Any
+) -> None:
+    a = inboxes.runner("a")
+    await inboxes.publish(entry("r1"), entry("r2"))
+    (turn,) = await a.take("w1", at_most=1)
+    await a.postpone(turn, 0, counted=False)
+    (turn,) = await a.take_abandoned("w1", at_most=1)
+    turn = await a.finish(turn, go_on=True) or (await a.take("w1", at_most=1))[0]
+    await a.finish(turn, go_on=True)
+
+    left = {key for key in await inboxes.redis.keys("pd:{w1}:*") if ":seen:" not in key}
+    assert left == {STREAM}
+
+
+async def test_trimming_forgets_the_finished_and_keeps_pending_and_undelivered(
+    inboxes: Any, entry: Any, clock: MemoryClock
+) -> None:
+    a = inboxes.runner("a")
+    names = [f"r{n:04}" for n in range(600)]
+    await inboxes.publish(*(entry(name, name) for name in names))
+    for turn in await a.take("w1", at_most=300):
+        await a.finish(turn, go_on=False)
+    (pending, *_) = await a.take("w1", at_most=2)
+
+    clock.advance(await seconds_ahead(inboxes, clock) + KEEP_FINISHED_S + TRIM_EVERY_S)
+    await a.take_abandoned("w1", at_most=1)
+
+    kept = [entry_id for entry_id, _ in await inboxes.redis.xrange(STREAM)]
+    assert len(kept) < len(names)
+    assert pending.entry_id in kept
+    assert len(await a.take("w1", at_most=600)) == 298
+
+
+async def seconds_ahead(world: Any, clock: MemoryClock) -> float:
+    """How far the server's clock is ahead of the test's, or behind it."""
+    (last, _) = (await world.redis.xrevrange(STREAM, count=1))[0]
+    return float(int(last.partition("-")[0]) / 1000 - clock.now_s())
+
+
+async def test_young_finished_entries_are_not_trimmed(
+    inboxes: Any, entry: Any, clock: MemoryClock
+) -> None:
+    a = inboxes.runner("a")
+    await inboxes.publish(*(entry(f"r{n}", f"c{n}") for n in range(300)))
+    for turn in await a.take("w1", at_most=300):
+        await a.finish(turn, go_on=False)
+    clock.advance(await seconds_ahead(inboxes, clock) - 3600)
+
+    await a.take_abandoned("w1", at_most=1)
+
+    assert await inboxes.redis.xlen(STREAM) == 300
+
+
+async def test_an_entry_read_between_the_last_look_and_the_release_of_the_lease_is_not_lost(
+    inboxes: Any, entry: Any
+) -> None:
+    b = inboxes.runner("b")
+
+    class ReadInBetween(RedisInbox):
+        async def _claim(self, worker_id: str, entry_ids: Any) -> Any:
+            found = await super()._claim(worker_id, entry_ids)
+            if not found:
+                assert await b.take("w1", at_most=5) == []
+            return found
+
+    a = ReadInBetween(
+        inboxes.redis, inboxes.clock, inboxes.journal, consumer="a", flow_timeout_s=1_000
+    )
+    await inboxes.publish(entry("r1"), entry("r2"))
+    (first,) = await a.take("w1", at_most=1)
+
+    following = await a.finish(first, go_on=True)
+
+    assert following is not None
+    assert following.entry.request_id == "r2"
+
+
+async def test_many_entries_that_wait_for_their_context_do_not_hide_an_abandoned_one(
+    inboxes: Any, entry: Any, clock: MemoryClock
+) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(*(entry(f"r{n}", "busy") for n in range(60)), entry("lost", "c2"))
+    turns = {turn.entry.context_id: turn for turn in await a.take("w1", at_most=100)}
+    await inboxes.let_lease_run_out(turns["c2"])
+
+    found = []
+    for _ in range(40):
+        clock.advance(1.1)
+        found += await b.take_abandoned("w1", at_most=1)
+
+    assert [turn.entry.request_id for turn in found] == ["lost"]

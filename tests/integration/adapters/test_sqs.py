@@ -1,0 +1,226 @@
+"""The queues on SQS, against an SQS in this process."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.stub import Stubber
+
+from paydispatch.adapters.delivery_sqs import SqsDelivery
+from paydispatch.adapters.kms import KmsSealer
+from paydispatch.adapters.sqs import SqsDispatchQueue, SqsQueue
+from paydispatch.delivery import Parcel
+from paydispatch.domain.credentials import StripeKey
+from paydispatch.domain.envelope import read_message
+from paydispatch.domain.errors import InvalidParams, Unavailable
+from paydispatch.domain.requests import CreateRequest, Lane
+from paydispatch.domain.units import QUEUE_MESSAGE_LIMIT_BYTES
+
+if TYPE_CHECKING:
+    from paydispatch.adapters.memory import MemoryClock
+
+MEBIBYTE = 1024 * 1024
+
+
+@pytest.fixture
+def sqs(aws: Any) -> Any:
+    return aws("sqs")
+
+
+@pytest.fixture
+def urls(sqs: Any) -> dict[Lane, str]:
+    return {lane: sqs.create_queue(QueueName=lane.value)["QueueUrl"] for lane in Lane}
+
+
+@pytest.fixture
+def dead_letters(sqs: Any) -> str:
+    return str(sqs.create_queue(QueueName="dead")["QueueUrl"])
+
+
+@pytest.fixture
+def batches(sqs: Any) -> list[Any]:
+    """Every SendMessageBatch that goes out."""
+    sent: list[Any] = []
+    sqs.meta.events.register(
+        "provide-client-params.sqs.SendMessageBatch",
+        lambda params, **_: sent.append(params["Entries"]),
+    )
+    return sent
+
+
+def received(sqs: Any, url: str) -> list[Any]:
+    messages = []
+    while answer := sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+    ).get("Messages"):
+        messages += answer
+    return messages
+
+
+def test_each_lane_has_its_queue(sqs: Any, urls: Any, envelope: Any) -> None:
+    sent = [envelope("r1"), envelope("r2", lane=Lane.BATCH), envelope("r3")]
+
+    assert SqsQueue(sqs, urls).send(sent) == {}
+
+    bodies = {
+        lane: [message["Body"] for message in received(sqs, url)] for lane, url in urls.items()
+    }
+    assert bodies == {
+        Lane.INTERACTIVE: [sent[0].as_message(), sent[2].as_message()],
+        Lane.BATCH: [sent[1].as_message()],
+    }
+
+
+def test_what_is_received_reads_as_what_was_sent(sqs: Any, urls: Any, envelope: Any) -> None:
+    sent = envelope("r1", params={"name": "Tee für \u2028 \U0001f375 & <zwei>"})
+    SqsQueue(sqs, urls).send([sent])
+
+    (message,) = received(sqs, urls[Lane.INTERACTIVE])
+
+    assert read_message(message["Body"], message_id="m", sent_at=0.0) == sent
+
+
+def test_a_batch_has_ten_entries_at_most(sqs: Any, urls: Any, envelope: Any, batches: Any) -> None:
+    SqsQueue(sqs, urls).send([envelope(f"r{n}") for n in range(25)])
+
+    assert [len(entries) for entries in batches] == [10, 10, 5]
+
+
+def test_a_batch_has_one_mebibyte_at_most(sqs: Any, urls: Any, batches: Any) -> None:
+    sizes = [400_000, 400_000, 400_000, QUEUE_MESSAGE_LIMIT_BYTES, 1, QUEUE_MESSAGE_LIMIT_BYTES - 1]
+    messages = [(f"r{n}", "x" * size) for n, size in enumerate(sizes)]
+
+    assert SqsQueue(sqs, urls).send_messages(Lane.INTERACTIVE, messages) == {}
+    assert [len(entries) for entries in batches] == [2, 1, 1, 2]
+    assert all(sum(len(e["MessageBody"]) for e in entries) <= MEBIBYTE for entries in batches)
+
+
+def answering(sqs: Any, *answers: Any) -> Stubber:
+    """SQS that gives these answers to SendMessageBatch, in order; a text is an error's code."""
+    stub = Stubber(sqs)
+    for answer in answers:
+        if isinstance(answer, str):
+            stub.add_client_error("send_message_batch", answer, "no")
+        else:
+            stub.add_response("send_message_batch", answer)
+    return stub
+
+
+def test_what_a_batch_refused_is_named_and_the_rest_is_sent(
+    sqs: Any, urls: Any, envelope: Any
+) -> None:
+    taken = {"Id": "0", "MessageId": "m", "MD5OfMessageBody": "x"}
+    refused = {"Id": "1", "SenderFault": False, "Code": "InternalError", "Message": "not now"}
+    with answering(sqs, {"Successful": [taken], "Failed": [refused]}):
+        result = SqsQueue(sqs, urls).send([envelope("r1"), envelope("r2")])
+
+    assert result == {"r2": "not now"}
+
+
+def test_a_call_that_fails_refuses_its_own_batch_alone(sqs: Any, urls: Any, envelope: Any) -> None:
+    with answering(sqs, "ServiceUnavailable", {"Successful": [], "Failed": []}):
+        refused = SqsQueue(sqs, urls).send([envelope(f"r{n}") for n in range(12)])
+
+    assert sorted(refused) == sorted(f"r{n}" for n in range(10))
+
+
+async def test_sending_from_the_event_loop_is_all_or_unavailable(
+    sqs: Any, urls: Any, envelope: Any
+) -> None:
+    queue = SqsDispatchQueue(sqs, urls, dead_letter_queue_url=None)
+    with answering(sqs, "ThrottlingException"), pytest.raises(Unavailable):
+        await queue.send([envelope("r1")])
+
+
+@pytest.mark.parametrize(("delay_s", "sent_s"), [(0.2, 1), (30.0, 30), (899.5, 900)])
+async def test_a_deferred_copy_waits_on_its_lane_s_queue(
+    sqs: Any, urls: Any, envelope: Any, delay_s: float, sent_s: int
+) -> None:
+    sent: list[Any] = []
+    sqs.meta.events.register(
+        "provide-client-params.sqs.SendMessage", lambda params, **_: sent.append(params)
+    )
+    copy = envelope("r1", lane=Lane.BATCH)
+
+    await SqsDispatchQueue(sqs, urls, dead_letter_queue_url=None).defer(copy, delay_s)
+
+    (call,) = sent
+    assert (call["QueueUrl"], call["DelaySeconds"]) == (urls[Lane.BATCH], sent_s)
+    assert call["MessageBody"] == copy.as_message()
+    assert received(sqs, urls[Lane.BATCH]) == []
+
+
+async def test_a_parked_message_says_why(sqs: Any, urls: Any, dead_letters: str) -> None:
+    queue = SqsDispatchQueue(sqs, urls, dead_letter_queue_url=dead_letters)
+
+    await queue.park("not an envelope", reason="message_not_json")
+
+    (message,) = received(sqs, dead_letters)
+    assert message["Body"] == "not an envelope"
+    assert message["MessageAttributes"]["reason"]["StringValue"] == "message_not_json"
+
+
+@pytest.mark.parametrize("dead_letter_queue_url", [None, "http://127.0.0.1/none"])
+async def test_parking_without_a_queue_is_unavailable(
+    sqs: Any, urls: Any, dead_letter_queue_url: str | None
+) -> None:
+    queue = SqsDispatchQueue(sqs, urls, dead_letter_queue_url=dead_letter_queue_url)
+    with pytest.raises(Unavailable):
+        await queue.park("x", reason="y")
+
+
+@pytest.fixture
+def delivery(aws: Any, sqs: Any, urls: Any, clock: MemoryClock) -> SqsDelivery:
+    kms = aws("kms")
+    key_id = kms.create_key()["KeyMetadata"]["KeyId"]
+    return SqsDelivery(SqsQueue(sqs, urls), KmsSealer(kms, key_id, clock), clock)
+
+
+def request(**changed: Any) -> CreateRequest:
+    fields = {
+        "object": "product",
+        "params": {"name": "Tea"},
+        "worker_id": "w1",
+        "context_id": "c1",
+        "credential": StripeKey("sk_test_visible"),
+    }
+    return CreateRequest(**{**fields, **changed})
+
+
+def test_a_parcel_holds_the_key_sealed(delivery: SqsDelivery) -> None:
+    delivery.open()
+    parcel = delivery.prepare(request())
+
+    assert "visible" not in parcel.text
+    assert json.loads(parcel.text)["sealed_secret"].startswith("1.")
+
+
+def test_the_same_key_makes_the_same_request(delivery: SqsDelivery) -> None:
+    first, again = (delivery.prepare(request(idempotency_key="order-1")) for _ in range(2))
+
+    assert first.request_id == again.request_id != delivery.prepare(request()).request_id
+
+
+def test_parameters_stripe_refuses_are_refused_before_anything_is_sent(
+    delivery: SqsDelivery,
+) -> None:
+    with pytest.raises(InvalidParams):
+        delivery.prepare(request(params={"nome": "Tea"}))
+
+
+def test_parcels_are_delivered_to_their_lanes(delivery: SqsDelivery, sqs: Any, urls: Any) -> None:
+    parcels = [delivery.prepare(request(lane=lane)) for lane in Lane]
+
+    assert delivery.deliver(parcels) == [parcel.request_id for parcel in parcels]
+    assert [len(received(sqs, url)) for url in urls.values()] == [1, 1]
+
+
+def test_a_parcel_the_queue_did_not_take_can_be_tried_again(
+    delivery: SqsDelivery, sqs: Any
+) -> None:
+    with answering(sqs, "RequestThrottled"):
+        (result,) = delivery.deliver([Parcel("r1", "{}", Lane.BATCH)])
+
+    assert isinstance(result, Unavailable)

@@ -1,0 +1,320 @@
+"""Calls to Stripe over real sockets: what is known after each way one can go wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from paydispatch.adapters.stripe_http import HttpStripeGateway, stripe_client
+from paydispatch.domain.attempts import Answered, Attempt, NotSent, RefusedInFront, Unknown
+from paydispatch.domain.credentials import StripeKey
+from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.local.listening import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+CREATED = {"id": "prod_1", "object": "product"}
+CARD_ERROR = {"error": {"type": "card_error", "code": "card_declined", "message": "no"}}
+
+
+class Caller:
+    """One gateway to one address."""
+
+    def __init__(self, base_url: str, **options: Any) -> None:
+        self.client = stripe_client(base_url, **options)
+        self._gateway = HttpStripeGateway(self.client)
+
+    async def create(self, request_id: str = "pdr_1", **changed: Any) -> Attempt:
+        call: dict[str, Any] = {
+            "endpoint": "/v1/products",
+            "params": {"name": "Tea"},
+            "key": StripeKey("sk_test_1"),
+            "stripe_account": None,
+        }
+        return await self._gateway.create(request_id=request_id, **{**call, **changed})
+
+
+@pytest.fixture
+async def calling() -> AsyncIterator[Callable[..., Caller]]:
+    """Make callers; their clients are closed after the test."""
+    made: list[Caller] = []
+
+    def make(base_url: str, **options: Any) -> Caller:
+        made.append(Caller(base_url, **options))
+        return made[-1]
+
+    yield make
+    for caller in made:
+        await caller.client.aclose()
+
+
+@pytest.fixture
+def stripe(wire: Any) -> Any:
+    return wire[0]
+
+
+@pytest.fixture
+def caller(wire: Any, calling: Callable[..., Caller]) -> Caller:
+    return calling(wire[1], read_timeout_s=0.2)
+
+
+def saying(stripe: Any, *answers: Any) -> None:
+    stripe.answers = iter(answers)
+
+
+async def test_a_created_object_is_an_answer(stripe: Any, caller: Caller, wire_answer: Any) -> None:
+    saying(stripe, wire_answer(200, CREATED, Request_Id="req_1"))
+
+    assert await caller.create() == Answered(200, CREATED, "req_1")
+
+
+async def test_a_replay_says_so(stripe: Any, caller: Caller, wire_answer: Any) -> None:
+    saying(stripe, wire_answer(402, CARD_ERROR, Idempotent_Replayed="true"))
+
+    assert await caller.create() == Answered(402, CARD_ERROR, None, replayed=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, RefusedInFront),
+        (401, RefusedInFront),
+        (402, Answered),
+        (404, RefusedInFront),
+        (409, RefusedInFront),
+        (429, RefusedInFront),
+        (500, Unknown),
+        (503, Unknown),
+        (302, Unknown),
+    ],
+)
+async def test_the_status_tells_what_is_known(
+    stripe: Any, caller: Caller, wire_answer: Any, status: int, kind: type[Attempt]
+) -> None:
+    saying(stripe, wire_answer(status, CARD_ERROR))
+
+    assert isinstance(await caller.create(), kind)
+
+
+async def test_stripe_s_own_advice_is_passed_on(
+    stripe: Any, caller: Caller, wire_answer: Any
+) -> None:
+    headers = {"Stripe_Should_Retry": "false", "Stripe_Rate_Limited_Reason": "global-rate"}
+    saying(stripe, wire_answer(429, CARD_ERROR, **headers))
+
+    assert await caller.create() == RefusedInFront(
+        429, CARD_ERROR["error"], False, None, "global-rate"
+    )
+
+
+async def test_a_refused_connection_was_not_sent(calling: Any) -> None:
+    attempt = await calling(f"http://127.0.0.1:{free_port()}").create()
+
+    assert isinstance(attempt, NotSent)
+
+
+async def test_a_name_nobody_knows_was_not_sent(calling: Any) -> None:
+    attempt = await calling("http://stripe.invalid").create()
+
+    assert isinstance(attempt, NotSent)
+
+
+async def test_a_handshake_that_does_not_end_was_not_sent(
+    wire: Any, calling: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("paydispatch.adapters.stripe_http.CONNECT_TIMEOUT_S", 0.1)
+    _, url = wire
+    attempt = await calling(url.replace("http:", "https:")).create()
+
+    assert isinstance(attempt, NotSent)
+
+
+async def test_a_call_that_found_no_free_connection_was_not_sent(
+    wire: Any, calling: Any, wire_answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("paydispatch.adapters.stripe_http.CONNECT_TIMEOUT_S", 0.05)
+    stripe, url = wire
+    saying(stripe, wire_answer(200, CREATED, after_s=0.15))
+    caller = calling(url, connections=1)
+
+    first, second = await asyncio.gather(caller.create(), caller.create())
+
+    assert (type(first), type(second)) == (Answered, NotSent)
+    assert len(stripe.received) == 1
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection with a reset, as a crash or a middlebox does."""
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    writer.transport.abort()
+
+
+def closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n"
+LOST = {
+    "closed before a word": (b"", closed),
+    "reset before a word": (b"", reset),
+    "closed within the headers": (b"HTTP/1.1 200 OK\r\nContent-Le", closed),
+    "closed within the body": (WHOLE + b'{"id": "prod', closed),
+    "reset within the body": (WHOLE + b'{"id": "prod', reset),
+    "closed within a chunk": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n{",
+        closed,
+    ),
+    "not HTTP": (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", closed),
+    "a bad length": (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}", closed),
+    "a bad encoding": (
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope",
+        closed,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOST)
+async def test_an_answer_that_is_lost_after_sending_leaves_it_unknown(
+    stripe: Any, caller: Caller, wire_answer: Any, name: str
+) -> None:
+    text, then = LOST[name]
+    saying(stripe, type(wire_answer(200, b""))(text, then=then))
+
+    attempt = await caller.create()
+
+    assert isinstance(attempt, Unknown)
+    assert len(stripe.received) == 1
+
+
+@pytest.mark.parametrize("text", [b"", WHOLE + b"{"], ids=["silent", "stuck in the body"])
+async def test_an_answer_that_does_not_come_in_time_leaves_it_unknown(
+    stripe: Any, caller: Caller, wire_answer: Any, text: bytes
+) -> None:
+    saying(stripe, type(wire_answer(200, b""))(text))
+
+    attempt = await caller.create()
+
+    assert isinstance(attempt, Unknown)
+    assert attempt.code == "timeout"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>Bad gateway</html>", b'"text"', b"[]", b"\xff\xfe", b"[" * 100_000]
+)
+@pytest.mark.parametrize("status", [200, 400, 502])
+async def test_an_answer_that_is_no_json_object_leaves_it_unknown(
+    stripe: Any, caller: Caller, wire_answer: Any, status: int, body: bytes
+) -> None:
+    saying(stripe, wire_answer(status, body))
+
+    assert isinstance(await caller.create(), Unknown)
+
+
+async def test_a_compressed_answer_is_read(stripe: Any, caller: Caller, wire_answer: Any) -> None:
+    saying(stripe, wire_answer(200, gzip.compress(b'{"id": "p"}'), Content_Encoding="gzip"))
+
+    assert await caller.create() == Answered(200, {"id": "p"}, None)
+
+
+async def test_connections_are_kept(stripe: Any, caller: Caller) -> None:
+    for _ in range(3):
+        await caller.create()
+
+    assert [call.connection for call in stripe.received] == [1, 1, 1]
+
+
+async def test_a_kept_connection_the_server_closed_meanwhile_is_not_used(
+    stripe: Any, caller: Caller
+) -> None:
+    await caller.create()
+    stripe.hang_up()
+    await asyncio.sleep(0.02)
+
+    assert isinstance(await caller.create(), Answered)
+    assert stripe.connections == 2
+
+
+async def test_a_kept_connection_that_dies_under_the_call_leaves_it_unknown(
+    stripe: Any, caller: Caller, wire_answer: Any
+) -> None:
+    await caller.create()
+    stripe.hang_up()  # not noticed before the next call is on its way
+
+    attempt = await caller.create()
+
+    assert isinstance(attempt, Unknown | Answered)
+
+
+async def test_a_call_carries_key_version_account_and_identity(stripe: Any, caller: Caller) -> None:
+    await caller.create("pdr_7", stripe_account="acct_1")
+
+    (call,) = stripe.received
+    assert (call.method, call.target) == ("POST", "/v1/products")
+    assert call.headers["authorization"] == "Bearer sk_test_1"
+    assert call.headers["idempotency-key"] == "pdr_7"
+    assert call.headers["stripe-version"] == STRIPE_API_VERSION
+    assert call.headers["stripe-account"] == "acct_1"
+    assert call.headers["content-type"] == "application/x-www-form-urlencoded"
+
+
+async def test_without_an_account_there_is_no_account_header(stripe: Any, caller: Caller) -> None:
+    await caller.create()
+
+    assert "stripe-account" not in stripe.received[0].headers
+
+
+async def test_parameters_are_a_form(stripe: Any, caller: Caller) -> None:
+    await caller.create(
+        params={"items": [{"price": "p 1", "on": True}], "note": "\u00fc", "no": None}
+    )
+
+    assert parse_qs(stripe.received[0].body.decode()) == {
+        "items[0][price]": ["p 1"],
+        "items[0][on]": ["true"],
+        "note": ["\u00fc"],
+    }
+
+
+async def test_an_empty_form_is_a_post_too(stripe: Any, caller: Caller) -> None:
+    assert isinstance(await caller.create(params={}), Answered)
+    assert stripe.received[0].headers["content-length"] == "0"
+
+
+async def test_redirects_are_not_followed(stripe: Any, caller: Caller, wire_answer: Any) -> None:
+    saying(stripe, wire_answer(307, {}, Location="/v1/elsewhere"))
+
+    assert isinstance(await caller.create(), Unknown)
+    assert len(stripe.received) == 1
+
+
+async def test_the_key_is_in_no_reason(
+    calling: Any, stripe: Any, caller: Caller, wire_answer: Any
+) -> None:
+    saying(stripe, type(wire_answer(200, b""))(b"", then=closed))
+
+    assert "sk_test" not in repr(await caller.create())
+    assert "sk_test" not in repr(await calling(f"http://127.0.0.1:{free_port()}").create())
+
+
+async def test_a_hundred_calls_are_in_flight_at_once(
+    wire: Any, calling: Any, wire_answer: Any
+) -> None:
+    stripe, url = wire
+    caller = calling(url)
+    stripe.answers = iter([wire_answer(200, CREATED, after_s=0.3)] * 200)
+
+    for round_ in ("cold", "warm"):
+        started = time.perf_counter()
+        attempts = await asyncio.gather(*(caller.create(f"pdr_{n}") for n in range(100)))
+        print(f"{round_}: {time.perf_counter() - started:.3f} s")
+        assert all(isinstance(attempt, Answered) for attempt in attempts)
+
+    assert stripe.connections == 100

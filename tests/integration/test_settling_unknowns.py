@@ -1,0 +1,282 @@
+"""An unknown end over the wire: real Redis, SQS and a Stripe that loses its answers. One clock for both sides."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.unit.examples import KEY, SECRET_REF, envelope
+
+from paydispatch.adapters import redis_keys as keys
+from paydispatch.adapters.doorbell import StreamOnly
+from paydispatch.adapters.memory import MemoryClock, MemoryJournal, MemorySealer, MemoryVault
+from paydispatch.adapters.redis_board import RedisBoard
+from paydispatch.adapters.redis_connection import connect, connect_async
+from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.redis_unknown import RedisUnknownEnds
+from paydispatch.adapters.sqs import SqsDispatchQueue
+from paydispatch.adapters.sqs_dead_letters import SqsDeadLetters
+from paydispatch.adapters.stripe_http import HttpStripeGateway, stripe_client
+from paydispatch.adapters.stripe_lists import MOST_PAGES, HttpStripeLists
+from paydispatch.domain.entry import OutcomeEntry
+from paydispatch.domain.envelope import Envelope, read_message
+from paydispatch.domain.redrive import Choice
+from paydispatch.domain.requests import Lane
+from paydispatch.domain.retry import Progress
+from paydispatch.domain.units import HORIZON_S
+from paydispatch.local.twin.clock import TwinClock
+from paydispatch.local.twin.server import serving
+from paydispatch.local.twin.twin import StripeTwin
+from paydispatch.services.batch import BatchDispatch, Message
+from paydispatch.services.dispatch import DispatchPorts
+from paydispatch.services.reconcile import ReconcilePorts, Reconciler
+from paydispatch.services.redrive import Action, RedriveOptions, RedrivePorts, Redriver
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    import httpx
+
+DAY_S = 86_400.0
+LOST = {"kind": "lost_answer"}
+REFUSED_BY_GATEWAY = {"kind": "status", "status": 503}
+
+
+class Town:
+    """Caller, reconciler and operator on one Redis, one SQS and one Stripe twin."""
+
+    def __init__(self, redis: Any, board: Any, sqs: Any, stripe: httpx.AsyncClient) -> None:
+        self.clock = MemoryClock()
+        self.twin = StripeTwin(strict=False, clock=TwinClock(self.clock.now_s))
+        self.redis, self._board, self._sqs, self.stripe = redis, board, sqs, stripe
+        self._outcomes = RedisOutcomes(redis, self.clock, queue_tenant="local")
+        self._vault = MemoryVault(MemorySealer(), {("local", SECRET_REF): KEY})
+        self.urls = {
+            name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("main", "batch", "dead")
+        }
+        lanes = {Lane.INTERACTIVE: self.urls["main"], Lane.BATCH: self.urls["batch"]}
+        self._queue = SqsDispatchQueue(sqs, lanes, dead_letter_queue_url=self.urls["dead"])
+
+    async def dispatch(self, sent: Envelope) -> None:
+        """One delivery of its message, with all the time it wants: backoffs pass on the standing clock."""
+        ports = DispatchPorts(
+            gateway=HttpStripeGateway(self.stripe),
+            vault=self._vault,
+            outcomes=self._outcomes,
+            queue=self._queue,
+            doorbell=StreamOnly(),
+            clock=self.clock,
+            journal=MemoryJournal(),
+            fraction=lambda: 0.5,
+        )
+        now_s = self.clock.now_s()
+        message = Message("m-1", sent.as_message(), 1, sent_at=now_s, first_received_at=now_s)
+        assert await BatchDispatch(ports, max_receives=5).dispatch([message], ends_at=1e12) == []
+
+    async def reconcile(self, *, most_pages: int = MOST_PAGES) -> dict[str, int]:
+        ports = ReconcilePorts(
+            unknown_ends=RedisUnknownEnds(self.redis),
+            lists=HttpStripeLists(self.stripe, most_pages=most_pages),
+            vault=self._vault,
+            outcomes=self._outcomes,
+            doorbell=StreamOnly(),
+            clock=self.clock,
+            journal=MemoryJournal(),
+        )
+        counts = (await Reconciler(ports).reconcile()).counts
+        return {verdict: count for verdict, count in counts.items() if count}
+
+    async def redrive(self, **options: Any) -> list[Action]:
+        ports = RedrivePorts(
+            dead_letters=SqsDeadLetters(self._sqs, self.urls["dead"]),
+            queue=self._queue,
+            board=RedisBoard(self._board),
+            outcomes=self._outcomes,
+            doorbell=StreamOnly(),
+            clock=self.clock,
+            journal=MemoryJournal(),
+        )
+        redriver = Redriver(ports, RedriveOptions(**options))
+        return [one.action for one in await redriver.redrive(Choice(), at_most=100)]
+
+    def received(self) -> list[str]:
+        answer = self._sqs.receive_message(QueueUrl=self.urls["main"])
+        return [message["Body"] for message in answer.get("Messages", [])]
+
+    def parked(self) -> int:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        attributes = self._sqs.get_queue_attributes(
+            QueueUrl=self.urls["dead"], AttributeNames=names
+        )
+        return sum(map(int, attributes["Attributes"].values()))
+
+    async def flows(self, worker_id: str = "worker-1") -> list[str]:
+        stream = await self.redis.xrange(keys.outcomes(worker_id))
+        return [OutcomeEntry.from_json(fields["entry"]).flow_name for _, fields in stream]
+
+    async def status(self, request_id: str = "pdr_1") -> str:
+        return str(await self.redis.hget(keys.request(request_id), "status"))
+
+    def posts(self) -> int:
+        return len(json.loads(self.twin.ledger.attempts(after=0, limit=None))["attempts"])
+
+    def effects(self) -> int:
+        return len(json.loads(self.twin.ledger.effects(kind=None, after=0, limit=None))["effects"])
+
+    async def fill(self, count: int) -> None:
+        """Others make objects at the same time."""
+        signed_in, form = {"Authorization": f"Bearer {KEY}"}, {"amount": "1", "currency": "usd"}
+        for _ in range(count):
+            made = await self.stripe.post("/v1/payment_intents", data=form, headers=signed_in)
+            assert made.status_code == 200
+
+
+@pytest.fixture
+async def town(valkey: Any, aws: Callable[[str], Any]) -> AsyncIterator[Town]:
+    redis, board, sqs = connect_async(valkey.url), connect(valkey.url), aws("sqs")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        stripe = stripe_client(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        made = Town(redis, board, sqs, stripe)
+        async with serving(made.twin, listener):
+            yield made
+            await stripe.aclose()
+    await redis.aclose()
+    board.close()
+    sqs.close()
+
+
+def request(town: Town, **changes: Any) -> Envelope:
+    deadline = Progress(deadline_at=town.clock.now_s() + 60)
+    return envelope(accepted_at=town.clock.now_s(), progress=deadline, **changes)
+
+
+def fault(town: Town, action: dict[str, Any]) -> None:
+    town.twin.faults.add({"action": action, "match": {"method": "POST"}})
+
+
+async def ended_unknown(town: Town, action: dict[str, Any], **changes: Any) -> None:
+    fault(town, action)
+    await town.dispatch(request(town, **changes))
+    town.twin.faults.clear()
+    assert await town.status() == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("object_name", "params"),
+    [
+        ("payment_intent", {"amount": 2000, "currency": "usd"}),
+        ("product", {"name": "Tea"}),
+        ("price", {"currency": "usd", "unit_amount": 5, "product": "prod_1", "active": False}),
+        ("coupon", {"percent_off": 10, "duration": "once"}),
+        ("subscription", {"customer": "cus_1", "items": [{"price": "price_1"}]}),
+    ],
+)
+async def test_what_was_created_behind_a_lost_answer_runs_the_response_flow(
+    town: Town, object_name: str, params: dict[str, Any]
+) -> None:
+    await ended_unknown(town, LOST, object=object_name, params=params)
+
+    assert await town.reconcile() == {"created": 1}
+
+    ends = [f"new_create_{object_name}_error", f"new_create_{object_name}_response"]
+    assert await town.flows() == ends
+    assert await town.status() == "succeeded"
+    assert town.effects() == 1
+    assert await town.reconcile() == {}
+
+
+async def test_what_never_reached_stripe_is_not_created_after_the_horizon_only(town: Town) -> None:
+    await ended_unknown(town, REFUSED_BY_GATEWAY)
+    assert await town.reconcile() == {"unknown": 1}
+
+    town.clock.advance(DAY_S)
+    assert await town.reconcile() == {"not_created": 1}
+
+    assert await town.flows() == ["new_create_payment_intent_error"] * 2
+    assert (await town.status(), town.effects()) == ("failed", 0)
+
+
+async def test_stripe_down_while_reconciling_settles_nothing(town: Town) -> None:
+    await ended_unknown(town, LOST)
+    town.clock.advance(DAY_S)
+    town.twin.faults.add({"action": {"kind": "status", "status": 503}})
+
+    assert await town.reconcile() == {"unknown": 1}
+    assert await town.status() == "unknown"
+
+
+async def test_a_redrive_in_time_gets_stripe_s_replay(town: Town) -> None:
+    await ended_unknown(town, LOST)
+
+    assert await town.redrive() == [Action.SENT_BACK]
+    (body,) = town.received()
+    assert town.parked() == 0
+    await town.dispatch(_read(body))
+
+    assert (await town.status(), town.effects()) == ("succeeded", 1)
+    assert await town.reconcile() == {}
+
+
+async def test_a_redrive_after_a_day_posts_nothing_under_the_old_key(town: Town) -> None:
+    """Stripe has pruned the key by then: a POST would make a second object."""
+    await ended_unknown(town, LOST)
+    posts = town.posts()
+    town.clock.advance(DAY_S + 3600)
+
+    assert await town.redrive() == [Action.LEFT]
+    assert (town.received(), town.parked()) == ([], 1)
+
+    assert await town.reconcile() == {"created": 1}
+    assert await town.redrive() == [Action.LEFT]
+    assert await town.redrive(purge_settled=True) == [Action.PURGED]
+    assert (town.posts(), town.effects(), town.parked()) == (posts, 1, 0)
+
+
+async def test_a_message_sent_back_by_hand_after_a_day_posts_nothing_either(town: Town) -> None:
+    await ended_unknown(town, LOST)
+    posts = town.posts()
+    first_sent_at = float(await town.redis.hget(keys.request("pdr_1"), "first_sent_at"))
+    town.clock.advance(DAY_S + 3600)
+    late = Progress(deadline_at=town.clock.now_s() + 60, first_sent_at=first_sent_at)
+
+    await town.dispatch(envelope(accepted_at=first_sent_at, progress=late))
+
+    assert (town.posts(), town.effects()) == (posts, 1)
+
+
+async def test_an_object_that_a_redrive_made_is_found_where_it_was_made(town: Town) -> None:
+    """Nothing at first, hours later an object with a lost answer: the search goes as far as the last attempt."""
+    await ended_unknown(town, REFUSED_BY_GATEWAY)
+    town.clock.advance(5 * 3600)
+    await town.redrive(deadline_s=60)
+    fault(town, LOST)
+    await town.dispatch(_read(town.received()[0]))
+    town.twin.faults.clear()
+    assert (await town.status(), town.effects()) == ("unknown", 1)
+
+    town.clock.advance(HORIZON_S)
+    assert await town.reconcile() == {"created": 1}
+
+
+async def test_a_page_that_is_not_the_last_is_followed_by_the_next(town: Town) -> None:
+    await ended_unknown(town, LOST)
+    await town.fill(250)
+
+    assert await town.reconcile() == {"created": 1}
+
+
+async def test_more_objects_than_are_looked_through_prove_nothing(town: Town) -> None:
+    await ended_unknown(town, REFUSED_BY_GATEWAY)
+    await town.fill(250)
+    town.clock.advance(DAY_S)
+
+    assert await town.reconcile(most_pages=2) == {"unknown": 1}
+    assert await town.reconcile() == {"not_created": 1}
+
+
+def _read(body: str) -> Envelope:
+    read = read_message(body, message_id="m-2", sent_at=0.0)
+    assert isinstance(read, Envelope)
+    return read

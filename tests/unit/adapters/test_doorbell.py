@@ -1,0 +1,83 @@
+"""The doorbell: rings seldom, never too seldom, and never raises."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from typing import Any
+
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from paydispatch.adapters.doorbell import SqsDoorbell, StreamOnly
+from paydispatch.adapters.memory import MemoryJournal
+
+
+class Sqs:
+    """Takes one message at a time, when it is let."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.let = threading.Event()
+        self.let.set()
+        self._errors = list(errors)
+
+    def send_message(self, **message: Any) -> None:
+        assert self.let.wait(10)
+        self.sent.append(message)
+        if self._errors:
+            raise self._errors.pop(0)
+
+
+def bell(sqs: Any, journal: MemoryJournal | None = None) -> SqsDoorbell:
+    return SqsDoorbell(sqs, "https://queue.test/bells", journal or MemoryJournal())
+
+
+async def test_a_ring_names_the_worker() -> None:
+    sqs = Sqs()
+    await bell(sqs).ring("worker-1")
+    (sent,) = sqs.sent
+    assert sent["QueueUrl"] == "https://queue.test/bells"
+    assert json.loads(sent["MessageBody"]) == {"worker_id": "worker-1"}
+
+
+async def test_a_hundred_rings_in_flight_are_two() -> None:
+    sqs = Sqs()
+    sqs.let.clear()
+    doorbell = bell(sqs)
+    rings = [asyncio.create_task(doorbell.ring("worker-1")) for _ in range(100)]
+    await asyncio.sleep(0)
+    sqs.let.set()
+    await asyncio.gather(*rings)
+    assert len(sqs.sent) == 2  # the second one is sent after the last outcome was there
+
+
+async def test_each_worker_has_a_ring_of_its_own() -> None:
+    sqs = Sqs()
+    doorbell = bell(sqs)
+    await asyncio.gather(doorbell.ring("worker-1"), doorbell.ring("worker-2"))
+    rung = {json.loads(sent["MessageBody"])["worker_id"] for sent in sqs.sent}
+    assert rung == {"worker-1", "worker-2"}
+
+
+async def test_a_ring_after_a_ring_is_sent() -> None:
+    sqs = Sqs()
+    doorbell = bell(sqs)
+    await doorbell.ring("worker-1")
+    await doorbell.ring("worker-1")
+    assert len(sqs.sent) == 2
+
+
+async def test_a_lost_ring_is_a_line_in_the_log_and_the_next_one_rings() -> None:
+    refused = ClientError({"Error": {"Code": "Throttled", "Message": "slow"}}, "SendMessage")
+    sqs = Sqs(refused, EndpointConnectionError(endpoint_url="https://queue.test"))
+    journal = MemoryJournal()
+    doorbell = bell(sqs, journal)
+    for _ in range(3):
+        await doorbell.ring("worker-1")
+    assert journal.events() == ["doorbell.lost", "doorbell.lost"]
+    assert len(sqs.sent) == 3
+
+
+async def test_where_workers_listen_to_the_stream_there_is_nothing_to_ring() -> None:
+    await StreamOnly().ring("worker-1")

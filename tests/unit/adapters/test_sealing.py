@@ -1,0 +1,86 @@
+"""The sealed form: opens for its conversation, and for no other."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.examples import BINDING, KEY, NAMED
+
+from paydispatch.adapters.sealing import DataKey, open_sealed, seal, take_apart
+from paydispatch.domain.credentials import Credential, SecretRef, StripeKey
+from paydispatch.domain.errors import CannotOpen
+
+DATA_KEY = DataKey(plain=b"k" * 32, wrapped=b"wrapped by KMS")
+
+
+def opened(text: str, binding: object = BINDING, plain: bytes = DATA_KEY.plain) -> Credential:
+    return open_sealed(take_apart(text), binding, plain)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("credential", [StripeKey(KEY), NAMED], ids=["key", "name"])
+def test_what_is_sealed_opens_again(credential: Credential) -> None:
+    assert opened(seal(credential, BINDING, DATA_KEY)) == credential
+
+
+def test_a_name_that_reads_like_the_inside_of_a_sealed_key_stays_a_name() -> None:
+    tricky = SecretRef("key.sk_test_1")
+    assert opened(seal(tricky, BINDING, DATA_KEY)) == tricky
+
+
+def test_the_wrapped_data_key_travels_with_it() -> None:
+    assert take_apart(seal(NAMED, BINDING, DATA_KEY)).wrapped == b"wrapped by KMS"
+
+
+def test_neither_the_key_nor_the_data_key_can_be_read_in_it() -> None:
+    text = seal(StripeKey(KEY), BINDING, DATA_KEY)
+    raw = base64.urlsafe_b64decode(text.removeprefix("1."))
+    assert KEY.encode() not in raw
+    assert DATA_KEY.plain not in raw
+    assert text.isascii()
+    assert DATA_KEY.plain.decode() not in repr(DATA_KEY)
+
+
+def test_the_same_key_is_never_sealed_to_the_same_text() -> None:
+    assert seal(NAMED, BINDING, DATA_KEY) != seal(NAMED, BINDING, DATA_KEY)
+
+
+@pytest.mark.parametrize(
+    "change", [{"principal": "shop"}, {"worker_id": "worker-2"}, {"context_id": "context-2"}]
+)
+def test_it_does_not_open_for_another_conversation(change: dict[str, str]) -> None:
+    text = seal(StripeKey(KEY), BINDING, DATA_KEY)
+    with pytest.raises(CannotOpen) as refusal:
+        opened(text, replace(BINDING, **change))
+    assert KEY not in str(refusal.value)
+
+
+def test_parts_of_the_binding_do_not_run_together() -> None:
+    text = seal(NAMED, replace(BINDING, worker_id="ab", context_id="c"), DATA_KEY)
+    with pytest.raises(CannotOpen):
+        opened(text, replace(BINDING, worker_id="a", context_id="bc"))
+
+
+def test_it_does_not_open_with_another_data_key() -> None:
+    with pytest.raises(CannotOpen):
+        opened(seal(NAMED, BINDING, DATA_KEY), plain=b"x" * 32)
+
+
+@given(place=st.integers(2, 200), bit=st.integers(0, 7))
+def test_an_altered_one_does_not_open(place: int, bit: int) -> None:
+    raw = bytearray(base64.urlsafe_b64decode(seal(StripeKey(KEY), BINDING, DATA_KEY)[2:]))
+    begins = 2 + len(DATA_KEY.wrapped)  # what KMS wrapped, KMS checks
+    raw[begins + place % (len(raw) - begins)] ^= 1 << bit
+    with pytest.raises(CannotOpen):
+        opened("1." + base64.urlsafe_b64encode(raw).decode())
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1.", "1.!!!!", "1.AAAA", "2.AAAA", "sealed-1", "1.ü", "1.AAAAA", "1.____"]
+)
+def test_what_was_never_sealed_does_not_open(text: str) -> None:
+    with pytest.raises(CannotOpen):
+        opened(text)

@@ -1,0 +1,247 @@
+"""One POST to Stripe: what is sent, and how each way it can break is sorted."""
+
+from __future__ import annotations
+
+import gzip
+import ssl
+from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
+from urllib.parse import parse_qsl
+
+import aiohttp
+import httpx
+import pytest
+from tests.unit.examples import KEY, PARAMS
+
+from paydispatch.adapters.stripe_http import (
+    HttpStripeGateway,
+    failed_attempt,
+    make_stripe_request,
+    stripe_client,
+)
+from paydispatch.domain.attempts import Answered, Attempt, NotSent, RefusedInFront, Unknown
+from paydispatch.domain.credentials import StripeKey
+from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+
+class Stripe:
+    """Answers over a transport in memory, and keeps what it was sent."""
+
+    def __init__(self, answer: Callable[[httpx.Request], httpx.Response] | BaseException) -> None:
+        self._answer = answer
+        self.requests: list[httpx.Request] = []
+
+    async def _handle(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        if isinstance(self._answer, BaseException):
+            raise self._answer
+        return self._answer(request)
+
+    async def create(self, **changes: Any) -> Attempt:
+        call: dict[str, Any] = {
+            "endpoint": "/v1/payment_intents",
+            "params": PARAMS,
+            "key": StripeKey(KEY),
+            "request_id": "pdr_1",
+            "stripe_account": None,
+        }
+        async with self.client() as client:
+            return await HttpStripeGateway(client).create(**{**call, **changes})
+
+    def client(self) -> httpx.AsyncClient:
+        transport = httpx.MockTransport(self._handle)
+        return httpx.AsyncClient(base_url="https://stripe.test", transport=transport)
+
+
+def answering(status: int, **response: Any) -> Stripe:
+    return Stripe(lambda _: httpx.Response(status, **response))
+
+
+class TestWhatIsSent:
+    async def test_a_form_under_the_requests_own_idempotency_key(self) -> None:
+        stripe = answering(200, json={"id": "pi_1"})
+        params = {**PARAMS, "metadata": {"order": "1001"}, "items": [{"price": "p"}], "off": True}
+        await stripe.create(params=params)
+        (request,) = stripe.requests
+        assert str(request.url) == "https://stripe.test/v1/payment_intents"
+        assert request.method == "POST"
+        assert request.headers["Idempotency-Key"] == "pdr_1"
+        assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
+        assert dict(parse_qsl(request.content.decode())) == {
+            "amount": "2000",
+            "currency": "usd",
+            "metadata[order]": "1001",
+            "items[0][price]": "p",
+            "off": "true",
+        }
+
+    async def test_the_key_as_a_bearer_and_the_version_of_the_schemas(self) -> None:
+        stripe = answering(200, json={})
+        await stripe.create()
+        headers = stripe.requests[0].headers
+        assert headers["Authorization"] == f"Bearer {KEY}"
+        assert headers["Stripe-Version"] == STRIPE_API_VERSION
+
+    @pytest.mark.parametrize("account", [None, "acct_1"])
+    async def test_the_account_only_where_there_is_one(self, account: str | None) -> None:
+        stripe = answering(200, json={})
+        await stripe.create(stripe_account=account)
+        assert stripe.requests[0].headers.get("Stripe-Account") == account
+
+    async def test_one_call_returns_the_whole_answer(self) -> None:
+        stripe = answering(402, json={"error": {"type": "card_error"}})
+        async with stripe.client() as client:
+            answer = await make_stripe_request(client, KEY, "/v1/coupons", {"percent_off": 5})
+        assert (answer.status_code, answer.json()) == (402, {"error": {"type": "card_error"}})
+        assert "Idempotency-Key" not in stripe.requests[0].headers
+
+
+class TestAnswers:
+    async def test_a_success(self) -> None:
+        headers = {"Request-Id": "req_1", "Idempotent-Replayed": "true"}
+        stripe = answering(200, json={"id": "pi_1"}, headers=headers)
+        assert await stripe.create() == Answered(200, {"id": "pi_1"}, "req_1", replayed=True)
+
+    async def test_a_refusal_with_stripes_word_on_it(self) -> None:
+        headers = {"Stripe-Should-Retry": "false", "Stripe-Rate-Limited-Reason": "global-rate"}
+        attempt = await answering(429, json={"error": {"code": "c"}}, headers=headers).create()
+        assert attempt == RefusedInFront(429, {"code": "c"}, False, None, "global-rate")
+
+    @pytest.mark.parametrize(
+        "response",
+        [
+            {"content": b""},
+            {"content": b"<html>Bad gateway</html>"},
+            {"content": b'{"id": "pi_'},
+            {"content": b"\xff\xfe"},
+            {"content": b'"text"'},
+            {"content": b"[" * 100_000},
+            {"stream": httpx.ByteStream(b"nonsense"), "headers": {"Content-Encoding": "gzip"}},
+            {
+                "stream": httpx.ByteStream(gzip.compress(b'{"id": "pi_1"}')[:-12]),
+                "headers": {"Content-Encoding": "gzip"},
+            },
+        ],
+        ids=["empty", "html", "cut", "bytes", "text", "deep", "not gzip", "cut gzip"],
+    )
+    @pytest.mark.parametrize("status", [200, 400])
+    async def test_what_cannot_be_read_is_unknown(
+        self, status: int, response: dict[str, Any]
+    ) -> None:
+        assert isinstance(await answering(status, **response).create(), Unknown)
+
+    async def test_an_answer_that_breaks_off_is_unknown(self) -> None:
+        async def body() -> AsyncIterator[bytes]:
+            yield b'{"id": '
+            raise httpx.ReadError("reset by peer")
+
+        attempt = await answering(200, content=body()).create()
+        assert attempt == Unknown("ReadError: reset by peer", "connection_lost")
+
+    @pytest.mark.parametrize("status", [301, 302, 307, 308])
+    async def test_a_redirect_is_not_followed(self, status: int) -> None:
+        stripe = answering(status, headers={"Location": "https://elsewhere.test/"})
+        assert isinstance(await stripe.create(), Unknown)
+        assert len(stripe.requests) == 1
+
+
+REFUSED = aiohttp.ClientConnectorError(Mock(ssl=True, host="h", port=1), OSError(111, "refused"))
+NOT_SENT: dict[str, BaseException] = {
+    "connection refused": REFUSED,
+    "no such host": aiohttp.ClientConnectorDNSError(Mock(), OSError(-2, "no such name")),
+    "TLS": aiohttp.ClientConnectorSSLError(Mock(), ssl.SSLError("handshake")),
+    "certificate": aiohttp.ClientConnectorCertificateError(Mock(), ssl.CertificateError("no")),
+    "no socket": aiohttp.client_exceptions.UnixClientConnectorError(
+        "/s", Mock(), OSError(2, "none")
+    ),
+    "proxy": aiohttp.ClientProxyConnectionError(Mock(), OSError(111, "refused")),
+    "connect timeout": aiohttp.ConnectionTimeoutError("connect"),
+}
+MAYBE_SENT: dict[str, BaseException] = {
+    "reset": aiohttp.ClientOSError(104, "reset by peer"),
+    "connection reset": aiohttp.ClientConnectionResetError("closing transport"),
+    "disconnected": aiohttp.ServerDisconnectedError(),
+    "closed": aiohttp.ClientConnectionError("connection closed"),
+    "read timeout": aiohttp.SocketTimeoutError("read"),
+    "server timeout": aiohttp.ServerTimeoutError("server"),
+    "cut off": aiohttp.ClientPayloadError("not enough data"),
+    "fingerprint": aiohttp.ServerFingerprintMismatch(b"a", b"b", "h", 1),
+    "broken answer": aiohttp.ClientResponseError(Mock(), (), status=400, message="bad line"),
+}
+TIMEOUTS = ("read timeout", "server timeout")
+
+
+class TestBrokenCalls:
+    @pytest.mark.parametrize("outside", [httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadError])
+    @pytest.mark.parametrize("name", NOT_SENT)
+    def test_only_a_connection_that_was_never_made_is_not_sent(
+        self, name: str, outside: type[httpx.TransportError]
+    ) -> None:
+        assert isinstance(failed_attempt(caused(outside, NOT_SENT[name])), NotSent)
+
+    @pytest.mark.parametrize("outside", [httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadError])
+    @pytest.mark.parametrize("name", MAYBE_SENT)
+    def test_everything_else_may_have_been_sent_whatever_httpx_calls_it(
+        self, name: str, outside: type[httpx.TransportError]
+    ) -> None:
+        attempt = failed_attempt(caused(outside, MAYBE_SENT[name]))
+        assert isinstance(attempt, Unknown)
+        assert attempt.code == ("timeout" if name in TIMEOUTS else "connection_lost")
+        assert type(MAYBE_SENT[name]).__name__ in attempt.reason
+
+    @pytest.mark.parametrize("kind", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout])
+    def test_httpxs_own_word_counts_where_nothing_lies_beneath(
+        self, kind: type[httpx.TransportError]
+    ) -> None:
+        assert isinstance(failed_attempt(kind("no")), NotSent)
+
+    @pytest.mark.parametrize(
+        ("kind", "code"),
+        [
+            (httpx.ReadTimeout, "timeout"),
+            (httpx.WriteTimeout, "timeout"),
+            (httpx.ReadError, "connection_lost"),
+            (httpx.WriteError, "connection_lost"),
+            (httpx.CloseError, "connection_lost"),
+            (httpx.RemoteProtocolError, "connection_lost"),
+            (httpx.LocalProtocolError, "connection_lost"),
+        ],
+    )
+    def test_the_rest_of_httpxs_errors_are_unknown(
+        self, kind: type[httpx.TransportError], code: str
+    ) -> None:
+        attempt = failed_attempt(kind("broken"))
+        assert isinstance(attempt, Unknown)
+        assert attempt.code == code
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            httpx.ReadTimeout("80 s"),
+            httpx.DecodingError("not gzip"),
+            httpx.RemoteProtocolError("no HTTP"),
+            MAYBE_SENT["broken answer"],  # which the aiohttp transport lets through as it is
+            MAYBE_SENT["disconnected"],
+        ],
+        ids=lambda error: type(error).__name__,
+    )
+    async def test_nothing_the_network_does_is_raised(self, error: BaseException) -> None:
+        attempt = await Stripe(error).create()
+        assert isinstance(attempt, Unknown)
+        assert KEY not in repr(attempt)
+
+
+def caused(outside: type[httpx.TransportError], cause: BaseException) -> httpx.TransportError:
+    error = outside("broken")
+    error.__cause__ = cause
+    return error
+
+
+async def test_the_clients_read_timeout_outlasts_stripes_own() -> None:
+    async with stripe_client("https://stripe.test") as client:
+        assert client.timeout.read == 80.0
+        assert client.timeout.connect == 10.0
+        assert not client.follow_redirects

@@ -1,0 +1,133 @@
+"""Why a request waits, and what comes next, fact by fact."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.examples import NOW_S, entry, failed
+
+from paydispatch.domain.diagnosis import (
+    HIDDEN_AFTER_DEATH_S,
+    LONGEST_CALL_S,
+    RECONCILE_EVERY_S,
+    SWEEP_S,
+    DeadFlow,
+    Finding,
+    OpenRequest,
+    Reason,
+    WaitingFlow,
+    of_dead,
+    of_flow,
+    of_open,
+    of_unknown,
+)
+from paydispatch.domain.outcomes import Certainty
+from paydispatch.domain.units import HORIZON_S
+from paydispatch.domain.unknown_ends import LAST_CALL_S, UnknownEnd
+
+
+def open_request(**changes: Any) -> Finding:
+    fields = {"request_id": "pdr_1", "worker_id": "worker-1", "known_since": NOW_S - 600}
+    return of_open(OpenRequest(**{**fields, **changes}), NOW_S)
+
+
+def flow(**changes: Any) -> Finding:
+    fields: dict[str, Any] = {
+        "worker_id": "worker-1",
+        "entry_id": "1-0",
+        "entry": entry(),
+        "published_at": NOW_S - 600,
+        "delivered": True,
+        "runs": 2,
+    }
+    return of_flow(WaitingFlow(**{**fields, **changes}), NOW_S)
+
+
+CALLED = NOW_S - LONGEST_CALL_S
+LONG_DEAD = NOW_S - HIDDEN_AFTER_DEATH_S
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason", "expected_at"),
+    [
+        ({"status": "dispatched"}, Reason.ON_THE_QUEUE, None),
+        ({"status": "calling", "begun_at": NOW_S - 1}, Reason.CALLING, NOW_S - 1 + LONGEST_CALL_S),
+        (
+            {"status": "calling", "begun_at": CALLED},
+            Reason.CALLER_DIED,
+            CALLED + HIDDEN_AFTER_DEATH_S,
+        ),
+        ({"status": "calling", "begun_at": LONG_DEAD}, Reason.CALLER_DIED, None),
+        ({"status": "retrying", "retry_at": NOW_S + 30}, Reason.RETRYING, NOW_S + 30),
+        ({"status": "retrying", "retry_at": NOW_S - 30}, Reason.RETRYING, NOW_S - 30),
+        ({}, Reason.NOT_KNOWN, None),
+        ({"status": "calling"}, Reason.NOT_KNOWN, None),
+    ],
+)
+def test_a_request_without_an_outcome(
+    facts: dict[str, Any], reason: Reason, expected_at: float | None
+) -> None:
+    finding = open_request(**facts)
+
+    assert (finding.reason, finding.expected_at) == (reason, expected_at)
+    assert finding.since == NOW_S - 600
+    assert finding.next_step
+
+
+def test_an_overdue_attempt_is_said_to_be() -> None:
+    assert "overdue" in open_request(status="retrying", retry_at=NOW_S - 30).next_step
+    assert "overdue" not in open_request(status="retrying", retry_at=NOW_S + 30).next_step
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason", "expected_at"),
+    [
+        ({"delivered": False}, Reason.FLOW_PENDING, NOW_S + SWEEP_S),
+        ({"first_of_context": False}, Reason.FLOW_IN_LINE, None),
+        ({"due_at": NOW_S + 9}, Reason.FLOW_POSTPONED, NOW_S + 9),
+        ({"lease_until": NOW_S + 20}, Reason.FLOW_RUNNING, NOW_S + 20),
+        ({"due_at": NOW_S - 9}, Reason.FLOW_PENDING, NOW_S + SWEEP_S),
+        ({}, Reason.RUNNER_DIED, NOW_S + SWEEP_S),
+        ({"entry": None}, Reason.UNREADABLE, None),
+    ],
+)
+def test_an_outcome_whose_flow_has_not_returned(
+    facts: dict[str, Any], reason: Reason, expected_at: float | None
+) -> None:
+    finding = flow(**facts)
+
+    assert (finding.reason, finding.expected_at) == (reason, expected_at)
+
+
+def test_a_flow_s_run_is_named() -> None:
+    assert flow().detail == "new_create_payment_intent_response, run 2"
+
+
+def test_a_dead_flow_says_why() -> None:
+    dead = DeadFlow(worker_id="worker-1", entry=entry(), reason="ValueError: no", buried_at=NOW_S)
+
+    finding = of_dead(dead)
+
+    assert (finding.request_id, finding.reason) == ("pdr_1", Reason.FLOW_DEAD)
+    assert finding.detail == "new_create_payment_intent_response: ValueError: no"
+
+
+@pytest.mark.parametrize(
+    ("first_sent_at", "expected_at"),
+    [(NOW_S, NOW_S + HORIZON_S + LAST_CALL_S + RECONCILE_EVERY_S), (None, None)],
+)
+def test_an_unknown_end_waits_for_reconcile(
+    first_sent_at: float | None, expected_at: float | None
+) -> None:
+    unknown = entry(outcome=failed(certainty=Certainty.UNKNOWN), first_sent_at=first_sent_at)
+
+    finding = of_unknown(UnknownEnd(unknown), NOW_S)
+
+    assert (finding.reason, finding.expected_at) == (Reason.UNKNOWN, expected_at)
+
+
+def test_an_unknown_end_that_should_be_settled_sends_its_reader_to_reconcile() -> None:
+    unknown = entry(outcome=failed(certainty=Certainty.UNKNOWN), first_sent_at=NOW_S)
+
+    assert "says why" in of_unknown(UnknownEnd(unknown), NOW_S + 2 * HORIZON_S).next_step

@@ -1,0 +1,190 @@
+"""What a redrive does with a parked message, case by case."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from tests.unit.examples import NOW_S, envelope, message_text
+
+from paydispatch.domain.envelope import Envelope, Malformed
+from paydispatch.domain.redrive import (
+    AlreadySettled,
+    Choice,
+    GoesToReconcile,
+    Parked,
+    SendBack,
+    Unreadable,
+    plan_redrive,
+    read_parked,
+    unknown_entry,
+)
+from paydispatch.domain.requests import Lane
+from paydispatch.domain.retry import Progress, past_horizon
+from paydispatch.domain.units import HORIZON_S, MOST_ATTEMPTS
+
+SIX_HOURS_S = 6 * 3600.0
+
+
+def parked(body: str | None = None, **changes: Any) -> Parked:
+    """What the Stripe caller parked a minute ago: first sent at `NOW_S`, in doubt."""
+    fields: dict[str, Any] = {
+        "message_id": "m-1",
+        "receipt": "r-1",
+        "body": body or by_the_caller().as_message(),
+        "sent_at": NOW_S,
+        "reason": "timeout",
+    }
+    return Parked(**{**fields, **changes})
+
+
+def by_the_caller(**changes: Any) -> Envelope:
+    progress = Progress(
+        deadline_at=NOW_S, attempt=4, maybe_executed=True, first_sent_at=NOW_S, **changes
+    )
+    return envelope(progress=progress)
+
+
+def plan(one: Parked, status: str | None, *, after_s: float = 60.0) -> Any:
+    return plan_redrive(read_parked(one), status, NOW_S + after_s, deadline_s=SIX_HOURS_S)
+
+
+@pytest.mark.parametrize(
+    ("status", "after_s", "expected"),
+    [
+        ("unknown", 60.0, SendBack),
+        ("unknown", HORIZON_S - 1, SendBack),
+        ("unknown", HORIZON_S, GoesToReconcile),
+        ("unknown", 25 * 3600.0, GoesToReconcile),
+        ("dispatched", 60.0, SendBack),
+        ("calling", 60.0, SendBack),
+        ("calling", HORIZON_S, GoesToReconcile),
+        ("retrying", 60.0, SendBack),
+        (None, 60.0, SendBack),
+        (None, HORIZON_S, GoesToReconcile),
+        ("succeeded", 60.0, AlreadySettled),
+        ("failed", 60.0, AlreadySettled),
+        ("succeeded", 25 * 3600.0, AlreadySettled),
+    ],
+)
+def test_a_plan_follows_from_status_and_age(
+    status: str | None, after_s: float, expected: type
+) -> None:
+    assert isinstance(plan(parked(), status, after_s=after_s), expected)
+
+
+def test_what_goes_back_is_the_same_request_with_its_doubt_and_a_new_deadline() -> None:
+    sent = plan(parked(), "unknown").envelope
+
+    assert sent == by_the_caller().at(sent.progress)
+    assert sent.progress == Progress(
+        deadline_at=NOW_S + 60 + SIX_HOURS_S, attempt=4, maybe_executed=True, first_sent_at=NOW_S
+    )
+
+
+def test_attempts_that_were_used_up_start_again() -> None:
+    spent = by_the_caller().at(
+        Progress(deadline_at=NOW_S, attempt=MOST_ATTEMPTS, maybe_executed=True)
+    )
+
+    assert plan(parked(spent.as_message()), "unknown").envelope.progress.attempt == 1
+
+
+@pytest.mark.parametrize(
+    ("first_received_at", "first_sent_at"),
+    [(None, NOW_S - 50), (NOW_S - 40, NOW_S - 50), (NOW_S - 60, NOW_S - 60)],
+)
+def test_a_message_that_sqs_parked_may_have_been_sent_since_it_was_queued(
+    first_received_at: float | None, first_sent_at: float
+) -> None:
+    died_with = parked(
+        envelope().as_message(),
+        reason=None,
+        sent_at=NOW_S - 50,
+        first_received_at=first_received_at,
+    )
+
+    progress = plan(died_with, "calling").envelope.progress
+
+    assert (progress.maybe_executed, progress.first_sent_at) == (True, first_sent_at)
+
+
+def test_a_first_post_that_is_known_counts_even_if_sqs_parked_the_message() -> None:
+    """A delayed copy is younger than the first POST."""
+    known = by_the_caller().as_message()
+    died_with = parked(known, reason=None, sent_at=NOW_S + HORIZON_S - 10)
+
+    assert isinstance(plan(died_with, "retrying", after_s=HORIZON_S), GoesToReconcile)
+
+
+@pytest.mark.parametrize(
+    ("status", "known"), [("unknown", True), ("calling", False), (None, False)]
+)
+def test_reconcile_is_told_unless_it_knows(status: str | None, known: bool) -> None:
+    assert plan(parked(), status, after_s=HORIZON_S).known is known
+
+
+def test_what_reconcile_is_told_is_unknown_and_has_all_it_needs() -> None:
+    entry = unknown_entry(by_the_caller(), NOW_S + HORIZON_S)
+
+    assert not entry.outcome.settled
+    assert entry.first_sent_at == NOW_S
+    assert (entry.secret_ref, entry.outcome.attempts) == (by_the_caller().secret_ref, 3)
+
+
+@pytest.mark.parametrize("body", ["{ this is not JSON", "[]", message_text(v=2), "{}"])
+def test_what_nobody_can_read_is_never_sent(body: str) -> None:
+    assert isinstance(plan(parked(body), None), Unreadable)
+
+
+def test_a_direct_producer_s_message_keeps_the_identity_its_message_gave_it() -> None:
+    one = parked(message_text(), reason=None)
+
+    sent = plan(one, None).envelope
+
+    read = read_parked(one)
+    assert not isinstance(read, Malformed)
+    assert json.loads(sent.as_message())["request_id"] == read.request_id
+
+
+@pytest.mark.parametrize(
+    ("choice", "taken"),
+    [
+        (Choice(), True),
+        (Choice(request_id="pdr_1"), True),
+        (Choice(request_id="m-1"), True),
+        (Choice(request_id="pdr_2"), False),
+        (Choice(object="payment_intent", worker_id="worker-1"), True),
+        (Choice(object="coupon"), False),
+        (Choice(worker_id="worker-2"), False),
+        (Choice(account="acct_1"), False),
+        (Choice(reason="timeout"), True),
+        (Choice(reason="last_receive"), False),
+        (Choice(older_than_s=100), True),
+        (Choice(older_than_s=101), False),
+        (Choice(newer_than_s=100), True),
+        (Choice(newer_than_s=99), False),
+    ],
+)
+def test_a_choice_takes_what_it_names(choice: Choice, taken: bool) -> None:
+    one = parked()
+
+    assert choice.takes(one, read_parked(one), NOW_S + 100) is taken
+
+
+def test_what_names_no_worker_is_taken_only_by_a_choice_that_asks_for_none() -> None:
+    one = parked("{ this is not JSON")
+    read = read_parked(one)
+
+    assert Choice().takes(one, read, NOW_S)
+    assert not Choice(worker_id="worker-1").takes(one, read, NOW_S)
+
+
+@pytest.mark.parametrize("lane", Lane)
+def test_the_lane_stays(lane: Lane) -> None:
+    read = read_parked(parked(envelope(lane=lane).as_message()))
+
+    assert not isinstance(read, Malformed)
+    assert read.lane is lane
+    assert not past_horizon(read.progress.first_sent_at, NOW_S)

@@ -1,0 +1,131 @@
+"""Events as AWS sends them, and the door with a twin behind every port."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from api.handler import Door
+from api.principals import PrincipalReader
+from paydispatch.adapters.memory import (
+    MemoryBoard,
+    MemoryClock,
+    MemoryJournal,
+    MemoryRequestQueue,
+    MemorySealer,
+)
+from paydispatch.services.accept import Acceptor
+
+
+@dataclass
+class Context:
+    """What of a `LambdaContext` the handlers use."""
+
+    left_ms: int = 300_000
+    function_name: str = "function"
+    aws_request_id: str = "invocation-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.left_ms
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error of Stripe's shape that this must be."""
+        error: dict[str, Any] = self.json["error"]
+        assert {"type", "code", "message"} <= error.keys()
+        return error
+
+
+def http_event(
+    method: str,
+    path: str,
+    body: str | None = None,
+    *,
+    headers: dict[str, str] | None = None,
+    authorizer: dict[str, Any] | None = None,
+    encoded: bool = False,
+) -> dict[str, Any]:
+    """An event of an HTTP API, payload format 2.0."""
+    context: dict[str, Any] = {
+        "http": {"method": method, "path": path, "sourceIp": "203.0.113.7"},
+        "stage": "$default",
+        "requestId": "api-1",
+    }
+    if authorizer is not None:
+        context["authorizer"] = authorizer
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"content-type": "application/json", **(headers or {})},
+        "requestContext": context,
+        "isBase64Encoded": encoded,
+    }
+    if body is not None:
+        event["body"] = base64.b64encode(body.encode()).decode() if encoded else body
+    return event
+
+
+class Client:
+    """Speaks to a door over twins."""
+
+    def __init__(self, *, sign_in: bool = False) -> None:
+        self.clock = MemoryClock()
+        self.journal = MemoryJournal()
+        self.queue = MemoryRequestQueue()
+        self.sealer = MemorySealer()
+        self.board = MemoryBoard()
+        self.principals = PrincipalReader(sign_in=sign_in, tenant_claim="tenant")
+
+    def send(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:
+        """`body` as JSON, or as it is if it is text."""
+        text = body if body is None or isinstance(body, str) else json.dumps(body)
+        raw = self._door().answer(http_event(method, path, text, **options), Context())
+        headers = raw.get("headers", {}) | {
+            name: values[0] for name, values in raw.get("multiValueHeaders", {}).items()
+        }
+        return Answer(raw["statusCode"], headers, raw["body"])
+
+    def post(self, path: str, body: Any, **options: Any) -> Answer:
+        return self.send("POST", path, body, **options)
+
+    def get(self, path: str, **options: Any) -> Answer:
+        return self.send("GET", path, **options)
+
+    def _door(self) -> Door:
+        acceptor = Acceptor(
+            queue=self.queue,
+            sealer=self.sealer,
+            board=self.board,
+            clock=self.clock,
+            journal=self.journal,
+        )
+        return Door(acceptor, self.board, self.principals, self.journal)
+
+
+@pytest.fixture
+def client() -> Client:
+    """Without sign-in, as on one machine."""
+    return Client()
+
+
+@pytest.fixture
+def deployed() -> Client:
+    """With sign-in, as behind API Gateway."""
+    return Client(sign_in=True)

@@ -1,0 +1,397 @@
+"""The HTTP API: what comes in, what goes out, and nothing queued that was refused."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.unit.examples import KEY, PARAMS, body
+
+from paydispatch.domain.resources import RESOURCES, Resource
+from paydispatch.domain.units import QUEUE_MESSAGE_LIMIT_BYTES
+
+if TYPE_CHECKING:
+    from tests.unit.handlers.conftest import Answer, Client
+
+INTENTS = "/v1/payment_intents"
+VALID = {
+    "product": {"name": "Tea"},
+    "price": {"currency": "usd", "unit_amount": 500, "product": "prod_1"},
+    "subscription": {"customer": "cus_1", "items": [{"price": "price_1"}]},
+    "payment_intent": PARAMS,
+    "coupon": {"percent_off": 10, "duration": "once"},
+}
+
+
+def assert_nothing_happened(client: Client) -> None:
+    assert not client.queue.sent
+    assert not client.board.records
+    assert not client.sealer.sealed
+    assert KEY not in repr(client.journal.lines)
+
+
+class TestCreate:
+    @pytest.mark.parametrize("row", RESOURCES, ids=lambda row: row.name)
+    def test_every_object_of_the_table_has_its_route(self, client: Client, row: Resource) -> None:
+        answer = client.post(row.endpoint, body(params=VALID[row.name]))
+        assert answer.status == 202
+        (sent,) = client.queue.sent
+        assert sent.object == row.name
+
+    def test_the_answer_is_the_contracts(self, client: Client) -> None:
+        answer = client.post(INTENTS, body())
+        id_ = client.queue.sent[0].request_id
+        assert (answer.status, answer.headers["Location"]) == (202, f"/v1/requests/{id_}")
+        assert answer.headers["Content-Type"] == "application/json"
+        assert "Idempotent-Replayed" not in answer.headers
+        assert answer.json == {
+            "request_id": id_,
+            "object": "payment_intent",
+            "status": "dispatched",
+            "worker_id": "worker-1",
+            "context_id": "context-1",
+        }
+
+    def test_a_base64_body_is_a_body(self, client: Client) -> None:
+        text = json.dumps(body(params={**PARAMS, "description": "Tee, 茶"}), ensure_ascii=False)
+        assert client.post(INTENTS, text, encoded=True).status == 202
+        assert client.queue.sent[0].params["description"] == "Tee, 茶"
+
+    def test_a_large_base64_body_is_measured_by_what_it_holds(self, client: Client) -> None:
+        metadata = {f"key{number}": "x" * 500 for number in range(50)}
+        items = [{"price": "price_1", "metadata": metadata}] * 34
+        text = json.dumps(body(params={"customer": "cus_1", "items": items}))
+        assert 0.8 * QUEUE_MESSAGE_LIMIT_BYTES < len(text) < QUEUE_MESSAGE_LIMIT_BYTES
+        assert client.post("/v1/subscriptions", text, encoded=True).status == 202
+
+    @pytest.mark.parametrize("name", ["idempotency-key", "Idempotency-Key"])
+    def test_a_replay_says_so(self, client: Client, name: str) -> None:
+        first, again = (client.post(INTENTS, body(), headers={name: "order-1"}) for _ in range(2))
+        assert (again.status, again.json) == (202, first.json)
+        assert again.headers["Idempotent-Replayed"] == "true"
+        assert len(client.queue.sent) == 1
+
+    def test_a_key_with_another_body_is_a_409(self, client: Client) -> None:
+        client.post(INTENTS, body(), headers={"idempotency-key": "order-1"})
+        other = body(context_id="context-2")
+        answer = client.post(INTENTS, other, headers={"idempotency-key": "order-1"})
+        assert (answer.status, answer.error["type"]) == (409, "idempotency_error")
+
+    def test_a_trace_is_carried(self, client: Client) -> None:
+        trace = f"00-{'a' * 32}-{'b' * 16}-01"
+        client.post(INTENTS, body(), headers={"traceparent": trace})
+        assert client.queue.sent[0].traceparent == trace
+
+
+NESTED = '{"a":' * 5_000 + "1" + "}" * 5_000
+BAD_BODIES: dict[str, tuple[str | None, str]] = {
+    "no body": (None, "body_not_json"),
+    "an empty body": ("", "body_not_json"),
+    "cut JSON": ('{"worker_id": ', "body_not_json"),
+    "NaN": ('{"params": NaN}', "body_not_json"),
+    "deep JSON": (NESTED, "body_not_json"),
+    "a number of 5,000 digits": ('{"deadline_s": 1' + "0" * 5_000 + "}", "body_not_json"),
+    "a list": ("[]", "body_not_an_object"),
+    "text": ('"sk_test_1"', "body_not_an_object"),
+    "null": ("null", "body_not_an_object"),
+}
+
+
+@pytest.mark.parametrize("path", [INTENTS, "/v1/batches"])
+@pytest.mark.parametrize(("text", "code"), BAD_BODIES.values(), ids=BAD_BODIES)
+def test_a_body_that_is_no_json_object_is_a_400(
+    client: Client, path: str, text: str | None, code: str
+) -> None:
+    answer = client.post(path, text)
+    assert (answer.status, answer.error["code"]) == (400, code)
+    assert_nothing_happened(client)
+
+
+def test_what_is_malformed_is_told_by_place_and_never_repeated(client: Client) -> None:
+    answer = client.post(INTENTS, f'{{"stripe_secret": "{KEY}" oops}}')
+    assert "line 1, column" in answer.error["message"]
+    assert KEY not in answer.text
+    assert_nothing_happened(client)
+
+
+@pytest.mark.parametrize("text", ["not base64!", "e30", "/w=="])
+def test_a_body_that_is_not_the_base64_it_claims_to_be_is_a_400(client: Client, text: str) -> None:
+    event = {"isBase64Encoded": True, "body": text}
+    assert answer_to(client, event).status == 400
+
+
+def answer_to(client: Client, changes: dict[str, Any]) -> Answer:
+    from tests.unit.handlers.conftest import Answer, Context, http_event
+
+    raw = client._door().answer(http_event("POST", INTENTS) | changes, Context())
+    return Answer(raw["statusCode"], {}, raw["body"])
+
+
+REFUSED: dict[str, tuple[dict[str, Any], int, str | None]] = {
+    "no worker_id": ({"worker_id": None}, 400, "worker_id"),
+    "no context_id": ({"context_id": None}, 400, "context_id"),
+    "no key": ({"stripe_secret": None}, 400, "stripe_secret"),
+    "a publishable key": ({"stripe_secret": "pk_live_" + "x" * 20}, 400, "stripe_secret"),
+    "a key that is none": ({"stripe_secret": "hunter2hunter2"}, 400, "stripe_secret"),
+    "a key that is a number": ({"stripe_secret": 7}, 400, "stripe_secret"),
+    "a key as secret_ref": ({"stripe_secret": None, "secret_ref": KEY}, 400, "secret_ref"),
+    "params as a list": ({"params": []}, 400, "params"),
+    "params as null": ({"params": "null"}, 400, "params"),
+    "an unknown field": ({"amount": 2000}, 400, "amount"),
+    "an unknown lane": ({"lane": "express"}, 400, "lane"),
+    "an endless deadline": ({"deadline_s": 10**400}, 400, "deadline_s"),
+    "another object": ({"object": "coupon"}, 400, "object"),
+    "a wrong type": ({"params": {"amount": "2000", "currency": "usd"}}, 422, "amount"),
+    "an endless amount": ({"params": {"amount": 10**400, "currency": "usd"}}, 422, "amount"),
+    "an unknown parameter": ({"params": {**PARAMS, "colour": "red"}}, 422, "colour"),
+    "a missing parameter": ({"params": {"amount": 2000}}, 422, "currency"),
+}
+
+
+@pytest.mark.parametrize(("change", "status", "param"), REFUSED.values(), ids=REFUSED)
+def test_a_request_that_is_wrong_is_refused_by_field(
+    client: Client, change: dict[str, Any], status: int, param: str
+) -> None:
+    answer = client.post(INTENTS, body(**change))
+    assert (answer.status, answer.error["param"]) == (status, param)
+    assert_nothing_happened(client)
+    sent = (KEY, change.get("stripe_secret"))
+    assert not any(key in answer.text for key in sent if isinstance(key, str))
+
+
+@pytest.mark.parametrize("raw", ["1e999", "-1e999", '"\\ud800"', '{"a": 1}', "true", "2000.0"])
+def test_a_value_no_schema_likes_is_a_422(client: Client, raw: str) -> None:
+    text = json.dumps(body(params={"amount": 0, "currency": "usd"}))
+    answer = client.post(INTENTS, text.replace('"amount": 0', f'"amount": {raw}'))
+    assert (answer.status, answer.error["param"]) == (422, "amount")
+    assert_nothing_happened(client)
+
+
+@pytest.mark.parametrize("depth", [100, 260, 330, 700, 950])
+def test_parameters_nested_too_deeply_are_the_callers_fault(client: Client, depth: int) -> None:
+    text = json.dumps(body(params="here")).replace(
+        '"here"', '{"metadata":' * depth + "{}" + "}" * depth
+    )
+    assert client.post(INTENTS, text).status in (400, 422)
+    assert_nothing_happened(client)
+
+
+def test_every_wrong_parameter_is_told_with_its_path(client: Client) -> None:
+    answer = client.post(INTENTS, body(params={"amount": "x", "colour": "red"}))
+    assert {error["param"] for error in answer.json["errors"]} == {"amount", "colour", "currency"}
+    assert all({"type", "code", "message"} <= error.keys() for error in answer.json["errors"])
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256])
+def test_an_idempotency_key_out_of_bounds_is_a_400(client: Client, key: str) -> None:
+    answer = client.post(INTENTS, body(), headers={"idempotency-key": key})
+    assert (answer.status, answer.error["code"]) == (400, "idempotency_key_invalid")
+    assert_nothing_happened(client)
+
+
+@pytest.mark.parametrize("over", [1, 5_000_000])
+def test_a_body_over_the_queues_limit_is_a_413(client: Client, over: int) -> None:
+    text = json.dumps(body()) + " " * QUEUE_MESSAGE_LIMIT_BYTES
+    answer = client.post(INTENTS, text[: QUEUE_MESSAGE_LIMIT_BYTES + over])
+    assert (answer.status, answer.error["code"]) == (413, "request_too_large")
+    assert_nothing_happened(client)
+
+
+def test_a_body_that_only_grows_over_the_limit_on_the_queue_is_a_413(client: Client) -> None:
+    params = {**PARAMS, "description": "é" * (QUEUE_MESSAGE_LIMIT_BYTES // 6)}
+    answer = client.post(INTENTS, json.dumps(body(params=params), ensure_ascii=False))
+    assert answer.status == 413
+    assert_nothing_happened(client)
+
+
+@pytest.mark.parametrize("away", ["queue", "sealer"])
+def test_what_cannot_be_accepted_now_says_when_to_come_back(client: Client, away: str) -> None:
+    getattr(client, away).away = True
+    answer = client.post(INTENTS, body())
+    assert (answer.status, answer.error["type"]) == (503, "api_error")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert "away" not in answer.text  # what is behind the door is nobody's business
+    assert not client.queue.sent
+
+
+def test_a_fault_of_ours_is_a_500_without_a_word_of_it(client: Client) -> None:
+    client.sealer = None  # type: ignore[assignment]
+    answer = client.post(INTENTS, body())
+    assert (answer.status, answer.error["code"]) == (500, "internal_error")
+    assert "NoneType" not in answer.text
+    assert "door.fault" in client.journal.events()
+
+
+class TestBatch:
+    def test_each_item_is_answered_in_its_place(self, client: Client) -> None:
+        items = [
+            {"object": "payment_intent", **body()},
+            {"object": "tea", **body()},
+            {"object": "coupon", **body(params={"percent_off": "x", "colour": "red"})},
+            "no object",
+            body(),
+            {"object": "product", **body(params={"name": "Tea"}, worker_id=None)},
+            {"object": "product", **body(params={"name": "Tea"}, lane="batch")},
+        ]
+        answer = client.post("/v1/batches", {"requests": items})
+        assert answer.status == 202
+        results = answer.json["results"]
+        statuses = [result.get("http_status", 202) for result in results]
+        assert statuses == [202, 404, 422, 400, 400, 400, 202]
+        assert [sent.object for sent in client.queue.sent] == ["payment_intent", "product"]
+        assert results[0]["request_id"] == client.queue.sent[0].request_id
+        assert {error["param"] for error in results[2]["errors"]} >= {"percent_off", "colour"}
+        assert all("message" in result["error"] for result in results[1:6])
+
+    @pytest.mark.parametrize(
+        "requests",
+        [[], [{}] * 1001, {}, None, "x"],
+        ids=["none", "1001", "an object", "null", "text"],
+    )
+    def test_a_batch_holds_1_to_1000_requests(self, client: Client, requests: Any) -> None:
+        answer = client.post("/v1/batches", {"requests": requests})
+        assert (answer.status, answer.error["param"]) == (400, "requests")
+        assert_nothing_happened(client)
+
+    def test_a_thousand_requests_are_taken(self, client: Client) -> None:
+        item = {"object": "payment_intent", **body()}
+        answer = client.post("/v1/batches", {"requests": [item] * 1000})
+        assert answer.status == 202
+        assert len({sent.request_id for sent in client.queue.sent}) == 1000
+
+    def test_the_batchs_key_makes_every_item_repeatable(self, client: Client) -> None:
+        items = [{"object": "payment_intent", **body(context_id=f"c-{n}")} for n in range(3)]
+        first, again = (
+            client.post("/v1/batches", {"requests": items}, headers={"idempotency-key": "b-1"})
+            for _ in range(2)
+        )
+        assert len(client.queue.sent) == 3
+        assert all(result["idempotent_replayed"] for result in again.json["results"])
+        ids = [[result["request_id"] for result in each.json["results"]] for each in (first, again)]
+        assert ids[0] == ids[1]
+
+    def test_an_items_own_key_comes_first(self, client: Client) -> None:
+        item = {"object": "payment_intent", **body(idempotency_key="order-1")}
+        client.post("/v1/batches", {"requests": [item]}, headers={"idempotency-key": "b-1"})
+        answer = client.post(INTENTS, body(), headers={"idempotency-key": "order-1"})
+        assert answer.headers["Idempotent-Replayed"] == "true"
+
+    @pytest.mark.parametrize("key", ["", "k" * 256, 7, "\ud800"], ids=ascii)
+    def test_a_wrong_key_costs_its_item_alone(self, client: Client, key: Any) -> None:
+        bad = {"object": "payment_intent", **body(), "idempotency_key": key}
+        good = {"object": "payment_intent", **body()}
+        answer = client.post("/v1/batches", {"requests": [bad, good]})
+        refused, taken = answer.json["results"]
+        assert refused["error"]["code"] == "idempotency_key_invalid"
+        assert taken["status"] == "dispatched"
+
+    def test_a_queue_that_is_away_is_told_item_by_item(self, client: Client) -> None:
+        client.queue.away = True
+        answer = client.post(
+            "/v1/batches", {"requests": [{"object": "payment_intent", **body()}] * 2}
+        )
+        assert [result["http_status"] for result in answer.json["results"]] == [503, 503]
+
+
+class TestStatus:
+    def test_a_request_can_be_looked_up(self, client: Client) -> None:
+        location = client.post(INTENTS, body()).headers["Location"]
+        answer = client.get(location)
+        assert (answer.status, answer.json["status"]) == (200, "dispatched")
+        assert "tenant" not in answer.json
+
+    @pytest.mark.parametrize("id_", ["pdr_unknown", "x" * 5000, "%00", "ü"])
+    def test_one_that_is_not_known_is_a_404(self, client: Client, id_: str) -> None:
+        assert client.get(f"/v1/requests/{id_}").status == 404
+
+    def test_another_tenants_is_not_known(self, deployed: Client) -> None:
+        location = deployed.post(INTENTS, body(), authorizer=jwt("shop", "a")).headers["Location"]
+        assert deployed.get(location, authorizer=jwt("shop", "b")).status == 200
+        assert deployed.get(location, authorizer=jwt("bank", "a")).status == 404
+
+    def test_without_the_board_it_says_when_to_come_back(self, client: Client) -> None:
+        client.board.away = True
+        answer = client.get("/v1/requests/pdr_1")
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+
+
+class TestWhoAsks:
+    @pytest.mark.parametrize(
+        ("method", "path"), [("POST", INTENTS), ("POST", "/v1/batches"), ("GET", "/v1/requests/x")]
+    )
+    def test_where_sign_in_is_asked_for_nobody_is_a_401(
+        self, deployed: Client, method: str, path: str
+    ) -> None:
+        sent = {"requests": [body()]} if path == "/v1/batches" else body()
+        answer = deployed.send(method, path, None if method == "GET" else sent)
+        assert (answer.status, answer.error["code"]) == (401, "not_signed_in")
+        assert_nothing_happened(deployed)
+
+    def test_health_asks_nobody(self, deployed: Client) -> None:
+        answer = deployed.get("/health")
+        assert (answer.status, answer.json) == (200, {"status": "ok"})
+
+    def test_on_one_machine_everybody_is_local(self, client: Client) -> None:
+        client.post(INTENTS, body())
+        assert client.queue.sent[0].principal == "local"
+
+    def test_the_tenant_comes_from_the_token(self, deployed: Client) -> None:
+        deployed.post(INTENTS, body(), authorizer=jwt("shop", "checkout"))
+        assert deployed.queue.sent[0].principal == "shop/checkout"
+
+    def test_with_iam_the_tenant_is_the_account_and_the_role_the_subject(
+        self, deployed: Client
+    ) -> None:
+        for session in ("monday", "tuesday"):
+            deployed.post(INTENTS, body(), authorizer=iam(f"assumed-role/shop/{session}"))
+        principals = {sent.principal for sent in deployed.queue.sent}
+        assert principals == {"123456789012/assumed-role:shop"}
+
+    @pytest.mark.parametrize(
+        "authorizer",
+        [
+            {"jwt": {"claims": {"sub": "checkout"}}},
+            {"jwt": {"claims": {"tenant": "shop"}}},
+            {"jwt": {"claims": None}},
+            {"jwt": {"claims": {"tenant": "shop/../bank", "sub": "checkout"}}},
+            {"jwt": {"claims": {"tenant": "queue", "sub": "queue"}}},
+            {"iam": {"accountId": "", "userArn": ""}},
+        ],
+        ids=str,
+    )
+    def test_a_principal_that_cannot_be_told_apart_is_refused(
+        self, deployed: Client, authorizer: dict[str, Any]
+    ) -> None:
+        answer = deployed.post(INTENTS, body(), authorizer=authorizer)
+        assert answer.status in (400, 401, 403)
+        assert_nothing_happened(deployed)
+
+    def test_the_body_cannot_name_a_principal(self, client: Client) -> None:
+        assert client.post(INTENTS, body(principal="shop")).status == 400
+
+
+def jwt(tenant: str, subject: str) -> dict[str, Any]:
+    return {"jwt": {"claims": {"tenant": tenant, "sub": subject}, "scopes": None}}
+
+
+def iam(role: str) -> dict[str, Any]:
+    return {"iam": {"accountId": "123456789012", "userArn": f"arn:aws:sts::123456789012:{role}"}}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/teas"),
+        ("GET", INTENTS),
+        ("DELETE", "/v1/requests/pdr_1"),
+        ("POST", f"{INTENTS}/pi_1"),
+        ("GET", "/"),
+    ],
+)
+def test_an_unknown_url_is_told_which_there_are(client: Client, method: str, path: str) -> None:
+    answer = client.send(method, path, None if method == "GET" else body())
+    assert answer.status in (404, 405)
+    assert answer.error["code"] == "url_unknown"
+    assert "POST /v1/payment_intents" in answer.error["message"]
+    assert_nothing_happened(client)

@@ -1,0 +1,95 @@
+"""SQS event in, partial batch response out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.unit.examples import message_text
+from tests.unit.handlers.conftest import Context
+from tests.unit.services.conftest import Caller
+
+from stripe_caller.handler import work_on
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paydispatch.services.batch import Message
+
+EVENTS = Path(__file__).parents[2] / "events"
+
+
+def record(id_: str, body: str, *, receive_count: int = 1) -> dict[str, Any]:
+    return {
+        "messageId": id_,
+        "body": body,
+        "attributes": {
+            "ApproximateReceiveCount": str(receive_count),
+            "SentTimestamp": "1795381200000",
+            "ApproximateFirstReceiveTimestamp": "1795381260500",
+        },
+    }
+
+
+class Service:
+    """Stands for `BatchDispatch`: keeps what it was given, and which messages it says to keep."""
+
+    def __init__(self, *kept: str) -> None:
+        self.kept = list(kept)
+        self.messages: list[Message] = []
+        self.ends_at = 0.0
+
+    async def dispatch(self, messages: Sequence[Message], *, ends_at: float) -> list[str]:
+        self.messages, self.ends_at = list(messages), ends_at
+        return self.kept
+
+
+async def answered(event: dict[str, Any], service: Any, left_ms: int = 60_000) -> Any:
+    context: Any = Context(left_ms)
+    return await work_on(event, context, service)
+
+
+async def test_what_the_queue_must_keep_is_named() -> None:
+    event = {"Records": [record("m-1", "a"), record("m-2", "b")]}
+    assert await answered(event, Service("m-2")) == {
+        "batchItemFailures": [{"itemIdentifier": "m-2"}]
+    }
+
+
+async def test_an_empty_list_acknowledges_all() -> None:
+    event = {"Records": [record("m-1", "a")]}
+    assert await answered(event, Service()) == {"batchItemFailures": []}
+
+
+async def test_a_record_becomes_a_message_in_seconds() -> None:
+    service = Service()
+    await answered({"Records": [record("m-1", "a", receive_count=4)]}, service)
+    (message,) = service.messages
+    assert (message.message_id, message.body, message.receive_count) == ("m-1", "a", 4)
+    assert (message.sent_at, message.first_received_at) == (1795381200.0, 1795381260.5)
+
+
+async def test_a_record_without_attributes_is_taken_as_new() -> None:
+    service = Service()
+    await answered({"Records": [{"messageId": "m-1", "body": "a"}]}, service)
+    assert service.messages[0].receive_count == 1
+    assert service.messages[0].sent_at > 1_600_000_000
+
+
+@pytest.mark.parametrize("name", ["sqs_create.json", "sqs_batch_mixed.json"])
+async def test_the_example_events_are_read(name: str) -> None:
+    event = json.loads((EVENTS / name).read_text())
+    service = Service()
+    assert await answered(event, service) == {"batchItemFailures": []}
+    assert len(service.messages) == len(event["Records"])
+
+
+async def test_an_exception_in_the_services_parts_never_escapes() -> None:
+    caller: Any = Caller()
+    caller.outcomes = None  # every use of it raises
+    event = {"Records": [record("m-1", message_text()), record("m-2", "nonsense")]}
+    answer = await answered(event, caller.service())
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
+    assert caller.journal.counts["MessageFailed"] == 1

@@ -1,0 +1,45 @@
+"""A Dispatcher over a queue in memory."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from paydispatch.adapters.memory import MemoryDelivery
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from paydispatch.delivery import Parcel
+    from paydispatch.domain.errors import PaydispatchError
+
+
+class HeldDelivery(MemoryDelivery):
+    """Takes nothing until `release`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = threading.Event()
+        self._released = threading.Event()
+
+    def release(self) -> None:
+        self._released.set()
+
+    def deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
+        self.reached.set()
+        assert self._released.wait(10)
+        return super().deliver(parcels)
+
+
+@pytest.fixture
+def delivery() -> MemoryDelivery:
+    return MemoryDelivery()
+
+
+@pytest.fixture
+def held() -> Iterator[HeldDelivery]:
+    held = HeldDelivery()
+    yield held
+    held.release()

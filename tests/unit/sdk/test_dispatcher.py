@@ -1,0 +1,331 @@
+"""The Dispatcher: hands over at once, drops nothing silently, and leaves only when everything is durable."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.unit.examples import KEY, PARAMS
+
+from paydispatch import Dispatcher, SecretRef, new_payment_intent
+from paydispatch.adapters.memory import MemoryDelivery
+from paydispatch.builders import create_product_async
+from paydispatch.dispatcher import running_dispatcher
+from paydispatch.domain.errors import (
+    BadRequest,
+    BufferFull,
+    InvalidField,
+    InvalidParams,
+    NoDispatcher,
+    NotDelivered,
+    TooLarge,
+    Unavailable,
+)
+from paydispatch.domain.requests import Lane
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.unit.sdk.conftest import HeldDelivery
+
+    from paydispatch.delivery import Parcel
+    from paydispatch.domain.errors import PaydispatchError
+    from paydispatch.receipt import Receipt
+
+
+def dispatch(context_id: str = "context-1", **options: Any) -> Receipt:
+    intent = new_payment_intent().amount(2000).currency("usd")
+    return intent.create_async("worker-1", context_id, KEY, **options)
+
+
+def dispatch_and_fail(dispatcher: Dispatcher) -> None:
+    with dispatcher:
+        dispatch()
+        raise ZeroDivisionError
+
+
+class TestHandingOver:
+    def test_a_request_reaches_the_queue_with_everything_it_was_given(
+        self, delivery: MemoryDelivery
+    ) -> None:
+        with Dispatcher(delivery):
+            receipt = dispatch(lane="batch", stripe_account="acct_1", deadline_s=60)
+        (sent,) = delivery.envelopes
+        assert sent.request_id == receipt.request_id
+        assert (sent.object, sent.params) == ("payment_intent", PARAMS)
+        assert (sent.worker_id, sent.context_id) == ("worker-1", "context-1")
+        assert (sent.lane, sent.stripe_account) == (Lane.BATCH, "acct_1")
+        assert sent.progress.deadline_at == sent.accepted_at + 60
+
+    def test_the_function_does_what_the_builder_does(self, delivery: MemoryDelivery) -> None:
+        with Dispatcher(delivery):
+            create_product_async({"name": "Tea"}, "worker-1", "context-1", KEY)
+        assert delivery.envelopes[0].params == {"name": "Tea"}
+
+    def test_a_secret_may_be_named(self, delivery: MemoryDelivery) -> None:
+        with Dispatcher(delivery):
+            new_payment_intent().amount(1).currency("usd").create_async(
+                "worker-1", "context-1", SecretRef("shop")
+            )
+        assert [sealed for sealed, _ in delivery.sealer.sealed.values()] == [SecretRef("shop")]
+
+    def test_the_same_idempotency_key_is_the_same_request(self, delivery: MemoryDelivery) -> None:
+        with Dispatcher(delivery):
+            first, again = dispatch(idempotency_key="k"), dispatch(idempotency_key="k")
+            other = dispatch(idempotency_key="other")
+        assert first.request_id == again.request_id != other.request_id
+
+    def test_a_burst_is_carried_in_batches_and_in_order(self, delivery: MemoryDelivery) -> None:
+        with Dispatcher(delivery):
+            receipts = [dispatch(f"context-{number}") for number in range(250)]
+        assert [sent.request_id for sent in delivery.envelopes] == [
+            receipt.request_id for receipt in receipts
+        ]
+        assert max(delivery.batches) <= delivery.batch_limit
+        assert len(delivery.batches) < 25
+
+    def test_many_threads_may_hand_over_at_once(self, delivery: MemoryDelivery) -> None:
+        def work(dispatcher: Dispatcher) -> None:
+            for _ in range(50):
+                dispatch(dispatcher=dispatcher)
+
+        with Dispatcher(delivery) as dispatcher:
+            threads = [threading.Thread(target=work, args=(dispatcher,)) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert len({sent.request_id for sent in delivery.envelopes}) == 200
+
+
+class TestRefusing:
+    @pytest.mark.parametrize(
+        ("change", "error"),
+        [
+            ({"stripe_secret": "pk_test_1"}, InvalidField),
+            ({"stripe_secret": None}, InvalidField),
+            ({"worker_id": ""}, InvalidField),
+            ({"context_id": ""}, InvalidField),
+            ({"lane": "express"}, InvalidField),
+            ({"deadline_s": 0}, InvalidField),
+            ({"idempotency_key": ""}, InvalidField),
+            ({"params": {"amount": "x"}}, InvalidParams),
+            ({"params": {**PARAMS, "colour": "red"}}, InvalidParams),
+            ({"params": {**PARAMS, "amount": {1, 2}}}, InvalidParams),
+        ],
+        ids=str,
+    )
+    def test_what_is_invalid_raises_before_anything_is_queued(
+        self, delivery: MemoryDelivery, change: dict[str, Any], error: type[BadRequest]
+    ) -> None:
+        fields = {
+            "object_name": "payment_intent",
+            "params": PARAMS,
+            "worker_id": "worker-1",
+            "context_id": "context-1",
+            "stripe_secret": KEY,
+        }
+        with Dispatcher(delivery) as dispatcher, pytest.raises(error):
+            dispatcher.submit(**{**fields, **change})
+        assert not delivery.envelopes
+        assert not delivery.batches
+
+    def test_without_a_dispatcher_nothing_is_dispatched(self) -> None:
+        with pytest.raises(NoDispatcher):
+            dispatch()
+
+    def test_a_dispatcher_that_is_not_running_takes_nothing(self, delivery: MemoryDelivery) -> None:
+        with pytest.raises(NoDispatcher):
+            dispatch(dispatcher=Dispatcher(delivery))
+
+    def test_a_dispatcher_that_was_left_takes_nothing(self, delivery: MemoryDelivery) -> None:
+        with Dispatcher(delivery) as dispatcher:
+            pass
+        with pytest.raises(NoDispatcher):
+            dispatch(dispatcher=dispatcher)
+        assert not delivery.opened
+
+    def test_a_full_buffer_raises_and_takes_again_when_there_is_room(
+        self, held: HeldDelivery
+    ) -> None:
+        with Dispatcher(held, buffer_size=3) as dispatcher:
+            for _ in range(3):
+                dispatch()
+            with pytest.raises(BufferFull, match="already holds 3"):
+                dispatch()
+            held.release()
+            dispatcher.flush()
+            dispatch()
+        assert len(held.envelopes) == 4
+
+    def test_a_sealing_key_that_is_away_is_told_on_entering(self) -> None:
+        with pytest.raises(Unavailable), Dispatcher(NoSealingKey()):
+            pytest.fail("the block must not begin")
+        with pytest.raises(NoDispatcher):
+            running_dispatcher()
+
+
+class NoSealingKey(MemoryDelivery):
+    def open(self) -> None:
+        raise Unavailable("the sealing key is away")
+
+
+class TestLeaving:
+    def test_leaving_makes_every_receipt_durable(self, delivery: MemoryDelivery) -> None:
+        with Dispatcher(delivery):
+            receipts = [dispatch() for _ in range(20)]
+        assert all(receipt.durable for receipt in receipts)
+        assert not delivery.opened
+
+    def test_flushing_in_between_does_too(self, delivery: MemoryDelivery) -> None:
+        with Dispatcher(delivery) as dispatcher:
+            receipt = dispatch()
+            dispatcher.flush()
+            assert receipt.durable
+
+    def test_receipts_the_queue_never_took_are_named(self, delivery: MemoryDelivery) -> None:
+        delivery.away = True
+        with (
+            pytest.raises(NotDelivered) as left,
+            Dispatcher(delivery, delivery_timeout_s=0.02),
+        ):
+            receipts = [dispatch() for _ in range(3)]
+        assert set(left.value.receipts) == set(receipts)
+        assert all(receipt.request_id in str(left.value) for receipt in receipts)
+        assert all(isinstance(receipt.failure, Unavailable) for receipt in receipts)
+        assert not delivery.envelopes
+
+    def test_one_that_is_refused_for_good_is_named_and_fails_no_other(
+        self, delivery: MemoryDelivery
+    ) -> None:
+        delivery.refusals["worker-2"] = TooLarge(2, 1)
+        with Dispatcher(delivery) as dispatcher:
+            good = dispatch()
+            bad = dispatcher.submit("payment_intent", PARAMS, "worker-2", "context-1", KEY)
+            with pytest.raises(NotDelivered, match="1 requests did not reach") as left:
+                dispatcher.flush()
+        assert left.value.receipts == (bad,)
+        assert good.durable
+
+    def test_a_queue_that_comes_back_in_time_is_no_failure(self) -> None:
+        delivery = AwayTwice()
+        with Dispatcher(delivery):
+            receipt = dispatch()
+        assert receipt.durable
+        assert len(delivery.batches) == 3
+
+    def test_a_fault_in_the_delivery_is_told_and_ends_nothing(self) -> None:
+        delivery = FaultyOnce()
+        with Dispatcher(delivery) as dispatcher:
+            broken = dispatch()
+            with pytest.raises(NotDelivered, match="ZeroDivisionError"):
+                dispatcher.flush()
+            sound = dispatch()
+        assert broken.failure is not None
+        assert sound.durable
+
+    def test_the_blocks_own_error_is_kept_with_a_note(self, delivery: MemoryDelivery) -> None:
+        delivery.away = True
+        with pytest.raises(ZeroDivisionError) as error:
+            dispatch_and_fail(Dispatcher(delivery, delivery_timeout_s=0.02))
+        (note,) = error.value.__notes__
+        assert "1 requests did not reach the queue: pdr_" in note
+
+    def test_the_blocks_own_error_does_not_stop_the_flush(self, delivery: MemoryDelivery) -> None:
+        with pytest.raises(ZeroDivisionError):
+            dispatch_and_fail(Dispatcher(delivery))
+        assert len(delivery.envelopes) == 1
+
+    def test_an_error_never_shows_the_key(self, delivery: MemoryDelivery) -> None:
+        delivery.away = True
+        with pytest.raises(NotDelivered) as left, Dispatcher(delivery, delivery_timeout_s=0.02):
+            dispatch()
+        assert KEY not in str(left.value) + repr(left.value.receipts)
+
+    def test_a_dispatcher_may_run_again(self, delivery: MemoryDelivery) -> None:
+        dispatcher = Dispatcher(delivery)
+        for _ in range(2):
+            with dispatcher:
+                dispatch()
+        assert len(delivery.envelopes) == 2
+
+
+class AwayTwice(MemoryDelivery):
+    def deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
+        self.away = len(self.batches) < 2
+        return super().deliver(parcels)
+
+
+class FaultyOnce(MemoryDelivery):
+    def deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
+        results = super().deliver(parcels)
+        if len(self.batches) == 1:
+            raise ZeroDivisionError
+        return results
+
+
+class TestFindingTheRunningOne:
+    def test_the_innermost_block_counts(self, delivery: MemoryDelivery) -> None:
+        inner = MemoryDelivery()
+        with Dispatcher(delivery) as outside:
+            with Dispatcher(inner) as within:
+                assert running_dispatcher() is within
+                dispatch()
+            assert running_dispatcher() is outside
+        assert (len(delivery.envelopes), len(inner.envelopes)) == (0, 1)
+
+    def test_one_that_is_passed_beats_the_running_one(self, delivery: MemoryDelivery) -> None:
+        other = MemoryDelivery()
+        with Dispatcher(other) as chosen, Dispatcher(delivery):
+            dispatch(dispatcher=chosen)
+        assert (len(delivery.envelopes), len(other.envelopes)) == (0, 1)
+
+    async def test_two_tasks_have_two_dispatchers(self) -> None:
+        both_running = asyncio.Barrier(2)
+
+        async def task(delivery: MemoryDelivery) -> None:
+            async with Dispatcher(delivery):
+                await both_running.wait()
+                dispatch()
+                await both_running.wait()
+
+        deliveries = (MemoryDelivery(), MemoryDelivery())
+        await asyncio.gather(*map(task, deliveries))
+        assert [len(delivery.envelopes) for delivery in deliveries] == [1, 1]
+
+    async def test_a_task_sees_the_dispatcher_of_the_block_it_was_started_in(
+        self, delivery: MemoryDelivery
+    ) -> None:
+        async def task() -> None:
+            dispatch()
+
+        async with Dispatcher(delivery):
+            await asyncio.create_task(task())
+        assert len(delivery.envelopes) == 1
+
+    def test_a_fresh_context_sees_none(self, delivery: MemoryDelivery) -> None:
+        with Dispatcher(delivery), pytest.raises(NoDispatcher):
+            contextvars.Context().run(running_dispatcher)
+
+
+async def test_the_async_block_flushes_and_keeps_its_own_error(delivery: MemoryDelivery) -> None:
+    delivery.away = True
+
+    async def dispatch_and_fail() -> None:
+        async with Dispatcher(delivery, delivery_timeout_s=0.02):
+            dispatch()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as error:
+        await dispatch_and_fail()
+    assert "1 requests did not reach the queue: pdr_" in error.value.__notes__[0]
+
+
+async def test_the_async_block_raises_for_what_is_left(delivery: MemoryDelivery) -> None:
+    delivery.away = True
+    with pytest.raises(NotDelivered):
+        async with Dispatcher(delivery, delivery_timeout_s=0.02):
+            dispatch()

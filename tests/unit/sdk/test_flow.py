@@ -1,0 +1,126 @@
+"""What a flow sees, and how it goes on."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from tests.unit.examples import NOW_S, entry, failed
+
+from paydispatch.domain.errors import InvalidField, InvalidParams, TooLarge
+from paydispatch.domain.identity import follow_up_request_id, request_id_for_key
+from paydispatch.domain.requests import Lane
+from paydispatch.domain.units import DEFAULT_DEADLINE_S, QUEUE_MESSAGE_LIMIT_BYTES
+from paydispatch.flow import Flow, FollowUp, ParsedError
+
+
+def flow(**changes: Any) -> Flow:
+    return Flow(entry(**changes), attempt=2, now_s=NOW_S)
+
+
+def test_it_has_the_builders_of_every_object() -> None:
+    run = flow()
+    run.new_product().name("Tea").create_async()
+    run.new_price().currency("usd").unit_amount(5).product("prod_1").create_async()
+    run.new_coupon().percent_off(5).duration("once").create_async()
+    assert [sent.object for sent in run.outbox] == ["product", "price", "coupon"]
+
+
+def test_what_there_is_no_builder_for_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="new_price"):
+        flow().new_tea()
+
+
+def test_a_follow_up_belongs_to_the_conversation() -> None:
+    run = flow(principal="shop/checkout", stripe_account="acct_1", traceparent="00-1")
+    run.new_product().name("Tea").create_async()
+    (sent,) = run.outbox
+    assert (sent.principal, sent.sealed_secret) == ("shop/checkout", "sealed-1")
+    assert (sent.worker_id, sent.context_id) == ("worker-1", "context-1")
+    assert (sent.stripe_account, sent.traceparent) == ("acct_1", "00-1")
+    assert sent.progress.deadline_at == NOW_S + DEFAULT_DEADLINE_S
+
+
+def test_options_of_a_follow_up_are_its_own() -> None:
+    run = flow(stripe_account="acct_1")
+    run.new_product().name("Tea").create_async(
+        lane="batch", deadline_s=60, stripe_account="acct_2", idempotency_key="k"
+    )
+    (sent,) = run.outbox
+    assert (sent.lane, sent.stripe_account) == (Lane.BATCH, "acct_2")
+    assert sent.progress.deadline_at == NOW_S + 60
+    assert sent.request_id == request_id_for_key("local", "k")
+
+
+def test_the_identity_of_a_follow_up_is_its_parents_and_its_place() -> None:
+    run = flow()
+    receipts = [run.new_product().name("Tea").create_async() for _ in range(2)]
+    assert [receipt.request_id for receipt in receipts] == [
+        follow_up_request_id("pdr_1", 1),
+        follow_up_request_id("pdr_1", 2),
+    ]
+
+
+def test_a_follow_up_cannot_be_waited_for() -> None:
+    receipt = flow().new_product().name("Tea").create_async()
+    assert isinstance(receipt, FollowUp)
+    assert "goes to the queue when this flow returns" in str(receipt)
+    with pytest.raises(RuntimeError, match="do not wait"):
+        receipt.wait()
+
+
+@pytest.mark.parametrize("deadline_s", [0, -1, float("inf"), "60"])
+def test_a_wrong_deadline_raises_where_it_was_given(deadline_s: Any) -> None:
+    run = flow()
+    with pytest.raises(InvalidField):
+        run.new_product().name("Tea").create_async(deadline_s=deadline_s)
+    assert not run.outbox
+
+
+def test_wrong_parameters_raise_where_they_were_given() -> None:
+    run = flow()
+    with pytest.raises(InvalidParams):
+        run.new_product().create_async()
+    with pytest.raises(InvalidField):
+        run.new_product().name("Tea").create_async(lane="express")
+    assert not run.outbox
+
+
+def test_a_follow_up_the_queue_would_never_take_raises_where_it_was_dispatched() -> None:
+    run = flow()
+    item = {"price": "price_1", "metadata": {f"key{number}": "x" * 500 for number in range(50)}}
+    items = [item] * (1 + QUEUE_MESSAGE_LIMIT_BYTES // len(json.dumps(item)))
+    with pytest.raises(TooLarge):
+        run.new_subscription().customer("cus_1").items(items).create_async()
+    assert not run.outbox
+
+
+def test_a_conversation_without_a_key_cannot_go_on() -> None:
+    run = flow(sealed_secret=None)
+    with pytest.raises(InvalidField, match="has no key"):
+        run.new_product().name("Tea").create_async()
+
+
+def test_what_it_logs_has_all_ids(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "paydispatch.flows"):
+        flow().log.info("price %s is there", "price_1")
+    (record,) = caplog.records
+    assert record.getMessage() == "price price_1 is there"
+    assert (record.request_id, record.worker_id, record.context_id) == (  # type: ignore[attr-defined]
+        "pdr_1",
+        "worker-1",
+        "context-1",
+    )
+
+
+def test_an_error_is_its_message_and_its_fields() -> None:
+    error = ParsedError(
+        failed(message="No.", code="c", type="t", decline_code="d", param="p", http_status=402)
+    )
+    assert str(error) == error.message == "No."
+    assert (error.kind, error.certainty, error.attempts) == ("api", "not_created", 1)
+    assert (error.code, error.type, error.decline_code, error.param) == ("c", "t", "d", "p")
+    assert (error.http_status, error.stripe_request_id) == (402, None)
+    assert "No." in repr(error)

@@ -1,0 +1,96 @@
+"""A receipt is local first and durable later."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.unit.examples import KEY
+
+from paydispatch import Dispatcher, new_payment_intent
+from paydispatch.domain.errors import NotDelivered, Unavailable
+from paydispatch.receipt import Receipt
+
+if TYPE_CHECKING:
+    from tests.unit.sdk.conftest import HeldDelivery
+
+    from paydispatch.adapters.memory import MemoryDelivery
+
+
+def dispatch() -> Receipt:
+    intent = new_payment_intent().amount(2000).currency("usd")
+    return intent.create_async("worker-1", "context-1", KEY)
+
+
+def a_receipt() -> Receipt:
+    return Receipt(
+        request_id="pdr_1", object_name="coupon", worker_id="worker-1", context_id="context-1"
+    )
+
+
+def test_a_receipt_is_local_until_the_queue_has_the_request(held: HeldDelivery) -> None:
+    with Dispatcher(held):
+        receipt = dispatch()
+        assert held.reached.wait(10)
+        assert not receipt.durable
+        assert "on its way" in str(receipt)
+        with pytest.raises(TimeoutError):
+            receipt.wait(0)
+        held.release()
+        assert receipt.wait(10) is receipt
+        assert receipt.durable
+        assert "on the queue" in str(receipt)
+
+
+async def test_awaiting_it_is_waiting_for_the_queue(held: HeldDelivery) -> None:
+    async with Dispatcher(held):
+        receipt = dispatch()
+        waiting = asyncio.ensure_future(receipt)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        held.release()
+        assert await waiting is receipt
+        assert receipt.durable
+
+
+async def test_giving_up_waiting_does_not_give_up_the_request(held: HeldDelivery) -> None:
+    async with Dispatcher(held):
+        receipt = dispatch()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(receipt, 0)
+        held.release()
+        await receipt
+    assert len(held.envelopes) == 1
+
+
+def test_what_kept_it_from_the_queue_is_raised_by_waiting(delivery: MemoryDelivery) -> None:
+    delivery.away = True
+    with pytest.raises(NotDelivered), Dispatcher(delivery, delivery_timeout_s=0.02):
+        receipt = dispatch()
+    with pytest.raises(Unavailable, match="away"):
+        receipt.wait(0)
+    assert not receipt.durable
+    assert "not delivered: the queue is away" in str(receipt)
+
+
+async def test_what_kept_it_from_the_queue_is_raised_by_awaiting() -> None:
+    receipt = a_receipt()
+    receipt.failed(Unavailable("the queue is away"))
+    with pytest.raises(Unavailable, match="away"):
+        await receipt
+
+
+def test_it_confirms_the_request_and_never_shows_the_key(delivery: MemoryDelivery) -> None:
+    with Dispatcher(delivery):
+        receipt = dispatch()
+    for shown in (str(receipt), repr(receipt), f"Request dispatched: {receipt}"):
+        assert receipt.request_id in shown
+        assert "payment_intent for worker-1, context-1" in shown
+        assert KEY not in shown
+
+
+def test_over_http_the_door_gives_the_identity() -> None:
+    receipt = a_receipt()
+    receipt.landed("pdr_2")
+    assert receipt.request_id == "pdr_2"

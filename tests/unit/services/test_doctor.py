@@ -1,0 +1,99 @@
+"""Doctor: all that waits for too long is found, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.examples import NOW_S, entry, failed
+
+from paydispatch.adapters.memory import MemoryClock, MemoryOutcomes
+from paydispatch.adapters.memory_operations import (
+    MemoryBacklog,
+    MemoryQueueDepths,
+    MemoryUnknownEnds,
+)
+from paydispatch.domain.diagnosis import DeadFlow, OpenRequest, Reason, WaitingFlow
+from paydispatch.domain.outcomes import Certainty
+from paydispatch.ports import QueueDepth
+from paydispatch.services.doctor import Diagnosis, Doctor
+
+DEPTH = QueueDepth(name="dead letters", waiting=3, in_flight=0, delayed=0)
+
+
+class Practice:
+    def __init__(self) -> None:
+        self.clock = MemoryClock()
+        self.backlog = MemoryBacklog()
+        self.outcomes = MemoryOutcomes(self.clock)
+
+    async def examine(self, older_than_s: float = 300.0) -> Diagnosis:
+        ends = MemoryUnknownEnds(self.outcomes)
+        doctor = Doctor(self.backlog, ends, MemoryQueueDepths(DEPTH), self.clock)
+        return await doctor.examine(older_than_s=older_than_s)
+
+    def opened(self, request_id: str, age_s: float, **fields: Any) -> None:
+        since = NOW_S - age_s
+        self.backlog.open.append(
+            OpenRequest(request_id=request_id, worker_id="worker-1", known_since=since, **fields)
+        )
+
+    def published(self, request_id: str, age_s: float) -> None:
+        waiting = WaitingFlow(
+            worker_id="worker-1",
+            entry_id="1-0",
+            entry=entry(request_id=request_id),
+            published_at=NOW_S - age_s,
+            delivered=False,
+        )
+        self.backlog.waiting.append(waiting)
+
+
+@pytest.fixture
+def practice() -> Practice:
+    return Practice()
+
+
+async def test_where_nothing_waits_all_is_well(practice: Practice) -> None:
+    diagnosis = await practice.examine()
+
+    assert diagnosis.healthy
+    assert diagnosis.queues == [DEPTH]
+
+
+async def test_what_is_younger_is_none_of_its_business(practice: Practice) -> None:
+    practice.opened("pdr_1", 299)
+    practice.published("pdr_2", 299)
+
+    assert (await practice.examine()).healthy
+    assert not (await practice.examine(older_than_s=299)).healthy
+
+
+async def test_each_kind_of_waiting_is_found_the_longest_first(practice: Practice) -> None:
+    practice.opened("pdr_queue", 400, status="dispatched")
+    practice.published("pdr_flow", 500)
+    dead = entry(request_id="pdr_dead")
+    practice.backlog.dead.append(
+        DeadFlow(worker_id="worker-1", entry=dead, reason="no", buried_at=NOW_S - 600)
+    )
+    unknown = failed(certainty=Certainty.UNKNOWN)
+    await practice.outcomes.publish(
+        entry(request_id="pdr_unknown", outcome=unknown, settled_at=NOW_S - 700)
+    )
+
+    diagnosis = await practice.examine()
+
+    assert [(one.request_id, one.reason) for one in diagnosis.findings] == [
+        ("pdr_unknown", Reason.UNKNOWN),
+        ("pdr_dead", Reason.FLOW_DEAD),
+        ("pdr_flow", Reason.FLOW_PENDING),
+        ("pdr_queue", Reason.ON_THE_QUEUE),
+    ]
+
+
+async def test_streams_with_old_or_dead_entries_are_reported(practice: Practice) -> None:
+    practice.published("pdr_1", 500)
+
+    (stream,) = (await practice.examine()).streams
+
+    assert (stream.worker_id, stream.unread, stream.dead) == ("worker-1", 1, 0)

@@ -1,0 +1,254 @@
+"""Redrive: nothing is lost from the dead-letter queue, and nothing is sent that must not be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.examples import NOW_S, envelope, succeeded
+
+from paydispatch.adapters.memory import (
+    MemoryBoard,
+    MemoryClock,
+    MemoryDispatchQueue,
+    MemoryDoorbell,
+    MemoryJournal,
+    MemoryOutcomes,
+)
+from paydispatch.adapters.memory_operations import MemoryDeadLetters
+from paydispatch.domain.entry import entry_for
+from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.redrive import Choice, GoesToReconcile, SendBack
+from paydispatch.domain.retry import Progress
+from paydispatch.domain.units import HORIZON_S
+from paydispatch.ports import RequestRecord
+from paydispatch.services.redrive import (
+    Action,
+    Examined,
+    RedriveOptions,
+    RedrivePorts,
+    Redriver,
+)
+
+EVERY = Choice()
+
+
+class Desk:
+    """An operator's desk over twins."""
+
+    def __init__(self) -> None:
+        self.clock = MemoryClock()
+        self.journal = MemoryJournal()
+        self.dead_letters = MemoryDeadLetters()
+        self.queue = MemoryDispatchQueue()
+        self.board = MemoryBoard()
+        self.outcomes = MemoryOutcomes(self.clock)
+        self.doorbell = MemoryDoorbell()
+
+    def redriver(self, **options: Any) -> Redriver:
+        ports = RedrivePorts(
+            dead_letters=self.dead_letters,
+            queue=self.queue,
+            board=self.board,
+            outcomes=self.outcomes,
+            doorbell=self.doorbell,
+            clock=self.clock,
+            journal=self.journal,
+        )
+        return Redriver(ports, RedriveOptions(**options))
+
+    def park(self, request_id: str = "pdr_1", status: str | None = "unknown", **fields: Any) -> str:
+        progress = Progress(deadline_at=NOW_S, attempt=4, maybe_executed=True, first_sent_at=NOW_S)
+        parked = envelope(request_id=request_id, progress=progress, **fields)
+        if status:
+            self.board.queued([record(request_id, status)])
+        return self.dead_letters.put(
+            parked.as_message(), sent_at=self.clock.now_s(), reason="timeout"
+        )
+
+    async def redrive(
+        self, choice: Choice = EVERY, *, at_most: int = 1_000, **options: Any
+    ) -> list[Examined]:
+        return await self.redriver(**options).redrive(choice, at_most=at_most)
+
+    @property
+    def visible(self) -> set[str]:
+        return set(self.dead_letters.messages) - self.dead_letters.hidden
+
+
+def record(request_id: str, status: str) -> RequestRecord:
+    return RequestRecord(
+        request_id=request_id,
+        tenant="local",
+        object="payment_intent",
+        worker_id="worker-1",
+        context_id="context-1",
+        status=status,
+    )
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+async def test_a_message_goes_back_and_is_gone_from_the_dead_letters(desk: Desk) -> None:
+    desk.park()
+
+    (done,) = await desk.redrive()
+
+    (sent,) = desk.queue.sent
+    assert (sent.request_id, sent.progress.maybe_executed) == ("pdr_1", True)
+    assert sent.progress.first_sent_at == NOW_S
+    assert done.action is Action.SENT_BACK
+    assert desk.dead_letters.messages == {}
+    assert desk.journal.events() == ["request.redriven"]
+
+
+async def test_looking_changes_nothing(desk: Desk) -> None:
+    ids = {desk.park(f"pdr_{number}") for number in range(5)}
+
+    examined = await desk.redriver().examine(EVERY, at_most=1_000)
+
+    assert [type(one.plan) for one in examined] == [SendBack] * 5
+    assert desk.visible == ids
+    assert desk.queue.sent == []
+
+
+async def test_a_message_sqs_did_not_take_stays_and_is_shown_again(desk: Desk) -> None:
+    ids = {desk.park("pdr_1"), desk.park("pdr_2")}
+    desk.queue.away = True
+
+    with pytest.raises(Unavailable):
+        await desk.redrive()
+
+    assert desk.visible == ids
+
+
+async def test_a_crash_before_the_deletion_leaves_two_copies_of_one_identity(desk: Desk) -> None:
+    desk.park()
+
+    class Dying(MemoryDeadLetters):
+        async def delete(self, parked: Any) -> None:
+            raise Unavailable("died here")
+
+    dying = Dying()
+    dying.messages = desk.dead_letters.messages
+    desk.dead_letters = dying
+    with pytest.raises(Unavailable):
+        await desk.redrive()
+
+    assert [sent.request_id for sent in desk.queue.sent] == ["pdr_1"]
+    assert len(desk.visible) == 1
+
+
+async def test_past_the_horizon_nothing_is_sent(desk: Desk) -> None:
+    desk.park()
+    desk.clock.advance(HORIZON_S)
+
+    (left,) = await desk.redrive()
+
+    assert isinstance(left.plan, GoesToReconcile)
+    assert left.action is Action.LEFT
+    assert (desk.queue.sent, len(desk.visible)) == ([], 1)
+
+
+async def test_past_the_horizon_reconcile_is_told_of_what_died_unpublished(desk: Desk) -> None:
+    desk.park(status="calling")
+    desk.clock.advance(HORIZON_S)
+
+    (handed,) = await desk.redrive()
+
+    assert handed.action is Action.HANDED_OVER
+    assert list(desk.outcomes.unknown) == [("worker-1", "pdr_1")]
+    assert desk.doorbell.rung == ["worker-1"]
+    assert (desk.queue.sent, len(desk.visible)) == ([], 1)
+
+
+async def test_handing_over_says_nothing_where_the_outcome_is_published(desk: Desk) -> None:
+    """The status may be behind: the seen-mark decides."""
+    desk.park(status="calling")
+    settled = entry_for(envelope(request_id="pdr_1"), succeeded(), NOW_S)
+    await desk.outcomes.publish(settled)
+    desk.clock.advance(HORIZON_S)
+
+    await desk.redrive()
+
+    assert desk.outcomes.entries == [settled]
+    assert desk.outcomes.unknown == {}
+
+
+@pytest.mark.parametrize("status", ["succeeded", "failed"])
+@pytest.mark.parametrize(("purge", "action"), [(False, Action.LEFT), (True, Action.PURGED)])
+async def test_a_settled_request_is_not_sent_and_is_deleted_only_when_asked(
+    desk: Desk, status: str, purge: bool, action: Action
+) -> None:
+    desk.park(status=status)
+
+    (one,) = await desk.redrive(purge_settled=purge)
+
+    assert one.action is action
+    assert desk.queue.sent == []
+    assert bool(desk.visible) is not purge
+
+
+async def test_what_is_not_settled_is_never_purged(desk: Desk) -> None:
+    desk.park()
+    desk.dead_letters.put("{ this is not JSON", sent_at=NOW_S)
+    desk.clock.advance(HORIZON_S)
+
+    await desk.redrive(purge_settled=True)
+
+    assert len(desk.visible) == 2
+
+
+async def test_only_the_chosen_are_sent_and_the_others_shown_again(desk: Desk) -> None:
+    kept = {desk.park(f"pdr_{number}", worker_id="worker-2") for number in range(3)}
+    desk.park("pdr_mine")
+
+    done = await desk.redrive(Choice(worker_id="worker-1"))
+
+    assert [sent.request_id for sent in desk.queue.sent] == ["pdr_mine"]
+    assert len(done) == 1
+    assert desk.visible == kept
+
+
+async def test_no_more_than_asked_for(desk: Desk) -> None:
+    for number in range(5):
+        desk.park(f"pdr_{number}")
+
+    assert len(await desk.redrive(at_most=3)) == 3
+    assert (len(desk.queue.sent), len(desk.visible)) == (3, 2)
+
+
+async def test_what_is_parked_again_meanwhile_is_not_sent_twice_in_one_run(desk: Desk) -> None:
+    desk.park()
+
+    class Failing(MemoryDispatchQueue):
+        async def send(self, envelopes: Any) -> None:
+            await super().send(envelopes)
+            desk.park()
+
+    desk.queue = Failing()
+    await desk.redrive()
+
+    assert len(desk.queue.sent) == 1
+    assert len(desk.visible) == 1
+
+
+async def test_a_rate_is_kept(desk: Desk) -> None:
+    for number in range(4):
+        desk.park(f"pdr_{number}")
+    before = desk.clock.now_s()
+
+    await desk.redrive(rate_per_s=2)
+
+    assert desk.clock.now_s() - before == 2.0
+
+
+async def test_the_new_deadline_is_the_one_asked_for(desk: Desk) -> None:
+    desk.park()
+
+    await desk.redrive(deadline_s=60)
+
+    assert desk.queue.sent[0].progress.deadline_at == NOW_S + 60

@@ -1,0 +1,89 @@
+"""The environment, read once and typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paydispatch.domain.requests import Lane
+from paydispatch.settings import (
+    STRIPE_API_BASE,
+    ApiSettings,
+    CallerSettings,
+    MissingSetting,
+    RunnerSettings,
+    SdkSettings,
+)
+
+ENV = {
+    "REQUEST_QUEUE_URL": "https://q",
+    "DEAD_LETTER_QUEUE_URL": "https://dlq",
+    "REDIS_URL": "redis://r",
+    "SEALING_KEY_ID": "alias/k",
+}
+NEEDED = {
+    ApiSettings: ("REQUEST_QUEUE_URL", "REDIS_URL", "SEALING_KEY_ID"),
+    CallerSettings: ("REQUEST_QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "REDIS_URL"),
+    RunnerSettings: ("REQUEST_QUEUE_URL", "REDIS_URL"),
+    SdkSettings: ("REQUEST_QUEUE_URL", "SEALING_KEY_ID"),
+}
+
+
+@pytest.mark.parametrize(
+    ("program", "name"), [(program, name) for program, names in NEEDED.items() for name in names]
+)
+@pytest.mark.parametrize("given", [{}, {"empty": ""}], ids=["absent", "empty"])
+def test_what_a_program_cannot_do_without_is_named(
+    program: Any, name: str, given: dict[str, str]
+) -> None:
+    env = {key: value for key, value in ENV.items() if key != name}
+    with pytest.raises(MissingSetting, match=name):
+        program.from_env(env | dict.fromkeys([name] if given else [], ""))
+
+
+@pytest.mark.parametrize("program", NEEDED)
+def test_a_program_needs_nothing_else(program: Any) -> None:
+    needed = {name: ENV[name] for name in NEEDED[program]}
+    assert program.from_env(needed).queue_urls[Lane.INTERACTIVE] == "https://q"
+
+
+@pytest.mark.parametrize(("given", "used"), [({}, "https://q"), ({"BATCH_QUEUE_URL": "b"}, "b")])
+def test_without_a_batch_queue_both_lanes_share_the_one(given: dict[str, str], used: str) -> None:
+    assert SdkSettings.from_env(ENV | given).queue_urls[Lane.BATCH] == used
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({}, False),
+        ({"LAMBDA_TASK_ROOT": "/var/task"}, True),
+        ({"LAMBDA_TASK_ROOT": "/var/task", "AWS_SAM_LOCAL": "true"}, False),
+        ({"LAMBDA_TASK_ROOT": "/var/task", "SIGN_IN": "none"}, False),
+        ({"SIGN_IN": "required"}, True),
+    ],
+)
+def test_a_real_lambda_asks_for_sign_in(given: dict[str, str], asked: bool) -> None:
+    assert ApiSettings.from_env(ENV | given).sign_in is asked
+
+
+def test_the_caller_has_a_default_for_everything_else() -> None:
+    settings = CallerSettings.from_env(ENV)
+    assert settings.stripe_api_base == STRIPE_API_BASE == "https://api.stripe.com"
+    assert settings.stripe_read_timeout_s == 80.0
+    assert settings.max_receives == 5
+    assert settings.queue_tenant == "local"
+    assert settings.doorbell_queue_url is None
+
+
+def test_the_runner_reads_where_its_flows_are_and_how_patient_it_is() -> None:
+    given = {"FLOWS_DIR": "/srv/flows", "FLOW_TIMEOUT_S": "2.5", "FLOW_ATTEMPTS": "3"}
+    settings = RunnerSettings.from_env(ENV | given)
+    assert settings.flows_dir == Path("/srv/flows")
+    assert (settings.flow_timeout_s, settings.flow_attempts) == (2.5, 3)
+
+
+def test_a_number_that_is_none_is_told_with_its_name() -> None:
+    with pytest.raises(MissingSetting, match="FLOW_TIMEOUT_S as a number"):
+        RunnerSettings.from_env(ENV | {"FLOW_TIMEOUT_S": "soon"})
