@@ -116,9 +116,10 @@ def backoff_s(attempt: int, fraction: float) -> float:
 
 
 def _raises_doubt(attempt: NotSent | RefusedInFront | Unknown) -> bool:
-    """An unknown attempt does; so does "in use": another attempt under this key is being executed."""
+    """An unknown attempt does; so does any word of Stripe's that this key is, or was, executed elsewhere."""
     if isinstance(attempt, RefusedInFront):
-        return attempt.error.get("code") == "idempotency_key_in_use"
+        in_use = attempt.error.get("code") == "idempotency_key_in_use"
+        return in_use or attempt.error.get("type") == "idempotency_error"
     return isinstance(attempt, Unknown)
 
 

@@ -12,6 +12,7 @@ import json
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.domain.credentials import redact
 from paydispatch.domain.errors import ParamError
 from paydispatch.domain.param_path import bracketed, value_at
 
@@ -114,7 +115,7 @@ def _but_is(value: object) -> str:
     """What was sent instead, if it is short."""
     if isinstance(value, dict | list | tuple):
         return f", not {'an object' if isinstance(value, dict) else 'an array'}"
-    shown = json.dumps(value, ensure_ascii=False)
+    shown = redact(json.dumps(value, ensure_ascii=False))  # somebody may have put a key there
     return f", not {shown}" if len(shown) <= SHOWN_CHARACTERS else ""
 
 

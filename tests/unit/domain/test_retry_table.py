@@ -50,7 +50,7 @@ TABLE = (
     Row("success",               200, None,    "success", "success", "success"),
     Row("400 invalid",           400, INVALID, "refused", "again",   "refused"),
     Row("404 invalid",           404, INVALID, "refused", "again",   "refused"),
-    Row("400 other parameters",  400, REUSED,  "refused", "again",   "refused"),
+    Row("400 other parameters",  400, REUSED,  "doubt",   "again",   "doubt", raises_doubt=True),
     Row("401",                   401, INVALID, "refused", "again",   "refused"),
     Row("403",                   403, INVALID, "refused", "again",   "refused"),
     Row("402 card",              402, CARD,    "answer",  "answer",  "answer"),
