@@ -40,6 +40,7 @@ class Door:
     def _made_routes(self) -> APIGatewayHttpResolver:
         routes = APIGatewayHttpResolver()
         routes.get("/health")(self._health)
+        routes.get("/v1/openapi.json")(self._openapi)
         routes.post("/v1/batches")(self._create_batch)
         routes.get("/v1/requests/<request_id>")(self._status)
         for resource in RESOURCES:
@@ -71,6 +72,11 @@ class Door:
 
     def _health(self) -> Response[str]:
         return json_answer(200, {"status": "ok"})
+
+    def _openapi(self) -> Response[str]:
+        from api.openapi.document import document  # for the few who ask: no cold start waits for it
+
+        return json_answer(200, document())
 
     def _not_found(self, _: Exception) -> Response[str]:
         event = self._routes.current_event

@@ -130,23 +130,31 @@ class Seen:
     known: bool = False
     """Whether anything about earlier attempts is remembered; the two below mean nothing without it."""
     in_doubt: bool = False
-    """An earlier attempt began and its end was not written down, or it ended unknown."""
+    """Another attempt began and its end was not written down, or it ended unknown."""
     first_sent_at: float | None = None
 
 
 class OutcomeStream(Protocol):
-    """The caller's side of the results."""
+    """The caller's side of the results. `by` and `sole` name the delivery that works on the request.
 
-    async def begin(self, envelope: Envelope) -> Seen:
+    A delivery is *at work* from `begin` until it is `waiting` without doubt, or the request is settled. One that was
+    killed, or that waits in doubt, stays at work.
+    """
+
+    async def begin(self, envelope: Envelope, *, by: str = "") -> Seen:
         """Write down that an attempt begins, and return what was known before. Raises `Unavailable`."""
         ...
 
-    async def waiting(self, envelope: Envelope, retry_at: float) -> None:
+    async def waiting(self, envelope: Envelope, retry_at: float, *, by: str = "") -> None:
         """Write down that the next attempt is at `retry_at` (unix seconds). Raises `Unavailable`."""
         ...
 
-    async def publish(self, entry: OutcomeEntry) -> bool:
-        """Append the outcome to its worker's stream, once. False: it stood there before. Raises `Unavailable`."""
+    async def publish(self, entry: OutcomeEntry, *, sole: str | None = None) -> bool:
+        """Append the outcome to its worker's stream, once. False: it stood there before.
+
+        Raises `Unavailable`; with `sole` also while any other delivery is at work on the request: what one was refused,
+        another may be creating.
+        """
         ...
 
 

@@ -10,7 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CODE = ROOT / "functions"
 SERVICES = sorted(CODE.glob("paydispatch/services/*.py"))
-OPERATIONS = (ROOT / "docs/operations.md").read_text("utf-8")
+OPERATIONS = "\n".join(
+    (ROOT / "docs" / page).read_text("utf-8") for page in ("operations.md", "reconcile.md")
+)
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("infra/*.md")])
 
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)

@@ -138,6 +138,13 @@ def test_a_message_that_is_not_json_is_parked_and_its_neighbour_goes_on(
     assert parked(services) == ["{ this is not JSON"]
 
 
+def test_the_hourly_schedule_looks_for_unknown_ends(run: Any) -> None:
+    answer, _ = run("ReconcileFunction", "schedule_reconcile")
+
+    assert not answer.failed
+    assert answer.body["left"] == 0
+
+
 def test_a_sweep_looks_at_every_stream(run: Any) -> None:
     answer, _ = run("FlowRunnerFunction", "schedule_sweep")
 

@@ -85,7 +85,11 @@ def _batch_refused() -> Node:
         "enum": [400, 404, 409, 413, 422, 503],
     }
     fields = _error_fields()
-    required = {"status": {"const": "refused"}, "http_status": http_status, "error": fields.pop("error")}
+    required = {
+        "status": {"const": "refused"},
+        "http_status": http_status,
+        "error": fields.pop("error"),
+    }
     return _object(required, fields)
 
 
@@ -152,5 +156,5 @@ def _error_fields() -> Node:
 
 
 def _gateway_answer() -> Node:
-    said = {"message": {"type": "string"}}
-    return {"description": "API Gateway answered by itself; the door was not asked."} | _object(said)
+    meaning = "API Gateway answered by itself; the door was not asked."
+    return {"description": meaning} | _object({"message": {"type": "string"}})

@@ -23,7 +23,6 @@ _IS = frozenset(
         "duration",
         "items",
         "line_items",
-        "metadata",
         "mode",
         "name",
         "percent_off",
@@ -39,7 +38,6 @@ _VALUES: Mapping[str, Any] = {
     "customer": "cus_customer123",
     "duration": "once",
     "email": "ada@example.com",
-    "metadata": {"order": "1001"},
     "name": "Tea",
     "payment_intent": "pi_payment123",
     "percent_off": 25,
@@ -50,15 +48,22 @@ _VALUES: Mapping[str, Any] = {
     "unit_amount": 2000,
 }
 
+_METADATA = {"order": "1001"}
+
 _OF_FORMAT: Mapping[str, Any] = {"currency": "usd", "decimal": "12.5", "unix-time": 1_800_000_000}
 
 _OF_TYPE: Mapping[str, Any] = {"boolean": True, "integer": 1, "number": 1.5, "string": "text"}
 
 
 def example_params(object_name: str) -> dict[str, Any]:
-    """Parameters the schema accepts. Raises `UnknownObject`."""
-    schema = parameter_schema(object_name)
-    return _object(schema, schema)
+    """Parameters the door accepts. Raises `UnknownObject`."""
+    return example_of(parameter_schema(object_name))
+
+
+def example_of(schema: Node) -> dict[str, Any]:
+    """What the parameter schema accepts."""
+    metadata = {"metadata": _METADATA} if "metadata" in schema["properties"] else {}
+    return _object(schema, schema) | metadata
 
 
 def _object(node: Node, root: Node) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from paydispatch.delivery import Parcel
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.errors import CannotOpen, MissingFlow, Unavailable
 from paydispatch.domain.identity import new_request_id, request_id_for_key
-from paydispatch.domain.outcomes import Response
+from paydispatch.domain.outcomes import Error, Response
 from paydispatch.domain.principal import QUEUE, tenant_of
 from paydispatch.ports import Claim, RequestRecord, Seen, Turn
 from paydispatch.services.accept import seal_request
@@ -180,19 +180,22 @@ class MemoryOutcomes:
         """Since when (unix s) requests without a published outcome are known, by worker and request."""
         self.begun: dict[str, float] = {}
         """When (unix s) each request's last attempt was begun."""
+        self.at_work: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        """Who works on a request that is not settled, by worker and request."""
         self._first_sent: dict[str, float] = {}
         self._doubts: set[str] = set()
         self.away = False
 
-    async def begin(self, envelope: Envelope) -> Seen:
+    async def begin(self, envelope: Envelope, *, by: str = "") -> Seen:
         self._reach()
         id_ = envelope.request_id
+        settled, others = self._join((envelope.worker_id, id_), by)
         status = self.statuses.get(id_)
-        known = status in ("calling", "retrying", "unknown")
+        known = status in ("calling", "retrying", "unknown") or others
         seen = Seen(
-            settled=self.marks.get((envelope.worker_id, id_)) == "settled",
+            settled=settled,
             known=known,
-            in_doubt=status in ("calling", "unknown") or id_ in self._doubts,
+            in_doubt=status in ("calling", "unknown") or id_ in self._doubts or others,
             first_sent_at=self._first_sent.get(id_) if known else None,
         )
         now_s = self._clock.now_s()
@@ -203,16 +206,22 @@ class MemoryOutcomes:
         self._write(id_, "calling")
         return seen
 
-    async def waiting(self, envelope: Envelope, retry_at: float) -> None:
+    async def waiting(self, envelope: Envelope, retry_at: float, *, by: str = "") -> None:
         self._reach()
         if envelope.progress.maybe_executed:
             self._doubts.add(envelope.request_id)
+        else:
+            self.at_work[envelope.worker_id, envelope.request_id].discard(by)
         self._write(envelope.request_id, "retrying")
 
-    async def publish(self, entry: OutcomeEntry) -> bool:
+    async def publish(self, entry: OutcomeEntry, *, sole: str | None = None) -> bool:
         self._reach()
         settled = entry.outcome.settled
         mark, key = "settled" if settled else "unknown", (entry.worker_id, entry.request_id)
+        if self._disputed(entry, key, sole):
+            raise Unavailable("another delivery is at work on the request")
+        if settled:
+            self.at_work.pop(key, None)
         self.open.pop(key, None)
         if settled or self.marks.get(key) == "settled":
             self.unknown.pop(key, None)
@@ -227,6 +236,18 @@ class MemoryOutcomes:
             entry.request_id, "succeeded" if succeeded else "failed" if settled else "unknown"
         )
         return True
+
+    def _join(self, key: tuple[str, str], by: str) -> tuple[bool, bool]:
+        """Whether the request is settled, and whether others are at work on it."""
+        if self.marks.get(key) == "settled":
+            return True, False
+        self.at_work[key].add(by)
+        return False, len(self.at_work[key]) > 1
+
+    def _disputed(self, entry: OutcomeEntry, key: tuple[str, str], sole: str | None) -> bool:
+        not_created = isinstance(entry.outcome, Error) and entry.outcome.settled
+        others = self.at_work.get(key, set()) - {sole}
+        return not_created and sole is not None and bool(others)
 
     def _write(self, request_id: str, status: str) -> None:
         if self.statuses.get(request_id) not in ("succeeded", "failed"):

@@ -22,6 +22,11 @@ def seen(worker_id: str, request_id: str) -> str:
     return f"pd:{{{worker_id}}}:seen:{request_id}"
 
 
+def at_work(worker_id: str, request_id: str) -> str:
+    """The deliveries that began and did not end without doubt: while there are two, neither may say "not created"."""
+    return f"pd:{{{worker_id}}}:at-work:{request_id}"
+
+
 def open_requests(worker_id: str) -> str:
     """Accepted requests without a published outcome, by the time they were accepted (unix s)."""
     return f"pd:{{{worker_id}}}:open"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.redis_open import note_open
 from paydispatch.adapters.redis_scripts import answered_in_time, script
-from paydispatch.domain.outcomes import Response
+from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.outcomes import Error, Response
 from paydispatch.domain.principal import QUEUE, tenant_of
 from paydispatch.domain.units import REMEMBER_S
 from paydispatch.ports import Seen
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 _ATTEMPTED = {"calling", "retrying", "unknown"}
 _IN_DOUBT = {"calling", "unknown"}
 
+_DISPUTED = "disputed"
+"""What the publish script answers while other deliveries are at work."""
+
 
 class RedisOutcomes:
     def __init__(self, redis: Redis, clock: Clock, *, queue_tenant: str) -> None:
@@ -31,7 +35,7 @@ class RedisOutcomes:
         self._clock = clock
         self._queue_tenant = queue_tenant
 
-    async def begin(self, envelope: Envelope) -> Seen:
+    async def begin(self, envelope: Envelope, *, by: str = "") -> Seen:
         now_s = self._clock.now_s()
         fields = {
             **self._identity(envelope),
@@ -49,6 +53,9 @@ class RedisOutcomes:
                 accepted_at=envelope.accepted_at,
                 now_s=now_s,
             )
+            at_work = keys.at_work(envelope.worker_id, envelope.request_id)
+            seen_mark = keys.seen(envelope.worker_id, envelope.request_id)
+            _eval(pipe, "join", [seen_mark, at_work], by, REMEMBER_S)
             _eval(
                 pipe,
                 "begin",
@@ -57,23 +64,40 @@ class RedisOutcomes:
                 first_sent_at,
                 *_flat(fields),
             )
-            _, mark, before = await pipe.execute()
-        return _seen(mark, before)
+            _, _, others, before = await pipe.execute()
+        return _seen(others, before)
 
-    async def waiting(self, envelope: Envelope, retry_at: float) -> None:
+    async def waiting(self, envelope: Envelope, retry_at: float, *, by: str = "") -> None:
         progress = envelope.progress
         fields = {
             **self._identity(envelope),
             "status": "retrying",
             "attempts": progress.attempt - 1,
-            "maybe_executed": int(progress.maybe_executed),
             "retry_at": retry_at,
         }
         async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
+            if progress.maybe_executed:
+                fields["maybe_executed"] = 1  # never back to 0: the doubt may be another delivery's
+            else:
+                pipe.srem(keys.at_work(envelope.worker_id, envelope.request_id), by)
             self._write_status(pipe, envelope.request_id, fields)
             await pipe.execute()
 
-    async def publish(self, entry: OutcomeEntry) -> bool:
+    async def publish(self, entry: OutcomeEntry, *, sole: str | None = None) -> bool:
+        disputable = sole is not None and isinstance(entry.outcome, Error) and entry.outcome.settled
+        async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.sadd(keys.WORKERS, entry.worker_id)  # first: a sweep must know of every stream
+            self._append(pipe, entry, sole if disputable else None)
+            if not disputable:
+                self._write_status(pipe, entry.request_id, self._final_fields(entry))
+            entry_id = (await pipe.execute())[1]
+        if entry_id == _DISPUTED:
+            raise Unavailable("Another delivery is at work on the request.")
+        if disputable:
+            await self._write_final(entry)
+        return entry_id is not None
+
+    def _append(self, pipe: Any, entry: OutcomeEntry, sole: str | None) -> None:
         worker_id = entry.worker_id
         stream_keys = [
             keys.seen(worker_id, entry.request_id),
@@ -81,22 +105,25 @@ class RedisOutcomes:
             keys.context(worker_id, entry.context_id),
             keys.open_requests(worker_id),
             keys.unknown(worker_id),
+            keys.at_work(worker_id, entry.request_id),
         ]
+        _eval(
+            pipe,
+            "publish",
+            stream_keys,
+            _mark(entry),
+            REMEMBER_S,
+            entry.as_json(),
+            keys.bell(worker_id),
+            entry.request_id,
+            sole or "",
+        )
+
+    async def _write_final(self, entry: OutcomeEntry) -> None:
+        """The status of an end that could be disputed: in another slot, so it waits for the script's word."""
         async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
-            pipe.sadd(keys.WORKERS, worker_id)  # first: a sweep must know of every stream there is
-            _eval(
-                pipe,
-                "publish",
-                stream_keys,
-                _mark(entry),
-                REMEMBER_S,
-                entry.as_json(),
-                keys.bell(worker_id),
-                entry.request_id,
-            )
             self._write_status(pipe, entry.request_id, self._final_fields(entry))
-            _, entry_id, _ = await pipe.execute()
-        return entry_id is not None
+            await pipe.execute()
 
     def _write_status(self, pipe: Any, request_id: str, fields: dict[str, Any]) -> None:
         _eval(pipe, "write_status", [keys.request(request_id)], REMEMBER_S, *_flat(fields))
@@ -125,12 +152,13 @@ def _mark(entry: OutcomeEntry) -> str:
     return "settled" if entry.outcome.settled else "unknown"
 
 
-def _seen(mark: str | None, before: list[str | None]) -> Seen:
+def _seen(others: int | None, before: list[str | None]) -> Seen:
+    """`others`: how many more deliveries are at work; None if the request is settled."""
     status, maybe_executed, first_sent_at = before
     return Seen(
-        settled=mark == "settled",
-        known=status in _ATTEMPTED,
-        in_doubt=status in _IN_DOUBT or maybe_executed == "1",
+        settled=others is None,
+        known=status in _ATTEMPTED or bool(others),
+        in_doubt=status in _IN_DOUBT or maybe_executed == "1" or bool(others),
         first_sent_at=float(first_sent_at) if first_sent_at and status in _ATTEMPTED else None,
     )
 

@@ -6,7 +6,18 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from paydispatch.cli import demo, dlq, doctor, local, reconcile, status, submit, twin, worker
+from paydispatch.cli import (
+    demo,
+    dlq,
+    doctor,
+    local,
+    new_flow,
+    reconcile,
+    status,
+    submit,
+    twin,
+    worker,
+)
 from paydispatch.domain.errors import PaydispatchError
 from paydispatch.settings import MissingSetting
 
@@ -32,6 +43,6 @@ def _parser() -> argparse.ArgumentParser:
         prog="paydispatch", description="Call Stripe without waiting for it."
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (demo, local, submit, status, worker, doctor, reconcile, dlq, twin):
+    for command in (demo, local, submit, status, worker, doctor, reconcile, dlq, new_flow, twin):
         command.add_parser(commands)
     return parser

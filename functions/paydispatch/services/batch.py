@@ -88,12 +88,12 @@ class BatchDispatch:
             param=malformed.param,
         )
         if malformed.address is not None:
-            await self._publish_refusal(malformed, malformed.address)
+            await self._publish_refusal(malformed, malformed.address, by=message.message_id)
             return
         self._ports.journal.count("MessageNotAttributable")
         await self._ports.queue.park(redact(message.body), reason=malformed.code)
 
-    async def _publish_refusal(self, malformed: Malformed, address: Address) -> None:
+    async def _publish_refusal(self, malformed: Malformed, address: Address, *, by: str) -> None:
         error = Error(
             kind=ErrorKind.DISPATCHER,
             code=malformed.code,
@@ -103,5 +103,5 @@ class BatchDispatch:
             certainty=Certainty.NOT_CREATED,
         )
         entry = entry_for_malformed(address, error, self._ports.clock.now_s())
-        await self._ports.outcomes.publish(entry)
+        await self._ports.outcomes.publish(entry, sole=by)
         await self._ports.doorbell.ring(address.worker_id)

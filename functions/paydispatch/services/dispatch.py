@@ -7,6 +7,7 @@ what replaces the message is durable: an outcome on the stream, or a delayed cop
 from __future__ import annotations
 
 import asyncio
+import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,8 @@ class Dispatch:
         self._ports = ports
         self._envelope = envelope
         self._delivery = delivery
+        self._name = secrets.token_hex(8)
+        """Tells this delivery from others of the same request."""
         self._stripe_s = 0.0
 
     async def run(self) -> None:
@@ -87,11 +90,8 @@ class Dispatch:
             await self._defer(STORE_RETRY_S, why=str(error))
 
     async def _run(self) -> None:
-        seen = await self._ports.outcomes.begin(self._envelope)
-        if seen.settled:
-            self._line("request.duplicate")
+        if not await self._begun():
             return
-        self._envelope = self._envelope.at(resumed(self._envelope.progress, seen, self._delivery))
         refusal = self._refusal()
         if refusal is not None:
             await self._end(refusal)
@@ -102,6 +102,15 @@ class Dispatch:
             await self._end(self._dispatcher_error("key_not_opened", str(error)))
             return
         await self._attempt_until_settled(key)
+
+    async def _begun(self) -> bool:
+        """Write down that an attempt begins. False: the request is settled, and this message a duplicate."""
+        seen = await self._ports.outcomes.begin(self._envelope, by=self._name)
+        if seen.settled:
+            self._line("request.duplicate")
+            return False
+        self._envelope = self._envelope.at(resumed(self._envelope.progress, seen, self._delivery))
+        return True
 
     def _refusal(self) -> Error | None:
         """What keeps the envelope from Stripe. The queue is trusted no more than the callers of the door are."""
@@ -134,6 +143,8 @@ class Dispatch:
             if not await self._slept(decision.delay_s):
                 await self._defer(decision.delay_s, why="backoff")
                 return
+            if not await self._begun():
+                return
 
     async def _attempt(self, key: StripeKey) -> Decision:
         started = self._ports.clock.now_s()
@@ -163,15 +174,15 @@ class Dispatch:
         retry_at = self._ports.clock.now_s() + delay_s
         if retry_at >= self._delivery.until:
             return False
-        await self._ports.outcomes.waiting(self._envelope, retry_at)
+        await self._ports.outcomes.waiting(self._envelope, retry_at, by=self._name)
         await self._ports.clock.sleep(delay_s)
-        await self._ports.outcomes.begin(self._envelope)
         return True
 
     async def _defer(self, delay_s: float, *, why: str) -> None:
         delay_s = min(delay_s, QUEUE_DELAY_LIMIT_S)
+        retry_at = self._ports.clock.now_s() + delay_s
         try:
-            await self._ports.outcomes.waiting(self._envelope, self._ports.clock.now_s() + delay_s)
+            await self._ports.outcomes.waiting(self._envelope, retry_at, by=self._name)
         except Unavailable as error:
             self._ports.journal.trouble("status.not_written", why=str(error))
         await self._ports.queue.defer(self._envelope, delay_s)
@@ -195,7 +206,9 @@ class Dispatch:
 
     async def _publish(self, outcome: Outcome) -> None:
         entry = entry_for(self._envelope, outcome, self._ports.clock.now_s())
-        first = await self._ports.outcomes.publish(entry)
+        # In doubt only an answer settles, and that speaks for every delivery under this key.
+        sole = None if self._envelope.progress.maybe_executed else self._name
+        first = await self._ports.outcomes.publish(entry, sole=sole)
         await self._ports.doorbell.ring(entry.worker_id)
         error = outcome.as_dict() if isinstance(outcome, Error) else {}
         self._line(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
         RequestBoard,
     )
 
-MOST_LOOKED_AT = 20_000
-"""Messages held at once: SQS hides 120,000 at most."""
+MOST_HELD = 20_000
+"""Messages that are hidden at once: SQS hides 120,000 at most."""
 
 
 class Action(StrEnum):
@@ -80,6 +80,16 @@ class RedrivePorts:
     journal: Journal
 
 
+@dataclass(slots=True)
+class _Hand:
+    """What a walk through the queue holds."""
+
+    held: dict[str, Parked] = field(default_factory=dict)
+    """By message id: received, and neither deleted nor released."""
+    sent_back: set[str] = field(default_factory=set)
+    """Request ids."""
+
+
 Work = Callable[[Examined], Awaitable[Examined]]
 
 
@@ -97,40 +107,44 @@ class Redriver:
         return await self._walk(choice, at_most, self._carry_out)
 
     async def _walk(self, choice: Choice, at_most: int, work: Work) -> list[Examined]:
-        held: dict[str, Parked] = {}
+        hand = _Hand()
         done: list[Examined] = []
-        sent_back: set[str] = set()
         try:
-            while len(done) < at_most and len(held) < MOST_LOOKED_AT:
-                page = await self._ports.dead_letters.receive()
-                fresh = [parked for parked in page if parked.message_id not in held]
-                held |= {parked.message_id: parked for parked in page}
-                if not fresh:
-                    break
-                chosen = [one for one in map(self._read, fresh) if self._takes(choice, one)]
-                for parked, read in chosen[: at_most - len(done)]:
-                    if _request_id(read) in sent_back:
-                        continue  # parked again since, or another copy: one try a run is enough
-                    done.append(await work(await self._examined(parked, read)))
-                    if done[-1].action in (Action.SENT_BACK, Action.PURGED):
-                        del held[parked.message_id]
-                    if done[-1].action is Action.SENT_BACK:
-                        sent_back.add(str(_request_id(read)))
+            while len(done) < at_most and (fresh := await self._page(hand)):
+                for parked in fresh:
+                    read, now_s = read_parked(parked), self._ports.clock.now_s()
+                    if len(done) < at_most and choice.takes(parked, read, now_s):
+                        done += await self._worked_on(parked, read, work, hand)
         finally:
-            await self._ports.dead_letters.release(list(held.values()))
+            await self._ports.dead_letters.release(list(hand.held.values()))
         return done
 
-    def _read(self, parked: Parked) -> tuple[Parked, Envelope | Malformed]:
-        return parked, read_parked(parked)
+    async def _page(self, hand: _Hand) -> list[Parked]:
+        """The next messages that were not seen before; none at the end."""
+        if len(hand.held) >= MOST_HELD:
+            return []
+        page = await self._ports.dead_letters.receive()
+        fresh = [parked for parked in page if parked.message_id not in hand.held]
+        hand.held |= {parked.message_id: parked for parked in page}
+        return fresh
 
-    def _takes(self, choice: Choice, one: tuple[Parked, Envelope | Malformed]) -> bool:
-        return choice.takes(*one, self._ports.clock.now_s())
+    async def _worked_on(
+        self, parked: Parked, read: Envelope | Malformed, work: Work, hand: _Hand
+    ) -> list[Examined]:
+        request_id = _request_id(read)
+        if request_id in hand.sent_back:
+            return []  # parked again since, or another copy: one try a run is enough
+        done = await work(await self._examined(parked, read))
+        if done.action in (Action.SENT_BACK, Action.PURGED):
+            del hand.held[parked.message_id]
+        if done.action is Action.SENT_BACK and request_id is not None:
+            hand.sent_back.add(request_id)
+        return [done]
 
     async def _examined(self, parked: Parked, read: Envelope | Malformed) -> Examined:
-        named = read.address if isinstance(read, Malformed) else read
-        record = (
-            await asyncio.to_thread(self._ports.board.find, named.request_id) if named else None
-        )
+        request_id = _request_id(read)
+        found = self._ports.board.find
+        record = await asyncio.to_thread(found, request_id) if request_id else None
         status = record.status if record else None
         now_s = self._ports.clock.now_s()
         plan = plan_redrive(read, status, now_s, deadline_s=self._options.deadline_s)

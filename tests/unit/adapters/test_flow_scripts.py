@@ -111,6 +111,14 @@ async def test_what_is_not_there_or_no_flows_name_is_missing(folder: Folder, nam
         await folder.run(name)
 
 
+@pytest.mark.parametrize("name", ["helper", "below/new_create_coupon_response"])
+async def test_a_file_that_is_no_flow_is_not_run_as_one(folder: Folder, name: str) -> None:
+    (folder.path / "below").mkdir()
+    folder.write("def run(marks, flow):\n    marks['ran'] = True\n", name)
+    with pytest.raises(MissingFlow):
+        await folder.run(name)
+
+
 async def test_a_script_that_appears_later_is_found(folder: Folder) -> None:
     with pytest.raises(MissingFlow):
         await folder.run()

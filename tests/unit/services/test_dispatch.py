@@ -20,7 +20,7 @@ from tests.unit.examples import (
     refused,
 )
 
-from paydispatch.adapters.memory import MemoryOutcomes, MemoryStripe
+from paydispatch.adapters.memory import MemoryClock, MemoryOutcomes, MemoryStripe
 from paydispatch.domain.envelope import read_message
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.outcomes import Certainty, ErrorKind, Response
@@ -331,6 +331,14 @@ class TestWaiting:
         assert caller.clock.now_s() == NOW_S + 0.25
         assert not caller.queue.deferred
 
+    async def test_a_slept_wait_is_written_down_first(self, caller: Caller) -> None:
+        caller.clock = clock = WatchingClock()
+        caller.outcomes = MemoryOutcomes(clock)
+        clock.watched = caller.outcomes.statuses
+        caller.answers(RATE_LIMITED, CREATED)
+        assert await caller.receive(envelope())
+        assert clock.seen == [{"pdr_1": "retrying"}]
+
     async def test_a_long_wait_is_deferred_with_all_that_is_known(self, caller: Caller) -> None:
         caller.answers(TIMED_OUT)
         late = replace(IN_AN_HOUR, attempt=10)
@@ -448,11 +456,24 @@ class PublishFailsOnce(MemoryOutcomes):
 
     failed = False
 
-    async def publish(self, entry: OutcomeEntry) -> bool:
+    async def publish(self, entry: OutcomeEntry, *, sole: str | None = None) -> bool:
         if not self.failed:
             self.failed = True
             raise Unavailable("Redis is away")
-        return await super().publish(entry)
+        return await super().publish(entry, sole=sole)
+
+
+class WatchingClock(MemoryClock):
+    """Looks at the statuses whenever somebody sleeps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.watched: dict[str, str] = {}
+        self.seen: list[dict[str, str]] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.seen.append(dict(self.watched))
+        await super().sleep(seconds)
 
 
 class NeverAnswers(MemoryStripe):

@@ -270,6 +270,16 @@ class TestFailing:
         assert log.request_ids == ["pdr_2"]
         assert runner.journal.counts == {"FlowMissing": 1}
 
+    async def test_a_missing_response_script_does_not_run_the_error_script(
+        self, runner: Runner
+    ) -> None:
+        error = Log()
+        runner.with_scripts(error=error)
+        runner.put()
+        await runner.drain_until_quiet()
+        assert not error.runs
+        assert runner.dead == [entry()]
+
     async def test_a_script_that_hangs_has_failed_after_its_timeout(self, runner: Runner) -> None:
         async def response(data: Any, flow: Flow) -> None:
             await asyncio.Event().wait()
@@ -394,6 +404,27 @@ class TestFollowUps:
 
 
 class TestDying:
+    async def test_a_runner_that_is_cancelled_leaves_the_run_to_another(
+        self, runner: Runner
+    ) -> None:
+        begun = asyncio.Event()
+
+        async def response(data: Any, flow: Flow) -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        runner.with_scripts(response=response)
+        runner.put()
+        draining = asyncio.create_task(runner.drain())
+        await begun.wait()
+        for _ in range(2):  # the first asks it to end, the second insists
+            draining.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await draining
+        assert runner.waiting == ["pdr_1"]
+        assert runner.journal.events() == []
+
     async def test_a_killed_runners_entry_is_taken_over_when_its_lease_is_out(
         self, runner: Runner
     ) -> None:

@@ -149,6 +149,14 @@ async def test_a_bell_during_a_drain_is_not_lost(served: Served) -> None:
         assert served.ran == ["pdr_1", "pdr_2"]
 
 
+async def test_a_bell_after_the_last_look_of_a_drain_is_not_lost(runner: Runner) -> None:
+    runner.inbox = inbox = LateInbox(runner.clock)
+    served = Served(runner)
+    inbox.bells = served.bells
+    async with served.serving(["worker-1"]):
+        assert served.ran == ["pdr_late"]
+
+
 async def test_stopping_lets_the_run_in_hand_finish(served: Served) -> None:
     ended: list[str] = []
 
@@ -193,6 +201,23 @@ class TestDrainAll:
         with pytest.raises(Unavailable):
             await served.server().drain_all(["away", "worker-1"])
         assert served.ran == ["pdr_1"]
+
+
+class LateInbox(MemoryInbox):
+    """An outcome comes, and its bell rings, just after somebody found nothing."""
+
+    bells: MemoryBells
+    came = False
+
+    async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
+        turns = await super().take(worker_id, at_most=at_most)
+        if not self.came:
+            self.came = True
+            self.put(entry(request_id="pdr_late"))
+            self.bells.ring(worker_id)
+            for _ in range(10):
+                await asyncio.sleep(0)
+        return turns
 
 
 class OneStreamAway(MemoryInbox):

@@ -60,6 +60,12 @@ def test_pages_go_down_and_up(stripe: Client, names: list[str]) -> None:
     assert _names(stripe, above) == names[0:2]
 
 
+def test_all_subscriptions_are_those_of_every_status(stripe: Client) -> None:
+    stripe.post("/v1/subscriptions", "customer=cus_1&items[0][price]=price_1")
+    assert len(stripe.get("/v1/subscriptions", "status=all").json["data"]) == 1
+    assert stripe.get("/v1/subscriptions", "status=canceled").json["data"] == []
+
+
 @pytest.mark.parametrize(
     ("query", "param"),
     [

@@ -1,0 +1,137 @@
+"""`paydispatch new-flow`: scripts that run as they are, and nothing of the user's overwritten."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.examples import NOW_S, entry, failed, succeeded
+
+from paydispatch.adapters.flow_scripts import FlowFolder
+from paydispatch.cli.main import main
+from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
+from paydispatch.domain.resources import RESOURCES, Resource, resource_named
+from paydispatch.flow import Flow, ParsedError
+
+ROOT = Path(__file__).parents[3]
+
+each_object = pytest.mark.parametrize("row", RESOURCES, ids=lambda row: row.name)
+
+
+def new_flow(*arguments: str, into: Path) -> int:
+    return main(["new-flow", *arguments, "--flows", str(into)])
+
+
+def flow_for(row: Resource) -> Flow:
+    return Flow(entry(object=row.name), attempt=1, now_s=NOW_S)
+
+
+@each_object
+async def test_the_response_flow_runs_and_names_what_is_there(
+    tmp_path: Path, row: Resource, caplog: pytest.LogCaptureFixture
+) -> None:
+    new_flow(row.name, into=tmp_path)
+    created = succeeded(body={"id": "obj_1"}).body
+    with caplog.at_level(logging.INFO, "paydispatch.flows"):
+        await FlowFolder(tmp_path).run(row.response_flow, created, flow_for(row))
+    assert "obj_1 is there" in caplog.messages[0]
+    assert caplog.messages[1].startswith("next: ")
+
+
+ENDINGS: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown": (
+        {"kind": ErrorKind.HTTP, "certainty": Certainty.UNKNOWN},
+        "next: wait for reconciliation before asking again",
+    ),
+    "refused": (
+        {"kind": ErrorKind.API, "param": "items[0][price]"},
+        "next: correct items[0][price] and dispatch it again",
+    ),
+    "given up": ({"kind": ErrorKind.HTTP}, "next: dispatch it again"),
+    "its own script": (
+        {"kind": ErrorKind.DISPATCHER, "code": "flow_failed", "certainty": Certainty.UNKNOWN},
+        "the coupon is there, but its own flow failed: No such customer",
+    ),
+}
+
+
+@pytest.mark.parametrize(("fields", "last_line"), ENDINGS.values(), ids=ENDINGS)
+async def test_the_error_flow_says_who_must_act(
+    tmp_path: Path, fields: dict[str, Any], last_line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    new_flow("coupon", into=tmp_path)
+    await run_error_flow(tmp_path, resource_named("coupon"), failed(**fields), caplog)
+    assert caplog.messages[-1] == last_line
+
+
+@each_object
+async def test_the_error_flow_of_every_object_tells_what_is_certain(
+    tmp_path: Path, row: Resource, caplog: pytest.LogCaptureFixture
+) -> None:
+    new_flow(row.name, into=tmp_path)
+    await run_error_flow(tmp_path, row, failed(), caplog)
+    assert "(not_created): No such customer" in caplog.messages[0]
+
+
+async def run_error_flow(
+    folder: Path, row: Resource, error: Error, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "paydispatch.flows"):
+        await FlowFolder(folder).run(row.error_flow, ParsedError(error), flow_for(row))
+
+
+def test_a_flow_that_is_there_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = tmp_path / "new_create_price_error.py"
+    mine.write_text("mine")
+    assert new_flow("price", into=tmp_path) == 0
+    assert mine.read_text() == "mine"
+    printed = capsys.readouterr().out
+    assert f"wrote  {tmp_path / 'new_create_price_response.py'}" in printed
+    assert f"kept   {mine}" in printed
+
+
+def test_what_to_do_next_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new_flow("price", into=tmp_path)
+    assert f"paydispatch worker --all --flows {tmp_path}" in capsys.readouterr().out
+
+
+def test_all_missing_completes_the_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "flows"
+    new_flow("--all-missing", into=folder)
+    expected = {f"{name}.py" for row in RESOURCES for name in (row.response_flow, row.error_flow)}
+    assert {path.name for path in folder.iterdir()} == expected
+    capsys.readouterr()
+    new_flow("--all-missing", into=folder)
+    assert capsys.readouterr().out.endswith("Every object has its two flows.\n")
+
+
+def test_an_unknown_object_is_refused_with_the_known_and_the_nearest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert new_flow("payment_intnt", into=tmp_path) == 2
+    said = capsys.readouterr().err
+    assert all(row.name in said for row in RESOURCES)
+    assert "Did you mean payment_intent?" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_object_or_all_missing_must_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["new-flow"])
+    assert "OBJECT" in capsys.readouterr().err
+
+
+def test_the_flows_have_the_form_the_project_s_own_have(tmp_path: Path) -> None:
+    new_flow("--all-missing", into=tmp_path / "flows")
+    config = ("--config", str(ROOT / "pyproject.toml"))
+    ruff = (sys.executable, "-m", "ruff")
+    for command in (("format", "--check"), ("check", "--ignore", "INP001")):
+        arguments = [*ruff, *command, *config, "flows"]
+        run = subprocess.run(arguments, check=False, cwd=tmp_path, capture_output=True, text=True)
+        assert run.returncode == 0, run.stdout

@@ -1,0 +1,226 @@
+"""The OpenAPI document: valid, true to the schemas the door checks with, and the same in `docs/`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+import openapi_spec_validator
+import pytest
+from tests.unit.examples import KEY, body
+from tests.unit.handlers.conftest import Client
+
+from api.openapi.document import document
+from api.openapi.example_params import example_of, example_params
+from paydispatch.domain.errors import BadRequest
+from paydispatch.domain.requests import parse_create_request
+from paydispatch.domain.resources import RESOURCES, Resource
+from paydispatch.domain.schema import check_params, parameter_schema
+from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WRITTEN = Path(__file__).parents[2] / "docs/openapi.json"
+
+each_object = pytest.mark.parametrize("row", RESOURCES, ids=lambda row: row.name)
+
+
+def is_valid(schema: dict[str, Any], value: Any) -> bool:
+    """Whether the document's `schema` accepts `value`."""
+    root = {**schema, "components": document()["components"]}
+    return jsonschema_rs.Draft202012Validator(root).is_valid(value)
+
+
+def nodes(node: Any, path: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object of the document, with its place."""
+    if isinstance(node, dict):
+        yield path, node
+    entries = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, entry in entries:
+        if isinstance(entry, dict | list):
+            yield from nodes(entry, f"{path}/{key}")
+
+
+def test_a_public_validator_accepts_it() -> None:
+    openapi_spec_validator.validate(document())
+
+
+def test_the_file_in_docs_is_what_the_code_builds() -> None:
+    assert json.loads(WRITTEN.read_text("utf-8")) == document(), "run `make schemas`"
+
+
+def test_every_object_of_the_table_has_its_call() -> None:
+    assert {row.endpoint for row in RESOURCES} < document()["paths"].keys()
+
+
+def test_it_names_the_version_its_schemas_are_of() -> None:
+    assert document()["info"]["x-stripe-version"] == STRIPE_API_VERSION
+
+
+def test_every_reference_leads_somewhere() -> None:
+    places = {path for path, _ in nodes(document())}
+    targets = {node["$ref"] for _, node in nodes(document()) if isinstance(node.get("$ref"), str)}
+    assert targets
+    assert targets <= places
+
+
+def test_no_component_is_left_over() -> None:
+    components = document()["components"]
+    there = {
+        f"#/components/{kind}/{name}"
+        for kind in ("schemas", "responses", "parameters", "headers")
+        for name in components[kind]
+    }
+    used = {node["$ref"] for _, node in nodes(document()) if isinstance(node.get("$ref"), str)}
+    assert there == used
+
+
+def examples() -> Iterator[tuple[str, dict[str, Any], Any]]:
+    """(place, schema, value) of every example."""
+    for path, node in nodes(document()):
+        if "schema" in node and "example" in node:
+            yield path, node["schema"], node["example"]
+        for name, example in node.get("examples", {}).items():
+            yield f"{path}/{name}", node["schema"], example["value"]
+
+
+def test_every_example_is_valid_for_its_own_schema() -> None:
+    refused = [path for path, schema, value in examples() if not is_valid(schema, value)]
+    assert refused == []
+
+
+@each_object
+def test_a_create_has_an_example_of_all_that_is_its_own(row: Resource) -> None:
+    start = f"#/paths/{row.endpoint}/post/"
+    places = [path.removeprefix(start) for path, *_ in examples() if path.startswith(start)]
+    assert [place.split("/")[:2] for place in places] == [
+        ["requestBody", "content"],
+        ["requestBody", "content"],
+        ["responses", "202"],
+        ["responses", "422"],
+    ]
+
+
+def test_every_error_has_an_example() -> None:
+    start = "#/components/responses/"
+    shown = {path.split("/")[3] for path, *_ in examples() if path.startswith(start)}
+    assert shown == document()["components"]["responses"].keys()
+
+
+@each_object
+def test_the_door_accepts_every_example_of_a_create(row: Resource) -> None:
+    operation = document()["paths"][row.endpoint]["post"]
+    said = operation["requestBody"]["content"]["application/json"]["examples"]
+    for example in said.values():
+        assert Client().post(row.endpoint, example["value"]).status == 202
+
+
+def test_the_door_accepts_the_example_of_a_batch() -> None:
+    operation = document()["paths"]["/v1/batches"]["post"]
+    said = operation["requestBody"]["content"]["application/json"]["examples"]
+    (example,) = said.values()
+    results = Client().post("/v1/batches", example["value"]).json["results"]
+    assert [result["status"] for result in results] == ["dispatched", "dispatched"]
+
+
+@each_object
+def test_an_objects_example_breaks_no_rule_of_stripes(row: Resource) -> None:
+    params = example_params(row.name)
+    assert params.keys() - {"metadata"}
+    assert check_params(row.name, params) == ()
+
+
+def test_an_example_has_what_is_required_and_what_it_belongs_to() -> None:
+    schema = {
+        "required": ["mode", "tiers", "until", "nested", "share"],
+        "properties": {
+            "customer": {"$ref": "#/$defs/id"},
+            "payment_intent": {"$ref": "#/$defs/id"},
+            "mode": {"enum": ["payment", "setup"]},
+            "tiers": {"type": "array", "items": {"anyOf": [{"enum": ["inf"]}, {"const": ""}]}},
+            "until": {"type": "integer", "format": "unix-time"},
+            "nested": {
+                "type": "object",
+                "required": ["yes"],
+                "properties": {"yes": {"type": "boolean"}, "no": {"type": "boolean"}},
+            },
+            "share": {"type": "string", "format": "decimal"},
+        },
+        "$defs": {"id": {"type": "string"}},
+    }
+    assert example_of(schema) == {
+        "payment_intent": "pi_payment123",
+        "mode": "payment",
+        "tiers": ["inf"],
+        "until": 1_800_000_000,
+        "nested": {"yes": True},
+        "share": "12.5",
+    }
+
+
+@each_object
+def test_the_parameters_are_those_the_door_checks_with(row: Resource) -> None:
+    name = f"{row.identifier}_params"
+    schemas = document()["components"]["schemas"]
+    shared = {
+        key.removeprefix(f"{name}."): part
+        for key, part in schemas.items()
+        if key.startswith(f"{name}.")
+    }
+    shown = json.dumps({**schemas[name], "$defs": shared})
+    own = {key: part for key, part in parameter_schema(row.name).items() if key != "$schema"}
+    assert json.loads(shown.replace(f"#/components/schemas/{name}.", "#/$defs/")) == {
+        "$defs": {},
+        **own,
+    }
+
+
+FIELDS = [
+    *(("worker_id", value) for value in ("w", "a b", "a{b", "~", "", "w" * 128, "w" * 129, 7)),
+    *(("context_id", value) for value in ("c", "ä 1", "a\nb", "\x7f", "", "c" * 255, "c" * 256)),
+    *(("stripe_secret", value) for value in (KEY, "rk_live_", "sk_org_1", "pk_test_1", "", "a b")),
+    *(("secret_ref", value) for value in ("shop", "a/b", "", "s" * 128, "s" * 129)),
+    *(("lane", value) for value in ("interactive", "batch", "fast")),
+    *(("deadline_s", value) for value in (0.1, 604_800, 604_801, 0, -1, "60", True)),
+    *(("stripe_account", value) for value in ("acct_1", "", "acct 1", "a" * 129)),
+    *(("idempotency_key", value) for value in ("k", "", "k" * 255, "k" * 256, 1)),
+    *(("object", value) for value in ("payment_intent", "coupon")),
+    ("colour", "red"),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), FIELDS, ids=ascii)
+def test_the_fields_of_a_create_are_valid_where_the_door_takes_them(field: str, value: Any) -> None:
+    other_credential = {"stripe_secret": None} if field == "secret_ref" else {}
+    sent = body(**{**other_credential, field: value})
+    schema = {"$ref": "#/components/schemas/payment_intent_create"}
+    assert is_valid(schema, sent) == (Client().post("/v1/payment_intents", sent).status == 202)
+
+
+@pytest.mark.parametrize("change", [{"secret_ref": "shop"}, {"stripe_secret": None}], ids=str)
+def test_exactly_one_of_key_and_name_is_valid(change: dict[str, Any]) -> None:
+    sent = body(**change)
+    assert not is_valid({"$ref": "#/components/schemas/payment_intent_create"}, sent)
+    with pytest.raises(BadRequest):
+        parse_create_request("payment_intent", sent)
+
+
+@pytest.mark.parametrize("client", [Client(), Client(sign_in=True)], ids=["local", "deployed"])
+def test_the_door_serves_it_to_everybody(client: Client) -> None:
+    answer = client.get("/v1/openapi.json")
+    assert (answer.status, answer.json) == (200, document())
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+def test_no_cold_start_waits_for_it() -> None:
+    program = "import sys, api.handler; print([name for name in sys.modules if 'openapi' in name])"
+    run = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    loaded = [name for name in json.loads(run.stdout.replace("'", '"')) if name.startswith("api.")]
+    assert loaded == []

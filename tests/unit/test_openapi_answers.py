@@ -1,0 +1,252 @@
+"""What the document says of every answer, and what the door answers: one cannot change without the other."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+import pytest
+from tests.unit.examples import failed, succeeded
+from tests.unit.handlers.conftest import Client
+
+from api.openapi.answer_schemas import answer_schemas
+from api.openapi.document import document
+from api.openapi.request_bodies import example_body
+from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
+from paydispatch.domain.resources import RESOURCES, Resource
+from paydispatch.domain.units import QUEUE_MESSAGE_LIMIT_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.unit.handlers.conftest import Answer
+
+    Call = Callable[[Resource], Answer]
+
+ROW = RESOURCES[0]
+KEYED = {"idempotency-key": "order-1"}
+TENANT_WITH_A_SLASH = {"jwt": {"claims": {"tenant": "shop/bank", "sub": "checkout"}}}
+
+BATCHES, STATUS = "/v1/batches", "/v1/requests/{request_id}"
+
+
+def created(row: Resource) -> Answer:
+    return Client().post(row.endpoint, example_body(row))
+
+
+def create_replayed(row: Resource) -> Answer:
+    client = Client()
+    client.post(row.endpoint, example_body(row), headers=KEYED)
+    return client.post(row.endpoint, example_body(row), headers=KEYED)
+
+
+def create_malformed(row: Resource) -> Answer:
+    return Client().post(row.endpoint, {})
+
+
+def create_unsigned(row: Resource) -> Answer:
+    return Client(sign_in=True).post(row.endpoint, example_body(row))
+
+
+def create_conflicting(row: Resource) -> Answer:
+    client = Client()
+    client.post(row.endpoint, example_body(row), headers=KEYED)
+    other = example_body(row) | {"context_id": "context-2"}
+    return client.post(row.endpoint, other, headers=KEYED)
+
+
+def create_too_large(row: Resource) -> Answer:
+    return Client().post(row.endpoint, " " * (QUEUE_MESSAGE_LIMIT_BYTES + 1))
+
+
+def create_refused(row: Resource) -> Answer:
+    return Client().post(row.endpoint, example_body(row) | {"params": {"colour": "red", "size": 1}})
+
+
+def create_broken(row: Resource) -> Answer:
+    return broken_door().post(row.endpoint, example_body(row))
+
+
+def create_unavailable(row: Resource) -> Answer:
+    client = Client()
+    client.queue.away = True
+    return client.post(row.endpoint, example_body(row))
+
+
+def batch_of(client: Client, *changes: dict[str, Any]) -> Answer:
+    items = [{"object": ROW.name, **example_body(ROW), **change} for change in changes]
+    return client.post(BATCHES, {"requests": items}, headers=KEYED)
+
+
+def batched(_: Resource) -> Answer:
+    """One result of each kind."""
+    client, large = Client(), "x" * QUEUE_MESSAGE_LIMIT_BYTES
+    batch_of(client, {})
+    answer = batch_of(
+        client,
+        {},
+        {"idempotency_key": "another"},
+        {"idempotency_key": "another", "context_id": "context-2"},
+        {"worker_id": ""},
+        {"object": "tea"},
+        {"params": {"colour": "red"}},
+        {"params": {"name": large}},
+    )
+    statuses = [result.get("http_status", 202) for result in answer.json["results"]]
+    assert statuses == [202, 202, 409, 400, 404, 422, 413]
+    return answer
+
+
+def batch_unavailable(_: Resource) -> Answer:
+    client = Client()
+    client.queue.away = True
+    return batch_of(client, {})
+
+
+def looked_up(status: str, **known: Any) -> Call:
+    """The status of a request of which `known` is written down."""
+
+    def call(row: Resource) -> Answer:
+        client = Client()
+        location = client.post(row.endpoint, example_body(row)).headers["Location"]
+        records = client.board.records
+        (request_id,) = records
+        records[request_id] = replace(records[request_id], status=status, **known)
+        answer = client.get(location)
+        assert answer.json["status"] == status
+        return answer
+
+    return call
+
+
+def status_unavailable(_: Resource) -> Answer:
+    client = Client()
+    client.board.away = True
+    return client.get("/v1/requests/pdr_1")
+
+
+def broken_door() -> Client:
+    client = Client()
+    client.sealer = client.board = None  # type: ignore[assignment]
+    return client
+
+
+NOT_CREATED = failed(type="card_error", code="card_declined", http_status=402).as_dict()
+UNKNOWN = Error(
+    kind=ErrorKind.HTTP, message="no answer", attempts=3, certainty=Certainty.UNKNOWN
+).as_dict()
+
+CREATE: dict[int, list[Call]] = {
+    202: [created, create_replayed],
+    400: [create_malformed],
+    401: [create_unsigned],
+    409: [create_conflicting],
+    413: [create_too_large],
+    422: [create_refused],
+    500: [create_broken],
+    503: [create_unavailable],
+}
+OTHERS: dict[tuple[str, str], dict[int, list[Call]]] = {
+    ("post", BATCHES): {
+        202: [batched, batch_unavailable],
+        400: [lambda _: Client().post(BATCHES, {"requests": []})],
+        401: [lambda _: batch_of(Client(sign_in=True), {})],
+        500: [lambda _: batch_of(broken_door(), {})],
+    },
+    ("get", STATUS): {
+        200: [
+            looked_up("dispatched"),
+            looked_up("calling", attempts=1),
+            looked_up("retrying", attempts=2, retry_at=1_800_000_000.5),
+            looked_up("succeeded", attempts=1, parsed_data=succeeded().body),
+            looked_up("failed", attempts=1, parsed_error=NOT_CREATED),
+            looked_up("unknown", attempts=3, parsed_error=UNKNOWN),
+        ],
+        400: [lambda _: Client(sign_in=True).get("/v1/requests/x", authorizer=TENANT_WITH_A_SLASH)],
+        401: [lambda _: Client(sign_in=True).get("/v1/requests/pdr_1")],
+        404: [lambda _: Client().get("/v1/requests/pdr_1")],
+        500: [lambda _: broken_door().get("/v1/requests/pdr_1")],
+        503: [status_unavailable],
+    },
+    ("get", "/v1/openapi.json"): {200: [lambda _: Client().get("/v1/openapi.json")]},
+    ("get", "/health"): {200: [lambda _: Client().get("/health")]},
+}
+ANSWERS = {("post", row.endpoint): CREATE for row in RESOURCES} | OTHERS
+
+GATEWAY_ALONE = {
+    (method, path, 403) for method, path in ANSWERS if path not in ("/v1/openapi.json", "/health")
+} | {("post", BATCHES, 413), ("post", BATCHES, 503)}
+"""What only API Gateway answers: the door is not asked, or hides it in the results."""
+
+ALL_CALLS = [
+    pytest.param(method, path, status, call, id=f"{method} {path} {status} {number}")
+    for (method, path), answers in ANSWERS.items()
+    for status, calls in answers.items()
+    for number, call in enumerate(calls)
+]
+
+
+def test_every_documented_answer_is_tried_here() -> None:
+    tried = {(*call, status) for call, answers in ANSWERS.items() for status in answers}
+    documented = {
+        (method, path, int(status))
+        for path, item in document()["paths"].items()
+        for method, operation in item.items()
+        for status in operation["responses"]
+    }
+    assert documented == tried | GATEWAY_ALONE
+
+
+@pytest.mark.parametrize(("method", "path", "status", "call"), ALL_CALLS)
+def test_the_door_answers_as_documented(method: str, path: str, status: int, call: Call) -> None:
+    rows = {row.endpoint: row for row in RESOURCES}
+    answer = call(rows.get(path, ROW))
+    response = documented_response(method, path, status)
+    assert answer.status == status
+    strict(response["content"]["application/json"]["schema"]).validate(answer.json)
+    assert answer.headers.keys() - {"Content-Type"} <= response.get("headers", {}).keys()
+    for name, header in response.get("headers", {}).items():
+        check_header(answer.headers.get(name), resolved(header)["schema"])
+
+
+def test_an_acceptance_says_where_its_status_is_and_a_replay_that_it_is_one() -> None:
+    assert created(ROW).headers.keys() >= {"Location"}
+    assert create_replayed(ROW).headers.keys() >= {"Location", "Idempotent-Replayed"}
+
+
+def test_what_is_unavailable_says_when_to_come_back() -> None:
+    assert "Retry-After" in create_unavailable(ROW).headers
+    assert "Retry-After" in status_unavailable(ROW).headers
+
+
+def test_a_field_the_document_does_not_have_would_be_found() -> None:
+    with pytest.raises(jsonschema_rs.ValidationError):
+        strict({"$ref": "#/components/schemas/health"}).validate({"status": "ok", "load": 1})
+
+
+def documented_response(method: str, path: str, status: int) -> dict[str, Any]:
+    return resolved(document()["paths"][path][method]["responses"][str(status)])
+
+
+def resolved(node: dict[str, Any]) -> dict[str, Any]:
+    found: Any = node
+    for part in node.get("$ref", "").split("/")[1:]:
+        found = document()[part] if found is node else found[part]
+    return dict(found)
+
+
+def strict(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
+    """Refuses what the document is only silent about: clients ignore new fields, this test does not."""
+    components = copy.deepcopy(document()["components"])
+    for name in answer_schemas():
+        if "properties" in components["schemas"][name]:
+            components["schemas"][name]["additionalProperties"] = False
+    return jsonschema_rs.Draft202012Validator({**schema, "components": components})
+
+
+def check_header(sent: str | None, schema: dict[str, Any]) -> None:
+    if sent is not None:
+        value = int(sent) if schema.get("type") == "integer" else sent
+        jsonschema_rs.Draft202012Validator(schema).validate(value)
