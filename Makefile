@@ -43,6 +43,7 @@ schemas: install ## all that is generated from Stripe's OpenAPI document
 	$(UV) pip install --quiet --no-deps --require-hashes --python $(RUN)/python --target build/schema-sources -r tools/schemas/requirements.txt
 	$(RUN)/python tools/schemas build/schema-sources
 	$(RUN)/python tools/twin_objects.py build/schema-sources
+	$(RUN)/python tools/openapi.py
 
 properties: install ## thousands of valid and invalid bodies per object
 	PROPERTY_BODIES=5000 $(RUN)/pytest tests/unit/schema/test_bodies_of_the_document.py

@@ -116,11 +116,11 @@ def test_the_door_has_the_routes_of_the_contract() -> None:
     }
 
 
-def test_every_route_but_health_needs_a_sign_in() -> None:
+def test_every_route_but_health_and_the_document_needs_a_sign_in() -> None:
     routes = STACK.of_type("AWS::ApiGatewayV2::Route").values()
     open_routes = [route["RouteKey"] for route in routes if route["AuthorizationType"] == "NONE"]
 
-    assert open_routes == ["GET /health"]
+    assert open_routes == ["GET /v1/openapi.json", "GET /health"]
     assert all("AuthorizationType" in route for route in routes)
     assert STACK.environment("ApiFunction")["SIGN_IN"] == "required"
 

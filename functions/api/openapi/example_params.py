@@ -38,7 +38,7 @@ _VALUES: Mapping[str, Any] = {
     "customer": "cus_customer123",
     "duration": "once",
     "email": "ada@example.com",
-    "name": "Tea",
+    "name": "Earl Grey",
     "payment_intent": "pi_payment123",
     "percent_off": 25,
     "price": "price_tea123",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.examples import KEY, PARAMS, body
 
+from api.openapi.example_params import example_params
 from paydispatch.domain.resources import RESOURCES, Resource
 from paydispatch.domain.units import QUEUE_MESSAGE_LIMIT_BYTES
 
@@ -15,13 +16,6 @@ if TYPE_CHECKING:
     from tests.unit.handlers.conftest import Answer, Client
 
 INTENTS = "/v1/payment_intents"
-VALID = {
-    "product": {"name": "Tea"},
-    "price": {"currency": "usd", "unit_amount": 500, "product": "prod_1"},
-    "subscription": {"customer": "cus_1", "items": [{"price": "price_1"}]},
-    "payment_intent": PARAMS,
-    "coupon": {"percent_off": 10, "duration": "once"},
-}
 
 
 def assert_nothing_happened(client: Client) -> None:
@@ -34,7 +28,7 @@ def assert_nothing_happened(client: Client) -> None:
 class TestCreate:
     @pytest.mark.parametrize("row", RESOURCES, ids=lambda row: row.name)
     def test_every_object_of_the_table_has_its_route(self, client: Client, row: Resource) -> None:
-        answer = client.post(row.endpoint, body(params=VALID[row.name]))
+        answer = client.post(row.endpoint, body(params=example_params(row.name)))
         assert answer.status == 202
         (sent,) = client.queue.sent
         assert sent.object == row.name
