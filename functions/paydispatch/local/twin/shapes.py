@@ -123,6 +123,8 @@ class Fitter:
 def _fit_scalar(schema: Schema, given: Any) -> Any:
     if isinstance(given, str):
         given = typed(given, types(schema))
+    if "enum" in schema and given not in schema["enum"]:
+        return UNFIT  # a wish Stripe takes, and answers with the value it uses instead
     return given if _is_of(given, types(schema)) else UNFIT
 
 
