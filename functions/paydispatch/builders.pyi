@@ -296,6 +296,333 @@ class _Coupon(Parameters):
 class CouponBuilder(_Coupon, Builder): ...
 class BoundCouponBuilder(_Coupon, BoundBuilder): ...
 
+class _Customer(Parameters):
+    def address(self, value: p.PaymentIntentAddress | p.Unset | None, /) -> Self:
+        """The customer's address."""
+    def balance(self, value: int | None, /) -> Self:
+        """An integer amount in cents (or local equivalent) that represents the customer's …"""
+    def business_name(self, value: str | None, /) -> Self:
+        """The customer's business name."""
+    def cash_balance(self, value: p.CustomerCashBalance | None, /) -> Self:
+        """Balance information and default balance settings for this customer."""
+    def description(self, value: str | None, /) -> Self:
+        """An arbitrary string that you can attach to a customer object."""
+    def email(self, value: str | None, /) -> Self:
+        """Customer's email address."""
+    def expand(self, value: list[str] | None, /) -> Self:
+        """Specifies which fields in the response should be expanded."""
+    def individual_name(self, value: str | None, /) -> Self:
+        """The customer's full name."""
+    def invoice_prefix(self, value: str | None, /) -> Self:
+        """The prefix for the customer used to generate unique invoice numbers."""
+    def invoice_settings(self, value: p.CustomerInvoiceSettings | None, /) -> Self:
+        """Default invoice settings for this customer."""
+    def metadata(self, value: dict[str, str] | p.Unset | None, /) -> Self:
+        """Set of key-value pairs that you can attach to an object."""
+    def name(self, value: str | None, /) -> Self:
+        """The customer's full name or business name."""
+    def next_invoice_sequence(self, value: int | None, /) -> Self:
+        """The sequence to be used on the customer's next invoice."""
+    def payment_method(self, value: str | None, /) -> Self:
+        """Stripe's `payment_method`."""
+    def phone(self, value: str | None, /) -> Self:
+        """The customer's phone number."""
+    def preferred_locales(self, value: list[str] | None, /) -> Self:
+        """Customer's preferred languages, ordered by preference."""
+    def shipping(self, value: p.CustomerShipping | p.Unset | None, /) -> Self:
+        """The customer's shipping information."""
+    def source(self, value: str | None, /) -> Self:
+        """Stripe's `source`."""
+    def tax(self, value: p.CustomerTax | None, /) -> Self:
+        """Tax details about the customer."""
+    def tax_exempt(self, value: Literal["", "exempt", "none", "reverse"] | None, /) -> Self:
+        """The customer's tax exemption."""
+    def tax_id_data(self, value: list[p.CustomerTaxIdData] | None, /) -> Self:
+        """The customer's tax IDs."""
+    def test_clock(self, value: str | None, /) -> Self:
+        """ID of the test clock to attach to the customer."""
+    def validate(self, value: bool | None, /) -> Self:
+        """Stripe's `validate`."""
+
+class CustomerBuilder(_Customer, Builder): ...
+class BoundCustomerBuilder(_Customer, BoundBuilder): ...
+
+class _Refund(Parameters):
+    def amount(self, value: int | None, /) -> Self:
+        """Stripe's `amount`."""
+    def charge(self, value: str | None, /) -> Self:
+        """The identifier of the charge to refund."""
+    def currency(self, value: str | None, /) -> Self:
+        """Three-letter ISO currency code, in lowercase."""
+    def customer(self, value: str | None, /) -> Self:
+        """Customer whose customer balance to refund from."""
+    def expand(self, value: list[str] | None, /) -> Self:
+        """Specifies which fields in the response should be expanded."""
+    def instructions_email(self, value: str | None, /) -> Self:
+        """For payment methods without native refund support (e.g., Konbini, PromptPay), use …"""
+    def metadata(self, value: dict[str, str] | p.Unset | None, /) -> Self:
+        """Set of key-value pairs that you can attach to an object."""
+    def origin(self, value: Literal["customer_balance"] | None, /) -> Self:
+        """Origin of the refund."""
+    def payment_intent(self, value: str | None, /) -> Self:
+        """The identifier of the PaymentIntent to refund."""
+    def reason(self, value: Literal["duplicate", "fraudulent", "requested_by_customer"] | None, /) -> Self:
+        """String indicating the reason for the refund."""
+    def refund_application_fee(self, value: bool | None, /) -> Self:
+        """Boolean indicating whether the application fee should be refunded when refunding …"""
+    def reverse_transfer(self, value: bool | None, /) -> Self:
+        """Boolean indicating whether the transfer should be reversed when refunding this charge."""
+
+class RefundBuilder(_Refund, Builder): ...
+class BoundRefundBuilder(_Refund, BoundBuilder): ...
+
+class _Invoice(Parameters):
+    def account_tax_ids(self, value: list[str] | p.Unset | None, /) -> Self:
+        """The account tax IDs associated with the invoice."""
+    def application_fee_amount(self, value: int | None, /) -> Self:
+        """A fee in cents (or local equivalent) that will be applied to the invoice and …"""
+    def auto_advance(self, value: bool | None, /) -> Self:
+        """Controls whether Stripe performs automatic collection of the invoice."""
+    def automatic_tax(self, value: p.SubscriptionAutomaticTax | None, /) -> Self:
+        """Settings for automatic tax lookup for this invoice."""
+    def automatically_finalizes_at(self, value: p.Timestamp | None, /) -> Self:
+        """The time when this invoice should be scheduled to finalize (up to 5 years in the …"""
+    def collection_method(self, value: Literal["charge_automatically", "send_invoice"] | None, /) -> Self:
+        """Either `charge_automatically`, or `send_invoice`."""
+    def currency(self, value: str | None, /) -> Self:
+        """The currency to create this invoice in."""
+    def custom_fields(self, value: list[p.CustomerCustomField] | p.Unset | None, /) -> Self:
+        """A list of up to 4 custom fields to be displayed on the invoice."""
+    def customer(self, value: str | None, /) -> Self:
+        """The ID of the customer to bill."""
+    def customer_account(self, value: str | None, /) -> Self:
+        """The ID of the account to bill."""
+    def days_until_due(self, value: int | None, /) -> Self:
+        """The number of days from when the invoice is created until it is due."""
+    def default_payment_method(self, value: str | None, /) -> Self:
+        """ID of the default payment method for the invoice."""
+    def default_source(self, value: str | None, /) -> Self:
+        """ID of the default payment source for the invoice."""
+    def default_tax_rates(self, value: list[str] | None, /) -> Self:
+        """The tax rates that will apply to any line item that does not have `tax_rates` set."""
+    def description(self, value: str | None, /) -> Self:
+        """An arbitrary string attached to the object."""
+    def discounts(self, value: list[p.SubscriptionDiscount] | p.Unset | None, /) -> Self:
+        """The coupons and promotion codes to redeem into discounts for the invoice."""
+    def due_date(self, value: p.Timestamp | None, /) -> Self:
+        """The date on which payment for this invoice is due."""
+    def effective_at(self, value: p.Timestamp | None, /) -> Self:
+        """The date when this invoice is in effect."""
+    def expand(self, value: list[str] | None, /) -> Self:
+        """Specifies which fields in the response should be expanded."""
+    def footer(self, value: str | None, /) -> Self:
+        """Footer to be displayed on the invoice."""
+    def from_invoice(self, value: p.InvoiceFromInvoice | None, /) -> Self:
+        """Revise an existing invoice."""
+    def issuer(self, value: p.SubscriptionLiability | None, /) -> Self:
+        """The connected account that issues the invoice."""
+    def metadata(self, value: dict[str, str] | p.Unset | None, /) -> Self:
+        """Set of key-value pairs that you can attach to an object."""
+    def number(self, value: str | None, /) -> Self:
+        """Set the number for this invoice."""
+    def on_behalf_of(self, value: str | None, /) -> Self:
+        """The account (if any) for which the funds of the invoice payment are intended."""
+    def payment_settings(self, value: p.InvoicePaymentSettings | None, /) -> Self:
+        """Configuration settings for the PaymentIntent that is generated when the invoice is …"""
+    def pending_invoice_items_behavior(self, value: Literal["exclude", "include"] | None, /) -> Self:
+        """How to handle pending invoice items on invoice creation."""
+    def rendering(self, value: p.InvoiceRendering | None, /) -> Self:
+        """The rendering-related settings that control how the invoice is displayed on …"""
+    def shipping_cost(self, value: p.InvoiceShippingCost | None, /) -> Self:
+        """Settings for the cost of shipping for this invoice."""
+    def shipping_details(self, value: p.CustomerShipping | None, /) -> Self:
+        """Shipping details for the invoice."""
+    def statement_descriptor(self, value: str | None, /) -> Self:
+        """Extra information about a charge for the customer's credit card statement."""
+    def subscription(self, value: str | None, /) -> Self:
+        """The ID of the subscription to invoice, if any."""
+    def transfer_data(self, value: p.InvoiceTransferData | None, /) -> Self:
+        """If specified, the funds from the invoice will be transferred to the destination and …"""
+
+class InvoiceBuilder(_Invoice, Builder): ...
+class BoundInvoiceBuilder(_Invoice, BoundBuilder): ...
+
+class _CheckoutSession(Parameters):
+    def adaptive_pricing(self, value: p.CheckoutSessionAdaptivePricing | None, /) -> Self:
+        """Settings for price localization with Adaptive Pricing."""
+    def after_expiration(self, value: p.CheckoutSessionAfterExpiration | None, /) -> Self:
+        """Configure actions after a Checkout Session has expired."""
+    def allow_promotion_codes(self, value: bool | None, /) -> Self:
+        """Enables user redeemable promotion codes."""
+    def automatic_tax(self, value: p.SubscriptionAutomaticTax | None, /) -> Self:
+        """Settings for automatic tax lookup for this session and resulting payments, invoices, …"""
+    def billing_address_collection(self, value: Literal["auto", "required"] | None, /) -> Self:
+        """Specify whether Checkout should collect the customer's billing address."""
+    def branding_settings(self, value: p.CheckoutSessionBrandingSettings | None, /) -> Self:
+        """The branding settings for the Checkout Session."""
+    def cancel_url(self, value: str | None, /) -> Self:
+        """If set, Checkout displays a back button and customers will be directed to this URL …"""
+    def client_reference_id(self, value: str | None, /) -> Self:
+        """A unique string to reference the Checkout Session."""
+    def consent_collection(self, value: p.CheckoutSessionConsentCollection | None, /) -> Self:
+        """Configure fields for the Checkout Session to gather active consent from customers."""
+    def currency(self, value: str | None, /) -> Self:
+        """Three-letter ISO currency code, in lowercase."""
+    def custom_fields(self, value: list[p.CheckoutSessionCustomField] | None, /) -> Self:
+        """Collect additional information from your customer using custom fields."""
+    def custom_text(self, value: p.CheckoutSessionCustomText | None, /) -> Self:
+        """Display additional text for your customers using custom text."""
+    def customer(self, value: str | None, /) -> Self:
+        """ID of an existing Customer, if one exists."""
+    def customer_account(self, value: str | None, /) -> Self:
+        """ID of an existing Account, if one exists."""
+    def customer_creation(self, value: Literal["always", "if_required"] | None, /) -> Self:
+        """Configure whether a Checkout Session creates a Customer during Session confirmation."""
+    def customer_email(self, value: str | None, /) -> Self:
+        """If provided, this value will be used when the Customer object is created."""
+    def customer_update(self, value: p.CheckoutSessionCustomerUpdate | None, /) -> Self:
+        """Controls what fields on Customer can be updated by the Checkout Session."""
+    def discounts(self, value: list[p.CheckoutSessionDiscount] | None, /) -> Self:
+        """The coupon or promotion code to apply to this Session."""
+    def excluded_payment_method_types(self, value: list[p.PaymentIntentExcludedPaymentMethodType] | None, /) -> Self:
+        """A list of the types of payment methods (e.g., `card`) that should be excluded from …"""
+    def expand(self, value: list[str] | None, /) -> Self:
+        """Specifies which fields in the response should be expanded."""
+    def expires_at(self, value: p.Timestamp | None, /) -> Self:
+        """The Epoch time in seconds at which the Checkout Session will expire."""
+    def integration_identifier(self, value: str | None, /) -> Self:
+        """The integration identifier for this Checkout Session."""
+    def invoice_creation(self, value: p.CheckoutSessionInvoiceCreation | None, /) -> Self:
+        """Generate a post-purchase Invoice for one-time payments."""
+    def line_items(self, value: list[p.CheckoutSessionLineItem] | None, /) -> Self:
+        """A list of items the customer is purchasing."""
+    def locale(self, value: p.CheckoutSessionLocale | None, /) -> Self:
+        """The IETF language tag of the locale Checkout is displayed in."""
+    def managed_payments(self, value: p.CheckoutSessionAdaptivePricing | None, /) -> Self:
+        """Settings for Managed Payments for this Checkout Session and resulting …"""
+    def metadata(self, value: dict[str, str] | None, /) -> Self:
+        """Set of key-value pairs that you can attach to an object."""
+    def mode(self, value: Literal["payment", "setup", "subscription"] | None, /) -> Self:
+        """The mode of the Checkout Session."""
+    def name_collection(self, value: p.CheckoutSessionNameCollection | None, /) -> Self:
+        """Controls name collection settings for the session."""
+    def optional_items(self, value: list[p.CheckoutSessionOptionalItem] | None, /) -> Self:
+        """A list of optional items the customer can add to their order at checkout."""
+    def origin_context(self, value: Literal["mobile_app", "web"] | None, /) -> Self:
+        """Where the user is coming from."""
+    def payment_intent_data(self, value: p.CheckoutSessionPaymentIntentData | None, /) -> Self:
+        """A subset of parameters to be passed to PaymentIntent creation for Checkout Sessions …"""
+    def payment_method_collection(self, value: Literal["always", "if_required"] | None, /) -> Self:
+        """Specify whether Checkout should collect a payment method."""
+    def payment_method_configuration(self, value: str | None, /) -> Self:
+        """The ID of the payment method configuration to use with this Checkout session."""
+    def payment_method_data(self, value: p.CheckoutSessionPaymentMethodData | None, /) -> Self:
+        """This parameter allows you to set some attributes on the payment method created …"""
+    def payment_method_options(self, value: p.CheckoutSessionPaymentMethodOptions | None, /) -> Self:
+        """Payment-method-specific configuration."""
+    def payment_method_types(self, value: list[p.CheckoutSessionPaymentMethodType] | None, /) -> Self:
+        """A list of the types of payment methods (e.g., `card`) this Checkout Session can …"""
+    def permissions(self, value: p.CheckoutSessionPermissions | None, /) -> Self:
+        """This property is used to set up permissions for various actions (e.g., update) on …"""
+    def phone_number_collection(self, value: p.CheckoutSessionPhoneNumberCollection | None, /) -> Self:
+        """Controls phone number collection settings for the session."""
+    def redirect_on_completion(self, value: Literal["always", "if_required", "never"] | None, /) -> Self:
+        """This parameter applies to `ui_mode: embedded_page`."""
+    def return_url(self, value: str | None, /) -> Self:
+        """The URL to redirect your customer back to after they authenticate or cancel their …"""
+    def saved_payment_method_options(self, value: p.CheckoutSessionSavedPaymentMethodOptions | None, /) -> Self:
+        """Controls saved payment method settings for the session."""
+    def setup_intent_data(self, value: p.CheckoutSessionSetupIntentData | None, /) -> Self:
+        """A subset of parameters to be passed to SetupIntent creation for Checkout Sessions in …"""
+    def shipping_address_collection(self, value: p.CheckoutSessionShippingAddressCollection | None, /) -> Self:
+        """When set, provides configuration for Checkout to collect a shipping address from a …"""
+    def shipping_options(self, value: list[p.InvoiceShippingCost] | None, /) -> Self:
+        """The shipping rate options to apply to this Session."""
+    def submit_type(self, value: Literal["auto", "book", "donate", "pay", "subscribe"] | None, /) -> Self:
+        """Describes the type of transaction being performed by Checkout in order to customize …"""
+    def subscription_data(self, value: p.CheckoutSessionSubscriptionData | None, /) -> Self:
+        """A subset of parameters to be passed to subscription creation for Checkout Sessions …"""
+    def success_url(self, value: str | None, /) -> Self:
+        """The URL to which Stripe should send customers when payment or setup is complete."""
+    def tax_id_collection(self, value: p.CheckoutSessionTaxIdCollection | None, /) -> Self:
+        """Controls tax ID collection during checkout."""
+    def ui_mode(self, value: Literal["elements", "embedded_page", "form", "hosted_page"] | None, /) -> Self:
+        """The UI mode of the Session."""
+    def wallet_options(self, value: p.CheckoutSessionWalletOptions | None, /) -> Self:
+        """Wallet-specific configuration."""
+
+class CheckoutSessionBuilder(_CheckoutSession, Builder): ...
+class BoundCheckoutSessionBuilder(_CheckoutSession, BoundBuilder): ...
+
+class _PaymentLink(Parameters):
+    def after_completion(self, value: p.PaymentLinkAfterCompletion | None, /) -> Self:
+        """Behavior after the purchase is complete."""
+    def allow_promotion_codes(self, value: bool | None, /) -> Self:
+        """Enables user redeemable promotion codes."""
+    def application_fee_amount(self, value: int | None, /) -> Self:
+        """The amount of the application fee (if any) that will be requested to be applied to …"""
+    def application_fee_percent(self, value: float | None, /) -> Self:
+        """A non-negative decimal between 0 and 100, with at most two decimal places."""
+    def automatic_tax(self, value: p.SubscriptionAutomaticTax | None, /) -> Self:
+        """Configuration for automatic tax collection."""
+    def billing_address_collection(self, value: Literal["auto", "required"] | None, /) -> Self:
+        """Configuration for collecting the customer's billing address."""
+    def consent_collection(self, value: p.CheckoutSessionConsentCollection | None, /) -> Self:
+        """Configure fields to gather active consent from customers."""
+    def currency(self, value: str | None, /) -> Self:
+        """Three-letter ISO currency code, in lowercase."""
+    def custom_fields(self, value: list[p.CheckoutSessionCustomField] | None, /) -> Self:
+        """Collect additional information from your customer using custom fields."""
+    def custom_text(self, value: p.CheckoutSessionCustomText | None, /) -> Self:
+        """Display additional text for your customers using custom text."""
+    def customer_creation(self, value: Literal["always", "if_required"] | None, /) -> Self:
+        """Configures whether checkout sessions created by this payment link create a Customer."""
+    def expand(self, value: list[str] | None, /) -> Self:
+        """Specifies which fields in the response should be expanded."""
+    def inactive_message(self, value: str | None, /) -> Self:
+        """The custom message to be displayed to a customer when a payment link is no longer …"""
+    def invoice_creation(self, value: p.PaymentLinkInvoiceCreation | None, /) -> Self:
+        """Generate a post-purchase Invoice for one-time payments."""
+    def line_items(self, value: list[p.PaymentLinkLineItem] | None, /) -> Self:
+        """The line items representing what is being sold."""
+    def managed_payments(self, value: p.CheckoutSessionAdaptivePricing | None, /) -> Self:
+        """Settings for Managed Payments for this Payment Link and resulting CheckoutSessions, …"""
+    def metadata(self, value: dict[str, str] | None, /) -> Self:
+        """Set of key-value pairs that you can attach to an object."""
+    def name_collection(self, value: p.CheckoutSessionNameCollection | None, /) -> Self:
+        """Controls settings applied for collecting the customer's name."""
+    def on_behalf_of(self, value: str | None, /) -> Self:
+        """The account on behalf of which to charge."""
+    def optional_items(self, value: list[p.CheckoutSessionOptionalItem] | None, /) -> Self:
+        """A list of optional items the customer can add to their order at checkout."""
+    def payment_intent_data(self, value: p.PaymentLinkPaymentIntentData | None, /) -> Self:
+        """A subset of parameters to be passed to PaymentIntent creation for Checkout Sessions …"""
+    def payment_method_collection(self, value: Literal["always", "if_required"] | None, /) -> Self:
+        """Specify whether Checkout should collect a payment method."""
+    def payment_method_options(self, value: p.PaymentLinkPaymentMethodOptions | None, /) -> Self:
+        """Stripe's `payment_method_options`."""
+    def payment_method_types(self, value: list[p.PaymentLinkPaymentMethodType] | None, /) -> Self:
+        """The list of payment method types that customers can use."""
+    def phone_number_collection(self, value: p.CheckoutSessionPhoneNumberCollection | None, /) -> Self:
+        """Controls phone number collection settings during checkout."""
+    def restrictions(self, value: p.PaymentLinkRestrictions | None, /) -> Self:
+        """Settings that restrict the usage of a payment link."""
+    def shipping_address_collection(self, value: p.CheckoutSessionShippingAddressCollection | None, /) -> Self:
+        """Configuration for collecting the customer's shipping address."""
+    def shipping_options(self, value: list[p.PaymentLinkShippingOption] | None, /) -> Self:
+        """The shipping rate options to apply to checkout sessions created by this payment link."""
+    def submit_type(self, value: Literal["auto", "book", "donate", "pay", "subscribe"] | None, /) -> Self:
+        """Describes the type of transaction being performed in order to customize relevant …"""
+    def subscription_data(self, value: p.PaymentLinkSubscriptionData | None, /) -> Self:
+        """When creating a subscription, the specified configuration data will be used."""
+    def tax_id_collection(self, value: p.CheckoutSessionTaxIdCollection | None, /) -> Self:
+        """Controls tax ID collection during checkout."""
+    def transfer_data(self, value: p.InvoiceTransferData | None, /) -> Self:
+        """The account (if any) the payments will be attributed to for tax reporting, and where …"""
+
+class PaymentLinkBuilder(_PaymentLink, Builder): ...
+class BoundPaymentLinkBuilder(_PaymentLink, BoundBuilder): ...
+
 class Builders:
     def __init__(self, submit: Submit) -> None: ...
     def new_product(self) -> BoundProductBuilder: ...
@@ -303,6 +630,11 @@ class Builders:
     def new_subscription(self) -> BoundSubscriptionBuilder: ...
     def new_payment_intent(self) -> BoundPaymentIntentBuilder: ...
     def new_coupon(self) -> BoundCouponBuilder: ...
+    def new_customer(self) -> BoundCustomerBuilder: ...
+    def new_refund(self) -> BoundRefundBuilder: ...
+    def new_invoice(self) -> BoundInvoiceBuilder: ...
+    def new_checkout_session(self) -> BoundCheckoutSessionBuilder: ...
+    def new_payment_link(self) -> BoundPaymentLinkBuilder: ...
 
 def new_product() -> ProductBuilder: ...
 
@@ -323,3 +655,23 @@ create_payment_intent_async: _Create[PaymentIntentBuilder]
 def new_coupon() -> CouponBuilder: ...
 
 create_coupon_async: _Create[CouponBuilder]
+
+def new_customer() -> CustomerBuilder: ...
+
+create_customer_async: _Create[CustomerBuilder]
+
+def new_refund() -> RefundBuilder: ...
+
+create_refund_async: _Create[RefundBuilder]
+
+def new_invoice() -> InvoiceBuilder: ...
+
+create_invoice_async: _Create[InvoiceBuilder]
+
+def new_checkout_session() -> CheckoutSessionBuilder: ...
+
+create_checkout_session_async: _Create[CheckoutSessionBuilder]
+
+def new_payment_link() -> PaymentLinkBuilder: ...
+
+create_payment_link_async: _Create[PaymentLinkBuilder]

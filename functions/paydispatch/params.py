@@ -37,6 +37,18 @@ PaymentIntentPaypalPreferredLocale: TypeAlias = Literal["cs-CZ", "da-DK", "de-AT
 
 PaymentIntentPurpose: TypeAlias = Literal["", "dependant_support", "government", "loan", "mortgage", "other", "pension", "personal", "retail", "salary", "tax", "utility"]
 
+CustomerType: TypeAlias = Literal["ad_nrt", "ae_trn", "al_tin", "am_tin", "ao_tin", "ar_cuit", "au_abn", "au_arn", "aw_tin", "az_tin", "ba_tin", "bb_tin", "bd_bin", "bf_ifu", "bg_uic", "bh_vat", "bj_ifu", "bo_tin", "br_cnpj", "br_cpf", "bs_tin", "by_tin", "ca_bn", "ca_gst_hst", "ca_pst_bc", "ca_pst_mb", "ca_pst_sk", "ca_qst", "cd_nif", "ch_uid", "ch_vat", "cl_tin", "cm_niu", "cn_tin", "co_nit", "cr_tin", "cv_nif", "de_stn", "do_rcn", "ec_ruc", "eg_tin", "es_cif", "et_tin", "eu_oss_vat", "eu_vat", "fo_vat", "gb_vat", "ge_vat", "gi_tin", "gn_nif", "hk_br", "hr_oib", "hu_tin", "id_npwp", "il_vat", "in_gst", "is_vat", "it_cf", "jp_cn", "jp_rn", "jp_trn", "ke_pin", "kg_tin", "kh_tin", "kr_brn", "kz_bin", "la_tin", "li_uid", "li_vat", "lk_vat", "ma_vat", "md_vat", "me_pib", "mk_vat", "mr_nif", "mx_rfc", "my_frp", "my_itn", "my_sst", "ng_tin", "no_vat", "no_voec", "np_pan", "nz_gst", "om_vat", "pe_ruc", "ph_tin", "pl_nip", "py_ruc", "ro_tin", "rs_pib", "ru_inn", "ru_kpp", "sa_vat", "sg_gst", "sg_uen", "si_tin", "sn_ninea", "sr_fin", "sv_nit", "th_vat", "tj_tin", "tr_tin", "tw_vat", "tz_vat", "ua_vat", "ug_tin", "us_ein", "uy_ruc", "uz_tin", "uz_vat", "ve_rif", "vn_tin", "za_vat", "zm_tin", "zw_tin"]
+
+CheckoutSessionLocale: TypeAlias = Literal["auto", "bg", "cs", "da", "de", "el", "en", "en-GB", "es", "es-419", "et", "fi", "fil", "fr", "fr-CA", "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "mt", "nb", "nl", "pl", "pt", "pt-BR", "ro", "ru", "sk", "sl", "sv", "th", "tr", "vi", "zh", "zh-HK", "zh-TW"]
+
+CheckoutSessionFontFamily: TypeAlias = Literal["", "be_vietnam_pro", "bitter", "chakra_petch", "default", "hahmlet", "inconsolata", "inter", "lato", "lora", "m_plus_1_code", "montserrat", "noto_sans", "noto_sans_jp", "noto_serif", "nunito", "open_sans", "pridi", "pt_sans", "pt_serif", "raleway", "roboto", "roboto_slab", "source_sans_pro", "titillium_web", "ubuntu_mono", "zen_maru_gothic"]
+
+CheckoutSessionPaymentMethodType: TypeAlias = Literal["acss_debit", "affirm", "afterpay_clearpay", "alipay", "alma", "amazon_pay", "au_becs_debit", "bacs_debit", "bancontact", "billie", "bizum", "blik", "boleto", "card", "cashapp", "crypto", "customer_balance", "eps", "fpx", "giropay", "grabpay", "ideal", "kakao_pay", "klarna", "konbini", "kr_card", "link", "mb_way", "mobilepay", "multibanco", "naver_pay", "nz_bank_account", "oxxo", "p24", "pay_by_bank", "payco", "paynow", "paypal", "payto", "pix", "promptpay", "revolut_pay", "samsung_pay", "satispay", "scalapay", "sepa_debit", "sofort", "sunbit", "swish", "twint", "upi", "us_bank_account", "wechat_pay", "zip"]
+
+CheckoutSessionAllowedCountrie: TypeAlias = Literal["AC", "AD", "AE", "AF", "AG", "AI", "AL", "AM", "AO", "AQ", "AR", "AT", "AU", "AW", "AX", "AZ", "BA", "BB", "BD", "BE", "BF", "BG", "BH", "BI", "BJ", "BL", "BM", "BN", "BO", "BQ", "BR", "BS", "BT", "BV", "BW", "BY", "BZ", "CA", "CD", "CF", "CG", "CH", "CI", "CK", "CL", "CM", "CN", "CO", "CR", "CV", "CW", "CY", "CZ", "DE", "DJ", "DK", "DM", "DO", "DZ", "EC", "EE", "EG", "EH", "ER", "ES", "ET", "FI", "FJ", "FK", "FO", "FR", "GA", "GB", "GD", "GE", "GF", "GG", "GH", "GI", "GL", "GM", "GN", "GP", "GQ", "GR", "GS", "GT", "GU", "GW", "GY", "HK", "HN", "HR", "HT", "HU", "ID", "IE", "IL", "IM", "IN", "IO", "IQ", "IS", "IT", "JE", "JM", "JO", "JP", "KE", "KG", "KH", "KI", "KM", "KN", "KR", "KW", "KY", "KZ", "LA", "LB", "LC", "LI", "LK", "LR", "LS", "LT", "LU", "LV", "LY", "MA", "MC", "MD", "ME", "MF", "MG", "MK", "ML", "MM", "MN", "MO", "MQ", "MR", "MS", "MT", "MU", "MV", "MW", "MX", "MY", "MZ", "NA", "NC", "NE", "NG", "NI", "NL", "NO", "NP", "NR", "NU", "NZ", "OM", "PA", "PE", "PF", "PG", "PH", "PK", "PL", "PM", "PN", "PR", "PS", "PT", "PY", "QA", "RE", "RO", "RS", "RU", "RW", "SA", "SB", "SC", "SD", "SE", "SG", "SH", "SI", "SJ", "SK", "SL", "SM", "SN", "SO", "SR", "SS", "ST", "SV", "SX", "SZ", "TA", "TC", "TD", "TF", "TG", "TH", "TJ", "TK", "TL", "TM", "TN", "TO", "TR", "TT", "TV", "TW", "TZ", "UA", "UG", "US", "UY", "UZ", "VA", "VC", "VE", "VG", "VN", "VU", "WF", "WS", "XK", "YE", "YT", "ZA", "ZM", "ZW", "ZZ"]
+
+PaymentLinkPaymentMethodType: TypeAlias = Literal["affirm", "afterpay_clearpay", "alipay", "alma", "au_becs_debit", "bacs_debit", "bancontact", "billie", "bizum", "blik", "boleto", "card", "cashapp", "eps", "fpx", "giropay", "grabpay", "ideal", "klarna", "konbini", "link", "mb_way", "mobilepay", "multibanco", "oxxo", "p24", "pay_by_bank", "paynow", "paypal", "payto", "pix", "promptpay", "satispay", "sepa_debit", "sofort", "sunbit", "swish", "twint", "upi", "us_bank_account", "wechat_pay", "zip"]
+
 class ProductDefaultPriceData(TypedDict, total=False):
     currency: Required[str]
     currency_options: dict[str, ProductCurrencyOption]
@@ -859,3 +871,539 @@ class CouponAppliesTo(TypedDict, total=False):
 
 class CouponCurrencyOption(TypedDict, total=False):
     amount_off: Required[int]
+
+class CustomerCashBalance(TypedDict, total=False):
+    settings: CustomerSettings
+
+class CustomerInvoiceSettings(TypedDict, total=False):
+    custom_fields: list[CustomerCustomField] | Unset
+    default_payment_method: str
+    footer: str
+    rendering_options: CustomerRenderingOptions | Unset
+
+class CustomerTax(TypedDict, total=False):
+    ip_address: str
+    validate_location: Literal["deferred", "immediately"]
+
+class CustomerSettings(TypedDict, total=False):
+    reconciliation_mode: Literal["automatic", "manual", "merchant_default"]
+
+class CustomerShipping(TypedDict, total=False):
+    address: Required[PaymentIntentAddress]
+    name: Required[str]
+    phone: str
+
+class CustomerTaxIdData(TypedDict, total=False):
+    type: Required[CustomerType]
+    value: Required[str]
+
+class CustomerRenderingOptions(TypedDict, total=False):
+    amount_tax_display: Literal["", "exclude_tax", "include_inclusive_tax"]
+    template: str
+
+class CustomerCustomField(TypedDict, total=False):
+    name: Required[str]
+    value: Required[str]
+
+class InvoiceFromInvoice(TypedDict, total=False):
+    action: Required[Literal["revision"]]
+    invoice: Required[str]
+
+class InvoicePaymentSettings(TypedDict, total=False):
+    default_mandate: str
+    payment_method_options: InvoicePaymentMethodOptions
+    payment_method_types: list[SubscriptionPaymentMethodType] | Unset
+
+class InvoiceRendering(TypedDict, total=False):
+    amount_tax_display: Literal["", "exclude_tax", "include_inclusive_tax"]
+    pdf: InvoicePdf
+    template: str
+    template_version: int | Unset
+
+class InvoiceShippingCost(TypedDict, total=False):
+    shipping_rate: str
+    shipping_rate_data: InvoiceShippingRateData
+
+class InvoiceTransferData(TypedDict, total=False):
+    amount: int
+    destination: Required[str]
+
+class InvoicePaymentMethodOptions(TypedDict, total=False):
+    acss_debit: SubscriptionAcssDebit | Unset
+    bancontact: SubscriptionBancontact | Unset
+    card: InvoiceCard | Unset
+    customer_balance: SubscriptionCustomerBalance | Unset
+    konbini: dict[str, Never] | Unset
+    payto: SubscriptionPayto | Unset
+    pix: InvoicePix | Unset
+    sepa_debit: dict[str, Never] | Unset
+    upi: SubscriptionUpi | Unset
+    us_bank_account: SubscriptionUsBankAccount | Unset
+
+class InvoicePdf(TypedDict, total=False):
+    page_size: Literal["a4", "auto", "letter"]
+
+class InvoiceShippingRateData(TypedDict, total=False):
+    delivery_estimate: InvoiceDeliveryEstimate
+    display_name: Required[str]
+    fixed_amount: InvoiceFixedAmount
+    metadata: dict[str, str]
+    tax_behavior: Literal["exclusive", "inclusive", "unspecified"]
+    tax_code: str
+    type: Literal["fixed_amount"]
+
+class InvoiceDeliveryEstimate(TypedDict, total=False):
+    maximum: InvoiceMaximum
+    minimum: InvoiceMaximum
+
+class InvoiceFixedAmount(TypedDict, total=False):
+    amount: Required[int]
+    currency: Required[str]
+    currency_options: dict[str, InvoiceCurrencyOption]
+
+class InvoiceCard(TypedDict, total=False):
+    installments: PaymentIntentInstallments
+    request_three_d_secure: Literal["any", "automatic", "challenge"]
+
+class InvoicePix(TypedDict, total=False):
+    amount_includes_iof: Literal["always", "never"]
+    expires_after_seconds: int
+
+class InvoiceMaximum(TypedDict, total=False):
+    unit: Required[Literal["business_day", "day", "hour", "month", "week"]]
+    value: Required[int]
+
+class InvoiceCurrencyOption(TypedDict, total=False):
+    amount: Required[int]
+    tax_behavior: Literal["exclusive", "inclusive", "unspecified"]
+
+class CheckoutSessionAdaptivePricing(TypedDict, total=False):
+    enabled: bool
+
+class CheckoutSessionAfterExpiration(TypedDict, total=False):
+    recovery: CheckoutSessionRecovery
+
+class CheckoutSessionBrandingSettings(TypedDict, total=False):
+    background_color: str
+    border_style: Literal["", "pill", "rectangular", "rounded"]
+    button_color: str
+    display_name: str
+    font_family: CheckoutSessionFontFamily
+    icon: CheckoutSessionIcon
+    logo: CheckoutSessionIcon
+
+class CheckoutSessionConsentCollection(TypedDict, total=False):
+    payment_method_reuse_agreement: CheckoutSessionPaymentMethodReuseAgreement
+    promotions: Literal["auto", "none"]
+    terms_of_service: Literal["none", "required"]
+
+class CheckoutSessionCustomText(TypedDict, total=False):
+    after_submit: CheckoutSessionAfterSubmit | Unset
+    shipping_address: CheckoutSessionAfterSubmit | Unset
+    submit: CheckoutSessionAfterSubmit | Unset
+    terms_of_service_acceptance: CheckoutSessionAfterSubmit | Unset
+
+class CheckoutSessionCustomerUpdate(TypedDict, total=False):
+    address: Literal["auto", "never"]
+    name: Literal["auto", "never"]
+    shipping: Literal["auto", "never"]
+
+class CheckoutSessionInvoiceCreation(TypedDict, total=False):
+    enabled: Required[bool]
+    invoice_data: CheckoutSessionInvoiceData
+
+class CheckoutSessionNameCollection(TypedDict, total=False):
+    business: CheckoutSessionBusiness
+    individual: CheckoutSessionBusiness
+
+class CheckoutSessionPaymentIntentData(TypedDict, total=False):
+    application_fee_amount: int
+    capture_method: Literal["automatic", "automatic_async", "manual"]
+    description: str
+    metadata: dict[str, str]
+    on_behalf_of: str
+    receipt_email: str
+    setup_future_usage: Literal["off_session", "on_session"]
+    shipping: CheckoutSessionShipping
+    statement_descriptor: str
+    statement_descriptor_suffix: str
+    transfer_data: InvoiceTransferData
+    transfer_group: str
+
+class CheckoutSessionPaymentMethodData(TypedDict, total=False):
+    allow_redisplay: Literal["always", "limited", "unspecified"]
+
+class CheckoutSessionPaymentMethodOptions(TypedDict, total=False):
+    acss_debit: CheckoutSessionAcssDebit
+    affirm: CheckoutSessionAffirm
+    afterpay_clearpay: CheckoutSessionAffirm
+    alipay: PaymentIntentCrypto
+    alma: CheckoutSessionAlma
+    amazon_pay: CheckoutSessionAmazonPay
+    au_becs_debit: CheckoutSessionAuBecsDebit
+    bacs_debit: CheckoutSessionBacsDebit
+    bancontact: PaymentIntentCrypto
+    billie: CheckoutSessionAlma
+    boleto: CheckoutSessionBoleto
+    card: CheckoutSessionCard
+    cashapp: CheckoutSessionCashapp
+    crypto: PaymentIntentCrypto
+    customer_balance: PaymentIntentCustomerBalance
+    demo_pay: PaymentIntentTwint
+    eps: PaymentIntentCrypto
+    fpx: PaymentIntentCrypto
+    giropay: PaymentIntentCrypto
+    grabpay: PaymentIntentCrypto
+    ideal: PaymentIntentCrypto
+    kakao_pay: CheckoutSessionAmazonPay
+    klarna: CheckoutSessionKlarna
+    konbini: PaymentIntentOxxo
+    kr_card: CheckoutSessionAmazonPay
+    link: CheckoutSessionAmazonPay
+    mobilepay: CheckoutSessionAffirm
+    multibanco: PaymentIntentCrypto
+    naver_pay: CheckoutSessionAmazonPay
+    oxxo: PaymentIntentOxxo
+    p24: PaymentIntentPaymentMethodOptionsP24
+    pay_by_bank: dict[str, Never]
+    payco: CheckoutSessionAlma
+    paynow: PaymentIntentCrypto
+    paypal: PaymentIntentPaypal
+    payto: CheckoutSessionPayto
+    pix: CheckoutSessionPix
+    revolut_pay: CheckoutSessionAmazonPay
+    samsung_pay: CheckoutSessionAlma
+    satispay: CheckoutSessionAlma
+    scalapay: CheckoutSessionAlma
+    sepa_debit: CheckoutSessionBacsDebit
+    sofort: PaymentIntentCrypto
+    swish: CheckoutSessionSwish
+    twint: PaymentIntentTwint
+    upi: PaymentIntentUpi
+    us_bank_account: CheckoutSessionUsBankAccount
+    wechat_pay: CheckoutSessionWechatPay
+
+class CheckoutSessionPermissions(TypedDict, total=False):
+    update_shipping_details: Literal["client_only", "server_only"]
+
+class CheckoutSessionPhoneNumberCollection(TypedDict, total=False):
+    enabled: Required[bool]
+
+class CheckoutSessionSavedPaymentMethodOptions(TypedDict, total=False):
+    allow_redisplay_filters: list[Literal["always", "limited", "unspecified"]]
+    payment_method_remove: Literal["disabled", "enabled"]
+    payment_method_save: Literal["disabled", "enabled"]
+
+class CheckoutSessionSetupIntentData(TypedDict, total=False):
+    description: str
+    metadata: dict[str, str]
+    on_behalf_of: str
+
+class CheckoutSessionShippingAddressCollection(TypedDict, total=False):
+    allowed_countries: Required[list[CheckoutSessionAllowedCountrie]]
+
+class CheckoutSessionSubscriptionData(TypedDict, total=False):
+    application_fee_percent: float
+    billing_cycle_anchor: Timestamp
+    billing_mode: SubscriptionBillingMode
+    default_tax_rates: list[str]
+    description: str
+    invoice_settings: CheckoutSessionInvoiceSettings
+    metadata: dict[str, str]
+    on_behalf_of: str
+    pending_invoice_item_interval: ProductRecurring
+    proration_behavior: Literal["create_prorations", "none"]
+    transfer_data: SubscriptionTransferData
+    trial_end: Timestamp
+    trial_period_days: int
+    trial_settings: SubscriptionTrialSettings
+
+class CheckoutSessionTaxIdCollection(TypedDict, total=False):
+    enabled: Required[bool]
+    required: Literal["if_supported", "never"]
+
+class CheckoutSessionWalletOptions(TypedDict, total=False):
+    link: CheckoutSessionLink
+
+class CheckoutSessionRecovery(TypedDict, total=False):
+    allow_promotion_codes: bool
+    enabled: Required[bool]
+
+class CheckoutSessionIcon(TypedDict, total=False):
+    file: str
+    type: Required[Literal["file", "url"]]
+    url: str
+
+class CheckoutSessionPaymentMethodReuseAgreement(TypedDict, total=False):
+    position: Required[Literal["auto", "hidden"]]
+
+class CheckoutSessionCustomField(TypedDict, total=False):
+    dropdown: CheckoutSessionDropdown
+    key: Required[str]
+    label: Required[CheckoutSessionLabel]
+    numeric: CheckoutSessionNumeric
+    optional: bool
+    text: CheckoutSessionNumeric
+    type: Required[Literal["dropdown", "numeric", "text"]]
+
+class CheckoutSessionDiscount(TypedDict, total=False):
+    coupon: str
+    promotion_code: str
+
+class CheckoutSessionInvoiceData(TypedDict, total=False):
+    account_tax_ids: list[str] | Unset
+    custom_fields: list[CustomerCustomField] | Unset
+    description: str
+    footer: str
+    issuer: SubscriptionLiability
+    metadata: dict[str, str]
+    rendering_options: CustomerRenderingOptions | Unset
+
+class CheckoutSessionLineItem(TypedDict, total=False):
+    adjustable_quantity: CheckoutSessionAdjustableQuantity
+    dynamic_tax_rates: list[str]
+    metadata: dict[str, str]
+    price: str
+    price_data: CheckoutSessionPriceData
+    quantity: int
+    tax_rates: list[str]
+
+class CheckoutSessionBusiness(TypedDict, total=False):
+    enabled: Required[bool]
+    optional: bool
+
+class CheckoutSessionOptionalItem(TypedDict, total=False):
+    adjustable_quantity: CheckoutSessionAdjustableQuantity
+    price: Required[str]
+    quantity: Required[int]
+
+class CheckoutSessionShipping(TypedDict, total=False):
+    address: Required[CheckoutSessionAddress]
+    carrier: str
+    name: Required[str]
+    phone: str
+    tracking_number: str
+
+class CheckoutSessionAcssDebit(TypedDict, total=False):
+    currency: Literal["cad", "usd"]
+    mandate_options: CheckoutSessionMandateOptions
+    setup_future_usage: Literal["none", "off_session", "on_session"]
+    target_date: str
+    verification_method: Literal["automatic", "instant", "microdeposits"]
+
+class CheckoutSessionAffirm(TypedDict, total=False):
+    capture_method: Literal["manual"]
+    setup_future_usage: Literal["none"]
+
+class CheckoutSessionAlma(TypedDict, total=False):
+    capture_method: Literal["manual"]
+
+class CheckoutSessionAmazonPay(TypedDict, total=False):
+    capture_method: Literal["manual"]
+    setup_future_usage: Literal["none", "off_session"]
+
+class CheckoutSessionAuBecsDebit(TypedDict, total=False):
+    setup_future_usage: Literal["none"]
+    target_date: str
+
+class CheckoutSessionBacsDebit(TypedDict, total=False):
+    mandate_options: PaymentIntentBacsDebitMandateOptions
+    setup_future_usage: Literal["none", "off_session", "on_session"]
+    target_date: str
+
+class CheckoutSessionBoleto(TypedDict, total=False):
+    expires_after_days: int
+    setup_future_usage: Literal["none", "off_session", "on_session"]
+
+class CheckoutSessionCard(TypedDict, total=False):
+    capture_method: Literal["manual"]
+    installments: CheckoutSessionAdaptivePricing
+    request_extended_authorization: Literal["if_available", "never"]
+    request_incremental_authorization: Literal["if_available", "never"]
+    request_multicapture: Literal["if_available", "never"]
+    request_overcapture: Literal["if_available", "never"]
+    request_three_d_secure: Literal["any", "automatic", "challenge"]
+    restrictions: CheckoutSessionRestrictions
+    setup_future_usage: Literal["off_session", "on_session"]
+    statement_descriptor_suffix_kana: str
+    statement_descriptor_suffix_kanji: str
+
+class CheckoutSessionCashapp(TypedDict, total=False):
+    capture_method: Literal["manual"]
+    setup_future_usage: Literal["none", "off_session", "on_session"]
+
+class CheckoutSessionKlarna(TypedDict, total=False):
+    capture_method: Literal["manual"]
+    setup_future_usage: Literal["none"]
+    subscriptions: list[CheckoutSessionSubscription] | Unset
+
+class CheckoutSessionPayto(TypedDict, total=False):
+    mandate_options: CheckoutSessionPaytoMandateOptions
+    setup_future_usage: Literal["none", "off_session"]
+
+class CheckoutSessionPix(TypedDict, total=False):
+    amount_includes_iof: Literal["always", "never"]
+    expires_after_seconds: int
+    mandate_options: PaymentIntentPixMandateOptions
+    setup_future_usage: Literal["none", "off_session"]
+
+class CheckoutSessionSwish(TypedDict, total=False):
+    reference: str
+
+class CheckoutSessionUsBankAccount(TypedDict, total=False):
+    financial_connections: CheckoutSessionFinancialConnections
+    setup_future_usage: Literal["none", "off_session", "on_session"]
+    target_date: str
+    verification_method: Literal["automatic", "instant"]
+
+class CheckoutSessionWechatPay(TypedDict, total=False):
+    app_id: str
+    client: Required[Literal["android", "ios", "web"]]
+    setup_future_usage: Literal["none"]
+
+class CheckoutSessionInvoiceSettings(TypedDict, total=False):
+    issuer: SubscriptionLiability
+
+class CheckoutSessionLink(TypedDict, total=False):
+    display: Literal["auto", "never"]
+
+class CheckoutSessionDropdown(TypedDict, total=False):
+    default_value: str
+    options: Required[list[CheckoutSessionOption]]
+
+class CheckoutSessionLabel(TypedDict, total=False):
+    custom: Required[str]
+    type: Required[Literal["custom"]]
+
+class CheckoutSessionNumeric(TypedDict, total=False):
+    default_value: str
+    maximum_length: int
+    minimum_length: int
+
+class CheckoutSessionAfterSubmit(TypedDict, total=False):
+    message: Required[str]
+
+class CheckoutSessionAdjustableQuantity(TypedDict, total=False):
+    enabled: Required[bool]
+    maximum: int
+    minimum: int
+
+class CheckoutSessionPriceData(TypedDict, total=False):
+    currency: Required[str]
+    product: str
+    product_data: CheckoutSessionProductData
+    recurring: ProductRecurring
+    tax_behavior: Literal["exclusive", "inclusive", "unspecified"]
+    unit_amount: int
+    unit_amount_decimal: str
+
+class CheckoutSessionAddress(TypedDict, total=False):
+    city: str
+    country: str
+    line1: Required[str]
+    line2: str
+    postal_code: str
+    state: str
+
+class CheckoutSessionMandateOptions(TypedDict, total=False):
+    custom_mandate_url: str
+    default_for: list[Literal["invoice", "subscription"]]
+    interval_description: str
+    payment_schedule: Literal["combined", "interval", "sporadic"]
+    transaction_type: Literal["business", "personal"]
+
+class CheckoutSessionRestrictions(TypedDict, total=False):
+    brands_blocked: list[Literal["american_express", "discover_global_network", "mastercard", "visa"]]
+
+class CheckoutSessionPaytoMandateOptions(TypedDict, total=False):
+    amount: int | Unset
+    amount_type: Literal["", "fixed", "maximum"]
+    end_date: str
+    payment_schedule: Literal["", "adhoc", "annual", "daily", "fortnightly", "monthly", "quarterly", "semi_annual", "weekly"]
+    payments_per_period: int | Unset
+    purpose: PaymentIntentPurpose
+    start_date: str
+
+class CheckoutSessionFinancialConnections(TypedDict, total=False):
+    permissions: list[Literal["balances", "ownership", "payment_method", "transactions"]]
+    prefetch: list[Literal["balances", "ownership", "transactions"]]
+
+class CheckoutSessionProductData(TypedDict, total=False):
+    description: str
+    images: list[str]
+    metadata: dict[str, str]
+    name: Required[str]
+    tax_code: str
+    unit_label: str
+
+class CheckoutSessionOption(TypedDict, total=False):
+    label: Required[str]
+    value: Required[str]
+
+class CheckoutSessionSubscription(TypedDict, total=False):
+    interval: Required[Literal["day", "month", "week", "year"]]
+    interval_count: int
+    name: str
+    next_billing: Required[PaymentIntentNextBilling]
+    reference: Required[str]
+
+class PaymentLinkAfterCompletion(TypedDict, total=False):
+    hosted_confirmation: PaymentLinkHostedConfirmation
+    redirect: PaymentLinkRedirect
+    type: Required[Literal["hosted_confirmation", "redirect"]]
+
+class PaymentLinkInvoiceCreation(TypedDict, total=False):
+    enabled: Required[bool]
+    invoice_data: PaymentLinkInvoiceData
+
+class PaymentLinkPaymentIntentData(TypedDict, total=False):
+    capture_method: Literal["automatic", "automatic_async", "manual"]
+    description: str
+    metadata: dict[str, str]
+    setup_future_usage: Literal["off_session", "on_session"]
+    statement_descriptor: str
+    statement_descriptor_suffix: str
+    transfer_group: str
+
+class PaymentLinkPaymentMethodOptions(TypedDict, total=False):
+    card: PaymentLinkCard
+
+class PaymentLinkRestrictions(TypedDict, total=False):
+    completed_sessions: Required[PaymentLinkCompletedSessions]
+
+class PaymentLinkSubscriptionData(TypedDict, total=False):
+    description: str
+    invoice_settings: CheckoutSessionInvoiceSettings
+    metadata: dict[str, str]
+    trial_period_days: int
+    trial_settings: SubscriptionTrialSettings
+
+class PaymentLinkHostedConfirmation(TypedDict, total=False):
+    custom_message: str
+
+class PaymentLinkRedirect(TypedDict, total=False):
+    url: Required[str]
+
+class PaymentLinkInvoiceData(TypedDict, total=False):
+    account_tax_ids: list[str] | Unset
+    custom_fields: list[CustomerCustomField] | Unset
+    description: str
+    footer: str
+    issuer: SubscriptionLiability
+    metadata: dict[str, str] | Unset
+    rendering_options: CustomerRenderingOptions | Unset
+
+class PaymentLinkLineItem(TypedDict, total=False):
+    adjustable_quantity: CheckoutSessionAdjustableQuantity
+    price: str
+    price_data: CheckoutSessionPriceData
+    quantity: Required[int]
+
+class PaymentLinkCard(TypedDict, total=False):
+    restrictions: CheckoutSessionRestrictions
+
+class PaymentLinkCompletedSessions(TypedDict, total=False):
+    limit: Required[int]
+
+class PaymentLinkShippingOption(TypedDict, total=False):
+    shipping_rate: str

@@ -47,6 +47,11 @@ RESOURCES: tuple[Resource, ...] = (
     Resource("subscription", "subscriptions", listings=("status=all",)),
     Resource("payment_intent", "payment_intents"),
     Resource("coupon", "coupons"),
+    Resource("customer", "customers"),
+    Resource("refund", "refunds"),
+    Resource("invoice", "invoices"),
+    Resource("checkout.session", "checkout/sessions"),
+    Resource("payment_link", "payment_links"),
 )
 
 _BY_NAME = {resource.name: resource for resource in RESOURCES}
