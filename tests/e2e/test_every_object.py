@@ -1,0 +1,40 @@
+"""Every object of the table, through the whole stack to its own response flow."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+
+from api.openapi.example_params import example_params
+from paydispatch.domain.resources import RESOURCES
+from paydispatch.local.trail import Trail
+
+if TYPE_CHECKING:
+    from paydispatch.local.stack import LocalStack
+
+PATIENCE_S = 30.0
+
+
+def test_every_object_of_the_table_ends_in_its_response_flow(stack: LocalStack) -> None:
+    flows = {dispatched(stack, row.name, row.endpoint): row.response_flow for row in RESOURCES}
+    trail, give_up_at = Trail(stack.directory), time.monotonic() + PATIENCE_S
+    missing = dict(flows)
+    while missing and time.monotonic() < give_up_at:
+        stack.wait(0.05)
+        trail.read()
+        missing = {id_: flow for id_, flow in missing.items() if not trail.finished(id_, flow)}
+    assert missing == {}
+
+
+def dispatched(stack: LocalStack, object_name: str, endpoint: str) -> str:
+    body = {
+        "worker_id": "every-object",
+        "context_id": object_name,
+        "stripe_secret": "sk_test_every_object",
+        "params": example_params(object_name),
+    }
+    answer = httpx.post(stack.addresses.api + endpoint, json=body)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["request_id"])
