@@ -230,6 +230,12 @@ async def test_what_was_published_before_redis_died_is_not_published_again_after
     await client.aclose()
 
 
+async def listen_on(bells: RedisBells) -> None:
+    """More than once: what had arrived before the kill is read first."""
+    for _ in range(5):
+        await bells.next(0.5)
+
+
 async def test_bells_ring_again_after_redis_came_back(
     mortal_valkey: Any, clock: MemoryClock, entry: Any
 ) -> None:
@@ -240,7 +246,7 @@ async def test_bells_ring_again_after_redis_came_back(
 
     mortal_valkey.kill()
     with pytest.raises(Unavailable):
-        await bells.next(0.5)
+        await listen_on(bells)
     await bells.close()
     mortal_valkey.start()
 
