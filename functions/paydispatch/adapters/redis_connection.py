@@ -19,6 +19,12 @@ ANSWER_TIMEOUT_S = 2.0
 CLUSTER_RETRIES = 1
 """A cluster client learns of a failover only by trying again. Elsewhere a lost answer is for the caller to judge."""
 
+CONNECTIONS = 50
+"""More callers than that wait for one another; without a wait, the one too many would fail at once."""
+
+CLUSTER_CONNECTIONS = 1_000
+"""To each node. Its client cannot wait: it must never be one too many."""
+
 _CLUSTER = "cluster=true"
 
 
@@ -38,13 +44,24 @@ def connect(url: str) -> Redis:
 
 def connect_async(url: str) -> AsyncRedis:
     """A client for one event loop; it connects at its first command."""
-    from redis.asyncio import Redis, RedisCluster
+    from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 
-    kind, retries = (RedisCluster, CLUSTER_RETRIES) if _CLUSTER in url else (Redis, 0)
-    client: Any = kind
-    made: AsyncRedis = client.from_url(_plain(url), retry=Retry(NoBackoff(), retries), **_options())
+    if _CLUSTER in url:
+        retry = Retry(NoBackoff(), CLUSTER_RETRIES)
+        more: dict[str, Any] = {"max_connections": CLUSTER_CONNECTIONS, **_options()}
+        cluster: Any = RedisCluster.from_url(_plain(url), retry=retry, **more)
+        clustered: AsyncRedis = cluster
+        return clustered
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=CONNECTIONS,
+        timeout=ANSWER_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+        **_options(),
+    )
+    made: AsyncRedis = Redis.from_pool(pool)
     return made
 
 
@@ -72,7 +89,12 @@ class _LaterCluster:
 
 
 def _options() -> dict[str, Any]:
+    from redis.maint_notifications import MaintNotificationsConfig
+
     return {
+        # With them on, a pooled connection is not looked at before it is used, and after a failover
+        # each of them fails somebody's command once.
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
         "decode_responses": True,
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
         "socket_timeout": ANSWER_TIMEOUT_S,

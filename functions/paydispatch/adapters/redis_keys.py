@@ -18,7 +18,7 @@ def dead(worker_id: str) -> str:
 
 
 def seen(worker_id: str, request_id: str) -> str:
-    """The mark that makes publishing exactly once: `unknown` or `settled`."""
+    """The mark that makes publishing exactly once: `unknown` or `settled`, and the id of the entry that says so."""
     return f"pd:{{{worker_id}}}:seen:{request_id}"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.redis_open import note_open
 from paydispatch.adapters.redis_scripts import answered_in_time, script
+from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.outcomes import Error, Response
 from paydispatch.domain.principal import QUEUE, tenant_of
@@ -17,13 +18,13 @@ from paydispatch.ports import Seen
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-    from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
     from paydispatch.ports import Clock
 
 # Statuses that only a receive writes: with one of them, what the record says of earlier attempts can be relied on.
 _ATTEMPTED = {"calling", "retrying", "unknown"}
 _IN_DOUBT = {"calling", "unknown"}
+_FINAL = {"succeeded", "failed"}
 
 _DISPUTED = "disputed"
 """What the publish script answers while other deliveries are at work."""
@@ -65,7 +66,10 @@ class RedisOutcomes:
                 *_flat(fields),
             )
             _, _, others, before = await pipe.execute()
-        return _seen(others, before)
+        seen = _seen(others, before)
+        if seen.settled and before[0] not in _FINAL:
+            await self._mend_status(envelope.worker_id, envelope.request_id)
+        return seen
 
     async def waiting(self, envelope: Envelope, retry_at: float, *, by: str = "") -> None:
         progress = envelope.progress
@@ -93,7 +97,9 @@ class RedisOutcomes:
             entry_id = (await pipe.execute())[1]
         if entry_id == _DISPUTED:
             raise Unavailable("Another delivery is at work on the request.")
-        if disputable:
+        if entry_id is None:  # what stands there may say something else than this one
+            await self._mend_status(entry.worker_id, entry.request_id)
+        elif disputable:
             await self._write_final(entry)
         return entry_id is not None
 
@@ -118,6 +124,20 @@ class RedisOutcomes:
             entry.request_id,
             sole or "",
         )
+
+    async def _mend_status(self, worker_id: str, request_id: str) -> None:
+        """Write the status of a published outcome once more: its publisher, or Redis, was killed just before.
+
+        Its entry has it. One that is trimmed, after a day, cannot be asked.
+        """
+        async with answered_in_time():
+            mark = await self._redis.get(keys.seen(worker_id, request_id))
+            _, _, entry_id = str(mark or "").partition(" ")
+            if not entry_id:
+                return
+            found: Any = await self._redis.xrange(keys.outcomes(worker_id), entry_id, entry_id)
+        for _, fields in found:
+            await self._write_final(OutcomeEntry.from_json(fields["entry"]))
 
     async def _write_final(self, entry: OutcomeEntry) -> None:
         """The status of an end that could be disputed: in another slot, so it waits for the script's word."""

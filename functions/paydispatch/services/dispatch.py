@@ -105,20 +105,30 @@ class Dispatch:
 
     async def _begun(self) -> bool:
         """Write down that an attempt begins. False: the request is settled, and this message a duplicate."""
-        seen = await self._ports.outcomes.begin(self._envelope, by=self._name)
+        seen = await self._ports.outcomes.begin(self._envelope.at(self._told()), by=self._name)
         if seen.settled:
             self._line("request.duplicate")
             return False
         self._envelope = self._envelope.at(resumed(self._envelope.progress, seen, self._delivery))
         return True
 
+    def _told(self) -> Progress:
+        """What Redis is told, should it know nothing: an earlier receive may have called Stripe and died.
+
+        All must count the horizon from one moment: this delivery, its copies, and whoever reconciles.
+        """
+        progress, delivery = self._envelope.progress, self._delivery
+        return (
+            progress.sending(delivery.first_received_at) if delivery.receive_count > 1 else progress
+        )
+
     def _refusal(self) -> Error | None:
         """What keeps the envelope from Stripe. The queue is trusted no more than the callers of the door are."""
         if self._delivery.last_receive:
-            # Whatever killed the earlier receives may have killed them after the POST.
-            self._envelope = self._envelope.at(
-                replace(self._envelope.progress, maybe_executed=True)
-            )
+            # Whatever killed the earlier receives may have killed them after the POST. Without a time of it, now is the
+            # time: Redis knows of no earlier one, and without any nobody could ever prove that nothing was created.
+            progress = self._envelope.progress.sending(self._ports.clock.now_s())
+            self._envelope = self._envelope.at(replace(progress, maybe_executed=True))
             return self._dispatcher_error(
                 "last_receive", "Every worker that took this request died."
             )

@@ -13,6 +13,7 @@ from paydispatch.adapters.memory import MemoryClock, MemoryOutcomes
 from paydispatch.adapters.redis_connection import connect_async
 from paydispatch.adapters.redis_outcomes import RedisOutcomes
 from paydispatch.domain.entry import OutcomeEntry
+from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
 from paydispatch.domain.retry import Progress
 from paydispatch.ports import Seen
@@ -213,3 +214,69 @@ async def test_a_request_that_ended_unknown_is_not_settled_and_in_doubt(
     seen = await world.stream.begin(envelope("r1"))
 
     assert (seen.settled, seen.known, seen.in_doubt) == (False, True, True)
+
+
+async def test_what_one_delivery_was_refused_is_not_told_while_another_is_at_work(
+    world: World, entry: Entries, envelope: Callable[..., Envelope]
+) -> None:
+    for name in ("one", "other"):
+        await world.stream.begin(envelope("r1"), by=name)
+
+    with pytest.raises(Unavailable):
+        await world.stream.publish(entry("r1", outcome=REFUSED), sole="one")
+
+    assert await world.entries("w1") == []
+    assert await world.status("r1") == "calling"
+
+
+async def test_a_delivery_that_waits_without_doubt_is_not_at_work(
+    world: World, entry: Entries, envelope: Callable[..., Envelope]
+) -> None:
+    for name in ("one", "other"):
+        await world.stream.begin(envelope("r1"), by=name)
+    await world.stream.waiting(envelope("r1"), 0.0, by="other")
+
+    assert await world.stream.publish(entry("r1", outcome=REFUSED), sole="one")
+    assert await world.status("r1") == "failed"
+
+
+async def test_a_delivery_that_waits_in_doubt_stays_at_work(
+    world: World, entry: Entries, envelope: Callable[..., Envelope], clock: MemoryClock
+) -> None:
+    latched = Progress(deadline_at=clock.now_s() + 60, attempt=2, maybe_executed=True)
+    for name in ("one", "other"):
+        await world.stream.begin(envelope("r1"), by=name)
+    await world.stream.waiting(envelope("r1", progress=latched), 0.0, by="other")
+
+    with pytest.raises(Unavailable):
+        await world.stream.publish(entry("r1", outcome=REFUSED), sole="one")
+
+
+async def test_a_response_is_told_whoever_else_is_at_work(
+    world: World, entry: Entries, envelope: Callable[..., Envelope]
+) -> None:
+    for name in ("one", "other"):
+        await world.stream.begin(envelope("r1"), by=name)
+
+    assert await world.stream.publish(entry("r1"), sole="one")
+
+
+async def test_another_delivery_at_work_leaves_doubt(
+    world: World, envelope: Callable[..., Envelope]
+) -> None:
+    for name in ("one", "other"):
+        await world.stream.begin(envelope("r1"), by=name)
+    await world.stream.waiting(envelope("r1"), 0.0, by="one")
+
+    assert (await world.stream.begin(envelope("r1"), by="one")).in_doubt
+
+
+async def test_one_delivery_s_wait_does_not_end_another_s_doubt(
+    world: World, envelope: Callable[..., Envelope], clock: MemoryClock
+) -> None:
+    latched = Progress(deadline_at=clock.now_s() + 60, attempt=2, maybe_executed=True)
+    await world.stream.begin(envelope("r1"))
+    await world.stream.waiting(envelope("r1", progress=latched), 0.0)
+    await world.stream.waiting(envelope("r1"), 0.0)
+
+    assert (await world.stream.begin(envelope("r1"))).in_doubt

@@ -2,8 +2,9 @@
 -- KEYS: 1 seen-mark, 2 stream, 3 context queue, 4 open requests, 5 unknown ends, 6 deliveries at work
 -- ARGV: 1 'unknown' or 'settled', 2 seconds to remember it, 3 entry (JSON), 4 bell channel, 5 request id,
 --       6 the delivery that must be the only one at work, or ''
+-- The mark says how it ended and, after a blank, which entry says so: whoever finds the status unwritten reads it there.
 -- Returns the entry's id, false if it had been published before, or 'disputed' if others are at work.
-local mark = redis.call('GET', KEYS[1])
+local mark = string.match(redis.call('GET', KEYS[1]) or '', '^%a+')
 if mark ~= 'settled' and ARGV[6] ~= '' then
   if redis.call('SCARD', KEYS[6]) > redis.call('SISMEMBER', KEYS[6], ARGV[6]) then
     return 'disputed'
@@ -19,11 +20,11 @@ end
 if mark == 'settled' or mark == ARGV[1] then
   return false
 end
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 if ARGV[1] == 'unknown' then
   redis.call('HSET', KEYS[5], ARGV[5], ARGV[3])
 end
 local id = redis.call('XADD', KEYS[2], '*', 'entry', ARGV[3])
+redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. id, 'EX', ARGV[2])
 redis.call('RPUSH', KEYS[3], id)
 redis.call('PUBLISH', ARGV[4], id)
 return id

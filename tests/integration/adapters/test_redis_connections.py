@@ -1,0 +1,50 @@
+"""The pool of connections after Redis was gone, and when more ask at once than it holds."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from paydispatch.adapters.redis_connection import CONNECTIONS, connect, connect_async
+
+AT_ONCE = 4 * CONNECTIONS
+
+
+async def failures(client: Any, count: int) -> list[object]:
+    answers = await asyncio.gather(*(client.get("k") for _ in range(count)), return_exceptions=True)
+    return [answer for answer in answers if answer is not None]
+
+
+@pytest.mark.parametrize("mode", ["valkey", "cluster"])
+async def test_more_callers_than_connections_all_get_their_answer(
+    request: pytest.FixtureRequest, mode: str
+) -> None:
+    client = connect_async(request.getfixturevalue(mode).url)
+
+    assert await failures(client, AT_ONCE) == []
+
+    await client.aclose()
+
+
+async def test_no_command_fails_on_a_connection_from_before_a_restart(mortal_valkey: Any) -> None:
+    client = connect_async(mortal_valkey.url)
+    await failures(client, CONNECTIONS)
+    await asyncio.to_thread(mortal_valkey.kill)
+    await asyncio.to_thread(mortal_valkey.start)
+
+    assert await failures(client, CONNECTIONS) == []
+
+    await client.aclose()
+
+
+def test_the_door_s_connection_survives_a_restart_too(mortal_valkey: Any) -> None:
+    client = connect(mortal_valkey.url)
+    assert client.get("k") is None
+    mortal_valkey.kill()
+    mortal_valkey.start()
+
+    assert client.get("k") is None
+
+    client.close()
