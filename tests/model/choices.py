@@ -1,0 +1,116 @@
+"""Which of the possible moves is made at each step: the default, unless a run deviates there.
+
+A run is told by its deviations alone, so the shortest list that breaks an invariant is also the clearest story of it.
+`explore` makes every run of at most `depth` deviations; `walk` makes long ones at random.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    Play = Callable[["Choices"], object]
+    """Makes one run; raises `AssertionError` when an invariant breaks."""
+
+
+@dataclass
+class Choices:
+    """The default (0) everywhere but at the steps of `deviations`: {step: number of the move}."""
+
+    deviations: Mapping[int, int]
+    options: list[int] = field(default_factory=list)
+    """How many moves there were at each step."""
+    story: list[str] = field(default_factory=list)
+    """Every move that was made; a deviation has a star."""
+
+    @property
+    def deviated(self) -> str:
+        """The deviations that were made."""
+        return "\n".join(line for line in self.story if line.startswith("*"))
+
+    def pick(self, moves: Sequence[str]) -> int:
+        chosen = self._chosen(moves)
+        self.options.append(len(moves))
+        self.story.append(f"{'*' if chosen else ' '} {moves[chosen]}")
+        return chosen
+
+    def _chosen(self, moves: Sequence[str]) -> int:
+        return self.deviations.get(len(self.options), 0) % len(moves)
+
+
+class RandomChoices(Choices):
+    """Deviates at random, at most `most` times."""
+
+    def __init__(self, seed: str, *, most: int, rate: float) -> None:
+        super().__init__({})
+        self._dice = random.Random(seed)
+        self._left = most
+        self._rate = rate
+
+    def _chosen(self, moves: Sequence[str]) -> int:
+        if self._left == 0 or len(moves) == 1 or self._dice.random() >= self._rate:
+            return 0
+        self._left -= 1
+        return self._dice.randrange(1, len(moves))
+
+
+class Steered(Choices):
+    """Makes the named moves, in this order, each as soon as it is possible; the default where none is."""
+
+    def __init__(self, *wanted: str) -> None:
+        super().__init__({})
+        self.wanted = list(wanted)
+
+    def _chosen(self, moves: Sequence[str]) -> int:
+        if self.wanted and self.wanted[0] in moves:
+            return moves.index(self.wanted.pop(0))
+        return 0
+
+
+class Broken(AssertionError):
+    """An invariant broke; the text tells the whole run."""
+
+    def __init__(self, error: AssertionError, choices: Choices) -> None:
+        super().__init__("\n".join([str(error), *choices.story]))
+
+
+def explore(play: Play, *, depth: int) -> int:
+    """Make every run of at most `depth` deviations, those with fewer first; return how many. Raises `Broken`."""
+    runs = 0
+    level: list[dict[int, int]] = [{}]
+    for remaining in range(depth, -1, -1):
+        following: list[dict[int, int]] = []
+        for deviations in level:
+            choices = Choices(deviations)
+            made(play, choices)
+            runs += 1
+            if remaining:
+                following.extend(_children(deviations, choices.options))
+        level = following
+    return runs
+
+
+def walk(play: Play, *, seed: str, runs: int, most: int = 6, rate: float = 0.12) -> int:
+    """Make `runs` runs of up to `most` deviations at random; return how many. Raises `Broken`."""
+    for number in range(runs):
+        made(play, RandomChoices(f"{seed}-{number}", most=most, rate=rate))
+    return runs
+
+
+def made(play: Play, choices: Choices) -> Choices:
+    try:
+        play(choices)
+    except AssertionError as error:
+        raise Broken(error, choices) from error
+    return choices
+
+
+def _children(deviations: Mapping[int, int], options: Sequence[int]) -> Iterator[dict[int, int]]:
+    """The runs with one deviation more, later than all there are: so that each set of them is made once."""
+    for step in range(max(deviations, default=-1) + 1, len(options)):
+        for move in range(1, options[step]):
+            yield {**deviations, step: move}

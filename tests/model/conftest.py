@@ -1,0 +1,58 @@
+"""How far the search goes, and what it says at the end.
+
+    PROTOCOL_DEPTH=3 PROTOCOL_SEED=7 pytest tests/model
+
+PROTOCOL_DEPTH (2): the core scenarios are searched through to that many deviations, all others to one less; the random
+walks are ten times as many for each step above 2. PROTOCOL_SEED (1) decides those.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.model.choices import explore, walk
+
+if TYPE_CHECKING:
+    from tests.model.choices import Play
+
+WALKS = 100
+"""Random runs of each scenario."""
+
+_SEARCH = pytest.StashKey["Search"]()
+
+
+@dataclass
+class Search:
+    depth: int
+    seed: str
+    runs: int = 0
+
+    def through(self, play: Play, *, core: bool) -> None:
+        self.runs += explore(play, depth=self.depth if core else self.depth - 1)
+
+    def at_random(self, play: Play, name: str) -> None:
+        walks = WALKS * 10 ** max(self.depth - 2, 0)
+        self.runs += walk(play, seed=f"{self.seed} {name}", runs=walks)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    depth = int(os.environ.get("PROTOCOL_DEPTH", "2"))
+    config.stash[_SEARCH] = Search(depth, os.environ.get("PROTOCOL_SEED", "1"))
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    search = config.stash[_SEARCH]
+    if search.runs:
+        terminalreporter.write_line(
+            f"protocol: {search.runs} runs, depth {search.depth}, seed {search.seed}"
+        )
+
+
+@pytest.fixture
+def search(request: pytest.FixtureRequest) -> Search:
+    return request.config.stash[_SEARCH]

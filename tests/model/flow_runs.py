@@ -1,0 +1,239 @@
+"""The second half of the protocol on a stage: outcomes on a stream → flow runners → flows and their follow-ups."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tests.model.stage import Move, Process, Stage, at_once
+from tests.unit.examples import entry
+
+from paydispatch.adapters.memory import MemoryInbox, MemoryJournal
+from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.identity import follow_up_request_id
+from paydispatch.domain.outcomes import Response
+from paydispatch.flow import RetryLater
+from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tests.model.choices import Choices
+
+    from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.envelope import Envelope
+    from paydispatch.flow import Flow
+    from paydispatch.ports import Turn
+
+MOST_AT_ONCE = 2
+POLICY = FlowPolicy(timeout_s=0.5, attempts=3)
+LEASE_S = 40.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowScenario:
+    name: str
+    entries: tuple[tuple[str, str], ...]
+    """(request id, context id), in the order they were published."""
+    script: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """{gate: the ways its first calls end by default}"""
+
+
+class FlowRuns(Stage):
+    def __init__(self, scenario: FlowScenario, choices: Choices) -> None:
+        super().__init__(choices, scenario.script)
+        self.inbox = MemoryInbox(self.clock, lease_s=LEASE_S)  # type: ignore[arg-type]
+        self.journal = MemoryJournal()
+        self.contexts: dict[str, list[str]] = {}
+        self.running: dict[str, Process] = {}
+        """{context: who runs a flow of it}"""
+        self.returned: Counter[tuple[str, str]] = Counter()
+        """{(request id, flow name): how often it ran to its end}"""
+        self.sent: set[str] = set()
+        self.changes = 0
+        self._looked: tuple[float, int] | None = None
+        self._runners: list[Process] = []
+        for request_id, context_id in scenario.entries:
+            self.contexts.setdefault(context_id, []).append(request_id)
+            self.inbox.put(entry(request_id=request_id, context_id=context_id))
+
+    # --- what can happen beside the calls
+
+    def other_moves(self, timeout_s: float | None) -> Iterator[Move]:
+        self._runners = [process for process in self._runners if process.alive]
+        waiting = bool(self.inbox.waiting())
+        if waiting and len(self._runners) < MOST_AT_ONCE and self._looked != self._state:
+            yield Move("a runner looks", self._look)
+        if timeout_s is not None or waiting:
+            wait_s = LEASE_S / 4 if timeout_s is None else timeout_s
+            yield Move("time passes", lambda: self.loop.advance(wait_s))
+
+    @property
+    def _state(self) -> tuple[float, int]:
+        return self.clock.now_s(), self.changes
+
+    def _look(self) -> None:
+        self._looked = self._state
+        process = Process(f"runner-{sum(1 for line in self.choices.story if 'looks' in line)}")
+        self._runners.append(process)
+        self.start(process, self._drain(process))
+
+    async def _drain(self, process: Process) -> None:
+        ports = FlowPorts(
+            inbox=GatedInbox(self, process),
+            scripts=GatedScripts(self, process),
+            queue=GatedSends(self, process),
+            clock=self.clock,
+            journal=self.journal,
+            fraction=lambda: 0.5,
+        )
+        with contextlib.suppress(Unavailable):  # whoever looks next goes on
+            await FlowRunner(ports, POLICY).drain("worker-1")
+        process.alive = False
+
+    def kill(self, process: Process) -> None:
+        super().kill(process)
+        self.running = {c: who for c, who in self.running.items() if who is not process}
+
+    # --- what must hold
+
+    def check(self) -> None:
+        waiting = {each.request_id for each in self.inbox.waiting()}
+        for request_id in (id_ for ids in self.contexts.values() for id_ in ids):
+            assert request_id in waiting or self.ended(request_id), f"{request_id} is lost"
+
+    def check_rest(self) -> None:
+        assert not self.inbox.waiting()
+
+    def ended(self, request_id: str) -> bool:
+        """Whether a flow of the request ran to its end, or all there are lie on the dead stream."""
+        ran = any(id_ == request_id for id_, _ in self.returned)
+        dead = [e for e, _ in self.inbox.dead if e.request_id == request_id]
+        return ran or any(not isinstance(e.outcome, Response) for e in dead)
+
+    def check_begin(self, flow: Flow) -> None:
+        ids = self.contexts[flow.context_id]
+        before = ids[: ids.index(flow.request_id)]
+        if not all(map(self.ended, before)):
+            self.broken.append(f"{flow.request_id} runs before {before} ended")
+        if flow.context_id in self.running:
+            self.broken.append(f"two flows of {flow.context_id} run at once")
+
+    def check_finish(self, turn: Turn) -> None:
+        """At the acknowledgement."""
+        ran = (turn.entry.request_id, turn.entry.flow_name) in self.returned
+        assert ran, f"{turn.entry.request_id} is acknowledged, and its flow did not run"
+        followed = follow_up_request_id(turn.entry.request_id, 1) in self.sent
+        assert followed, f"{turn.entry.request_id} is acknowledged before its follow-ups are sent"
+
+
+class GatedInbox:
+    def __init__(self, stage: FlowRuns, process: Process) -> None:
+        self._stage = stage
+        self._process = process
+        self._twin = stage.inbox
+
+    async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
+        turns: Sequence[Turn] = await self._gate(
+            "take", lambda: at_once(self._twin.take(worker_id, at_most=at_most)), changes=0
+        )
+        return turns
+
+    async def take_abandoned(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
+        return ()
+
+    async def finish(self, turn: Turn, *, go_on: bool) -> Turn | None:
+        def finish() -> Any:
+            self._stage.check_finish(turn)
+            return at_once(self._twin.finish(turn, go_on=go_on))
+
+        following: Turn | None = await self._gate("finish", finish)
+        return following
+
+    async def postpone(self, turn: Turn, delay_s: float, *, counted: bool) -> None:
+        await self._gate(
+            "postpone", lambda: at_once(self._twin.postpone(turn, delay_s, counted=counted))
+        )
+
+    async def bury(
+        self, turn: Turn, *, reason: str, successor: OutcomeEntry | None, go_on: bool
+    ) -> Turn | None:
+        def bury() -> Any:
+            return at_once(self._twin.bury(turn, reason=reason, successor=successor, go_on=go_on))
+
+        following: Turn | None = await self._gate("bury", bury)
+        return following
+
+    async def workers(self) -> Sequence[str]:
+        raise NotImplementedError
+
+    async def _gate(self, name: str, call: Any, *, changes: int = 1) -> Any:
+        def counted() -> Any:
+            self._stage.changes += changes
+            return call()
+
+        ways = self._stage.ways(self._process, counted)
+        return await self._stage.call(self._process, f"inbox.{name}", ways)
+
+
+class GatedScripts:
+    """A flow that dispatches one create, and ends in any way there is."""
+
+    def __init__(self, stage: FlowRuns, process: Process) -> None:
+        self._stage = stage
+        self._process = process
+
+    async def run(self, name: str, argument: Any, flow: Flow) -> None:
+        stage = self._stage
+        stage.check_begin(flow)
+        stage.running[flow.context_id] = self._process
+        try:
+            end = await stage.call(self._process, "flow.run", self._ends())
+            await self._end(end, name, flow)
+        finally:
+            if self._process.alive:
+                stage.running.pop(flow.context_id, None)
+
+    def _ends(self) -> dict[str, Any]:
+        ends = {end: (lambda e=end: e) for end in ("returns", "raises", "later", "hangs")}
+        return {**ends, "killed": lambda: self._stage.kill(self._process)}
+
+    async def _end(self, end: str, name: str, flow: Flow) -> None:
+        if end == "hangs":
+            await asyncio.get_running_loop().create_future()
+        if end == "raises":
+            raise ValueError(end)
+        if end == "later":
+            raise RetryLater(after_s=60)
+        flow.new_product().name("Tea").create_async()
+        self._stage.returned[flow.request_id, name] += 1
+
+
+class GatedSends:
+    def __init__(self, stage: FlowRuns, process: Process) -> None:
+        self._stage = stage
+        self._process = process
+
+    async def send(self, envelopes: Sequence[Envelope]) -> None:
+        def send() -> None:
+            self._stage.sent |= {envelope.request_id for envelope in envelopes}
+
+        await self._stage.call(self._process, "queue.send", self._stage.ways(self._process, send))
+
+    async def defer(self, envelope: Envelope, delay_s: float) -> None:
+        raise NotImplementedError
+
+    async def park(self, body: str, *, reason: str) -> None:
+        raise NotImplementedError
+
+
+def play_flows(scenario: FlowScenario, choices: Choices) -> FlowRuns:
+    """Make one run of a scenario. Raises `AssertionError` when an invariant breaks."""
+    stage = FlowRuns(scenario, choices)
+    stage.play()
+    stage.check()
+    stage.check_rest()
+    return stage

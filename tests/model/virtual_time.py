@@ -1,0 +1,58 @@
+"""An event loop in which no time passes by itself: when nothing can run, `idle` decides what happens next."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Idle = Callable[[float | None], None]
+    """Called with the seconds to the next timer (None: there is none)."""
+
+START_S = 1_800_000_000.0
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """Its `time()` is unix seconds, so that timeouts of asyncio and the services' clock agree."""
+
+    def __init__(self) -> None:
+        self._now_s = START_S
+        self.idle: Idle = self._nothing_to_do
+        super().__init__(_NeverWaits(self))
+        self._clock_resolution = 1e-6  # what a float of this size can still tell apart
+
+    def time(self) -> float:
+        return self._now_s
+
+    def advance(self, seconds: float) -> None:
+        self._now_s += seconds
+
+    def _nothing_to_do(self, timeout_s: float | None) -> None:
+        self.advance(timeout_s or 0.0)
+
+
+class ModelClock:
+    """`Clock` of the services under test."""
+
+    def __init__(self, loop: VirtualTimeLoop) -> None:
+        self._loop = loop
+
+    def now_s(self) -> float:
+        return self._loop.time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class _NeverWaits(selectors.DefaultSelector):
+    def __init__(self, loop: VirtualTimeLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        if timeout is None or timeout > 0:
+            self._loop.idle(timeout)
+        return []
