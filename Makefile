@@ -48,6 +48,15 @@ schemas: install ## all that is generated from Stripe's OpenAPI document
 properties: install ## thousands of valid and invalid bodies per object
 	PROPERTY_BODIES=5000 $(RUN)/pytest tests/unit/schema/test_bodies_of_the_document.py
 
+chaos: install ## 10,000 requests while every process is killed, three seeds; prints figures
+	$(RUN)/python -m tests.chaos.run --requests 10000 --kills 20 --seeds 3
+
+chaos-short: install ## the same with 500 requests, in about a minute
+	$(RUN)/python -m tests.chaos.run --requests 500 --kills 3 --seconds 24 --seed 11
+
+mutants: install ## break each guard on purpose; every one must be noticed
+	$(RUN)/python tools/mutants
+
 bench: install ## does dispatching block? prints figures
 	$(RUN)/python tests/performance/non_blocking_payment_test.py
 
@@ -67,4 +76,4 @@ check: lint lint-template type arch unit ## what CI runs first: fast and offline
 
 include infra/build.mk
 
-.PHONY: help install run test unit integration e2e arch schemas properties bench fmt lint type check
+.PHONY: help install run test unit integration e2e arch schemas properties chaos chaos-short mutants bench fmt lint type check

@@ -1,0 +1,136 @@
+"""The real Stripe caller, its ports wrapped in ones that can kill it, and its queue delivering duplicates.
+
+A Lambda entry point like `stripe_caller.app.handler`; the local stack's pollers load it by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import re
+from dataclasses import replace
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from tests.chaos.chaos_names import POISONED_KEY, REPEATED_SHARE, SEED
+from tests.chaos.points import (
+    ANSWERED,
+    DEFERRED,
+    OPENED,
+    PUBLISHED,
+    PUBLISHING,
+    UNKNOWN,
+    Points,
+)
+from tests.chaos.wrapping import Wrapper
+
+from paydispatch.domain.attempts import Answered, Unknown
+from stripe_caller import app
+
+_KEY_IN_CLEAR = re.compile(r"\b[sr]k_(?:test|live)_\w+")
+_QUEUES = ("REQUEST_QUEUE_URL", "BATCH_QUEUE_URL")
+_LONGEST_DELAY_S = 20
+
+
+class Gateway(Wrapper):
+    async def create(self, **call: Any) -> Any:
+        attempt = await self.inner.create(**call)
+        if isinstance(attempt, Answered):
+            self.points.pass_by(ANSWERED, call["request_id"])
+        if isinstance(attempt, Unknown):
+            self.points.pass_by(UNKNOWN, call["request_id"])
+        return attempt
+
+
+class Vault(Wrapper):
+    async def open(self, envelope: Any) -> Any:
+        key = await self.inner.open(envelope)
+        self.points.pass_by(OPENED, envelope.request_id)
+        return key
+
+
+class Outcomes(Wrapper):
+    async def publish(self, entry: Any, **how: Any) -> Any:
+        # In the loop's next turn, so about when the script is on its way: Redis has run it, or not.
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self.points.strike_redis, PUBLISHING, entry.request_id)
+        first = await self.inner.publish(entry, **how)
+        self.points.pass_by(PUBLISHED, entry.request_id)
+        return first
+
+
+class Queue(Wrapper):
+    async def defer(self, envelope: Any, delay_s: float) -> None:
+        await self.inner.defer(envelope, delay_s)
+        self.points.pass_by(DEFERRED, envelope.request_id)
+
+
+class Repeater:
+    """Sends some received messages once more, as SQS may deliver any of them twice."""
+
+    def __init__(self, share: float, seed: str) -> None:
+        self._share = share
+        self._dice = random.Random(seed)
+        quick = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
+        self._sqs = boto3.client("sqs", config=quick)
+        self._urls = [os.environ[name] for name in _QUEUES]
+
+    def repeat_some(self, records: list[dict[str, Any]]) -> None:
+        for record in records:
+            if self._dice.random() < self._share and _names_its_request(record["body"]):
+                self._repeat(record)
+
+    def _repeat(self, record: dict[str, Any]) -> None:
+        queue = record["eventSourceARN"].rpartition(":")[2]
+        url = next(url for url in self._urls if url.endswith(queue))
+        delay_s = self._dice.choice((0, 0, 1, _LONGEST_DELAY_S))
+        try:
+            self._sqs.send_message(QueueUrl=url, MessageBody=record["body"], DelaySeconds=delay_s)
+        except (BotoCoreError, ClientError) as error:
+            print(f"not repeated: {type(error).__name__}", flush=True)
+        else:
+            print(json.dumps({"message": "chaos.repeated"}), flush=True)
+
+
+def _names_its_request(body: str) -> bool:
+    """Without an id in it a message is its own request, and a second one would be another's."""
+    return '"request_id"' in body
+
+
+def _report_receives(records: list[dict[str, Any]]) -> None:
+    ids = [record["messageId"] for record in records]
+    print(json.dumps({"message": "chaos.received", "ids": ids}), flush=True)
+
+
+def _report_keys(records: list[dict[str, Any]]) -> None:
+    for record in records:
+        if set(_KEY_IN_CLEAR.findall(record["body"])) - {POISONED_KEY}:
+            print(
+                json.dumps({"message": "chaos.key_on_queue", "id": record["messageId"]}), flush=True
+            )
+
+
+def _chaotic(service: Any, points: Points) -> None:
+    ports = service._ports
+    service._ports = replace(
+        ports,
+        gateway=Gateway(ports.gateway, points),
+        vault=Vault(ports.vault, points),
+        outcomes=Outcomes(ports.outcomes, points),
+        queue=Queue(ports.queue, points),
+    )
+
+
+_chaotic(app._service, Points.of("caller"))
+_repeater = Repeater(float(os.environ[REPEATED_SHARE]), f"{os.environ[SEED]} {os.getpid()}")
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    _report_receives(event["Records"])
+    _report_keys(event["Records"])
+    _repeater.repeat_some(event["Records"])
+    return app.handler(event, context)

@@ -1,0 +1,235 @@
+"""All that can be known after a run: Stripe's ledger, Redis, the queues, the flows' own log, what each part printed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import httpx
+from tests.chaos.chaos_flow import FLOW_LOG
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.chaos.requests_made import Book
+    from tests.chaos.stage import Stage
+
+FLOW_FAILED = "flow_failed"
+"""The code of the error that takes a response's place when its script keeps failing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a worker's stream."""
+
+    id: str
+    worker_id: str
+    request_id: str
+    context_id: str
+    response: dict[str, Any] | None
+    error: dict[str, Any] | None
+
+    @property
+    def successor(self) -> bool:
+        return self.error is not None and self.error["code"] == FLOW_FAILED
+
+    @property
+    def mark(self) -> str:
+        unknown = self.error is not None and self.error["certainty"] == "unknown"
+        return "unknown" if unknown and not self.successor else "settled"
+
+    @property
+    def told(self) -> tuple[str, str | None, str | None]:
+        """What its flow's line says of it."""
+        if self.error is None:
+            return "response", None, None
+        return "error", self.error["certainty"], self.error["code"]
+
+
+@dataclass(slots=True)
+class Evidence:
+    book: Book
+    effects: list[dict[str, Any]]
+    attempts: list[dict[str, Any]]
+    entries: list[Entry]
+    dead: set[tuple[str, str]]
+    """(worker, entry id)"""
+    flows: list[dict[str, Any]]
+    statuses: dict[str, dict[str, str]]
+    leftovers: list[str]
+    dead_letters: list[tuple[str, str | None]]
+    """(body, reason): without a reason the queue put it there by itself."""
+    kills: list[dict[str, Any]]
+    lines: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    """What the parts printed, by request."""
+    events: Counter[str] = field(default_factory=Counter)
+    receives: Counter[str] = field(default_factory=Counter)
+    """How often each queue message was received."""
+    keys_seen: list[str] = field(default_factory=list)
+
+    def entries_of(self) -> dict[str, list[Entry]]:
+        found: dict[str, list[Entry]] = defaultdict(list)
+        for entry in self.entries:
+            found[entry.request_id].append(entry)
+        return found
+
+    def flows_of(self) -> dict[str, list[dict[str, Any]]]:
+        return _by("request_id", self.flows)
+
+    def effects_of(self) -> dict[str, list[dict[str, Any]]]:
+        return _by("idempotency_key", self.effects)
+
+    def attempts_of(self) -> dict[str, list[dict[str, Any]]]:
+        return _by("idempotency_key", self.attempts)
+
+
+def _by(name: str, items: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for item in items:
+        found[item[name]].append(item)
+    return found
+
+
+def gather(stage: Stage, book: Book, keys: tuple[str, ...]) -> Evidence:
+    base = stage.stack.addresses.stripe_base
+    dead_letters = _drained(stage.stack.addresses.dead_letter_queue_url)
+    with stage.redis.client() as client:
+        entries = [entry for worker_id in _workers(client) for entry in _stream(client, worker_id)]
+        evidence = Evidence(
+            book=book,
+            effects=httpx.get(f"{base}/_twin/ledger", timeout=60).json()["effects"],
+            attempts=httpx.get(f"{base}/_twin/attempts", timeout=60).json()["attempts"],
+            entries=entries,
+            dead={pair for worker_id in _workers(client) for pair in _dead(client, worker_id)},
+            flows=list(json_lines(stage.directory / FLOW_LOG)),
+            statuses=_statuses(client),
+            leftovers=[*_left_in_redis(client), *_left_on_queues(stage)],
+            dead_letters=dead_letters,
+            kills=list(json_lines(stage.directory / "kills.jsonl")),
+        )
+    _read_logs(evidence, stage.stack.directory)
+    evidence.keys_seen = _keys_seen(stage, dead_letters, keys)
+    return evidence
+
+
+def json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if line.startswith('{"'):
+                try:
+                    yield json.loads(line)
+                except ValueError:  # cut off by a kill
+                    continue
+
+
+def queue_counts(url: str) -> Counter[str]:
+    answer = boto3.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    return Counter(
+        {
+            name: int(answer["Attributes"][f"ApproximateNumberOfMessages{name}"])
+            for name in ("", "NotVisible", "Delayed")
+        }
+    )
+
+
+def pending(client: Any) -> int:
+    """Entries that were not acknowledged, or not even delivered."""
+    left = 0
+    for worker_id in _workers(client):
+        for group in client.xinfo_groups(f"pd:{{{worker_id}}}:outcomes"):
+            left += int(group["pending"]) + int(group.get("lag") or 0)
+    return left
+
+
+def _workers(client: Any) -> list[str]:
+    found = sorted(client.smembers("pd:workers"))
+    return [name for name in found if client.exists(f"pd:{{{name}}}:outcomes")]
+
+
+def _stream(client: Any, worker_id: str) -> Iterator[Entry]:
+    for entry_id, fields in client.xrange(f"pd:{{{worker_id}}}:outcomes"):
+        entry = json.loads(fields["entry"])
+        yield Entry(
+            entry_id,
+            worker_id,
+            entry["request_id"],
+            entry["context_id"],
+            entry.get("response"),
+            entry.get("error"),
+        )
+
+
+def _dead(client: Any, worker_id: str) -> Iterator[tuple[str, str]]:
+    for _, fields in client.xrange(f"pd:{{{worker_id}}}:dead"):
+        yield worker_id, fields["entry_id"]
+
+
+def _statuses(client: Any) -> dict[str, dict[str, str]]:
+    names = list(client.scan_iter("pd:req:*", count=1000))
+    pipe = client.pipeline(transaction=False)
+    for name in names:
+        pipe.hgetall(name)
+    found = zip(names, pipe.execute(), strict=True)
+    return {name.removeprefix("pd:req:"): fields for name, fields in found}
+
+
+def _left_in_redis(client: Any) -> list[str]:
+    """What must be empty when all is done."""
+    left = []
+    if count := pending(client):
+        left.append(f"{count} entries not acknowledged")
+    for pattern in ("context:*", "lease:*", "later", "runs", "open"):
+        names = list(client.scan_iter(f"pd:{{*}}:{pattern}", count=1000))
+        left += [f"{name} ({client.type(name)})" for name in names[:5]]
+    return left
+
+
+def _left_on_queues(stage: Stage) -> list[str]:
+    addresses = stage.stack.addresses
+    counts = {
+        url: sum(queue_counts(url).values())
+        for url in (addresses.queue_url, addresses.batch_queue_url)
+    }
+    return [f"{count} messages on {url}" for url, count in counts.items() if count]
+
+
+def _drained(url: str) -> list[tuple[str, str | None]]:
+    sqs = boto3.client("sqs")
+    found: list[tuple[str, str | None]] = []
+    while messages := sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=600, MessageAttributeNames=["All"]
+    ).get("Messages"):
+        for message in messages:
+            reason = message.get("MessageAttributes", {}).get("reason", {}).get("StringValue")
+            found.append((message["Body"], reason))
+    return found
+
+
+def _read_logs(evidence: Evidence, directory: Path) -> None:
+    for log in sorted(directory.glob("*.log")):
+        for line in json_lines(log):
+            event = str(line.get("message"))
+            evidence.events[event] += 1
+            evidence.receives.update(line.get("ids", ()))
+            if request_id := line.get("request_id"):
+                evidence.lines[request_id].append({"log": log.stem, **line})
+
+
+def _keys_seen(
+    stage: Stage, dead_letters: list[tuple[str, str | None]], keys: tuple[str, ...]
+) -> list[str]:
+    """Where a key was seen in the clear. Redis' append-only file holds all that was ever written to it."""
+    files = [*stage.stack.directory.glob("*.log"), *stage.directory.glob("*.log")]
+    files += [file for file in stage.redis.files.rglob("*") if file.is_file()]
+    files += stage.directory.glob("*.jsonl")
+    seen = [
+        f"{key} in {file}" for file in files for key in keys if key.encode() in file.read_bytes()
+    ]
+    bodies = "".join(body for body, _ in dead_letters)
+    return seen + [f"{key} on the dead-letter queue" for key in keys if key in bodies]

@@ -1,0 +1,267 @@
+"""What must hold after whatever happened. Each function is one sentence of the promise, and names who breaks it."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import TYPE_CHECKING, Any
+
+from tests.chaos.evidence import FLOW_FAILED
+
+from paydispatch.domain.identity import follow_up_request_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.chaos.evidence import Entry, Evidence
+
+KILL_REACHES_S = 40.0
+"""A run that ended around a kill is repeated when its lease is over, at the latest so long after it."""
+
+LAST_RECEIVE = "last_receive"
+KEY_NOT_OPENED = "key_not_opened"
+PROVED_LATER = "not_found_after_horizon"
+"""The reconciler's proof."""
+
+LEAVE_DOUBT = frozenset({"reset", "cut_off", "not_json", "hang"})
+"""Faults after which a caller cannot know whether anything happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    invariant: str
+    what: str
+    request_id: str | None = None
+
+
+def broken(evidence: Evidence) -> list[Violation]:
+    return [violation for check in CHECKS for violation in check(evidence)]
+
+
+def expected(evidence: Evidence) -> set[str]:
+    """Every accepted request, and what the flows of those dispatched."""
+    asked = set(evidence.book.submitted)
+    follow_ups = {
+        follow_up_request_id(line["request_id"], 1)
+        for line in evidence.flows
+        if line["ending"] == "response" and _script(evidence, line["request_id"]) == "follows_up"
+    }
+    return asked | follow_ups
+
+
+def at_most_one_effect(evidence: Evidence) -> Iterator[Violation]:
+    by_request: dict[tuple[str, str], list[str]] = defaultdict(list)
+    by_order: dict[str, set[str]] = defaultdict(set)
+    for effect in evidence.effects:
+        by_request[effect["idempotency_key"], effect["object"]].append(effect["id"])
+        if n := (effect["metadata"] or {}).get("n"):
+            by_order[n].add(effect["id"])
+    for (request_id, _), ids in by_request.items():
+        if len(ids) > 1:
+            yield Violation("effects per request", f"{len(ids)} objects: {ids}", request_id)
+    for n, made in by_order.items():
+        if len(made) > 1:
+            yield Violation("effects per request", f"{len(made)} objects for {n}: {sorted(made)}")
+
+
+def never_provable(evidence: Evidence) -> set[str]:
+    """Poison whose key opens for nobody, after a receive that died: no reconciler can look, so it stays unknown."""
+    book = evidence.book.submitted
+    return {
+        entry.request_id
+        for entry in evidence.entries
+        if entry.mark == "unknown"
+        and (entry.error or {})["code"] == KEY_NOT_OPENED
+        and book[entry.request_id].poison
+    }
+
+
+def nothing_is_lost(evidence: Evidence) -> Iterator[Violation]:
+    settled = {entry.request_id for entry in evidence.entries if entry.mark == "settled"}
+    for request_id in sorted(expected(evidence) - settled - never_provable(evidence)):
+        yield Violation("requests lost", "no settled outcome", request_id)
+    for left in evidence.leftovers:
+        yield Violation("requests lost", f"left over: {left}")
+
+
+def one_settled_outcome(evidence: Evidence) -> Iterator[Violation]:
+    """At most one provisional `unknown`, before exactly one that settles."""
+    for request_id, entries in evidence.entries_of().items():
+        marks = [entry.mark for entry in entries if not entry.successor]
+        if marks.count("settled") > 1 or marks.count("unknown") > 1:
+            yield Violation("terminal flows", f"outcomes: {marks}", request_id)
+        elif "unknown" in marks and marks[-1] == "unknown" and "settled" in marks:
+            yield Violation("terminal flows", f"unknown after settled: {marks}", request_id)
+    for request_id in evidence.entries_of().keys() - expected(evidence):
+        yield Violation("terminal flows", "an outcome of a request nobody made", request_id)
+
+
+def each_outcome_ran_its_flow(evidence: Evidence) -> Iterator[Violation]:
+    """Every entry's flow returned, or stands on the dead stream with its successor's flow in its place."""
+    flows = evidence.flows_of()
+    for request_id, entries in evidence.entries_of().items():
+        ran = {_told(line) for line in flows[request_id]}
+        due = {e.told for e in entries if (e.worker_id, e.id) not in evidence.dead}
+        if ran != due:
+            yield Violation(
+                "terminal flows", f"flows that returned: {ran}, outcomes: {due}", request_id
+            )
+
+
+def repeats_are_explained(evidence: Evidence) -> Iterator[Violation]:
+    """A flow that returned runs again only because somebody was killed before it was acknowledged."""
+    strikes = [
+        kill["at"]
+        for kill in evidence.kills
+        if kill.get("target") in ("worker", "redis")
+        or str(kill.get("point", "")).startswith(("worker", "redis"))
+    ]
+    for request_id, lines in evidence.flows_of().items():
+        excused = any(
+            line["message"] == "flow.not_acknowledged" for line in evidence.lines[request_id]
+        )
+        for _, runs in groupby(sorted(lines, key=_told_key), key=_told_key):
+            times = [run["at"] for run in runs]
+            for first, second in pairwise(times):
+                near = any(first - KILL_REACHES_S < at < second for at in strikes)
+                if not near and not excused:
+                    yield Violation("terminal flows", "its flow ran twice, unexplained", request_id)
+
+
+def verdicts_agree_with_the_ledger(evidence: Evidence) -> Iterator[Violation]:
+    effects = evidence.effects_of()
+    for entry in evidence.entries:
+        ids = [effect["id"] for effect in effects[entry.request_id]]
+        if entry.response is not None and entry.response["body"].get("id") not in ids:
+            yield Violation(
+                "verdicts", f"a response that Stripe never made; its: {ids}", entry.request_id
+            )
+        if ids and _says_not_created(entry):
+            yield Violation(
+                "verdicts", f"not_created ({entry.error}), but {ids} exists", entry.request_id
+            )
+    yield from _statuses_agree(evidence)
+
+
+def nothing_is_guessed(evidence: Evidence) -> Iterator[Violation]:
+    """After an attempt whose end nobody saw, "not created" takes an answer or a proof, even if it is true."""
+    attempts = evidence.attempts_of()
+    for entry in evidence.entries:
+        if _says_not_created(entry) and (entry.error or {})["code"] != PROVED_LATER:
+            own = attempts[entry.request_id]
+            if any(map(_in_doubt, own)) and not any(map(_final, own)):
+                yield Violation("verdicts", f"a guess: {entry.error}", entry.request_id)
+
+
+def neighbours_of_poison_are_well(evidence: Evidence) -> Iterator[Violation]:
+    book = evidence.book
+    for entry in evidence.entries:
+        submitted = book.submitted.get(entry.request_id)
+        error = entry.error or {}
+        dispatcher = error.get("kind") == "dispatcher" and not entry.successor
+        poison = submitted is not None and submitted.poison
+        if dispatcher and not poison and error["code"] != LAST_RECEIVE:
+            yield Violation("neighbours of poison", f"failed: {error}", entry.request_id)
+        if poison and not dispatcher and error.get("code") != PROVED_LATER:
+            yield Violation("neighbours of poison", "poison was not refused", entry.request_id)
+    for body, reason in evidence.dead_letters:
+        if reason is None:
+            yield Violation("neighbours of poison", f"dead-lettered by the queue: {body[:300]}")
+    bodies = "\n".join(body for body, _ in evidence.dead_letters)
+    for n in book.unattributable:
+        if not re.search(rf"\b{n}\b", bodies):
+            yield Violation("requests lost", f"{n} is not on the dead-letter queue")
+
+
+def contexts_keep_their_order(evidence: Evidence) -> Iterator[Violation]:
+    """The flows of a context returned in the order of its stream; a repeat follows what it repeats."""
+    due: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    for entry in evidence.entries:
+        if not entry.successor:
+            due[entry.worker_id, entry.context_id].append((entry.request_id, entry.mark))
+    ran: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    for line in evidence.flows:
+        mark = "unknown" if _provisional(line) else "settled"
+        ran[line["worker_id"], line["context_id"]].append((line["request_id"], mark))
+    for context, runs in ran.items():
+        if [run for run, _ in groupby(runs)] != due[context]:
+            off = next(
+                (run for run, want in zip(runs, due[context], strict=False) if run != want),
+                runs[-1],
+            )
+            yield Violation("order", f"{context}: ran {runs}, stream {due[context]}", off[0])
+
+
+def the_key_is_nowhere(evidence: Evidence) -> Iterator[Violation]:
+    for where in evidence.keys_seen:
+        yield Violation("keys", where)
+    if count := evidence.events["chaos.key_on_queue"]:
+        yield Violation("keys", f"in the clear in {count} queue messages")
+
+
+def the_ways_in_kept_their_word(evidence: Evidence) -> Iterator[Violation]:
+    for surprise in evidence.book.surprises:
+        yield Violation("ways in", surprise)
+
+
+CHECKS: tuple[Callable[[Evidence], Iterator[Violation]], ...] = (
+    at_most_one_effect,
+    nothing_is_lost,
+    one_settled_outcome,
+    each_outcome_ran_its_flow,
+    repeats_are_explained,
+    verdicts_agree_with_the_ledger,
+    nothing_is_guessed,
+    neighbours_of_poison_are_well,
+    contexts_keep_their_order,
+    the_key_is_nowhere,
+    the_ways_in_kept_their_word,
+)
+
+
+def _statuses_agree(evidence: Evidence) -> Iterator[Violation]:
+    for request_id, entries in evidence.entries_of().items():
+        settled = [e for e in entries if e.mark == "settled" and not e.successor]
+        if not settled:
+            continue
+        wanted = "succeeded" if settled[-1].response is not None else "failed"
+        status = evidence.statuses.get(request_id, {}).get("status")
+        if status != wanted:
+            yield Violation("verdicts", f"status {status}, outcome {wanted}", request_id)
+
+
+def _says_not_created(entry: Entry) -> bool:
+    """A declined card is an answer, though it leaves a payment intent behind."""
+    error = entry.error or {"certainty": None, "http_status": None}
+    return error["certainty"] == "not_created" and bool(error["http_status"] != 402)
+
+
+def _in_doubt(attempt: dict[str, Any]) -> bool:
+    status = attempt["status"]
+    return attempt["fault"] in LEAVE_DOUBT or status is None or status >= 500
+
+
+def _final(attempt: dict[str, Any]) -> bool:
+    answered = attempt["replayed"] or attempt["status"] in (200, 402)
+    return bool(answered) and not _in_doubt(attempt)
+
+
+def _script(evidence: Evidence, request_id: str) -> str | None:
+    submitted = evidence.book.submitted.get(request_id)
+    if submitted is None or submitted.poison:
+        return None
+    return str(submitted.wanted.params["metadata"]["script"])
+
+
+def _told(line: dict[str, Any]) -> tuple[str, str | None, str | None]:
+    return line["ending"], line["certainty"], line["code"]
+
+
+def _told_key(line: dict[str, Any]) -> str:
+    return repr(_told(line))
+
+
+def _provisional(line: dict[str, Any]) -> bool:
+    return (line["certainty"], line["code"] == FLOW_FAILED) == ("unknown", False)

@@ -1,0 +1,137 @@
+"""What a chaos run does and when: all of it from its seed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from tests.chaos.points import CALLER_POINTS, DOOR_POINTS, REDIS_POINTS, WORKER_POINTS
+
+KILL_EVERY_S = 16.0
+"""Of one kind of process. Closer together, one message could be in the hands of killed callers `max_receives` times."""
+
+REQUESTS_PER_S = 45.0
+DEADLY_PASSAGES = 6
+"""A named point is deadly at one of its first this many passages: not always for the first of a batch."""
+
+CALLER, WORKER, REDIS, QUEUE, DOOR = "caller", "worker", "redis", "queue", "door"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Event:
+    """One strike. With a `point` it waits armed until a process passes there; without, it strikes at once."""
+
+    at_s: float
+    """Seconds after the first request."""
+    target: str
+    point: str | None = None
+    passage: int = 1
+    for_s: float = 0.0
+    """How long Redis is away, or the queue stopped."""
+    pick: float = 0.0
+    """In [0, 1): which of the callers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    seed: int
+    requests: int
+    kills: int
+    """Of each kind of process."""
+    spread_s: float | None = None
+    repeated_share: float = 0.03
+    """Of the received messages, those that SQS delivers once more as another copy."""
+
+    @property
+    def lasts_s(self) -> float:
+        """How long requests are submitted for."""
+        return self.spread_s or max(self.requests / REQUESTS_PER_S, self.kills * KILL_EVERY_S)
+
+    @property
+    def contexts(self) -> int:
+        return max(20, self.requests // 8)
+
+    def dice(self, what: str) -> random.Random:
+        return random.Random(f"{self.seed} {what}")
+
+    def schedule(self) -> list[Event]:
+        strikes = [
+            *self._kills(CALLER, CALLER_POINTS),
+            *self._kills(WORKER, WORKER_POINTS),
+            *self._kills(REDIS, REDIS_POINTS),
+            *self._kills(DOOR, DOOR_POINTS, always_named=True),
+            *self._kills(QUEUE, ()),
+        ]
+        return sorted(strikes, key=lambda event: event.at_s)
+
+    def _kills(
+        self, target: str, points: tuple[str, ...], *, always_named: bool = False
+    ) -> list[Event]:
+        """One in each of `kills` equal parts of the run; at random and at each named point in turn."""
+        dice = self.dice(target)
+        part_s = 0.94 * self.lasts_s / self.kills
+        events = []
+        for number in range(self.kills):
+            named = points and (always_named or number % 2 == 1)
+            place = number if always_named else number // 2
+            events.append(
+                Event(
+                    at_s=0.03 * self.lasts_s + part_s * (number + dice.random()),
+                    target=target,
+                    point=points[place % len(points)] if named else None,
+                    passage=dice.randint(1, DEADLY_PASSAGES),
+                    for_s=self._away_s(dice, number),
+                    pick=dice.random(),
+                )
+            )
+        return events
+
+    @staticmethod
+    def _away_s(dice: random.Random, number: int) -> float:
+        """Mostly moments; every seventh time longer than any call's patience."""
+        return dice.uniform(6.0, 9.0) if number % 7 == 3 else dice.uniform(0.05, 2.5)
+
+
+def faults(share: float = 1.0) -> list[dict[str, Any]]:
+    """Every fault the twin knows, each with its probability per POST; `share` scales all of them."""
+    reasons = ("global-rate", "endpoint-rate", "global-concurrency", "endpoint-concurrency")
+    chances: list[tuple[float, dict[str, Any]]] = [
+        *((0.006, {"kind": "status", "status": 429, "reason": r}) for r in reasons),
+        (0.006, {"kind": "status", "status": 429, "reason": "resource-specific"}),
+        (0.010, {"kind": "status", "code": "lock_timeout"}),
+        (0.004, {"kind": "status", "status": 401}),
+        (0.004, {"kind": "status", "status": 409}),
+        (0.010, {"kind": "status", "status": 500}),
+        (0.010, {"kind": "status", "status": 503}),
+        (0.003, {"kind": "status", "status": 503, "should_retry": False}),
+        (0.006, {"kind": "status", "status": 500, "when": "during"}),
+        (0.010, {"kind": "status", "status": 500, "when": "after"}),
+        (0.010, {"kind": "reset"}),
+        (0.015, {"kind": "lost_answer"}),
+        (0.003, {"kind": "reset", "when": "during"}),
+        (0.005, {"kind": "cut_off"}),
+        (0.010, {"kind": "cut_off", "when": "after"}),
+        (0.005, {"kind": "not_json"}),
+        (0.010, {"kind": "not_json", "when": "after"}),
+        (0.001, {"kind": "hang"}),
+        (0.002, {"kind": "hang", "when": "after"}),
+        (0.010, {"kind": "latency", "latency_ms": {"p50": 900, "p99": 2500}}),
+    ]
+    return [
+        {"match": {"method": "POST"}, "action": action, "probability": chance * share}
+        for chance, action in chances
+    ]
+
+
+def fault_names() -> dict[str, str]:
+    """By the id the twin gives it: what happens, in a word or three."""
+    return {
+        f"fault_{place}": " ".join(
+            str(part) for name, part in rule["action"].items() if name != "latency_ms"
+        )
+        for place, rule in enumerate(faults(), start=1)
+    }
+
+
+LATENCY_MS = {"p50": 40, "p99": 600}

@@ -1,0 +1,286 @@
+"""Submits the requests of a chaos run over every way in, side by side and steadily."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import httpx
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from tests.chaos.chaos_names import POISONED_KEY
+from tests.chaos.requests_made import KEY, Wanted, make
+
+from paydispatch import Dispatcher
+from paydispatch.domain.errors import NotDelivered
+from paydispatch.domain.resources import resource_named
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Iterator
+
+    from tests.chaos.plan import Plan
+    from tests.chaos.requests_made import Book
+
+    from paydispatch.local.addresses import Addresses
+    from paydispatch.receipt import Receipt
+
+SHARES = {"sdk_sqs": 0.35, "sdk_http": 0.15, "door": 0.2, "batches": 0.1, "queue": 0.2}
+PATIENCE_S = 120.0
+BATCH = 10
+REPEATED_KEYS = 0.25
+POISONED_BATCHES = 0.15
+_NEVER_TWICE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
+
+
+Body = tuple[str, str, Wanted | None]
+"""A queue message: what it is called, its text, and whose request it is, if anybody's."""
+
+
+class Producer:
+    """One thread per way. `join` returns when all is accepted; what never was is in the book's surprises."""
+
+    def __init__(self, plan: Plan, addresses: Addresses, book: Book) -> None:
+        self._plan = plan
+        self._addresses = addresses
+        self._book = book
+        self._ways: dict[str, Callable[[str, Iterator[int]], None]] = {
+            "sdk_sqs": self._sdk_sqs,
+            "sdk_http": self._sdk_http,
+            "door": self._door,
+            "batches": self._batches,
+            "queue": self._queue,
+        }
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(way,), name=way) for way in SHARES
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def busy(self) -> bool:
+        return any(thread.is_alive() for thread in self._threads)
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+    def _guarded(self, way: str) -> None:
+        try:
+            self._ways[way](way, self._paced(round(SHARES[way] * self._plan.requests)))
+        except Exception as error:
+            self._book.surprises.append(f"{way} ended early: {type(error).__name__}: {error}")
+
+    def _paced(self, count: int) -> Iterator[int]:
+        """The numbers up to `count`, evenly over the run's time; late ones at once."""
+        started = time.monotonic()
+        for number in range(count):
+            due = started + self._plan.lasts_s * number / count
+            time.sleep(max(0.0, due - time.monotonic()))
+            yield number
+
+    def _sdk_sqs(self, way: str, numbers: Iterator[int]) -> None:
+        self._sdk(Dispatcher.from_env(delivery_timeout_s=PATIENCE_S), way, numbers)
+
+    def _sdk_http(self, way: str, numbers: Iterator[int]) -> None:
+        dispatcher = Dispatcher.http(self._addresses.api, delivery_timeout_s=PATIENCE_S)
+        self._sdk(dispatcher, way, numbers)
+
+    def _sdk(self, dispatcher: Dispatcher, way: str, numbers: Iterator[int]) -> None:
+        dice = self._plan.dice(way)
+        receipts: list[tuple[Receipt, Wanted]] = []
+        try:
+            with dispatcher:
+                for number in numbers:
+                    wanted = make(self._plan, way, number, dice)
+                    receipts.append((self._submit(dispatcher, wanted, dice), wanted))
+        except NotDelivered as left:
+            self._book.surprises.append(f"{way}: {left}")
+        for receipt, wanted in receipts:
+            if receipt.durable:
+                self._book.note(receipt.request_id, wanted, way)
+
+    def _submit(self, dispatcher: Dispatcher, wanted: Wanted, dice: random.Random) -> Receipt:
+        """Some twice under one idempotency key: the second is the first."""
+        keyed = dice.random() < 0.1
+        options: dict[str, Any] = {"lane": wanted.lane, "deadline_s": wanted.deadline_s}
+        if keyed:
+            options["idempotency_key"] = f"key {self._plan.seed} {wanted.n}"
+        place = (wanted.object, wanted.params, wanted.worker_id, wanted.context_id, KEY)
+        if keyed:
+            dispatcher.submit(*place, **options)
+        return dispatcher.submit(*place, **options)
+
+    def _door(self, way: str, numbers: Iterator[int]) -> None:
+        dice = self._plan.dice(way)
+        with httpx.Client(base_url=self._addresses.api, timeout=35.0) as client:
+            for number in numbers:
+                wanted = make(self._plan, way, number, dice)
+                request_id = self._post_until_accepted(client, wanted)
+                if request_id is None:
+                    self._book.surprises.append(f"{way}: {wanted.n} was never accepted")
+                    continue
+                self._book.note(request_id, wanted, way)
+                if dice.random() < REPEATED_KEYS:
+                    self._expect_the_same(client, wanted, request_id)
+
+    def _expect_the_same(self, client: httpx.Client, wanted: Wanted, request_id: str) -> None:
+        again = self._post_until_accepted(client, wanted)
+        if again != request_id:
+            self._book.surprises.append(f"one idempotency key, two requests: {request_id}, {again}")
+
+    def _post_until_accepted(self, client: httpx.Client, wanted: Wanted) -> str | None:
+        """Under one idempotency key, as often as the door is killed or away."""
+        url = resource_named(wanted.object).endpoint
+        headers = {"Idempotency-Key": f"door {self._plan.seed} {wanted.n}"}
+        for _ in self._tries():
+            try:
+                answer = client.post(url, json=_body(wanted), headers=headers)
+            except httpx.RequestError:
+                continue
+            if answer.status_code == 202:
+                return str(answer.json()["request_id"])
+            if answer.status_code not in (503, 504):
+                self._book.surprises.append(f"the door: {answer.status_code} {answer.text[:300]}")
+                return None
+        return None
+
+    def _batches(self, way: str, numbers: Iterator[int]) -> None:
+        dice = self._plan.dice(way)
+        with httpx.Client(base_url=self._addresses.api, timeout=35.0) as client:
+            for group in _grouped(numbers):
+                wanted = [make(self._plan, way, number, dice) for number in group]
+                items = [_item(one, f"batch {self._plan.seed} {one.n}") for one in wanted]
+                if dice.random() < POISONED_BATCHES:
+                    items.append({**items[0], "params": {"nonsense": 1}, "idempotency_key": "x"})
+                self._post_batch(client, wanted, items)
+
+    def _post_batch(
+        self, client: httpx.Client, wanted: list[Wanted], items: list[dict[str, Any]]
+    ) -> None:
+        """The refused item stands last and stops no other; what is not accepted is offered again."""
+        left = {one.n: one for one in wanted}
+        for _ in self._tries():
+            try:
+                results = client.post("/v1/batches", json={"requests": items}).json()["results"]
+            except (httpx.RequestError, ValueError, KeyError):
+                continue
+            for one, result in zip(wanted, results, strict=False):
+                if "request_id" in result:
+                    self._book.note(result["request_id"], one, "batches")
+                    left.pop(one.n, None)
+            if not left:
+                return
+        self._book.surprises.append(f"batches: {sorted(left)} were never accepted")
+
+    def _queue(self, way: str, numbers: Iterator[int]) -> None:
+        """Messages of a program that writes to the queue itself, now and then with poison among them."""
+        dice = self._plan.dice(way)
+        sqs = boto3.client("sqs", config=_NEVER_TWICE)
+        for group in _grouped(numbers):
+            wanted = [make(self._plan, way, number, dice) for number in group]
+            bodies: list[Body] = [(one.n, _message(one, dice), one) for one in wanted[:-1]]
+            last = wanted[-1]
+            if dice.random() < POISONED_BATCHES * 2:
+                bodies.append(self._poisoned(last, dice))
+            else:
+                bodies.append((last.n, _message(last, dice), last))
+            dice.shuffle(bodies)
+            self._send(sqs, bodies)
+
+    def _poisoned(self, wanted: Wanted, dice: random.Random) -> Body:
+        """A message that cannot become a request, and whose request it is, if anybody's."""
+        message = json.loads(_message(wanted, dice))
+        kind = dice.choice(("plaintext", "params", "sealed", "nobody", "not_json"))
+        if kind == "not_json":
+            return wanted.n, f"not JSON {wanted.n}", None
+        if kind == "nobody":
+            del message["worker_id"]
+            return wanted.n, json.dumps(message), None
+        if kind == "plaintext":
+            message["stripe_secret"] = POISONED_KEY
+        elif kind == "params":
+            message["params"] = {"nonsense": wanted.n}
+        else:
+            del message["secret_ref"]
+            message["sealed_secret"] = "bm90IHNlYWxlZA"
+        return wanted.n, json.dumps(message), wanted
+
+    def _send(self, sqs: Any, bodies: list[Body]) -> None:
+        """Until the queue has all of them. A call without an answer may have sent them: then they are duplicates."""
+        lane = "batch" if len(bodies[0][0]) % 4 == 0 else "interactive"
+        urls = {"batch": self._addresses.batch_queue_url, "interactive": self._addresses.queue_url}
+        entries = [{"Id": str(i), "MessageBody": body} for i, (_, body, _) in enumerate(bodies)]
+        for _ in self._tries():
+            try:
+                answer = sqs.send_message_batch(QueueUrl=urls[lane], Entries=entries)
+            except (BotoCoreError, ClientError):
+                continue
+            if not answer.get("Failed"):
+                self._note_sent(bodies)
+                return
+        self._book.surprises.append(f"the queue never took {[n for n, _, _ in bodies]}")
+
+    def _note_sent(self, bodies: list[Body]) -> None:
+        for n, body, wanted in bodies:
+            if wanted is None:
+                self._book.unattributable.append(n)
+            else:
+                message = json.loads(body)
+                poison = "stripe_secret" in message or "sealed_secret" in message
+                poison = poison or "nonsense" in message["params"]
+                self._book.note(message["request_id"], wanted, "queue", poison=poison)
+
+    def _tries(self) -> Iterator[int]:
+        give_up_at = time.monotonic() + PATIENCE_S
+        number = 0
+        while time.monotonic() < give_up_at:
+            yield number
+            number += 1
+            time.sleep(min(2.0, 0.1 * 2**number))
+
+
+def _body(wanted: Wanted) -> dict[str, Any]:
+    fields = {
+        "worker_id": wanted.worker_id,
+        "context_id": wanted.context_id,
+        "stripe_secret": KEY,
+        "params": wanted.params,
+        "lane": wanted.lane,
+        "deadline_s": wanted.deadline_s,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _item(wanted: Wanted, key: str) -> dict[str, Any]:
+    return {"object": wanted.object, "idempotency_key": key, **_body(wanted)}
+
+
+def _message(wanted: Wanted, dice: random.Random) -> str:
+    fields = {
+        "v": 1,
+        "request_id": f"pdr_{uuid.UUID(int=dice.getrandbits(128)).hex}",
+        "object": wanted.object,
+        "params": wanted.params,
+        "worker_id": wanted.worker_id,
+        "context_id": wanted.context_id,
+        "secret_ref": "demo",
+    }
+    return json.dumps(fields)
+
+
+def _grouped(numbers: Iterator[int]) -> Iterator[list[int]]:
+    group: list[int] = []
+    for number in numbers:
+        group.append(number)
+        if len(group) == BATCH:
+            yield group
+            group = []
+    if group:
+        yield group

@@ -1,0 +1,164 @@
+"""The figures of a chaos run, and the whole trail of a request that broke a promise."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from tests.chaos.invariants import expected, never_provable
+from tests.chaos.plan import fault_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tests.chaos.evidence import Evidence
+    from tests.chaos.invariants import Violation
+
+MOST_TRAILS = 8
+INVARIANTS = (
+    "effects per request",
+    "terminal flows",
+    "verdicts",
+    "requests lost",
+    "neighbours of poison",
+    "order",
+    "keys",
+    "ways in",
+)
+
+
+class PromiseBroken(Exception):
+    """The trails have been printed, and the files of the run are kept."""
+
+
+def judged(evidence: Evidence, violations: Sequence[Violation], took_s: float) -> dict[str, Any]:
+    """Return the run's figures. Raises `PromiseBroken` after printing them and some offenders' trails."""
+    counted = figures(evidence, violations, took_s)
+    if not violations:
+        return counted
+    show(counted)
+    for violation in violations[:MOST_TRAILS]:
+        show_trail(evidence, violation)
+    sys.stdout.flush()
+    raise PromiseBroken(f"{len(violations)} promises broken")
+
+
+def figures(evidence: Evidence, violations: Sequence[Violation], took_s: float) -> dict[str, Any]:
+    """All counts of one run, ready for JSON."""
+    ages_ms = sorted(_first_ends_ms(evidence))
+    broken = Counter(violation.invariant for violation in violations)
+    return {
+        "requests": len(evidence.book.submitted),
+        "by_way": Counter(one.way for one in evidence.book.submitted.values()),
+        "with_follow_ups": len(expected(evidence)),
+        "poison": sum(one.poison for one in evidence.book.submitted.values())
+        + len(evidence.book.unattributable),
+        "kills": kills(evidence.kills),
+        "faults_injected": _faults(evidence),
+        "posts": len(evidence.attempts),
+        "effects": len(evidence.effects),
+        "outcomes": _outcomes(evidence),
+        "messages": len(evidence.receives),
+        "receives_per_message": round(receives_per_message(evidence), 3),
+        "messages_by_receives": dict(sorted(Counter(evidence.receives.values()).items())),
+        "never_provable": len(never_provable(evidence)),
+        "redeliveries": evidence.receives.total() - len(evidence.receives),
+        "repeated_messages": evidence.events["chaos.repeated"],
+        "duplicates_recognised": evidence.events["request.duplicate"]
+        + evidence.events["request.settled_before"],
+        "deferrals": evidence.events["request.deferred"],
+        "flow_runs": len(evidence.flows),
+        "flow_repeats": _repeats(evidence),
+        "flows_buried": evidence.events["flow.buried"],
+        "dead_letters": Counter(reason or "by the queue" for _, reason in evidence.dead_letters),
+        "p50_ms": _quantile(ages_ms, 0.50),
+        "p99_ms": _quantile(ages_ms, 0.99),
+        "seconds": round(took_s, 1),
+        "broken": {name: broken[name] for name in INVARIANTS},
+    }
+
+
+def _first_ends_ms(evidence: Evidence) -> Iterator[float]:
+    """From acceptance to the end of the first flow; a reconciled end comes after the run's own clock was moved."""
+    for lines in evidence.lines.values():
+        ends = [line["age_ms"] for line in lines if line["message"] == "flow.finished"]
+        if ends:
+            yield min(ends)
+
+
+def receives_per_message(evidence: Evidence) -> float:
+    """A deferred copy is a message of its own: its receive is its first."""
+    return evidence.receives.total() / max(1, len(evidence.receives))
+
+
+def kills(log: Iterable[dict[str, Any]]) -> dict[str, int]:
+    """By process and by named point; `caller`, `worker` … hold both kinds."""
+    counted: Counter[str] = Counter()
+    for kill in log:
+        target = kill.get("target") or str(kill["point"]).partition(":")[0]
+        counted[target] += 1
+        if point := kill.get("point"):
+            counted[f"at {point}"] += 1
+    return dict(sorted(counted.items(), key=lambda pair: (pair[0].startswith("at "), pair[0])))
+
+
+def show(found: dict[str, Any]) -> None:
+    for name, value in found.items():
+        if isinstance(value, dict):
+            print(f"{name}:")
+            for key, count in value.items():
+                print(f"    {key}: {count}")
+        else:
+            print(f"{name}: {value}")
+
+
+def show_trail(evidence: Evidence, violation: Violation) -> None:
+    """Everything about the request that broke a promise."""
+    print(f"\nBROKEN {violation.invariant}: {violation.what[:2000]}")
+    if violation.request_id is not None:
+        for source, told in _trail(evidence, violation.request_id):
+            print(f"  {source:<8} {told if isinstance(told, str) else json.dumps(told)[:700]}")
+
+
+def _trail(evidence: Evidence, request_id: str) -> Iterator[tuple[str, Any]]:
+    yield "request", f"{request_id}: {evidence.book.submitted.get(request_id)}"
+    for source, found in (
+        ("POST", evidence.attempts_of()[request_id]),
+        ("ledger", evidence.effects_of()[request_id]),
+        ("kill", [kill for kill in evidence.kills if kill.get("request_id") == request_id]),
+        ("flow", evidence.flows_of()[request_id]),
+    ):
+        yield from ((source, one) for one in found)
+    for entry in evidence.entries_of()[request_id]:
+        yield "stream", f"{entry.id} {entry.told} {entry.mark}"
+    for line in sorted(evidence.lines[request_id], key=lambda line: str(line["timestamp"])):
+        yield line["log"], line
+    yield "status", evidence.statuses.get(request_id)
+
+
+def _faults(evidence: Evidence) -> dict[str, int]:
+    names = fault_names()
+    struck = (attempt["fault_id"] for attempt in evidence.attempts if attempt["fault_id"])
+    return dict(sorted(Counter(names.get(rule_id, rule_id) for rule_id in struck).items()))
+
+
+def _outcomes(evidence: Evidence) -> dict[str, int]:
+    counted: Counter[str] = Counter()
+    for entry in evidence.entries:
+        error = entry.error
+        counted["response" if error is None else f"{error['certainty']} {error['code']}"] += 1
+    return dict(counted.most_common())
+
+
+def _repeats(evidence: Evidence) -> int:
+    told = {
+        (line["request_id"], line["ending"], line["certainty"], line["code"])
+        for line in evidence.flows
+    }
+    return len(evidence.flows) - len(told)
+
+
+def _quantile(values: Sequence[float], share: float) -> float | None:
+    return values[min(len(values) - 1, int(share * len(values)))] if values else None

@@ -1,0 +1,180 @@
+"""Each promise is seen to be broken when it is: a chaos run that could not fail would prove nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.chaos.evidence import Entry, Evidence
+from tests.chaos.invariants import broken
+from tests.chaos.requests_made import Book, Wanted
+
+REQUEST, WORKER, CONTEXT, OBJECT = "pdr_1", "chaos-1", "context-1", "cou_1"
+NOT_CREATED = {
+    "kind": "api",
+    "certainty": "not_created",
+    "code": "resource_missing",
+    "http_status": 404,
+}
+UNKNOWN = {"kind": "http", "certainty": "unknown", "code": "timeout", "http_status": None}
+
+
+def entry(number: int = 1, request_id: str = REQUEST, error: dict[str, Any] | None = None) -> Entry:
+    response = None if error else {"body": {"id": OBJECT}}
+    return Entry(f"{number}-0", WORKER, request_id, CONTEXT, response, error)
+
+
+def flow(told: Entry, at: float = 100.0) -> dict[str, Any]:
+    ending, certainty, code = told.told
+    return {
+        "at": at,
+        "request_id": told.request_id,
+        "worker_id": WORKER,
+        "context_id": CONTEXT,
+        "ending": ending,
+        "certainty": certainty,
+        "code": code,
+    }
+
+
+def effect(created: str = OBJECT, request_id: str = REQUEST) -> dict[str, Any]:
+    return {
+        "id": created,
+        "object": "coupon",
+        "idempotency_key": request_id,
+        "metadata": {"n": request_id},
+    }
+
+
+def attempt(status: int | None, fault: str | None, *, replayed: bool = False) -> dict[str, Any]:
+    return {"idempotency_key": REQUEST, "status": status, "fault": fault, "replayed": replayed}
+
+
+def evidence(**changes: Any) -> Evidence:
+    """One request that went well."""
+    book = Book()
+    params = {"metadata": {"n": REQUEST, "script": "plain"}}
+    wanted = Wanted(REQUEST, "coupon", params, WORKER, CONTEXT, "interactive", None)
+    book.note(REQUEST, wanted, "queue", poison=changes.pop("poison", False))
+    well: dict[str, Any] = {
+        "book": book,
+        "effects": [effect()],
+        "attempts": [],
+        "entries": [entry()],
+        "dead": set(),
+        "flows": [flow(entry())],
+        "statuses": {REQUEST: {"status": "succeeded"}},
+        "leftovers": [],
+        "dead_letters": [],
+        "kills": [],
+    }
+    return Evidence(**{**well, **changes})
+
+
+def test_one_effect_one_outcome_and_one_flow_break_nothing() -> None:
+    assert broken(evidence()) == []
+
+
+def test_an_unknown_end_that_was_settled_later_breaks_nothing() -> None:
+    both = [entry(1, error=UNKNOWN), entry(2)]
+    assert broken(evidence(entries=both, flows=[flow(one) for one in both])) == []
+
+
+def test_a_declined_card_leaves_a_payment_intent_and_is_still_not_created() -> None:
+    declined = entry(error={**NOT_CREATED, "http_status": 402})
+    status = {REQUEST: {"status": "failed"}}
+    assert broken(evidence(entries=[declined], flows=[flow(declined)], statuses=status)) == []
+
+
+def test_a_repeated_run_around_a_kill_breaks_nothing() -> None:
+    kills = [{"at": 101.0, "target": "worker", "process": "worker"}]
+    runs = [flow(entry()), flow(entry(), at=112.0)]
+    assert broken(evidence(flows=runs, kills=kills)) == []
+
+
+def test_poison_in_doubt_that_the_reconciler_settles_breaks_nothing() -> None:
+    doubted = entry(1, error={**UNKNOWN, "kind": "dispatcher", "code": "parameter_unknown"})
+    proved = entry(2, error={**NOT_CREATED, "kind": "http", "code": "not_found_after_horizon"})
+    found = evidence(
+        poison=True,
+        effects=[],
+        entries=[doubted, proved],
+        flows=[flow(doubted), flow(proved)],
+        statuses={REQUEST: {"status": "failed"}},
+    )
+    assert broken(found) == []
+
+
+REFUSED = entry(error=NOT_CREATED)
+DOUBTED = entry(error=UNKNOWN)
+ILL = entry(error={**NOT_CREATED, "kind": "dispatcher", "code": "internal"})
+SECOND = entry(2, request_id="pdr_2")
+FAILED = {REQUEST: {"status": "failed"}}
+BROKEN: dict[str, tuple[str, dict[str, Any]]] = {
+    "a second object": ("effects per request", {"effects": [effect(), effect("cou_2")]}),
+    "a second object under another key": (
+        "effects per request",
+        {"effects": [effect(), {**effect("cou_2", "pdr_9"), "metadata": {"n": REQUEST}}]},
+    ),
+    "no outcome": ("requests lost", {"entries": [], "flows": []}),
+    "still unknown at the end": (
+        "requests lost",
+        {"entries": [DOUBTED], "flows": [flow(DOUBTED)]},
+    ),
+    "something left over": ("requests lost", {"leftovers": ["1 entries not acknowledged"]}),
+    "two outcomes": (
+        "terminal flows",
+        {"entries": [entry(1), entry(2)], "flows": [flow(entry()), flow(entry())]},
+    ),
+    "a settled end followed by an unknown one": (
+        "terminal flows",
+        {"entries": [entry(1), entry(2, error=UNKNOWN)]},
+    ),
+    "an outcome nobody asked for": ("terminal flows", {"entries": [entry(), SECOND]}),
+    "an outcome whose flow never ran": ("terminal flows", {"flows": []}),
+    "a flow that ran twice for no reason": (
+        "terminal flows",
+        {"flows": [flow(entry()), flow(entry(), at=112.0)]},
+    ),
+    "not created, says the verdict, and there it is": (
+        "verdicts",
+        {"entries": [REFUSED], "flows": [flow(REFUSED)], "statuses": FAILED},
+    ),
+    "not created, though nobody saw the last answer": (
+        "verdicts",
+        {
+            "entries": [REFUSED],
+            "flows": [flow(REFUSED)],
+            "statuses": FAILED,
+            "effects": [],
+            "attempts": [attempt(None, "reset"), attempt(404, None)],
+        },
+    ),
+    "a response for what was never made": ("verdicts", {"effects": []}),
+    "a status that says otherwise": ("verdicts", {"statuses": FAILED}),
+    "a neighbour that failed": (
+        "neighbours of poison",
+        {"entries": [ILL], "flows": [flow(ILL)], "effects": [], "statuses": FAILED},
+    ),
+    "poison that was let through": ("neighbours of poison", {"poison": True}),
+    "a message the queue dead-lettered by itself": (
+        "neighbours of poison",
+        {"dead_letters": [("{}", None)]},
+    ),
+    "flows that ran out of order": (
+        "order",
+        {"entries": [entry(), SECOND], "flows": [flow(SECOND), flow(entry())]},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_promise_is_seen(case: tuple[str, dict[str, Any]]) -> None:
+    invariant, changes = case
+    assert invariant in {violation.invariant for violation in broken(evidence(**changes))}
+
+
+def test_a_key_in_the_clear_is_seen() -> None:
+    found = evidence()
+    found.keys_seen.append("sk_test_1 in worker.log")
+    assert [violation.invariant for violation in broken(found)] == ["keys"]

@@ -1,0 +1,140 @@
+"""Break each guard of the protocol on purpose, in a copy of the project, and see that a test notices.
+
+    python tools/mutants [WORD …] [--tests PATH]
+
+WORDs choose the guards whose name holds one of them; `--tests` runs these tests instead of each guard's own.
+Exits 1 when a broken guard goes unnoticed, or when an edit no longer fits the source.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from guards import GUARDS, Guard
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).resolve().parents[2]
+COPIED = ("functions", "flows", "infra", "tests", "tools", "pyproject.toml", "template.yaml")
+LIMIT_S = 300
+"""A mutant whose tests take longer hangs, which is as good as a failure."""
+
+TESTS_FAILED = 1
+"""pytest's exit code; all others but 0 say that no test was run."""
+
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - |$)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    killed: bool
+    by: str
+    seconds: float = 0.0
+
+
+def main() -> int:
+    arguments = _arguments()
+    guards = [guard for guard in GUARDS if _chosen(guard, arguments.words)]
+    if arguments.tests:
+        guards = [replace(guard, tests=(arguments.tests,)) for guard in guards]
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        copy = _copy_to(Path(folder))
+        if not _sound(copy, sorted({path for guard in guards for path in guard.tests})):
+            return 1
+        survivors = sum(not _told(guard, _try(guard, copy)) for guard in guards)
+    print(f"{len(guards) - survivors} of {len(guards)} broken guards were noticed")
+    return 1 if survivors else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Break each guard and see that a test notices.")
+    parser.add_argument("words", nargs="*", metavar="WORD")
+    parser.add_argument("--tests", metavar="PATH")
+    return parser.parse_args()
+
+
+def _chosen(guard: Guard, words: Sequence[str]) -> bool:
+    return not words or any(word in guard.name for word in words)
+
+
+def _copy_to(folder: Path) -> Path:
+    ignored = shutil.ignore_patterns("__pycache__", ".*_cache", "chaos")
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=ignored)
+        else:
+            shutil.copy(source, folder / name)
+    return folder
+
+
+def _sound(copy: Path, tests: Sequence[str]) -> bool:
+    """Without any edit all is well; otherwise every mutant would seem to be noticed."""
+    verdict = _run(copy, tests)
+    sound = verdict.by == ""
+    print(f"unbroken: {'all tests pass' if sound else verdict.by} ({verdict.seconds:.0f} s)")
+    return sound
+
+
+def _try(guard: Guard, copy: Path) -> Verdict:
+    file = copy / guard.file
+    text = file.read_text("utf-8")
+    if text.count(guard.old) != 1:
+        return Verdict(False, f"the edit fits {text.count(guard.old)} places in {guard.file}")
+    file.write_text(text.replace(guard.old, guard.new), "utf-8")
+    try:
+        return _run(copy, guard.tests)
+    finally:
+        file.write_text(text, "utf-8")
+
+
+def _run(copy: Path, tests: Sequence[str]) -> Verdict:
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(copy / "functions"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    started = time.monotonic()
+    try:
+        done = subprocess.run(  # noqa: S603  (pytest on paths of our own)
+            command,
+            cwd=copy,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Verdict(True, f"no end within {LIMIT_S} s", LIMIT_S)
+    seconds = time.monotonic() - started
+    if done.returncode == 0:
+        return Verdict(False, "", seconds)
+    failed = _FAILED.search(done.stdout)
+    if done.returncode != TESTS_FAILED or failed is None:
+        return Verdict(False, f"no test was run: {done.stdout[-300:]}{done.stderr[-300:]}", seconds)
+    return Verdict(True, failed[1], seconds)
+
+
+def _told(guard: Guard, verdict: Verdict) -> bool:
+    noticed = verdict.by if verdict.killed else f"NOT NOTICED {verdict.by}"
+    print(f"{guard.name:<66} {verdict.seconds:4.0f} s  {noticed}", flush=True)
+    if not verdict.killed:
+        print(f"{'':<66}         breaks: {guard.sentence}", flush=True)
+    return verdict.killed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,407 @@
+"""The guards, each with the edit that breaks it and the sentence of the promise that it would break."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PROTOCOL = ("tests/unit/services", "tests/unit/domain", "tests/model")
+RETRY = ("tests/unit/domain/test_retry.py", "tests/unit/domain/test_retry_table.py")
+REDIS_OUTCOMES = ("tests/integration/adapters/test_outcome_stream.py",)
+REDIS_INBOX = ("tests/integration/adapters/test_flow_inbox.py",)
+VAULT = ("tests/integration/adapters/test_kms.py",)
+WIRE = ("tests/integration/adapters/test_stripe_http.py",)
+
+SOURCE = "functions/paydispatch/"
+ATTEMPTS = SOURCE + "domain/attempts.py"
+BATCH = SOURCE + "services/batch.py"
+DISPATCH = SOURCE + "services/dispatch.py"
+ENVELOPE = SOURCE + "domain/envelope.py"
+LUA = SOURCE + "adapters/lua/"
+MEMORY = SOURCE + "adapters/memory.py"
+REDIS = SOURCE + "adapters/redis_outcomes.py"
+RETRY_RULES = SOURCE + "domain/retry.py"
+RUN_FLOWS = SOURCE + "services/run_flows.py"
+
+
+@dataclass(frozen=True)
+class Guard:
+    """`old` stands exactly once in `file`; with `new` in its place `sentence` is no longer true."""
+
+    name: str
+    sentence: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...] = PROTOCOL
+
+
+LATCH = "Once any attempt was unknown, a later refusal cannot turn the request into “not created”."
+HORIZON = "Past 23 h nothing is POSTed again under the old key."
+ONCE = "Set the seen-mark if absent, and only then append."
+ALONE = "Never a wrong verdict: what one delivery is refused, another may be creating."
+DURABLE = "Nothing is done before what replaces the message is durable."
+BEFORE_PARKING = "Giving up publishes the error first and parks the message second."
+REDIS_FIRST = "Stripe is never called when the outcome could not be published anyway."
+KEY = "The key is in no queue, stream or log, and opens for its own conversation alone."
+MARK = "By our mark an unknown attempt is found again."
+IN_ORDER = "Flows of one context run in order."
+AFTER_THE_FLOW = "The runner acknowledges after the flow returned and what it dispatched is queued."
+
+GUARDS = (
+    Guard(
+        "latch: a refusal is told in doubt as well",
+        LATCH,
+        RETRY_RULES,
+        "        return Certainty.UNKNOWN if self.maybe_executed else Certainty.NOT_CREATED",
+        "        return Certainty.NOT_CREATED",
+    ),
+    Guard(
+        "latch: an unknown attempt raises no doubt",
+        LATCH,
+        RETRY_RULES,
+        "    return isinstance(attempt, Unknown)\n",
+        "    return False\n",
+    ),
+    Guard(
+        "latch: what the message says is not carried on",
+        LATCH,
+        RETRY_RULES,
+        "maybe_executed=progress.maybe_executed or _raises_doubt(attempt)",
+        "maybe_executed=_raises_doubt(attempt)",
+    ),
+    Guard(
+        "latch: what earlier receives left is ignored",
+        LATCH,
+        DISPATCH,
+        "        maybe_executed=progress.maybe_executed or in_doubt,",
+        "        maybe_executed=progress.maybe_executed,",
+    ),
+    Guard(
+        "latch: a key in use elsewhere raises no doubt",
+        LATCH,
+        RETRY_RULES,
+        'in_use = attempt.error.get("code") == "idempotency_key_in_use"',
+        "in_use = False",
+    ),
+    Guard(
+        "latch: a response that could not be published leaves no doubt",
+        LATCH,
+        DISPATCH,
+        "            self._envelope = doubted\n            raise",
+        "            raise",
+    ),
+    Guard(
+        "latch: a parked message forgets its doubt",
+        LATCH,
+        DISPATCH,
+        "            self._envelope = doubted\n            await self._park",
+        "            await self._park",
+    ),
+    Guard(
+        "latch: a call cut off with its invocation raises no doubt",
+        LATCH,
+        DISPATCH,
+        'return Unknown("The invocation ended before Stripe answered", "invocation_ended")',
+        'raise Unavailable("The invocation ended before Stripe answered") from None',
+    ),
+    Guard(
+        "alone: a refusal is told while others are at work",
+        ALONE,
+        DISPATCH,
+        "        sole = None if self._envelope.progress.maybe_executed else self._name",
+        "        sole = None",
+    ),
+    Guard(
+        "alone: a sleeper calls although the request was settled",
+        ALONE,
+        DISPATCH,
+        "            if not await self._begun():\n                return\n\n    async def _attempt(",
+        "            await self._begun()\n\n    async def _attempt(",
+    ),
+    Guard(
+        "alone: who waits in doubt is no longer at work (twin)",
+        ALONE,
+        MEMORY,
+        "        else:\n            self.at_work[envelope.worker_id, envelope.request_id].discard(by)",
+        "        self.at_work[envelope.worker_id, envelope.request_id].discard(by)",
+    ),
+    Guard(
+        "alone: others at work are not counted (publish.lua)",
+        ALONE,
+        LUA + "publish.lua",
+        "    return 'disputed'",
+        "    mark = false",
+        REDIS_OUTCOMES,
+    ),
+    Guard(
+        "alone: others at work leave no doubt (Redis)",
+        ALONE,
+        REDIS,
+        'maybe_executed == "1" or bool(others)',
+        'maybe_executed == "1"',
+        REDIS_OUTCOMES,
+    ),
+    Guard(
+        "alone: one delivery's word ends another's doubt (Redis)",
+        LATCH,
+        REDIS,
+        '            if progress.maybe_executed:\n                fields["maybe_executed"] = 1',
+        '            fields["maybe_executed"] = int(progress.maybe_executed)\n'
+        "            if progress.maybe_executed:\n                pass",
+        REDIS_OUTCOMES,
+    ),
+    Guard(
+        "horizon: no guard before a POST",
+        HORIZON,
+        RETRY_RULES,
+        "    return first_sent_at is not None and now_s - first_sent_at >= HORIZON_S",
+        "    return False",
+    ),
+    Guard(
+        "horizon: the first sending does not travel",
+        HORIZON,
+        ENVELOPE,
+        '        first_sent_at=fields.get("first_sent_at"),',
+        "        first_sent_at=None,",
+    ),
+    Guard(
+        "horizon: what Redis knows of the first sending is ignored",
+        HORIZON,
+        DISPATCH,
+        "for at in (progress.first_sent_at, seen.first_sent_at) if at",
+        "for at in (progress.first_sent_at,) if at",
+    ),
+    Guard(
+        "horizon: Redis is not told of receives that nobody wrote down",
+        HORIZON,
+        DISPATCH,
+        "begin(self._envelope.at(self._told()), by=self._name)",
+        "begin(self._envelope, by=self._name)",
+    ),
+    Guard(
+        "horizon: a last receive has no time to count from",
+        "Not found, with the horizon passed: the error flow says not_created.",
+        DISPATCH,
+        "            progress = self._envelope.progress.sending(self._ports.clock.now_s())\n",
+        "            progress = self._envelope.progress\n",
+    ),
+    Guard(
+        "seen-mark: always append (twin)",
+        ONCE,
+        MEMORY,
+        '        if self.marks.get(key) in (mark, "settled"):\n            return False\n',
+        "",
+    ),
+    Guard(
+        "seen-mark: always append (publish.lua)",
+        ONCE,
+        LUA + "publish.lua",
+        "if mark == 'settled' or mark == ARGV[1] then\n  return false\nend",
+        "",
+        REDIS_OUTCOMES,
+    ),
+    Guard(
+        "seen-mark: a settled request is worked on again",
+        ONCE,
+        DISPATCH,
+        "        if seen.settled:\n",
+        "        if False:\n",
+    ),
+    Guard(
+        "publish before park: parked first",
+        BEFORE_PARKING,
+        DISPATCH,
+        "        try:\n            await self._publish(decision.outcome)\n",
+        "        try:\n            if isinstance(decision, GivenUp):\n"
+        "                await self._park(decision.outcome)\n"
+        "            await self._publish(decision.outcome)\n",
+    ),
+    Guard(
+        "publish before park: an unknown end is not parked",
+        "A request that ended unknown is parked for an operator.",
+        DISPATCH,
+        "        if isinstance(decision, GivenUp):\n            self._envelope = doubted\n",
+        "        if False:\n            self._envelope = doubted\n",
+    ),
+    Guard(
+        "publish before acknowledge: a store away counts as done",
+        DURABLE,
+        DISPATCH,
+        "            await self._defer(STORE_RETRY_S, why=str(error))",
+        "            del error",
+    ),
+    Guard(
+        "publish before acknowledge: a queue away counts as done",
+        DURABLE,
+        BATCH,
+        '                "message.kept", message_id=message.message_id, why=str(error)\n'
+        "            )\n            return False",
+        '                "message.kept", message_id=message.message_id, why=str(error)\n'
+        "            )\n            return True",
+    ),
+    Guard(
+        "publish before acknowledge: a fault of ours counts as done",
+        DURABLE,
+        BATCH,
+        '            self._ports.journal.count("MessageFailed")\n            return False',
+        '            self._ports.journal.count("MessageFailed")\n            return True',
+    ),
+    Guard(
+        "neighbours: one message fails the batch",
+        "One message can neither fail nor delay its neighbours' verdicts.",
+        BATCH,
+        "        except Exception:\n",
+        "        except ():\n",
+    ),
+    Guard(
+        "last receive: it calls Stripe once more",
+        "A message on its last receive is reported without calling Stripe again, then parked.",
+        DISPATCH,
+        "        if self._delivery.last_receive:",
+        "        if False:",
+    ),
+    Guard(
+        "last receive: it is told as not created",
+        "A message on its last receive is reported (dispatcher, unknown).",
+        DISPATCH,
+        "            self._envelope = self._envelope.at(replace(progress, maybe_executed=True))",
+        "            self._envelope = self._envelope.at(progress)",
+    ),
+    Guard(
+        "deadline: attempts go on after it",
+        "Retries go up to the request's deadline.",
+        RETRY_RULES,
+        "    if now_s >= progress.deadline_at:",
+        "    if False:",
+    ),
+    Guard(
+        "deadline: a wait reaches beyond it",
+        "Retries go up to the request's deadline.",
+        RETRY_RULES,
+        "    if now_s + delay_s >= progress.deadline_at:",
+        "    if False:",
+    ),
+    Guard(
+        "deadline: calls are left to be killed with the invocation",
+        "Requests in flight near the Lambda deadline are abandoned as unknown and deferred.",
+        DISPATCH,
+        "asyncio.timeout(max(within_s, 0.0))",
+        "asyncio.timeout(None)",
+        ("tests/model",),
+    ),
+    Guard(
+        "Stripe's word: Stripe-Should-Retry is ignored",
+        "Stripe-Should-Retry decides first.",
+        ATTEMPTS,
+        '    should_retry = _flag(headers.get("stripe-should-retry"))',
+        "    should_retry = None",
+    ),
+    Guard(
+        "Stripe's word: it does not overrule the table",
+        "Stripe-Should-Retry decides first.",
+        RETRY_RULES,
+        "            return bool(said)",
+        "            return status in _RETRIED_STATUSES",
+        RETRY,
+    ),
+    Guard(
+        "a kept 500 is retried until the deadline",
+        "A kept 500 comes back on every retry: asking again cannot end the doubt.",
+        ATTEMPTS,
+        "        retry = False if replayed and should_retry is None else should_retry",
+        "        retry = should_retry",
+    ),
+    Guard(
+        "key: a plaintext key is accepted",
+        KEY,
+        ENVELOPE,
+        '    if "stripe_secret" in fields or any(map(looks_like_key, named)):',
+        "    if False:",
+    ),
+    Guard(
+        "key: the binding is not authenticated",
+        KEY,
+        SOURCE + "adapters/sealing.py",
+        "    return json.dumps([binding.principal, binding.worker_id, binding.context_id]).encode()",
+        '    return b""',
+        VAULT,
+    ),
+    Guard(
+        "key: parked as it came",
+        KEY,
+        BATCH,
+        "        await self._ports.queue.park(redact(message.body), reason=malformed.code)",
+        "        await self._ports.queue.park(message.body, reason=malformed.code)",
+    ),
+    Guard(
+        "follow-ups are sent after the acknowledgement",
+        AFTER_THE_FLOW,
+        RUN_FLOWS,
+        "        await self._send_follow_ups(turn, flow)\n"
+        "        following = await self._ports.inbox.finish(turn, go_on=not self._over(until))\n",
+        "        following = await self._ports.inbox.finish(turn, go_on=not self._over(until))\n"
+        "        await self._send_follow_ups(turn, flow)\n",
+    ),
+    Guard(
+        "context order: the lease is not looked at (take_turn.lua)",
+        IN_ORDER,
+        LUA + "take_turn.lua",
+        "if holder and holder ~= ARGV[2] then\n  return 0\nend",
+        "",
+        REDIS_INBOX,
+    ),
+    Guard(
+        "context order: any entry is the head (take_turn.lua)",
+        IN_ORDER,
+        LUA + "take_turn.lua",
+        "if head ~= ARGV[1] then",
+        "if false then",
+        REDIS_INBOX,
+    ),
+    Guard(
+        "context order: the lease is not looked at (twin)",
+        IN_ORDER,
+        MEMORY,
+        "            and not self._leased(context)\n",
+        "",
+    ),
+    Guard(
+        "RetryLater counts as a failed run",
+        "RetryLater is later, not a failure.",
+        RUN_FLOWS,
+        "            await self._ports.inbox.postpone(turn, later.after_s, counted=False)",
+        "            await self._ports.inbox.postpone(turn, later.after_s, counted=True)",
+    ),
+    Guard(
+        "begin: Stripe is called although Redis is away",
+        REDIS_FIRST,
+        DISPATCH,
+        "        seen = await self._ports.outcomes.begin(self._envelope.at(self._told()), by=self._name)\n",
+        "        try:\n"
+        "            seen = await self._ports.outcomes.begin(self._envelope, by=self._name)\n"
+        "        except Unavailable:\n"
+        "            return True\n",
+    ),
+    Guard(
+        "wire: httpx's ConnectTimeout counts as not sent",
+        "Reset after sending is unknown.",
+        SOURCE + "adapters/stripe_http.py",
+        "    if isinstance(cause, aiohttp.ClientError):",
+        "    if False:",
+        WIRE,
+    ),
+    Guard(
+        "mark: it is left out",
+        MARK,
+        DISPATCH,
+        '    return {**envelope.params, "metadata": {**metadata, MARK: envelope.request_id}}',
+        "    return dict(envelope.params)",
+    ),
+    Guard(
+        "mark: a 51st pair",
+        "Stripe takes fifty pairs: our mark never pushes a request over.",
+        DISPATCH,
+        "len(metadata) >= METADATA_LIMIT",
+        "len(metadata) > METADATA_LIMIT",
+    ),
+)
