@@ -136,6 +136,13 @@ class GatedStripe(_Gated):
     """Stripe and the network to it. Answers go through the project's own `classify`."""
 
     async def create(self, *, params: Any, request_id: str, **rest: Any) -> Attempt:
+        self._process.calling += 1
+        try:
+            return await self._create(params, request_id)
+        finally:
+            self._process.calling -= 1
+
+    async def _create(self, params: Any, request_id: str) -> Attempt:
         met = await self._stage.call(self._process, "stripe.post", self._posts(request_id, params))
         if isinstance(met, Execution):
             met = await met.replied

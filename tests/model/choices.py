@@ -27,11 +27,6 @@ class Choices:
     story: list[str] = field(default_factory=list)
     """Every move that was made; a deviation has a star."""
 
-    @property
-    def deviated(self) -> str:
-        """The deviations that were made."""
-        return "\n".join(line for line in self.story if line.startswith("*"))
-
     def pick(self, moves: Sequence[str]) -> int:
         chosen = self._chosen(moves)
         self.options.append(len(moves))

@@ -35,6 +35,8 @@ class Process:
     alive: bool = True
     troubled: bool = False
     """Whether a store has failed it."""
+    calling: int = 0
+    """How many calls to Stripe it waits for."""
     begun: Counter[str] = field(default_factory=Counter)
     """How many attempts of each request it has written down and not made yet."""
 

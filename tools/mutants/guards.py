@@ -80,8 +80,8 @@ GUARDS = (
         "latch: a key in use elsewhere raises no doubt",
         LATCH,
         RETRY_RULES,
-        'in_use = attempt.error.get("code") == "idempotency_key_in_use"',
-        "in_use = False",
+        '        return in_use or attempt.error.get("type") == "idempotency_error"',
+        "        return False",
     ),
     Guard(
         "latch: a response that could not be published leaves no doubt",
