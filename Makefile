@@ -48,8 +48,9 @@ schemas: install ## all that is generated from Stripe's OpenAPI document
 properties: install ## thousands of valid and invalid bodies per object
 	PROPERTY_BODIES=5000 $(RUN)/pytest tests/unit/schema/test_bodies_of_the_document.py
 
-chaos: install ## 10,000 requests while every process is killed, three seeds; prints figures
-	$(RUN)/python -m tests.chaos.run --requests 10000 --kills 20 --seeds 3
+chaos: install ## 10,000 requests while every process is killed, three seeds; a backlog through an outage; prints figures
+	$(RUN)/python -m tests.chaos.run --requests 10000 --kills 22 --seeds 3
+	$(RUN)/python -m tests.chaos.backlog --messages 10000
 
 chaos-short: install ## the same with 500 requests, in about a minute
 	$(RUN)/python -m tests.chaos.run --requests 500 --kills 3 --seconds 24 --seed 11

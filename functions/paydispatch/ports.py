@@ -236,7 +236,10 @@ class Turn:
 
 
 class FlowInbox(Protocol):
-    """The runner's side of the results: entries in turn, context by context. All raise `Unavailable`."""
+    """The runner's side of the results: entries in turn, context by context. All raise `Unavailable`.
+
+    The end of a turn may be told twice, as when the first answer was lost: the second changes nothing.
+    """
 
     async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
         """New entries whose turn it is. One that must wait for another of its context is not returned."""

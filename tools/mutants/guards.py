@@ -43,6 +43,7 @@ DURABLE = "Nothing is done before what replaces the message is durable."
 BEFORE_PARKING = "Giving up publishes the error first and parks the message second."
 REDIS_FIRST = "Stripe is never called when the outcome could not be published anyway."
 KEY = "The key is in no queue, stream or log, and opens for its own conversation alone."
+NO_NEEDLESS_DOUBT = "Only a call that was made can leave a doubt."
 MARK = "By our mark an unknown attempt is found again."
 IN_ORDER = "Flows of one context run in order."
 AFTER_THE_FLOW = "The runner acknowledges after the flow returned and what it dispatched is queued."
@@ -285,9 +286,16 @@ GUARDS = (
         "deadline: calls are left to be killed with the invocation",
         "Requests in flight near the Lambda deadline are abandoned as unknown and deferred.",
         DISPATCH,
-        "asyncio.timeout(max(within_s, 0.0))",
+        "asyncio.timeout(within_s)",
         "asyncio.timeout(None)",
         ("tests/model",),
+    ),
+    Guard(
+        "deadline: a call is begun that can only be abandoned",
+        NO_NEEDLESS_DOUBT,
+        DISPATCH,
+        "        if within_s < LEAST_CALL_S:",
+        "        if False:",
     ),
     Guard(
         "Stripe's word: Stripe-Should-Retry is ignored",
@@ -337,10 +345,20 @@ GUARDS = (
         "follow-ups are sent after the acknowledgement",
         AFTER_THE_FLOW,
         RUN_FLOWS,
-        "        await self._send_follow_ups(turn, flow)\n"
-        "        following = await self._ports.inbox.finish(turn, go_on=not self._over(until))\n",
-        "        following = await self._ports.inbox.finish(turn, go_on=not self._over(until))\n"
-        "        await self._send_follow_ups(turn, flow)\n",
+        "        await self._send_follow_ups(turn, flow, until)\n"
+        "        finish = partial(self._ports.inbox.finish, turn, go_on=not self._over(until))\n"
+        "        following = await self._heard(finish, until)\n",
+        "        finish = partial(self._ports.inbox.finish, turn, go_on=not self._over(until))\n"
+        "        following = await self._heard(finish, until)\n"
+        "        await self._send_follow_ups(turn, flow, until)\n",
+    ),
+    Guard(
+        "the end of a run is told only once",
+        "A run that returned is not made again because Redis was away for a moment.",
+        RUN_FLOWS,
+        "                if self._over(until) or self._ports.clock.now_s() >= give_up_at:\n"
+        "                    raise\n",
+        "                raise\n",
     ),
     Guard(
         "context order: the lease is not looked at (take_turn.lua)",
@@ -369,8 +387,8 @@ GUARDS = (
         "RetryLater counts as a failed run",
         "RetryLater is later, not a failure.",
         RUN_FLOWS,
-        "            await self._ports.inbox.postpone(turn, later.after_s, counted=False)",
-        "            await self._ports.inbox.postpone(turn, later.after_s, counted=True)",
+        "            await self._postpone(turn, later.after_s, until, counted=False)",
+        "            await self._postpone(turn, later.after_s, until, counted=True)",
     ),
     Guard(
         "begin: Stripe is called although Redis is away",

@@ -353,7 +353,7 @@ class MemoryInbox:
     async def postpone(self, turn: Turn, delay_s: float, *, counted: bool) -> None:
         self._reach()
         context = self._context(turn)
-        if context.lease != turn.lease:
+        if context.lease != turn.lease or not self._leased(context):
             return
         head, context.lease_until = context.entries[0], 0.0
         head.due_at = self._clock.now_s() + delay_s

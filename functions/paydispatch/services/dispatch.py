@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.attempts import Unknown
+from paydispatch.domain.attempts import NotSent, Unknown
 from paydispatch.domain.entry import entry_for
 from paydispatch.domain.errors import CannotOpen, Unavailable, UnknownObject
 from paydispatch.domain.outcomes import Error, ErrorKind, Outcome
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 STORE_RETRY_S = 5.0
 """While Redis, KMS or Secrets Manager is away, a message waits this long before it is looked at again."""
+
+LEAST_CALL_S = 1.0
+"""With less time left a call is likelier to be abandoned than answered, and would leave a doubt for nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,9 +169,11 @@ class Dispatch:
 
     async def _call(self, key: StripeKey, *, within_s: float) -> Attempt:
         """One POST, abandoned as unknown rather than left to be killed with the invocation."""
+        if within_s < LEAST_CALL_S:
+            return NotSent("The invocation had no time left for a call", "invocation_ending")
         envelope = self._envelope
         try:
-            async with asyncio.timeout(max(within_s, 0.0)):
+            async with asyncio.timeout(within_s):
                 return await self._ports.gateway.create(
                     endpoint=resource_named(envelope.object).endpoint,
                     params=marked(envelope),
@@ -182,7 +187,7 @@ class Dispatch:
     async def _slept(self, delay_s: float) -> bool:
         """Sleep a short wait out while other requests go on. False: it does not fit into this invocation."""
         retry_at = self._ports.clock.now_s() + delay_s
-        if retry_at >= self._delivery.until:
+        if retry_at > self._delivery.until - LEAST_CALL_S:
             return False
         await self._ports.outcomes.waiting(self._envelope, retry_at, by=self._name)
         await self._ports.clock.sleep(delay_s)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from paydispatch.domain.errors import MissingFlow, Unavailable
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
@@ -17,13 +18,17 @@ from paydispatch.domain.retry import backoff_s
 from paydispatch.flow import Flow, ParsedError, RetryLater
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from paydispatch.ports import Clock, DispatchQueue, FlowInbox, FlowScripts, Journal, Turn
 
+_T = TypeVar("_T")
 
 LOOK_AGAIN_S = 0.1
 """While runs are under way, the stream is looked at this often: a long run must not hold up the other contexts."""
+
+TELL_AGAIN_S = 1.0
+"""While Redis is away, the end of a run is told to it this often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +125,7 @@ class FlowRunner:
             self._ports.journal.count("FlowMissing")
             return await self._bury(turn, str(error), started, until)
         except RetryLater as later:
-            await self._ports.inbox.postpone(turn, later.after_s, counted=False)
+            await self._postpone(turn, later.after_s, until, counted=False)
             self._line("flow.postponed", turn, started, after_s=later.after_s)
             return None
         except (Exception, SystemExit, asyncio.CancelledError) as error:
@@ -128,8 +133,9 @@ class FlowRunner:
                 raise
             self._ports.journal.trouble("flow.raised", **_ids(turn), error=_shown(error))
             return await self._failed(turn, _shown(error), started, until)
-        await self._send_follow_ups(turn, flow)
-        following = await self._ports.inbox.finish(turn, go_on=not self._over(until))
+        await self._send_follow_ups(turn, flow, until)
+        finish = partial(self._ports.inbox.finish, turn, go_on=not self._over(until))
+        following = await self._heard(finish, until)
         self._line("flow.finished", turn, started, dispatched=len(flow.outbox))
         return following
 
@@ -144,13 +150,13 @@ class FlowRunner:
                 raise
             raise TimeoutError(f"no end within {self.policy.timeout_s} s") from error
 
-    async def _send_follow_ups(self, turn: Turn, flow: Flow) -> None:
+    async def _send_follow_ups(self, turn: Turn, flow: Flow, until: float | None) -> None:
         """Before the acknowledgement: a crash in between sends them again, under the same identities."""
         if flow.outbox:
             try:
                 await self._ports.queue.send(flow.outbox)
             except Unavailable:
-                await self._ports.inbox.postpone(turn, 5.0, counted=False)
+                await self._postpone(turn, 5.0, until, counted=False)
                 raise
 
     async def _failed(
@@ -158,7 +164,7 @@ class FlowRunner:
     ) -> Turn | None:
         if turn.attempt < self.policy.attempts:
             delay_s = backoff_s(turn.attempt, self._ports.fraction())
-            await self._ports.inbox.postpone(turn, delay_s, counted=True)
+            await self._postpone(turn, delay_s, until, counted=True)
             self._line("flow.retried", turn, started, after_s=round(delay_s, 3), why=why)
             return None
         self._ports.journal.count("FlowFailed")
@@ -170,11 +176,37 @@ class FlowRunner:
         """To the dead stream; a failed response script is told to its error script, next in its context."""
         response = isinstance(turn.entry.outcome, Response)
         successor = turn.entry.failed(_script_failure(turn, why)) if tell and response else None
-        following = await self._ports.inbox.bury(
-            turn, reason=why, successor=successor, go_on=not self._over(until)
+        bury = partial(
+            self._ports.inbox.bury,
+            turn,
+            reason=why,
+            successor=successor,
+            go_on=not self._over(until),
         )
+        following = await self._heard(bury, until)
         self._line("flow.buried", turn, started, why=why)
         return following
+
+    async def _postpone(
+        self, turn: Turn, delay_s: float, until: float | None, *, counted: bool
+    ) -> None:
+        await self._heard(
+            partial(self._ports.inbox.postpone, turn, delay_s, counted=counted), until
+        )
+
+    async def _heard(self, end: Callable[[], Awaitable[_T]], until: float | None) -> _T:
+        """Tell the inbox how a run ended, again while it does not hear: untold, the run would be made once more.
+
+        Told twice it does no harm. Raises `Unavailable` after as long as a run may take.
+        """
+        give_up_at = self._ports.clock.now_s() + self.policy.timeout_s
+        while True:
+            try:
+                return await end()
+            except Unavailable:
+                if self._over(until) or self._ports.clock.now_s() >= give_up_at:
+                    raise
+            await self._ports.clock.sleep(TELL_AGAIN_S)
 
     def _over(self, until: float | None) -> bool:
         return self.stopped or (until is not None and self._ports.clock.now_s() >= until)

@@ -151,7 +151,7 @@ async def test_from_the_door_to_the_stream_the_key_shows_nowhere(
     (sent,) = door.queue.sent
     caller = Caller(door.sealer)
     caller.answers(*answers)
-    assert await caller.receive(sent, left_s=5.5)
+    assert await caller.receive(sent, left_s=6.3)
     assert caller.stripe.calls[0]["key"].reveal() == KEY
     assert KEY not in caller.observable()
     assert KEY not in sent.as_message() + repr(sent) + repr(door.journal.lines)

@@ -26,7 +26,9 @@ from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.outcomes import Certainty, ErrorKind, Response
 from paydispatch.domain.retry import Progress
 from paydispatch.domain.units import HORIZON_S, QUEUE_DELAY_LIMIT_S
-from paydispatch.services.dispatch import MARK, METADATA_LIMIT, STORE_RETRY_S
+from paydispatch.services import dispatch
+from paydispatch.services.batch import PUBLISHING_TIME_S
+from paydispatch.services.dispatch import LEAST_CALL_S, MARK, METADATA_LIMIT, STORE_RETRY_S
 
 if TYPE_CHECKING:
     from tests.unit.services.conftest import Caller
@@ -367,14 +369,25 @@ class TestWaiting:
         assert 0 <= delay_s <= QUEUE_DELAY_LIMIT_S
 
     async def test_a_call_in_flight_near_the_end_is_abandoned_as_unknown(
-        self, caller: Caller
+        self, caller: Caller, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(dispatch, "LEAST_CALL_S", 0.01)
         caller.stripe = NeverAnswers()
         assert await caller.receive(envelope(), left_s=5.02)
         ((copy, _),) = caller.queue.deferred
         assert copy.progress.maybe_executed
         assert copy.progress.first_sent_at == NOW_S
         assert copy.progress.attempt == 2
+
+    @pytest.mark.parametrize("left_s", [PUBLISHING_TIME_S + LEAST_CALL_S - 0.1, 1.0])
+    async def test_no_call_is_begun_that_would_be_abandoned_and_no_doubt_is_left(
+        self, caller: Caller, left_s: float
+    ) -> None:
+        assert await caller.receive(envelope(), left_s=left_s)
+        assert not caller.stripe.calls
+        caller.answers(INVALID)
+        assert await caller.receive_deferred()
+        assert caller.outcome.certainty is Certainty.NOT_CREATED
 
     async def test_others_go_on_while_one_waits(self, caller: Caller) -> None:
         caller.answers(RATE_LIMITED, CREATED)

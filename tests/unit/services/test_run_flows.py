@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.examples import PARAMS, entry, failed, succeeded
 
+from paydispatch.adapters.memory import MemoryClock, MemoryInbox
+from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.outcomes import Certainty, ErrorKind
 from paydispatch.flow import Flow, ParsedError, RetryLater
+from paydispatch.services.run_flows import FlowPolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from tests.unit.services.conftest import Runner
+
+    from paydispatch.ports import Turn
 
 
 class Log:
@@ -38,6 +45,34 @@ class Log:
 
 def always(error: Exception) -> Log:
     return Log(*[error] * 100)
+
+
+class HardOfHearing(MemoryInbox):
+    """Redis is away for the first words about a run's end, or for the answers to them."""
+
+    def __init__(self, clock: MemoryClock, *, deaf_to: int, afterwards: bool) -> None:
+        super().__init__(clock)
+        self._deaf_to = deaf_to
+        self._afterwards = afterwards
+
+    async def finish(self, turn: Turn, *, go_on: bool) -> Turn | None:
+        return await self._misheard(super().finish(turn, go_on=go_on))
+
+    async def postpone(self, turn: Turn, delay_s: float, *, counted: bool) -> None:
+        await self._misheard(super().postpone(turn, delay_s, counted=counted))
+
+    async def bury(self, turn: Turn, **why: Any) -> Turn | None:
+        return await self._misheard(super().bury(turn, **why))
+
+    async def _misheard(self, word: Coroutine[Any, Any, Any]) -> Any:
+        lost = self._deaf_to > 0
+        self._deaf_to -= 1
+        if lost and not self._afterwards:
+            word.close()
+        answer = None if lost and not self._afterwards else await word
+        if lost:
+            raise Unavailable("Redis is away")
+        return answer
 
 
 class TestARun:
@@ -462,6 +497,23 @@ class TestDying:
         runner.clock.advance(41)
         await runner.drain()
         assert not runner.waiting
+
+    @pytest.mark.parametrize("lost", ["the word", "its answer"])
+    @pytest.mark.parametrize(
+        ("raised", "attempts"), [(None, 3), (RetryLater(after_s=9), 3), (ValueError(), 1)]
+    )
+    async def test_redis_away_for_a_moment_after_a_run_costs_no_second_run(
+        self, runner: Runner, raised: Exception | None, attempts: int, lost: str
+    ) -> None:
+        script = Log(raised)
+        runner.policy = FlowPolicy(timeout_s=5.0, attempts=attempts)
+        runner.inbox = HardOfHearing(runner.clock, deaf_to=3, afterwards=lost == "its answer")
+        runner.with_scripts(response=script, error=Log())
+        runner.put()
+        await runner.drain()
+        assert [flow.attempt for flow in script.runs] == [1]
+        assert len(runner.dead) <= 1
+        assert "flow.not_acknowledged" not in runner.journal.events()
 
     async def test_stop_ends_after_the_run_in_hand(self, runner: Runner) -> None:
         log = Log()
