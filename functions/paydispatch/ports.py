@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.diagnosis import DeadFlow, OpenRequest, WaitingFlow
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.outcomes import ErrorKind
     from paydispatch.domain.redrive import Parked
     from paydispatch.domain.resources import Resource
     from paydispatch.domain.unknown_ends import Sighting, UnknownEnd, Window
@@ -62,7 +63,7 @@ class DispatchQueue(Protocol):
         """Send a delayed copy, at most 900 s ahead. Raises `Unavailable`."""
         ...
 
-    async def park(self, body: str, *, reason: str) -> None:
+    async def park(self, body: str, *, reason: str, kind: ErrorKind) -> None:
         """Put a message's text on the dead-letter queue for an operator. Raises `Unavailable`."""
         ...
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.attempts import Attempt
     from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.outcomes import ErrorKind
     from paydispatch.domain.unknown_ends import Sighting, UnknownEnd, Window
     from paydispatch.ports import Seen
 
@@ -111,7 +112,7 @@ class GatedQueue(_Gated):
         body = envelope.as_message()
         await self._gate("defer", lambda: self._stage.queue.send(body, delay_s=delay_s))
 
-    async def park(self, body: str, *, reason: str) -> None:
+    async def park(self, body: str, *, reason: str, kind: ErrorKind) -> None:
         def park() -> None:
             read = read_message(body, message_id="parked", sent_at=0.0)
             if isinstance(read, Envelope):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.outcomes import ErrorKind
     from paydispatch.flow import Flow
     from paydispatch.ports import Turn
 
@@ -226,7 +227,7 @@ class GatedSends:
     async def defer(self, envelope: Envelope, delay_s: float) -> None:
         raise NotImplementedError
 
-    async def park(self, body: str, *, reason: str) -> None:
+    async def park(self, body: str, *, reason: str, kind: ErrorKind) -> None:
         raise NotImplementedError
 
 

@@ -338,8 +338,8 @@ GUARDS = (
         "key: parked as it came",
         KEY,
         BATCH,
-        "        await self._ports.queue.park(redact(message.body), reason=malformed.code)",
-        "        await self._ports.queue.park(message.body, reason=malformed.code)",
+        "            redact(message.body), reason=malformed.code, kind=ErrorKind.DISPATCHER\n",
+        "            message.body, reason=malformed.code, kind=ErrorKind.DISPATCHER\n",
     ),
     Guard(
         "follow-ups are sent after the acknowledgement",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.errors import PaydispatchError
+    from paydispatch.domain.outcomes import ErrorKind
     from paydispatch.domain.requests import CreateRequest
     from paydispatch.flow import Flow
 
@@ -132,9 +133,9 @@ class MemoryQueue:
         self._reach()
         self.deferred.append((envelope, delay_s))
 
-    async def park(self, body: str, *, reason: str) -> None:
+    async def park(self, body: str, *, reason: str, kind: ErrorKind) -> None:
         self._reach()
-        self.parked.append((body, reason))
+        self.parked.append((body, reason, kind))
 
 
 class MemoryRequestQueue(MemoryQueue):

@@ -72,9 +72,11 @@ class MemoryDeadLetters:
         self.hidden: set[str] = set()
         self._receipts = itertools.count(1)
 
-    def put(self, body: str, *, sent_at: float, reason: str | None = None) -> str:
+    def put(
+        self, body: str, *, sent_at: float, reason: str | None = None, kind: str | None = None
+    ) -> str:
         message_id = f"m-{len(self.messages) + 1}"
-        self.messages[message_id] = Parked(message_id, "", body, sent_at, sent_at, reason)
+        self.messages[message_id] = Parked(message_id, "", body, sent_at, sent_at, reason, kind)
         return message_id
 
     async def receive(self) -> Sequence[Parked]:

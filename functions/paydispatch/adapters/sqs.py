@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.outcomes import ErrorKind
     from paydispatch.domain.requests import Lane
 
 
@@ -79,10 +80,13 @@ class SqsDispatchQueue:
             self._queue_urls[envelope.lane], envelope.as_message(), math.ceil(delay_s)
         )
 
-    async def park(self, body: str, *, reason: str) -> None:
+    async def park(self, body: str, *, reason: str, kind: ErrorKind) -> None:
         if self._dead_letter_queue_url is None:
             raise Unavailable("There is no dead-letter queue: DEAD_LETTER_QUEUE_URL is not set.")
-        attributes: Any = {"reason": {"DataType": "String", "StringValue": reason}}
+        attributes: Any = {
+            name: {"DataType": "String", "StringValue": value}
+            for name, value in (("reason", reason), ("kind", kind.value))
+        }
         await self._send_one(self._dead_letter_queue_url, body, 0, MessageAttributes=attributes)
 
     async def _send_one(self, queue_url: str, body: str, delay_s: int, **more: Any) -> None:

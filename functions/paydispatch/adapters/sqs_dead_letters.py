@@ -34,7 +34,7 @@ class SqsDeadLetters:
                 MaxNumberOfMessages=QUEUE_BATCH_LIMIT,
                 VisibilityTimeout=HIDDEN_S,
                 WaitTimeSeconds=WAIT_S,
-                MessageAttributeNames=["reason"],
+                MessageAttributeNames=["reason", "kind"],
                 AttributeNames=["SentTimestamp", "ApproximateFirstReceiveTimestamp"],
             )
         return [_parked(message) for message in answer.get("Messages", [])]
@@ -68,5 +68,12 @@ def _parked(message: Any) -> Parked:
         body=message["Body"],
         sent_at=int(attributes["SentTimestamp"]) / 1000,
         first_received_at=int(first_received) / 1000 if first_received else None,
-        reason=message.get("MessageAttributes", {}).get("reason", {}).get("StringValue"),
+        reason=_said(message, "reason"),
+        kind=_said(message, "kind"),
     )
+
+
+def _said(message: Any, name: str) -> str | None:
+    """What the Stripe caller noted on it; SQS itself notes nothing."""
+    said: str | None = message.get("MessageAttributes", {}).get(name, {}).get("StringValue")
+    return said

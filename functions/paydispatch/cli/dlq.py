@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from paydispatch.services.redrive import Examined, RedriveOptions, Redriver
 
 LIMIT = 1_000
+KINDS = ("http", "api", "dispatcher")
 BODY_SHOWN = 2_000
 """Characters of a message that nobody can read."""
 
@@ -69,6 +70,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--worker-id", metavar="W")
     parser.add_argument("--account", metavar="ACCT", help="the connected account")
     parser.add_argument("--reason", metavar="R", help="why it was parked, as `list` says")
+    parser.add_argument("--kind", choices=KINDS, help="of the error it was parked with")
     parser.add_argument("--older-than", type=age_s, metavar="AGE", help="like 2h or 3d")
     parser.add_argument("--newer-than", type=age_s, metavar="AGE")
     parser.add_argument("--limit", type=int, default=LIMIT, metavar="N", help=f"({LIMIT})")
@@ -155,6 +157,7 @@ def _choice(arguments: argparse.Namespace) -> Choice:
         worker_id=arguments.worker_id,
         account=arguments.account,
         reason=arguments.reason,
+        kind=arguments.kind,
         older_than_s=arguments.older_than,
         newer_than_s=arguments.newer_than,
     )
@@ -195,6 +198,7 @@ def _in_short(one: Examined) -> dict[str, Any]:
         "worker_id": named.worker_id if named else None,
         "account": getattr(named, "stripe_account", None),
         "age_s": round(time.time() - one.parked.sent_at, 1),
+        "kind": one.parked.kind,
         "reason": one.parked.reason or "dead-lettered by the queue",
         "status": one.status or "not known",
         "redrive": _planned(one.plan),
@@ -203,7 +207,12 @@ def _in_short(one: Examined) -> dict[str, Any]:
 
 
 def _planned(plan: Plan) -> str:
-    from paydispatch.domain.redrive import AlreadySettled, GoesToReconcile, SendBack
+    from paydispatch.domain.redrive import (
+        AlreadySettled,
+        GoesToReconcile,
+        LacksErrorFlow,
+        SendBack,
+    )
 
     match plan:
         case SendBack(envelope):
@@ -212,6 +221,8 @@ def _planned(plan: Plan) -> str:
             return "goes to reconcile: its key is too old to be sent again"
         case AlreadySettled(status):
             return f"stays: settled ({status}), its flow has been started"
+        case LacksErrorFlow(malformed, _):
+            return f"its error flow has not run, and is started: {malformed.message}"
         case unreadable:
             return f"stays: {unreadable.message}"
 

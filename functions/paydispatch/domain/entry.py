@@ -6,14 +6,14 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.outcomes import Error, Outcome, Response
+from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Outcome, Response
 from paydispatch.domain.requests import Lane
 from paydispatch.domain.resources import error_flow, response_flow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paydispatch.domain.envelope import Address, Envelope
+    from paydispatch.domain.envelope import Address, Envelope, Malformed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +88,16 @@ def entry_for(envelope: Envelope, outcome: Outcome, settled_at: float) -> Outcom
     )
 
 
-def entry_for_malformed(address: Address, error: Error, settled_at: float) -> OutcomeEntry:
+def entry_for_malformed(malformed: Malformed, address: Address, settled_at: float) -> OutcomeEntry:
     """An entry for a message that could be attributed but not read: its flow cannot dispatch further creates."""
+    error = Error(
+        kind=ErrorKind.DISPATCHER,
+        code=malformed.code,
+        message=malformed.message,
+        param=malformed.param,
+        attempts=0,
+        certainty=Certainty.NOT_CREATED,
+    )
     return OutcomeEntry(
         request_id=address.request_id,
         object=address.object,

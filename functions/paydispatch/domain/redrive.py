@@ -34,6 +34,8 @@ class Parked:
     """Unix seconds."""
     reason: str | None = None
     """Why the Stripe caller parked it. None: SQS did, after the last receive."""
+    kind: str | None = None
+    """Of the error it was parked with: `http`, `api` or `dispatcher`. None as above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,14 @@ class AlreadySettled:
 
 
 @dataclass(frozen=True, slots=True)
+class LacksErrorFlow:
+    """No envelope, but it says whose it is, and died before anybody could tell them: Redis was away."""
+
+    malformed: Malformed
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     """No envelope: there is nothing to send."""
 
@@ -67,7 +77,7 @@ class Unreadable:
     message: str
 
 
-Plan = SendBack | GoesToReconcile | AlreadySettled | Unreadable
+Plan = SendBack | GoesToReconcile | AlreadySettled | LacksErrorFlow | Unreadable
 
 
 def read_parked(parked: Parked) -> Envelope | Malformed:
@@ -85,10 +95,12 @@ def plan_redrive(
     read: Envelope | Malformed, status: str | None, now_s: float, *, deadline_s: float
 ) -> Plan:
     """`read` is what `read_parked` returned, `status` where the request stands (None: nobody remembers it)."""
-    if isinstance(read, Malformed):
-        return Unreadable(read.code, read.message)
     if status in FINAL_STATUSES:
         return AlreadySettled(str(status))
+    if isinstance(read, Malformed):
+        if read.address is not None and status is None:
+            return LacksErrorFlow(read, read.address)
+        return Unreadable(read.code, read.message)
     if past_horizon(read.progress.first_sent_at, now_s):
         return GoesToReconcile(read, known=status == "unknown")
     spent = read.progress.attempt >= MOST_ATTEMPTS
@@ -122,6 +134,7 @@ class Choice:
     worker_id: str | None = None
     account: str | None = None
     reason: str | None = None
+    kind: str | None = None
     older_than_s: float | None = None
     newer_than_s: float | None = None
 
@@ -133,6 +146,7 @@ class Choice:
             (self.request_id is None or self.request_id in ids)
             and self._names(named)
             and self.reason in (None, parked.reason)
+            and self.kind in (None, parked.kind)
             and (self.older_than_s is None or age_s >= self.older_than_s)
             and (self.newer_than_s is None or age_s <= self.newer_than_s)
         )

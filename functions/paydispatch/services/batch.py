@@ -10,7 +10,7 @@ from paydispatch.domain.credentials import redact
 from paydispatch.domain.entry import entry_for_malformed
 from paydispatch.domain.envelope import Address, Malformed, read_message
 from paydispatch.domain.errors import Unavailable
-from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
+from paydispatch.domain.outcomes import ErrorKind
 from paydispatch.services.dispatch import Delivery, Dispatch
 
 if TYPE_CHECKING:
@@ -91,17 +91,11 @@ class BatchDispatch:
             await self._publish_refusal(malformed, malformed.address, by=message.message_id)
             return
         self._ports.journal.count("MessageNotAttributable")
-        await self._ports.queue.park(redact(message.body), reason=malformed.code)
+        await self._ports.queue.park(
+            redact(message.body), reason=malformed.code, kind=ErrorKind.DISPATCHER
+        )
 
     async def _publish_refusal(self, malformed: Malformed, address: Address, *, by: str) -> None:
-        error = Error(
-            kind=ErrorKind.DISPATCHER,
-            code=malformed.code,
-            message=malformed.message,
-            param=malformed.param,
-            attempts=0,
-            certainty=Certainty.NOT_CREATED,
-        )
-        entry = entry_for_malformed(address, error, self._ports.clock.now_s())
+        entry = entry_for_malformed(malformed, address, self._ports.clock.now_s())
         await self._ports.outcomes.publish(entry, sole=by)
         await self._ports.doorbell.ring(address.worker_id)

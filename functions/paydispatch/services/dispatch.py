@@ -238,7 +238,7 @@ class Dispatch:
 
     async def _park(self, error: Error) -> None:
         await self._ports.queue.park(
-            self._envelope.as_message(), reason=error.code or error.kind.value
+            self._envelope.as_message(), reason=error.code or error.kind.value, kind=error.kind
         )
         self._ports.journal.count("RequestParked")
 

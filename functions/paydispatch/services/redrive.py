@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from paydispatch.domain.entry import entry_for_malformed
 from paydispatch.domain.envelope import Malformed
 from paydispatch.domain.redrive import (
     AlreadySettled,
     Choice,
     GoesToReconcile,
+    LacksErrorFlow,
     Parked,
     Plan,
     SendBack,
@@ -27,6 +29,7 @@ from paydispatch.domain.redrive import (
 from paydispatch.domain.units import DEFAULT_DEADLINE_S
 
 if TYPE_CHECKING:
+    from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
     from paydispatch.ports import (
         Clock,
@@ -47,6 +50,8 @@ class Action(StrEnum):
     SENT_BACK = "sent_back"
     HANDED_OVER = "handed_over"
     """To reconcile, which did not know of it. The message stays."""
+    FLOW_STARTED = "flow_started"
+    """Its error flow, and it is settled with that. The message stays."""
     PURGED = "purged"
 
 
@@ -158,6 +163,12 @@ class Redriver:
             case GoesToReconcile(envelope, known=False):
                 await self._hand_over(envelope)
                 action = Action.HANDED_OVER
+            case LacksErrorFlow(malformed, address):
+                await self._publish(
+                    entry_for_malformed(malformed, address, self._ports.clock.now_s()),
+                    sole=one.parked.message_id,
+                )
+                action = Action.FLOW_STARTED
             case AlreadySettled() if self._options.purge_settled:
                 await self._ports.dead_letters.delete(one.parked)
                 action = Action.PURGED
@@ -174,8 +185,11 @@ class Redriver:
 
     async def _hand_over(self, envelope: Envelope) -> None:
         """Publish the unknown end that whoever died with the message did not: now reconciling looks for it."""
-        await self._ports.outcomes.publish(unknown_entry(envelope, self._ports.clock.now_s()))
-        await self._ports.doorbell.ring(envelope.worker_id)
+        await self._publish(unknown_entry(envelope, self._ports.clock.now_s()))
+
+    async def _publish(self, entry: OutcomeEntry, *, sole: str | None = None) -> None:
+        await self._ports.outcomes.publish(entry, sole=sole)
+        await self._ports.doorbell.ring(entry.worker_id)
 
     def _line(self, one: Examined, action: Action) -> None:
         named = one.read.address if isinstance(one.read, Malformed) else one.read

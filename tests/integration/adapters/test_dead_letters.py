@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 class World(Protocol):
     dead_letters: DeadLetterQueue
 
-    def put(self, body: str, reason: str | None = None) -> None: ...
+    def put(self, body: str, **notes: str) -> None:
+        """`notes` are `reason` and `kind`."""
+        ...
 
 
 class MemoryWorld:
     def __init__(self) -> None:
         self.dead_letters = MemoryDeadLetters()
 
-    def put(self, body: str, reason: str | None = None) -> None:
-        self.dead_letters.put(body, sent_at=1.0, reason=reason)
+    def put(self, body: str, **notes: str) -> None:
+        self.dead_letters.put(body, sent_at=1.0, **notes)
 
 
 class SqsWorld:
@@ -34,8 +36,8 @@ class SqsWorld:
         self._url = sqs.create_queue(QueueName="dead")["QueueUrl"]
         self.dead_letters = SqsDeadLetters(sqs, self._url)
 
-    def put(self, body: str, reason: str | None = None) -> None:
-        named = {"reason": {"DataType": "String", "StringValue": reason}} if reason else {}
+    def put(self, body: str, **notes: str) -> None:
+        named = {n: {"DataType": "String", "StringValue": note} for n, note in notes.items()}
         self._sqs.send_message(QueueUrl=self._url, MessageBody=body, MessageAttributes=named)
 
 
@@ -53,13 +55,14 @@ async def everything(world: World) -> list[Parked]:
     return found
 
 
-async def test_a_message_has_its_body_its_reason_and_its_times(world: World) -> None:
-    world.put("{}", reason="timeout")
+async def test_a_message_has_its_body_its_reason_its_kind_and_its_times(world: World) -> None:
+    world.put("{}", reason="timeout", kind="http")
     world.put("[]")
 
     found = {one.body: one for one in await everything(world)}
 
-    assert (found["{}"].reason, found["[]"].reason) == ("timeout", None)
+    assert (found["{}"].reason, found["{}"].kind) == ("timeout", "http")
+    assert (found["[]"].reason, found["[]"].kind) == (None, None)
     assert all(one.sent_at > 0 and one.receipt for one in found.values())
 
 

@@ -15,6 +15,7 @@ from paydispatch.delivery import Parcel
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.envelope import read_message
 from paydispatch.domain.errors import InvalidParams, Unavailable
+from paydispatch.domain.outcomes import ErrorKind
 from paydispatch.domain.requests import CreateRequest, Lane
 from paydispatch.domain.units import QUEUE_MESSAGE_LIMIT_BYTES
 
@@ -155,11 +156,12 @@ async def test_a_deferred_copy_waits_on_its_lane_s_queue(
 async def test_a_parked_message_says_why(sqs: Any, urls: Any, dead_letters: str) -> None:
     queue = SqsDispatchQueue(sqs, urls, dead_letter_queue_url=dead_letters)
 
-    await queue.park("not an envelope", reason="message_not_json")
+    await queue.park("not an envelope", reason="message_not_json", kind=ErrorKind.DISPATCHER)
 
     (message,) = received(sqs, dead_letters)
     assert message["Body"] == "not an envelope"
     assert message["MessageAttributes"]["reason"]["StringValue"] == "message_not_json"
+    assert message["MessageAttributes"]["kind"]["StringValue"] == "dispatcher"
 
 
 @pytest.mark.parametrize("dead_letter_queue_url", [None, "http://127.0.0.1/none"])
@@ -168,7 +170,7 @@ async def test_parking_without_a_queue_is_unavailable(
 ) -> None:
     queue = SqsDispatchQueue(sqs, urls, dead_letter_queue_url=dead_letter_queue_url)
     with pytest.raises(Unavailable):
-        await queue.park("x", reason="y")
+        await queue.park("x", reason="y", kind=ErrorKind.HTTP)
 
 
 @pytest.fixture

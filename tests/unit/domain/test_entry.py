@@ -8,7 +8,7 @@ import pytest
 from tests.unit.examples import NOW_S, PARAMS, entry, envelope, failed, succeeded
 
 from paydispatch.domain.entry import OutcomeEntry, entry_for, entry_for_malformed
-from paydispatch.domain.envelope import Address
+from paydispatch.domain.envelope import Address, Malformed
 from paydispatch.domain.outcomes import Certainty, ErrorKind
 from paydispatch.domain.requests import Lane
 
@@ -73,6 +73,7 @@ def test_an_entry_for_an_unreadable_message_has_no_key() -> None:
         context_id="context-1",
         params=PARAMS,
     )
-    made = entry_for_malformed(address, failed(), NOW_S)
+    malformed = Malformed("field_missing", "No object.", "object", address)
+    made = entry_for_malformed(malformed, address, NOW_S)
     assert made.sealed_secret is made.secret_ref is None
     assert OutcomeEntry.from_json(made.as_json()) == made

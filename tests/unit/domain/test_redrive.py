@@ -6,13 +6,14 @@ import json
 from typing import Any
 
 import pytest
-from tests.unit.examples import NOW_S, envelope, message_text
+from tests.unit.examples import KEY, NOW_S, envelope, message_text
 
 from paydispatch.domain.envelope import Envelope, Malformed
 from paydispatch.domain.redrive import (
     AlreadySettled,
     Choice,
     GoesToReconcile,
+    LacksErrorFlow,
     Parked,
     SendBack,
     Unreadable,
@@ -35,6 +36,7 @@ def parked(body: str | None = None, **changes: Any) -> Parked:
         "body": body or by_the_caller().as_message(),
         "sent_at": NOW_S,
         "reason": "timeout",
+        "kind": "http",
     }
     return Parked(**{**fields, **changes})
 
@@ -133,9 +135,23 @@ def test_what_reconcile_is_told_is_unknown_and_has_all_it_needs() -> None:
     assert (entry.secret_ref, entry.outcome.attempts) == (by_the_caller().secret_ref, 3)
 
 
-@pytest.mark.parametrize("body", ["{ this is not JSON", "[]", message_text(v=2), "{}"])
+@pytest.mark.parametrize(
+    "body", ["{ this is not JSON", "[]", message_text(v=2, worker_id=None), "{}"]
+)
 def test_what_nobody_can_read_is_never_sent(body: str) -> None:
     assert isinstance(plan(parked(body), None), Unreadable)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(None, LacksErrorFlow), ("failed", AlreadySettled), ("calling", Unreadable)],
+)
+def test_what_is_no_envelope_but_says_whose_it_is_gets_its_error_flow(
+    status: str | None, expected: type
+) -> None:
+    """Unless it has run, or the identity is that of a request which is under way."""
+    nonsense = parked(message_text(stripe_secret=KEY), reason=None)
+    assert isinstance(plan(nonsense, status), expected)
 
 
 def test_a_direct_producer_s_message_keeps_the_identity_its_message_gave_it() -> None:
@@ -161,6 +177,8 @@ def test_a_direct_producer_s_message_keeps_the_identity_its_message_gave_it() ->
         (Choice(account="acct_1"), False),
         (Choice(reason="timeout"), True),
         (Choice(reason="last_receive"), False),
+        (Choice(kind="http"), True),
+        (Choice(kind="dispatcher"), False),
         (Choice(older_than_s=100), True),
         (Choice(older_than_s=101), False),
         (Choice(newer_than_s=100), True),

@@ -59,7 +59,7 @@ async def test_a_poison_message_fails_none_of_its_neighbours(caller: Caller, poi
 async def test_a_message_of_nobody_is_parked_and_counted(caller: Caller) -> None:
     text = message_text(worker_id=None, sealed_secret=KEY)
     assert await caller.receive(text)
-    ((parked, reason),) = caller.queue.parked
+    ((parked, reason, _),) = caller.queue.parked
     assert reason == "plaintext_key_refused"
     assert json.loads(parked) == {**json.loads(text), "sealed_secret": "sk_test_[hidden]"}
     assert caller.journal.counts == {"MessageNotAttributable": 1}

@@ -81,7 +81,7 @@ class TestEnds:
         caller.answers(TIMED_OUT, INVALID)
         assert await caller.receive(envelope())
         assert caller.outcome.certainty is Certainty.UNKNOWN
-        ((text, reason),) = caller.queue.parked
+        ((text, reason, _),) = caller.queue.parked
         assert reason == "resource_missing"
         parked = read_message(text, message_id="dlq", sent_at=NOW_S)
         assert parked == envelope(progress=replace(parked.progress, maybe_executed=True))
@@ -102,7 +102,7 @@ class TestEnds:
         caller.answers(TIMED_OUT)
         assert await caller.receive(envelope(progress=Progress(deadline_at=NOW_S + 0.1)))
         assert caller.outcome.certainty is Certainty.UNKNOWN
-        ((text, _),) = caller.queue.parked
+        ((text, _, _),) = caller.queue.parked
         assert '"maybe_executed":true' in text
 
     async def test_nothing_is_posted_past_the_horizon(self, caller: Caller) -> None:
@@ -136,7 +136,7 @@ class TestEnds:
         assert not caller.stripe.calls
         assert (caller.outcome.kind, caller.outcome.code) == (ErrorKind.DISPATCHER, "last_receive")
         assert caller.outcome.certainty is Certainty.UNKNOWN
-        ((text, reason),) = caller.queue.parked
+        ((text, reason, _),) = caller.queue.parked
         assert reason == "last_receive"
         assert '"maybe_executed":true' in text
 
@@ -184,7 +184,7 @@ class TestDuplicates:
     async def test_an_unknown_end_may_still_be_settled(self, caller: Caller) -> None:
         caller.answers(TIMED_OUT, INVALID, REPLAYED)
         await caller.receive(envelope())
-        ((text, _),) = caller.queue.parked
+        ((text, _, _),) = caller.queue.parked
         assert await caller.receive(text)  # an operator's redrive
         unknown, settled = caller.outcomes.entries
         assert not unknown.outcome.settled

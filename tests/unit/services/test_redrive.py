@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.examples import NOW_S, envelope, succeeded
+from tests.unit.examples import KEY, NOW_S, envelope, message_text, succeeded
 
 from paydispatch.adapters.memory import (
     MemoryBoard,
@@ -18,6 +18,7 @@ from paydispatch.adapters.memory import (
 from paydispatch.adapters.memory_operations import MemoryDeadLetters
 from paydispatch.domain.entry import entry_for
 from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.outcomes import Certainty
 from paydispatch.domain.redrive import Choice, GoesToReconcile, SendBack
 from paydispatch.domain.retry import Progress
 from paydispatch.domain.units import HORIZON_S
@@ -190,6 +191,23 @@ async def test_a_settled_request_is_not_sent_and_is_deleted_only_when_asked(
     assert one.action is action
     assert desk.queue.sent == []
     assert bool(desk.visible) is not purge
+
+
+async def test_a_message_that_died_before_its_worker_was_told_gets_its_error_flow_once(
+    desk: Desk,
+) -> None:
+    """Redis was away at each of its receives."""
+    desk.dead_letters.put(message_text(stripe_secret=KEY), sent_at=NOW_S)
+
+    (first,) = await desk.redrive()
+    await desk.redrive()
+
+    assert first.action is Action.FLOW_STARTED
+    (told,) = desk.outcomes.entries
+    assert (told.worker_id, told.outcome.code) == ("worker-1", "plaintext_key_refused")
+    assert told.outcome.certainty is Certainty.NOT_CREATED
+    assert desk.doorbell.rung[0] == "worker-1"
+    assert (desk.queue.sent, len(desk.visible)) == ([], 1)
 
 
 async def test_what_is_not_settled_is_never_purged(desk: Desk) -> None:
