@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from paydispatch.builders import Builders
 from paydispatch.domain.envelope import Envelope, check_size
 from paydispatch.domain.errors import InvalidField, InvalidParams
-from paydispatch.domain.identity import follow_up_request_id, request_id_for_key
+from paydispatch.domain.identity import End, follow_up_request_id, request_id_for_key
+from paydispatch.domain.outcomes import ErrorKind, Response
 from paydispatch.domain.requests import (
     check_account,
     check_deadline,
@@ -28,24 +29,36 @@ from paydispatch.domain.requests import (
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.retry import Progress
 from paydispatch.domain.schema import check_params
-from paydispatch.domain.units import DEFAULT_DEADLINE_S
+from paydispatch.domain.units import DEFAULT_DEADLINE_S, REMEMBER_S
 from paydispatch.receipt import Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from paydispatch.domain.entry import OutcomeEntry
-    from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
+    from paydispatch.domain.outcomes import Certainty, Error, Outcome
 
-__all__ = ["Flow", "FollowUp", "ParsedError", "RetryLater"]
+__all__ = ["FLOW_FAILED", "Flow", "FollowUp", "ParsedError", "RetryLater"]
+
+FLOW_FAILED = "flow_failed"
+"""The code of the error, of kind `dispatcher`, that takes a response's place when its script fails for good."""
 
 
 class RetryLater(Exception):
-    """Raised by a flow that wants to run again in `after_s` seconds. Does not count as a failure."""
+    """Raised by a flow that wants to run again in `after_s` seconds. Does not count as a failure.
+
+    From 0 to 1,296,000 seconds: 15 days, as long as a request is remembered. Anything else is a `ValueError`, and with
+    that a failure of the script. For a moment that may have passed: `RetryLater(max(0, at - now))`.
+    """
 
     def __init__(self, after_s: float = 60.0) -> None:
+        number = isinstance(after_s, int | float) and not isinstance(after_s, bool)
+        if not number or not 0 <= after_s <= REMEMBER_S:
+            raise ValueError(
+                f"after_s must be a number of seconds from 0 to {REMEMBER_S}, not {after_s!r}."
+            )
         super().__init__(f"again in {after_s} s")
-        self.after_s = max(0.0, float(after_s))
+        self.after_s = float(after_s)
 
 
 class ParsedError:
@@ -215,4 +228,12 @@ class Flow(Builders):
     def _follow_up_id(self, idempotency_key: str | None) -> str:
         if idempotency_key is not None:
             return request_id_for_key(self._entry.principal or "queue", idempotency_key)
-        return follow_up_request_id(self.request_id, len(self._outbox) + 1)
+        end = _end(self._entry.outcome)
+        return follow_up_request_id(self.request_id, len(self._outbox) + 1, end)
+
+
+def _end(outcome: Outcome) -> End:
+    if isinstance(outcome, Response) or outcome.settled:
+        return End.SETTLED
+    ours = outcome.kind is ErrorKind.DISPATCHER
+    return End.FLOW_FAILED if ours and outcome.code == FLOW_FAILED else End.UNKNOWN

@@ -1,4 +1,7 @@
-"""What the services need from the world, one Protocol each. Every port has an in-memory twin in `adapters/memory.py`.
+"""What the services need from the world, one Protocol each.
+
+Every port has an in-memory twin: in `adapters/memory.py`, those of operators' services in
+`adapters/memory_operations.py`.
 
 The API Lambda and the SDK are synchronous; the Stripe caller and the flow runner live in one event loop. A port says
 by its `async` which of the two it serves.
@@ -114,11 +117,16 @@ class StripeLists(Protocol):
         *,
         resource: Resource,
         mark: tuple[str, str],
+        params: Mapping[str, Any],
         within: Window,
         key: StripeKey,
         stripe_account: str | None,
     ) -> Sighting:
-        """Look for the object whose metadata holds `mark`. Never raises for what the network or Stripe does."""
+        """Look for the object whose metadata holds `mark`. Never raises for what the network or Stripe does.
+
+        `params` are those of the create: they may name a test clock, or a customer who is on one, whose objects are
+        listed apart. A list that is not `dated` is read from end to end, whatever `within` says.
+        """
         ...
 
 
@@ -156,6 +164,10 @@ class OutcomeStream(Protocol):
         Raises `Unavailable`; with `sole` also while any other delivery is at work on the request: what one was refused,
         another may be creating.
         """
+        ...
+
+    async def settled(self, worker_id: str, request_id: str) -> bool:
+        """Whether its settled outcome has been published, whatever its status says. Raises `Unavailable`."""
         ...
 
 
@@ -247,7 +259,7 @@ class FlowInbox(Protocol):
         ...
 
     async def take_abandoned(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
-        """Postponed entries that are due, and those a dead runner left."""
+        """Entries read before whose turn it is: postponed ones that are due, and those a dead runner left."""
         ...
 
     async def finish(self, turn: Turn, *, go_on: bool) -> Turn | None:
@@ -265,7 +277,7 @@ class FlowInbox(Protocol):
         ...
 
     async def workers(self) -> Sequence[str]:
-        """Every worker that has ever had an outcome."""
+        """Every worker that ever had a request."""
         ...
 
 

@@ -1,27 +1,33 @@
-"""The settings of each program, read once when it starts. Nothing else in the project reads the environment."""
+"""The settings of each program, read once when it starts. Only commands and the local stack read more of the environment."""
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paydispatch.domain.errors import BadSetting, MissingSetting
 from paydispatch.domain.requests import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+__all__ = [
+    "DEFAULT_MAX_RECEIVES",
+    "STRIPE_API_BASE",
+    "ApiSettings",
+    "CallerSettings",
+    "MissingSetting",
+    "ReconcilerSettings",
+    "RunnerSettings",
+    "SdkSettings",
+]
+
 STRIPE_API_BASE = "https://api.stripe.com"
 DEFAULT_MAX_RECEIVES = 5
 """Amazon's advice for a queue with a Lambda behind it; ours is spent by crashes only."""
-
-
-class MissingSetting(Exception):
-    """A variable that this program cannot do without."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"The environment variable {name} is not set.")
 
 
 def _required(env: Mapping[str, str], name: str) -> str:
@@ -38,11 +44,29 @@ def _queue_urls(env: Mapping[str, str]) -> dict[Lane, str]:
 
 
 def _number(env: Mapping[str, str], name: str, default: float) -> float:
+    """Above 0: each of them counts something, or bounds a time. Raises `BadSetting`."""
     text = env.get(name, "")
+    number = _parsed(text) if text else default
+    if not math.isfinite(number):
+        raise BadSetting(f"{name} must be a number, not {text!r}.")
+    if number <= 0:
+        raise BadSetting(f"{name} must be above 0, not {text!r}.")
+    return number
+
+
+def _count(env: Mapping[str, str], name: str, default: int) -> int:
+    number = _number(env, name, default)
+    if number % 1:
+        raise BadSetting(f"{name} must be a whole number, not {env[name]!r}.")
+    return int(number)
+
+
+def _parsed(text: str) -> float:
+    """Not a number, where it is none."""
     try:
-        return float(text) if text else default
+        return float(text)
     except ValueError:
-        raise MissingSetting(f"{name} as a number (it is {text!r})") from None
+        return math.nan
 
 
 def _deployed(env: Mapping[str, str]) -> bool:
@@ -91,7 +115,7 @@ class CallerSettings:
             stripe_api_base=env.get("STRIPE_API_BASE") or STRIPE_API_BASE,
             stripe_api_version=env.get("STRIPE_API_VERSION") or None,
             stripe_read_timeout_s=_number(env, "STRIPE_READ_TIMEOUT_S", 80.0),
-            max_receives=int(_number(env, "MAX_RECEIVES", DEFAULT_MAX_RECEIVES)),
+            max_receives=_count(env, "MAX_RECEIVES", DEFAULT_MAX_RECEIVES),
             queue_tenant=env.get("QUEUE_TENANT", "local"),
         )
 
@@ -132,7 +156,7 @@ class RunnerSettings:
             redis_url=_required(env, "REDIS_URL"),
             flows_dir=Path(env.get("FLOWS_DIR") or "flows").resolve(),
             flow_timeout_s=_number(env, "FLOW_TIMEOUT_S", 30.0),
-            flow_attempts=int(_number(env, "FLOW_ATTEMPTS", 5)),
+            flow_attempts=_count(env, "FLOW_ATTEMPTS", 5),
         )
 
 

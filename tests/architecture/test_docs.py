@@ -2,10 +2,13 @@
 
 import ast
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from paydispatch import settings as settings_module
 
 ROOT = Path(__file__).parents[2]
 CODE = ROOT / "functions"
@@ -13,6 +16,8 @@ SERVICES = sorted(CODE.glob("paydispatch/services/*.py"))
 OPERATIONS = "\n".join(
     (ROOT / "docs" / page).read_text("utf-8") for page in ("operations.md", "reconcile.md")
 )
+DECISIONS = sorted((ROOT / "docs/adr").glob("[0-9]*.md"))
+DECISION = ["Context", "Decision", "Measured", "Consequences", "To undo"]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("infra/*.md")])
 
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -23,6 +28,7 @@ _PATH_IN_CODE = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|lua|json|yaml|md|pyi|
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]+")
 _MAKE = re.compile(r"\bmake ([a-z][a-z-]*)\b")
 _TARGET = re.compile(r"^([a-z][\w-]*):", re.MULTILINE)
+_DESCRIBED_TARGET = re.compile(r"^(\S+):.* ## ", re.MULTILINE)
 _EVENT = re.compile(r"(?:request|message|status|flow|entry|stream)\.[a-z_]+")
 _METRIC = re.compile(r"(?:[A-Z][a-z]+){2,}")
 _JOURNAL_CALLS = {"line", "trouble", "_line"}
@@ -58,10 +64,18 @@ def test_every_make_target_named_exists(name: str) -> None:
     assert named <= set(_TARGET.findall(_makefiles()))
 
 
+def test_make_lists_every_target_that_says_what_it_does() -> None:
+    command = ("make", "--no-print-directory", "help")
+    run = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True, timeout=30)
+    described = set(_DESCRIBED_TARGET.findall(_makefiles()))
+    assert {"e2e", "mutants", "deploy"} <= described
+    assert {line.split()[1] for line in run.stdout.splitlines()} == described
+
+
 def test_every_environment_variable_is_in_operations() -> None:
     settings = {
         text for text in _texts(CODE / "paydispatch/settings.py") if _VARIABLE.fullmatch(text)
-    }
+    } - vars(settings_module).keys()
     read = settings.union(*(_variables(path) for path in CODE.glob("paydispatch/cli/*.py")))
     assert "REQUEST_QUEUE_URL" in read
     assert _missing(read) == []
@@ -87,6 +101,13 @@ def test_every_redis_key_is_in_operations() -> None:
     keys = set(_templates(CODE / "paydispatch/adapters/redis_keys.py"))
     assert "pd:{<worker_id>}:outcomes" in keys
     assert _missing(keys) == []
+
+
+@pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_has_its_number_and_its_sections(decision: Path) -> None:
+    text = decision.read_text("utf-8")
+    assert text.startswith(f"# {int(decision.name[:4])}. ")
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == DECISION
 
 
 def test_every_decision_is_in_the_index() -> None:

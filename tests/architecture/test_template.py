@@ -14,6 +14,7 @@ from stack_template import TEMPLATE, load
 
 from flow_runner.handler import STOPPING_TIME_S
 from paydispatch.domain.principal import QUEUE
+from paydispatch.domain.units import LONGEST_DEADLINE_S
 from paydispatch.settings import (
     ApiSettings,
     CallerSettings,
@@ -33,6 +34,7 @@ FOR_ALL_FUNCTIONS = {"REDIS_URL", "REQUEST_QUEUE_URL", "BATCH_QUEUE_URL"}
 NEVER_SENDS_TO = {"ReconcileFunction": {"RequestQueue", "BatchQueue"}}
 """It settles what was sent. A create of its own would be a second effect."""
 HTTP_API_LIMIT_S = 30
+REQUEST_QUEUES = ("RequestQueue", "BatchQueue")
 
 
 class ReadVariables(dict[str, str]):
@@ -220,9 +222,22 @@ def test_powertools_never_logs_whole_events() -> None:
 
 def test_the_functions_count_receives_as_the_queues_do() -> None:
     counted = int(STACK.environment("StripeCallerFunction")["MAX_RECEIVES"])
-    redrives = [STACK.queues[name]["RedrivePolicy"] for name in ("RequestQueue", "BatchQueue")]
+    redrives = [STACK.queues[name]["RedrivePolicy"] for name in REQUEST_QUEUES]
 
     assert all(redrive["maxReceiveCount"] == counted for redrive in redrives)
+
+
+@pytest.mark.parametrize("queue", REQUEST_QUEUES)
+def test_a_request_s_deadline_comes_before_its_queue_forgets_it(queue: str) -> None:
+    assert STACK.queues[queue]["MessageRetentionPeriod"] > LONGEST_DEADLINE_S
+
+
+@pytest.mark.parametrize("queue", REQUEST_QUEUES)
+def test_dead_letters_are_kept_for_longer_than_requests(queue: str) -> None:
+    """SQS does not begin to count anew when it moves a message there."""
+    kept_s = STACK.queues["RequestDeadLetterQueue"]["MessageRetentionPeriod"]
+
+    assert kept_s > STACK.queues[queue]["MessageRetentionPeriod"]
 
 
 def test_the_api_ends_before_the_door_gives_up() -> None:
@@ -252,6 +267,16 @@ def test_every_queue_refuses_what_is_not_encrypted_on_the_way() -> None:
 
 def test_no_parameter_shows_the_password_of_redis() -> None:
     assert STACK.parameters["RedisUrl"]["NoEcho"] is True
+
+
+def test_the_outputs_say_what_an_operator_s_commands_must_be_told() -> None:
+    """The caller's queues and whose they are: a command without them looks elsewhere."""
+    caller = STACK.environment("StripeCallerFunction")
+    needed = {name: value["Ref"] for name, value in caller.items() if "QUEUE" in name}
+    output = re.compile(r'Description: "([A-Z_]+).*", Value: !Ref (\w+) }')
+
+    assert "QUEUE_TENANT" in needed
+    assert needed.items() <= dict(output.findall(TEMPLATE.read_text())).items()
 
 
 @pytest.mark.parametrize("function", STACK.functions)

@@ -171,12 +171,12 @@ def _dead(client: Any, worker_id: str) -> Iterator[tuple[str, str]]:
 
 
 def _statuses(client: Any) -> dict[str, dict[str, str]]:
-    names = list(client.scan_iter("pd:req:*", count=1000))
+    names = list(client.scan_iter("pd:req:{*}", count=1000))
     pipe = client.pipeline(transaction=False)
     for name in names:
         pipe.hgetall(name)
     found = zip(names, pipe.execute(), strict=True)
-    return {name.removeprefix("pd:req:"): fields for name, fields in found}
+    return {name.removeprefix("pd:req:{").removesuffix("}"): fields for name, fields in found}
 
 
 def _left_in_redis(client: Any) -> list[str]:
@@ -187,7 +187,18 @@ def _left_in_redis(client: Any) -> list[str]:
     for pattern in ("context:*", "lease:*", "later", "runs", "open"):
         names = list(client.scan_iter(f"pd:{{*}}:{pattern}", count=1000))
         left += [f"{name} ({client.type(name)})" for name in names[:5]]
-    return left
+    return left + _left_at_work(client)[:5]
+
+
+def _left_at_work(client: Any) -> list[str]:
+    """Of settled requests: for one that stays unknown somebody may be at work still."""
+    unknown = {
+        request_id
+        for worker in _workers(client)
+        for request_id in client.hkeys(f"pd:{{{worker}}}:unknown")
+    }
+    names = client.scan_iter("pd:{*}:at-work:*", count=1000)
+    return [name for name in names if name.partition(":at-work:")[2] not in unknown]
 
 
 def _left_on_queues(stage: Stage) -> list[str]:

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -184,7 +185,8 @@ class Producer:
         dice = self._plan.dice(way)
         sqs = boto3.client("sqs", config=_NEVER_TWICE)
         for group in _grouped(numbers):
-            wanted = [make(self._plan, way, number, dice) for number in group]
+            made = [make(self._plan, way, number, dice) for number in group]
+            wanted = [replace(one, lane=made[0].lane) for one in made]  # one call, one queue
             bodies: list[Body] = [(one.n, _message(one, dice), one) for one in wanted[:-1]]
             last = wanted[-1]
             if dice.random() < POISONED_BATCHES * 2:
@@ -192,7 +194,7 @@ class Producer:
             else:
                 bodies.append((last.n, _message(last, dice), last))
             dice.shuffle(bodies)
-            self._send(sqs, bodies)
+            self._send(sqs, bodies, wanted[0].lane)
 
     def _poisoned(self, wanted: Wanted, dice: random.Random) -> Body:
         """A message that cannot become a request, and whose request it is, if anybody's."""
@@ -212,9 +214,8 @@ class Producer:
             message["sealed_secret"] = "bm90IHNlYWxlZA"
         return wanted.n, json.dumps(message), wanted
 
-    def _send(self, sqs: Any, bodies: list[Body]) -> None:
+    def _send(self, sqs: Any, bodies: list[Body], lane: str) -> None:
         """Until the queue has all of them. A call without an answer may have sent them: then they are duplicates."""
-        lane = "batch" if len(bodies[0][0]) % 4 == 0 else "interactive"
         urls = {"batch": self._addresses.batch_queue_url, "interactive": self._addresses.queue_url}
         entries = [{"Id": str(i), "MessageBody": body} for i, (_, body, _) in enumerate(bodies)]
         for _ in self._tries():
@@ -271,6 +272,7 @@ def _message(wanted: Wanted, dice: random.Random) -> str:
         "worker_id": wanted.worker_id,
         "context_id": wanted.context_id,
         "secret_ref": "demo",
+        "lane": wanted.lane,
     }
     return json.dumps(fields)
 

@@ -15,6 +15,7 @@ from paydispatch.cli.main import main
 from reconciler import compose as composition
 
 LATER_S = 25 * 3600.0
+"""Past the horizon, and past what Stripe keeps of a key."""
 
 
 class LaterClock:

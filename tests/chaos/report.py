@@ -76,7 +76,7 @@ def figures(evidence: Evidence, violations: Sequence[Violation], took_s: float) 
         "p50_ms": _quantile(ages_ms, 0.50),
         "p99_ms": _quantile(ages_ms, 0.99),
         "seconds": round(took_s, 1),
-        "broken": {name: broken[name] for name in INVARIANTS},
+        "broken": {**dict.fromkeys(INVARIANTS, 0), **broken},
     }
 
 

@@ -4,7 +4,8 @@
 
 Prints its seed first, its figures last, and exits 1 with the whole trail of a request that broke a promise.
 `--kills` is how many kills each kind of process gets: callers, the flow worker, Redis, the doors; and how often the
-queue is stopped. Half of them strike at random, half at named points.
+queue is stopped. Callers, worker and Redis are struck at random and at named points in turn, the doors at named points;
+the queue is stopped at random.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from tests.chaos.chaos_names import POISONED_KEY
 from tests.chaos.killer import Killer
 from tests.chaos.plan import Plan
 from tests.chaos.producer import Producer
+from tests.chaos.reconcile_later import LATER_S
 from tests.chaos.requests_made import KEY, Book
 from tests.chaos.stage import Stage, raised
 
@@ -35,7 +37,6 @@ PATIENCE_S = 90.0
 """Nothing has moved for so long: whatever is not done will never be."""
 
 LOOK_EVERY_S = 0.5
-A_DAY_S = 25 * 3600
 KEYS = (KEY, POISONED_KEY, "sk_test_local_demo")
 
 
@@ -88,7 +89,7 @@ def finish(stage: Stage) -> None:
     _clear_faults(stage)
     _reconcile(stage, "paydispatch")
     httpx.post(
-        f"{stage.stack.addresses.stripe_base}/_twin/clock", json={"advance_s": A_DAY_S}
+        f"{stage.stack.addresses.stripe_base}/_twin/clock", json={"advance_s": LATER_S}
     ).raise_for_status()
     _reconcile(stage, "tests.chaos.reconcile_later")
     wait_until_quiet(stage)

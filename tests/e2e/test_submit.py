@@ -71,3 +71,29 @@ def test_a_submission_that_broke_off_goes_on_where_it_ended(
 
     assert code == 0
     assert (report["submitted_before"], report["submitted"]) == (10, 15)
+
+
+def test_a_line_the_api_refuses_is_reported_beside_one_that_is_none(
+    stack: LocalStack, tmp_path: Path
+) -> None:
+    taken = {**LINES[0], "idempotency_key": "taken"}
+    file = written(tmp_path / "first.jsonl", [taken])
+    submit(stack, file, "--api", stack.addresses.api)
+    again = written(tmp_path / "again.jsonl", [LINES[1], {**taken, "context_id": "other"}])
+    again.write_text(again.read_text() + "{\n")
+
+    code, report = submit(stack, again, "--api", stack.addresses.api)
+
+    assert (code, report["submitted"]) == (1, 1)
+    assert [each["line"] for each in sorted(report["refused"], key=lambda r: r["line"])] == [2, 3]
+
+
+def test_what_one_way_has_is_submitted_the_other_way_all_the_same(
+    stack: LocalStack, tmp_path: Path
+) -> None:
+    file = written(tmp_path / "requests.jsonl", LINES[:3])
+
+    ways = [submit(stack, file, "--api", stack.addresses.api), submit(stack, file)]
+
+    assert [(code, report["submitted"]) for code, report in ways] == [(0, 3), (0, 3)]
+    assert {report["remembered_in"] for _, report in ways} == {f"{file}.submitted"}

@@ -16,6 +16,7 @@ import httpx
 import pytest
 import redis
 
+from paydispatch.domain.units import LONGEST_DEADLINE_S
 from paydispatch.local.processes import PartFailed
 from paydispatch.local.settings import LocalSettings, local_aws
 from paydispatch.local.stack import LocalStack
@@ -174,6 +175,15 @@ def test_the_queue_takes_a_message_as_large_as_sqs_does(
     _eventually(lambda: store.llen("seen") == 1)
 
 
+def test_a_deadline_comes_before_the_queues_forget_and_dead_letters_are_kept_longer(
+    stack: LocalStack, aws: Callable[[str], Any]
+) -> None:
+    addresses = stack.addresses
+    urls = (addresses.queue_url, addresses.batch_queue_url, addresses.dead_letter_queue_url)
+    interactive_s, batch_s, dead_s = (_kept_s(aws("sqs"), url) for url in urls)
+    assert LONGEST_DEADLINE_S < interactive_s == batch_s < dead_s
+
+
 def test_the_sealing_key_seals_and_the_demos_secret_is_there(
     stack: LocalStack, aws: Callable[[str], Any]
 ) -> None:
@@ -272,6 +282,12 @@ def _http(url: str, body: bytes | None = None) -> tuple[int, Any, bytes]:
 def _send(aws: Callable[[str], Any], stack: LocalStack, *bodies: str) -> None:
     entries = [{"Id": str(place), "MessageBody": body} for place, body in enumerate(bodies)]
     aws("sqs").send_message_batch(QueueUrl=stack.addresses.queue_url, Entries=entries)
+
+
+def _kept_s(sqs: Any, queue_url: str) -> int:
+    named = ["MessageRetentionPeriod"]
+    answer = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=named)
+    return int(answer["Attributes"]["MessageRetentionPeriod"])
 
 
 def _await_dead_letter(aws: Callable[[str], Any], stack: LocalStack) -> str:

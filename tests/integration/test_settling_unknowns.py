@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -48,7 +49,7 @@ class Town:
     """Caller, reconciler and operator on one Redis, one SQS and one Stripe twin."""
 
     def __init__(self, redis: Any, board: Any, sqs: Any, stripe: httpx.AsyncClient) -> None:
-        self.clock = MemoryClock()
+        self.clock = MemoryClock(time.time())  # SQS has a clock of its own
         self.twin = StripeTwin(strict=False, clock=TwinClock(self.clock.now_s))
         self.redis, self._board, self._sqs, self.stripe = redis, board, sqs, stripe
         self._outcomes = RedisOutcomes(redis, self.clock, queue_tenant="local")
@@ -171,6 +172,7 @@ async def ended_unknown(town: Town, action: dict[str, Any], **changes: Any) -> N
         ("price", {"currency": "usd", "unit_amount": 5, "product": "prod_1", "active": False}),
         ("coupon", {"percent_off": 10, "duration": "once"}),
         ("subscription", {"customer": "cus_1", "items": [{"price": "price_1"}]}),
+        ("payment_link", {"line_items": [{"price": "price_1", "quantity": 1}]}),
     ],
 )
 async def test_what_was_created_behind_a_lost_answer_runs_the_response_flow(
@@ -277,6 +279,6 @@ async def test_more_objects_than_are_looked_through_prove_nothing(town: Town) ->
 
 
 def _read(body: str) -> Envelope:
-    read = read_message(body, message_id="m-2", sent_at=0.0)
+    read = read_message(body, message_id="m-2", sent_at=time.time())
     assert isinstance(read, Envelope)
     return read

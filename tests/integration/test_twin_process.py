@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 import httpx
 import pytest
 
-from paydispatch.cli.twin import _listener, run
+from paydispatch.cli.twin import _listener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,15 +79,6 @@ def test_two_twins_run_side_by_side() -> None:
 def test_the_command_takes_the_next_port_when_its_own_is_taken() -> None:
     with _listener(None) as one, _listener(None) as other:
         assert one.getsockname() != other.getsockname()
-
-
-def test_the_command_says_so_when_the_port_it_was_given_is_taken(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    with _listener(0) as taken:
-        port = taken.getsockname()[1]
-        assert run(argparse.Namespace(port=port)) == 1
-    assert f"Cannot listen on port {port}" in capsys.readouterr().out
 
 
 def test_it_ends_with_the_process_it_belongs_to() -> None:

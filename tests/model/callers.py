@@ -65,7 +65,15 @@ def told(stage: Callers, request_id: str) -> tuple[str, ...]:
     return tuple("created" if isinstance(end, Response) else end.certainty.value for end in ends)
 
 
-def message(request_id: str = "pdr_1", *, deadline_s: float = 6 * 3600.0, attempt: int = 1) -> str:
+def message(
+    request_id: str = "pdr_1",
+    *,
+    deadline_s: float = 6 * 3600.0,
+    attempt: int = 1,
+    first_sent_s: float | None = None,
+) -> str:
+    """`first_sent_s`: what it says of the first POST, in seconds from the start."""
+    first_sent_at = None if first_sent_s is None else START_S + first_sent_s
     envelope = Envelope(
         request_id=request_id,
         object="payment_intent",
@@ -73,7 +81,9 @@ def message(request_id: str = "pdr_1", *, deadline_s: float = 6 * 3600.0, attemp
         worker_id="worker-1",
         context_id="context-1",
         accepted_at=START_S,
-        progress=Progress(deadline_at=START_S + deadline_s, attempt=attempt),
+        progress=Progress(
+            deadline_at=START_S + deadline_s, attempt=attempt, first_sent_at=first_sent_at
+        ),
         secret_ref=SECRET_REF,
     )
     return envelope.as_message()

@@ -54,7 +54,6 @@ class Made:
 @dataclass
 class _Key:
     since: float
-    params: Mapping[str, Any]
     reply: Reply | None = None
 
 
@@ -103,12 +102,10 @@ class ModelStripe:
             key = None
         if key is None:
             return self._execute(request_id, params, now_s)
-        if key.params != params:
-            return refusal(400, "idempotency_error")
         return key.reply or refusal(409, "idempotency_key_in_use")
 
     def _execute(self, request_id: str, params: Mapping[str, Any], now_s: float) -> Execution:
-        self._keys[request_id] = _Key(now_s, params)
+        self._keys[request_id] = _Key(now_s)
         ends_by = now_s + LONGEST_EXECUTION_S
         execution = Execution(request_id, params, ends_by, self._loop.create_future())
         self.executing.append(execution)

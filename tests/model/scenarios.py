@@ -78,6 +78,17 @@ SCENARIOS = (
         script={"stripe.post": ("429", "429")},
     ),
     Scenario(
+        name="a copy that says it was sent two days ago",
+        messages=(message(), message(first_sent_s=-48 * HOUR_S)),
+        script={"stripe.post": ("done",), "stripe.answer": ("reset",)},
+        told=("unknown", "created"),
+    ),
+    Scenario(
+        name="a copy that says it will be sent tomorrow",
+        messages=(message(first_sent_s=24 * HOUR_S),) * 2,
+        script={"stripe.post": ("done",), "stripe.answer": ("reset",)},
+    ),
+    Scenario(
         name="a batch with poison in it",
         messages=(message("pdr_1"), "{poison", message("pdr_2")),
         requests=("pdr_1", "pdr_2"),

@@ -27,6 +27,14 @@ PARAMS: dict[str, Any] = {"amount": 2000, "currency": "usd"}
 
 IN_AN_HOUR = Progress(deadline_at=NOW_S + 3600)
 
+FARTHEST = Progress(
+    deadline_at=253402300798.12344,
+    attempt=1_000_000,
+    maybe_executed=False,  # a letter longer than true
+    first_sent_at=253402300798.12344,
+)
+"""With every field there, and each as long as the envelope's schema lets a clock and a counter make it."""
+
 
 def create_request(**changes: Any) -> CreateRequest:
     fields: dict[str, Any] = {

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from paydispatch.domain.errors import BadSetting, PaydispatchError
 from paydispatch.domain.requests import Lane
 from paydispatch.settings import (
     STRIPE_API_BASE,
@@ -84,6 +85,29 @@ def test_the_runner_reads_where_its_flows_are_and_how_patient_it_is() -> None:
     assert (settings.flow_timeout_s, settings.flow_attempts) == (2.5, 3)
 
 
-def test_a_number_that_is_none_is_told_with_its_name() -> None:
-    with pytest.raises(MissingSetting, match="FLOW_TIMEOUT_S as a number"):
-        RunnerSettings.from_env(ENV | {"FLOW_TIMEOUT_S": "soon"})
+@pytest.mark.parametrize(
+    ("program", "name", "text", "said"),
+    [
+        (CallerSettings, "MAX_RECEIVES", "abc", "must be a number, not 'abc'"),
+        (CallerSettings, "MAX_RECEIVES", "nan", "must be a number, not 'nan'"),
+        (CallerSettings, "MAX_RECEIVES", "1e999", "must be a number, not '1e999'"),
+        (CallerSettings, "MAX_RECEIVES", "0", "must be above 0, not '0'"),
+        (CallerSettings, "MAX_RECEIVES", "2.5", "must be a whole number, not '2.5'"),
+        (CallerSettings, "STRIPE_READ_TIMEOUT_S", "-1", "must be above 0, not '-1'"),
+        (RunnerSettings, "FLOW_TIMEOUT_S", "soon", "must be a number, not 'soon'"),
+        (RunnerSettings, "FLOW_TIMEOUT_S", "inf", "must be a number, not 'inf'"),
+        (RunnerSettings, "FLOW_ATTEMPTS", "-3", "must be above 0, not '-3'"),
+    ],
+)
+def test_a_number_that_cannot_be_is_told_with_its_name_and_what_is_there(
+    program: Any, name: str, text: str, said: str
+) -> None:
+    with pytest.raises(BadSetting) as told:
+        program.from_env(ENV | {name: text})
+
+    assert str(told.value) == f"{name} {said}."
+
+
+def test_a_bad_environment_is_an_error_of_paydispatch_like_any_other() -> None:
+    with pytest.raises(PaydispatchError):
+        SdkSettings.from_env({})

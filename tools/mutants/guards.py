@@ -20,6 +20,7 @@ LUA = SOURCE + "adapters/lua/"
 MEMORY = SOURCE + "adapters/memory.py"
 REDIS = SOURCE + "adapters/redis_outcomes.py"
 RETRY_RULES = SOURCE + "domain/retry.py"
+UNKNOWN_ENDS = SOURCE + "domain/unknown_ends.py"
 RUN_FLOWS = SOURCE + "services/run_flows.py"
 
 
@@ -43,6 +44,7 @@ DURABLE = "Nothing is done before what replaces the message is durable."
 BEFORE_PARKING = "Giving up publishes the error first and parks the message second."
 REDIS_FIRST = "Stripe is never called when the outcome could not be published anyway."
 KEY = "The key is in no queue, stream or log, and opens for its own conversation alone."
+PROOF = "Absence is proof only where every POST may have been looked for, and none can follow."
 NO_NEEDLESS_DOUBT = "Only a call that was made can leave a doubt."
 MARK = "By our mark an unknown attempt is found again."
 IN_ORDER = "Flows of one context run in order."
@@ -143,7 +145,7 @@ GUARDS = (
         REDIS_OUTCOMES,
     ),
     Guard(
-        "alone: one delivery's word ends another's doubt (Redis)",
+        "latch: one delivery's word ends another's doubt (Redis)",
         LATCH,
         REDIS,
         '            if progress.maybe_executed:\n                fields["maybe_executed"] = 1',
@@ -162,8 +164,8 @@ GUARDS = (
         "horizon: the first sending does not travel",
         HORIZON,
         ENVELOPE,
-        '        first_sent_at=fields.get("first_sent_at"),',
-        "        first_sent_at=None,",
+        '    first_sent_at = fields.get("first_sent_at")',
+        "    first_sent_at = None",
     ),
     Guard(
         "horizon: what Redis knows of the first sending is ignored",
@@ -407,6 +409,55 @@ GUARDS = (
         "    if isinstance(cause, aiohttp.ClientError):",
         "    if False:",
         WIRE,
+    ),
+    Guard(
+        "proof: the others' horizon does not count",
+        PROOF,
+        UNKNOWN_ENDS,
+        "max(max(self.firsts) + HORIZON_S, self.last_begun_at or 0.0)",
+        "(self.entry.first_sent_at or 0.0) + HORIZON_S",
+    ),
+    Guard(
+        "proof: a late attempt is not looked for",
+        PROOF,
+        UNKNOWN_ENDS,
+        "int(max(known) + LAST_CALL_S)",
+        "int(min(known) + LAST_CALL_S)",
+    ),
+    Guard(
+        "proof: a first POST in the future is believed",
+        PROOF,
+        ENVELOPE,
+        "None if first_sent_at is None else min(first_sent_at, sent_at)",
+        "first_sent_at",
+    ),
+    Guard(
+        "proof: a declined payment counts as created",
+        "What was declined is told as declined, whichever way the answer comes.",
+        UNKNOWN_ENDS,
+        "if _declined(end.entry, body)",
+        "if False",
+    ),
+    Guard(
+        "latch: a crash that Redis cannot tell of leaves no doubt",
+        LATCH,
+        DISPATCH,
+        "replace(progress, maybe_executed=True) if self._received_before else progress",
+        "progress",
+    ),
+    Guard(
+        "deadline: a vault that stays away outlasts it",
+        "A request is tried up to its deadline.",
+        DISPATCH,
+        "        if ended is not None:\n",
+        "        if False:\n",
+    ),
+    Guard(
+        "redrive: a final status is believed without an outcome",
+        "Every accepted request gets its one terminal flow.",
+        SOURCE + "domain/redrive.py",
+        "    if settled:",
+        "    if settled or status in FINAL_STATUSES:",
     ),
     Guard(
         "mark: it is left out",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.delivery import Parcel
 from paydispatch.domain.credentials import StripeKey
+from paydispatch.domain.diagnosis import open_since
 from paydispatch.domain.errors import CannotOpen, MissingFlow, Unavailable
 from paydispatch.domain.identity import new_request_id, request_id_for_key
 from paydispatch.domain.outcomes import Error, Response
@@ -117,8 +118,8 @@ class MemoryQueue:
 
     sent: list[Envelope] = field(default_factory=list)
     deferred: list[tuple[Envelope, float]] = field(default_factory=list)
-    parked: list[tuple[str, str]] = field(default_factory=list)
-    """(text, reason)"""
+    parked: list[tuple[str, str, ErrorKind]] = field(default_factory=list)
+    """(text, reason, kind)"""
     away: bool = False
 
     def _reach(self) -> None:
@@ -183,7 +184,8 @@ class MemoryOutcomes:
         """When (unix s) each request's last attempt was begun."""
         self.at_work: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         """Who works on a request that is not settled, by worker and request."""
-        self._first_sent: dict[str, float] = {}
+        self.first_sent: dict[str, float] = {}
+        """When (unix s) each request's first POST was, as all deliveries count it."""
         self._doubts: set[str] = set()
         self.away = False
 
@@ -197,12 +199,13 @@ class MemoryOutcomes:
             settled=settled,
             known=known,
             in_doubt=status in ("calling", "unknown") or id_ in self._doubts or others,
-            first_sent_at=self._first_sent.get(id_) if known else None,
+            first_sent_at=self.first_sent.get(id_) if known else None,
         )
         now_s = self._clock.now_s()
         if (envelope.worker_id, id_) not in self.marks:
-            self.open.setdefault((envelope.worker_id, id_), min(envelope.accepted_at, now_s))
-        self._first_sent.setdefault(id_, envelope.progress.first_sent_at or now_s)
+            since = open_since(envelope.accepted_at, now_s)
+            self.open.setdefault((envelope.worker_id, id_), since)
+        self.first_sent.setdefault(id_, envelope.progress.first_sent_at or now_s)
         self.begun[id_] = now_s
         self._write(id_, "calling")
         return seen
@@ -237,6 +240,10 @@ class MemoryOutcomes:
             entry.request_id, "succeeded" if succeeded else "failed" if settled else "unknown"
         )
         return True
+
+    async def settled(self, worker_id: str, request_id: str) -> bool:
+        self._reach()
+        return self.marks.get((worker_id, request_id)) == "settled"
 
     def _join(self, key: tuple[str, str], by: str) -> tuple[bool, bool]:
         """Whether the request is settled, and whether others are at work on it."""
@@ -302,6 +309,7 @@ class _Held:
     entry: OutcomeEntry
     runs: int = 0
     due_at: float = 0.0
+    read: bool = False
 
 
 @dataclass
@@ -334,14 +342,10 @@ class MemoryInbox:
         return [held.entry for context in self._contexts.values() for held in context.entries]
 
     async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
-        self._reach()
-        own = [context for (worker, _), context in self._contexts.items() if worker == worker_id]
-        free = [context for context in own if self._free(context)]
-        return [self._turn(context) for context in free[:at_most]]
+        return self._take(worker_id, at_most, read=False)
 
     async def take_abandoned(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
-        """`take` finds these as well."""
-        return ()
+        return self._take(worker_id, at_most, read=True)
 
     async def finish(self, turn: Turn, *, go_on: bool) -> Turn | None:
         self._reach()
@@ -376,6 +380,14 @@ class MemoryInbox:
         self._reach()
         return sorted({worker for worker, _ in self._contexts})
 
+    def _take(self, worker_id: str, at_most: int, *, read: bool) -> list[Turn]:
+        """Turns of heads that were read before, or of those that were not."""
+        self._reach()
+        own = [context for (worker, _), context in self._contexts.items() if worker == worker_id]
+        free = [context for context in own if self._free(context)]
+        meant = [context for context in free if context.entries[0].read is read]
+        return [self._turn(context) for context in meant[:at_most]]
+
     def _context(self, turn: Turn) -> _Context:
         return self._contexts[turn.entry.worker_id, turn.entry.context_id]
 
@@ -402,6 +414,7 @@ class MemoryInbox:
     def _turn(self, context: _Context) -> Turn:
         head = context.entries[0]
         head.runs += 1
+        head.read = True
         context.lease = f"lease-{next(self._ids)}"
         context.lease_until = self._clock.now_s() + self._lease_s
         return Turn(head.entry_id, head.entry, head.runs, context.lease)

@@ -34,7 +34,12 @@ class MemoryUnknownEnds:
 
     async def read(self, worker_id: str, request_id: str) -> UnknownEnd | None:
         entry = self._outcomes.unknown.get((worker_id, request_id))
-        return None if entry is None else UnknownEnd(entry, self._outcomes.begun.get(request_id))
+        if entry is None:
+            return None
+        outcomes = self._outcomes
+        return UnknownEnd(
+            entry, outcomes.first_sent.get(request_id), outcomes.begun.get(request_id)
+        )
 
     async def forget(self, worker_id: str, request_id: str) -> None:
         self._outcomes.unknown.pop((worker_id, request_id), None)

@@ -6,9 +6,14 @@ Both timeouts are set because redis-py's defaults differ between releases. Nothi
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.domain.errors import BadSetting
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from redis import Redis
     from redis.asyncio import Redis as AsyncRedis
 
@@ -29,21 +34,34 @@ _CLUSTER = "cluster=true"
 
 
 def connect(url: str) -> Redis:
-    """A client for threads; it connects at its first command."""
+    """A client for threads; it connects at its first command. Raises `BadSetting` for what is no URL of a Redis."""
+    with _bad_setting_for_a_bad_url():
+        return _connect(url)
+
+
+def connect_async(url: str) -> AsyncRedis:
+    """A client for one event loop; it connects at its first command. Raises `BadSetting`, too."""
+    with _bad_setting_for_a_bad_url():
+        return _connect_async(url)
+
+
+def _connect(url: str) -> Redis:
     from redis import Redis
     from redis.backoff import NoBackoff
+    from redis.connection import ConnectionPool
     from redis.retry import Retry
 
     if _CLUSTER in url:
+        ConnectionPool.from_url(_plain(url))  # the cluster's client reads it at its first use only
         made: Any = _LaterCluster(_plain(url), retry=Retry(NoBackoff(), CLUSTER_RETRIES))
     else:
         made = Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_options())
+        _try_options(made.connection_pool)
     client: Redis = made
     return client
 
 
-def connect_async(url: str) -> AsyncRedis:
-    """A client for one event loop; it connects at its first command."""
+def _connect_async(url: str) -> AsyncRedis:
     from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
@@ -61,8 +79,28 @@ def connect_async(url: str) -> AsyncRedis:
         retry=Retry(NoBackoff(), 0),
         **_options(),
     )
+    _try_options(pool)
     made: AsyncRedis = Redis.from_pool(pool)
     return made
+
+
+def _try_options(pool: Any) -> None:
+    """A pool makes its first connection at the first command: too late to say that an option is none."""
+    pool.connection_class(**pool.connection_kwargs)
+
+
+@contextmanager
+def _bad_setting_for_a_bad_url() -> Iterator[None]:
+    """What it raises does not show the URL, nor redis-py's error, which may show a part: there is a password in it."""
+    from redis.exceptions import RedisClusterException, RedisError
+
+    try:
+        yield
+    except (ValueError, TypeError, RedisError, RedisClusterException):
+        raise BadSetting(
+            "REDIS_URL must be like redis://HOST:6379/0, or rediss://USER:PASSWORD@HOST:6379 "
+            "for TLS, with ?cluster=true for a cluster."
+        ) from None
 
 
 class _LaterCluster:

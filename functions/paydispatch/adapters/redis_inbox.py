@@ -31,6 +31,9 @@ LEASE_MARGIN_S = 5.0
 KEEP_FINISHED_S = 86_400
 """Finished entries stay on the stream for a day, for whoever asks what happened; older ones are trimmed."""
 
+FORGET_CONSUMERS_AFTER_S = 86_400
+"""A consumer that holds nothing and has not come for a day is a process that ended. Should it come, it is made anew."""
+
 SCAN_EVERY_S = 1.0
 TRIM_EVERY_S = 60.0
 
@@ -39,7 +42,14 @@ class RedisInbox:
     """`consumer` names this process in the group; every lease it takes gets a token of its own."""
 
     def __init__(
-        self, redis: Redis, clock: Clock, journal: Journal, *, consumer: str, flow_timeout_s: float
+        self,
+        redis: Redis,
+        clock: Clock,
+        journal: Journal,
+        *,
+        consumer: str,
+        flow_timeout_s: float,
+        forget_consumers_after_s: float = FORGET_CONSUMERS_AFTER_S,
     ) -> None:
         self._redis = redis
         self._clock = clock
@@ -47,6 +57,7 @@ class RedisInbox:
         self._consumer = consumer
         self._lease_ms = round((flow_timeout_s + LEASE_MARGIN_S) * 1000)
         self._idle_ms = round((flow_timeout_s + 2 * LEASE_MARGIN_S) * 1000)
+        self._forget_consumers_after_ms = round(forget_consumers_after_s * 1000)
         self._scan_at: dict[str, float] = {}
         self._scan_from: dict[str, str] = {}
         """Where the next scan goes on: entries that wait for their context must not hide an abandoned one."""
@@ -58,12 +69,14 @@ class RedisInbox:
 
     async def take_abandoned(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
         async with answered_in_time():
-            entries = await self._due(worker_id, at_most)
-            if len(entries) < at_most and self._time_for(self._scan_at, worker_id, SCAN_EVERY_S):
-                entries += await self._idle(worker_id, at_most - len(entries))
+            found: dict[str, Any] = {}
+            if self._time_for(self._scan_at, worker_id, SCAN_EVERY_S):
+                found |= await self._idle(worker_id, at_most)
+            if len(found) < at_most:
+                found |= await self._due(worker_id, at_most - len(found))
             if self._time_for(self._trim_at, worker_id, TRIM_EVERY_S):
                 await self._trim(worker_id)
-            return await self._turns(worker_id, entries)
+            return await self._turns(worker_id, found.items())
 
     async def finish(self, turn: Turn, *, go_on: bool) -> Turn | None:
         return await self._finish(turn, go_on=go_on, dead="", reason="", successor="")
@@ -116,14 +129,15 @@ class RedisInbox:
             if "BUSYGROUP" not in str(error):  # another runner was quicker
                 raise
 
-    async def _due(self, worker_id: str, at_most: int) -> list[Any]:
+    async def _due(self, worker_id: str, at_most: int) -> dict[str, Any]:
         now_ms = round(self._clock.now_s() * 1000)
         due = await self._redis.zrangebyscore(
             keys.later(worker_id), "-inf", now_ms, start=0, num=at_most
         )
-        return await self._claim(worker_id, [str(entry_id) for entry_id in due]) if due else []
+        entry_ids = [str(entry_id) for entry_id in due]
+        return dict(await self._claim(worker_id, entry_ids)) if entry_ids else {}
 
-    async def _idle(self, worker_id: str, at_most: int) -> list[Any]:
+    async def _idle(self, worker_id: str, at_most: int) -> dict[str, Any]:
         try:
             answer = await self._redis.xautoclaim(
                 keys.outcomes(worker_id),
@@ -136,9 +150,9 @@ class RedisInbox:
         except ResponseError as error:
             if "NOGROUP" not in str(error):
                 raise
-            return []
+            return {}
         self._scan_from[worker_id] = answer[0]
-        return list(answer[1])
+        return dict(answer[1])
 
     async def _claim(self, worker_id: str, entry_ids: Sequence[str]) -> list[Any]:
         return list(
@@ -202,6 +216,8 @@ class RedisInbox:
             )
             pipe.xack(stream, keys.GROUP, entry_id)
             pipe.xdel(stream, entry_id)
+            pipe.zrem(keys.later(worker_id), entry_id)
+            pipe.hdel(keys.runs(worker_id), entry_id)
             await pipe.execute()
 
     async def _finish(
@@ -243,7 +259,10 @@ class RedisInbox:
         return Turn(following_id, entry, run, turn.lease) if run > 0 else None
 
     async def _trim(self, worker_id: str) -> None:
-        """Forget finished entries older than a day; never one that is pending or was not delivered yet."""
+        """Forget what ended a day ago: finished entries, and consumers.
+
+        Never an entry that is pending or was not delivered yet, or a consumer that holds one.
+        """
         stream = keys.outcomes(worker_id)
         groups = await self._redis.xinfo_groups(stream) if await self._redis.exists(stream) else []
         for group in groups:
@@ -254,6 +273,9 @@ class RedisInbox:
             kept_from = round((self._clock.now_s() - KEEP_FINISHED_S) * 1000)
             minimum = min(int(str(oldest_needed).partition("-")[0]), kept_from)
             await self._redis.xtrim(stream, minid=minimum, approximate=True)
+            await self._eval(
+                "forget_consumers", [stream], keys.GROUP, self._forget_consumers_after_ms
+            )
 
     def _time_for(self, times: dict[str, float], worker_id: str, every_s: float) -> bool:
         now_s = self._clock.now_s()

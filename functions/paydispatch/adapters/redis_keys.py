@@ -68,4 +68,4 @@ def worker_of_bell(channel: str) -> str:
 
 def request(request_id: str) -> str:
     """Where a request stands."""
-    return f"pd:req:{request_id}"
+    return f"pd:req:{{{request_id}}}"

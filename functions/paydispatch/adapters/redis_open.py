@@ -6,6 +6,7 @@ from typing import Any
 
 from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.redis_scripts import script
+from paydispatch.domain.diagnosis import open_since
 from paydispatch.domain.units import REMEMBER_S
 
 
@@ -14,7 +15,7 @@ def note_open(
 ) -> None:
     """Add the note to a pipeline; its answer is the request's seen-mark.
 
-    `accepted_at` may be a producer's word: a clock ahead of ours must not hide its requests.
+    `accepted_at` may be a producer's word: no clock but ours may hide its requests, or drop them with the next note.
     """
     pipe.execute_command(  # the cluster pipeline for threads has no eval()
         "EVAL",
@@ -23,7 +24,7 @@ def note_open(
         keys.seen(worker_id, request_id),
         keys.open_requests(worker_id),
         request_id,
-        min(accepted_at, now_s),
+        open_since(accepted_at, now_s),
         REMEMBER_S,
         now_s - REMEMBER_S,
     )

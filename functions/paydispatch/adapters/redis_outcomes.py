@@ -103,6 +103,11 @@ class RedisOutcomes:
             await self._write_final(entry)
         return entry_id is not None
 
+    async def settled(self, worker_id: str, request_id: str) -> bool:
+        async with answered_in_time():
+            mark = await self._redis.get(keys.seen(worker_id, request_id))
+        return str(mark or "").startswith("settled")
+
     def _append(self, pipe: Any, entry: OutcomeEntry, sole: str | None) -> None:
         worker_id = entry.worker_id
         stream_keys = [

@@ -32,18 +32,22 @@ class RedisUnknownEnds:
     async def read(self, worker_id: str, request_id: str) -> UnknownEnd | None:
         async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
             pipe.hget(keys.unknown(worker_id), request_id)
-            pipe.hget(keys.request(request_id), "begun_at")
-            text, begun_at = await pipe.execute()
-        return None if text is None else _unknown_end(text, begun_at)
+            pipe.hmget(keys.request(request_id), "first_sent_at", "begun_at")
+            text, begun = await pipe.execute()
+        return None if text is None else _unknown_end(text, *begun)
 
     async def forget(self, worker_id: str, request_id: str) -> None:
         async with answered_in_time():
             await self._redis.hdel(keys.unknown(worker_id), request_id)
 
 
-def _unknown_end(text: str, begun_at: str | None) -> UnknownEnd:
+def _unknown_end(text: str, first_begun_at: str | None, last_begun_at: str | None) -> UnknownEnd:
     try:
         entry = OutcomeEntry.from_json(text)
     except (KeyError, TypeError) as error:
         raise ValueError(f"no outcome entry: {error!r}") from error
-    return UnknownEnd(entry, None if begun_at is None else float(begun_at))
+    return UnknownEnd(entry, _seconds(first_begun_at), _seconds(last_begun_at))
+
+
+def _seconds(text: str | None) -> float | None:
+    return None if text is None else float(text)

@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from paydispatch.domain.credentials import Credential, SecretRef, StripeKey
-from paydispatch.domain.errors import CannotOpen
+from paydispatch.domain.errors import CannotOpen, InvalidField
 
 if TYPE_CHECKING:
     from paydispatch.domain.credentials import Binding
@@ -64,7 +64,7 @@ def take_apart(text: str) -> Sealed:
 
 
 def open_sealed(sealed: Sealed, binding: Binding, plain_data_key: bytes) -> Credential:
-    """Raises `CannotOpen` when it was sealed for another conversation, or altered."""
+    """Raises `CannotOpen` when it was sealed for another conversation, altered, or is no key inside."""
     try:
         text = AESGCM(plain_data_key).decrypt(
             sealed.nonce, sealed.ciphertext, _authenticated(binding)
@@ -73,7 +73,7 @@ def open_sealed(sealed: Sealed, binding: Binding, plain_data_key: bytes) -> Cred
         raise CannotOpen(
             "The sealed key does not belong to this principal, worker and context."
         ) from None
-    return _read(text.decode())
+    return _read(text)
 
 
 def _written(credential: Credential) -> bytes:
@@ -82,10 +82,17 @@ def _written(credential: Credential) -> bytes:
     return (_KEY + credential.reveal()).encode()
 
 
-def _read(text: str) -> Credential:
-    if text.startswith(_REF):
-        return SecretRef(text.removeprefix(_REF))
-    return StripeKey(text.removeprefix(_KEY))
+def _read(sealed: bytes) -> Credential:
+    """Producers seal for themselves, so what opens need not be a key; the refusal never repeats it."""
+    try:
+        text = sealed.decode()
+        if text.startswith(_REF):
+            return SecretRef(text.removeprefix(_REF))
+        return StripeKey(text.removeprefix(_KEY))
+    except (UnicodeDecodeError, InvalidField):
+        raise CannotOpen(
+            "What was sealed is neither a Stripe secret key nor the name of a secret."
+        ) from None
 
 
 def _authenticated(binding: Binding) -> bytes:

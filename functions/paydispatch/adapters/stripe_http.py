@@ -26,6 +26,9 @@ READ_TIMEOUT_S = 80.0
 CONNECTIONS = 200
 """Twice the largest batch, so that a call never waits for another's connection."""
 
+BROKEN_CALL = (httpx.RequestError, aiohttp.ClientError)
+"""What a call raises that got no whole answer: httpx's errors, and aiohttp's own, which its transport lets through."""
+
 
 def stripe_client(
     base_url: str, *, read_timeout_s: float = READ_TIMEOUT_S, connections: int = CONNECTIONS
@@ -59,7 +62,7 @@ async def make_stripe_request(
 ) -> httpx.Response:
     """POST `form_data` (nested as in JSON) to `endpoint` and return the whole answer.
 
-    Raises `httpx.RequestError`, and `aiohttp.ClientError` for what is no HTTP: its transport lets that through.
+    Raises one of `BROKEN_CALL`.
     """
     headers = {
         "Authorization": f"Bearer {secret_key}",
@@ -98,7 +101,7 @@ class HttpStripeGateway:
                 stripe_account=stripe_account,
                 version=self._version,
             )
-        except (httpx.RequestError, aiohttp.ClientError) as error:
+        except BROKEN_CALL as error:
             return failed_attempt(error)
         return classify(response.status_code, response.headers, _json_or_none(response.content))
 

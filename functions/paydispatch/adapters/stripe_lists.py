@@ -1,18 +1,20 @@
-"""`StripeLists` over the wire: pages of a hundred, newest first, until our mark is found or the window ends."""
+"""`StripeLists` over the wire: pages of a hundred, newest first, until our mark is found or the list ends."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-import httpx
-
+from paydispatch.adapters.stripe_http import BROKEN_CALL
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
 from paydispatch.domain.unknown_ends import CannotTell, Found, NotFound, Sighting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    import httpx
 
     from paydispatch.domain.credentials import StripeKey
     from paydispatch.domain.resources import Resource
@@ -22,7 +24,10 @@ PAGE = 100
 """The most that Stripe lists at once."""
 
 MOST_PAGES = 50
-"""Of one window: 5,000 objects. An account that makes more than that in it needs a human's search."""
+"""Of one query: 5,000 objects. An account that makes more than that in the window needs a human's search."""
+
+LIVE = ("sk_live_", "rk_live_", "sk_org_live_")
+"""How keys of live mode begin."""
 
 
 class HttpStripeLists:
@@ -42,6 +47,7 @@ class HttpStripeLists:
         *,
         resource: Resource,
         mark: tuple[str, str],
+        params: Mapping[str, Any],
         within: Window,
         key: StripeKey,
         stripe_account: str | None,
@@ -50,13 +56,7 @@ class HttpStripeLists:
         if stripe_account is not None:
             headers["Stripe-Account"] = stripe_account
         seen: Sighting = NotFound()
-        for listing in resource.listings:
-            query = {
-                **dict(parse_qsl(listing)),
-                "created[gte]": str(within.earliest),
-                "created[lte]": str(within.latest),
-                "limit": str(PAGE),
-            }
+        for query in _queries(resource, params, within, key):
             found = await self._look_through(resource.endpoint, query, headers, mark)
             if isinstance(found, Found):
                 return found
@@ -74,21 +74,18 @@ class HttpStripeLists:
             page = await self._page(endpoint, query, headers)
             if isinstance(page, CannotTell):
                 return page
-            listed, more, stripe_request_id = page
-            for candidate in listed:
-                if _carries(candidate, mark):
-                    return Found(candidate, stripe_request_id)
-            if not more or not listed:
-                return NotFound()
-            query = {**query, "starting_after": str(listed[-1].get("id"))}
-        return CannotTell(f"more than {self._most_pages * PAGE} objects in the time in question")
+            seen = page.look(mark)
+            if seen is not None:
+                return seen
+            query = {**query, "starting_after": str(page.listed[-1].get("id"))}
+        return CannotTell(f"more than {self._most_pages * PAGE} objects to look through")
 
     async def _page(
         self, endpoint: str, query: Mapping[str, str], headers: Mapping[str, str]
-    ) -> tuple[list[dict[str, Any]], bool, str | None] | CannotTell:
+    ) -> _Page | CannotTell:
         try:
             response = await self._client.get(endpoint, params=dict(query), headers=dict(headers))
-        except httpx.HTTPError as error:
+        except BROKEN_CALL as error:
             return CannotTell(f"Stripe cannot be reached: {type(error).__name__}")
         body = _object(response.content)
         if response.status_code != 200:
@@ -96,7 +93,55 @@ class HttpStripeLists:
         listed = body.get("data")
         if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
             return CannotTell("Stripe's list is no list")
-        return listed, bool(body.get("has_more")), response.headers.get("request-id")
+        return _Page(listed, body.get("has_more"), response.headers.get("request-id"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    listed: list[dict[str, Any]]
+    has_more: object
+    """As Stripe said it: only `False` is the end of a list."""
+    stripe_request_id: str | None
+
+    def look(self, mark: tuple[str, str]) -> Sighting | None:
+        """None: not here, and there is a next page."""
+        for candidate in self.listed:
+            if _carries(candidate, mark):
+                return Found(candidate, self.stripe_request_id)
+        if self.has_more is False:
+            return NotFound()
+        if self.has_more is not True or not self.listed:
+            return CannotTell("Stripe's list does not say where it ends")
+        return None
+
+
+def _queries(
+    resource: Resource, params: Mapping[str, Any], within: Window, key: StripeKey
+) -> Iterator[dict[str, str]]:
+    """What is asked for in turn: all that was created in the window, then all that may be on the same test clock.
+
+    What is on a clock was created when that clock said: there is no window for it.
+    """
+    for listing in resource.listings:
+        yield {**_query(listing), **(_span(within) if resource.dated else {})}
+    for name in () if _is_live(key) else resource.clocked_by:
+        named = params.get(name)
+        if isinstance(named, str) and named:
+            for listing in resource.listings:
+                yield {**_query(listing), name: named}
+
+
+def _query(listing: str) -> dict[str, str]:
+    return {**dict(parse_qsl(listing)), "limit": str(PAGE)}
+
+
+def _span(within: Window) -> dict[str, str]:
+    return {"created[gte]": str(within.earliest), "created[lte]": str(within.latest)}
+
+
+def _is_live(key: StripeKey) -> bool:
+    """Test clocks exist in sandboxes only."""
+    return key.reveal().startswith(LIVE)
 
 
 def _carries(candidate: Mapping[str, Any], mark: tuple[str, str]) -> bool:
@@ -108,7 +153,7 @@ def _carries(candidate: Mapping[str, Any], mark: tuple[str, str]) -> bool:
 def _object(content: bytes) -> dict[str, Any]:
     try:
         body = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
 

@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.cli.flows_folder import flows_folder
+
 if TYPE_CHECKING:
     import argparse
 
@@ -26,9 +28,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--flows",
         type=Path,
-        default=Path("flows"),
         metavar="DIR",
-        help="the project's flows folder",
+        help="the project's flows folder (FLOWS_DIR, or ./flows)",
     )
     parser.set_defaults(run=run)
 
@@ -40,7 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     from paydispatch.local.stack import LocalStack
 
     # Three runs instead of five: the script that raises is the only one that needs them here.
-    settings = LocalSettings(flows=arguments.flows, environment={"FLOW_ATTEMPTS": "3"})
+    flows = flows_folder(arguments.flows)
+    settings = LocalSettings(flows=flows, environment={"FLOW_ATTEMPTS": "3"})
     began = time.perf_counter()
     try:
         with LocalStack(settings) as stack:
@@ -49,8 +51,6 @@ def run(arguments: argparse.Namespace) -> int:
     except PartFailed as failure:
         print(f"paydispatch demo: {failure}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
 
 
 def _play(stack: LocalStack, started_s: float, *, as_json: bool) -> int:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import sys
-import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from paydispatch.cli.ages import age_s, shown_age
-from paydispatch.cli.tables import show_table
+from paydispatch.cli.ages import age_s
+from paydispatch.cli.dlq_report import show_one, show_walk
+from paydispatch.cli.journal import add_verbose, journal_shown
+from paydispatch.cli.numbers import count, positive, rate
 from paydispatch.settings import CallerSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    import argparse
+    from collections.abc import AsyncIterator, Coroutine
 
-    from paydispatch.domain.redrive import Choice, Plan
-    from paydispatch.services.redrive import Examined, RedriveOptions, Redriver
+    from paydispatch.domain.redrive import Choice
+    from paydispatch.services.redrive import RedriveOptions, Redriver, Walk
 
 LIMIT = 1_000
 KINDS = ("http", "api", "dispatcher")
-BODY_SHOWN = 2_000
-"""Characters of a message that nobody can read."""
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -43,6 +41,7 @@ def _add_list(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def _add_show(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = actions.add_parser("show", help="one parked message, as JSON")
     parser.add_argument("request_id", metavar="ID", help="of the request, or of the SQS message")
+    parser.add_argument("--json", action="store_true", help="which it is anyway")
     parser.set_defaults(run=run_show)
 
 
@@ -55,13 +54,14 @@ def _add_redrive(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     _add_choice(parser)
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    parser.add_argument("--rate", type=_rate, metavar="N/s", help="at most so many a second")
+    parser.add_argument("--rate", type=rate, metavar="N/s", help="at most so many a second")
     parser.add_argument(
-        "--deadline-s", type=_positive, default=6 * 3600.0, metavar="S", help="(six hours)"
+        "--deadline-s", type=positive, default=6 * 3600.0, metavar="S", help="(six hours)"
     )
     parser.add_argument(
         "--purge-settled", action="store_true", help="delete messages of settled requests"
     )
+    add_verbose(parser)
     parser.set_defaults(run=run_redrive)
 
 
@@ -73,44 +73,65 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kind", choices=KINDS, help="of the error it was parked with")
     parser.add_argument("--older-than", type=age_s, metavar="AGE", help="like 2h or 3d")
     parser.add_argument("--newer-than", type=age_s, metavar="AGE")
-    parser.add_argument("--limit", type=int, default=LIMIT, metavar="N", help=f"({LIMIT})")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--limit", type=count, default=LIMIT, metavar="N", help=f"({LIMIT})")
+    parser.add_argument("--json", action="store_true", help="print the messages as JSON")
 
 
 def run_list(arguments: argparse.Namespace) -> int:
-    _show_all(asyncio.run(_examine(_choice(arguments), arguments.limit)), as_json=arguments.json)
+    from paydispatch.services.redrive import Walk
+
+    walk = Walk()
+    _follow(_examine(_choice(arguments), arguments.limit, walk), walk, arguments)
     return 0
 
 
 def run_show(arguments: argparse.Namespace) -> int:
     """Return 1 if there is no such message."""
     from paydispatch.domain.redrive import Choice
+    from paydispatch.services.redrive import Walk
 
-    found = asyncio.run(_examine(Choice(request_id=arguments.request_id), at_most=1))
-    if not found:
+    walk = Walk()
+    asyncio.run(_examine(Choice(request_id=arguments.request_id), 1, walk))
+    if not walk.examined:
         print(f"No parked message of {arguments.request_id}.", file=sys.stderr)
         return 1
-    print(json.dumps(_in_full(found[0]), indent=2))
+    show_one(walk.examined[0])
     return 0
 
 
 def run_redrive(arguments: argparse.Namespace) -> int:
-    work = _examine if arguments.dry_run else _redrive
-    done = asyncio.run(work(_choice(arguments), arguments.limit, _options(arguments)))
-    _show_all(done, as_json=arguments.json)
+    from paydispatch.services.redrive import Walk
+
+    walk, work = Walk(), _examine if arguments.dry_run else _redrive
+    walking = work(_choice(arguments), arguments.limit, walk, _options(arguments))
+    with journal_shown(wanted=arguments.verbose):
+        _follow(walking, walk, arguments)
     return 0
 
 
+def _follow(
+    walking: Coroutine[None, None, None], walk: Walk, arguments: argparse.Namespace
+) -> None:
+    """Walk, and show how far it came: also if it broke off, for what is done is done."""
+    try:
+        asyncio.run(walking)
+    except BaseException:
+        if walk.examined:
+            show_walk(walk, arguments.limit, as_json=arguments.json)
+        raise
+    show_walk(walk, arguments.limit, as_json=arguments.json)
+
+
 async def _examine(
-    choice: Choice, at_most: int, options: RedriveOptions | None = None
-) -> list[Examined]:
+    choice: Choice, at_most: int, walk: Walk, options: RedriveOptions | None = None
+) -> None:
     async with _redriver(options) as redriver:
-        return await redriver.examine(choice, at_most=at_most)
+        await redriver.examine(choice, at_most=at_most, walk=walk)
 
 
-async def _redrive(choice: Choice, at_most: int, options: RedriveOptions) -> list[Examined]:
+async def _redrive(choice: Choice, at_most: int, walk: Walk, options: RedriveOptions) -> None:
     async with _redriver(options) as redriver:
-        return await redriver.redrive(choice, at_most=at_most)
+        await redriver.redrive(choice, at_most=at_most, walk=walk)
 
 
 @asynccontextmanager
@@ -171,86 +192,3 @@ def _options(arguments: argparse.Namespace) -> RedriveOptions:
         rate_per_s=arguments.rate,
         purge_settled=arguments.purge_settled,
     )
-
-
-def _show_all(examined: list[Examined], *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps({"messages": [_in_short(one) for one in examined]}))
-        return
-    if not examined:
-        print("The dead-letter queue holds nothing of that kind.")
-        return
-    rows = [_in_short(one) for one in examined]
-    show_table(list(rows[0]), ([_cell(value) for value in row.values()] for row in rows))
-
-
-def _cell(value: Any) -> str:
-    return shown_age(value) if isinstance(value, float) else str(value or "")
-
-
-def _in_short(one: Examined) -> dict[str, Any]:
-    from paydispatch.domain.envelope import Malformed
-
-    named = one.read.address if isinstance(one.read, Malformed) else one.read
-    return {
-        "id": named.request_id if named else one.parked.message_id,
-        "object": named.object if named else None,
-        "worker_id": named.worker_id if named else None,
-        "account": getattr(named, "stripe_account", None),
-        "age_s": round(time.time() - one.parked.sent_at, 1),
-        "kind": one.parked.kind,
-        "reason": one.parked.reason or "dead-lettered by the queue",
-        "status": one.status or "not known",
-        "redrive": _planned(one.plan),
-        "action": one.action.value,
-    }
-
-
-def _planned(plan: Plan) -> str:
-    from paydispatch.domain.redrive import (
-        AlreadySettled,
-        GoesToReconcile,
-        LacksErrorFlow,
-        SendBack,
-    )
-
-    match plan:
-        case SendBack(envelope):
-            return f"goes back to the {envelope.lane.value} queue"
-        case GoesToReconcile():
-            return "goes to reconcile: its key is too old to be sent again"
-        case AlreadySettled(status):
-            return f"stays: settled ({status}), its flow has been started"
-        case LacksErrorFlow(malformed, _):
-            return f"its error flow has not run, and is started: {malformed.message}"
-        case unreadable:
-            return f"stays: {unreadable.message}"
-
-
-def _in_full(one: Examined) -> dict[str, Any]:
-    return {**_in_short(one), "message_id": one.parked.message_id, "envelope": _envelope(one)}
-
-
-def _envelope(one: Examined) -> Any:
-    """What the message says, but for the sealed key; a text that is no envelope with every key blotted out."""
-    from paydispatch.domain.credentials import redact
-    from paydispatch.domain.envelope import Malformed
-
-    if isinstance(one.read, Malformed):
-        return redact(one.parked.body)[:BODY_SHOWN]
-    fields = json.loads(one.read.as_message())
-    return fields | {"sealed_secret": "(sealed)"} if "sealed_secret" in fields else fields
-
-
-def _rate(text: str) -> float:
-    return _positive(text.removesuffix("/s"))
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if number <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return number

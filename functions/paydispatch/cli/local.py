@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from paydispatch.cli.flows_folder import flows_folder
+from paydispatch.cli.numbers import port
+
 if TYPE_CHECKING:
     import argparse
 
@@ -23,14 +26,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="the whole stack on this machine until Ctrl-C",
         description="Start every part on this machine and keep it running until Ctrl-C.",
     )
-    parser.add_argument("--port", type=int, default=0, help="the HTTP door's port (a free one)")
+    parser.add_argument("--port", type=port, default=0, help="the HTTP door's port (a free one)")
     parser.add_argument("--stripe-base", metavar="URL", help="another Stripe than the twin")
     parser.add_argument("--redis-url", metavar="URL", help="another Redis than the embedded server")
     parser.add_argument(
         "--flows",
         type=Path,
         metavar="DIR",
-        help="the directory of the flows (FLOWS_DIR, or ./flows)",
+        help="the flows folder (FLOWS_DIR, or ./flows)",
     )
     parser.add_argument("--json", action="store_true", help="print the addresses as one JSON line")
     parser.add_argument("--verbose", action="store_true", help="show what every part prints")
@@ -42,10 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
     from paydispatch.local.processes import PartFailed
     from paydispatch.local.stack import LocalStack
 
+    settings = _settings(arguments)
     for ending in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores SIGINT
         signal.signal(ending, _as_ctrl_c)
     try:
-        with LocalStack(_settings(arguments)) as stack:
+        with LocalStack(settings) as stack:
             _show(stack.addresses, as_json=arguments.json)
             while True:
                 stack.wait(_LOOK_EVERY_S)
@@ -61,13 +65,17 @@ def _as_ctrl_c(*_: object) -> NoReturn:
 
 
 def _settings(arguments: argparse.Namespace) -> LocalSettings:
+    """Raises `PaydispatchError` for what no part could start with."""
+    from paydispatch.adapters.redis_connection import connect
     from paydispatch.local.settings import LocalSettings
 
+    if arguments.redis_url:
+        connect(arguments.redis_url).close()
     return LocalSettings(
         port=arguments.port,
         stripe_base=arguments.stripe_base,
         redis_url=arguments.redis_url,
-        flows=arguments.flows,
+        flows=flows_folder(arguments.flows),
         verbose=arguments.verbose,
     )
 

@@ -61,7 +61,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Return 0. Raises `PaydispatchError` for an object that is not in the table."""
+    """Return 0. Raises `PaydispatchError` for an object that is not in the table, or a folder that is none."""
     rows = RESOURCES if arguments.all_missing else (_row(arguments.object),)
     written = _write_missing(rows, arguments.flows)
     if written:
@@ -83,7 +83,10 @@ def _row(name: str) -> Resource:
 
 def _write_missing(rows: Iterable[Resource], folder: Path) -> list[Path]:
     """Write each flow that is not there, and say so; one that is there is named and kept."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise PaydispatchError(f"{folder} cannot be a folder: a file is in the way.") from None
     scripts = {folder / f"{name}.py": text for row in rows for name, text in _flows(row)}
     return [path for path, text in scripts.items() if _written(path, text)]
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from paydispatch.cli.journal import add_verbose, journal_shown
 from paydispatch.cli.tables import show_table
 from paydispatch.settings import ReconcilerSettings
 
@@ -30,12 +31,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--worker-id", action="append", metavar="W", help="only this worker; may be repeated"
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    add_verbose(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Return 0 if nothing stays unknown, 1 if something does."""
-    report = asyncio.run(_reconcile(arguments))
+    with journal_shown(wanted=arguments.verbose):
+        report = asyncio.run(_reconcile(arguments))
     _show(report, as_json=arguments.json)
     return 1 if report.left or report.counts["unknown"] else 0
 

@@ -7,11 +7,15 @@ import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from paydispatch.settings import MissingSetting
+from paydispatch.cli.api_url import api_url, bearer_token
+from paydispatch.domain.errors import MissingSetting, Unavailable
 
 if TYPE_CHECKING:
     import argparse
+
+    import httpx
 
 FINAL = ("succeeded", "failed")
 
@@ -20,7 +24,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser("status", help="where a request stands")
     parser.add_argument("request_id", metavar="REQUEST_ID")
     parser.add_argument(
-        "--api", metavar="URL", help="ask the HTTP API (default: Redis, by REDIS_URL)"
+        "--api",
+        type=api_url,
+        metavar="URL",
+        help="ask the HTTP API (default: Redis, by REDIS_URL)",
     )
     parser.add_argument(
         "--json", action="store_true", help="print everything that is known, as JSON"
@@ -30,32 +37,53 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Return 0 if the request is known, 1 if it is not."""
-    ask = _ask_api if arguments.api else _ask_redis
-    found = ask(arguments.request_id, arguments.api)
+    request_id, api = arguments.request_id, arguments.api
+    found = _ask_api(request_id, api) if api else _ask_redis(request_id)
     if found is None:
-        print(f"No request {arguments.request_id}.", file=sys.stderr)
+        print(f"No request {request_id}.", file=sys.stderr)
         return 1
     print(json.dumps(found) if arguments.json else _text(found))
     return 0
 
 
-def _ask_api(request_id: str, api: str) -> dict[str, Any] | None:
+def _ask_api(
+    request_id: str, api: str, transport: httpx.BaseTransport | None = None
+) -> dict[str, Any] | None:
+    """Raises `Unavailable` with what the API answered, unless that is the request or that there is none."""
     import httpx
 
-    from paydispatch.domain.errors import Unavailable
-
+    token = bearer_token()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        answer = httpx.get(f"{api}/v1/requests/{request_id}", timeout=10.0)
+        with httpx.Client(headers=headers, timeout=10.0, transport=transport) as client:
+            answer = client.get(f"{api}/v1/requests/{quote(request_id, safe='')}")
     except httpx.TransportError as error:
         raise Unavailable(f"The API at {api} cannot be reached: {error}") from error
-    if answer.status_code == 404:
+    return _read(answer, api)
+
+
+def _read(answer: httpx.Response, api: str) -> dict[str, Any] | None:
+    said = _json_object(answer)
+    if answer.status_code == 200 and "request_id" in said:
+        return said
+    error = said.get("error")
+    error = error if isinstance(error, dict) else {}
+    if error.get("code") == "resource_missing":
         return None
-    if answer.status_code != 200:
-        raise Unavailable(f"The API answered {answer.status_code}: {answer.text[:200]}")
-    return dict(answer.json())
+    why = error.get("message") or answer.text[:200]
+    raise Unavailable(f"The API at {api} answered {answer.status_code}: {why}")
 
 
-def _ask_redis(request_id: str, _: str | None) -> dict[str, Any] | None:
+def _json_object(answer: httpx.Response) -> dict[str, Any]:
+    """Empty for anything else."""
+    try:
+        said = answer.json()
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _ask_redis(request_id: str) -> dict[str, Any] | None:
     from paydispatch.adapters.redis_board import RedisBoard
     from paydispatch.adapters.redis_connection import connect
     from paydispatch.services.accept import shown_status

@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.cli.api_url import api_url, bearer_token
+from paydispatch.cli.ledger import FileLedger, ledger_of
+from paydispatch.domain.errors import NotDelivered, PaydispatchError
+from paydispatch.settings import SdkSettings
 
 if TYPE_CHECKING:
     import argparse
-    from types import TracebackType
+    from collections.abc import Iterator
 
     from paydispatch.dispatcher import Dispatcher
     from paydispatch.services.submit import Report
@@ -22,11 +28,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "submit",
         help="submit a file of requests",
         description="Submit one JSON object a line: the items of POST /v1/batches. "
-        "Run it again to go on where it broke off; nothing is submitted twice.",
+        "FILE.jsonl.submitted remembers which lines each API or queue has: run it again to go on "
+        "where it broke off; nothing is submitted twice.",
     )
     parser.add_argument("file", type=Path, metavar="FILE.jsonl")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--api", metavar="URL", help="through the HTTP API")
+    where.add_argument("--api", type=api_url, metavar="URL", help="through the HTTP API")
     where.add_argument(
         "--queue-url", metavar="URL", help="to this queue (default: the environment's)"
     )
@@ -37,86 +44,105 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Return 0 if the queue has every line, 1 if some were refused."""
-    if not arguments.file.is_file():
-        raise SystemExit(f"paydispatch: there is no file {arguments.file}")
-    named = {"secret_ref": arguments.secret_ref, "worker_id": arguments.worker_id}
-    defaults = {name: value for name, value in named.items() if value is not None}
-    report = _submit(arguments, defaults)
-    _show(report, arguments)
+    """Return 0 if the queue has every line, 1 if some were refused. What breaks it off has its report, too."""
+    from paydispatch.services.submit import Report
+
+    total = _count_lines(arguments.file)
+    if arguments.queue_url:
+        os.environ.update(
+            REQUEST_QUEUE_URL=arguments.queue_url, BATCH_QUEUE_URL=arguments.queue_url
+        )
+    target, report = _target(arguments), Report()
+    try:
+        _submit(arguments, target, total, report)
+    except BaseException:
+        if report.dealt_with:
+            _show(report, target, arguments)
+        raise
+    _show(report, target, arguments)
     return 1 if report.refused else 0
 
 
-def _submit(arguments: argparse.Namespace, defaults: dict[str, Any]) -> Report:
+def _count_lines(file: Path) -> int:
+    """Those that are not blank. Raises `PaydispatchError` before anything is submitted of what is no text."""
+    if not file.is_file():
+        raise PaydispatchError(f"There is no file {file}.")
+    count = 0
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                count += bool(line.decode("utf-8").strip())
+            except UnicodeDecodeError:
+                raise PaydispatchError(f"{file}, line {number}, is not UTF-8.") from None
+    return count
+
+
+def _target(arguments: argparse.Namespace) -> str:
+    """Who is to have the lines: the API's URL, or the queues'. Raises `MissingSetting`."""
+    if arguments.api:
+        return str(arguments.api)
+    return " ".join(dict.fromkeys(SdkSettings.from_env().queue_urls.values()))
+
+
+def _submit(arguments: argparse.Namespace, target: str, total: int, report: Report) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from paydispatch.services.submit import submit_lines
 
-    with arguments.file.open(encoding="utf-8") as lines:
-        total = sum(1 for line in lines if line.strip())
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
-        _dispatcher(arguments) as dispatcher,
-        FileLedger(arguments.file.with_name(arguments.file.name + ".submitted")) as ledger,
+        _running(_dispatcher(arguments)) as dispatcher,
+        FileLedger(ledger_of(arguments.file), target) as ledger,
         arguments.file.open(encoding="utf-8") as lines,
         Progress(
             *columns, transient=True, disable=arguments.json or not sys.stderr.isatty()
         ) as bar,
     ):
         task = bar.add_task(arguments.file.name, total=total)
-        return submit_lines(
+        submit_lines(
             lines,
             dispatcher,
             ledger,
-            defaults=defaults,
+            report,
+            defaults=_defaults(arguments),
             progress=lambda done: bar.update(task, completed=done),
         )
+
+
+def _defaults(arguments: argparse.Namespace) -> dict[str, Any]:
+    named = {"secret_ref": arguments.secret_ref, "worker_id": arguments.worker_id}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def _dispatcher(arguments: argparse.Namespace) -> Dispatcher:
     from paydispatch.dispatcher import Dispatcher
 
     if arguments.api:
-        return Dispatcher.http(arguments.api, auth=os.environ.get("PAYDISPATCH_TOKEN"))
-    if arguments.queue_url:
-        os.environ.update(
-            REQUEST_QUEUE_URL=arguments.queue_url, BATCH_QUEUE_URL=arguments.queue_url
-        )
+        return Dispatcher.http(arguments.api, auth=bearer_token())
     return Dispatcher.from_env()
 
 
-def _show(report: Report, arguments: argparse.Namespace) -> None:
+@contextmanager
+def _running(dispatcher: Dispatcher) -> Iterator[Dispatcher]:
+    """Without the wait at the end that a Dispatcher's own `with` block has.
+
+    Who comes to the end has awaited every receipt, and has reported those that failed. Who breaks off shall not wait:
+    the thread, a daemon, ends with the process, and what it held is submitted again under the same identity.
+    """
+    dispatcher.start()
+    yield dispatcher
+    with suppress(NotDelivered):
+        dispatcher.close()
+
+
+def _show(report: Report, target: str, arguments: argparse.Namespace) -> None:
+    remembers = ledger_of(arguments.file)
     if arguments.json:
-        print(json.dumps(asdict(report)))
+        print(json.dumps({**asdict(report), "target": target, "remembered_in": str(remembers)}))
         return
     before = f", {report.submitted_before} had been before" if report.submitted_before else ""
     print(f"{report.submitted} submitted{before}, {len(report.refused)} refused.")
     for refusal in report.refused:
         where = f" ({refusal.param})" if refusal.param else ""
         print(f"  line {refusal.line}{where}: {refusal.message}")
-
-
-class FileLedger:
-    """The keys of the lines the queue has, beside the submitted file, one a line."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> Self:
-        lines = self._path.read_text("utf-8").splitlines() if self._path.exists() else []
-        self._keys = {json.loads(line) for line in lines}
-        self._file = self._path.open("a", encoding="utf-8")
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
-    ) -> None:
-        self._file.close()
-
-    def has(self, key: str) -> bool:
-        return key in self._keys
-
-    def add(self, key: str) -> None:
-        self._keys.add(key)
-        self._file.write(json.dumps(key) + "\n")
-        self._file.flush()
+    print(f"{remembers} remembers what {target} has.")

@@ -7,6 +7,9 @@ import json
 import socket
 from typing import TYPE_CHECKING
 
+from paydispatch.cli.numbers import port
+from paydispatch.domain.errors import PaydispatchError
+
 if TYPE_CHECKING:
     import argparse
 
@@ -19,7 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
     parser = subparsers.add_parser("twin", help="a local Stripe, until Ctrl-C")
     parser.add_argument(
-        "--port", type=int, help=f"default: {DEFAULT_PORT}, or the next free one; 0: any free one"
+        "--port", type=port, help=f"default: {DEFAULT_PORT}, or the next free one; 0: any free one"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON line when ready")
     add_options(parser)
@@ -27,27 +30,29 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until Ctrl-C or SIGTERM. Returns 1 if the port is taken."""
-    try:
-        listener = _listener(arguments.port)
-    except OSError as error:
-        print(f"Cannot listen on port {arguments.port or DEFAULT_PORT}: {error.strerror}.")
-        return 1
-    with listener:
+    """Serve until Ctrl-C or SIGTERM. Raises `PaydispatchError` if the port is taken."""
+    with _listener(arguments.port) as listener:
         asyncio.run(_serve(arguments, listener))
     return 0
 
 
-def _listener(port: int | None) -> socket.socket:
-    """Return a listening socket on `port`, or near the default one if None. Raises `OSError`."""
-    if port is not None:
-        return socket.create_server(("127.0.0.1", port), backlog=1024)
+def _listener(wanted: int | None) -> socket.socket:
+    """Return a listening socket on that port, or near the default one if None."""
+    if wanted is not None:
+        return _listener_on(wanted)
     for candidate in range(DEFAULT_PORT, DEFAULT_PORT + _PORTS_TRIED):
         try:
             return socket.create_server(("127.0.0.1", candidate), backlog=1024)
         except OSError:
             continue
     return socket.create_server(("127.0.0.1", 0), backlog=1024)
+
+
+def _listener_on(wanted: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", wanted), backlog=1024)
+    except OSError as error:
+        raise PaydispatchError(f"Cannot listen on port {wanted}: {error.strerror}.") from error
 
 
 async def _serve(arguments: argparse.Namespace, listener: socket.socket) -> None:

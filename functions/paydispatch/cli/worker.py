@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paydispatch.cli.flows_folder import flows_folder
 from paydispatch.settings import RunnerSettings
 
 if TYPE_CHECKING:
@@ -30,17 +31,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     chosen.add_argument("--all", action="store_true", help="serve every worker there is")
     parser.add_argument(
-        "--flows", type=Path, metavar="DIR", help="the flows folder (default: FLOWS_DIR)"
+        "--flows", type=Path, metavar="DIR", help="the flows folder (FLOWS_DIR, or ./flows)"
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    """Return 0 after Ctrl-C or SIGTERM, when the flows under way have ended."""
     settings = RunnerSettings.from_env()
-    if arguments.flows is not None:
-        settings = replace(settings, flows_dir=arguments.flows.resolve())
-    if not settings.flows_dir.is_dir():
-        raise SystemExit(f"paydispatch: there is no flows folder {settings.flows_dir}")
+    settings = replace(settings, flows_dir=flows_folder(arguments.flows))
     workers = None if arguments.all else frozenset(arguments.worker_id)
     asyncio.run(_serve(settings, workers))
     return 0

@@ -54,6 +54,9 @@ class Unknown:
     error: Mapping[str, Any] | None = None
 
 
+REFUSALS = frozenset({400, 401, 403, 404, 405, 409, 413, 414, 415, 429, 431})
+"""What Stripe, or what stands before it, answers without executing. Others may come from the midst of it, like 424."""
+
 Attempt = NotSent | RefusedInFront | Answered | Unknown
 
 
@@ -78,9 +81,13 @@ def classify(http_status: int, headers: Mapping[str, str], body: Any) -> Attempt
         return Unknown(_message(error), "server_error", http_status, retry, request_id, error)
     if http_status == 402 or replayed:
         return Answered(http_status, body, request_id, replayed)
-    if http_status < 400:
+    if http_status not in REFUSALS:
         return Unknown(
-            f"Unexpected status {http_status}", "unexpected_status", http_status, None, request_id
+            f"Unexpected status {http_status}",
+            "unexpected_status",
+            http_status,
+            should_retry,
+            request_id,
         )
     reason = headers.get("stripe-rate-limited-reason")
     return RefusedInFront(http_status, error, should_retry, request_id, reason)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from paydispatch.domain.units import LONGEST_DEADLINE_S, REMEMBER_S
+
 if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.unknown_ends import UnknownEnd
@@ -20,6 +22,10 @@ SWEEP_S = 60.0
 """A lost bell costs a deployed runner as much; a worker that stays awake looks every second."""
 
 RECONCILE_EVERY_S = 3_600.0
+
+OLDEST_OPEN_S = REMEMBER_S - LONGEST_DEADLINE_S
+"""How old a request counts at most when it is noted as open. A note is dropped when it is `REMEMBER_S` old: each then
+lasts as long as the longest deadline, whatever the producer's clock says."""
 
 
 class Reason(StrEnum):
@@ -93,6 +99,11 @@ class Finding:
     next_step: str
     expected_at: float | None = None
     """Unix seconds: the next step, as far as it can be told."""
+
+
+def open_since(accepted_at: float, now_s: float) -> float:
+    """Since when (unix s) a request that is noted now counts as open. `accepted_at` may be a producer's word."""
+    return max(min(accepted_at, now_s), now_s - OLDEST_OPEN_S)
 
 
 def of_open(request: OpenRequest, now_s: float) -> Finding:
@@ -204,4 +215,17 @@ def of_unknown(end: UnknownEnd, now_s: float) -> Finding:
         f"{getattr(error, 'code', None) or 'no answer'} after {error.attempts} attempts",
         next_step,
         None if provable_at is None else provable_at + RECONCILE_EVERY_S,
+    )
+
+
+def of_unreadable_end(worker_id: str, request_id: str, now_s: float) -> Finding:
+    """An unknown end that somebody else wrote, or a newer version. Since when it waits, only its entry could tell."""
+    return Finding(
+        request_id,
+        worker_id,
+        None,
+        now_s,
+        Reason.UNREADABLE,
+        "no outcome entry in the index of unknown ends",
+        "look for its object at Stripe by hand, then delete its field from the worker's hash of unknown ends",
     )

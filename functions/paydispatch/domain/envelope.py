@@ -18,7 +18,11 @@ from paydispatch.domain.identity import request_id_for_message
 from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.requests import Lane
 from paydispatch.domain.retry import Progress
-from paydispatch.domain.units import DEFAULT_DEADLINE_S, QUEUE_MESSAGE_LIMIT_BYTES
+from paydispatch.domain.units import (
+    COPY_ROOM_BYTES,
+    DEFAULT_DEADLINE_S,
+    QUEUE_MESSAGE_LIMIT_BYTES,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,11 +82,21 @@ class Envelope:
         return json.dumps(shown, separators=(",", ":"), allow_nan=False)
 
 
-def check_size(message: str) -> int:
-    """Return the bytes the message takes on the queue. Raises `TooLarge`."""
-    if len(message) > QUEUE_MESSAGE_LIMIT_BYTES:
-        raise TooLarge(len(message), QUEUE_MESSAGE_LIMIT_BYTES)
+def check_size(message: str, *, room_bytes: int = COPY_ROOM_BYTES) -> int:
+    """Return the bytes the message takes on the queue. Raises `TooLarge` where it leaves its copies no room."""
+    limit_bytes = QUEUE_MESSAGE_LIMIT_BYTES - room_bytes
+    if len(message) > limit_bytes:
+        raise TooLarge(len(message), limit_bytes)
     return len(message)
+
+
+def check_copy_size(received: Envelope) -> None:
+    """Raises `TooLarge` for a message that, once begun, could be neither deferred nor parked.
+
+    SQS alone bounds what a direct producer sends, and a copy is longer than that: it says what was left out, and is
+    escaped to ASCII. What `check_size` let pass has used less than half of its room, however far it has come.
+    """
+    check_size(received.as_message(), room_bytes=COPY_ROOM_BYTES // 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,11 +142,13 @@ def _no_constant(name: str) -> Any:
 
 def _envelope(fields: Mapping[str, Any], message_id: str, sent_at: float) -> Envelope:
     accepted_at = float(fields.get("accepted_at") or sent_at)
+    first_sent_at = fields.get("first_sent_at")
     progress = Progress(
         deadline_at=float(fields.get("deadline_at") or accepted_at + DEFAULT_DEADLINE_S),
         attempt=int(fields.get("attempt", 1)),
         maybe_executed=fields.get("maybe_executed", False),
-        first_sent_at=fields.get("first_sent_at"),
+        # No POST can be younger than the message that tells of it, whatever that says.
+        first_sent_at=None if first_sent_at is None else min(first_sent_at, sent_at),
     )
     return Envelope(
         request_id=fields.get("request_id") or request_id_for_message(message_id),

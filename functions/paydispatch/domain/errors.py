@@ -13,6 +13,8 @@ PaydispatchError
 │   └── BufferFull            the Dispatcher's buffer; the queue is slower than the caller
 ├── NotDelivered            some receipts never became durable; `receipts` names them
 ├── NoDispatcher            `create_async` outside a running Dispatcher
+├── BadSetting              the environment says what cannot be used
+│   └── MissingSetting        or does not say what is needed
 ├── CannotOpen              a sealed key that does not belong to this message, or no such secret
 └── MissingFlow             no script of that name in the flows folder
 """
@@ -162,6 +164,17 @@ class NoDispatcher(PaydispatchError):
             "No running Dispatcher. Wrap the call in `with Dispatcher.from_env():`, "
             "or pass one: create_async(..., dispatcher=my_dispatcher)."
         )
+
+
+class BadSetting(PaydispatchError):
+    """An environment variable holds what this program cannot use."""
+
+
+class MissingSetting(BadSetting):
+    """A variable that this program cannot do without."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The environment variable {name} is not set.")
 
 
 class NotDelivered(PaydispatchError):

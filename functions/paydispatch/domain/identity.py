@@ -2,11 +2,23 @@
 
 import hashlib
 import secrets
+from enum import StrEnum
 
 _ALPHABET = (
     "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: sorts as it counts, has no l, o, i
 )
 _LENGTH = 26  # 130 bits: a 48-bit millisecond time and 80 random bits, or a hash cut to 128
+
+
+class End(StrEnum):
+    """The ends of one request that have a flow each. What these dispatch are different requests."""
+
+    SETTLED = "settled"
+    """A response, or an error with `not_created`: never both."""
+    UNKNOWN = "unknown"
+    """Nobody knew yet. A settled end may follow."""
+    FLOW_FAILED = "flow_failed"
+    """Its response script failed; a run of it may have sent what it dispatched."""
 
 
 def new_request_id(now_s: float) -> str:
@@ -25,9 +37,10 @@ def request_id_for_message(message_id: str) -> str:
     return _hashed("message", message_id)
 
 
-def follow_up_request_id(parent_request_id: str, ordinal: int) -> str:
-    """The nth create a flow dispatches is the same request however often the flow runs."""
-    return _hashed("follow-up", parent_request_id, str(ordinal))
+def follow_up_request_id(parent_request_id: str, ordinal: int, end: End = End.SETTLED) -> str:
+    """The nth create (from 1) of the flow for one end is the same request however often the flow runs."""
+    told = () if end is End.SETTLED else (end.value,)
+    return _hashed("follow-up", parent_request_id, str(ordinal), *told)
 
 
 def _hashed(*parts: str) -> str:

@@ -67,3 +67,27 @@ class Error:
 
 
 Outcome = Response | Error
+
+
+def error_of_stripe(
+    error: Mapping[str, Any],
+    *,
+    http_status: int,
+    stripe_request_id: str | None,
+    attempts: int,
+    certainty: Certainty,
+) -> Error:
+    """The outcome for Stripe's own `error` object."""
+    message = error.get("message") or f"Stripe refused the request with status {http_status}."
+    return Error(
+        kind=ErrorKind.API,
+        message=str(message),
+        code=error.get("code"),
+        type=error.get("type"),
+        decline_code=error.get("decline_code"),
+        param=error.get("param"),
+        http_status=http_status,
+        stripe_request_id=stripe_request_id,
+        attempts=attempts,
+        certainty=certainty,
+    )

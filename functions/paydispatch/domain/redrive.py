@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 FINAL_STATUSES = frozenset({"succeeded", "failed"})
 
+PARKED_BY_SQS = "dead-lettered by the queue"
+"""The reason of a message on which nobody noted one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parked:
@@ -33,7 +36,7 @@ class Parked:
     first_received_at: float | None = None
     """Unix seconds."""
     reason: str | None = None
-    """Why the Stripe caller parked it. None: SQS did, after the last receive."""
+    """Why the Stripe caller parked it. None: SQS did, after the last receive (`PARKED_BY_SQS`)."""
     kind: str | None = None
     """Of the error it was parked with: `http`, `api` or `dispatcher`. None as above."""
 
@@ -56,7 +59,7 @@ class GoesToReconcile:
 
 @dataclass(frozen=True, slots=True)
 class AlreadySettled:
-    """Its one terminal flow has run, or will."""
+    """Its settled outcome is published: its terminal flow has run, or will."""
 
     status: str
 
@@ -92,13 +95,21 @@ def read_parked(parked: Parked) -> Envelope | Malformed:
 
 
 def plan_redrive(
-    read: Envelope | Malformed, status: str | None, now_s: float, *, deadline_s: float
+    read: Envelope | Malformed,
+    status: str | None,
+    now_s: float,
+    *,
+    deadline_s: float,
+    settled: bool = False,
 ) -> Plan:
-    """`read` is what `read_parked` returned, `status` where the request stands (None: nobody remembers it)."""
-    if status in FINAL_STATUSES:
-        return AlreadySettled(str(status))
+    """`read` is what `read_parked` returned, `status` where the request stands (None: nobody remembers it).
+
+    `settled`: its outcome has been published. A final status alone does not say so: it stands in another slot.
+    """
+    if settled:
+        return AlreadySettled(status or "settled")
     if isinstance(read, Malformed):
-        if read.address is not None and status is None:
+        if read.address is not None and (status is None or status in FINAL_STATUSES):
             return LacksErrorFlow(read, read.address)
         return Unreadable(read.code, read.message)
     if past_horizon(read.progress.first_sent_at, now_s):
@@ -145,7 +156,7 @@ class Choice:
         return (
             (self.request_id is None or self.request_id in ids)
             and self._names(named)
-            and self.reason in (None, parked.reason)
+            and self.reason in (None, parked.reason or PARKED_BY_SQS)
             and self.kind in (None, parked.kind)
             and (self.older_than_s is None or age_s >= self.older_than_s)
             and (self.newer_than_s is None or age_s <= self.newer_than_s)

@@ -38,7 +38,7 @@ _BODY_FIELDS = frozenset(
 
 
 class Lane(StrEnum):
-    """Interactive work may use the whole of Stripe's limit; batch work a share of it."""
+    """Two queues: batch work has less concurrency, and never stands before interactive work."""
 
     INTERACTIVE = "interactive"
     BATCH = "batch"

@@ -20,7 +20,15 @@ class Resource:
     """The path below `/v1` where it is created and listed: `payment_intents`."""
 
     listings: tuple[str, ...] = ("",)
-    """The queries that together list every object there is. Stripe leaves some out unless it is asked for them."""
+    """The queries that together list every object there is. Stripe leaves some out unless it is asked for them, and
+    does not say of every list what it leaves out: where one can be split in two, both halves are asked for."""
+
+    dated: bool = True
+    """Whether the list can be asked for a span of time (`created`). One that cannot is read from end to end."""
+
+    clocked_by: tuple[str, ...] = ()
+    """Parameters of the create that may put the object on a test clock. Stripe leaves such an object out of the list
+    unless it is asked by one of them, and dates it by that clock."""
 
     @property
     def endpoint(self) -> str:
@@ -41,17 +49,20 @@ class Resource:
         return error_flow(self.name)
 
 
+_BOTH_HALVES = ("active=true", "active=false")
+_BY_CUSTOMER = ("customer", "customer_account")
+
 RESOURCES: tuple[Resource, ...] = (
-    Resource("product", "products"),
-    Resource("price", "prices", listings=("active=true", "active=false")),
-    Resource("subscription", "subscriptions", listings=("status=all",)),
+    Resource("product", "products", listings=_BOTH_HALVES),
+    Resource("price", "prices", listings=_BOTH_HALVES),
+    Resource("subscription", "subscriptions", listings=("status=all",), clocked_by=_BY_CUSTOMER),
     Resource("payment_intent", "payment_intents"),
     Resource("coupon", "coupons"),
-    Resource("customer", "customers"),
+    Resource("customer", "customers", clocked_by=("test_clock",)),
     Resource("refund", "refunds"),
-    Resource("invoice", "invoices"),
+    Resource("invoice", "invoices", clocked_by=_BY_CUSTOMER),
     Resource("checkout.session", "checkout/sessions"),
-    Resource("payment_link", "payment_links"),
+    Resource("payment_link", "payment_links", listings=_BOTH_HALVES, dated=False),
 )
 
 _BY_NAME = {resource.name: resource for resource in RESOURCES}

@@ -12,7 +12,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.attempts import Answered, Attempt, NotSent, RefusedInFront, Unknown
-from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Outcome, Response
+from paydispatch.domain.outcomes import (
+    Certainty,
+    Error,
+    ErrorKind,
+    Outcome,
+    Response,
+    error_of_stripe,
+)
 from paydispatch.domain.units import HORIZON_S, MOST_ATTEMPTS
 
 if TYPE_CHECKING:
@@ -166,15 +173,8 @@ def _answer(attempt: Answered, progress: Progress) -> Outcome:
 def _stripe_error(
     http_status: int, error: Mapping[str, Any], stripe_request_id: str | None, progress: Progress
 ) -> Error:
-    return Error(
-        kind=ErrorKind.API,
-        message=str(
-            error.get("message") or f"Stripe refused the request with status {http_status}."
-        ),
-        code=error.get("code"),
-        type=error.get("type"),
-        decline_code=error.get("decline_code"),
-        param=error.get("param"),
+    return error_of_stripe(
+        error,
         http_status=http_status,
         stripe_request_id=stripe_request_id,
         attempts=progress.attempt,

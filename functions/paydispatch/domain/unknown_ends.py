@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.envelope import Envelope
-from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Outcome, Response
+from paydispatch.domain.outcomes import (
+    Certainty,
+    Error,
+    ErrorKind,
+    Outcome,
+    Response,
+    error_of_stripe,
+)
 from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.retry import Progress
 from paydispatch.domain.units import HORIZON_S, REMEMBER_S
@@ -26,6 +33,9 @@ CLOCKS_APART_S = 60
 FIRST_LOOK_S = 300
 """Most lost answers are those of the first attempts: the first look ends this long after the first POST."""
 
+PAYMENT_REQUIRED = 402
+"""What Stripe answers when a card is declined."""
+
 LAST_CALL_S = 900
 """The longest a Lambda lives: a POST whose invocation began may be executed until then, and no later."""
 
@@ -35,14 +45,24 @@ class UnknownEnd:
     """A request whose outcome was published as unknown."""
 
     entry: OutcomeEntry
+    first_begun_at: float | None = None
+    """Unix seconds: the first POST as every delivery counts it. None: nobody remembers."""
     last_begun_at: float | None = None
     """Unix seconds: when an attempt was last begun, one of a later redrive included. None: nobody remembers."""
 
     @property
+    def firsts(self) -> tuple[float, ...]:
+        """What the entry says of the first POST, and what all deliveries were told: they need not agree."""
+        known = (self.entry.first_sent_at, self.first_begun_at)
+        return tuple(at for at in known if at is not None)
+
+    @property
     def provable_at(self) -> float | None:
         """Unix seconds from which its absence proves that it was not created. None: never."""
-        first = self.entry.first_sent_at
-        return None if first is None else first + HORIZON_S + LAST_CALL_S
+        if not self.firsts:
+            return None
+        last_begun = max(max(self.firsts) + HORIZON_S, self.last_begun_at or 0.0)
+        return last_begun + LAST_CALL_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +104,10 @@ class StaysUnknown:
 def windows(end: UnknownEnd) -> tuple[Window, ...]:
     """Where the object is if it exists: near the first POST, and from there to the last one that may have been."""
     entry = end.entry
-    first = entry.first_sent_at or entry.accepted_at or entry.settled_at
-    # Nothing is sent past the horizon. Without a word about the last attempt, any moment up to it may have been one.
-    last = min(first + HORIZON_S, end.last_begun_at or first + HORIZON_S)
-    latest = int(last + LAST_CALL_S)
+    firsts = end.firsts or (entry.accepted_at or entry.settled_at,)
+    # Without a word about the last attempt, any moment up to the horizon may have been one.
+    known = (*firsts, end.last_begun_at or max(firsts) + HORIZON_S)
+    first, latest = min(known), int(max(known) + LAST_CALL_S)
     earliest, near = int(first) - CLOCKS_APART_S, min(int(first) + FIRST_LOOK_S, latest)
     looks = (Window(earliest, near), Window(near + 1, latest))
     return tuple(look for look in looks if look.earliest <= look.latest)
@@ -97,6 +117,8 @@ def judge(end: UnknownEnd, sighting: Sighting, now_s: float) -> Outcome | StaysU
     """Return how the request ended, or why that is still unknown."""
     before = end.entry.outcome
     match sighting:
+        case Found(body, stripe_request_id) if _declined(end.entry, body):
+            return _card_error(end.entry, body["last_payment_error"], stripe_request_id)
         case Found(body, stripe_request_id):
             return Response(
                 body=body, attempts=before.attempts, stripe_request_id=stripe_request_id
@@ -105,6 +127,28 @@ def judge(end: UnknownEnd, sighting: Sighting, now_s: float) -> Outcome | StaysU
             return StaysUnknown(reason)
         case NotFound():
             return _absent(end, now_s)
+
+
+def _declined(entry: OutcomeEntry, body: Mapping[str, Any]) -> bool:
+    """Whether creating it ended in a 402: Stripe keeps a payment intent whose confirmation was declined."""
+    return (
+        entry.params.get("confirm") is True
+        and body.get("status") == "requires_payment_method"
+        and isinstance(body.get("last_payment_error"), dict)
+    )
+
+
+def _card_error(
+    entry: OutcomeEntry, error: Mapping[str, Any], stripe_request_id: str | None
+) -> Error:
+    """What the answer that was lost said."""
+    return error_of_stripe(
+        error,
+        http_status=PAYMENT_REQUIRED,
+        stripe_request_id=stripe_request_id,
+        attempts=entry.outcome.attempts,
+        certainty=Certainty.NOT_CREATED,
+    )
 
 
 def _absent(end: UnknownEnd, now_s: float) -> Error | StaysUnknown:

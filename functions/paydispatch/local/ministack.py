@@ -22,7 +22,9 @@ _DEMO_SECRET = {"Name": f"paydispatch/{TENANT}/demo", "SecretString": "sk_test_l
 
 _ACCOUNT = "000000000000"
 _MAX_MESSAGE_BYTES = 1_048_576
-_RETENTION_S = 1_209_600
+_REQUESTS_KEPT_S = 864_000
+_DEAD_LETTERS_KEPT_S = 1_209_600
+"""Both as template.yaml has them: a deadline passes before the first, and dead letters are kept for longer."""
 _CALL_TIMEOUT_S = 5.0
 _RETRY_EVERY_S = 0.05
 
@@ -83,19 +85,11 @@ class MiniStack:
 
 
 def _create_resources(port: int, settings: LocalSettings) -> Resources:
-    dead_letters = _create_queue(port, "paydispatch-dead-letters", {})
-    redrive = {
-        "deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{_ACCOUNT}:paydispatch-dead-letters",
-        "maxReceiveCount": settings.max_receives,
-    }
-    request_queue = {
-        "VisibilityTimeout": str(settings.visibility_timeout_s),
-        "RedrivePolicy": json.dumps(redrive),
-    }
+    dead_letters = _create_queue(port, "paydispatch-dead-letters", kept_s=_DEAD_LETTERS_KEPT_S)
     _create_secret(port)
     return Resources(
-        queue_url=_create_queue(port, "paydispatch-interactive", request_queue),
-        batch_queue_url=_create_queue(port, "paydispatch-batch", request_queue),
+        queue_url=_create_request_queue(port, "paydispatch-interactive", settings),
+        batch_queue_url=_create_request_queue(port, "paydispatch-batch", settings),
         dead_letter_queue_url=dead_letters,
         sealing_key_id=_create_sealing_key(port),
     )
@@ -131,10 +125,24 @@ def _healthy(port: int) -> bool:
         connection.close()
 
 
-def _create_queue(port: int, name: str, attributes: Mapping[str, str]) -> str:
+def _create_request_queue(port: int, name: str, settings: LocalSettings) -> str:
+    redrive = {
+        "deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{_ACCOUNT}:paydispatch-dead-letters",
+        "maxReceiveCount": settings.max_receives,
+    }
+    return _create_queue(
+        port,
+        name,
+        kept_s=_REQUESTS_KEPT_S,
+        VisibilityTimeout=str(settings.visibility_timeout_s),
+        RedrivePolicy=json.dumps(redrive),
+    )
+
+
+def _create_queue(port: int, name: str, *, kept_s: int, **attributes: str) -> str:
     fixed = {
         "MaximumMessageSize": str(_MAX_MESSAGE_BYTES),
-        "MessageRetentionPeriod": str(_RETENTION_S),
+        "MessageRetentionPeriod": str(kept_s),
     }
     queue = {"QueueName": name, "Attributes": {**fixed, **attributes}}
     return str(_call(port, "sqs", "AmazonSQS.CreateQueue", queue)["QueueUrl"])

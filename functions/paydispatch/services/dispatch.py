@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.attempts import NotSent, Unknown
 from paydispatch.domain.entry import entry_for
-from paydispatch.domain.errors import CannotOpen, Unavailable, UnknownObject
+from paydispatch.domain.envelope import check_copy_size
+from paydispatch.domain.errors import BadRequest, CannotOpen, InvalidParams, Unavailable
 from paydispatch.domain.outcomes import Error, ErrorKind, Outcome
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.retry import Again, Decision, GivenUp, Progress, Settled, decide, may_send
@@ -99,6 +100,11 @@ class Dispatch:
         if refusal is not None:
             await self._end(refusal)
             return
+        # Before the key is opened: a vault that stays away must not outlast the deadline.
+        ended = may_send(self._envelope.progress, self._ports.clock.now_s())
+        if ended is not None:
+            await self._conclude(ended)
+            return
         try:
             key = await self._ports.vault.open(self._envelope)
         except CannotOpen as error:
@@ -108,7 +114,11 @@ class Dispatch:
 
     async def _begun(self) -> bool:
         """Write down that an attempt begins. False: the request is settled, and this message a duplicate."""
-        seen = await self._ports.outcomes.begin(self._envelope.at(self._told()), by=self._name)
+        try:
+            seen = await self._ports.outcomes.begin(self._envelope.at(self._told()), by=self._name)
+        except Unavailable:
+            self._envelope = self._envelope.at(self._untold())
+            raise
         if seen.settled:
             self._line("request.duplicate")
             return False
@@ -121,9 +131,16 @@ class Dispatch:
         All must count the horizon from one moment: this delivery, its copies, and whoever reconciles.
         """
         progress, delivery = self._envelope.progress, self._delivery
-        return (
-            progress.sending(delivery.first_received_at) if delivery.receive_count > 1 else progress
-        )
+        return progress.sending(delivery.first_received_at) if self._received_before else progress
+
+    def _untold(self) -> Progress:
+        """What a copy must know when Redis could not say what an earlier receive did: it may have called Stripe."""
+        progress = self._told()
+        return replace(progress, maybe_executed=True) if self._received_before else progress
+
+    @property
+    def _received_before(self) -> bool:
+        return self._delivery.receive_count > 1
 
     def _refusal(self) -> Error | None:
         """What keeps the envelope from Stripe. The queue is trusted no more than the callers of the door are."""
@@ -136,14 +153,18 @@ class Dispatch:
                 "last_receive", "Every worker that took this request died."
             )
         try:
-            resource_named(self._envelope.object)
-        except UnknownObject as error:
-            return self._dispatcher_error(error.code, error.message, error.param)
+            self._check()
+        except BadRequest as error:
+            return self._dispatcher_error(error.code, str(error), error.param)
+        return None
+
+    def _check(self) -> None:
+        """What the door checks. Raises `BadRequest`."""
+        resource_named(self._envelope.object)
         errors = check_params(self._envelope.object, self._envelope.params)
-        if not errors:
-            return None
-        message = " ".join(error.message for error in errors)
-        return self._dispatcher_error(errors[0].code, message, errors[0].param)
+        if errors:
+            raise InvalidParams(errors)
+        check_copy_size(self._envelope)
 
     async def _attempt_until_settled(self, key: StripeKey) -> None:
         while True:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.diagnosis import of_dead, of_flow, of_open, of_unknown
+from paydispatch.domain.diagnosis import (
+    of_dead,
+    of_flow,
+    of_open,
+    of_unknown,
+    of_unreadable_end,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -14,7 +20,7 @@ if TYPE_CHECKING:
     from paydispatch.ports import Backlog, Clock, QueueDepth, QueueDepths, StreamState, UnknownEnds
 
 PER_WORKER = 1_000
-"""Requests of each kind, the oldest: more would not be read by anybody."""
+"""Requests of each kind: the oldest, and of the unknown ends any. More would not be read by anybody."""
 
 
 @dataclass(slots=True)
@@ -40,7 +46,7 @@ class Doctor:
         self._clock = clock
 
     async def examine(self, *, older_than_s: float) -> Diagnosis:
-        """Everything that waits since before `older_than_s` ago. Raises `Unavailable`."""
+        """Everything that waits since before `older_than_s` ago, or nobody knows since when. Raises `Unavailable`."""
         now_s = self._clock.now_s()
         diagnosis = Diagnosis(queues=list(await self._queues.depths()))
         for worker_id in await self._backlog.workers():
@@ -65,6 +71,10 @@ class Doctor:
         for dead in await backlog.dead_flows(worker_id, before=before, at_most=PER_WORKER):
             yield of_dead(dead)
         for request_id in await self._unknown_ends.some(worker_id, at_most=PER_WORKER):
-            end = await self._unknown_ends.read(worker_id, request_id)
+            try:
+                end = await self._unknown_ends.read(worker_id, request_id)
+            except ValueError:
+                yield of_unreadable_end(worker_id, request_id, now_s)
+                continue
             if end is not None and end.entry.settled_at <= before:
                 yield of_unknown(end, now_s)

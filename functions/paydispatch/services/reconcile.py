@@ -152,10 +152,11 @@ class Reconciler:
         return Reconciled(worker_id, request_id, Verdict.UNKNOWN, why=why)
 
     async def _reconcile(self, worker_id: str, request_id: str) -> Reconciled:
+        now_s = self._ports.clock.now_s()  # before the facts: what is read later can only be newer
         end = await self._ports.unknown_ends.read(worker_id, request_id)
         if end is None:
             return Reconciled(worker_id, request_id, Verdict.SETTLED_BEFORE)
-        judged = judge(end, await self._sighting(end), self._ports.clock.now_s())
+        judged = judge(end, await self._sighting(end), now_s)
         if isinstance(judged, StaysUnknown):
             done = await self._left_unknown(end, judged)
         else:
@@ -179,12 +180,16 @@ class Reconciler:
 
     async def _look(self, end: UnknownEnd, key: StripeKey) -> Sighting:
         """Look through one window after the other. "Not found" takes all of them."""
+        resource = resource_named(end.entry.object)
+        # What is listed without a time shows everything in one look.
+        looks = windows(end) if resource.dated else windows(end)[:1]
         seen: Sighting = NotFound()
         try:
             async with asyncio.timeout(LOOK_WITHIN_S):
-                for window in windows(end):
+                for window in looks:
                     look = await self._ports.lists.find_created(
-                        resource=resource_named(end.entry.object),
+                        resource=resource,
+                        params=end.entry.params,
                         mark=(MARK, end.entry.request_id),
                         within=window,
                         key=key,

@@ -30,7 +30,7 @@ from paydispatch.domain.units import DEFAULT_DEADLINE_S
 
 if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
-    from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.envelope import Address, Envelope
     from paydispatch.ports import (
         Clock,
         DeadLetterQueue,
@@ -86,6 +86,15 @@ class RedrivePorts:
 
 
 @dataclass(slots=True)
+class Walk:
+    """A walk through the queue as far as it has come: also when it fails, what is in here is done."""
+
+    examined: list[Examined] = field(default_factory=list)
+    may_be_more: bool = False
+    """It did not come to the end of the queue, or was not to."""
+
+
+@dataclass(slots=True)
 class _Hand:
     """What a walk through the queue holds."""
 
@@ -103,23 +112,28 @@ class Redriver:
         self._ports = ports
         self._options = options or RedriveOptions()
 
-    async def examine(self, choice: Choice, *, at_most: int) -> list[Examined]:
+    async def examine(
+        self, choice: Choice, *, at_most: int, walk: Walk | None = None
+    ) -> list[Examined]:
         """The chosen messages and what a redrive would do. Changes nothing. Raises `Unavailable`."""
-        return await self._walk(choice, at_most, _look_only)
+        return await self._go(choice, at_most, _look_only, walk or Walk())
 
-    async def redrive(self, choice: Choice, *, at_most: int) -> list[Examined]:
-        """Do it. Raises `Unavailable`: what is done by then is done, and doing it again is harmless."""
-        return await self._walk(choice, at_most, self._carry_out)
+    async def redrive(
+        self, choice: Choice, *, at_most: int, walk: Walk | None = None
+    ) -> list[Examined]:
+        """Do it. Raises `Unavailable`: what is done by then is in `walk`, and doing it again is harmless."""
+        return await self._go(choice, at_most, self._carry_out, walk or Walk())
 
-    async def _walk(self, choice: Choice, at_most: int, work: Work) -> list[Examined]:
-        hand = _Hand()
-        done: list[Examined] = []
+    async def _go(self, choice: Choice, at_most: int, work: Work, walk: Walk) -> list[Examined]:
+        hand, done = _Hand(), walk.examined
+        walk.may_be_more = True
         try:
             while len(done) < at_most and (fresh := await self._page(hand)):
                 for parked in fresh:
                     read, now_s = read_parked(parked), self._ports.clock.now_s()
                     if len(done) < at_most and choice.takes(parked, read, now_s):
                         done += await self._worked_on(parked, read, work, hand)
+            walk.may_be_more = len(done) >= at_most or len(hand.held) >= MOST_HELD
         finally:
             await self._ports.dead_letters.release(list(hand.held.values()))
         return done
@@ -147,13 +161,16 @@ class Redriver:
         return [done]
 
     async def _examined(self, parked: Parked, read: Envelope | Malformed) -> Examined:
-        request_id = _request_id(read)
-        found = self._ports.board.find
-        record = await asyncio.to_thread(found, request_id) if request_id else None
-        status = record.status if record else None
-        now_s = self._ports.clock.now_s()
-        plan = plan_redrive(read, status, now_s, deadline_s=self._options.deadline_s)
+        named = read.address if isinstance(read, Malformed) else read
+        status, settled = await self._standing(named) if named else (None, False)
+        now_s, deadline_s = self._ports.clock.now_s(), self._options.deadline_s
+        plan = plan_redrive(read, status, now_s, deadline_s=deadline_s, settled=settled)
         return Examined(parked, read, status, plan)
+
+    async def _standing(self, named: Envelope | Address) -> tuple[str | None, bool]:
+        record = await asyncio.to_thread(self._ports.board.find, named.request_id)
+        settled = await self._ports.outcomes.settled(named.worker_id, named.request_id)
+        return record.status if record else None, settled
 
     async def _carry_out(self, one: Examined) -> Examined:
         match one.plan:

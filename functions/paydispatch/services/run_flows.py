@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, TypeVar
 from paydispatch.domain.errors import MissingFlow, Unavailable
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
 from paydispatch.domain.retry import backoff_s
-from paydispatch.flow import Flow, ParsedError, RetryLater
+from paydispatch.flow import FLOW_FAILED, Flow, ParsedError, RetryLater
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable
 
     from paydispatch.ports import Clock, DispatchQueue, FlowInbox, FlowScripts, Journal, Turn
 
@@ -75,10 +75,12 @@ class FlowRunner:
         """
         chains: set[asyncio.Task[int]] = set()
         runs = 0
+        abandoned_first = True
         try:
             while not self._over(until):
-                for turn in await self._turns(worker_id, self.policy.side_by_side - len(chains)):
-                    chains.add(asyncio.create_task(self._run_chain(turn, until)))
+                if len(chains) < self.policy.side_by_side:
+                    await self._look(worker_id, chains, until, abandoned_first=abandoned_first)
+                    abandoned_first = not abandoned_first
                 if not chains:
                     break
                 ended, chains = await asyncio.wait(
@@ -90,13 +92,25 @@ class FlowRunner:
                 runs += sum(await asyncio.gather(*chains))
         return runs
 
-    async def _turns(self, worker_id: str, free: int) -> Iterable[Turn]:
-        if free <= 0:
-            return ()
-        fresh = await self._ports.inbox.take(worker_id, at_most=free)
-        left = free - len(fresh)
-        abandoned = await self._ports.inbox.take_abandoned(worker_id, at_most=left) if left else ()
-        return [*fresh, *abandoned]
+    async def _look(
+        self,
+        worker_id: str,
+        chains: set[asyncio.Task[int]],
+        until: float | None,
+        *,
+        abandoned_first: bool,
+    ) -> None:
+        """Begin a chain in each free place, for what is new and for what was abandoned.
+
+        Each is asked for first in every other look: under load the first takes every place, and neither may starve.
+        """
+        inbox = self._ports.inbox
+        asked = (inbox.take, inbox.take_abandoned)
+        for take in reversed(asked) if abandoned_first else asked:
+            free = self.policy.side_by_side - len(chains)
+            if free > 0:
+                turns = await take(worker_id, at_most=free)
+                chains |= {asyncio.create_task(self._run_chain(turn, until)) for turn in turns}
 
     async def _run_chain(self, first: Turn, until: float | None) -> int:
         """Run a context's entries one after the other. Never raises: the stream keeps what is not acknowledged."""
@@ -253,7 +267,7 @@ def _script_failure(turn: Turn, why: str) -> Error:
     outcome = turn.entry.outcome
     return Error(
         kind=ErrorKind.DISPATCHER,
-        code="flow_failed",
+        code=FLOW_FAILED,
         message=f"{turn.entry.flow_name} failed {turn.attempt} times. The last: {why}",
         attempts=outcome.attempts,
         stripe_request_id=outcome.stripe_request_id,

@@ -51,6 +51,11 @@ class Report:
     submitted_before: int = 0
     refused: list[Refusal] = field(default_factory=list)
 
+    @property
+    def dealt_with(self) -> int:
+        """Lines."""
+        return self.submitted + self.submitted_before + len(self.refused)
+
 
 @dataclass(frozen=True, slots=True)
 class _Line:
@@ -63,26 +68,26 @@ def submit_lines(
     lines: Iterable[str],
     dispatcher: Submitter,
     ledger: Ledger,
+    report: Report,
     *,
     defaults: Mapping[str, Any],
     progress: Callable[[int], None],
-) -> Report:
+) -> None:
     """Submit every line that the ledger does not have; `defaults` fill in fields that a line leaves out.
 
-    `progress` is called with the number of lines that are dealt with.
+    `report` fills as the lines are dealt with, and says what was done also if this is broken off. `progress` is
+    called with the number of those lines.
     """
-    report = Report()
     under_way: deque[tuple[_Line, Receipt]] = deque()
     for line in _read(lines, defaults):
         if ledger.has(line.key):
             report.submitted_before += 1
         else:
             _submit(line, dispatcher, under_way, ledger, report)
-        progress(_dealt_with(report))
+        progress(report.dealt_with)
     while under_way:
         _await_oldest(under_way, ledger, report)
-        progress(_dealt_with(report))
-    return report
+        progress(report.dealt_with)
 
 
 def _submit(
@@ -115,10 +120,6 @@ def _await_oldest(under_way: deque[tuple[_Line, Receipt]], ledger: Ledger, repor
         return
     ledger.add(line.key)
     report.submitted += 1
-
-
-def _dealt_with(report: Report) -> int:
-    return report.submitted + report.submitted_before + len(report.refused)
 
 
 def _refusal(line: _Line, error: PaydispatchError) -> Refusal:

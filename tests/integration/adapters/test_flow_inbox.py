@@ -120,6 +120,33 @@ async def test_a_postponed_entry_comes_back_when_it_is_due_and_its_context_waits
     assert (again.entry, again.attempt) == (entry("r1"), 2)
 
 
+async def test_what_was_read_before_is_not_taken_as_new(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(entry("r1", "c1"), entry("r2", "c2"))
+    first, second = await a.take("w1", at_most=2)
+    await a.postpone(first, 0, counted=True)
+    await inboxes.let_lease_run_out(second)
+
+    assert list(await b.take("w1", at_most=10)) == []
+    assert ids(list(await b.take_abandoned("w1", at_most=10))) == ["r1", "r2"]
+
+
+async def test_what_a_stopping_runner_leaves_unread_does_not_hide_a_postponed_entry(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(entry("r1", "c1"), entry("r2", "c2"))
+    first, postponed = await a.take("w1", at_most=2)
+    await a.postpone(postponed, 0, counted=True)
+    await inboxes.publish(entry("r3", "c1"))
+    await a.finish(first, go_on=False)
+
+    assert ids(list(await b.take_abandoned("w1", at_most=1))) == ["r2"]
+    assert ids(list(await b.take("w1", at_most=1))) == ["r3"]
+
+
 async def test_a_run_that_does_not_count_keeps_its_number(
     inboxes: InboxWorld, entry: Entries
 ) -> None:

@@ -100,6 +100,15 @@ async def test_an_unknown_end_may_be_settled_once(world: World, entry: Entries) 
     assert await world.entries("w1") == [entry("r1", unknown=True), entry("r1")]
 
 
+async def test_only_a_settled_outcome_makes_a_request_settled(world: World, entry: Entries) -> None:
+    said = [await world.stream.settled("w1", "r1")]
+    for unknown in (True, False):
+        await world.stream.publish(entry("r1", unknown=unknown))
+        said.append(await world.stream.settled("w1", "r1"))
+
+    assert said == [False, False, True]
+
+
 @pytest.mark.parametrize("unknown", [True, False])
 async def test_nothing_follows_a_settled_end(world: World, entry: Entries, unknown: bool) -> None:
     await world.stream.publish(entry("r1", outcome=REFUSED))

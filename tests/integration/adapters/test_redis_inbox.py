@@ -58,10 +58,49 @@ async def test_what_nobody_can_read_goes_to_the_dead_stream(
     assert journal.events() == ["entry.unreadable"]
 
 
-async def unreadable(world: Any, context_id: str = "c1") -> None:
+async def test_what_nobody_can_read_any_more_does_not_hide_a_postponed_entry(
+    inboxes: Any, entry: Any
+) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.redis.xgroup_create(STREAM, keys.GROUP, mkstream=True)
+    entry_id = await unreadable(inboxes)
+    await inboxes.redis.xreadgroup(keys.GROUP, "tomorrow", {STREAM: ">"})
+    await inboxes.redis.zadd(keys.later("w1"), {entry_id: 0})  # postponed by who could read it
+    await inboxes.publish(entry("r2", "c2"))
+    (postponed,) = await a.take("w1", at_most=1)
+    await a.postpone(postponed, 0, counted=True)
+
+    found = [*await b.take_abandoned("w1", at_most=1), *await b.take_abandoned("w1", at_most=1)]
+
+    assert [turn.entry.request_id for turn in found] == ["r2"]
+    assert await inboxes.redis.zcard(keys.later("w1")) == 0
+
+
+async def test_an_abandoned_entry_is_found_though_something_postponed_is_always_due(
+    inboxes: Any, entry: Any, clock: MemoryClock
+) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(entry("r1", "c1"), entry("lost", "c2"))
+    again, lost = await a.take("w1", at_most=2)
+    await a.postpone(again, 0, counted=False)
+    await inboxes.let_lease_run_out(lost)
+
+    found = []
+    for _ in range(3):
+        clock.advance(1.1)
+        for turn in await b.take_abandoned("w1", at_most=1):
+            found.append(turn.entry.request_id)
+            if turn.entry.request_id == "r1":
+                await b.postpone(turn, 0, counted=False)
+
+    assert "lost" in found
+
+
+async def unreadable(world: Any, context_id: str = "c1") -> str:
     """An entry as another version may publish it: in its context's queue, and not to be read here."""
     entry_id = await world.redis.xadd(STREAM, {"entry": '{"from": "tomorrow"}'})
     await world.redis.rpush(keys.context("w1", context_id), entry_id)
+    return str(entry_id)
 
 
 async def test_an_unreadable_head_does_not_block_its_context(inboxes: Any, entry: Any) -> None:
@@ -147,6 +186,68 @@ async def test_trimming_forgets_the_finished_and_keeps_pending_and_undelivered(
     assert len(kept) < len(names)
     assert pending.entry_id in kept
     assert len(await a.take("w1", at_most=600)) == 298
+
+
+async def consumers(world: Any) -> set[str]:
+    return {each["name"] for each in await world.redis.xinfo_consumers(STREAM, keys.GROUP)}
+
+
+def tidy(world: Any, name: str) -> RedisInbox:
+    """A runner that forgets others as soon as they are idle."""
+    return RedisInbox(
+        world.redis,
+        world.clock,
+        world.journal,
+        consumer=name,
+        flow_timeout_s=1_000,
+        forget_consumers_after_s=0,
+    )
+
+
+async def test_consumers_that_hold_nothing_and_come_no_more_are_forgotten(
+    inboxes: Any, entry: Any, clock: MemoryClock
+) -> None:
+    await inboxes.publish(entry("r1", "c1"), entry("r2", "c2"))
+    await inboxes.runner("gone").take("w1", at_most=1)
+    (turn,) = await inboxes.runner("busy").take("w1", at_most=1)
+    (taken,) = await inboxes.runner("heir")._claim("w1", await pending_of(inboxes, "gone"))
+    assert await consumers(inboxes) == {"gone", "busy", "heir"}
+
+    await tidy(inboxes, "tidy").take_abandoned("w1", at_most=1)
+
+    assert await consumers(inboxes) == {"busy", "heir"}
+    assert await pending_of(inboxes, "busy") == [turn.entry_id]
+    assert await pending_of(inboxes, "heir") == [taken[0]]
+
+
+async def pending_of(world: Any, consumer: str) -> list[str]:
+    held = await world.redis.xpending_range(STREAM, keys.GROUP, "-", "+", 10, consumername=consumer)
+    return [each["message_id"] for each in held]
+
+
+async def test_a_consumer_that_was_here_today_is_kept(inboxes: Any, entry: Any) -> None:
+    await inboxes.publish(entry("r1"))
+    a = inboxes.runner("a")
+    (turn,) = await a.take("w1", at_most=1)
+    await a.finish(turn, go_on=True)
+
+    await inboxes.runner("b").take_abandoned("w1", at_most=1)
+
+    assert "a" in await consumers(inboxes)
+
+
+async def test_a_forgotten_consumer_that_comes_back_goes_on(inboxes: Any, entry: Any) -> None:
+    a = inboxes.runner("a")
+    await inboxes.publish(entry("r1"))
+    (turn,) = await a.take("w1", at_most=1)
+    await a.finish(turn, go_on=True)
+    await tidy(inboxes, "b").take_abandoned("w1", at_most=1)
+    assert "a" not in await consumers(inboxes)
+    await inboxes.publish(entry("r2"))
+
+    (turn,) = await a.take("w1", at_most=1)
+
+    assert turn.entry.request_id == "r2"
 
 
 async def seconds_ahead(world: Any, clock: MemoryClock) -> float:

@@ -71,7 +71,7 @@ async def test_the_keys_are_those_of_the_contract(
 ) -> None:
     await outcomes.publish(entry("r1"))
 
-    assert {"pd:{w1}:outcomes", "pd:req:r1"} <= set(await redis.keys())
+    assert {"pd:{w1}:outcomes", "pd:req:{r1}"} <= set(await redis.keys())
 
 
 @pytest.mark.parametrize("mode", ["valkey", "cluster"])

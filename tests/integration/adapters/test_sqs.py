@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.stub import Stubber
+from tests.unit.examples import FARTHEST
 
 from paydispatch.adapters.delivery_sqs import SqsDelivery
 from paydispatch.adapters.kms import KmsSealer
 from paydispatch.adapters.sqs import SqsDispatchQueue, SqsQueue
 from paydispatch.delivery import Parcel
 from paydispatch.domain.credentials import StripeKey
-from paydispatch.domain.envelope import read_message
+from paydispatch.domain.envelope import Envelope, check_size, read_message
 from paydispatch.domain.errors import InvalidParams, Unavailable
 from paydispatch.domain.outcomes import ErrorKind
 from paydispatch.domain.requests import CreateRequest, Lane
-from paydispatch.domain.units import QUEUE_MESSAGE_LIMIT_BYTES
+from paydispatch.domain.units import COPY_ROOM_BYTES, QUEUE_MESSAGE_LIMIT_BYTES
 
 if TYPE_CHECKING:
     from paydispatch.adapters.memory import MemoryClock
@@ -47,6 +48,16 @@ def batches(sqs: Any) -> list[Any]:
     sqs.meta.events.register(
         "provide-client-params.sqs.SendMessageBatch",
         lambda params, **_: sent.append(params["Entries"]),
+    )
+    return sent
+
+
+@pytest.fixture
+def calls(sqs: Any) -> list[Any]:
+    """Every SendMessage that goes out."""
+    sent: list[Any] = []
+    sqs.meta.events.register(
+        "provide-client-params.sqs.SendMessage", lambda params, **_: sent.append(params)
     )
     return sent
 
@@ -137,17 +148,13 @@ async def test_sending_from_the_event_loop_is_all_or_unavailable(
 
 @pytest.mark.parametrize(("delay_s", "sent_s"), [(0.2, 1), (30.0, 30), (899.5, 900)])
 async def test_a_deferred_copy_waits_on_its_lane_s_queue(
-    sqs: Any, urls: Any, envelope: Any, delay_s: float, sent_s: int
+    sqs: Any, urls: Any, envelope: Any, calls: list[Any], delay_s: float, sent_s: int
 ) -> None:
-    sent: list[Any] = []
-    sqs.meta.events.register(
-        "provide-client-params.sqs.SendMessage", lambda params, **_: sent.append(params)
-    )
     copy = envelope("r1", lane=Lane.BATCH)
 
     await SqsDispatchQueue(sqs, urls, dead_letter_queue_url=None).defer(copy, delay_s)
 
-    (call,) = sent
+    (call,) = calls
     assert (call["QueueUrl"], call["DelaySeconds"]) == (urls[Lane.BATCH], sent_s)
     assert call["MessageBody"] == copy.as_message()
     assert received(sqs, urls[Lane.BATCH]) == []
@@ -162,6 +169,45 @@ async def test_a_parked_message_says_why(sqs: Any, urls: Any, dead_letters: str)
     assert message["Body"] == "not an envelope"
     assert message["MessageAttributes"]["reason"]["StringValue"] == "message_not_json"
     assert message["MessageAttributes"]["kind"]["StringValue"] == "dispatcher"
+
+
+LONGEST_CODE = "payment_method_microdeposit_verification_descriptor_code_mismatch"
+"""Stripe's, and with that the longest `reason`."""
+
+
+async def test_the_largest_message_that_is_accepted_can_still_be_deferred_and_parked(
+    sqs: Any, urls: Any, dead_letters: str, envelope: Any, calls: list[Any]
+) -> None:
+    accepted = as_large_as_accepted(envelope)
+    copy = accepted.at(FARTHEST)
+    queue = SqsDispatchQueue(sqs, urls, dead_letter_queue_url=dead_letters)
+
+    await queue.defer(copy, 900)
+    await queue.park(copy.as_message(), reason=LONGEST_CODE, kind=ErrorKind.DISPATCHER)
+
+    deferred, parked = map(counted_bytes, calls)
+    assert deferred < parked <= QUEUE_MESSAGE_LIMIT_BYTES
+    assert parked - len(accepted.as_message()) < COPY_ROOM_BYTES / 2
+
+
+def as_large_as_accepted(envelope: Any) -> Envelope:
+    room = (
+        QUEUE_MESSAGE_LIMIT_BYTES
+        - COPY_ROOM_BYTES
+        - len(envelope(params={"name": ""}).as_message())
+    )
+    accepted: Envelope = envelope(params={"name": "x" * room})
+    check_size(accepted.as_message())
+    return accepted
+
+
+def counted_bytes(call: Any) -> int:
+    """What SQS counts: the body, and of each attribute its name, its type and its value."""
+    attributes = call.get("MessageAttributes", {})
+    return len(call["MessageBody"]) + sum(
+        len(name) + len(attribute["DataType"]) + len(attribute["StringValue"])
+        for name, attribute in attributes.items()
+    )
 
 
 @pytest.mark.parametrize("dead_letter_queue_url", [None, "http://127.0.0.1/none"])

@@ -9,15 +9,18 @@ import pytest
 
 from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.memory import MemoryOutcomes
-from paydispatch.adapters.memory_operations import MemoryUnknownEnds
+from paydispatch.adapters.memory_operations import MemoryQueueDepths, MemoryUnknownEnds
+from paydispatch.adapters.redis_backlog import RedisBacklog
 from paydispatch.adapters.redis_board import RedisBoard
 from paydispatch.adapters.redis_connection import connect, connect_async
 from paydispatch.adapters.redis_outcomes import RedisOutcomes
 from paydispatch.adapters.redis_unknown import RedisUnknownEnds
+from paydispatch.domain.diagnosis import OLDEST_OPEN_S, Reason
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
-from paydispatch.domain.units import REMEMBER_S
+from paydispatch.domain.units import LONGEST_DEADLINE_S, REMEMBER_S
 from paydispatch.domain.unknown_ends import UnknownEnd
 from paydispatch.ports import RequestRecord
+from paydispatch.services.doctor import Doctor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from paydispatch.adapters.memory import MemoryClock
     from paydispatch.ports import OutcomeStream, UnknownEnds
 
+UNKNOWN_ENDS = {Reason.UNKNOWN, Reason.UNREADABLE}
 NOT_CREATED = Error(kind=ErrorKind.HTTP, message="no", attempts=3, certainty=Certainty.NOT_CREATED)
 
 
@@ -76,9 +80,11 @@ async def test_an_unknown_end_is_in_the_index_of_its_worker(world: World, entry:
     assert await world.ends.read("w1", "r1") == UnknownEnd(unknown)
 
 
-async def test_the_last_attempt_is_known_with_it_one_of_a_redrive_too(
+async def test_the_first_and_the_last_attempt_are_known_with_it_one_of_a_redrive_too(
     world: World, entry: Any, envelope: Any, clock: MemoryClock
 ) -> None:
+    first = clock.now_s()
+    await world.stream.begin(envelope("r1"))
     await world.stream.publish(entry("r1", unknown=True))
     clock.advance(600)
     await world.stream.begin(envelope("r1"))
@@ -86,7 +92,7 @@ async def test_the_last_attempt_is_known_with_it_one_of_a_redrive_too(
     end = await world.ends.read("w1", "r1")
 
     assert end is not None
-    assert end.last_begun_at == clock.now_s()
+    assert (end.first_begun_at, end.last_begun_at) == (first, clock.now_s())
 
 
 @pytest.mark.parametrize(
@@ -123,6 +129,31 @@ async def test_a_forgotten_one_is_gone(world: World, entry: Any) -> None:
     await world.ends.forget("w1", "r1")
 
     assert await world.ends.read("w1", "r1") is None
+
+
+UNREADABLE = {
+    "no JSON": "nonsense",
+    "no object": "[]",
+    "another's": '{"v": 2}',
+    "an error that is a list": '{"error": []}',
+    "an error that is a text": '{"error": "no"}',
+    "a response that is a list": '{"response": [1]}',
+}
+
+
+@pytest.mark.parametrize("text", UNREADABLE.values(), ids=UNREADABLE)
+async def test_an_end_nobody_can_read_is_a_finding_of_the_doctor_s(
+    valkey: Any, clock: MemoryClock, entry: Any, text: str
+) -> None:
+    async with connect_async(valkey.url) as redis:
+        world = RedisWorld(redis, clock)
+        await world.stream.publish(entry("r1", unknown=True))
+        await redis.hset(keys.unknown("w1"), "r2", text)
+        doctor = Doctor(RedisBacklog(redis, clock), world.ends, MemoryQueueDepths(), clock)
+        findings = (await doctor.examine(older_than_s=-1)).findings
+
+    reasons = {one.request_id: one.reason for one in findings if one.reason in UNKNOWN_ENDS}
+    assert reasons == {"r1": Reason.UNKNOWN, "r2": Reason.UNREADABLE}
 
 
 async def test_at_most_so_many_are_drawn(world: World, entry: Any) -> None:
@@ -163,6 +194,21 @@ async def test_a_producer_s_clock_that_is_ahead_hides_nothing(
     await world.stream.begin(envelope("r1", accepted_at=clock.now_s() + 1e6))
 
     assert await world.open("w1") == {"r1": clock.now_s()}
+
+
+async def test_a_producer_s_clock_that_is_far_behind_hides_nothing_either(
+    world: World, envelope: Any, clock: MemoryClock
+) -> None:
+    """Every note drops what is older than anything is remembered: not what waits for its deadline still."""
+    noted_at = clock.now_s()
+    await world.stream.begin(envelope("r1", accepted_at=1.0))
+    clock.advance(LONGEST_DEADLINE_S)
+    await world.stream.begin(envelope("r2", accepted_at=clock.now_s()))
+
+    assert await world.open("w1") == {
+        "r1": noted_at - OLDEST_OPEN_S,
+        "r2": clock.now_s(),
+    }
 
 
 @pytest.fixture(params=["valkey", "cluster"])

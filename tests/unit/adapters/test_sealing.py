@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.examples import BINDING, KEY, NAMED
 
-from paydispatch.adapters.sealing import DataKey, open_sealed, seal, take_apart
+from paydispatch.adapters.sealing import DataKey, Sealed, open_sealed, seal, take_apart
 from paydispatch.domain.credentials import Credential, SecretRef, StripeKey
 from paydispatch.domain.errors import CannotOpen
 
@@ -84,3 +86,29 @@ def test_an_altered_one_does_not_open(place: int, bit: int) -> None:
 def test_what_was_never_sealed_does_not_open(text: str) -> None:
     with pytest.raises(CannotOpen):
         opened(text)
+
+
+NO_KEYS = {
+    "a publishable key": b"key:pk_test_hush",
+    "nothing": b"",
+    "a line, with its end": b"key:sk_test_hush\n",
+    "bytes that are no text": b"key:sk_test_hush\xff",
+    "a name with a space": b"ref:hush hush",
+    "a key as a name": b"ref:sk_test_hush",
+}
+
+
+def sealed_elsewhere(inside: bytes) -> Sealed:
+    """What a producer that seals by itself may put into the form."""
+    bound = [BINDING.principal, BINDING.worker_id, BINDING.context_id]
+    nonce = b"n" * 12
+    ciphertext = AESGCM(DATA_KEY.plain).encrypt(nonce, inside, json.dumps(bound).encode())
+    return Sealed(DATA_KEY.wrapped, nonce, ciphertext)
+
+
+@pytest.mark.parametrize("inside", NO_KEYS.values(), ids=NO_KEYS)
+def test_a_sealed_text_that_is_no_key_does_not_open_and_is_not_shown(inside: bytes) -> None:
+    with pytest.raises(CannotOpen) as refusal:
+        open_sealed(sealed_elsewhere(inside), BINDING, DATA_KEY.plain)
+    assert "hush" not in str(refusal.value)
+    assert refusal.value.__suppress_context__

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 from tests.unit.examples import KEY
@@ -22,7 +23,12 @@ OTHER = {"id": "pi_2", "metadata": {"paydispatch_request_id": "pdr_2"}}
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
-def page(*listed: Any, has_more: bool = False) -> httpx.Response:
+LIVE_KEY = KEY.replace("_test_", "_live_")
+DEEP = 100_000
+"""Brackets in a row: more than Python's parser follows."""
+
+
+def page(*listed: Any, has_more: Any = False) -> httpx.Response:
     body = {"object": "list", "data": list(listed), "has_more": has_more}
     return httpx.Response(200, json=body, headers={"Request-Id": "req_9"})
 
@@ -31,6 +37,8 @@ async def look(
     answer: Answer,
     *,
     object_name: str = "payment_intent",
+    params: Mapping[str, Any] | None = None,
+    key: str = KEY,
     account: str | None = None,
     pages: int = 5,
 ) -> Sighting:
@@ -39,10 +47,24 @@ async def look(
         return await HttpStripeLists(client, most_pages=pages).find_created(
             resource=resource_named(object_name),
             mark=MARK,
+            params=params or {},
             within=Window(100, 200),
-            key=StripeKey(KEY),
+            key=StripeKey(key),
             stripe_account=account,
         )
+
+
+async def queries(
+    object_name: str, params: Mapping[str, Any] | None = None
+) -> list[dict[str, str]]:
+    """What is asked of Stripe when nothing is found."""
+    asked: list[dict[str, str]] = []
+    await look(
+        lambda request: asked.append(dict(request.url.params)) or page(),
+        object_name=object_name,
+        params=params,
+    )
+    return asked
 
 
 async def test_the_object_that_carries_our_mark_is_found() -> None:
@@ -75,19 +97,93 @@ async def test_the_window_the_version_and_the_account_are_named() -> None:
     [
         ("price", [{"active": "true"}, {"active": "false"}]),
         ("subscription", [{"status": "all"}]),
-        ("product", [{}]),
+        ("product", [{"active": "true"}, {"active": "false"}]),
+        ("payment_link", [{"active": "true"}, {"active": "false"}]),
+        ("invoice", [{}]),
     ],
 )
 async def test_what_stripe_leaves_out_unasked_is_asked_for(
     object_name: str, listings: list[dict[str, str]]
 ) -> None:
-    asked: list[dict[str, str]] = []
-    await look(
-        lambda request: asked.append(dict(request.url.params)) or page(), object_name=object_name
-    )
+    asked = await queries(object_name)
 
     own = [{name: q[name] for name in ("active", "status") if name in q} for q in asked]
     assert own == listings
+
+
+async def test_a_list_that_knows_no_time_is_asked_for_all_of_it() -> None:
+    asked = await queries("payment_link")
+
+    assert asked == [{"active": active, "limit": "100"} for active in ("true", "false")]
+
+
+async def test_such_a_list_is_read_to_its_end() -> None:
+    pages = {None: page(OTHER, has_more=True), "pi_2": page(OURS)}
+
+    seen = await look(
+        lambda r: pages[r.url.params.get("starting_after")], object_name="payment_link"
+    )
+
+    assert isinstance(seen, Found)
+
+
+@pytest.mark.parametrize(
+    ("object_name", "params", "asked_for"),
+    [
+        ("customer", {"test_clock": "clock_1"}, {"test_clock": "clock_1"}),
+        ("subscription", {"customer": "cus_1"}, {"status": "all", "customer": "cus_1"}),
+        ("invoice", {"customer": "cus_1"}, {"customer": "cus_1"}),
+        ("invoice", {"customer_account": "acct_1"}, {"customer_account": "acct_1"}),
+    ],
+)
+async def test_what_may_be_on_a_test_clock_is_asked_for_whatever_that_clock_says(
+    object_name: str, params: dict[str, str], asked_for: dict[str, str]
+) -> None:
+    in_the_window, on_the_clock = await queries(object_name, params)
+
+    assert in_the_window["created[gte]"] == "100"
+    assert on_the_clock == {**asked_for, "limit": "100"}
+
+
+async def test_an_object_on_a_test_clock_is_found() -> None:
+    seen = await look(
+        lambda r: page(OURS) if "customer" in r.url.params else page(),
+        object_name="invoice",
+        params={"customer": "cus_1"},
+    )
+
+    assert seen == Found(OURS, "req_9")
+
+
+async def test_a_test_clock_that_nobody_can_list_proves_nothing() -> None:
+    gone = httpx.Response(400, json={"error": {"code": "resource_missing"}})
+
+    seen = await look(
+        lambda r: gone if "test_clock" in r.url.params else page(),
+        object_name="customer",
+        params={"test_clock": "clock_1"},
+    )
+
+    assert isinstance(seen, CannotTell)
+
+
+@pytest.mark.parametrize("params", [{}, {"customer": ""}, {"description": "Tea"}])
+async def test_without_a_customer_nobody_s_test_clock_is_asked_for(
+    params: dict[str, str],
+) -> None:
+    assert len(await queries("invoice", params)) == 1
+
+
+async def test_live_objects_are_on_no_test_clock() -> None:
+    asked: list[httpx.Request] = []
+    await look(
+        lambda r: asked.append(r) or page(),
+        object_name="invoice",
+        params={"customer": "cus_1"},
+        key=LIVE_KEY,
+    )
+
+    assert len(asked) == 1
 
 
 async def test_pages_are_followed_to_the_last() -> None:
@@ -112,19 +208,39 @@ async def test_more_pages_than_are_read_prove_nothing() -> None:
         httpx.Response(200, json=[]),
         httpx.Response(200, json={"object": "list"}),
         httpx.Response(200, json={"data": ["x"]}),
+        httpx.Response(200, json={"object": "list", "data": []}),
+        httpx.Response(200, json={"object": "list", "data": [OTHER]}),
+        page(OTHER, has_more=None),
+        page(OTHER, has_more="false"),
+        page(OTHER, has_more=0),
+        page(has_more=True),
+        httpx.Response(200, text="[" * DEEP),
         httpx.Response(401, json={"error": {"type": "invalid_request_error"}}),
         httpx.Response(403, json={"error": "no"}),
         httpx.Response(429, json={"error": {"code": "rate_limit"}}),
         httpx.Response(500, text=""),
     ],
-    ids=lambda answer: f"{answer.status_code} {answer.text[:20]}",
+    ids=lambda answer: f"{answer.status_code} {answer.text[:70]}",
 )
 async def test_any_other_answer_proves_nothing(answer: httpx.Response) -> None:
     assert isinstance(await look(lambda _: answer), CannotTell)
 
 
-@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ReadTimeout, httpx.DecodingError])
-async def test_a_broken_connection_proves_nothing(error: type[httpx.RequestError]) -> None:
+async def test_an_object_on_a_page_of_doubtful_end_is_found_all_the_same() -> None:
+    assert isinstance(await look(lambda _: page(OURS, has_more=None)), Found)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.ConnectError,
+        httpx.ReadTimeout,
+        httpx.DecodingError,
+        aiohttp.ClientPayloadError,  # the transport lets aiohttp's own through
+        aiohttp.ServerDisconnectedError,
+    ],
+)
+async def test_a_broken_connection_proves_nothing(error: type[Exception]) -> None:
     def broken(_: httpx.Request) -> httpx.Response:
         raise error("broken")
 

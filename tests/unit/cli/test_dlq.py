@@ -1,4 +1,4 @@
-"""What `paydispatch dlq` shows of a parked message: everything but a key."""
+"""What `paydispatch dlq` shows of parked messages: everything but a key, and how far it came."""
 
 from __future__ import annotations
 
@@ -7,34 +7,37 @@ import json
 import pytest
 from tests.unit.examples import KEY, NOW_S, envelope
 
-from paydispatch.cli import dlq
+from paydispatch.cli import dlq, dlq_report
 from paydispatch.cli.main import main
-from paydispatch.domain.redrive import Parked, plan_redrive, read_parked
-from paydispatch.services.redrive import Examined
+from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.redrive import FINAL_STATUSES, Parked, plan_redrive, read_parked
+from paydispatch.services.redrive import Examined, Walk
 
 
 def examined(body: str, status: str | None = None) -> Examined:
     parked = Parked("m-1", "r-1", body, sent_at=NOW_S)
     read = read_parked(parked)
-    return Examined(parked, read, status, plan_redrive(read, status, NOW_S, deadline_s=60))
+    settled = status in FINAL_STATUSES
+    plan = plan_redrive(read, status, NOW_S, deadline_s=60, settled=settled)
+    return Examined(parked, read, status, plan)
 
 
 def test_a_sealed_key_is_not_shown() -> None:
-    shown = dlq._in_full(examined(envelope(sealed_secret="1.sealed").as_message()))
+    shown = dlq_report._in_full(examined(envelope(sealed_secret="1.sealed").as_message()))
 
     assert shown["envelope"]["sealed_secret"] == "(sealed)"
     assert "1.sealed" not in json.dumps(shown)
 
 
 def test_the_name_of_a_secret_is() -> None:
-    shown = dlq._in_full(examined(envelope().as_message()))
+    shown = dlq_report._in_full(examined(envelope().as_message()))
 
     assert shown["envelope"]["secret_ref"] == "shop"
     assert "sealed_secret" not in shown["envelope"]
 
 
 def test_a_key_in_a_message_nobody_can_read_is_blotted_out() -> None:
-    shown = dlq._in_full(examined(f'{{"stripe_secret": "{KEY}"'))
+    shown = dlq_report._in_full(examined(f'{{"stripe_secret": "{KEY}"'))
 
     assert KEY not in json.dumps(shown)
     assert "stripe_secret" in shown["envelope"]
@@ -48,19 +51,63 @@ def test_a_key_in_a_message_nobody_can_read_is_blotted_out() -> None:
     ],
 )
 def test_what_a_redrive_would_do_is_said(status: str | None, planned: str) -> None:
-    assert dlq._in_short(examined(envelope().as_message(), status))["redrive"] == planned
-
-
-@pytest.mark.parametrize("rate", ["0", "-1/s", "many"])
-def test_a_rate_is_a_number_above_zero(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["dlq", "redrive", f"--rate={rate}"])
-
-    assert "no number above 0" in capsys.readouterr().err
+    assert dlq_report._in_short(examined(envelope().as_message(), status))["redrive"] == planned
 
 
 def test_a_table_does_not_cut_an_id(capsys: pytest.CaptureFixture[str]) -> None:
     long = "pdr_" + "x" * 80
-    dlq._show_all([examined(envelope(request_id=long).as_message())], as_json=False)
+    walk = Walk([examined(envelope(request_id=long).as_message())])
+
+    dlq_report.show_walk(walk, 1_000, as_json=False)
 
     assert long in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize(
+    ("walk", "said"),
+    [
+        (Walk([examined("{}")], may_be_more=True), "Stopped at 1; there may be more (--limit).\n"),
+        (Walk([], may_be_more=True), "Stopped at 0; there may be more.\n"),
+        (Walk([examined("{}")]), ""),
+    ],
+)
+def test_a_walk_that_did_not_see_everything_says_so(
+    walk: Walk, said: str, as_json: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dlq_report.show_walk(walk, 1, as_json=as_json)
+
+    shown = capsys.readouterr()
+    assert shown.err == said
+    if as_json:
+        assert json.loads(shown.out)["may_be_more"] is walk.may_be_more
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_redrive_that_breaks_off_shows_what_was_done_before_the_error(
+    options: list[str], away: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def breaking_off(_: object, __: int, walk: Walk, *___: object) -> None:
+        walk.examined.append(examined(envelope().as_message()))
+        walk.may_be_more = True
+        raise Unavailable("Redis: gone")
+
+    away.setattr(dlq, "_redrive", breaking_off)
+
+    assert main(["dlq", "redrive", *options]) == 2
+
+    shown = capsys.readouterr()
+    assert "pdr_1" in shown.out
+    assert shown.err == "Stopped at 1; there may be more.\npaydispatch: Redis: gone\n"
+
+
+def test_a_redrive_that_could_not_begin_shows_the_error_alone(
+    away: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    away.setenv("DEAD_LETTER_QUEUE_URL", "")
+
+    assert main(["dlq", "redrive"]) == 2
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1

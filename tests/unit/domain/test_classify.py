@@ -41,6 +41,12 @@ def test_what_stripe_turns_away_before_execution_is_refused_in_front(status: int
     assert classify(status, {}, ERROR) == RefusedInFront(status, ERROR["error"], None, None)
 
 
+@pytest.mark.parametrize("status", [302, 408, 424, 425, 499])
+def test_what_is_no_refusal_that_stripe_documents_proves_nothing(status: int) -> None:
+    """It may be another's answer, from a moment when Stripe executes already."""
+    assert isinstance(classify(status, {}, ERROR), Unknown)
+
+
 def test_a_declined_card_is_an_answer() -> None:
     answer = classify(402, {}, ERROR)
     assert isinstance(answer, Answered)

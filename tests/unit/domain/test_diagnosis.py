@@ -21,9 +21,11 @@ from paydispatch.domain.diagnosis import (
     of_flow,
     of_open,
     of_unknown,
+    of_unreadable_end,
+    open_since,
 )
 from paydispatch.domain.outcomes import Certainty
-from paydispatch.domain.units import HORIZON_S
+from paydispatch.domain.units import HORIZON_S, LONGEST_DEADLINE_S, REMEMBER_S
 from paydispatch.domain.unknown_ends import LAST_CALL_S, UnknownEnd
 
 
@@ -131,3 +133,23 @@ def test_an_unknown_end_that_should_be_settled_sends_its_reader_to_reconcile() -
     unknown = entry(outcome=failed(certainty=Certainty.UNKNOWN), first_sent_at=NOW_S)
 
     assert "says why" in of_unknown(UnknownEnd(unknown), NOW_S + 2 * HORIZON_S).next_step
+
+
+def test_an_unknown_end_nobody_can_read_still_says_whose_it_is() -> None:
+    finding = of_unreadable_end("worker-1", "pdr_1", NOW_S)
+
+    assert (finding.worker_id, finding.request_id) == ("worker-1", "pdr_1")
+    assert finding.reason is Reason.UNREADABLE
+    assert "by hand" in finding.next_step
+
+
+@pytest.mark.parametrize("accepted_at", [0.0, NOW_S - REMEMBER_S, NOW_S - 60, NOW_S, NOW_S + 1e9])
+def test_what_is_noted_as_open_is_listed_for_as_long_as_it_may_be_tried(accepted_at: float) -> None:
+    since = open_since(accepted_at, NOW_S)
+
+    assert since <= NOW_S
+    assert since + REMEMBER_S >= NOW_S + LONGEST_DEADLINE_S
+
+
+def test_a_sound_time_of_acceptance_is_taken_as_it_is() -> None:
+    assert open_since(NOW_S - 86_400, NOW_S) == NOW_S - 86_400

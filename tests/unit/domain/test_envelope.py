@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.examples import KEY, NOW_S, PARAMS, envelope, message, message_text
+from tests.unit.examples import FARTHEST, KEY, NOW_S, PARAMS, envelope, message, message_text
 
-from paydispatch.domain.envelope import Envelope, Malformed, read_message
+from paydispatch.domain.envelope import (
+    Envelope,
+    Malformed,
+    check_copy_size,
+    check_size,
+    read_message,
+)
+from paydispatch.domain.errors import TooLarge
 from paydispatch.domain.identity import request_id_for_message
 from paydispatch.domain.requests import Lane
 from paydispatch.domain.retry import Progress
-from paydispatch.domain.units import DEFAULT_DEADLINE_S
+from paydispatch.domain.units import (
+    COPY_ROOM_BYTES,
+    DEFAULT_DEADLINE_S,
+    QUEUE_MESSAGE_LIMIT_BYTES,
+)
 
 
-def read(text: str) -> Envelope | Malformed:
-    return read_message(text, message_id="message-1", sent_at=NOW_S)
+def read(text: str, *, sent_at: float = NOW_S) -> Envelope | Malformed:
+    return read_message(text, message_id="message-1", sent_at=sent_at)
 
 
 def malformed(text: str) -> Malformed:
@@ -34,7 +46,8 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )  # fmt: skip
-moments = st.floats(1, 2e11)
+LATEST_S = 2e11
+moments = st.floats(1, LATEST_S)
 envelopes = st.builds(
     envelope,
     request_id=visible,
@@ -58,12 +71,53 @@ envelopes = st.builds(
 
 @given(envelopes)
 def test_what_is_written_is_read_again(sent: Envelope) -> None:
-    assert read(sent.as_message()) == sent
+    assert read(sent.as_message(), sent_at=LATEST_S) == sent
+
+
+def test_no_post_is_younger_than_the_message_that_tells_of_it() -> None:
+    """Otherwise the horizon would never come, and an object would be looked for where it cannot be."""
+    told = read(message_text(first_sent_at=NOW_S + 86_400))
+    assert told.progress.first_sent_at == NOW_S
 
 
 @given(envelopes)
 def test_a_message_is_ascii(sent: Envelope) -> None:
     assert sent.as_message().isascii()
+
+
+LARGEST_ACCEPTED = QUEUE_MESSAGE_LIMIT_BYTES - COPY_ROOM_BYTES
+
+
+def of_size(size_bytes: int, **changes: Any) -> Envelope:
+    """An envelope that is `size_bytes` long as a message."""
+    empty = envelope(params={"description": ""}, **changes)
+    filler = "x" * (size_bytes - len(empty.as_message()))
+    return replace(empty, params={"description": filler})
+
+
+def test_what_is_accepted_leaves_room_for_its_copies() -> None:
+    assert check_size(of_size(LARGEST_ACCEPTED).as_message()) == LARGEST_ACCEPTED
+    with pytest.raises(TooLarge, match=f"at most {LARGEST_ACCEPTED} fit"):
+        check_size(of_size(LARGEST_ACCEPTED + 1).as_message())
+
+
+def test_what_was_accepted_is_never_too_large_for_another_copy() -> None:
+    check_copy_size(of_size(LARGEST_ACCEPTED).at(FARTHEST))
+
+
+def test_what_sqs_alone_let_pass_may_be_too_large_for_a_copy() -> None:
+    with pytest.raises(TooLarge):
+        check_copy_size(of_size(QUEUE_MESSAGE_LIMIT_BYTES))
+
+
+def test_a_message_that_is_not_escaped_counts_as_its_copy_will_be() -> None:
+    fields = message(params={"description": "\U0001f375" * (QUEUE_MESSAGE_LIMIT_BYTES // 8)})
+    text = json.dumps(fields, ensure_ascii=False)
+    assert len(text.encode()) < QUEUE_MESSAGE_LIMIT_BYTES
+    received = read(text)
+    assert isinstance(received, Envelope)
+    with pytest.raises(TooLarge):
+        check_copy_size(received)
 
 
 def test_a_sealed_key_survives_the_queue() -> None:

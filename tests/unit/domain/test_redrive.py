@@ -10,6 +10,8 @@ from tests.unit.examples import KEY, NOW_S, envelope, message_text
 
 from paydispatch.domain.envelope import Envelope, Malformed
 from paydispatch.domain.redrive import (
+    FINAL_STATUSES,
+    PARKED_BY_SQS,
     AlreadySettled,
     Choice,
     GoesToReconcile,
@@ -49,7 +51,9 @@ def by_the_caller(**changes: Any) -> Envelope:
 
 
 def plan(one: Parked, status: str | None, *, after_s: float = 60.0) -> Any:
-    return plan_redrive(read_parked(one), status, NOW_S + after_s, deadline_s=SIX_HOURS_S)
+    settled = status in FINAL_STATUSES
+    read, now_s = read_parked(one), NOW_S + after_s
+    return plan_redrive(read, status, now_s, deadline_s=SIX_HOURS_S, settled=settled)
 
 
 @pytest.mark.parametrize(
@@ -189,6 +193,17 @@ def test_a_choice_takes_what_it_names(choice: Choice, taken: bool) -> None:
     one = parked()
 
     assert choice.takes(one, read_parked(one), NOW_S + 100) is taken
+
+
+@pytest.mark.parametrize(
+    ("reason", "taken"), [(PARKED_BY_SQS, True), ("timeout", False), (None, True)]
+)
+def test_what_sqs_moved_by_itself_is_taken_by_the_reason_it_is_shown_with(
+    reason: str | None, taken: bool
+) -> None:
+    one = parked(reason=None, kind=None)
+
+    assert Choice(reason=reason).takes(one, read_parked(one), NOW_S) is taken
 
 
 def test_what_names_no_worker_is_taken_only_by_a_choice_that_asks_for_none() -> None:

@@ -1,12 +1,34 @@
 """The table of objects."""
 
+from typing import Any
+from urllib.parse import parse_qsl
+
 import pytest
+import stripe.params
 
 from paydispatch.domain.errors import UnknownObject
 from paydispatch.domain.resources import RESOURCES, Resource, resource_at, resource_named
+from paydispatch.domain.schema import parameter_schema
+from paydispatch.local.twin.shapes import response_schema
+
+EVERY_ROW = pytest.mark.parametrize("row", RESOURCES, ids=lambda row: row.name)
 
 
-@pytest.mark.parametrize("row", RESOURCES, ids=lambda row: row.name)
+def list_params(row: Resource) -> set[str]:
+    """What Stripe's own library lets its list be asked for."""
+    *folders, name = row.name.split(".")
+    module: Any = stripe.params
+    for folder in folders:
+        module = getattr(module, folder)
+    typed = getattr(module, f"{name.title().replace('_', '')}ListParams")
+    return set(typed.__annotations__)
+
+
+def listed_by(row: Resource) -> list[str]:
+    return [name for listing in row.listings for name, _ in parse_qsl(listing)]
+
+
+@EVERY_ROW
 def test_a_row_is_found_by_its_name_and_by_its_collection(row: Resource) -> None:
     assert resource_named(row.name) is row
     assert resource_at(row.collection) is row
@@ -23,3 +45,31 @@ def test_names_follow_from_the_row() -> None:
     assert row.endpoint == "/v1/checkout/sessions"
     assert row.response_flow == "new_create_checkout_session_response"
     assert row.error_flow == "new_create_checkout_session_error"
+
+
+@EVERY_ROW
+def test_a_list_is_asked_for_a_span_of_time_where_stripe_s_knows_one(row: Resource) -> None:
+    assert row.dated == ("created" in list_params(row))
+
+
+@EVERY_ROW
+def test_a_list_is_asked_by_nothing_that_stripe_s_does_not_know(row: Resource) -> None:
+    assert {*listed_by(row), *row.clocked_by} <= list_params(row)
+
+
+@EVERY_ROW
+def test_both_halves_of_a_list_are_asked_for_where_stripe_s_can_be_split(row: Resource) -> None:
+    """Its documentation does not say of every list that it holds both when it is asked for neither."""
+    split = "active" in list_params(row)
+
+    assert (row.listings == ("active=true", "active=false")) == split
+
+
+@EVERY_ROW
+def test_what_can_be_on_a_test_clock_is_asked_for_by_all_that_puts_it_there(row: Resource) -> None:
+    can_be = "test_clock" in response_schema(row.name)["properties"]
+    puts = {"test_clock", "customer", "customer_account"} & parameter_schema(row.name)[
+        "properties"
+    ].keys()
+
+    assert set(row.clocked_by) == (puts if can_be else set())

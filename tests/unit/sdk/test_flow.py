@@ -7,13 +7,14 @@ import logging
 from typing import Any
 
 import pytest
-from tests.unit.examples import NOW_S, entry, failed
+from tests.unit.examples import NOW_S, entry, failed, succeeded
 
 from paydispatch.domain.errors import InvalidField, InvalidParams, TooLarge
 from paydispatch.domain.identity import follow_up_request_id, request_id_for_key
+from paydispatch.domain.outcomes import Certainty, ErrorKind
 from paydispatch.domain.requests import Lane
 from paydispatch.domain.units import DEFAULT_DEADLINE_S, QUEUE_MESSAGE_LIMIT_BYTES
-from paydispatch.flow import Flow, FollowUp, ParsedError
+from paydispatch.flow import FLOW_FAILED, Flow, FollowUp, ParsedError, RetryLater
 
 
 def flow(**changes: Any) -> Flow:
@@ -61,6 +62,55 @@ def test_the_identity_of_a_follow_up_is_its_parents_and_its_place() -> None:
         follow_up_request_id("pdr_1", 1),
         follow_up_request_id("pdr_1", 2),
     ]
+
+
+UNKNOWN = failed(kind=ErrorKind.HTTP, code="timeout", certainty=Certainty.UNKNOWN)
+LAST_RECEIVE = failed(kind=ErrorKind.DISPATCHER, code="last_receive", certainty=Certainty.UNKNOWN)
+SCRIPT_FAILED = failed(kind=ErrorKind.DISPATCHER, code=FLOW_FAILED, certainty=Certainty.UNKNOWN)
+STRIPE_SAYS_SO = failed(kind=ErrorKind.API, code=FLOW_FAILED, certainty=Certainty.UNKNOWN)
+ENDS = (succeeded(), failed(), UNKNOWN, LAST_RECEIVE, SCRIPT_FAILED, STRIPE_SAYS_SO)
+
+
+def first_follow_up(outcome: Any) -> str:
+    return flow(outcome=outcome).new_product().name("Tea").create_async().request_id
+
+
+@pytest.mark.parametrize("settled", [succeeded(), failed()])
+def test_the_flows_that_one_request_can_have_dispatch_different_requests(settled: Any) -> None:
+    ids = {first_follow_up(outcome) for outcome in (UNKNOWN, settled, SCRIPT_FAILED)}
+    assert len(ids) == 3
+
+
+@pytest.mark.parametrize("outcome", ENDS)
+def test_a_repeat_of_the_same_end_dispatches_the_same_request(outcome: Any) -> None:
+    assert first_follow_up(outcome) == first_follow_up(outcome)
+
+
+@pytest.mark.parametrize("unknown", [LAST_RECEIVE, STRIPE_SAYS_SO])
+def test_only_a_failed_script_of_ours_is_the_end_of_one(unknown: Any) -> None:
+    assert first_follow_up(unknown) == first_follow_up(UNKNOWN)
+
+
+@pytest.mark.parametrize("settled", [succeeded(), failed()])
+def test_a_settled_end_needs_no_name_in_the_identity(settled: Any) -> None:
+    assert first_follow_up(settled) == follow_up_request_id("pdr_1", 1)
+
+
+DAYS_S = 86_400
+
+
+@pytest.mark.parametrize("after_s", [0, 0.5, 60, 15 * DAYS_S])
+def test_later_is_any_time_within_fifteen_days(after_s: float) -> None:
+    assert RetryLater(after_s).after_s == after_s
+
+
+@pytest.mark.parametrize(
+    "after_s",
+    [float("inf"), float("-inf"), float("nan"), -1, 15 * DAYS_S + 1, "60", None, True],
+)
+def test_a_later_that_is_no_time_is_refused_where_it_is_raised(after_s: Any) -> None:
+    with pytest.raises(ValueError, match="after_s must be a number of seconds from 0 to 1296000"):
+        RetryLater(after_s)
 
 
 def test_a_follow_up_cannot_be_waited_for() -> None:

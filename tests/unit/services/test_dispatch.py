@@ -25,7 +25,7 @@ from paydispatch.domain.envelope import read_message
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.outcomes import Certainty, ErrorKind, Response
 from paydispatch.domain.retry import Progress
-from paydispatch.domain.units import HORIZON_S, QUEUE_DELAY_LIMIT_S
+from paydispatch.domain.units import HORIZON_S, QUEUE_DELAY_LIMIT_S, QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.services import dispatch
 from paydispatch.services.batch import PUBLISHING_TIME_S
 from paydispatch.services.dispatch import LEAST_CALL_S, MARK, METADATA_LIMIT, STORE_RETRY_S
@@ -35,9 +35,19 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.attempts import Attempt
     from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.envelope import Envelope
+
 
 INVALID = refused(400, type="invalid_request_error", code="resource_missing", param="customer")
 RATE_LIMITED = refused(429, type="rate_limit", code="rate_limit")
+
+
+def filled(size_bytes: int) -> Envelope:
+    """An envelope with parameters Stripe takes, `size_bytes` long as a message."""
+    empty = envelope(params={**PARAMS, "expand": []}).as_message()
+    whole, rest = divmod(size_bytes - len(empty) + len(","), len('"",') + 5000)
+    expand = ["x" * 5000] * whole + ["x" * (rest - len('"",'))]
+    return envelope(params={**PARAMS, "expand": expand})
 
 
 class TestEnds:
@@ -158,6 +168,19 @@ class TestEnds:
         assert (caller.outcome.kind, caller.outcome.code) == (ErrorKind.DISPATCHER, code)
         assert caller.outcome.certainty is Certainty.NOT_CREATED
 
+    async def test_what_could_not_be_put_back_on_the_queue_is_not_begun(
+        self, caller: Caller
+    ) -> None:
+        """A direct producer may fill all that SQS takes: then no copy of its message could wait for Stripe."""
+        largest = filled(QUEUE_MESSAGE_LIMIT_BYTES)
+        assert await caller.receive(largest)
+        assert not caller.stripe.calls
+        assert (caller.outcome.kind, caller.outcome.code) == (
+            ErrorKind.DISPATCHER,
+            "request_too_large",
+        )
+        assert caller.outcome.certainty is Certainty.NOT_CREATED
+
     async def test_an_end_of_ours_is_unknown_after_a_lost_answer(self, caller: Caller) -> None:
         doubted = replace(IN_AN_HOUR, maybe_executed=True)
         assert await caller.receive(envelope(secret_ref="not-there", progress=doubted))
@@ -243,6 +266,26 @@ class TestStoresAway:
         assert await caller.receive(envelope())
         assert not caller.stripe.calls
         assert caller.queue.deferred == [(envelope(), STORE_RETRY_S)]
+
+    async def test_a_crash_before_redis_went_away_leaves_a_doubt(self, caller: Caller) -> None:
+        """Whether the first receive called Stripe, only Redis could have told."""
+        caller.outcomes.away = True
+        assert await caller.receive(envelope(), receive=2)
+        await redis_comes_back(caller, forgets=True)
+        caller.answers(INVALID)
+        assert await caller.receive_deferred()
+        assert caller.outcome.certainty is Certainty.UNKNOWN
+
+    async def test_a_vault_that_stays_away_does_not_outlast_the_deadline(
+        self, caller: Caller
+    ) -> None:
+        caller.vault.away = True
+        assert await caller.receive(envelope(progress=Progress(deadline_at=NOW_S + 60)))
+        caller.clock.advance(60)
+        assert await caller.receive_deferred()
+        assert caller.outcome.code == "deadline_exceeded"
+        assert caller.outcome.certainty is Certainty.NOT_CREATED
+        assert not caller.queue.deferred
 
     @pytest.mark.parametrize("forgets", [False, True])
     async def test_redis_lost_after_the_call_leaves_a_latched_copy(

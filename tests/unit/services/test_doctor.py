@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.unit.examples import NOW_S, entry, failed
@@ -18,6 +18,9 @@ from paydispatch.domain.outcomes import Certainty
 from paydispatch.ports import QueueDepth
 from paydispatch.services.doctor import Diagnosis, Doctor
 
+if TYPE_CHECKING:
+    from paydispatch.domain.unknown_ends import UnknownEnd
+
 DEPTH = QueueDepth(name="dead letters", waiting=3, in_flight=0, delayed=0)
 
 
@@ -27,15 +30,22 @@ class Practice:
         self.backlog = MemoryBacklog()
         self.outcomes = MemoryOutcomes(self.clock)
 
+        self.ends = MemoryUnknownEnds(self.outcomes)
+
     async def examine(self, older_than_s: float = 300.0) -> Diagnosis:
-        ends = MemoryUnknownEnds(self.outcomes)
-        doctor = Doctor(self.backlog, ends, MemoryQueueDepths(DEPTH), self.clock)
+        doctor = Doctor(self.backlog, self.ends, MemoryQueueDepths(DEPTH), self.clock)
         return await doctor.examine(older_than_s=older_than_s)
 
     def opened(self, request_id: str, age_s: float, **fields: Any) -> None:
         since = NOW_S - age_s
         self.backlog.open.append(
             OpenRequest(request_id=request_id, worker_id="worker-1", known_since=since, **fields)
+        )
+
+    async def ended_unknown(self, request_id: str, age_s: float) -> None:
+        unknown = failed(certainty=Certainty.UNKNOWN)
+        await self.outcomes.publish(
+            entry(request_id=request_id, outcome=unknown, settled_at=NOW_S - age_s)
         )
 
     def published(self, request_id: str, age_s: float) -> None:
@@ -76,10 +86,7 @@ async def test_each_kind_of_waiting_is_found_the_longest_first(practice: Practic
     practice.backlog.dead.append(
         DeadFlow(worker_id="worker-1", entry=dead, reason="no", buried_at=NOW_S - 600)
     )
-    unknown = failed(certainty=Certainty.UNKNOWN)
-    await practice.outcomes.publish(
-        entry(request_id="pdr_unknown", outcome=unknown, settled_at=NOW_S - 700)
-    )
+    await practice.ended_unknown("pdr_unknown", 700)
 
     diagnosis = await practice.examine()
 
@@ -89,6 +96,31 @@ async def test_each_kind_of_waiting_is_found_the_longest_first(practice: Practic
         ("pdr_flow", Reason.FLOW_PENDING),
         ("pdr_queue", Reason.ON_THE_QUEUE),
     ]
+
+
+class OneUnreadable(MemoryUnknownEnds):
+    """Of one request there is an end in the index that nobody can read."""
+
+    async def read(self, worker_id: str, request_id: str) -> UnknownEnd | None:
+        if request_id == "pdr_unreadable":
+            raise ValueError("no outcome entry")
+        return await super().read(worker_id, request_id)
+
+
+async def test_an_end_nobody_can_read_is_reported_and_hides_no_other(practice: Practice) -> None:
+    practice.ends = OneUnreadable(practice.outcomes)
+    practice.opened("pdr_queue", 400, status="dispatched")
+    await practice.ended_unknown("pdr_unreadable", 800)
+    await practice.ended_unknown("pdr_unknown", 700)
+
+    findings = {one.request_id: one for one in (await practice.examine()).findings}
+
+    assert {id_: one.reason for id_, one in findings.items()} == {
+        "pdr_queue": Reason.ON_THE_QUEUE,
+        "pdr_unknown": Reason.UNKNOWN,
+        "pdr_unreadable": Reason.UNREADABLE,
+    }
+    assert findings["pdr_unreadable"].next_step
 
 
 async def test_streams_with_old_or_dead_entries_are_reported(practice: Practice) -> None:

@@ -19,16 +19,18 @@ from paydispatch.adapters.memory_operations import MemoryDeadLetters
 from paydispatch.domain.entry import entry_for
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.outcomes import Certainty
-from paydispatch.domain.redrive import Choice, GoesToReconcile, SendBack
+from paydispatch.domain.redrive import FINAL_STATUSES, Choice, GoesToReconcile, SendBack
 from paydispatch.domain.retry import Progress
 from paydispatch.domain.units import HORIZON_S
 from paydispatch.ports import RequestRecord
+from paydispatch.services import redrive
 from paydispatch.services.redrive import (
     Action,
     Examined,
     RedriveOptions,
     RedrivePorts,
     Redriver,
+    Walk,
 )
 
 EVERY = Choice()
@@ -63,6 +65,8 @@ class Desk:
         parked = envelope(request_id=request_id, progress=progress, **fields)
         if status:
             self.board.queued([record(request_id, status)])
+        if status in FINAL_STATUSES:
+            self.outcomes.marks[parked.worker_id, request_id] = "settled"
         return self.dead_letters.put(
             parked.as_message(), sent_at=self.clock.now_s(), reason="timeout"
         )
@@ -193,6 +197,16 @@ async def test_a_settled_request_is_not_sent_and_is_deleted_only_when_asked(
     assert bool(desk.visible) is not purge
 
 
+async def test_a_final_status_without_a_published_outcome_is_not_believed(desk: Desk) -> None:
+    """Its publisher reached the status' slot and not the stream's; purging it would lose its flow."""
+    desk.park(status="succeeded")
+    desk.outcomes.marks.clear()
+
+    (done,) = await desk.redrive(purge_settled=True)
+
+    assert done.action is Action.SENT_BACK
+
+
 async def test_a_message_that_died_before_its_worker_was_told_gets_its_error_flow_once(
     desk: Desk,
 ) -> None:
@@ -229,6 +243,52 @@ async def test_only_the_chosen_are_sent_and_the_others_shown_again(desk: Desk) -
     assert [sent.request_id for sent in desk.queue.sent] == ["pdr_mine"]
     assert len(done) == 1
     assert desk.visible == kept
+
+
+@pytest.mark.parametrize(
+    ("at_most", "may_be_more"), [(1, True), (2, True), (3, False)], ids=["one", "all", "more"]
+)
+async def test_whether_the_end_of_the_queue_was_seen_is_known(
+    desk: Desk, at_most: int, may_be_more: bool
+) -> None:
+    desk.park("pdr_1")
+    desk.park("pdr_2")
+    walk = Walk()
+
+    await desk.redriver().examine(EVERY, at_most=at_most, walk=walk)
+
+    assert walk.may_be_more is may_be_more
+
+
+async def test_a_walk_that_holds_as_much_as_may_be_hidden_did_not_see_everything(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redrive, "MOST_HELD", 10)
+    for number in range(11):
+        desk.park(f"pdr_{number}")
+    walk = Walk()
+
+    assert await desk.redriver().examine(Choice(worker_id="other"), at_most=1, walk=walk) == []
+
+    assert walk.may_be_more
+
+
+async def test_what_was_done_before_the_queue_went_away_is_known(desk: Desk) -> None:
+    for number in range(3):
+        desk.park(f"pdr_{number}")
+
+    class Failing(MemoryDispatchQueue):
+        async def send(self, envelopes: Any) -> None:
+            if self.sent:
+                raise Unavailable("gone")
+            await super().send(envelopes)
+
+    desk.queue, walk = Failing(), Walk()
+    with pytest.raises(Unavailable):
+        await desk.redriver().redrive(EVERY, at_most=1_000, walk=walk)
+
+    assert [one.action for one in walk.examined] == [Action.SENT_BACK]
+    assert walk.may_be_more
 
 
 async def test_no_more_than_asked_for(desk: Desk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from paydispatch.flow import Flow, ParsedError, RetryLater
 from paydispatch.services.run_flows import FlowPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Sequence
 
     from tests.unit.services.conftest import Runner
 
@@ -73,6 +74,17 @@ class HardOfHearing(MemoryInbox):
         if lost:
             raise Unavailable("Redis is away")
         return answer
+
+
+class HalfAway(MemoryInbox):
+    """Redis goes away between the two questions of a look."""
+
+    half_away = False
+
+    async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
+        if self.half_away:
+            raise Unavailable("Redis is away")
+        return await super().take(worker_id, at_most=at_most)
 
 
 class TestARun:
@@ -217,9 +229,101 @@ class TestLater:
         runner.clock.advance(1)
         assert await runner.drain() == 1
 
-    @pytest.mark.parametrize(("asked", "given"), [(-5, 0.0), (0, 0.0), (90, 90.0)])
-    def test_a_time_in_the_past_is_now(self, asked: float, given: float) -> None:
-        assert RetryLater(after_s=asked).after_s == given
+    async def test_a_time_that_is_none_is_the_failure_of_its_script_alone(
+        self, runner: Runner
+    ) -> None:
+        error, fine = Log(), Log()
+
+        def response(data: Any, flow: Flow) -> None:
+            if flow.context_id != "bad":
+                return fine(data, flow)
+            raise RetryLater(after_s=float("inf"))
+
+        runner.with_scripts(response=response, error=error)
+        runner.put("pdr_bad", "bad")
+        runner.put("pdr_1", "good")
+        await runner.drain()
+        assert fine.request_ids == ["pdr_1"]
+        await runner.drain_until_quiet()
+        assert error.request_ids == ["pdr_bad"]
+        assert "ValueError: after_s must be" in str(error.arguments[0])
+
+
+class TestUnderLoad:
+    """Every place is taken, and more waits."""
+
+    PLACES = 2
+    MANY = 40
+    SOON = 4 * PLACES
+    numbers = itertools.count()
+
+    async def ran_among_many(self, runner: Runner, on_one: Any, on_many: Any) -> list[str]:
+        """The contexts whose flows ran, in order, until the runner was stopped."""
+        ran: list[str] = []
+
+        def response(data: Any, flow: Flow) -> None:
+            ran.append(flow.context_id)
+            if len(ran) == self.MANY:
+                runner.runner.stop()
+            (on_one if flow.context_id == "one" else on_many)()
+
+        runner.policy = FlowPolicy(side_by_side=self.PLACES)
+        runner.with_scripts(response=response)
+        await runner.drain()
+        return ran
+
+    def always_more(self, runner: Runner) -> None:
+        for number in itertools.islice(self.numbers, 2):
+            runner.put(f"pdr_{number}", f"fresh-{number}")
+
+    async def test_a_postponed_flow_runs_though_there_is_always_something_new(
+        self, runner: Runner
+    ) -> None:
+        runner.put("pdr_one", "one")
+        (turn,) = await runner.inbox.take("worker-1", at_most=1)
+        await runner.inbox.postpone(turn, 0.0, counted=False)
+        self.always_more(runner)
+        ran = await self.ran_among_many(runner, list, lambda: self.always_more(runner))
+        assert "one" in ran[: self.SOON]
+
+    async def test_a_dead_runners_flow_runs_though_there_is_always_something_new(
+        self, runner: Runner
+    ) -> None:
+        runner.put("pdr_one", "one")
+        await runner.inbox.take("worker-1", at_most=1)  # by a runner that dies
+        runner.clock.advance(41)
+        self.always_more(runner)
+        ran = await self.ran_among_many(runner, list, lambda: self.always_more(runner))
+        assert "one" in ran[: self.SOON]
+
+    async def test_a_new_flow_runs_though_there_is_always_something_postponed(
+        self, runner: Runner
+    ) -> None:
+        def again() -> None:
+            raise RetryLater(after_s=0)
+
+        for number in range(2 * self.PLACES):
+            runner.put(f"pdr_{number}", f"postponed-{number}")
+        for turn in await runner.inbox.take("worker-1", at_most=2 * self.PLACES):
+            await runner.inbox.postpone(turn, 0.0, counted=False)
+        runner.put("pdr_one", "one")
+        ran = await self.ran_among_many(runner, list, again)
+        assert "one" in ran[: self.SOON]
+
+    async def test_what_was_taken_runs_though_the_rest_could_not_be_read(
+        self, runner: Runner
+    ) -> None:
+        log = Log()
+        runner.inbox = HalfAway(runner.clock)
+        runner.with_scripts(response=log)
+        runner.put("pdr_1", "context-1")
+        (turn,) = await runner.inbox.take("worker-1", at_most=1)
+        await runner.inbox.postpone(turn, 0.0, counted=False)
+        runner.inbox.half_away = True
+        with pytest.raises(Unavailable):
+            await runner.drain()
+        assert log.request_ids == ["pdr_1"]
+        assert not runner.waiting
 
 
 class TestFailing:
@@ -402,6 +506,38 @@ class TestFollowUps:
         assert again == [first, second]
         assert first != second
 
+    async def test_those_of_an_unknown_end_and_of_the_settled_one_after_it_are_different_requests(
+        self, runner: Runner
+    ) -> None:
+        runner.with_scripts(error=self.dispatching(), response=self.dispatching())
+        runner.put(outcome=failed(certainty=Certainty.UNKNOWN))
+        await runner.drain()
+        runner.put(outcome=succeeded())  # reconciling found its object
+        await runner.drain()
+        ids = [sent.request_id for sent in runner.queue.sent]
+        assert len(ids) == len(set(ids)) == 4
+
+    async def test_those_of_a_response_and_of_the_error_script_after_it_are_different_requests(
+        self, runner: Runner
+    ) -> None:
+        def response(data: Any, flow: Flow) -> None:
+            flow.new_product().name("Tea").create_async()
+            runner.inbox.away = flow.attempt == 1  # sent, and never acknowledged
+            if flow.attempt > 1:
+                raise ValueError("broken by now")
+
+        def error(error: Any, flow: Flow) -> None:
+            flow.new_product().name("Sorry").create_async()
+
+        runner.with_scripts(response=response, error=error)
+        runner.put()
+        with pytest.raises(Unavailable):
+            await runner.drain()
+        runner.inbox.away = False
+        await runner.drain_until_quiet()
+        names = {sent.request_id: sent.params["name"] for sent in runner.queue.sent}
+        assert sorted(names.values()) == ["Sorry", "Tea"]
+
     async def test_they_are_on_the_queue_before_the_entry_is_acknowledged(
         self, runner: Runner
     ) -> None:
@@ -476,9 +612,11 @@ class TestDying:
         response, error = Log(), Log()
         runner.with_scripts(response=response, error=error)
         runner.put()
-        for _ in range(3):
-            await runner.inbox.take("worker-1", at_most=1)
+        await runner.inbox.take("worker-1", at_most=1)
+        for _ in range(2):
             runner.clock.advance(41)
+            await runner.inbox.take_abandoned("worker-1", at_most=1)
+        runner.clock.advance(41)
         await runner.drain_until_quiet()
         assert not response.runs
         assert "killed every time" in str(error.arguments[0])

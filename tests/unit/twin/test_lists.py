@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from paydispatch.domain.resources import RESOURCES, Resource
+
 if TYPE_CHECKING:
     from tests.unit.twin.conftest import Client
 
@@ -81,6 +83,45 @@ def test_all_subscriptions_are_those_of_every_status(stripe: Client) -> None:
 def test_a_wrong_query_is_refused_by_name(stripe: Client, query: str, param: str) -> None:
     reply = stripe.get("/v1/products", query)
     assert (reply.status, reply.error["param"]) == (400, param)
+
+
+def test_a_list_of_what_has_no_time_of_creation_cannot_be_asked_for_one(stripe: Client) -> None:
+    """As Stripe's `GET /v1/payment_links`."""
+    reply = stripe.get("/v1/payment_links", "created[gte]=1")
+    refused = (reply.status, reply.error["code"], reply.error["param"])
+    assert refused == (400, "parameter_unknown", "created")
+
+
+@pytest.mark.parametrize("row", RESOURCES, ids=lambda row: row.name)
+def test_every_query_of_the_table_is_answered(stripe: Client, row: Resource) -> None:
+    span = "created[gte]=1&" if row.dated else ""
+    statuses = [stripe.get(row.endpoint, span + listing).status for listing in row.listings]
+    assert statuses == [200] * len(row.listings)
+
+
+def test_what_is_on_a_test_clock_is_listed_only_by_the_clock_or_by_its_customer(
+    stripe: Client,
+) -> None:
+    customer = stripe.post("/v1/customers", "test_clock=clock_1").json["id"]
+    stripe.post("/v1/subscriptions", f"customer={customer}&items[0][price]=price_1")
+    stripe.post("/v1/invoices", f"customer={customer}")
+
+    def count(path: str, query: str = "") -> int:
+        return len(stripe.get(path, query).json["data"])
+
+    assert (count("/v1/customers"), count("/v1/customers", "test_clock=clock_1")) == (0, 1)
+    for path in ("/v1/subscriptions", "/v1/invoices"):
+        assert (count(path), count(path, f"customer={customer}")) == (0, 1)
+    assert count("/v1/subscriptions", "test_clock=clock_1") == 1
+
+
+def test_what_is_on_no_test_clock_is_listed_unasked(stripe: Client) -> None:
+    customer = stripe.post("/v1/customers").json["id"]
+    stripe.post("/v1/invoices", f"customer={customer}")
+
+    listed = stripe.get("/v1/customers").json["data"] + stripe.get("/v1/invoices").json["data"]
+
+    assert [thing["test_clock"] for thing in listed] == [None, None]
 
 
 def test_an_id_is_expanded_on_request(stripe: Client) -> None:

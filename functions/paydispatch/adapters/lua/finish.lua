@@ -28,7 +28,9 @@ if following and ARGV[4] == '1' then
   return following
 end
 redis.call('DEL', KEYS[3])
-if following then
-  redis.call('ZADD', KEYS[4], 'NX', 0, following) -- due: whoever looks next takes it, not after an idle time
+if following and #redis.call('XPENDING', KEYS[1], ARGV[1], following, following, 1) > 0 then
+  -- Due: whoever looks next takes it, not after an idle time. One that nobody has read yet is taken when it is read;
+  -- here it could not be claimed, and would hide what is due after it.
+  redis.call('ZADD', KEYS[4], 'NX', 0, following)
 end
 return false

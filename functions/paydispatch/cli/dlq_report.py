@@ -1,0 +1,105 @@
+"""What `paydispatch dlq` shows of parked messages: everything but a key."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.cli.ages import shown_age
+from paydispatch.cli.tables import show_table
+
+if TYPE_CHECKING:
+    from paydispatch.domain.redrive import Plan
+    from paydispatch.services.redrive import Examined, Walk
+
+BODY_SHOWN = 2_000
+"""Characters of a message that nobody can read."""
+
+
+def show_walk(walk: Walk, limit: int, *, as_json: bool) -> None:
+    """Every message, and on stderr where the walk stopped before the end of the queue."""
+    shown = [_in_short(one) for one in walk.examined]
+    if as_json:
+        print(json.dumps({"messages": shown, "may_be_more": walk.may_be_more}))
+    else:
+        _show_table(shown)
+    if walk.may_be_more:
+        sys.stdout.flush()
+        print(_stopped(len(shown), limit), file=sys.stderr)
+
+
+def _stopped(count: int, limit: int) -> str:
+    hint = " (--limit)" if count >= limit else ""
+    return f"Stopped at {count}; there may be more{hint}."
+
+
+def show_one(one: Examined) -> None:
+    print(json.dumps(_in_full(one), indent=2))
+
+
+def _show_table(shown: list[dict[str, Any]]) -> None:
+    if not shown:
+        print("The dead-letter queue holds nothing of that kind.")
+        return
+    show_table(list(shown[0]), ([_cell(value) for value in row.values()] for row in shown))
+
+
+def _cell(value: Any) -> str:
+    return shown_age(value) if isinstance(value, float) else str(value or "")
+
+
+def _in_short(one: Examined) -> dict[str, Any]:
+    from paydispatch.domain.envelope import Malformed
+    from paydispatch.domain.redrive import PARKED_BY_SQS
+
+    named = one.read.address if isinstance(one.read, Malformed) else one.read
+    return {
+        "id": named.request_id if named else one.parked.message_id,
+        "object": named.object if named else None,
+        "worker_id": named.worker_id if named else None,
+        "account": getattr(named, "stripe_account", None),
+        "age_s": round(time.time() - one.parked.sent_at, 1),
+        "kind": one.parked.kind,
+        "reason": one.parked.reason or PARKED_BY_SQS,
+        "status": one.status or "not known",
+        "redrive": _planned(one.plan),
+        "action": one.action.value,
+    }
+
+
+def _planned(plan: Plan) -> str:
+    from paydispatch.domain.redrive import (
+        AlreadySettled,
+        GoesToReconcile,
+        LacksErrorFlow,
+        SendBack,
+    )
+
+    match plan:
+        case SendBack(envelope):
+            return f"goes back to the {envelope.lane.value} queue"
+        case GoesToReconcile():
+            return "goes to reconcile: its key is too old to be sent again"
+        case AlreadySettled(status):
+            return f"stays: settled ({status}), its flow has been started"
+        case LacksErrorFlow(malformed, _):
+            return f"its error flow has not run, and is started: {malformed.message}"
+        case unreadable:
+            return f"stays: {unreadable.message}"
+
+
+def _in_full(one: Examined) -> dict[str, Any]:
+    return {**_in_short(one), "message_id": one.parked.message_id, "envelope": _envelope(one)}
+
+
+def _envelope(one: Examined) -> Any:
+    """What the message says, but for the sealed key; a text that is no envelope with every key blotted out."""
+    from paydispatch.domain.credentials import redact
+    from paydispatch.domain.envelope import Malformed
+
+    if isinstance(one.read, Malformed):
+        return redact(one.parked.body)[:BODY_SHOWN]
+    fields = json.loads(one.read.as_message())
+    return fields | {"sealed_secret": "(sealed)"} if "sealed_secret" in fields else fields

@@ -1,0 +1,36 @@
+"""`--verbose`: what a command writes into its journal, on stderr beside its report."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+_JOURNAL = "paydispatch.operations"
+
+
+def add_verbose(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--verbose", action="store_true", help="show the journal on stderr, line by line"
+    )
+
+
+@contextmanager
+def journal_shown(*, wanted: bool) -> Iterator[None]:
+    """Without it only faults are shown."""
+    if not wanted:
+        yield
+        return
+    logger, handler = logging.getLogger(_JOURNAL), logging.StreamHandler()
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+        logger.removeHandler(handler)

@@ -1,0 +1,165 @@
+"""The tables in the documents say what the code says: objects, codes, fields, variables."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from paydispatch.domain.resources import RESOURCES
+from paydispatch.settings import (
+    ApiSettings,
+    CallerSettings,
+    MissingSetting,
+    ReconcilerSettings,
+    RunnerSettings,
+    SdkSettings,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).parents[2]
+CODE = ROOT / "functions/paydispatch"
+PROGRAMS: dict[str, Any] = {
+    "api": ApiSettings,
+    "caller": CallerSettings,
+    "reconciler": ReconcilerSettings,
+    "runner": RunnerSettings,
+    "SDK": SdkSettings,
+}
+
+# Where a call that makes an error has its code.
+_CODE_AT = {"NotSent": 1, "Unknown": 1, "Malformed": 0, "_given_up": 1, "_dispatcher_error": 0}
+_MAKING_CODES = ("attempts", "envelope", "outcomes", "redrive", "retry", "unknown_ends")
+
+
+class Asked(dict[str, str]):
+    """An environment that remembers what was asked of it."""
+
+    def __init__(self, *, without: str = "") -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self._without = without
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return default if name == self._without else "30"
+
+    def __contains__(self, name: object) -> bool:
+        self.names.add(str(name))
+        return True
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/flows.md", "docs/envelope.md"])
+def test_every_object_is_named_where_the_objects_are_listed(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    assert [row.name for row in RESOURCES if f"`{row.name}`" not in text] == []
+
+
+def test_every_code_of_ours_is_explained() -> None:
+    codes = {code for path in _code_makers() for code in _codes(path)}
+    assert {"invocation_ending", "last_receive", "not_found_after_horizon"} <= codes
+    pages = _text("docs/flows.md") + _text("docs/envelope.md")
+    assert sorted(code for code in codes if f"`{code}`" not in pages) == []
+
+
+def test_every_field_of_the_status_is_in_operations() -> None:
+    row = next(line for line in _text("docs/operations.md").splitlines() if "`pd:req:" in line)
+    fields = {name for file in ("redis_outcomes", "redis_board") for name in _fields(file)}
+    assert {"queued", "begun_at", "first_sent_at", "maybe_executed", "parsed_error"} <= fields
+    assert sorted(name for name in fields if f"`{name}`" not in row) == []
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_variable_is_said_to_be_read_by_whoever_reads_it(program: str) -> None:
+    asked = Asked()
+    PROGRAMS[program].from_env(asked)
+    said = {name for name, (readers, _) in _variables().items() if program in readers}
+    assert said == asked.names
+
+
+def test_a_variable_is_said_to_be_required_where_nothing_works_without_it() -> None:
+    said = {name for name, (_, default) in _variables().items() if default == "required"}
+    assert said == {name for name in _variables() if _is_missed(name)}
+
+
+def _text(page: str) -> str:
+    return (ROOT / page).read_text("utf-8")
+
+
+def _variables() -> Mapping[str, tuple[set[str], str]]:
+    """The table of variables in operations: {name: (who reads it, default)}."""
+    row = re.compile(r"^\| (`[A-Z].*?) \| (.*?) \| (.*?) \|", re.MULTILINE)
+    rows = row.findall(_text("docs/operations.md"))
+    return {
+        name: (set(readers.split(", ")), default)
+        for names, readers, default in rows
+        for name in re.findall(r"`(\w+)`", names)
+    }
+
+
+def _is_missed(name: str) -> bool:
+    readers = [program for program in PROGRAMS.values() if name in _asked_by(program)]
+    return bool(readers) and all(_fails_without(program, name) for program in readers)
+
+
+def _asked_by(program: Any) -> set[str]:
+    asked = Asked()
+    program.from_env(asked)
+    return asked.names
+
+
+def _fails_without(program: Any, name: str) -> bool:
+    try:
+        program.from_env(Asked(without=name))
+    except MissingSetting:
+        return True
+    return False
+
+
+def _code_makers() -> list[Path]:
+    domain = [CODE / f"domain/{name}.py" for name in _MAKING_CODES]
+    return [*domain, *CODE.glob("services/*.py"), CODE / "adapters/stripe_http.py"]
+
+
+def _codes(path: Path) -> Iterator[str]:
+    """The literal codes of the errors that a file makes."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call):
+            yield from _codes_of(node)
+        elif isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "code":
+            yield from _words(node.value)
+
+
+def _codes_of(call: ast.Call) -> Iterator[str]:
+    place = _CODE_AT.get(ast.unparse(call.func).rpartition(".")[2])
+    if place is not None and len(call.args) > place:
+        yield from _words(call.args[place])
+    yield from (word for said in call.keywords if said.arg == "code" for word in _words(said.value))
+
+
+def _words(value: ast.expr | None) -> Iterator[str]:
+    """The texts an expression may be: itself, or either arm of a conditional."""
+    arms = [value.body, value.orelse] if isinstance(value, ast.IfExp) else [value]
+    yield from (
+        arm.value for arm in arms if isinstance(arm, ast.Constant) and isinstance(arm.value, str)
+    )
+
+
+def _fields(adapter: str) -> Iterator[str]:
+    """The fields of the status that an adapter writes: keys of dictionaries, and of HSETNX."""
+    text = (CODE / f"adapters/{adapter}.py").read_text("utf-8")
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Dict):
+            yield from (word for key in node.keys for word in _words(key))
+        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+            yield from _words(node.slice)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("hsetnx"):
+            yield from _words(node.args[1])
+    yield from re.findall(
+        r"'HSETNX', KEYS\[1\], '(\w+)'", (CODE / "adapters/lua/begin.lua").read_text()
+    )

@@ -1,0 +1,143 @@
+"""Commands as an operator runs them: exit codes, one line for what is wrong, and nothing left out unsaid."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from tests.away import AWAY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from paydispatch.local.stack import LocalStack
+
+PAYDISPATCH = (sys.executable, "-m", "paydispatch")
+# A shell's background job, as a test run may be one, ignores SIGINT.
+TAKES_CTRL_C = """
+import signal, sys
+from paydispatch.cli.main import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main())
+"""
+FLOWS = str(Path(__file__).parents[2] / "flows")
+COUPON = json.dumps(
+    {
+        "object": "coupon",
+        "worker_id": "worker-1",
+        "context_id": "c-1",
+        "secret_ref": "shop",
+        "params": {"percent_off": 5, "duration": "once"},
+    }
+)
+NEED_AWS = [
+    "dlq list",
+    "doctor",
+    "reconcile",
+    f"worker --all --flows {FLOWS}",
+    f"submit {__file__}",
+]
+
+
+def command(line: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PAYDISPATCH, *line.split()],
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+        env=environment,
+    )
+
+
+@pytest.mark.parametrize("line", NEED_AWS)
+def test_without_a_region_one_line_says_so(line: str) -> None:
+    ended = command(line, AWAY)
+
+    assert ended.returncode == 2
+    assert ended.stderr == "paydispatch: AWS: You must specify a region. Set AWS_REGION.\n"
+
+
+@pytest.fixture
+def silent() -> Iterator[socket.socket]:
+    """Somebody who listens and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(30)
+        yield listener
+
+
+@pytest.mark.parametrize("words", ["status pdr_1", "submit coupon.jsonl"])
+def test_ctrl_c_ends_a_command_without_a_traceback(
+    words: str, silent: socket.socket, tmp_path: Path
+) -> None:
+    (tmp_path / "coupon.jsonl").write_text(COUPON)
+    api = f"http://127.0.0.1:{silent.getsockname()[1]}"
+    asking = (sys.executable, "-c", TAKES_CTRL_C, *words.split(), "--api", api)
+    with subprocess.Popen(asking, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        connection, _ = silent.accept()
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
+    connection.close()
+
+    assert (process.returncode, told) == (130, "")
+
+
+@pytest.fixture
+def parked(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """The environment of a stack on whose dead-letter queue SQS put two messages by itself."""
+    environment = stack.environment()
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    sqs, url = boto3.client("sqs"), stack.addresses.dead_letter_queue_url
+    for body in ("not JSON", "neither is this"):
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    yield environment
+    sqs.purge_queue(QueueUrl=url)
+    sqs.close()
+
+
+def messages(line: str, environment: dict[str, str]) -> list[dict[str, Any]]:
+    shown: list[dict[str, Any]] = json.loads(command(line, environment).stdout)["messages"]
+    return shown
+
+
+def test_a_list_that_stops_at_its_limit_says_so(parked: dict[str, str]) -> None:
+    cut = command("dlq list --limit 1 --json", parked)
+    whole = command("dlq list --json", parked)
+
+    assert cut.stderr == "Stopped at 1; there may be more (--limit).\n"
+    assert json.loads(cut.stdout)["may_be_more"] is True
+    assert (whole.stderr, json.loads(whole.stdout)["may_be_more"]) == ("", False)
+
+
+def test_what_sqs_moved_by_itself_is_found_by_the_reason_that_is_shown(
+    parked: dict[str, str],
+) -> None:
+    (reason,) = {one["reason"] for one in messages("dlq list --json", parked)}
+    by_reason = (*PAYDISPATCH, "dlq", "list", "--json", "--reason", reason)
+    found = subprocess.run(by_reason, capture_output=True, check=True, text=True, env=parked)
+
+    assert len(json.loads(found.stdout)["messages"]) == 2
+
+
+def test_one_message_is_json_with_and_without_saying_so(parked: dict[str, str]) -> None:
+    id_ = messages("dlq list --json", parked)[0]["id"]
+
+    with_it, without = (command(f"dlq show {id_}{json_}", parked) for json_ in (" --json", ""))
+
+    assert json.loads(with_it.stdout)["message_id"] == id_
+    assert json.loads(without.stdout)["message_id"] == id_
+
+
+def test_aws_region_alone_is_enough(parked: dict[str, str]) -> None:
+    environment = parked | {"AWS_REGION": parked["AWS_DEFAULT_REGION"]}
+    del environment["AWS_DEFAULT_REGION"]
+
+    assert len(messages("dlq list --json", environment)) == 2

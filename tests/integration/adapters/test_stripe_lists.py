@@ -1,0 +1,112 @@
+"""Looking for what was made, in the lists of a Stripe that refuses what the real one refuses."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from paydispatch.adapters.stripe_http import make_stripe_request, stripe_client
+from paydispatch.adapters.stripe_lists import HttpStripeLists
+from paydispatch.domain.credentials import StripeKey
+from paydispatch.domain.resources import RESOURCES, resource_named
+from paydispatch.domain.unknown_ends import Found, NotFound, Window
+from paydispatch.local.twin.server import serving
+from paydispatch.local.twin.twin import StripeTwin
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import httpx
+
+    from paydispatch.domain.unknown_ends import Sighting
+
+CREATES = json.loads((Path(__file__).parents[1] / "twin_creates.json").read_text("utf-8"))
+KEY = "sk_test_one"
+MARK = ("paydispatch_request_id", "pdr_1")
+LONG_AGO = Window(1, 2)
+
+
+class Shop:
+    """One account at Stripe."""
+
+    def __init__(self, stripe: httpx.AsyncClient) -> None:
+        self._stripe = stripe
+
+    async def make(self, name: str, params: dict[str, Any], **metadata: str) -> Any:
+        form = {**params, "metadata": metadata}
+        answer = await make_stripe_request(self._stripe, KEY, resource_named(name).endpoint, form)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def look(
+        self, name: str, params: dict[str, Any], *, within: Window | None = None
+    ) -> Sighting:
+        now = int(time.time())
+        return await HttpStripeLists(self._stripe).find_created(
+            resource=resource_named(name),
+            mark=MARK,
+            params=params,
+            within=within or Window(now - 60, now + 60),
+            key=StripeKey(KEY),
+            stripe_account=None,
+        )
+
+
+@pytest.fixture
+async def shop() -> AsyncIterator[Shop]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        async with (
+            serving(StripeTwin(strict=False), listener) as base_url,
+            stripe_client(base_url) as stripe,
+        ):
+            yield Shop(stripe)
+
+
+@pytest.mark.parametrize("name", [row.name for row in RESOURCES])
+async def test_every_object_is_found_by_its_mark_and_only_by_it(shop: Shop, name: str) -> None:
+    await shop.make(name, CREATES[name], paydispatch_request_id="pdr_2")
+    assert await shop.look(name, CREATES[name]) == NotFound()
+
+    made = await shop.make(name, CREATES[name], **dict([MARK]))
+    seen = await shop.look(name, CREATES[name])
+
+    assert isinstance(seen, Found)
+    assert seen.body["id"] == made["id"]
+
+
+@pytest.mark.parametrize("name", ["product", "price"])
+async def test_what_was_made_inactive_is_found(shop: Shop, name: str) -> None:
+    params = {**CREATES[name], "active": False}
+    await shop.make(name, params, **dict([MARK]))
+
+    assert isinstance(await shop.look(name, params), Found)
+
+
+async def test_more_payment_links_than_a_page_are_looked_through(shop: Shop) -> None:
+    params = CREATES["payment_link"]
+    await shop.make("payment_link", params, **dict([MARK]))
+    for _ in range(100):
+        await shop.make("payment_link", params)
+
+    assert isinstance(await shop.look("payment_link", params), Found)
+
+
+async def test_a_customer_on_a_test_clock_is_found_whenever_that_clock_is(shop: Shop) -> None:
+    params = {"test_clock": "clock_1"}
+    await shop.make("customer", params, **dict([MARK]))
+
+    assert isinstance(await shop.look("customer", params, within=LONG_AGO), Found)
+
+
+@pytest.mark.parametrize("name", ["subscription", "invoice"])
+async def test_what_a_customer_on_a_test_clock_gets_is_found_too(shop: Shop, name: str) -> None:
+    customer = await shop.make("customer", {"test_clock": "clock_1"})
+    params = {**CREATES[name], "customer": customer["id"]}
+    await shop.make(name, params, **dict([MARK]))
+
+    assert isinstance(await shop.look(name, params, within=LONG_AGO), Found)

@@ -1,0 +1,58 @@
+"""`--verbose` shows what a command does while it does it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from paydispatch.adapters.journal_logging import LoggingJournal
+from paydispatch.cli import dlq, reconcile
+from paydispatch.cli.journal import journal_shown
+from paydispatch.cli.main import main
+from paydispatch.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+@pytest.mark.parametrize(("wanted", "shown"), [(True, True), (False, False)])
+def test_the_journal_is_shown_when_it_is_asked_for(
+    wanted: bool, shown: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with journal_shown(wanted=wanted):
+        LoggingJournal().line("request.redriven", request_id="pdr_1")
+
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert ("request.redriven {'request_id': 'pdr_1'}" in printed.err) is shown
+
+
+def test_afterwards_it_is_quiet_again(capsys: pytest.CaptureFixture[str]) -> None:
+    with journal_shown(wanted=True):
+        pass
+    LoggingJournal().line("request.redriven")
+
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("module", "work", "line"),
+    [(dlq, "_redrive", "dlq redrive"), (reconcile, "_reconcile", "reconcile")],
+)
+def test_a_command_that_writes_a_journal_has_the_option(
+    module: ModuleType,
+    work: str,
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def telling(*_: object) -> None:
+        LoggingJournal().line("request.redriven")
+        raise Unavailable("Redis: gone")
+
+    monkeypatch.setattr(module, work, telling)
+
+    assert main([*line.split(), "--verbose"]) == 2
+
+    assert capsys.readouterr().err == "request.redriven {}\npaydispatch: Redis: gone\n"

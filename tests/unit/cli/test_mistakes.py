@@ -1,0 +1,171 @@
+"""A mistake of the user's is one line on stderr and exit code 2; a fault of ours keeps its traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from paydispatch.cli import twin
+from paydispatch.cli.main import main
+from paydispatch.cli.mistakes import one_line
+
+FLOWS = str(Path(__file__).parents[3] / "flows")
+READ_REDIS_URL = [
+    "dlq list",
+    "dlq show pdr_1",
+    "doctor",
+    "reconcile",
+    "status pdr_1",
+    f"worker --all --flows {FLOWS}",
+    f"local --flows {FLOWS} --redis-url redis://user:pass/word@host:6379",
+]
+
+
+def one_line_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """What a command that fails as it should says."""
+    assert main(command.split()) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("paydispatch: ")
+    assert printed.err.count("\n") == 1
+    return printed.err
+
+
+@pytest.mark.parametrize("command", READ_REDIS_URL)
+def test_a_redis_url_that_is_none_is_told_without_what_is_in_it(
+    command: str, away: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    away.setenv("REDIS_URL", "redis://user:pass/word@host:6379")
+
+    said = one_line_of(command, capsys)
+
+    assert "REDIS_URL must be like redis://" in said
+    assert "word" not in said.replace("PASSWORD", "")
+
+
+def test_a_number_that_is_none_is_told(
+    away: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    away.setenv("MAX_RECEIVES", "nan")
+
+    assert "MAX_RECEIVES must be a number, not 'nan'." in one_line_of("dlq list", capsys)
+
+
+@pytest.mark.parametrize("command", READ_REDIS_URL[:-1])
+def test_a_variable_that_is_not_set_is_named(
+    command: str, away: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    away.delenv("REDIS_URL")
+
+    assert "REDIS_URL is not set" in one_line_of(command, capsys)
+
+
+@pytest.mark.parametrize(
+    ("library", "module", "command"),
+    [("redis", "redis", "status pdr_1"), ("rich", "rich.progress", "submit requests.jsonl")],
+)
+def test_a_library_that_is_not_installed_is_named_with_how_to_get_it(
+    library: str,
+    module: str,
+    command: str,
+    away: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    away.chdir(tmp_path)
+    Path("requests.jsonl").touch()
+    away.setitem(sys.modules, module, None)
+
+    said = one_line_of(command, capsys)
+
+    assert f"{library} is missing: this command needs pip install 'paydispatch[local]'" in said
+
+
+def test_a_module_of_our_own_that_is_missing_is_no_mistake_of_the_users() -> None:
+    assert one_line(ModuleNotFoundError("gone", name="paydispatch.adapters.gone")) is None
+
+
+def test_a_fault_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> int:
+        raise KeyError("request_id")
+
+    monkeypatch.setattr(twin, "run", broken)
+    with pytest.raises(KeyError):
+        main(["twin"])
+
+
+@pytest.mark.parametrize("command", ["dlq list", "dlq show pdr_1", "dlq redrive", "doctor"])
+def test_an_endpoint_that_boto3_does_not_take_is_told(
+    command: str, away: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    away.setenv("AWS_ENDPOINT_URL", "nonsense")
+
+    assert "AWS: Invalid endpoint: nonsense" in one_line_of(command, capsys)
+
+
+@pytest.mark.parametrize(("default", "used"), [(None, "eu-west-1"), ("us-east-1", "us-east-1")])
+def test_aws_region_is_enough(default: str | None, used: str, away: pytest.MonkeyPatch) -> None:
+    away.setenv("AWS_REGION", "eu-west-1")
+    if default is None:
+        away.delenv("AWS_DEFAULT_REGION")
+
+    main(["submit", "no-such-file"])
+
+    assert os.environ["AWS_DEFAULT_REGION"] == used
+
+
+def test_a_file_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "There is no file no-such-file." in one_line_of("submit no-such-file", capsys)
+
+
+def test_a_file_that_is_no_text_is_told_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "requests.jsonl"
+    file.write_bytes('{"object": "coupon"}\n{"object": "\xe9"}\n'.encode("latin-1"))
+
+    said = one_line_of(f"submit {file} --api http://127.0.0.1:1", capsys)
+
+    assert f"{file}, line 2, is not UTF-8." in said
+
+
+def test_a_file_that_cannot_be_written_is_told_with_its_name() -> None:
+    refused = PermissionError(13, "Permission denied", "requests.jsonl.submitted")
+
+    assert one_line(refused) == "requests.jsonl.submitted: Permission denied"
+
+
+def test_a_port_that_is_taken_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with twin._listener(0) as taken:
+        port = taken.getsockname()[1]
+        assert f"Cannot listen on port {port}" in one_line_of(f"twin --port {port}", capsys)
+
+
+def test_a_file_in_the_way_of_the_flows_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flows = tmp_path / "flows"
+    flows.touch()
+    for folder in (flows, flows / "mine"):
+        said = one_line_of(f"new-flow coupon --flows {folder}", capsys)
+        assert f"{folder} cannot be a folder" in said
+
+
+@pytest.mark.parametrize("command", ["local", "demo", "worker --all"])
+@pytest.mark.parametrize("by", ["--flows", "FLOWS_DIR"])
+def test_a_flows_folder_that_is_not_there_is_told_before_anything_starts(
+    command: str,
+    by: str,
+    away: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    missing = tmp_path / "flows"
+    if by == "FLOWS_DIR":
+        away.setenv(by, str(missing))
+    option = f" --flows {missing}" if by == "--flows" else ""
+
+    assert f"There is no flows folder {missing}." in one_line_of(command + option, capsys)
