@@ -8,7 +8,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := .venv/bin
 
 help: ## this list
-	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 .tools/bin/uv:
 	$(PYTHON) -m venv .tools
@@ -32,7 +32,7 @@ unit: install ## tests without network, in seconds
 integration: install ## tests against a real Valkey, MiniStack and the Stripe twin
 	$(RUN)/pytest tests/integration
 
-e2e: install ## the demo as a test
+e2e: install ## the whole stack on this machine: ways in, objects, bad input, crashes, operations, the demo
 	$(RUN)/pytest tests/e2e
 
 arch: install ## import contracts and the libraries each entry point loads

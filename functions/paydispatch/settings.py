@@ -1,4 +1,4 @@
-"""The settings of each program, read once when it starts. Only commands and the local stack read more of the environment."""
+"""The settings of each program, read once when it starts. Only commands and the local stack read more."""
 
 from __future__ import annotations
 
