@@ -9,6 +9,7 @@ RETRY = ("tests/unit/domain/test_retry.py", "tests/unit/domain/test_retry_table.
 REDIS_OUTCOMES = ("tests/integration/adapters/test_outcome_stream.py",)
 REDIS_INBOX = ("tests/integration/adapters/test_flow_inbox.py",)
 VAULT = ("tests/integration/adapters/test_kms.py",)
+STRIPE_LISTS = ("tests/unit/adapters/test_stripe_lists.py",)
 WIRE = ("tests/integration/adapters/test_stripe_http.py",)
 
 SOURCE = "functions/paydispatch/"
@@ -16,6 +17,7 @@ ATTEMPTS = SOURCE + "domain/attempts.py"
 BATCH = SOURCE + "services/batch.py"
 DISPATCH = SOURCE + "services/dispatch.py"
 ENVELOPE = SOURCE + "domain/envelope.py"
+LISTS = SOURCE + "adapters/stripe_lists.py"
 LUA = SOURCE + "adapters/lua/"
 MEMORY = SOURCE + "adapters/memory.py"
 REDIS = SOURCE + "adapters/redis_outcomes.py"
@@ -396,10 +398,7 @@ GUARDS = (
         "begin: Stripe is called although Redis is away",
         REDIS_FIRST,
         DISPATCH,
-        "        seen = await self._ports.outcomes.begin(self._envelope.at(self._told()), by=self._name)\n",
-        "        try:\n"
-        "            seen = await self._ports.outcomes.begin(self._envelope, by=self._name)\n"
-        "        except Unavailable:\n"
+        "            self._envelope = self._envelope.at(self._untold())\n            raise\n",
         "            return True\n",
     ),
     Guard(
@@ -458,6 +457,36 @@ GUARDS = (
         SOURCE + "domain/redrive.py",
         "    if settled:",
         "    if settled or status in FINAL_STATUSES:",
+    ),
+    Guard(
+        "proof: a list that does not say where it ends counts as whole",
+        PROOF,
+        LISTS,
+        "        if self.has_more is False:",
+        "        if self.has_more is not True or not self.listed:",
+        STRIPE_LISTS,
+    ),
+    Guard(
+        "proof: what is on a test clock is not asked for",
+        PROOF,
+        LISTS,
+        "for name in () if _is_live(key) else resource.clocked_by:",
+        "for name in ():",
+        STRIPE_LISTS,
+    ),
+    Guard(
+        "follow-ups of an unknown end and of the settled one are one request",
+        "Every accepted request has its effect: what two flows dispatch are two requests.",
+        SOURCE + "domain/identity.py",
+        "    told = () if end is End.SETTLED else (end.value,)",
+        "    told = ()",
+    ),
+    Guard(
+        "under load nothing that was postponed is looked at",
+        "Every outcome's flow runs.",
+        RUN_FLOWS,
+        "for take in reversed(asked) if abandoned_first else asked:",
+        "for take in asked:",
     ),
     Guard(
         "mark: it is left out",

@@ -139,6 +139,24 @@ class TestEnds:
         assert not caller.stripe.calls
         assert caller.outcome.code == "horizon_passed"
 
+    async def test_a_last_receive_after_a_wait_without_doubt_is_in_doubt(
+        self, caller: Caller
+    ) -> None:
+        """What deferred it died before it was acknowledged: its copy may be creating the object."""
+        await caller.outcomes.begin(envelope(), by="an earlier receive")
+        await caller.outcomes.waiting(envelope(), NOW_S + 60, by="an earlier receive")
+        assert await caller.receive(envelope(), receive=5)
+        assert caller.outcome.certainty is Certainty.UNKNOWN
+
+    async def test_a_last_receive_counts_from_now_where_nobody_knows_of_a_call(
+        self, caller: Caller
+    ) -> None:
+        """Redis was away when the earlier receives began. Without any time there could never be proof."""
+        await caller.outcomes.waiting(envelope(), NOW_S + 60, by="an earlier receive")
+        assert await caller.receive(envelope(), receive=5)
+        (published,) = caller.outcomes.entries
+        assert published.first_sent_at == NOW_S
+
     async def test_a_last_receive_is_reported_without_calling_stripe_again(
         self, caller: Caller
     ) -> None:
