@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.errors import BadRequest, InvalidField, TooLarge
+from paydispatch.domain.identity import key_of_place
 from paydispatch.domain.requests import CreateRequest, check_idempotency_key, parse_create_request
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.units import BATCH_ITEMS_LIMIT, QUEUE_MESSAGE_LIMIT_BYTES
@@ -50,7 +51,7 @@ def requests_of_batch(
     check_idempotency_key(key)
     traceparent = event.headers.get("traceparent")
     return [
-        _item(item, key=None if key is None else f"{key}/{place}", traceparent=traceparent)
+        _item(item, key=None if key is None else key_of_place(key, place), traceparent=traceparent)
         for place, item in enumerate(items)
     ]
 

@@ -31,12 +31,8 @@ PARAMETERS: dict[str, Node] = {
     "batch-Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "An item without a key of its own gets this one, a slash and its place from 0.",
-        "schema": {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": LONGEST_KEY - len(f"/{BATCH_ITEMS_LIMIT - 1}"),
-        },
+        "description": "An item without a key of its own gets one made of this and of its place in the list.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
         "example": "import-7",
     },
     "traceparent": {

@@ -32,6 +32,11 @@ def request_id_for_key(principal: str, idempotency_key: str) -> str:
     return _hashed("key", principal, idempotency_key)
 
 
+def key_of_place(batch_key: str, place: int) -> str:
+    """The idempotency key (of 30 characters) of a batch's item that brings none: no key of a caller's is like it."""
+    return _hashed("place", batch_key, str(place))
+
+
 def request_id_for_message(message_id: str) -> str:
     """A direct producer may leave the id out: then the SQS message is the request."""
     return _hashed("message", message_id)

@@ -265,6 +265,14 @@ class TestBatch:
         ids = [[result["request_id"] for result in each.json["results"]] for each in (first, again)]
         assert ids[0] == ids[1]
 
+    def test_no_other_key_is_that_of_an_item(self, client: Client) -> None:
+        """A create under a key that looks like one made of the batch's must not be taken for its item."""
+        item = {"object": "payment_intent", **body()}
+        client.post("/v1/batches", {"requests": [item]}, headers={"idempotency-key": "b-1"})
+        for key in ("b-1", "b-1/0", "b-10"):
+            client.post(INTENTS, body(), headers={"idempotency-key": key})
+        assert len({sent.request_id for sent in client.queue.sent}) == 4
+
     def test_an_items_own_key_comes_first(self, client: Client) -> None:
         item = {"object": "payment_intent", **body(idempotency_key="order-1")}
         client.post("/v1/batches", {"requests": [item]}, headers={"idempotency-key": "b-1"})
