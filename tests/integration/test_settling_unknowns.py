@@ -189,6 +189,17 @@ async def test_what_was_created_behind_a_lost_answer_runs_the_response_flow(
     assert await town.reconcile() == {}
 
 
+async def test_a_decline_behind_a_lost_answer_runs_the_error_flow(town: Town) -> None:
+    """Stripe keeps a declined payment intent, and lists it: an object with our mark, and no success."""
+    declined = {"payment_method": "pm_card_chargeDeclined", "confirm": True}
+    await ended_unknown(town, LOST, params={"amount": 2000, "currency": "usd", **declined})
+
+    assert await town.reconcile() == {"not_created": 1}
+
+    assert await town.flows() == ["new_create_payment_intent_error"] * 2
+    assert (await town.status(), town.effects()) == ("failed", 1)
+
+
 async def test_what_never_reached_stripe_is_not_created_after_the_horizon_only(town: Town) -> None:
     await ended_unknown(town, REFUSED_BY_GATEWAY)
     assert await town.reconcile() == {"unknown": 1}

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     import httpx
 
-FINAL = ("succeeded", "failed")
-
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("status", help="where a request stands")

@@ -130,11 +130,16 @@ def judge(end: UnknownEnd, sighting: Sighting, now_s: float) -> Outcome | StaysU
 
 
 def _declined(entry: OutcomeEntry, body: Mapping[str, Any]) -> bool:
-    """Whether creating it ended in a 402: Stripe keeps a payment intent whose confirmation was declined."""
+    """Whether creating it ended in a 402: Stripe keeps a payment intent whose confirmation was declined.
+
+    Only a card error is answered so. A customer who fails to authenticate later leaves another, after a success.
+    """
+    error = body.get("last_payment_error")
     return (
         entry.params.get("confirm") is True
         and body.get("status") == "requires_payment_method"
-        and isinstance(body.get("last_payment_error"), dict)
+        and isinstance(error, dict)
+        and error.get("type") == "card_error"
     )
 
 

@@ -101,15 +101,24 @@ def test_a_declined_card_is_what_its_lost_answer_was() -> None:
     assert told.certainty is Certainty.NOT_CREATED
 
 
+AUTHENTICATION_FAILED = {
+    "type": "invalid_request_error",
+    "code": "payment_intent_authentication_failure",
+    "message": "The provided PaymentMethod has failed authentication.",
+}
+"""What a customer did after the create was answered with success."""
+
+
 @pytest.mark.parametrize(
     ("params", "changes"),
     [
         ({"confirm": False}, {}),
         ({"confirm": True}, {"status": "succeeded"}),
         ({"confirm": True}, {"last_payment_error": None}),
+        ({"confirm": True}, {"last_payment_error": AUTHENTICATION_FAILED}),
     ],
 )
 def test_any_other_object_is_the_response(params: dict[str, Any], changes: dict[str, Any]) -> None:
-    """One that was not confirmed with its create was declined later, by another call."""
+    """What was not declined by its create was answered with success, whatever became of it later."""
     told = judge(end(params=params), Found({**DECLINED, **changes}), NOW_S)
     assert isinstance(told, Response)
