@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.diagnosis import DeadFlow, OpenRequest, WaitingFlow
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.errors import Unavailable
     from paydispatch.domain.outcomes import ErrorKind
     from paydispatch.domain.redrive import Parked
     from paydispatch.domain.resources import Resource
@@ -50,8 +51,11 @@ class Journal(Protocol):
 class Queue(Protocol):
     """The request queues, one per lane."""
 
-    def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, str]:
-        """Send all; return {request_id: why} for those the queue did not take. Raises `Unavailable` for none at all."""
+    def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, Unavailable]:
+        """Send all; return {request_id: why} for those without a yes of the queue.
+
+        The error is a `MaybeAccepted` where the queue's answer was lost. Raises `Unavailable` if it took none of them.
+        """
         ...
 
 

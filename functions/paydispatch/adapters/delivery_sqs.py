@@ -57,18 +57,13 @@ class SqsDelivery:
         return Parcel(request_id, text, request.lane)
 
     def deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
-        refused: dict[str, str] = {}
+        refused: dict[str, Unavailable] = {}
         for lane in {parcel.lane for parcel in parcels}:
             messages = [
                 (parcel.request_id, parcel.text) for parcel in parcels if parcel.lane is lane
             ]
             refused |= self._queue.send_messages(lane, messages)
-        return [
-            Unavailable(refused[parcel.request_id])
-            if parcel.request_id in refused
-            else parcel.request_id
-            for parcel in parcels
-        ]
+        return [refused.get(parcel.request_id, parcel.request_id) for parcel in parcels]
 
     def upkeep(self) -> None:
         """A data key lives on until it is replaced, so a KMS that is away for a while is only a log line."""

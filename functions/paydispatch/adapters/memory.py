@@ -142,7 +142,7 @@ class MemoryQueue:
 class MemoryRequestQueue(MemoryQueue):
     """The door's side."""
 
-    def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, str]:
+    def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, Unavailable]:
         self.take(envelopes)
         return {}
 

@@ -27,21 +27,25 @@ class SqsQueue:
         self._sqs = sqs
         self._queue_urls = queue_urls
 
-    def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, str]:
-        refused: dict[str, str] = {}
+    def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, Unavailable]:
+        refused: dict[str, Unavailable] = {}
         for lane in self._queue_urls:
             messages = [(e.request_id, e.as_message()) for e in envelopes if e.lane is lane]
             refused |= self.send_messages(lane, messages)
         return refused
 
-    def send_messages(self, lane: Lane, messages: Sequence[tuple[str, str]]) -> dict[str, str]:
+    def send_messages(
+        self, lane: Lane, messages: Sequence[tuple[str, str]]
+    ) -> dict[str, Unavailable]:
         """The same for (request_id, text) pairs of one lane."""
-        refused: dict[str, str] = {}
+        refused: dict[str, Unavailable] = {}
         for batch in batches(messages):
             refused |= self._send_batch(self._queue_urls[lane], batch)
         return refused
 
-    def _send_batch(self, queue_url: str, batch: Sequence[tuple[str, str]]) -> dict[str, str]:
+    def _send_batch(
+        self, queue_url: str, batch: Sequence[tuple[str, str]]
+    ) -> dict[str, Unavailable]:
         """One call; what SQS or the way to it refused comes back as {request_id: why}."""
         entries: list[Any] = [
             {"Id": str(i), "MessageBody": body} for i, (_, body) in enumerate(batch)
@@ -50,10 +54,11 @@ class SqsQueue:
             with unavailable_for_aws_errors():
                 answer = self._sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
         except Unavailable as error:
-            return {request_id: str(error) for request_id, _ in batch}
+            return {request_id: error for request_id, _ in batch}
         failed = answer.get("Failed", [])
         return {
-            batch[int(entry["Id"])][0]: entry.get("Message") or entry["Code"] for entry in failed
+            batch[int(entry["Id"])][0]: Unavailable(entry.get("Message") or entry["Code"])
+            for entry in failed
         }
 
 

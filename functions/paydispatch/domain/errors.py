@@ -10,6 +10,7 @@ PaydispatchError
 │   ├── RequestNotFound       404  no such request, or not yours
 │   └── NotAllowed            401  no principal
 ├── Unavailable             nobody's fault: try again later; nothing was accepted
+│   ├── MaybeAccepted         the answer was lost: it may have been accepted; repeat it under the same identity
 │   └── BufferFull            the Dispatcher's buffer; the queue is slower than the caller
 ├── NotDelivered            some receipts never became durable; `receipts` names them
 ├── NoDispatcher            `create_async` outside a running Dispatcher
@@ -148,6 +149,10 @@ class Unavailable(PaydispatchError):
     def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class MaybeAccepted(Unavailable):
+    """The answer was lost, so the request may have been accepted. Repeat it under the same identity only."""
 
 
 class BufferFull(Unavailable):

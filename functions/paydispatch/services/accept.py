@@ -154,16 +154,16 @@ class Acceptor:
         try:
             refused = self._queue.send([item.envelope for item in ready.values()])
         except Unavailable as error:
-            refused = dict.fromkeys(ready, str(error))
+            refused = dict.fromkeys(ready, error)
         self._note_queued([item for id_, item in ready.items() if id_ not in refused], principal)
         for place, item in enumerate(results):
             if isinstance(item, _Sealed):
                 results[place] = self._answered(item, refused.get(item.envelope.request_id))
 
-    def _answered(self, item: _Sealed, refusal: str | None) -> Accepted | Unavailable:
+    def _answered(self, item: _Sealed, refusal: Unavailable | None) -> Accepted | Unavailable:
         if refusal is not None:
             self._journal.trouble(
-                "request.not_queued", request_id=item.envelope.request_id, why=refusal
+                "request.not_queued", request_id=item.envelope.request_id, why=str(refusal)
             )
             return Unavailable("The queue cannot be reached; the request was not accepted.")
         envelope = item.envelope

@@ -289,9 +289,9 @@ class TestBatch:
 class HalfQueue(MemoryRequestQueue):
     """Refuses every second message."""
 
-    def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, str]:
+    def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, Unavailable]:
         self.take(envelopes[::2])
-        return {envelope.request_id: "InternalError" for envelope in envelopes[1::2]}
+        return {envelope.request_id: Unavailable("InternalError") for envelope in envelopes[1::2]}
 
 
 def test_the_status_of_an_accepted_request_is_dispatched(door: Doorway) -> None:
