@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from dataclasses import fields as fields_of
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Outcome, Response
@@ -59,13 +60,18 @@ class OutcomeEntry:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> OutcomeEntry:
-        """Raises `ValueError`, `KeyError` or `TypeError` for what is no entry."""
+        """Ignores members that it does not know, because a newer release may have written them.
+
+        Raises `ValueError`, `KeyError` or `TypeError` for what is no entry.
+        """
         fields = dict(json.loads(text))
-        response, error = fields.pop("response", None), fields.pop("error", None)
-        outcome = Response(**response) if response else Error.from_dict(error)
-        return cls(
-            **{**fields, "outcome": outcome, "lane": Lane(fields.get("lane", "interactive"))}
-        )
+        response, error = fields.get("response"), fields.get("error")
+        outcome = Response.from_dict(response) if response else Error.from_dict(error or {})
+        known = {name: fields[name] for name in _ENTRY_FIELDS & fields.keys()}
+        return cls(**{**known, "outcome": outcome, "lane": Lane(fields.get("lane", "interactive"))})
+
+
+_ENTRY_FIELDS = frozenset(field.name for field in fields_of(OutcomeEntry))
 
 
 def entry_for(envelope: Envelope, outcome: Outcome, settled_at: float) -> OutcomeEntry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from dataclasses import fields as fields_of
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,15 @@ class Response:
     def settled(self) -> bool:
         return True
 
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Response:
+        """Ignores members that it does not know. Raises `KeyError` where one it needs is absent."""
+        return cls(
+            body=fields["body"],
+            attempts=fields["attempts"],
+            stripe_request_id=fields.get("stripe_request_id"),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Error:
@@ -62,9 +72,13 @@ class Error:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Error:
+        """Ignores members that it does not know. Raises `KeyError` or `ValueError` for what is no error."""
         kind, certainty = ErrorKind(fields["kind"]), Certainty(fields["certainty"])
-        return cls(**{**fields, "kind": kind, "certainty": certainty})
+        known = {name: fields[name] for name in _ERROR_FIELDS & fields.keys()}
+        return cls(**{**known, "kind": kind, "certainty": certainty})
 
+
+_ERROR_FIELDS = frozenset(field.name for field in fields_of(Error))
 
 Outcome = Response | Error
 

@@ -9,7 +9,7 @@ from tests.unit.examples import NOW_S, PARAMS, entry, envelope, failed, succeede
 
 from paydispatch.domain.entry import OutcomeEntry, entry_for, entry_for_malformed
 from paydispatch.domain.envelope import Address, Malformed
-from paydispatch.domain.outcomes import Certainty, ErrorKind
+from paydispatch.domain.outcomes import Certainty, ErrorKind, Outcome
 from paydispatch.domain.requests import Lane
 
 
@@ -27,6 +27,15 @@ from paydispatch.domain.requests import Lane
 def test_what_is_written_is_read_again(written: OutcomeEntry) -> None:
     assert OutcomeEntry.from_json(written.as_json()) == written
     assert OutcomeEntry.from_json(written.as_json().encode()) == written
+
+
+@pytest.mark.parametrize("outcome", [succeeded(), failed()])
+def test_an_entry_of_a_newer_release_is_read(outcome: Outcome) -> None:
+    known = entry(outcome=outcome)
+    newer = json.loads(known.as_json()) | {"added_later": {"a": 1}}
+    for part in {"response", "error"} & newer.keys():
+        newer[part]["added_later"] = True
+    assert OutcomeEntry.from_json(json.dumps(newer)) == known
 
 
 def test_the_lane_and_the_kinds_come_back_as_themselves() -> None:
