@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from paydispatch.domain.attempts import Attempt
+    from paydispatch.domain.accounts import AccountBinding
+    from paydispatch.domain.attempts import Attempt, RefusedInFront
+    from paydispatch.domain.claims import Claim, Disputed, Go, NoSend, Send, SendEnd, SlotState
     from paydispatch.domain.credentials import Binding, Credential, StripeKey
     from paydispatch.domain.diagnosis import DeadFlow, OpenRequest, WaitingFlow
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.errors import Unavailable
-    from paydispatch.domain.outcomes import ErrorKind
+    from paydispatch.domain.outcomes import Error, ErrorKind
     from paydispatch.domain.redrive import Parked
     from paydispatch.domain.resources import Resource
     from paydispatch.domain.unknown_ends import Sighting, UnknownEnd, Window
@@ -96,6 +98,13 @@ class Sealer(Protocol):
 
 
 class Vault(Protocol):
+    async def prove(self, binding: Binding, sealed_secret: str) -> None:
+        """Open the seal, which proves that the message comes from the principal it names.
+
+        Raises `CannotOpen` (it does not) or `Unavailable` (the key service cannot say now).
+        """
+        ...
+
     async def open(self, envelope: Envelope) -> StripeKey:
         """The key the envelope carries or names. Raises `CannotOpen` (final) or `Unavailable` (try later)."""
         ...
@@ -110,6 +119,7 @@ class StripeGateway(Protocol):
         key: StripeKey,
         request_id: str,
         stripe_account: str | None,
+        stripe_context: str | None = None,
     ) -> Attempt:
         """One POST under `request_id` as idempotency key. Never raises for what the network or Stripe does."""
         ...
@@ -125,6 +135,7 @@ class StripeLists(Protocol):
         within: Window,
         key: StripeKey,
         stripe_account: str | None,
+        stripe_context: str | None = None,
     ) -> Sighting:
         """Look for the object whose metadata holds `mark`. Never raises for what the network or Stripe does.
 
@@ -134,44 +145,77 @@ class StripeLists(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What is already known about a request when one of its messages is received."""
+class RequestSlots(Protocol):
+    """The Stripe caller's side of the request's slot, which decides. Each call is one atomic step. All raise
+    `Unavailable`, and then the step may have been done."""
 
-    settled: bool = False
-    """Its one outcome has been published: this message is a duplicate."""
-    known: bool = False
-    """Whether anything about earlier attempts is remembered; the two below mean nothing without it."""
-    in_doubt: bool = False
-    """Another attempt began and its end was not written down, or it ended unknown."""
-    first_sent_at: float | None = None
+    async def claim(self, claim: Claim) -> SlotState:
+        """Take the id for this claim if it is free, and return how the slot stands.
 
-
-class OutcomeStream(Protocol):
-    """The caller's side of the results. `by` and `sole` name the delivery that works on the request.
-
-    A delivery is *at work* from `begin` until it is `waiting` without doubt, or the request is settled. One that was
-    killed, or that waits in doubt, stays at work.
-    """
-
-    async def begin(self, envelope: Envelope, *, by: str = "") -> Seen:
-        """Write down that an attempt begins, and return what was known before. Raises `Unavailable`."""
-        ...
-
-    async def waiting(self, envelope: Envelope, retry_at: float, *, by: str = "") -> None:
-        """Write down that the next attempt is at `retry_at` (unix seconds). Raises `Unavailable`."""
-        ...
-
-    async def publish(self, entry: OutcomeEntry, *, sole: str | None = None) -> bool:
-        """Append the outcome to its worker's stream, once. False: it stood there before.
-
-        Raises `Unavailable`; with `sole` also while any other delivery is at work on the request: what one was refused,
-        another may be creating.
+        The slot keeps the latch and the earliest first send that the message carries. Where the id stands for another
+        request, nothing is written.
         """
         ...
 
-    async def settled(self, worker_id: str, request_id: str) -> bool:
-        """Whether its settled outcome has been published, whatever its status says. Raises `Unavailable`."""
+    async def find(self, claim: Claim) -> SlotState | None:
+        """Return how the slot stands without a claim on it. None: it is empty."""
+        ...
+
+    async def send(self, claim: Claim, send: Send) -> Go | NoSend:
+        """Bind the account, start the clock and open a send, just before the POST. Without an answer, do not POST."""
+        ...
+
+    async def end_send(self, claim: Claim, token: str, end: SendEnd) -> None:
+        """Write down how a send ended."""
+        ...
+
+    async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:
+        """End the request unexecuted: after this there is no send. Return the end that stands, `error` or an earlier.
+
+        `token` names this delivery's own send, which ended for certain. Another open send, or doubt, disputes it.
+        """
+        ...
+
+    async def mark_retrying(self, claim: Claim, retry_at: float, *, attempts: int) -> None:
+        """Write down, for people, that the next attempt is at `retry_at` (unix seconds)."""
+        ...
+
+    async def write_status(self, entry: OutcomeEntry) -> None:
+        """Write where the request stands after its outcome was published. A final status is never written over."""
+        ...
+
+    async def accept_account(self, claim: Claim, account: AccountBinding) -> None:
+        """Bind the slot to `account` on an operator's word that it is the same account as before."""
+        ...
+
+
+class Accounts(Protocol):
+    async def find(
+        self, key: StripeKey, *, stripe_context: str | None, within_s: float
+    ) -> str | RefusedInFront | None:
+        """Return the id of the account that the key belongs to. None: the key may not ask.
+
+        `RefusedInFront`: Stripe refused the key. Raises `Unavailable` when Stripe gave no such answer.
+        """
+        ...
+
+
+class OutcomeStream(Protocol):
+    """The caller's side of the results: the worker's slot, which tells."""
+
+    async def publish(self, entry: OutcomeEntry) -> bool:
+        """Append the outcome to its worker's stream, once. False: it stood there before. Raises `Unavailable`.
+
+        A settled outcome may follow an unknown one. Nothing follows a settled one.
+        """
+        ...
+
+    async def is_settled(self, worker_slot: str, request_id: str) -> bool:
+        """Whether its settled outcome has been published. Raises `Unavailable`."""
+        ...
+
+    async def published(self, worker_slot: str, request_id: str) -> OutcomeEntry | None:
+        """Return the entry that was published last. None: none was, or it has been trimmed. Raises `Unavailable`."""
         ...
 
 
@@ -208,6 +252,7 @@ class RequestRecord:
     request_id: str
     tenant: str
     object: str
+    operation: str
     worker_id: str
     context_id: str
     status: str
@@ -217,27 +262,19 @@ class RequestRecord:
     retry_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """How an idempotency key stands: whether the body is the one it was first used with, and sits on the queue."""
+class RequestStore(Protocol):
+    """The API's side of the request's slot. All raise `Unavailable`."""
 
-    same_body: bool
-    queued: bool
-
-
-class RequestBoard(Protocol):
-    """The door's side: which identities are taken, and where each request stands."""
-
-    def claim(self, fingerprints: Mapping[str, str]) -> Mapping[str, Claim]:
-        """Take each {request_id: fingerprint of its body} if it is free. Raises `Unavailable`."""
+    def claim(self, claims: Sequence[Claim]) -> Sequence[SlotState]:
+        """Take each id if it is free, and return how each slot stands, in order."""
         ...
 
-    def queued(self, records: Sequence[RequestRecord]) -> None:
-        """Write down that the queue has these. Raises `Unavailable`."""
+    def mark_queued(self, claims: Sequence[Claim]) -> None:
+        """Write down that the queue has these. Only after SQS said so."""
         ...
 
-    def find(self, request_id: str) -> RequestRecord | None:
-        """Raises `Unavailable`."""
+    def get(self, slot: str) -> RequestRecord | None:
+        """Return where the request of this slot stands (`slots.slot_name`)."""
         ...
 
 
@@ -250,6 +287,8 @@ class Turn:
     attempt: int
     """The number of this run, from 1."""
     lease: str
+    worker_slot: str = ""
+    """The name of the worker's slot it was taken from."""
 
 
 class FlowInbox(Protocol):

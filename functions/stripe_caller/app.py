@@ -16,12 +16,14 @@ from paydispatch.adapters.journal import PowertoolsJournal, json_logger
 from paydispatch.adapters.kms import KmsVault
 from paydispatch.adapters.redis_connection import connect_async
 from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.redis_requests import RedisRequests
 from paydispatch.adapters.secrets_manager import SecretsManagerStore
 from paydispatch.adapters.sqs import SqsDispatchQueue
+from paydispatch.adapters.stripe_accounts import HttpStripeAccounts
 from paydispatch.adapters.stripe_http import HttpStripeGateway, stripe_client
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
-from paydispatch.services.batch import BatchDispatch
-from paydispatch.services.dispatch import DispatchPorts
+from paydispatch.services.call_batch import BatchCall
+from paydispatch.services.call_stripe import CallPorts
 from paydispatch.settings import CallerSettings
 from stripe_caller.handler import work_on
 
@@ -33,19 +35,21 @@ _journal = PowertoolsJournal(
 )
 
 
-def _compose(settings: CallerSettings) -> BatchDispatch:
+def _compose(settings: CallerSettings) -> BatchCall:
     clock = SystemClock()
     sqs = boto3.client("sqs", config=CLIENT_CONFIG)
     secrets = SecretsManagerStore(boto3.client("secretsmanager", config=CLIENT_CONFIG), clock)
     tenant = settings.queue_tenant
     bell_url = settings.doorbell_queue_url
-    ports = DispatchPorts(
-        gateway=HttpStripeGateway(
-            stripe_client(settings.stripe_api_base, read_timeout_s=settings.stripe_read_timeout_s),
-            version=settings.stripe_api_version or STRIPE_API_VERSION,
-        ),
+    redis = connect_async(settings.redis_url)
+    stripe = stripe_client(settings.stripe_api_base, read_timeout_s=settings.stripe_read_timeout_s)
+    version = settings.stripe_api_version or STRIPE_API_VERSION
+    ports = CallPorts(
+        gateway=HttpStripeGateway(stripe, version=version),
+        accounts=HttpStripeAccounts(stripe, clock, version=version),
         vault=KmsVault(boto3.client("kms", config=CLIENT_CONFIG), secrets, queue_tenant=tenant),
-        outcomes=RedisOutcomes(connect_async(settings.redis_url), clock, queue_tenant=tenant),
+        requests=RedisRequests(redis, clock, queue_tenant=tenant),
+        outcomes=RedisOutcomes(redis, queue_tenant=tenant),
         queue=SqsDispatchQueue(
             sqs, settings.queue_urls, dead_letter_queue_url=settings.dead_letter_queue_url
         ),
@@ -53,8 +57,9 @@ def _compose(settings: CallerSettings) -> BatchDispatch:
         clock=clock,
         journal=_journal,
         fraction=random.random,
+        queue_tenant=tenant,
     )
-    return BatchDispatch(ports, max_receives=settings.max_receives)
+    return BatchCall(ports, max_receives=settings.max_receives)
 
 
 _service = _compose(CallerSettings.from_env())

@@ -5,35 +5,33 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.services.batch import Message
+from paydispatch.services.call_batch import Message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from paydispatch.services.batch import BatchDispatch
+    from paydispatch.services.call_batch import BatchCall
 
 
 async def work_on(
-    event: Mapping[str, Any], context: LambdaContext, service: BatchDispatch
+    event: Mapping[str, Any], context: LambdaContext, service: BatchCall
 ) -> dict[str, Any]:
     """Return the ids of the messages SQS must keep; an empty list acknowledges them all."""
     messages = [_message(record) for record in event["Records"]]
     ends_at = time.time() + context.get_remaining_time_in_millis() / 1000
-    kept = await service.dispatch(messages, ends_at=ends_at)
+    kept = await service.call(messages, ends_at=ends_at)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in kept]}
 
 
 def _message(record: Mapping[str, Any]) -> Message:
     attributes = record.get("attributes", {})
-    sent_at = _seconds(attributes.get("SentTimestamp"))
     return Message(
         message_id=record["messageId"],
         body=record["body"],
         receive_count=int(attributes.get("ApproximateReceiveCount", 1)),
-        sent_at=sent_at,
-        first_received_at=_seconds(attributes.get("ApproximateFirstReceiveTimestamp")) or sent_at,
+        sent_at=_seconds(attributes.get("SentTimestamp")),
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.errors import NotPermitted, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,8 @@ CLIENT_CONFIG = Config(
 )
 """Short, because a caller waits: what stays away longer is `Unavailable`, and tried again from the queue."""
 
+_DENIED_CODES = {"AccessDenied", "AccessDeniedException"}
+
 
 @contextmanager
 def unavailable_for_aws_errors() -> Iterator[None]:
@@ -28,7 +30,8 @@ def unavailable_for_aws_errors() -> Iterator[None]:
         yield
     except ClientError as error:
         problem = error.response.get("Error", {})
-        raise Unavailable(
+        denied = problem.get("Code") in _DENIED_CODES
+        raise (NotPermitted if denied else Unavailable)(
             f"{error.operation_name}: {problem.get('Code')}: {problem.get('Message')}"
         ) from error
     except BotoCoreError as error:

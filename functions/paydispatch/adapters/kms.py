@@ -34,7 +34,6 @@ _FINAL_CODES = {
     "InvalidCiphertextException",
     "IncorrectKeyException",
     "ValidationException",
-    "AccessDeniedException",
 }
 """KMS' answers that no waiting changes."""
 
@@ -105,6 +104,9 @@ class KmsVault:
         self._queue_tenant = queue_tenant
         self._plain: OrderedDict[tuple[str, bytes], asyncio.Future[bytes]] = OrderedDict()
 
+    async def prove(self, binding: Binding, sealed_secret: str) -> None:
+        await self._unseal(binding, sealed_secret)
+
     async def open(self, envelope: Envelope) -> StripeKey:
         credential = await self._credential(envelope)
         if isinstance(credential, StripeKey):
@@ -117,9 +119,12 @@ class KmsVault:
     async def _credential(self, envelope: Envelope) -> Credential:
         if envelope.sealed_secret is None:
             return SecretRef(envelope.secret_ref or "")
-        sealed = take_apart(envelope.sealed_secret)
-        plain = await self._data_key(envelope.principal, sealed.wrapped)
-        return open_sealed(sealed, envelope.binding, plain)
+        return await self._unseal(envelope.binding, envelope.sealed_secret)
+
+    async def _unseal(self, binding: Binding, sealed_secret: str) -> Credential:
+        sealed = take_apart(sealed_secret)
+        plain = await self._data_key(binding.principal, sealed.wrapped)
+        return open_sealed(sealed, binding, plain)
 
     async def _data_key(self, principal: str, wrapped: bytes) -> bytes:
         """One Decrypt per data key, however many messages of a batch ask for it at once."""

@@ -14,15 +14,16 @@ from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.diagnosis import open_since
 from paydispatch.domain.errors import CannotOpen, MissingFlow, Unavailable
 from paydispatch.domain.identity import new_request_id, request_id_for_key
-from paydispatch.domain.outcomes import Error, Response
 from paydispatch.domain.principal import QUEUE, tenant_of
-from paydispatch.ports import Claim, RequestRecord, Seen, Turn
+from paydispatch.domain.slots import slot_name
+from paydispatch.ports import Turn
 from paydispatch.services.accept import seal_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from paydispatch.domain.attempts import Attempt
+    from paydispatch.domain.attempts import Attempt, RefusedInFront
+    from paydispatch.domain.claims import Claim
     from paydispatch.domain.credentials import Binding, Credential
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
@@ -91,19 +92,28 @@ class MemoryVault:
         self._secrets = secrets or {}
         self.away = False
 
+    async def prove(self, binding: Binding, sealed_secret: str) -> None:
+        if self.away:
+            raise Unavailable("the vault is away")
+        self._unsealed(binding, sealed_secret)
+
     async def open(self, envelope: Envelope) -> StripeKey:
         if self.away:
             raise Unavailable("the vault is away")
         if envelope.sealed_secret is None:
             return self._named(QUEUE, envelope.secret_ref or "")
-        credential, binding = self._sealer.sealed.get(envelope.sealed_secret, (None, None))
-        if credential is None or binding != envelope.binding:
-            raise CannotOpen(
-                "The sealed key does not belong to this principal, worker and context."
-            )
+        credential = self._unsealed(envelope.binding, envelope.sealed_secret)
         if isinstance(credential, StripeKey):
             return credential
         return self._named(envelope.principal, credential.name)
+
+    def _unsealed(self, binding: Binding, sealed_secret: str) -> Credential:
+        credential, sealed_for = self._sealer.sealed.get(sealed_secret, (None, None))
+        if credential is None or binding != sealed_for:
+            raise CannotOpen(
+                "The sealed key does not belong to this principal, worker and context."
+            )
+        return credential
 
     def _named(self, principal: str, name: str) -> StripeKey:
         tenant = tenant_of(principal, "local")
@@ -169,63 +179,23 @@ class MemoryStripe:
 
 
 class MemoryOutcomes:
-    """`OutcomeStream` with the seen-mark's rules, and the indexes that are kept with it."""
+    """`OutcomeStream` with the seen-mark's rules, and the indexes that are kept with it, by worker slot and request."""
 
-    def __init__(self, clock: MemoryClock) -> None:
+    def __init__(self, clock: MemoryClock, *, queue_tenant: str = "local") -> None:
         self._clock = clock
+        self._queue_tenant = queue_tenant
         self.entries: list[OutcomeEntry] = []
         self.marks: dict[tuple[str, str], str] = {}
-        self.statuses: dict[str, str] = {}
         self.unknown: dict[tuple[str, str], OutcomeEntry] = {}
-        """Unknown ends that are not settled, by worker and request."""
+        """Unknown ends that are not settled."""
         self.open: dict[tuple[str, str], float] = {}
-        """Since when (unix s) requests without a published outcome are known, by worker and request."""
-        self.begun: dict[str, float] = {}
-        """When (unix s) each request's last attempt was begun."""
-        self.at_work: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-        """Who works on a request that is not settled, by worker and request."""
-        self.first_sent: dict[str, float] = {}
-        """When (unix s) each request's first POST was, as all deliveries count it."""
-        self._doubts: set[str] = set()
+        """Since when (unix s) requests without a published outcome are known."""
         self.away = False
 
-    async def begin(self, envelope: Envelope, *, by: str = "") -> Seen:
-        self._reach()
-        id_ = envelope.request_id
-        settled, others = self._join((envelope.worker_id, id_), by)
-        status = self.statuses.get(id_)
-        known = status in ("calling", "retrying", "unknown") or others
-        seen = Seen(
-            settled=settled,
-            known=known,
-            in_doubt=status in ("calling", "unknown") or id_ in self._doubts or others,
-            first_sent_at=self.first_sent.get(id_) if known else None,
-        )
-        now_s = self._clock.now_s()
-        if (envelope.worker_id, id_) not in self.marks:
-            since = open_since(envelope.accepted_at, now_s)
-            self.open.setdefault((envelope.worker_id, id_), since)
-        self.first_sent.setdefault(id_, envelope.progress.first_sent_at or now_s)
-        self.begun[id_] = now_s
-        self._write(id_, "calling")
-        return seen
-
-    async def waiting(self, envelope: Envelope, retry_at: float, *, by: str = "") -> None:
-        self._reach()
-        if envelope.progress.maybe_executed:
-            self._doubts.add(envelope.request_id)
-        else:
-            self.at_work[envelope.worker_id, envelope.request_id].discard(by)
-        self._write(envelope.request_id, "retrying")
-
-    async def publish(self, entry: OutcomeEntry, *, sole: str | None = None) -> bool:
+    async def publish(self, entry: OutcomeEntry) -> bool:
         self._reach()
         settled = entry.outcome.settled
-        mark, key = "settled" if settled else "unknown", (entry.worker_id, entry.request_id)
-        if self._disputed(entry, key, sole):
-            raise Unavailable("another delivery is at work on the request")
-        if settled:
-            self.at_work.pop(key, None)
+        mark, key = "settled" if settled else "unknown", (self._slot(entry), entry.request_id)
         self.open.pop(key, None)
         if settled or self.marks.get(key) == "settled":
             self.unknown.pop(key, None)
@@ -235,35 +205,50 @@ class MemoryOutcomes:
         if not settled:
             self.unknown[key] = entry
         self.entries.append(entry)
-        succeeded = isinstance(entry.outcome, Response)
-        self._write(
-            entry.request_id, "succeeded" if succeeded else "failed" if settled else "unknown"
-        )
         return True
 
-    async def settled(self, worker_id: str, request_id: str) -> bool:
+    async def is_settled(self, worker_slot: str, request_id: str) -> bool:
         self._reach()
-        return self.marks.get((worker_id, request_id)) == "settled"
+        return self.marks.get((worker_slot, request_id)) == "settled"
 
-    def _join(self, key: tuple[str, str], by: str) -> tuple[bool, bool]:
-        """Whether the request is settled, and whether others are at work on it."""
-        if self.marks.get(key) == "settled":
-            return True, False
-        self.at_work[key].add(by)
-        return False, len(self.at_work[key]) > 1
+    async def published(self, worker_slot: str, request_id: str) -> OutcomeEntry | None:
+        self._reach()
+        told = [
+            entry
+            for entry in self.entries
+            if (self._slot(entry), entry.request_id) == (worker_slot, request_id)
+        ]
+        return told[-1] if told else None
 
-    def _disputed(self, entry: OutcomeEntry, key: tuple[str, str], sole: str | None) -> bool:
-        not_created = isinstance(entry.outcome, Error) and entry.outcome.settled
-        others = self.at_work.get(key, set()) - {sole}
-        return not_created and sole is not None and bool(others)
+    def note_open(self, claim: Claim) -> None:
+        key = (claim.worker_slot, claim.request_id)
+        if key not in self.marks:
+            self.open.setdefault(key, open_since(claim.accepted_at, self._clock.now_s()))
 
-    def _write(self, request_id: str, status: str) -> None:
-        if self.statuses.get(request_id) not in ("succeeded", "failed"):
-            self.statuses[request_id] = status
+    def _slot(self, entry: OutcomeEntry) -> str:
+        return slot_name(entry.tenant or self._queue_tenant, entry.worker_id, self._queue_tenant)
 
     def _reach(self) -> None:
         if self.away:
             raise Unavailable("Redis is away")
+
+
+class MemoryAccounts:
+    """`Accounts` by key: the id, None where the key may not ask, or what Stripe refuses it with."""
+
+    def __init__(self, **ids: str | RefusedInFront | None) -> None:
+        self.ids = ids
+        """{key: …}; a key that is not in it has the account `acct_1`."""
+        self.away = False
+        self.asked: list[str] = []
+
+    async def find(
+        self, key: StripeKey, *, stripe_context: str | None, within_s: float
+    ) -> str | RefusedInFront | None:
+        self.asked.append(key.reveal())
+        if self.away:
+            raise Unavailable("Stripe is away")
+        return self.ids.get(key.reveal(), "acct_1")
 
 
 class MemoryDoorbell:
@@ -272,33 +257,6 @@ class MemoryDoorbell:
 
     async def ring(self, worker_id: str) -> None:
         self.rung.append(worker_id)
-
-
-class MemoryBoard:
-    def __init__(self) -> None:
-        self.records: dict[str, RequestRecord] = {}
-        self._fingerprints: dict[str, str] = {}
-        self.away = False
-
-    def claim(self, fingerprints: Mapping[str, str]) -> Mapping[str, Claim]:
-        self._reach()
-        return {
-            id_: Claim(self._fingerprints.setdefault(id_, body) == body, id_ in self.records)
-            for id_, body in fingerprints.items()
-        }
-
-    def queued(self, records: Sequence[RequestRecord]) -> None:
-        self._reach()
-        for record in records:
-            self.records.setdefault(record.request_id, record)
-
-    def find(self, request_id: str) -> RequestRecord | None:
-        self._reach()
-        return self.records.get(request_id)
-
-    def _reach(self) -> None:
-        if self.away:
-            raise Unavailable("Redis is away")
 
 
 @dataclass

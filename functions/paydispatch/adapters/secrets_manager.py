@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 KEPT_S = 60.0
 """How long a key is used before it is read again: bounds how long a rotated key is still tried."""
 
-_FINAL_CODES = {"ResourceNotFoundException", "AccessDeniedException", "InvalidRequestException"}
+_FINAL_CODES = {"ResourceNotFoundException", "InvalidRequestException"}
 
 
 @dataclass(frozen=True, slots=True)

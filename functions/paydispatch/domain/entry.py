@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from dataclasses import fields as fields_of
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Outcome, Response
 from paydispatch.domain.requests import Lane
-from paydispatch.domain.resources import error_flow, response_flow
+from paydispatch.domain.resources import create_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from paydispatch.domain.claims import Claim
     from paydispatch.domain.envelope import Address, Envelope, Malformed
 
 
@@ -35,14 +37,32 @@ class OutcomeEntry:
     sealed_secret: str | None = None
     secret_ref: str | None = None
     stripe_account: str | None = None
+    stripe_context: str | None = None
     lane: Lane = Lane.INTERACTIVE
     traceparent: str | None = None
+    operation: str = ""
+    """Empty: the create of `object`."""
+    path: Mapping[str, str] = field(default_factory=dict)
+    tenant: str | None = None
+    """Whose worker it is. None: the queue's tenant."""
+    fingerprint: str | None = None
+    last_sent_at: float | None = None
+    """Unix seconds. With `first_sent_at` and `account` it says what a later look at Stripe can prove, because the
+    request's slot may be gone by then."""
+    account: AccountBinding | None = None
+    inferred: bool = False
+    """A look at Stripe stood in for its answer."""
+
+    def __post_init__(self) -> None:
+        if not self.operation:
+            object.__setattr__(self, "operation", create_of(self.object))
 
     @property
     def flow_name(self) -> str:
         """The module in the flows folder that this entry runs."""
-        named = response_flow if isinstance(self.outcome, Response) else error_flow
-        return named(self.object)
+        return (
+            f"new_{self.operation}_{'response' if isinstance(self.outcome, Response) else 'error'}"
+        )
 
     def failed(self, error: Error) -> OutcomeEntry:
         """The same request, ending in `error` instead: its response script could not be run."""
@@ -55,6 +75,7 @@ class OutcomeEntry:
             fields["response"] = asdict(self.outcome)
         else:
             fields["error"] = self.outcome.as_dict()
+        fields["path"], fields["inferred"] = self.path or None, self.inferred or None
         shown = {name: value for name, value in fields.items() if value is not None}
         return json.dumps(shown, separators=(",", ":"))
 
@@ -67,16 +88,29 @@ class OutcomeEntry:
         fields = dict(json.loads(text))
         response, error = fields.get("response"), fields.get("error")
         outcome = Response.from_dict(response) if response else Error.from_dict(error or {})
-        known = {name: fields[name] for name in _ENTRY_FIELDS & fields.keys()}
-        return cls(**{**known, "outcome": outcome, "lane": Lane(fields.get("lane", "interactive"))})
+        account = fields.get("account")
+        read = {
+            "outcome": outcome,
+            "lane": Lane(fields.get("lane", "interactive")),
+            "account": AccountBinding.from_dict(account) if account else None,
+        }
+        return cls(**{**{name: fields[name] for name in _ENTRY_FIELDS & fields.keys()}, **read})
 
 
 _ENTRY_FIELDS = frozenset(field.name for field in fields_of(OutcomeEntry))
 
 
-def entry_for(envelope: Envelope, outcome: Outcome, settled_at: float) -> OutcomeEntry:
+def entry_for(
+    envelope: Envelope, claim: Claim, outcome: Outcome, settled_at: float
+) -> OutcomeEntry:
+    """Return the entry of a request. Its id is the claim's: a second request under a used id has one of its own."""
     return OutcomeEntry(
-        request_id=envelope.request_id,
+        request_id=claim.request_id,
+        tenant=claim.tenant,
+        fingerprint=claim.fingerprint,
+        operation=envelope.operation,
+        path=envelope.path,
+        stripe_context=envelope.stripe_context,
         object=envelope.object,
         worker_id=envelope.worker_id,
         context_id=envelope.context_id,
@@ -85,6 +119,8 @@ def entry_for(envelope: Envelope, outcome: Outcome, settled_at: float) -> Outcom
         settled_at=settled_at,
         accepted_at=envelope.accepted_at,
         first_sent_at=envelope.progress.first_sent_at,
+        last_sent_at=envelope.progress.last_sent_at,
+        account=envelope.progress.account,
         principal=envelope.principal,
         sealed_secret=envelope.sealed_secret,
         secret_ref=envelope.secret_ref,
@@ -94,22 +130,30 @@ def entry_for(envelope: Envelope, outcome: Outcome, settled_at: float) -> Outcom
     )
 
 
-def entry_for_malformed(malformed: Malformed, address: Address, settled_at: float) -> OutcomeEntry:
-    """An entry for a message that could be attributed but not read: its flow cannot dispatch further creates."""
-    error = Error(
-        kind=ErrorKind.DISPATCHER,
-        code=malformed.code,
-        message=malformed.message,
-        param=malformed.param,
-        attempts=0,
-        certainty=Certainty.NOT_CREATED,
-    )
+def entry_for_malformed(
+    error: Error, address: Address, claim: Claim, settled_at: float
+) -> OutcomeEntry:
+    """Return the entry of a message that could be attributed but not read: its flow cannot dispatch further creates."""
     return OutcomeEntry(
-        request_id=address.request_id,
+        request_id=claim.request_id,
+        tenant=claim.tenant,
+        fingerprint=claim.fingerprint,
+        principal=claim.principal,
         object=address.object,
         worker_id=address.worker_id,
         context_id=address.context_id,
         params=address.params,
         outcome=error,
         settled_at=settled_at,
+    )
+
+
+def malformed_error(malformed: Malformed) -> Error:
+    return Error(
+        kind=ErrorKind.DISPATCHER,
+        code=malformed.code,
+        message=malformed.message,
+        param=malformed.param,
+        attempts=0,
+        certainty=Certainty.NOT_CREATED,
     )

@@ -1,22 +1,23 @@
 """What travels on the queue: one request, its identity, what is known about it, and nothing in the clear.
 
-`envelope.v1.json` beside this file is the published schema and the one that is checked: a message is read with the
+`envelope.v2.json` beside this file is the published schema and the one that is checked: a message is read with the
 same suspicion whoever wrote it.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.credentials import Binding, looks_like_key
-from paydispatch.domain.errors import TooLarge
-from paydispatch.domain.identity import request_id_for_message
+from paydispatch.domain.errors import InvalidField, TooLarge
+from paydispatch.domain.identity import request_id_for_message, unread_request_id
 from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.requests import Lane
+from paydispatch.domain.resources import create_of, resource_named
 from paydispatch.domain.retry import Progress
 from paydispatch.domain.units import (
     COPY_ROOM_BYTES,
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 
     import jsonschema_rs
 
-VERSION = 1
+VERSION = 2
+
+UNREADABLE = "unreadable"
+"""Stands for a principal that breaks the schema."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +47,24 @@ class Envelope:
     context_id: str
     accepted_at: float
     progress: Progress
+    operation: str = ""
+    """What is asked of Stripe. Empty: the create of `object`."""
+    path: Mapping[str, str] = field(default_factory=dict)
+    """The ids in Stripe's path, by name."""
+    fingerprint: str | None = None
+    """As the message carries it. It is not believed (`claims.fingerprint_of`)."""
     sealed_secret: str | None = None
     secret_ref: str | None = None
     lane: Lane = Lane.INTERACTIVE
     stripe_account: str | None = None
+    stripe_context: str | None = None
+    unchecked_params: Mapping[str, Any] = field(default_factory=dict)
     principal: str = QUEUE
     traceparent: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.operation:
+            object.__setattr__(self, "operation", create_of(self.object))
 
     @property
     def binding(self) -> Binding:
@@ -62,7 +78,10 @@ class Envelope:
         fields: dict[str, Any] = {
             "v": VERSION,
             "request_id": self.request_id,
+            "operation": self.operation,
+            "path": self.path or None,
             "object": self.object,
+            "fingerprint": self.fingerprint,
             "params": self.params,
             "worker_id": self.worker_id,
             "context_id": self.context_id,
@@ -70,11 +89,15 @@ class Envelope:
             "secret_ref": self.secret_ref,
             "lane": self.lane.value,
             "stripe_account": self.stripe_account,
+            "stripe_context": self.stripe_context,
+            "unchecked_params": self.unchecked_params or None,
             "accepted_at": self.accepted_at,
             "deadline_at": self.progress.deadline_at,
             "attempt": self.progress.attempt,
             "first_sent_at": self.progress.first_sent_at,
             "maybe_executed": self.progress.maybe_executed,
+            "store_waits": self.progress.store_waits or None,
+            "fresh_starts": self.progress.fresh_starts or None,
             "principal": self.principal,
             "traceparent": self.traceparent,
         }
@@ -90,6 +113,21 @@ def check_size(message: str, *, room_bytes: int = COPY_ROOM_BYTES) -> int:
     return len(message)
 
 
+def check_operation(envelope: Envelope) -> None:
+    """Check that the message asks for a create of a known object. Raises `BadRequest`."""
+    known = resource_named(envelope.object)
+    if envelope.operation != known.operation:
+        raise InvalidField(
+            "operation",
+            f"Unknown operation for a {known.name}: only {known.operation} is known.",
+            code="unknown_operation",
+        )
+    if envelope.path:
+        raise InvalidField("path", "A create has no ids in its path: leave `path` out.")
+    if envelope.unchecked_params:
+        raise InvalidField("unchecked_params", "unchecked_params are not supported yet.")
+
+
 def check_copy_size(received: Envelope) -> None:
     """Raises `TooLarge` for a message that, once begun, could be neither deferred nor parked.
 
@@ -101,13 +139,24 @@ def check_copy_size(received: Envelope) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """As much of a message as tells where its error belongs."""
+    """As much of a message that cannot be read as tells where its error belongs."""
 
     request_id: str
+    """Made from the id that the message names and from its bytes: it never speaks for another message."""
     object: str
     worker_id: str
     context_id: str
     params: Mapping[str, Any]
+    principal: str = QUEUE
+    sealed_secret: str | None = None
+
+    @property
+    def operation(self) -> str:
+        return create_of(self.object)
+
+    @property
+    def binding(self) -> Binding:
+        return Binding(self.principal, self.worker_id, self.context_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +181,7 @@ def read_message(body: str, *, message_id: str, sent_at: float) -> Envelope | Ma
         )
     complaint = _complaint(fields)
     if complaint:
-        return Malformed(*complaint, _address(fields, message_id))
+        return Malformed(*complaint, _address(fields, body, message_id))
     return _envelope(fields, message_id, sent_at)
 
 
@@ -149,10 +198,18 @@ def _envelope(fields: Mapping[str, Any], message_id: str, sent_at: float) -> Env
         maybe_executed=fields.get("maybe_executed", False),
         # No POST can be younger than the message that tells of it, whatever that says.
         first_sent_at=None if first_sent_at is None else min(first_sent_at, sent_at),
+        store_waits=int(fields.get("store_waits", 0)),
+        fresh_starts=int(fields.get("fresh_starts", 0)),
     )
+    newer = fields if fields["v"] > 1 else {}  # a field of version 2 means nothing in version 1
     return Envelope(
         request_id=fields.get("request_id") or request_id_for_message(message_id),
         object=fields["object"],
+        operation=newer.get("operation") or "",
+        path=newer.get("path") or {},
+        fingerprint=newer.get("fingerprint"),
+        stripe_context=newer.get("stripe_context"),
+        unchecked_params=newer.get("unchecked_params") or {},
         params=fields["params"],
         worker_id=fields["worker_id"],
         context_id=fields["context_id"],
@@ -187,7 +244,7 @@ def _complaint(fields: Mapping[str, Any]) -> tuple[str, str, str | None] | None:
     where = f"its field {field!r}" if field else "the message as a whole"
     return (
         "message_invalid",
-        f"The queue message breaks the envelope's schema (v1) in {where}: rule {_rule(error)}.",
+        f"The queue message breaks the envelope's schema (v{VERSION}) in {where}: rule {_rule(error)}.",
         field,
     )
 
@@ -196,19 +253,32 @@ def _rule(error: jsonschema_rs.ValidationError) -> str:
     return "/".join(str(step) for step in error.schema_path)
 
 
-def _address(fields: Mapping[str, Any], message_id: str) -> Address | None:
+def _address(fields: Mapping[str, Any], body: str, message_id: str) -> Address | None:
     """Whatever of the address is sound; a worker and an object are the least that is needed."""
     worker_id, object_name = _sound(fields, "worker_id"), _sound(fields, "object")
     if worker_id is None or object_name is None:
         return None
     params = fields.get("params")
+    named_id = _sound(fields, "request_id") or request_id_for_message(message_id)
     return Address(
-        request_id=_sound(fields, "request_id") or request_id_for_message(message_id),
+        request_id=unread_request_id(named_id, body),
         object=object_name,
         worker_id=worker_id,
         context_id=_sound(fields, "context_id") or "unknown",
         params=params if isinstance(params, dict) else {},
+        principal=_principal(fields),
+        sealed_secret=_sound(fields, "sealed_secret"),
     )
+
+
+def _principal(fields: Mapping[str, Any]) -> str:
+    """Return the principal that an unreadable message claims.
+
+    One that breaks the schema is not the queue's: no seal proves it, so the message has no flow.
+    """
+    if "principal" not in fields:
+        return QUEUE
+    return _sound(fields, "principal") or UNREADABLE
 
 
 def _sound(fields: Mapping[str, Any], name: str) -> str | None:
@@ -223,7 +293,7 @@ def _sound(fields: Mapping[str, Any], name: str) -> str | None:
 @cache
 def _schema() -> dict[str, Any]:
     schema: dict[str, Any] = json.loads(
-        Path(__file__).with_name("envelope.v1.json").read_text("utf-8")
+        Path(__file__).with_name("envelope.v2.json").read_text("utf-8")
     )
     return schema
 

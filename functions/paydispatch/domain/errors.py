@@ -11,6 +11,7 @@ PaydispatchError
 │   └── NotAllowed            401  no principal
 ├── Unavailable             nobody's fault: try again later; nothing was accepted
 │   ├── MaybeAccepted         the answer was lost: it may have been accepted; repeat it under the same identity
+│   ├── NotPermitted          AWS denies an access: somebody has to grant a permission
 │   └── BufferFull            the Dispatcher's buffer; the queue is slower than the caller
 ├── NotDelivered            some receipts never became durable; `receipts` names them
 ├── NoDispatcher            `create_async` outside a running Dispatcher
@@ -153,6 +154,10 @@ class Unavailable(PaydispatchError):
 
 class MaybeAccepted(Unavailable):
     """The answer was lost, so the request may have been accepted. Repeat it under the same identity only."""
+
+
+class NotPermitted(Unavailable):
+    """AWS denies this program an access. It works again once somebody grants the permission."""
 
 
 class BufferFull(Unavailable):

@@ -15,11 +15,12 @@ from urllib.parse import quote_plus
 
 def encode(params: Mapping[str, Any]) -> bytes:
     """Return the body. Raises `ValueError`, naming the field, for what a form cannot hold."""
-    pairs = (f"{_quote(name, name)}={_quote(name, text)}" for name, text in _pairs(params))
-    return "&".join(pairs).encode()
+    quoted = (f"{_quote(name, name)}={_quote(name, text)}" for name, text in pairs(params))
+    return "&".join(quoted).encode()
 
 
-def _pairs(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def pairs(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the (name, text) pairs of the body, not quoted yet. Raises `ValueError`, as `encode` does."""
     for name, value in params.items():
         yield from _field(str(name), value)
 

@@ -1,12 +1,14 @@
 """Who a request is. Everything downstream, Stripe's idempotency key included, is keyed by it."""
 
 import hashlib
+import re
 import secrets
 from enum import StrEnum
 
 _ALPHABET = (
     "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: sorts as it counts, has no l, o, i
 )
+_MADE_KEY = re.compile(f"pdk_([{_ALPHABET}]{{26}})")
 _LENGTH = 26  # 130 bits: a 48-bit millisecond time and 80 random bits, or a hash cut to 128
 
 
@@ -27,9 +29,34 @@ def new_request_id(now_s: float) -> str:
     return _written(milliseconds << 80 | secrets.randbits(80))
 
 
-def request_id_for_key(principal: str, idempotency_key: str) -> str:
-    """The same principal and key are the same request, wherever and whenever it is submitted."""
-    return _hashed("key", principal, idempotency_key)
+def request_id_for_key(space: str, idempotency_key: str) -> str:
+    """Return the id of the request that a tenant asks for under a key, whichever way it comes in.
+
+    `space` is the tenant, or empty for the queue's tenant (`slots.key_space`). A key that the API made names its id.
+    """
+    made = _MADE_KEY.fullmatch(idempotency_key)
+    return "pdr_" + made[1] if made else _hashed("key", space, idempotency_key)
+
+
+def key_for(request_id: str) -> str:
+    """Return the idempotency key that stands for a request whose caller brought none."""
+    return "pdk_" + request_id.removeprefix("pdr_")
+
+
+def reused_request_id(request_id: str, fingerprint: str) -> str:
+    """Return the id of a second request that came under a used id. The same request always gets the same one."""
+    return _hashed("reused", request_id, fingerprint)
+
+
+def unread_request_id(named_id: str, body: str) -> str:
+    """Return the id under which a message that cannot be read is told: it never speaks for the id it names."""
+    digest = hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+    return _hashed("unread", named_id, digest)
+
+
+def again_request_id(request_id: str) -> str:
+    """Return the id under which a key is tried again after its request ended as not executed."""
+    return _hashed("again", request_id)
 
 
 def key_of_place(batch_key: str, place: int) -> str:

@@ -37,9 +37,14 @@ class Response:
     def settled(self) -> bool:
         return True
 
+    @property
+    def answered(self) -> bool:
+        """Stripe keeps this answer under the idempotency key."""
+        return True
+
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Response:
-        """Ignores members that it does not know. Raises `KeyError` where one it needs is absent."""
+        """Ignores members that it does not know."""
         return cls(
             body=fields["body"],
             attempts=fields["attempts"],
@@ -61,6 +66,8 @@ class Error:
     param: str | None = None
     http_status: int | None = None
     stripe_request_id: str | None = None
+    answered: bool = False
+    """Stripe keeps this answer under the idempotency key: a declined card, or a refusal from the midst of the work."""
 
     @property
     def settled(self) -> bool:
@@ -90,6 +97,7 @@ def error_of_stripe(
     stripe_request_id: str | None,
     attempts: int,
     certainty: Certainty,
+    answered: bool = False,
 ) -> Error:
     """The outcome for Stripe's own `error` object."""
     message = error.get("message") or f"Stripe refused the request with status {http_status}."
@@ -104,4 +112,16 @@ def error_of_stripe(
         stripe_request_id=stripe_request_id,
         attempts=attempts,
         certainty=certainty,
+        answered=answered,
+    )
+
+
+def reused_error() -> Error:
+    """Return the end of a second request that came under a used id."""
+    return Error(
+        kind=ErrorKind.DISPATCHER,
+        code="idempotency_key_reused",
+        message="Its idempotency key, or request id, stands for another request. Nothing was executed for this one.",
+        attempts=0,
+        certainty=Certainty.NOT_CREATED,
     )

@@ -41,6 +41,11 @@ class Resource:
         return self.name.replace(".", "_")
 
     @property
+    def operation(self) -> str:
+        """The name of its create: `create_payment_intent`."""
+        return create_of(self.name)
+
+    @property
     def response_flow(self) -> str:
         return response_flow(self.name)
 
@@ -83,6 +88,11 @@ def resource_at(collection: str) -> Resource:
         return _BY_COLLECTION[collection]
     except KeyError:
         raise UnknownObject(collection, known=tuple(_BY_COLLECTION)) from None
+
+
+def create_of(object_name: str) -> str:
+    """Return the operation that creates an object: `create_checkout_session`."""
+    return f"create_{object_name.replace('.', '_')}"
 
 
 def response_flow(object_name: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.attempts import Answered, Attempt, NotSent, RefusedInFront, Unknown
+from paydispatch.domain.claims import SendEnd
 from paydispatch.domain.outcomes import (
     Certainty,
     Error,
@@ -24,6 +25,9 @@ from paydispatch.domain.units import HORIZON_S, MOST_ATTEMPTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from paydispatch.domain.accounts import AccountBinding
+    from paydispatch.domain.claims import Go, SlotState
 
 BACKOFF_BASE_S = 0.5
 BACKOFF_LONGEST_S = 300.0
@@ -45,9 +49,14 @@ class Progress:
     """The latch."""
     first_sent_at: float | None = None
     """Unix seconds of the first POST under this key."""
-
-    def sending(self, now_s: float) -> Progress:
-        return self if self.first_sent_at is not None else replace(self, first_sent_at=now_s)
+    store_waits: int = 0
+    """How often in a row the message has waited for a store that was away."""
+    fresh_starts: int = 0
+    """How often a copy took the message's place on its last receive, because nothing had been sent."""
+    last_sent_at: float | None = None
+    """Unix seconds of the last send. The request's slot keeps it, not the message."""
+    account: AccountBinding | None = None
+    """Where the sends went. The request's slot keeps it, not the message."""
 
     @property
     def certainty(self) -> Certainty:
@@ -78,19 +87,72 @@ class Again:
 
 Decision = Settled | GivenUp | Again
 
+_GIVEN_UP = {
+    "horizon_passed": "Its idempotency key is too old to be sent again.",
+    "deadline_exceeded": "Its deadline passed before Stripe gave an answer.",
+    "attempts_exhausted": f"{MOST_ATTEMPTS} attempts had no answer.",
+    "account_changed": "Its key belongs to another Stripe account than the one that may have executed it.",
+}
+
+
+def end_with(error: Error) -> Settled | GivenUp:
+    """Return the end that Stripe did not decide. One that leaves doubt is parked, for an operator."""
+    return Settled(error) if error.settled else GivenUp(error)
+
+
+def send_end(attempt: Attempt) -> SendEnd | None:
+    """Return how a send ended that was followed by this attempt. None: with Stripe's answer, which is told instead."""
+    match attempt:
+        case Answered():
+            return None
+        case NotSent():
+            return SendEnd.NOT_CONNECTED
+        case _:
+            return SendEnd.UNKNOWN if raises_doubt(attempt) else SendEnd.REFUSED
+
+
+def copy_knows(progress: Progress, outcome: Outcome) -> Progress:
+    """Return what a copy must know if `outcome` could not be told: only the request's slot knows a closed end."""
+    closed = isinstance(outcome, Error) and outcome.settled and not outcome.answered
+    return progress if closed else with_doubt(progress)
+
+
+def merge_history(progress: Progress, state: SlotState) -> Progress:
+    """Add what the request's slot knows of earlier sends to what the message says of itself."""
+    firsts = [at for at in (progress.first_sent_at, state.first_sent_at) if at is not None]
+    return replace(
+        progress,
+        maybe_executed=progress.maybe_executed or state.in_doubt,
+        first_sent_at=min(firsts, default=None),
+        last_sent_at=state.last_sent_at,
+        account=state.account,
+    )
+
+
+def note_send(progress: Progress, go: Go, account: AccountBinding) -> Progress:
+    """Return the progress once a send began. The stores were there, so their waits are over."""
+    return replace(
+        progress,
+        first_sent_at=go.first_sent_at,
+        last_sent_at=go.sent_at,
+        account=account,
+        store_waits=0,
+    )
+
+
+def with_doubt(progress: Progress) -> Progress:
+    """Return the progress with the latch set."""
+    return replace(progress, maybe_executed=True)
+
 
 def may_send(progress: Progress, now_s: float) -> GivenUp | None:
     """The guards before a POST: deadline, horizon and the bound on attempts."""
     if past_horizon(progress.first_sent_at, now_s):
-        return _given_up(
-            progress, "horizon_passed", "Its idempotency key is too old to be sent again."
-        )
+        return give_up(progress, "horizon_passed")
     if now_s >= progress.deadline_at:
-        return _given_up(
-            progress, "deadline_exceeded", "Its deadline passed before Stripe gave an answer."
-        )
+        return give_up(progress, "deadline_exceeded")
     if progress.attempt > MOST_ATTEMPTS:
-        return _given_up(progress, "attempts_exhausted", f"{MOST_ATTEMPTS} attempts had no answer.")
+        return give_up(progress, "attempts_exhausted")
     return None
 
 
@@ -106,7 +168,7 @@ def decide(attempt: Attempt, progress: Progress, now_s: float, fraction: float) 
     """
     if isinstance(attempt, Answered):
         return Settled(_answer(attempt, progress))
-    latched = replace(progress, maybe_executed=progress.maybe_executed or _raises_doubt(attempt))
+    latched = replace(progress, maybe_executed=progress.maybe_executed or raises_doubt(attempt))
     if not _retryable(attempt):
         return _stopped(attempt, latched)
     delay_s = backoff_s(progress.attempt, fraction)
@@ -117,12 +179,24 @@ def decide(attempt: Attempt, progress: Progress, now_s: float, fraction: float) 
     return Again(delay_s, replace(latched, attempt=progress.attempt + 1))
 
 
+STORE_BACKOFF_BASE_S = 5.0
+
+
+def store_backoff_s(waits: int, fraction: float) -> float:
+    """Return how long a message waits for a store after `waits` such waits: half to all of a doubling time.
+
+    Never less than half, because a store that was away a moment ago still is.
+    """
+    longest_s = min(BACKOFF_LONGEST_S, STORE_BACKOFF_BASE_S * 2.0 ** min(waits, 32))
+    return longest_s * (0.5 + 0.5 * fraction)
+
+
 def backoff_s(attempt: int, fraction: float) -> float:
     """Full jitter: anywhere between nothing and the doubled base, so that a herd spreads out."""
     return fraction * min(BACKOFF_LONGEST_S, BACKOFF_BASE_S * 2.0 ** min(attempt - 1, 32))
 
 
-def _raises_doubt(attempt: NotSent | RefusedInFront | Unknown) -> bool:
+def raises_doubt(attempt: NotSent | RefusedInFront | Unknown) -> bool:
     """An unknown attempt does; so does any word of Stripe's that this key is, or was, executed elsewhere."""
     if isinstance(attempt, RefusedInFront):
         in_use = attempt.error.get("code") == "idempotency_key_in_use"
@@ -167,11 +241,17 @@ def _answer(attempt: Answered, progress: Progress) -> Outcome:
         error if isinstance(error, dict) else {},
         attempt.stripe_request_id,
         answered,
+        answered=True,
     )
 
 
 def _stripe_error(
-    http_status: int, error: Mapping[str, Any], stripe_request_id: str | None, progress: Progress
+    http_status: int,
+    error: Mapping[str, Any],
+    stripe_request_id: str | None,
+    progress: Progress,
+    *,
+    answered: bool = False,
 ) -> Error:
     return error_of_stripe(
         error,
@@ -179,6 +259,7 @@ def _stripe_error(
         stripe_request_id=stripe_request_id,
         attempts=progress.attempt,
         certainty=progress.certainty,
+        answered=answered,
     )
 
 
@@ -196,12 +277,13 @@ def _exhausted(attempt: NotSent | RefusedInFront | Unknown, progress: Progress, 
     )
 
 
-def _given_up(progress: Progress, code: str, message: str) -> GivenUp:
+def give_up(progress: Progress, code: str) -> GivenUp:
+    """Return the end of a request that may not be sent any more."""
     return GivenUp(
         Error(
             kind=ErrorKind.HTTP,
             code=code,
-            message=message,
+            message=_GIVEN_UP[code],
             attempts=progress.attempt - 1,
             certainty=progress.certainty,
         )

@@ -25,8 +25,16 @@ Only a request that is never sent has all of it: from its first POST on it is tr
 HORIZON_S = 23 * 3600.0
 """Stripe may prune an idempotency key once it is 24 h old; an hour before, we stop POSTing under it."""
 
-REMEMBER_S = 15 * 86_400
-"""How long an identity is remembered: longer than a message can live on a queue (14 days)."""
+REMEMBER_S = 25 * 86_400
+"""How long an identity is remembered after it was last touched: 10 days of the request queue, 14 of the dead-letter
+queue, and one to spare."""
+
+FORGOTTEN_S = 24 * 86_400
+"""A message that was accepted longer ago than this and finds an empty slot is not sent: its slot may have expired."""
+
+SEND_AGE_S = 5.0
+"""A POST leaves within this time after its send was asked for, or the send is asked again. A process may be frozen in
+between, and the horizon may pass meanwhile."""
 
 MOST_ATTEMPTS = 200
 """A bound for the endless: at the longest backoff, 150 s on average, it is met after some eight hours of refusals.

@@ -1,18 +1,9 @@
 -- Publish an outcome once. An unknown end may be followed by a settled one; nothing follows that.
--- KEYS: 1 seen-mark, 2 stream, 3 context queue, 4 open requests, 5 unknown ends, 6 deliveries at work
--- ARGV: 1 'unknown' or 'settled', 2 seconds to remember it, 3 entry (JSON), 4 bell channel, 5 request id,
---       6 the delivery that must be the only one at work, or ''
--- The mark says how it ended and, after a blank, which entry says so: whoever finds the status unwritten reads it there.
--- Returns the entry's id, false if it had been published before, or 'disputed' if others are at work.
+-- KEYS: 1 seen-mark, 2 stream, 3 context queue, 4 open requests, 5 unknown ends
+-- ARGV: 1 'unknown' or 'settled', 2 seconds to remember it, 3 entry (JSON), 4 bell channel, 5 request id
+-- The mark says how it ended and, after a blank, which entry says so: a status that was never written is read there.
+-- Returns the entry's id, or false if it had been published before.
 local mark = string.match(redis.call('GET', KEYS[1]) or '', '^%a+')
-if mark ~= 'settled' and ARGV[6] ~= '' then
-  if redis.call('SCARD', KEYS[6]) > redis.call('SISMEMBER', KEYS[6], ARGV[6]) then
-    return 'disputed'
-  end
-end
-if ARGV[1] == 'settled' then
-  redis.call('DEL', KEYS[6])
-end
 redis.call('ZREM', KEYS[4], ARGV[5])
 if mark == 'settled' or ARGV[1] == 'settled' then
   redis.call('HDEL', KEYS[5], ARGV[5])

@@ -1,4 +1,4 @@
-"""A batch of queue messages, worked on at once. One message can neither fail nor delay its neighbours' verdicts."""
+"""Call Stripe for a batch of queue messages at once. One message can neither fail nor delay its neighbours."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from paydispatch.domain.claims import claim_of_unread
 from paydispatch.domain.credentials import redact
-from paydispatch.domain.entry import entry_for_malformed
+from paydispatch.domain.entry import entry_for_malformed, malformed_error
 from paydispatch.domain.envelope import Address, Malformed, read_message
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.outcomes import ErrorKind
-from paydispatch.services.dispatch import Delivery, Dispatch
+from paydispatch.services.call_stripe import Receive, StripeCall
+from paydispatch.services.prove_principal import is_proven
+from paydispatch.services.report_end import end_unsent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paydispatch.services.dispatch import DispatchPorts
+    from paydispatch.services.call_stripe import CallPorts
 
 PUBLISHING_TIME_S = 5.0
 """Kept back at the end of an invocation: enough to publish or defer whatever is still in flight."""
@@ -31,18 +34,16 @@ class Message:
     receive_count: int
     sent_at: float
     """Unix seconds."""
-    first_received_at: float
-    """Unix seconds."""
 
 
-class BatchDispatch:
+class BatchCall:
     """The Stripe caller's one service. `max_receives` is the queue's own: after it the queue dead-letters by itself."""
 
-    def __init__(self, ports: DispatchPorts, *, max_receives: int) -> None:
+    def __init__(self, ports: CallPorts, *, max_receives: int) -> None:
         self._ports = ports
         self._max_receives = max_receives
 
-    async def dispatch(self, messages: Sequence[Message], *, ends_at: float) -> list[str]:
+    async def call(self, messages: Sequence[Message], *, ends_at: float) -> list[str]:
         """Work on all of them; return the ids of those the queue must keep. Never raises.
 
         `ends_at` is the unix time at which the invocation is killed.
@@ -53,7 +54,7 @@ class BatchDispatch:
 
     async def _guarded(self, message: Message, until: float) -> bool:
         try:
-            await self._dispatch(message, until)
+            await self._call(message, until)
         except Unavailable as error:
             self._ports.journal.trouble(
                 "message.kept", message_id=message.message_id, why=str(error)
@@ -66,36 +67,40 @@ class BatchDispatch:
             return False
         return True
 
-    async def _dispatch(self, message: Message, until: float) -> None:
+    async def _call(self, message: Message, until: float) -> None:
         read = read_message(message.body, message_id=message.message_id, sent_at=message.sent_at)
         if isinstance(read, Malformed):
             await self._refuse(read, message)
             return
-        delivery = Delivery(
+        receive = Receive(
             receive_count=message.receive_count,
             last_receive=message.receive_count >= self._max_receives,
-            first_received_at=message.first_received_at,
             until=until,
         )
-        await Dispatch(self._ports, read, delivery).run()
+        await StripeCall(self._ports, read, receive).run()
 
     async def _refuse(self, malformed: Malformed, message: Message) -> None:
-        """What is no envelope ends in an error flow if it names a worker, and on the dead-letter queue if not."""
+        """End what is no envelope in an error flow if its worker can be believed, else on the dead-letter queue."""
         self._ports.journal.line(
             "message.refused",
             message_id=message.message_id,
             code=malformed.code,
             param=malformed.param,
         )
-        if malformed.address is not None:
-            await self._publish_refusal(malformed, malformed.address, by=message.message_id)
+        address = malformed.address
+        if address is not None and await self._tell(malformed, address, message.sent_at):
             return
         self._ports.journal.count("MessageNotAttributable")
         await self._ports.queue.park(
             redact(message.body), reason=malformed.code, kind=ErrorKind.DISPATCHER
         )
 
-    async def _publish_refusal(self, malformed: Malformed, address: Address, *, by: str) -> None:
-        entry = entry_for_malformed(malformed, address, self._ports.clock.now_s())
-        await self._ports.outcomes.publish(entry, sole=by)
-        await self._ports.doorbell.ring(address.worker_id)
+    async def _tell(self, malformed: Malformed, address: Address, sent_at: float) -> bool:
+        """Run the error flow of the worker that the message names. False: its principal is not proven."""
+        claim = claim_of_unread(address, self._ports.queue_tenant, sent_at)
+        if not await is_proven(self._ports, claim, address.binding, address.sealed_secret):
+            return False
+        error = malformed_error(malformed)
+        entry = entry_for_malformed(error, address, claim, self._ports.clock.now_s())
+        await end_unsent(self._ports, claim, error, entry)
+        return True

@@ -1,0 +1,36 @@
+-- Take an id for one thing asked, if it is free, and return how the request's slot stands.
+-- The first claim writes who asks and for what. Where the id stands for something else, nothing is written.
+-- KEYS: 1 request, 2 open sends
+-- ARGV: 1 seconds to keep it, 2 fingerprint, 3 '1' if the message carries the latch, 4 first send (unix s) or '',
+--       5 '1' if the queue is known to have had it,
+--       6 when it was accepted (unix s), if the message is older than this memory, or '', then field, value, … of the claim
+-- Returns {owned, existed, open sends, the fields of `slot_fields.lua` …}, or {0}: the id stands for something else.
+local fingerprint = redis.call('HGET', KEYS[1], 'fingerprint')
+if fingerprint and fingerprint ~= ARGV[2] then
+  return {0}
+end
+if not fingerprint then
+  redis.call('HSET', KEYS[1], 'fingerprint', ARGV[2], unpack(ARGV, 7))
+  if ARGV[6] ~= '' then
+    -- The slot may have expired, and with it the time of a send. In doubt since then, the horizon refuses every send.
+    redis.call('HSET', KEYS[1], 'maybe_executed', '1', 'first_sent_at', ARGV[6])
+  end
+end
+if ARGV[3] == '1' then
+  redis.call('HSET', KEYS[1], 'maybe_executed', '1')
+end
+if ARGV[4] ~= '' then
+  local first = redis.call('HGET', KEYS[1], 'first_sent_at')
+  if not first or tonumber(ARGV[4]) < tonumber(first) then
+    redis.call('HSET', KEYS[1], 'first_sent_at', ARGV[4])
+    redis.call('HDEL', KEYS[1], 'started_by')
+  end
+end
+local before = redis.call('HMGET', KEYS[1], 'status', 'closed', 'answered', 'maybe_executed', 'first_sent_at',
+  'last_sent_at', 'account', 'queued', 'principal')
+if ARGV[5] == '1' then
+  redis.call('HSET', KEYS[1], 'queued', '1')
+end
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+redis.call('EXPIRE', KEYS[2], ARGV[1])
+return {1, fingerprint and 1 or 0, redis.call('SCARD', KEYS[2]), unpack(before)}

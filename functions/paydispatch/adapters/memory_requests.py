@@ -1,0 +1,288 @@
+"""The request's slot in memory, with the rules of the scripts, from the caller's side and from the API's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from paydispatch.domain.claims import Disputed, Go, NoSend, SendEnd, SlotState
+from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.outcomes import Error, Response
+from paydispatch.domain.slots import slot_name
+from paydispatch.domain.units import HORIZON_S
+from paydispatch.ports import RequestRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paydispatch.adapters.memory import MemoryOutcomes
+    from paydispatch.domain.accounts import AccountBinding
+    from paydispatch.domain.claims import Claim, Send
+    from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.ports import Clock
+
+
+@dataclass
+class Slot:
+    """One request's slot."""
+
+    claim: Claim
+    status: str | None = None
+    queued: bool = False
+    closed: Error | None = None
+    answered: bool = False
+    maybe_executed: bool = False
+    first_sent_at: float | None = None
+    last_sent_at: float | None = None
+    started_by: str | None = None
+    """The send that started the clock, while no other began."""
+    account: AccountBinding | None = None
+    sends: set[str] = field(default_factory=set)
+    """The tokens of open sends."""
+    attempts: int = 0
+    retry_at: float | None = None
+    outcome: Response | Error | None = None
+
+    @property
+    def final(self) -> bool:
+        return self.status in ("succeeded", "failed")
+
+    def doubted_beside(self, token: str) -> bool:
+        """Whether another send than `token` may have had an effect."""
+        return self.maybe_executed or bool(self.sends - {token})
+
+    def write(self, status: str) -> bool:
+        if self.final:
+            return False
+        self.status = status
+        return True
+
+
+class MemorySlots:
+    """Every slot by its name: what both sides share."""
+
+    def __init__(self) -> None:
+        self.slots: dict[str, Slot] = {}
+        self.away = False
+
+    def claim(self, claim: Claim, *, queued: bool) -> SlotState:
+        self.reach()
+        existed = claim.slot in self.slots
+        slot = self.slots.setdefault(claim.slot, Slot(claim))
+        if not existed and claim.older_than_memory:
+            slot.maybe_executed, slot.first_sent_at = True, claim.accepted_at
+        if slot.claim.fingerprint != claim.fingerprint:
+            return SlotState(owned=False)
+        slot.maybe_executed |= claim.maybe_executed
+        _lower_first_send(slot, claim.first_sent_at)
+        state = _state(slot, existed=existed)
+        slot.queued |= queued
+        return state
+
+    def reach(self) -> None:
+        if self.away:
+            raise Unavailable("Redis is away")
+
+
+def _lower_first_send(slot: Slot, first_sent_at: float | None) -> None:
+    if first_sent_at is None:
+        return
+    if slot.first_sent_at is None or first_sent_at < slot.first_sent_at:
+        slot.first_sent_at, slot.started_by = first_sent_at, None
+
+
+def _state(slot: Slot, *, existed: bool) -> SlotState:
+    return SlotState(
+        owned=True,
+        existed=existed,
+        queued=slot.queued,
+        principal=slot.claim.principal,
+        status=slot.status,
+        closed=slot.closed,
+        answered=slot.answered,
+        maybe_executed=slot.maybe_executed,
+        first_sent_at=slot.first_sent_at,
+        last_sent_at=slot.last_sent_at,
+        open_sends=len(slot.sends),
+        account=slot.account,
+    )
+
+
+class MemoryRequests:
+    """`RequestSlots`. Shares `outcomes` with the worker's slot, because `send` reads the seen-mark there."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        outcomes: MemoryOutcomes,
+        slots: MemorySlots | None = None,
+        *,
+        queue_tenant: str = "local",
+    ) -> None:
+        self._clock = clock
+        self._outcomes = outcomes
+        self._queue_tenant = queue_tenant
+        self.board = slots or MemorySlots()
+
+    @property
+    def away(self) -> bool:
+        return self.board.away
+
+    @away.setter
+    def away(self, away: bool) -> None:
+        self.board.away = away
+
+    def slot(self, name: str) -> Slot:
+        return self.board.slots[name]
+
+    def status(self, name: str) -> str | None:
+        slot = self.board.slots.get(name)
+        return slot.status if slot else None
+
+    async def claim(self, claim: Claim) -> SlotState:
+        return self.board.claim(claim, queued=True)
+
+    async def find(self, claim: Claim) -> SlotState | None:
+        self.board.reach()
+        slot = self.board.slots.get(claim.slot)
+        if slot is None:
+            return None
+        owned = slot.claim.fingerprint == claim.fingerprint
+        return _state(slot, existed=True) if owned else SlotState(owned=False)
+
+    async def send(self, claim: Claim, send: Send) -> Go | NoSend:
+        self.board.reach()
+        slot = self.board.slots.get(claim.slot)
+        now_s = self._clock.now_s()
+        refusal = _refuse_send(slot, claim, send, now_s)
+        if slot is None or refusal is not None:
+            return refusal or NoSend.NOT_OWNED
+        self._open_send(slot, send, now_s)
+        self._outcomes.note_open(claim)
+        if self._outcomes.marks.get((claim.worker_slot, claim.request_id)) == "settled":
+            return NoSend.TOLD
+        return Go(now_s, slot.first_sent_at or now_s)
+
+    def _open_send(self, slot: Slot, send: Send, now_s: float) -> None:
+        slot.account = _bound(slot.account, send.account)
+        if slot.first_sent_at is None:
+            slot.first_sent_at, slot.started_by = now_s, send.token
+        elif send.token not in slot.sends:
+            slot.started_by = None
+        slot.last_sent_at, slot.attempts, slot.status = now_s, send.attempt, "calling"
+        slot.sends.add(send.token)
+
+    async def end_send(self, claim: Claim, token: str, end: SendEnd) -> None:
+        self.board.reach()
+        slot = self.board.slots[claim.slot]
+        if end is SendEnd.UNKNOWN:
+            slot.maybe_executed = True
+            return
+        slot.sends.discard(token)
+        if end is SendEnd.NOT_CONNECTED and slot.started_by == token:
+            slot.first_sent_at = slot.last_sent_at = slot.started_by = None
+
+    async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:
+        self.board.reach()
+        slot = self.board.slots[claim.slot]
+        if slot.final:
+            return Disputed.TOLD
+        if slot.closed is None:
+            if slot.doubted_beside(token):
+                return Disputed.MAYBE_EXECUTED
+            slot.closed = error
+            slot.sends.discard(token)
+        return slot.closed
+
+    async def mark_retrying(self, claim: Claim, retry_at: float, *, attempts: int) -> None:
+        self.board.reach()
+        slot = self.board.slots[claim.slot]
+        if slot.write("retrying"):
+            slot.attempts, slot.retry_at = attempts, retry_at
+        self._outcomes.note_open(claim)
+
+    async def write_status(self, entry: OutcomeEntry) -> None:
+        self.board.reach()
+        tenant = entry.tenant or self._queue_tenant
+        slot = self.board.slots.get(slot_name(tenant, entry.request_id, self._queue_tenant))
+        if slot is not None and slot.write(_status(entry.outcome)):
+            slot.outcome, slot.attempts = entry.outcome, entry.outcome.attempts
+            slot.answered = entry.outcome.answered
+
+    async def accept_account(self, claim: Claim, account: AccountBinding) -> None:
+        self.board.reach()
+        self.board.slots[claim.slot].account = account
+
+
+def _refuse_send(slot: Slot | None, claim: Claim, send: Send, now_s: float) -> NoSend | None:
+    if slot is None or slot.claim.fingerprint != claim.fingerprint:
+        return NoSend.NOT_OWNED
+    if slot.final:
+        return NoSend.TOLD
+    if slot.closed is not None:
+        return NoSend.CLOSED
+    if slot.first_sent_at is not None and now_s - slot.first_sent_at >= HORIZON_S:
+        return NoSend.PAST_HORIZON
+    moved = slot.account is not None and not slot.account.same_as(send.account)
+    return NoSend.OTHER_ACCOUNT if moved and slot.doubted_beside(send.token) else None
+
+
+def _bound(before: AccountBinding | None, now: AccountBinding) -> AccountBinding:
+    """Return the binding after a send: a known account id is not forgotten for a key that may not ask."""
+    keeps_id = before is not None and before.same_as(now) and now.account_id is None
+    return replace(now, account_id=before.account_id) if before and keeps_id else now
+
+
+def _status(outcome: Response | Error) -> str:
+    if isinstance(outcome, Response):
+        return "succeeded"
+    return "failed" if outcome.settled else "unknown"
+
+
+class MemoryRequestStore:
+    """`RequestStore`."""
+
+    def __init__(self, slots: MemorySlots | None = None) -> None:
+        self.board = slots or MemorySlots()
+
+    @property
+    def away(self) -> bool:
+        return self.board.away
+
+    @away.setter
+    def away(self, away: bool) -> None:
+        self.board.away = away
+
+    def claim(self, claims: Sequence[Claim]) -> Sequence[SlotState]:
+        return [self.board.claim(claim, queued=False) for claim in claims]
+
+    def mark_queued(self, claims: Sequence[Claim]) -> None:
+        self.board.reach()
+        for claim in claims:
+            slot = self.board.slots.setdefault(claim.slot, Slot(claim))
+            slot.queued = True
+            slot.status = slot.status or "dispatched"
+
+    def get(self, slot: str) -> RequestRecord | None:
+        self.board.reach()
+        found = self.board.slots.get(slot)
+        if found is None or not (found.queued or found.status):
+            return None
+        return _record(found)
+
+
+def _record(slot: Slot) -> RequestRecord:
+    claim, status = slot.claim, slot.status or "dispatched"
+    return RequestRecord(
+        request_id=claim.request_id,
+        tenant=claim.tenant,
+        object=claim.object,
+        operation=claim.operation,
+        worker_id=claim.worker_id,
+        context_id=claim.context_id,
+        status=status,
+        attempts=slot.attempts,
+        parsed_data=slot.outcome.body if isinstance(slot.outcome, Response) else None,
+        parsed_error=slot.outcome.as_dict() if isinstance(slot.outcome, Error) else None,
+        retry_at=slot.retry_at if status == "retrying" else None,
+    )

@@ -1,0 +1,113 @@
+"""What both clients of the request's slot send to its scripts, and how they read the answers."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.adapters import redis_keys as keys
+from paydispatch.adapters.redis_scripts import script
+from paydispatch.domain.accounts import AccountBinding
+from paydispatch.domain.claims import SlotState
+from paydispatch.domain.outcomes import Error
+from paydispatch.domain.units import REMEMBER_S
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paydispatch.domain.claims import Claim
+
+SLOT_FIELDS = (
+    "status",
+    "closed",
+    "answered",
+    "maybe_executed",
+    "first_sent_at",
+    "last_sent_at",
+    "account",
+    "queued",
+    "principal",
+)
+"""The fields that `claim.lua` returns, in its order."""
+
+
+def slot_keys(claim: Claim) -> list[str]:
+    return [keys.request(claim.slot), keys.sends(claim.slot)]
+
+
+def eval_claim(claim: Claim, *, queued: bool) -> list[Any]:
+    """Return the command that makes a claim. `queued`: the queue is known to have had the request."""
+    written = {
+        "tenant": claim.tenant,
+        "principal": claim.principal,
+        "worker": claim.worker_slot,
+        "worker_id": claim.worker_id,
+        "context_id": claim.context_id,
+        "operation": claim.operation,
+        "object": claim.object,
+        "accepted_at": claim.accepted_at,
+    }
+    return eval_command(
+        "claim",
+        slot_keys(claim),
+        REMEMBER_S,
+        claim.fingerprint,
+        _flag(claim.maybe_executed),
+        "" if claim.first_sent_at is None else claim.first_sent_at,
+        _flag(queued),
+        claim.accepted_at if claim.older_than_memory else "",
+        *flat(written),
+    )
+
+
+def eval_command(name: str, names: Sequence[str], *arguments: Any) -> list[Any]:
+    """Return the words of one EVAL. The cluster pipeline for threads has no `eval` of its own."""
+    return ["EVAL", script(name), len(names), *names, *arguments]
+
+
+def read_state(answer: Sequence[Any]) -> SlotState:
+    """Read the answer of `claim.lua`."""
+    owned, *rest = answer
+    if not owned:
+        return SlotState(owned=False)
+    existed, open_sends, *fields = rest
+    return slot_state(
+        dict(zip(SLOT_FIELDS, fields, strict=True)), existed=bool(existed), open_sends=open_sends
+    )
+
+
+def slot_state(fields: dict[str, Any], *, existed: bool, open_sends: int) -> SlotState:
+    return SlotState(
+        owned=True,
+        existed=existed,
+        queued=fields["queued"] == "1",
+        principal=fields["principal"],
+        status=fields["status"],
+        closed=read_error(fields["closed"]),
+        answered=fields["answered"] == "1",
+        maybe_executed=fields["maybe_executed"] == "1",
+        first_sent_at=_seconds(fields["first_sent_at"]),
+        last_sent_at=_seconds(fields["last_sent_at"]),
+        open_sends=int(open_sends),
+        account=_account(fields["account"]),
+    )
+
+
+def read_error(text: str | None) -> Error | None:
+    return None if text is None else Error.from_dict(json.loads(text))
+
+
+def flat(fields: dict[str, Any]) -> list[Any]:
+    return [part for pair in fields.items() for part in pair]
+
+
+def _account(text: str | None) -> AccountBinding | None:
+    return None if text is None else AccountBinding.from_dict(json.loads(text))
+
+
+def _seconds(text: str | None) -> float | None:
+    return None if text is None else float(text)
+
+
+def _flag(value: bool) -> str:
+    return "1" if value else ""

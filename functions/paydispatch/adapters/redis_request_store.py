@@ -1,0 +1,79 @@
+"""`RequestStore` on Redis: the request's slot from the API's side."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.adapters import redis_keys as keys
+from paydispatch.adapters.redis_claims import eval_claim, read_state
+from paydispatch.adapters.redis_open import note_open
+from paydispatch.adapters.redis_scripts import unavailable_for_redis_errors
+from paydispatch.domain.resources import create_of
+from paydispatch.domain.slots import bare_name
+from paydispatch.domain.units import REMEMBER_S
+from paydispatch.ports import RequestRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from redis import Redis
+
+    from paydispatch.domain.claims import Claim, SlotState
+    from paydispatch.ports import Clock
+
+
+class RedisRequestStore:
+    def __init__(self, redis: Redis, clock: Clock) -> None:
+        self._redis = redis
+        self._clock = clock
+
+    def claim(self, claims: Sequence[Claim]) -> Sequence[SlotState]:
+        with unavailable_for_redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            for claim in claims:
+                pipe.execute_command(*eval_claim(claim, queued=False))  # type: ignore[no-untyped-call]
+            return [read_state(answer) for answer in pipe.execute()]
+
+    def mark_queued(self, claims: Sequence[Claim]) -> None:
+        if not claims:
+            return
+        now_s = self._clock.now_s()
+        with unavailable_for_redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            for claim in claims:
+                key = keys.request(claim.slot)
+                # The Stripe caller may have been quicker: its status stands.
+                pipe.hsetnx(key, "status", "dispatched")
+                pipe.hset(key, "queued", "1")
+                pipe.expire(key, REMEMBER_S)
+                note_open(pipe, claim.worker_slot, claim.request_id, accepted_at=now_s, now_s=now_s)
+            pipe.sadd(keys.WORKERS, *{claim.worker_slot for claim in claims})
+            pipe.execute()
+
+    def get(self, slot: str) -> RequestRecord | None:
+        with unavailable_for_redis_errors():
+            fields: dict[str, str] = self._redis.hgetall(keys.request(slot))  # type: ignore[assignment]
+        # A claim alone is not known yet: the queue may never have got its request.
+        known = "tenant" in fields and ("queued" in fields or "status" in fields)
+        return _record(bare_name(slot), fields) if known else None
+
+
+def _record(request_id: str, fields: Mapping[str, str]) -> RequestRecord:
+    status = fields.get("status", "dispatched")
+    waiting = status == "retrying" and "retry_at" in fields
+    return RequestRecord(
+        request_id=request_id,
+        tenant=fields["tenant"],
+        object=fields["object"],
+        operation=fields.get("operation") or create_of(fields["object"]),
+        worker_id=fields["worker_id"],
+        context_id=fields["context_id"],
+        status=status,
+        attempts=int(fields.get("attempts", 0)),
+        parsed_data=_json(fields.get("parsed_data")),
+        parsed_error=None if "parsed_data" in fields else _json(fields.get("parsed_error")),
+        retry_at=float(fields["retry_at"]) if waiting else None,
+    )
+
+
+def _json(text: str | None) -> Any:
+    return None if text is None else json.loads(text)

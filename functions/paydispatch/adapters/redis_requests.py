@@ -1,0 +1,156 @@
+"""`RequestSlots` on Redis: each call is one script in the request's slot."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.adapters import redis_keys as keys
+from paydispatch.adapters.redis_claims import (
+    SLOT_FIELDS,
+    eval_claim,
+    eval_command,
+    flat,
+    read_error,
+    read_state,
+    slot_keys,
+    slot_state,
+)
+from paydispatch.adapters.redis_open import note_open
+from paydispatch.adapters.redis_scripts import answered_in_time
+from paydispatch.domain.claims import Disputed, Go, NoSend, SlotState
+from paydispatch.domain.outcomes import Response
+from paydispatch.domain.slots import slot_name
+from paydispatch.domain.units import HORIZON_S, REMEMBER_S
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from paydispatch.domain.accounts import AccountBinding
+    from paydispatch.domain.claims import Claim, Send, SendEnd
+    from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.outcomes import Error
+    from paydispatch.ports import Clock
+
+
+class RedisRequests:
+    def __init__(self, redis: Redis, clock: Clock, *, queue_tenant: str) -> None:
+        self._redis = redis
+        self._clock = clock
+        self._queue_tenant = queue_tenant
+
+    async def claim(self, claim: Claim) -> SlotState:
+        return read_state(await self._run(eval_claim(claim, queued=True)))
+
+    async def find(self, claim: Claim) -> SlotState | None:
+        request, sends = slot_keys(claim)
+        async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.hmget(request, ["fingerprint", *SLOT_FIELDS])
+            pipe.scard(sends)
+            (fingerprint, *found), open_sends = await pipe.execute()
+        if fingerprint is None:
+            return None
+        if fingerprint != claim.fingerprint:
+            return SlotState(owned=False)
+        fields = dict(zip(SLOT_FIELDS, found, strict=True))
+        return slot_state(fields, existed=True, open_sends=open_sends)
+
+    async def send(self, claim: Claim, send: Send) -> Go | NoSend:
+        """Open a send, and read the seen-mark of the worker's slot in the same round trip."""
+        account = send.account
+        command = eval_command(
+            "send",
+            slot_keys(claim),
+            REMEMBER_S,
+            claim.fingerprint,
+            send.token,
+            HORIZON_S,
+            send.attempt,
+            json.dumps(account.as_dict()),
+            account.account_id or "",
+            account.mode,
+            account.headers,
+            account.key_sha256,
+        )
+        async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.execute_command(*command)
+            self._note_open(pipe, claim)
+            (word, *times), mark = await pipe.execute()
+        if word == "go" and str(mark or "").startswith("settled"):
+            return NoSend.TOLD
+        return Go(float(times[0]), float(times[1])) if word == "go" else NoSend(word)
+
+    async def end_send(self, claim: Claim, token: str, end: SendEnd) -> None:
+        await self._run(eval_command("end_send", slot_keys(claim), REMEMBER_S, token, end.value))
+
+    async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:
+        word, *stands = await self._run(
+            eval_command(
+                "close",
+                slot_keys(claim),
+                REMEMBER_S,
+                claim.fingerprint,
+                token,
+                json.dumps(error.as_dict()),
+            )
+        )
+        return read_error(stands[0]) or error if word == "closed" else Disputed(word)
+
+    async def mark_retrying(self, claim: Claim, retry_at: float, *, attempts: int) -> None:
+        fields = {"status": "retrying", "attempts": attempts, "retry_at": retry_at}
+        async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.execute_command(*_write_status(claim.slot, fields))
+            self._note_open(pipe, claim)
+            await pipe.execute()
+
+    async def write_status(self, entry: OutcomeEntry) -> None:
+        tenant = entry.tenant or self._queue_tenant
+        slot = slot_name(tenant, entry.request_id, self._queue_tenant)
+        await self._run(_write_status(slot, {"tenant": tenant, **_final_fields(entry)}))
+
+    async def accept_account(self, claim: Claim, account: AccountBinding) -> None:
+        fields = {
+            "account": json.dumps(account.as_dict()),
+            "account_id": account.account_id or "",
+            "account_mode": account.mode,
+            "account_headers": account.headers,
+            "account_key": account.key_sha256,
+        }
+        await self._run(_write_status(claim.slot, fields))
+
+    async def _run(self, command: list[Any]) -> Any:
+        async with answered_in_time():
+            return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
+
+    def _note_open(self, pipe: Any, claim: Claim) -> None:
+        """Only a delivery that holds the claim writes in the worker's slot."""
+        note_open(
+            pipe,
+            claim.worker_slot,
+            claim.request_id,
+            accepted_at=claim.accepted_at,
+            now_s=self._clock.now_s(),
+        )
+
+
+def _write_status(slot: str, fields: dict[str, Any]) -> list[Any]:
+    return eval_command("write_status", [keys.request(slot)], REMEMBER_S, *flat(fields))
+
+
+def _final_fields(entry: OutcomeEntry) -> dict[str, Any]:
+    fields = {
+        "object": entry.object,
+        "operation": entry.operation,
+        "worker_id": entry.worker_id,
+        "context_id": entry.context_id,
+        "principal": entry.principal or "",
+        "attempts": entry.outcome.attempts,
+        "settled_at": entry.settled_at,
+        "answered": "1" if entry.outcome.answered else "",
+    }
+    if entry.fingerprint:
+        fields["fingerprint"] = entry.fingerprint
+    if isinstance(entry.outcome, Response):
+        return {**fields, "status": "succeeded", "parsed_data": json.dumps(entry.outcome.body)}
+    status = "failed" if entry.outcome.settled else "unknown"
+    return {**fields, "status": status, "parsed_error": json.dumps(entry.outcome.as_dict())}

@@ -1,0 +1,115 @@
+"""`Accounts` over the wire: `GET /v1/account`, once a day per key."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.adapters.stripe_http import BROKEN_CALL
+from paydispatch.domain.accounts import hash_of
+from paydispatch.domain.attempts import RefusedInFront, classify
+from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+
+if TYPE_CHECKING:
+    import httpx
+
+    from paydispatch.domain.credentials import StripeKey
+    from paydispatch.ports import Clock
+
+KEPT_S = 86_400.0
+"""A key never changes its account. Asked again after a day, because the permission to ask may have changed."""
+
+KEYS_KEPT = 10_000
+
+ANSWER_TIMEOUT_S = 10.0
+"""Looking up an account is quick at Stripe. A longer wait means that Stripe is away."""
+
+FORBIDDEN, UNAUTHORIZED = 403, 401
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    account_id: str | None
+    found_at: float
+
+
+class HttpStripeAccounts:
+    def __init__(
+        self, client: httpx.AsyncClient, clock: Clock, *, version: str = STRIPE_API_VERSION
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._version = version
+        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+        self._asking: dict[tuple[str, str], asyncio.Future[str | RefusedInFront | None]] = {}
+
+    async def find(
+        self, key: StripeKey, *, stripe_context: str | None, within_s: float
+    ) -> str | RefusedInFront | None:
+        name = (hash_of(key), stripe_context or "")
+        kept = self._kept.get(name)
+        if kept is not None and self._clock.now_s() - kept.found_at < KEPT_S:
+            return kept.account_id
+        # All messages of a batch with one key ask once.
+        asking = self._asking.get(name)
+        if asking is None:
+            asking = asyncio.ensure_future(self._ask(key, stripe_context))
+            self._asking[name] = asking
+            asking.add_done_callback(lambda done: self._remember(name, done))
+        try:
+            async with asyncio.timeout(within_s):
+                return await asyncio.shield(asking)
+        except TimeoutError:
+            raise Unavailable(
+                "Stripe did not say in time which account the key belongs to."
+            ) from None
+
+    async def _ask(self, key: StripeKey, context: str | None) -> str | RefusedInFront | None:
+        headers = {"Authorization": f"Bearer {key.reveal()}", "Stripe-Version": self._version}
+        if context is not None:
+            headers["Stripe-Context"] = context
+        try:
+            response = await self._client.get(
+                "/v1/account", headers=headers, timeout=ANSWER_TIMEOUT_S
+            )
+        except BROKEN_CALL as error:
+            raise Unavailable(f"Stripe's accounts: {type(error).__name__}") from None
+        return _read(response)
+
+    def _remember(
+        self, name: tuple[str, str], done: asyncio.Future[str | RefusedInFront | None]
+    ) -> None:
+        del self._asking[name]
+        if done.cancelled() or done.exception() is not None:
+            return
+        found = done.result()
+        if isinstance(found, RefusedInFront):
+            return  # the key may be put right
+        self._kept[name] = _Kept(found, self._clock.now_s())
+        while len(self._kept) > KEYS_KEPT:
+            self._kept.popitem(last=False)
+
+
+def _read(response: httpx.Response) -> str | RefusedInFront | None:
+    """Only a 403 means that the key may not ask, and a 401 refuses the key. Anything else proves nothing."""
+    body = _json_or_none(response.content)
+    account_id = body.get("id") if isinstance(body, dict) else None
+    if response.is_success and isinstance(account_id, str):
+        return account_id
+    if response.status_code == FORBIDDEN:
+        return None
+    attempt = classify(response.status_code, response.headers, body)
+    if response.status_code == UNAUTHORIZED and isinstance(attempt, RefusedInFront):
+        return attempt
+    raise Unavailable(f"Stripe's accounts: status {response.status_code}")
+
+
+def _json_or_none(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None

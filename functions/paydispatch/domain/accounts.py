@@ -1,0 +1,84 @@
+"""Tell Stripe accounts apart: keys, idempotency keys and lists of Stripe belong to one account and mode."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paydispatch.domain.credentials import StripeKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountBinding:
+    """Where a request's calls go. A request keeps it from its first send on."""
+
+    account_id: str | None
+    """The `acct_…` that `GET /v1/account` names. None: the key may not ask."""
+    mode: str
+    """`live`, `test`, or `org` for an organisation's key that does not say."""
+    stripe_account: str | None = None
+    """The `Stripe-Account` header."""
+    stripe_context: str | None = None
+    """The `Stripe-Context` header."""
+    key_sha256: str
+    """Identifies the key without holding it."""
+
+    @property
+    def headers(self) -> str:
+        """The two headers as one text. An account id holds no space."""
+        return f"{self.stripe_account or ''} {self.stripe_context or ''}"
+
+    def same_as(self, other: AccountBinding) -> bool:
+        """Whether both lead to the same account, mode and headers.
+
+        A key that may not ask for its account is compared by its hash, so granting or removing that permission changes
+        nothing.
+        """
+        if (self.mode, self.headers) != (other.mode, other.headers):
+            return False
+        ids_agree = self.account_id is not None and self.account_id == other.account_id
+        return ids_agree or self.key_sha256 == other.key_sha256
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> AccountBinding:
+        """Ignores members that it does not know. Raises `KeyError` where one it needs is absent."""
+        return cls(
+            account_id=fields.get("account_id"),
+            mode=fields["mode"],
+            stripe_account=fields.get("stripe_account"),
+            stripe_context=fields.get("stripe_context"),
+            key_sha256=fields["key_sha256"],
+        )
+
+
+def bind_account(
+    key: StripeKey,
+    account_id: str | None,
+    *,
+    stripe_account: str | None,
+    stripe_context: str | None,
+) -> AccountBinding:
+    return AccountBinding(
+        account_id=account_id,
+        mode=mode_of(key),
+        stripe_account=stripe_account,
+        stripe_context=stripe_context,
+        key_sha256=hash_of(key),
+    )
+
+
+def mode_of(key: StripeKey) -> str:
+    """Return the mode by the key's prefix: an account answers with one id in both modes."""
+    kind = key.reveal().removeprefix("sk_org_").split("_")
+    return next((part for part in kind[:2] if part in ("live", "test")), "org")
+
+
+def hash_of(key: StripeKey) -> str:
+    return hashlib.sha256(b"stripe-key:" + key.reveal().encode()).hexdigest()
