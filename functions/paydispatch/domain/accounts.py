@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from paydispatch.domain.credentials import StripeKey
+
+_MODE = re.compile(r"[sr]k_(?:org_)?(live|test)_")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +79,8 @@ def bind_account(
 
 def mode_of(key: StripeKey) -> str:
     """Return the mode by the key's prefix: an account answers with one id in both modes."""
-    kind = key.reveal().removeprefix("sk_org_").split("_")
-    return next((part for part in kind[:2] if part in ("live", "test")), "org")
+    mode = _MODE.match(key.reveal())
+    return mode[1] if mode else "org"
 
 
 def hash_of(key: StripeKey) -> str:

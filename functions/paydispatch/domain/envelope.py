@@ -260,6 +260,7 @@ def _address(fields: Mapping[str, Any], body: str, message_id: str) -> Address |
         return None
     params = fields.get("params")
     named_id = _sound(fields, "request_id") or request_id_for_message(message_id)
+    sealed_secret = _sound(fields, "sealed_secret")
     return Address(
         request_id=unread_request_id(named_id, body),
         object=object_name,
@@ -267,7 +268,7 @@ def _address(fields: Mapping[str, Any], body: str, message_id: str) -> Address |
         context_id=_sound(fields, "context_id") or "unknown",
         params=params if isinstance(params, dict) else {},
         principal=_principal(fields),
-        sealed_secret=_sound(fields, "sealed_secret"),
+        sealed_secret=None if looks_like_key(sealed_secret) else sealed_secret,
     )
 
 

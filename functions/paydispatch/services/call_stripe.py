@@ -298,12 +298,16 @@ class StripeCall:
     async def _open_send(self, progress: Progress, send: Send) -> Go | NoSend:
         """Ask for the send until its answer is fresh enough for the POST. Without an answer nothing is POSTed."""
         try:
-            for _ in range(MOST_SENDS_ASKED):
+            for asked_before in range(MOST_SENDS_ASKED):
                 asked_at = (
                     self._ports.clock.now_s()
                 )  # before: this process may be frozen while it waits
                 answer = await self._ports.requests.send(self._claim, send)
-                if isinstance(answer, NoSend) or self._ports.clock.now_s() - asked_at <= SEND_AGE_S:
+                if isinstance(answer, NoSend):
+                    if asked_before:
+                        await self._take_back(send.token)
+                    return answer
+                if self._ports.clock.now_s() - asked_at <= SEND_AGE_S:
                     return answer
             raise Unavailable("Redis answered too late for the call.")
         except Unavailable as error:
@@ -408,8 +412,7 @@ class StripeCall:
             outcome = stands
         await self._tell(progress, outcome)
         if isinstance(decision, GivenUp):
-            with _putting_off(copy_knows(progress, decision.outcome)):
-                await self._park(decision.outcome)
+            await self._park(copy_knows(progress, decision.outcome), decision.outcome)
 
     async def _close(self, progress: Progress, error: Error, token: str) -> Error | None:
         """End the request unexecuted. Return the end that stands; None: an end was told before."""
@@ -455,10 +458,12 @@ class StripeCall:
         )
         self._ports.journal.count("IdempotencyKeyReused")
 
-    async def _park(self, error: Error) -> None:
-        await self._ports.queue.park(
-            self._envelope.as_message(), reason=error.code or error.kind.value, kind=error.kind
-        )
+    async def _park(self, progress: Progress, error: Error) -> None:
+        message = self._envelope.at(progress).as_message()
+        with _putting_off(progress):
+            await self._ports.queue.park(
+                message, reason=error.code or error.kind.value, kind=error.kind
+            )
         self._ports.journal.count("RequestParked")
 
     # Waiting

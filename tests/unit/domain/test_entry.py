@@ -5,12 +5,22 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.unit.examples import NOW_S, PARAMS, entry, envelope, failed, succeeded
+from tests.unit.examples import KEY, NOW_S, PARAMS, entry, envelope, failed, succeeded
 
-from paydispatch.domain.entry import OutcomeEntry, entry_for, entry_for_malformed
+from paydispatch.domain.accounts import bind_account
+from paydispatch.domain.claims import claim_of, claim_of_unread
+from paydispatch.domain.credentials import StripeKey
+from paydispatch.domain.entry import (
+    OutcomeEntry,
+    entry_for,
+    entry_for_malformed,
+    malformed_error,
+)
 from paydispatch.domain.envelope import Address, Malformed
 from paydispatch.domain.outcomes import Certainty, ErrorKind, Outcome
 from paydispatch.domain.requests import Lane
+
+ACCOUNT = bind_account(StripeKey(KEY), "acct_1", stripe_account="acct_2", stripe_context=None)
 
 
 @pytest.mark.parametrize(
@@ -21,6 +31,7 @@ from paydispatch.domain.requests import Lane
         entry(outcome=failed(code="card_declined", http_status=402)),
         entry(outcome=failed(kind=ErrorKind.HTTP, certainty=Certainty.UNKNOWN)),
         entry(sealed_secret=None, secret_ref="shop", lane=Lane.BATCH, stripe_account="acct_1"),
+        entry(tenant="acme", account=ACCOUNT, last_sent_at=NOW_S, inferred=True),
         entry(params={"description": "Tee für zwei, 茶"}, accepted_at=NOW_S, traceparent="00-1"),
     ],
 )
@@ -68,7 +79,7 @@ def test_a_response_whose_script_failed_is_the_same_request_with_an_error() -> N
 
 def test_an_entry_carries_what_the_next_create_needs() -> None:
     sent = envelope(sealed_secret="1.abc", principal="shop/checkout", lane=Lane.BATCH)
-    made = entry_for(sent, succeeded(), NOW_S + 1)
+    made = entry_for(sent, claim_of(sent, "local", NOW_S), succeeded(), NOW_S + 1)
     assert (made.sealed_secret, made.secret_ref) == ("1.abc", None)
     assert (made.principal, made.lane) == ("shop/checkout", Lane.BATCH)
     assert (made.accepted_at, made.settled_at) == (NOW_S, NOW_S + 1)
@@ -83,6 +94,7 @@ def test_an_entry_for_an_unreadable_message_has_no_key() -> None:
         params=PARAMS,
     )
     malformed = Malformed("field_missing", "No object.", "object", address)
-    made = entry_for_malformed(malformed, address, NOW_S)
+    claim = claim_of_unread(address, "local", NOW_S)
+    made = entry_for_malformed(malformed_error(malformed), address, claim, NOW_S)
     assert made.sealed_secret is made.secret_ref is None
     assert OutcomeEntry.from_json(made.as_json()) == made

@@ -12,14 +12,17 @@ from hypothesis import strategies as st
 from tests.unit.examples import FARTHEST, KEY, NOW_S, PARAMS, envelope, message, message_text
 
 from paydispatch.domain.envelope import (
+    UNREADABLE,
     Envelope,
     Malformed,
     check_copy_size,
+    check_operation,
     check_size,
     read_message,
 )
-from paydispatch.domain.errors import TooLarge
+from paydispatch.domain.errors import InvalidField, TooLarge
 from paydispatch.domain.identity import request_id_for_message
+from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.requests import Lane
 from paydispatch.domain.retry import Progress
 from paydispatch.domain.units import (
@@ -141,7 +144,7 @@ def test_numbers_that_json_cannot_hold_are_not_written() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"v": 2},
+        {"v": 3},
         {"v": "1"},
         {"request_id": ""},
         {"request_id": "has a space"},
@@ -227,9 +230,9 @@ def test_without_a_sound_worker_and_object_nobody_can_be_told(change: dict[str, 
 
 
 def test_whatever_is_sound_of_an_address_is_used() -> None:
-    address = malformed(message_text(v=2, request_id="mine")).address
+    address = malformed(message_text(v=3)).address
     assert address is not None
-    assert (address.request_id, address.object) == ("mine", "payment_intent")
+    assert (address.object, address.principal) == ("payment_intent", QUEUE)
     assert (address.worker_id, address.context_id) == ("worker-1", "context-1")
     assert address.params == PARAMS
 
@@ -237,8 +240,49 @@ def test_whatever_is_sound_of_an_address_is_used() -> None:
 def test_what_is_not_sound_of_an_address_has_a_stand_in() -> None:
     address = malformed(message_text(request_id="", context_id="", params=[])).address
     assert address is not None
-    assert address.request_id == request_id_for_message("message-1")
     assert (address.context_id, address.params) == ("unknown", {})
+
+
+def test_what_cannot_be_read_never_speaks_for_the_id_it_names() -> None:
+    first, again = (malformed(message_text(v=3, request_id="pdr_1")) for _ in range(2))
+    other = malformed(message_text(v=3, request_id="pdr_1", context_id="context-2"))
+    ids = [read.address.request_id for read in (first, again, other) if read.address]
+    assert ids[0] == ids[1] != ids[2]
+    assert "pdr_1" not in ids
+
+
+def test_a_principal_that_cannot_be_read_is_not_the_queue_s() -> None:
+    address = malformed(message_text(principal="a/b/c")).address
+    assert address is not None
+    assert address.principal == UNREADABLE
+
+
+def test_version_1_is_read_as_a_create_of_its_object() -> None:
+    result = read(message_text(v=1, operation="delete_coupon", path={"coupon": "c_1"}))
+    assert isinstance(result, Envelope)
+    assert (result.operation, result.path) == ("create_payment_intent", {})
+
+
+def test_version_2_without_an_operation_is_a_create_of_its_object() -> None:
+    result = read(message_text(v=2))
+    assert isinstance(result, Envelope)
+    assert (result.operation, result.path) == ("create_payment_intent", {})
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"operation": "capture_payment_intent"}, "operation"),
+        ({"path": {"intent": "pi_1"}}, "path"),
+        ({"unchecked_params": {"level3": {}}}, "unchecked_params"),
+    ],
+)
+def test_what_nothing_implements_yet_is_refused(change: dict[str, Any], param: str) -> None:
+    result = read(message_text(v=2, **change))
+    assert isinstance(result, Envelope)
+    with pytest.raises(InvalidField) as refusal:
+        check_operation(result)
+    assert refusal.value.param == param
 
 
 @pytest.mark.parametrize("name", ["accepted_at", "deadline_at", "first_sent_at", "attempt"])

@@ -18,6 +18,7 @@ from tests.unit.examples import (
 )
 
 from paydispatch.domain.attempts import Answered, Attempt, NotSent, RefusedInFront, Unknown
+from paydispatch.domain.claims import SlotState
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
 from paydispatch.domain.retry import (
     BACKOFF_BASE_S,
@@ -29,7 +30,9 @@ from paydispatch.domain.retry import (
     backoff_s,
     decide,
     may_send,
+    merge_history,
     past_horizon,
+    store_backoff_s,
 )
 from paydispatch.domain.units import HORIZON_S, MOST_ATTEMPTS
 
@@ -150,10 +153,21 @@ def test_the_last_attempt_is_not_followed_by_another() -> None:
     assert decision.outcome.attempts == MOST_ATTEMPTS
 
 
-def test_the_first_post_is_remembered_and_not_overwritten() -> None:
-    sent = IN_AN_HOUR.sending(NOW_S)
-    assert sent.first_sent_at == NOW_S
-    assert sent.sending(NOW_S + 60) is sent
+def test_the_slot_s_word_is_added_to_the_message_s() -> None:
+    told = replace(IN_AN_HOUR, first_sent_at=NOW_S + 60)
+    state = SlotState(owned=True, first_sent_at=NOW_S, last_sent_at=NOW_S + 90, open_sends=1)
+    merged = merge_history(told, state)
+    assert (merged.first_sent_at, merged.last_sent_at) == (NOW_S, NOW_S + 90)
+    assert merged.maybe_executed
+    assert not merge_history(told, SlotState(owned=True)).maybe_executed
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.5, 0.999])
+def test_a_wait_for_a_store_grows_and_is_never_short(fraction: float) -> None:
+    waits = [store_backoff_s(count, fraction) for count in range(40)]
+    assert waits == sorted(waits)
+    assert waits[0] >= 2.5
+    assert waits[-1] <= BACKOFF_LONGEST_S
 
 
 def test_a_flow_is_told_everything_stripe_said_about_a_card() -> None:
@@ -170,6 +184,7 @@ def test_a_flow_is_told_everything_stripe_said_about_a_card() -> None:
         param="payment_method",
         http_status=402,
         stripe_request_id="req_3",
+        answered=True,
     )
 
 

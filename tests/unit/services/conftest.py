@@ -10,7 +10,7 @@ import pytest
 from tests.unit.examples import KEY, SECRET_REF, entry
 
 from paydispatch.adapters.memory import (
-    MemoryBoard,
+    MemoryAccounts,
     MemoryClock,
     MemoryDispatchQueue,
     MemoryDoorbell,
@@ -23,10 +23,11 @@ from paydispatch.adapters.memory import (
     MemoryStripe,
     MemoryVault,
 )
+from paydispatch.adapters.memory_requests import MemoryRequests, MemoryRequestStore
 from paydispatch.domain.principal import LOCAL, Principal
 from paydispatch.services.accept import Acceptor
-from paydispatch.services.batch import BatchDispatch, Message
-from paydispatch.services.dispatch import DispatchPorts
+from paydispatch.services.call_batch import BatchCall, Message
+from paydispatch.services.call_stripe import CallPorts
 from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Doorway:
         self.journal = MemoryJournal()
         self.queue = MemoryRequestQueue()
         self.sealer = MemorySealer()
-        self.board = MemoryBoard()
+        self.board = MemoryRequestStore()
         self.acceptor = Acceptor(
             queue=self.queue,
             sealer=self.sealer,
@@ -71,34 +72,39 @@ class Caller:
         self.queue = MemoryDispatchQueue()
         self.doorbell = MemoryDoorbell()
         self.outcomes = MemoryOutcomes(self.clock)
-        self.vault = MemoryVault(sealer or MemorySealer(), {("local", SECRET_REF): KEY})
+        self.requests = MemoryRequests(self.clock, self.outcomes)
+        self.accounts = MemoryAccounts()
+        self.sealer = sealer or MemorySealer()
+        self.vault = MemoryVault(self.sealer, {("local", SECRET_REF): KEY})
         self.stripe = MemoryStripe()
         self.fraction = 0.5
 
     def answers(self, *attempts: Attempt | Callable[[], Attempt]) -> None:
         self.stripe = MemoryStripe(*attempts)
 
-    def service(self) -> BatchDispatch:
-        ports = DispatchPorts(
+    def service(self) -> BatchCall:
+        ports = CallPorts(
             gateway=self.stripe,
+            accounts=self.accounts,
             vault=self.vault,
+            requests=self.requests,
             outcomes=self.outcomes,
             queue=self.queue,
             doorbell=self.doorbell,
             clock=self.clock,
             journal=self.journal,
             fraction=lambda: self.fraction,
+            queue_tenant="local",
         )
-        return BatchDispatch(ports, max_receives=self.max_receives)
+        return BatchCall(ports, max_receives=self.max_receives)
 
     def message(self, sent: Envelope | str, *, receive: int = 1, id_: str = "m-1") -> Message:
         body = sent if isinstance(sent, str) else sent.as_message()
-        now_s = self.clock.now_s()
-        return Message(id_, body, receive, sent_at=now_s, first_received_at=now_s)
+        return Message(id_, body, receive, sent_at=self.clock.now_s())
 
     async def receive_all(self, *messages: Message, left_s: float = 300.0) -> list[str]:
         """Work on a batch with `left_s` until the invocation is killed; return what the queue keeps."""
-        return await self.service().dispatch(messages, ends_at=self.clock.now_s() + left_s)
+        return await self.service().call(messages, ends_at=self.clock.now_s() + left_s)
 
     async def receive(
         self, sent: Envelope | str, *, receive: int = 1, left_s: float = 300.0
@@ -111,6 +117,9 @@ class Caller:
         copy, delay_s = self.queue.deferred.pop()
         self.clock.advance(delay_s)
         return await self.receive(copy, left_s=left_s)
+
+    def redis_away(self, away: bool) -> None:
+        self.requests.away = self.outcomes.away = away
 
     @property
     def outcome(self) -> Any:
