@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
-import json
+from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.domain.credentials import check_holds_no_key
 from paydispatch.domain.errors import BadRequest, InvalidField, TooLarge
 from paydispatch.domain.identity import key_of_place
+from paydispatch.domain.json_text import read_json
 from paydispatch.domain.requests import CreateRequest, check_idempotency_key, parse_create_request
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.units import BATCH_ITEMS_LIMIT, QUEUE_MESSAGE_LIMIT_BYTES
@@ -66,6 +68,7 @@ def _item(item: Any, *, key: str | None, traceparent: str | None) -> CreateReque
             return InvalidField(
                 "object", "Missing required field: object.", code="parameter_missing"
             )
+        check_holds_no_key("object", object_name)
         own_key = item.get("idempotency_key")
         return parse_create_request(
             resource_named(object_name).name,
@@ -82,11 +85,11 @@ def json_object(event: APIGatewayProxyEventV2) -> dict[str, Any]:
     try:
         text = event.body or ""
         raw = base64.b64decode(text) if event.is_base64_encoded else text
-        value = json.loads(raw, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        value = read_json(raw)
+    except ValueError as error:
         where = (
             f" (line {error.lineno}, column {error.colno})"
-            if isinstance(error, json.JSONDecodeError)
+            if isinstance(error, JSONDecodeError)
             else ""
         )
         raise InvalidField(
@@ -95,7 +98,3 @@ def json_object(event: APIGatewayProxyEventV2) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidField(None, "The body must be a JSON object.", code="body_not_an_object")
     return value
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(name)

@@ -39,6 +39,6 @@ def _worker_id(record: Mapping[str, Any]) -> str | None:
     """A doorbell that names nobody is dropped: the next sweep looks at every stream anyway."""
     try:
         worker_id = json.loads(record["body"])["worker_id"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return worker_id if isinstance(worker_id, str) else None

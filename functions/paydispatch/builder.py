@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from paydispatch.domain.errors import InvalidParams
+from paydispatch.domain.json_values import fault_of_depth
 from paydispatch.domain.schema import parameter_names
 from paydispatch.domain.schema_errors import unknown
 
@@ -35,11 +36,11 @@ class Parameters:
     def __init__(self, object_name: str, params: Mapping[str, Any] | None = None) -> None:
         self.object_name = object_name
         """Stripe's name of the object: `payment_intent`."""
-        self._params = _plain(params or {})
+        self._params = _copied(params or {})
 
     def params(self) -> dict[str, Any]:
         """A copy of what was set, in JSON values. Changing it does not change the builder."""
-        return _plain(self._params)
+        return _copied(self._params)
 
     if not TYPE_CHECKING:  # a type checker shall know only the parameters `builders.pyi` lists
 
@@ -57,7 +58,7 @@ class Parameters:
         return f"<{self.object_name}: {', '.join(self._params) or 'nothing set'}>"
 
     def _set(self, name: str, value: Any, /) -> Self:
-        self._params[name] = _plain_value(value)
+        self._params |= _copied({name: value})
         return self
 
 
@@ -74,6 +75,7 @@ class Builder(Parameters):
         lane: str = "interactive",
         deadline_s: float | None = None,
         stripe_account: str | None = None,
+        stripe_context: str | None = None,
         dispatcher: Dispatcher | None = None,
     ) -> Receipt:
         """Hand the request to the running Dispatcher and return its receipt, without any I/O.
@@ -93,6 +95,7 @@ class Builder(Parameters):
             lane=lane,
             deadline_s=deadline_s,
             stripe_account=stripe_account,
+            stripe_context=stripe_context,
         )
 
 
@@ -135,6 +138,17 @@ class BoundBuilder(Parameters):
             deadline_s=deadline_s,
             stripe_account=stripe_account,
         )
+
+
+def _copied(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Raises `InvalidParams` for parameters without an end, by the name of the first."""
+    try:
+        return _plain(params)
+    except RecursionError:
+        fault = fault_of_depth(params)
+        if fault is None:  # the caller itself has used the stack up
+            raise
+        raise InvalidParams((fault,)) from None
 
 
 def _plain(params: Mapping[str, Any]) -> dict[str, Any]:

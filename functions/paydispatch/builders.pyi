@@ -26,6 +26,7 @@ class _Create(Protocol[_B]):
         lane: str = "interactive",
         deadline_s: float | None = None,
         stripe_account: str | None = None,
+        stripe_context: str | None = None,
         dispatcher: Dispatcher | None = None,
     ) -> Receipt: ...
 

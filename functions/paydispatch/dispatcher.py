@@ -144,6 +144,7 @@ class Dispatcher:
         lane: str = "interactive",
         deadline_s: float | None = None,
         stripe_account: str | None = None,
+        stripe_context: str | None = None,
     ) -> Receipt:
         """Check, seal and buffer one request; no I/O. What `create_async` calls.
 
@@ -159,6 +160,7 @@ class Dispatcher:
                 lane=parse_lane(lane),
                 deadline_s=deadline_s,
                 stripe_account=stripe_account,
+                stripe_context=stripe_context,
                 idempotency_key=idempotency_key,
             )
         )

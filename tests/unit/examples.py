@@ -32,6 +32,8 @@ FARTHEST = Progress(
     attempt=1_000_000,
     maybe_executed=False,  # a letter longer than true
     first_sent_at=253402300798.12344,
+    store_waits=1_000_000,
+    fresh_starts=1_000_000,
 )
 """With every field there, and each as long as the envelope's schema lets a clock and a counter make it."""
 

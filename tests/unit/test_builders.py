@@ -33,6 +33,7 @@ DEFAULTS = {
     "lane": "interactive",
     "deadline_s": None,
     "stripe_account": None,
+    "stripe_context": None,
 }
 
 
@@ -92,6 +93,15 @@ def test_datetimes_become_unix_seconds_at_any_depth() -> None:
     assert subscription.params()["cancel_at"] == 1779883200
 
 
+def test_a_value_without_an_end_is_refused_by_the_parameter_s_name() -> None:
+    nested: Any = 1
+    for _ in range(5_000):
+        nested = {"a": [nested]}
+    with pytest.raises(InvalidParams) as refusal:
+        new_price().metadata(nested)
+    assert refusal.value.param == "metadata"
+
+
 def test_the_representation_shows_names_and_no_values() -> None:
     assert repr(new_price().currency("usd")) == "<price: currency>"
 
@@ -111,6 +121,7 @@ def test_options_are_passed_on() -> None:
         "lane": "batch",
         "deadline_s": 60,
         "stripe_account": "acct_1",
+        "stripe_context": "acct_2",
     }
     new_price().create_async("w", "c", "sk_test_1", dispatcher=dispatcher, **options)
     assert dispatcher.calls[0][1] == options
@@ -139,7 +150,8 @@ def test_a_bound_builder_needs_no_worker_context_or_key() -> None:
     submit: Any = flow.submit
     receipt: Any = Builders(submit).new_price().currency("usd").create_async()
     assert receipt == "a receipt"
-    assert flow.calls == [(("price", {"currency": "usd"}), DEFAULTS)]
+    options = {name: value for name, value in DEFAULTS.items() if name != "stripe_context"}
+    assert flow.calls == [(("price", {"currency": "usd"}), options)]
 
 
 def test_bound_builders_know_which_objects_there_are() -> None:

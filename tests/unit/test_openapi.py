@@ -188,6 +188,7 @@ FIELDS = [
     *(("lane", value) for value in ("interactive", "batch", "fast")),
     *(("deadline_s", value) for value in (0.1, 604_800, 604_801, 0, -1, "60", True)),
     *(("stripe_account", value) for value in ("acct_1", "", "acct 1", "a" * 129)),
+    *(("stripe_context", value) for value in ("acct_1", "acct_1/acct_2", "", "/acct_1", "a" * 256)),
     *(("idempotency_key", value) for value in ("k", "", "k" * 255, "k" * 256, 1)),
     *(("object", value) for value in ("payment_intent", "coupon")),
     ("colour", "red"),

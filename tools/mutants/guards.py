@@ -17,6 +17,7 @@ ATTEMPTS = SOURCE + "domain/attempts.py"
 BATCH = SOURCE + "services/batch.py"
 DISPATCH = SOURCE + "services/dispatch.py"
 ENVELOPE = SOURCE + "domain/envelope.py"
+JSON_VALUES = SOURCE + "domain/json_values.py"
 LISTS = SOURCE + "adapters/stripe_lists.py"
 LUA = SOURCE + "adapters/lua/"
 MEMORY = SOURCE + "adapters/memory.py"
@@ -49,6 +50,8 @@ KEY = "The key is in no queue, stream or log, and opens for its own conversation
 PROOF = "Absence is proof only where every POST may have been looked for, and none can follow."
 NO_NEEDLESS_DOUBT = "Only a call that was made can leave a doubt."
 MARK = "By our mark an unknown attempt is found again."
+NO_ENDLESS_WALK = "No walk ends at one bad message, and each has its outcome."
+ACTS_IN_AN_ACCOUNT = "A key of an organisation names the account it acts in on every call."
 IN_ORDER = "Flows of one context run in order."
 AFTER_THE_FLOW = "The runner acknowledges after the flow returned and what it dispatched is queued."
 
@@ -327,7 +330,58 @@ GUARDS = (
         "key: a plaintext key is accepted",
         KEY,
         ENVELOPE,
-        '    if "stripe_secret" in fields or any(map(looks_like_key, named)):',
+        "    if place is not None:",
+        "    if False:",
+    ),
+    Guard(
+        "key: a key among the parameters is accepted",
+        KEY,
+        JSON_VALUES,
+        "    return utf8 and MARK not in joined and not holds_key(joined)",
+        "    return utf8 and MARK not in joined",
+        ("tests/unit/schema",),
+    ),
+    Guard(
+        "key: a key in another field of a request is accepted",
+        KEY,
+        SOURCE + "domain/credentials.py",
+        "    if holds_key(value):",
+        "    if False:",
+    ),
+    Guard(
+        "key: an answer of Stripe's is passed on as it came",
+        KEY,
+        SOURCE + "domain/outcomes.py",
+        '        object.__setattr__(self, "body", redacted(self.body))',
+        '        object.__setattr__(self, "body", self.body)',
+    ),
+    Guard(
+        "key: an error flow sees the parameters that hold a key",
+        KEY,
+        ENVELOPE,
+        "    shown: dict[str, Any] = redacted(params)",
+        "    shown: dict[str, Any] = params",
+    ),
+    Guard(
+        "mark: a caller's own pair is believed",
+        MARK,
+        JSON_VALUES,
+        "    if key == MARK:",
+        "    if False:",
+        ("tests/unit/schema",),
+    ),
+    Guard(
+        "depth: a message without an end is read",
+        NO_ENDLESS_WALK,
+        ENVELOPE,
+        "    if too_deep is not None:",
+        "    if False:",
+    ),
+    Guard(
+        "context: an organisation's key is sent without an account",
+        ACTS_IN_AN_ACCOUNT,
+        SOURCE + "domain/credentials.py",
+        "    if stripe_context is None and isinstance(credential, StripeKey) and credential.of_organisation:",
         "    if False:",
     ),
     Guard(

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
 LONGEST_KEY = 255
 
+_NEEDS_CONTEXT: Node = {
+    "if": {
+        "required": ["stripe_secret"],
+        "properties": {"stripe_secret": {"type": "string", "pattern": "^sk_org"}},
+    },
+    "then": {"required": ["stripe_context"]},
+}
+"""A key of an organisation is in no account."""
+
 _FIELDS: dict[str, Node] = {
     "worker_id": {
         "description": "The worker whose flow gets the outcome.",
@@ -55,6 +64,13 @@ _FIELDS: dict[str, Node] = {
         "description": "The connected account to act for: Stripe's `Stripe-Account` header.",
         "type": "string",
         "pattern": "^[A-Za-z0-9_/-]{1,128}$",
+    },
+    "stripe_context": {
+        "description": "The account a key of an organisation (`sk_org…`) acts in: Stripe's `Stripe-Context` header. "
+        "An account id, or several, from the outermost on.",
+        "type": "string",
+        "maxLength": 255,
+        "pattern": "^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$",
     },
     "idempotency_key": {
         "description": "As the header `Idempotency-Key`, for callers that cannot set one, and for batch items.",
@@ -107,6 +123,7 @@ def _create(row: Resource) -> Node:
         "type": "object",
         "required": ["worker_id", "context_id", "params"],
         "oneOf": [{"required": ["stripe_secret"]}, {"required": ["secret_ref"]}],
+        **_NEEDS_CONTEXT,
         "additionalProperties": False,
         "properties": {
             "object": {"const": row.name},

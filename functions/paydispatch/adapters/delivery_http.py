@@ -85,6 +85,7 @@ def _item(request: CreateRequest, key: str) -> dict[str, Any]:
         "lane": request.lane.value,
         "deadline_s": request.deadline_s,
         "stripe_account": request.stripe_account,
+        "stripe_context": request.stripe_context,
         "idempotency_key": key,
         **named,
     }

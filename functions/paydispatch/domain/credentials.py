@@ -10,9 +10,21 @@ import re
 from dataclasses import dataclass
 
 from paydispatch.domain.errors import InvalidField
+from paydispatch.domain.redaction import holds_key, redact
+
+__all__ = [
+    "Binding",
+    "Credential",
+    "SecretRef",
+    "StripeKey",
+    "check_acts_in_account",
+    "check_holds_no_key",
+    "looks_like_key",
+    "redact",
+]
 
 _SECRET_PREFIXES = ("sk_test_", "sk_live_", "rk_test_", "rk_live_", "sk_org")
-_KEY_IN_TEXT = re.compile(r"\b((?:sk|rk)_(?:test_|live_|org_?))[A-Za-z0-9_]+")
+_ORGANISATION_PREFIX = "sk_org"
 _REF = re.compile(r"[A-Za-z0-9_+=.@-]{1,128}")
 
 
@@ -27,6 +39,11 @@ class StripeKey:
 
     def reveal(self) -> str:
         return self._text
+
+    @property
+    def of_organisation(self) -> bool:
+        """Such a key speaks for many accounts: each call names the one it means."""
+        return self._text.startswith(_ORGANISATION_PREFIX)
 
     def __repr__(self) -> str:
         return "StripeKey(hidden)"
@@ -51,7 +68,7 @@ class SecretRef:
 
     def __post_init__(self) -> None:
         named = isinstance(self.name, str) and _REF.fullmatch(self.name)
-        if not named or looks_like_key(self.name):
+        if not named or looks_like_key(self.name) or holds_key(self.name):
             raise InvalidField(
                 "secret_ref",
                 "secret_ref is the name of a secret: 1 to 128 letters, digits or any of _ + = . @ -, "
@@ -76,9 +93,24 @@ def looks_like_key(value: object) -> bool:
     return isinstance(value, str) and value.startswith(_SECRET_PREFIXES)
 
 
-def redact(text: str) -> str:
-    """Blot out every Stripe key in a text that has to be kept: a message nobody can read, for instance."""
-    return _KEY_IN_TEXT.sub(r"\1[hidden]", text)
+def check_holds_no_key(field: str, value: object) -> None:
+    """Raises `InvalidField` for a secret key in a field that is not for it; the message does not repeat the key."""
+    if holds_key(value):
+        raise InvalidField(
+            field,
+            f"{field} holds a Stripe secret key. Send the key as stripe_secret and nowhere else.",
+            code="secret_key_misplaced",
+        )
+
+
+def check_acts_in_account(credential: Credential, stripe_context: str | None) -> None:
+    """Raises `InvalidField` for an organisation's key without the account it is to act in: Stripe refuses each call."""
+    if stripe_context is None and isinstance(credential, StripeKey) and credential.of_organisation:
+        raise InvalidField(
+            "stripe_context",
+            "Missing required field: stripe_context. A key of an organisation (sk_org…) needs the account it acts in.",
+            code="parameter_missing",
+        )
 
 
 def _checked(text: object, field: str) -> str:

@@ -12,10 +12,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.credentials import Binding, looks_like_key
+from paydispatch.domain.credentials import Binding
 from paydispatch.domain.errors import InvalidField, TooLarge
 from paydispatch.domain.identity import request_id_for_message, unread_request_id
+from paydispatch.domain.json_text import read_json
+from paydispatch.domain.json_values import fault_of_depth, place_of_secret
 from paydispatch.domain.principal import QUEUE
+from paydispatch.domain.redaction import holds_key, redacted
 from paydispatch.domain.requests import Lane
 from paydispatch.domain.resources import create_of, resource_named
 from paydispatch.domain.retry import Progress
@@ -172,8 +175,8 @@ class Malformed:
 def read_message(body: str, *, message_id: str, sent_at: float) -> Envelope | Malformed:
     """Read one queue message; `sent_at` (unix seconds) stands in for a missing acceptance time."""
     try:
-        fields = json.loads(body, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        fields = read_json(body)
+    except ValueError:
         return Malformed("message_not_json", "The queue message is not JSON.", None, None)
     if not isinstance(fields, dict):
         return Malformed(
@@ -183,10 +186,6 @@ def read_message(body: str, *, message_id: str, sent_at: float) -> Envelope | Ma
     if complaint:
         return Malformed(*complaint, _address(fields, body, message_id))
     return _envelope(fields, message_id, sent_at)
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(name)
 
 
 def _envelope(fields: Mapping[str, Any], message_id: str, sent_at: float) -> Envelope:
@@ -226,17 +225,25 @@ def _envelope(fields: Mapping[str, Any], message_id: str, sent_at: float) -> Env
 
 def _complaint(fields: Mapping[str, Any]) -> tuple[str, str, str | None] | None:
     """The first thing wrong with a message as (code, sentence, field). Never repeats a value: it may be a key."""
-    named = (fields.get("sealed_secret"), fields.get("secret_ref"))
-    if "stripe_secret" in fields or any(map(looks_like_key, named)):
+    params = fields.get("params")
+    too_deep = fault_of_depth(params) if isinstance(params, dict) else None
+    if too_deep is not None:
+        return "message_invalid", too_deep.message, too_deep.param
+    place = "stripe_secret" if "stripe_secret" in fields else place_of_secret(fields)
+    if place is not None:
         return (
             "plaintext_key_refused",
-            "A message must not carry stripe_secret in the clear: send sealed_secret or secret_ref.",
-            "stripe_secret",
+            f"A message must not carry a Stripe key in the clear, as {place} does: send sealed_secret or secret_ref.",
+            place,
         )
     try:
         error = next(_validator().iter_errors(fields), None)
     except ValueError:  # what the engine cannot hold: half a surrogate pair, say
-        return "message_invalid", "The queue message holds text that is not UTF-8.", None
+        return (
+            "message_invalid",
+            "The queue message holds text that is not UTF-8, or has no end.",
+            None,
+        )
     if error is None:
         return None
     path = [str(step) for step in error.instance_path]
@@ -258,17 +265,15 @@ def _address(fields: Mapping[str, Any], body: str, message_id: str) -> Address |
     worker_id, object_name = _sound(fields, "worker_id"), _sound(fields, "object")
     if worker_id is None or object_name is None:
         return None
-    params = fields.get("params")
     named_id = _sound(fields, "request_id") or request_id_for_message(message_id)
-    sealed_secret = _sound(fields, "sealed_secret")
     return Address(
         request_id=unread_request_id(named_id, body),
         object=object_name,
         worker_id=worker_id,
         context_id=_sound(fields, "context_id") or "unknown",
-        params=params if isinstance(params, dict) else {},
+        params=_shown_params(fields.get("params")),
         principal=_principal(fields),
-        sealed_secret=None if looks_like_key(sealed_secret) else sealed_secret,
+        sealed_secret=_sound(fields, "sealed_secret"),
     )
 
 
@@ -282,10 +287,22 @@ def _principal(fields: Mapping[str, Any]) -> str:
     return _sound(fields, "principal") or UNREADABLE
 
 
+def _shown_params(params: Any) -> dict[str, Any]:
+    """What an error flow may see of parameters that nobody has checked."""
+    if not isinstance(params, dict) or fault_of_depth(params) is not None:
+        return {}
+    shown: dict[str, Any] = redacted(params)
+    return shown
+
+
 def _sound(fields: Mapping[str, Any], name: str) -> str | None:
     value = fields.get(name)
     try:
-        sound = isinstance(value, str) and _field_validator(name).is_valid(value)
+        sound = (
+            isinstance(value, str)
+            and _field_validator(name).is_valid(value)
+            and not holds_key(value)
+        )
     except ValueError:
         return None
     return value if sound else None

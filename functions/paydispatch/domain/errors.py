@@ -26,12 +26,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.domain.redaction import redact
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 class PaydispatchError(Exception):
-    """The root of the tree above."""
+    """The root of the tree above. It may repeat what others wrote, but never a Stripe key in it."""
+
+    def __init__(self, *said: object) -> None:
+        super().__init__(*(redact(each) if isinstance(each, str) else each for each in said))
 
 
 class BadRequest(PaydispatchError):
@@ -42,9 +47,9 @@ class BadRequest(PaydispatchError):
 
     def __init__(self, message: str, *, code: str, param: str | None = None) -> None:
         super().__init__(message)
-        self.message = message
+        self.message: str = self.args[0]
         self.code = code
-        self.param = param
+        self.param = None if param is None else redact(param)
 
     def as_dict(self) -> dict[str, Any]:
         """The `error` object of Stripe's own shape."""
@@ -82,6 +87,11 @@ class ParamError:
 
     message: str
     """A sentence that says what would be right."""
+
+    def __post_init__(self) -> None:
+        """What a caller wrote may stand in both texts."""
+        object.__setattr__(self, "param", redact(self.param))
+        object.__setattr__(self, "message", redact(self.message))
 
     def as_dict(self) -> dict[str, Any]:
         return {

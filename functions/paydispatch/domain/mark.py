@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.domain.marks import MARK as MARK
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 METADATA_LIMIT = 50
 """Pairs Stripe takes."""
-
-MARK = "paydispatch_request_id"
 
 
 def with_mark(params: Mapping[str, Any], request_id: str) -> dict[str, Any]:

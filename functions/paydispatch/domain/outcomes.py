@@ -7,6 +7,8 @@ from dataclasses import fields as fields_of
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.domain.redaction import redacted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -32,6 +34,10 @@ class Response:
     body: Mapping[str, Any]
     attempts: int
     stripe_request_id: str | None = None
+
+    def __post_init__(self) -> None:
+        """Stripe quotes what it was sent, and stores what others sent it: no key goes on from here."""
+        object.__setattr__(self, "body", redacted(self.body))
 
     @property
     def settled(self) -> bool:
@@ -68,6 +74,11 @@ class Error:
     stripe_request_id: str | None = None
     answered: bool = False
     """Stripe keeps this answer under the idempotency key: a declined card, or a refusal from the midst of the work."""
+
+    def __post_init__(self) -> None:
+        """Texts of Stripe, of libraries and of flows meet here: no key goes on from here."""
+        for name in ("message", "code", "type", "decline_code", "param"):
+            object.__setattr__(self, name, redacted(getattr(self, name)))
 
     @property
     def settled(self) -> bool:

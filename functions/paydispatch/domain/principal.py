@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from paydispatch.domain.credentials import check_holds_no_key
 from paydispatch.domain.errors import InvalidField
 
 _WORD = re.compile(r"[A-Za-z0-9._:@=+-]{1,128}")
@@ -28,6 +29,7 @@ class Principal:
                 "principal",
                 "A tenant and a subject are 1 to 128 letters, digits or any of . _ : @ = + -",
             )
+        check_holds_no_key("principal", str(self))
         if str(self) == QUEUE:  # it would reach the secrets of the queue's tenant
             raise InvalidField("principal", f"{QUEUE!r} is not a name to sign in with.")
 

@@ -7,8 +7,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.credentials import Credential, SecretRef, StripeKey, redact
-from paydispatch.domain.errors import InvalidField
+from paydispatch.domain.credentials import (
+    Credential,
+    SecretRef,
+    StripeKey,
+    check_acts_in_account,
+    check_holds_no_key,
+    redact,
+)
+from paydispatch.domain.errors import InvalidField, InvalidParams
+from paydispatch.domain.json_values import fault_of_depth
 from paydispatch.domain.units import LONGEST_DEADLINE_S
 
 if TYPE_CHECKING:
@@ -19,6 +27,7 @@ _WORKER_ID = re.compile(r"[!-z|~]{1,128}")
 _CONTEXT_ID = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,255}")
 _IDEMPOTENCY_KEY = re.compile(r"[^\ud800-\udfff]{1,255}")
 _ACCOUNT = re.compile(r"[A-Za-z0-9_/-]{1,128}")
+_STRIPE_CONTEXT = re.compile(r"(?!.{256})[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 _BODY_FIELDS = frozenset(
@@ -32,6 +41,7 @@ _BODY_FIELDS = frozenset(
         "lane",
         "deadline_s",
         "stripe_account",
+        "stripe_context",
         "idempotency_key",
     }
 )
@@ -56,6 +66,8 @@ class CreateRequest:
     lane: Lane = Lane.INTERACTIVE
     deadline_s: float | None = None
     stripe_account: str | None = None
+    stripe_context: str | None = None
+    """The account in which an organisation's key acts. Stripe then does not look at `stripe_account`."""
     idempotency_key: str | None = None
     traceparent: str | None = None
 
@@ -66,6 +78,8 @@ class CreateRequest:
         _check_params_shape(self.params)
         check_deadline(self.deadline_s)
         check_account(self.stripe_account)
+        check_stripe_context(self.stripe_context)
+        check_acts_in_account(self.credential, self.stripe_context)
         check_idempotency_key(self.idempotency_key)
 
 
@@ -86,13 +100,14 @@ def parse_create_request(
         )
     return CreateRequest(
         object=object_name,
-        params=body.get("params", {}),
+        params=_readable(body.get("params", {})),
         worker_id=_required(body, "worker_id"),
         context_id=_required(body, "context_id"),
         credential=_credential(body),
         lane=parse_lane(body.get("lane", Lane.INTERACTIVE)),
         deadline_s=body.get("deadline_s"),
         stripe_account=body.get("stripe_account"),
+        stripe_context=body.get("stripe_context"),
         idempotency_key=idempotency_key
         if idempotency_key is not None
         else body.get("idempotency_key"),
@@ -112,6 +127,7 @@ def check_worker_id(value: object) -> None:
             "worker_id",
             "worker_id must be text of 1 to 128 visible ASCII characters other than { and }.",
         )
+    check_holds_no_key("worker_id", value)
 
 
 def check_context_id(value: object) -> None:
@@ -120,6 +136,7 @@ def check_context_id(value: object) -> None:
             "context_id",
             "context_id must be text of 1 to 255 characters, without control characters.",
         )
+    check_holds_no_key("context_id", value)
 
 
 def check_idempotency_key(value: object) -> None:
@@ -131,6 +148,15 @@ def check_idempotency_key(value: object) -> None:
             "Idempotency-Key must be text of 1 to 255 characters.",
             code="idempotency_key_invalid",
         )
+    check_holds_no_key("Idempotency-Key", value)
+
+
+def _readable(params: Any) -> Any:
+    """Raises `InvalidParams` for parameters that no walk may go into."""
+    fault = fault_of_depth(params) if isinstance(params, dict) else None
+    if fault is not None:
+        raise InvalidParams((fault,))
+    return params
 
 
 def _required(body: Mapping[str, Any], name: str) -> Any:
@@ -171,7 +197,22 @@ def check_deadline(value: object) -> None:
 
 
 def check_account(value: object) -> None:
-    if value is not None and not (isinstance(value, str) and _ACCOUNT.fullmatch(value)):
+    if value is None:
+        return
+    if not isinstance(value, str) or not _ACCOUNT.fullmatch(value):
         raise InvalidField(
             "stripe_account", "stripe_account must be the id of a Stripe account: acct_…."
         )
+    check_holds_no_key("stripe_account", value)
+
+
+def check_stripe_context(value: object) -> None:
+    """Account ids, from the outermost on."""
+    if value is None:
+        return
+    if not isinstance(value, str) or not _STRIPE_CONTEXT.fullmatch(value):
+        raise InvalidField(
+            "stripe_context",
+            "stripe_context must be the id of an account, or such ids joined by /: acct_…/acct_….",
+        )
+    check_holds_no_key("stripe_context", value)

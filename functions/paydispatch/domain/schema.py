@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Any
 import jsonschema_rs
 
 from paydispatch.domain.errors import ParamError
-from paydispatch.domain.json_values import for_schema, is_plain
+from paydispatch.domain.json_values import (
+    fault_of_depth,
+    faults_of_secrets,
+    for_schema,
+    is_plain,
+)
 from paydispatch.domain.param_path import bracketed
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.schema_errors import describe
@@ -37,7 +42,7 @@ def check_params(object_name: str, params: Mapping[str, Any]) -> tuple[ParamErro
     A field whose value is `None` counts as not there. Raises `UnknownObject`.
     """
     try:
-        if is_plain(params) and _validator(object_name).is_valid(params):
+        if type(params) is dict and is_plain(params) and _validator(object_name).is_valid(params):
             return broken_rules(object_name, params)
         return _explain(object_name, params)
     except (RecursionError, ValueError):  # Python's limit, or the engine's (255 levels)
@@ -55,7 +60,16 @@ def parameter_names(object_name: str) -> frozenset[str]:
 
 
 def _explain(object_name: str, params: Mapping[str, Any]) -> tuple[ParamError, ...]:
-    """What JSON Schema cannot see, then what it refuses, then the rules across fields."""
+    """What JSON Schema cannot see, then what it refuses, then the rules across fields.
+
+    Depth and secret keys come first and alone: a walk must end, and no other message may quote a key.
+    """
+    too_deep = fault_of_depth(params)
+    if too_deep is not None:
+        return (too_deep,)
+    secrets = faults_of_secrets(params)
+    if secrets:
+        return secrets[:MOST_ERRORS]
     judged, faults = for_schema(params)
     schema = parameter_schema(object_name)
     blamed = {fault.param for fault in faults}

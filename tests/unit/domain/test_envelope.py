@@ -321,11 +321,49 @@ def test_a_plaintext_key_is_refused_and_never_repeated(change: dict[str, Any]) -
     assert KEY not in repr(refusal)
 
 
-@pytest.mark.parametrize("name", ["lane", "principal", "traceparent", "stripe_account", "v"])
-def test_no_complaint_repeats_a_value_because_it_may_be_a_key(name: str) -> None:
-    refusal = malformed(message_text(**{name: f"{KEY} {'x' * 200}"}))
-    assert refusal.code == "message_invalid"
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("request_id", "object", "worker_id", "context_id", "sealed_secret", "secret_ref", "lane"),
+        *("stripe_account", "stripe_context", "principal", "traceparent", "v", "colour"),
+    ],
+)
+def test_a_key_in_a_field_that_is_not_for_it_is_refused_by_the_field_s_name(name: str) -> None:
+    refusal = malformed(message_text(**{name: f"x{KEY}"}))
+    assert (refusal.code, refusal.param) == ("plaintext_key_refused", name)
     assert KEY not in repr(refusal)
+
+
+@pytest.mark.parametrize(
+    ("params", "param"),
+    [
+        ({"metadata": {"note": KEY}}, "metadata[note]"),
+        ({"metadata": {KEY: "note"}}, "metadata[sk_test_[hidden]]"),
+        ({KEY: 1}, "sk_test_[hidden]"),
+        ({"items": [{"price": f"Bearer {KEY}"}]}, "items[0][price]"),
+    ],
+)
+def test_a_key_among_the_parameters_is_refused_and_in_no_error_flow(
+    params: dict[str, Any], param: str
+) -> None:
+    refusal = malformed(message_text(params=params))
+    assert (refusal.code, refusal.param) == ("plaintext_key_refused", param)
+    assert refusal.address is not None
+    assert KEY not in repr(refusal)
+
+
+@pytest.mark.parametrize("depth", [33, 254, 500, 979, 5_000, 100_000])
+def test_parameters_without_an_end_are_told_to_their_worker(depth: int) -> None:
+    nested = '{"a":' * depth + "1" + "}" * depth
+    refusal = malformed(message_text(params="here").replace('"here"', f'{{"metadata":{nested}}}'))
+    assert (refusal.code, refusal.param) == ("message_invalid", "metadata")
+    assert "at most 32 levels" in refusal.message
+    assert refusal.address is not None
+
+
+def test_32_levels_below_params_are_read() -> None:
+    params = json.loads('{"metadata":' + '{"a":' * 32 + "1" + "}" * 33)
+    assert read(message_text(params=params)).params == params  # type: ignore[union-attr]
 
 
 @given(st.dictionaries(st.sampled_from(sorted(message())), json_values))

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.examples import KEY, PARAMS, body, create_request
 
 from paydispatch.domain.credentials import SecretRef, StripeKey
-from paydispatch.domain.errors import InvalidField
+from paydispatch.domain.errors import InvalidField, InvalidParams
 from paydispatch.domain.requests import CreateRequest, Lane, parse_create_request
 from paydispatch.domain.units import LONGEST_DEADLINE_S
 
@@ -63,6 +63,7 @@ WRONG: dict[str, list[Any]] = {
     "lane": ["express", "", 1, ["batch"]],
     "deadline_s": [0, -1, math.inf, math.nan, "60", True, LONGEST_DEADLINE_S + 1, 10**400],
     "stripe_account": ["", "acct 1", "acct\r\n", 7, "a" * 129],
+    "stripe_context": ["", "acct 1", "/acct_1", "acct_1/", "acct_1//acct_2", 7, "a" * 256],
     "secret_ref": ["a/b"],
 }
 
@@ -105,6 +106,63 @@ def test_a_parameter_beside_params_is_told_where_it_belongs() -> None:
         parse(body(amount=2000))
     assert (refusal.value.param, refusal.value.code) == ("amount", "parameter_unknown")
     assert "`params`" in refusal.value.message
+
+
+@pytest.mark.parametrize("name", ["worker_id", "context_id", "stripe_account", "stripe_context"])
+@pytest.mark.parametrize("text", [KEY, f"x{KEY}", "sk_live_1", "sk_org_1"])
+def test_a_key_in_a_field_that_is_not_for_it_is_refused_and_not_repeated(
+    name: str, text: str
+) -> None:
+    with pytest.raises(InvalidField) as refusal:
+        parse(body(**{name: text}))
+    assert (refusal.value.param, refusal.value.code) == (name, "secret_key_misplaced")
+    assert text not in refusal.value.message
+
+
+def test_a_key_as_idempotency_key_is_refused_and_not_repeated() -> None:
+    with pytest.raises(InvalidField) as refusal:
+        parse(body(), idempotency_key=f"order {KEY}")
+    assert refusal.value.param == "Idempotency-Key"
+    assert KEY not in refusal.value.message
+
+
+@pytest.mark.parametrize("name", [f"a{KEY}", f"a.{KEY}"])
+def test_a_key_as_part_of_a_secret_s_name_is_refused_and_not_repeated(name: str) -> None:
+    with pytest.raises(InvalidField) as refusal:
+        parse(body(stripe_secret=None, secret_ref=name))
+    assert refusal.value.param == "secret_ref"
+    assert KEY not in refusal.value.message
+
+
+def test_a_key_of_an_organisation_needs_the_account_it_acts_in() -> None:
+    with pytest.raises(InvalidField) as refusal:
+        parse(body(stripe_secret="sk_org_live_1", stripe_account="acct_1"))
+    assert (refusal.value.param, refusal.value.code) == ("stripe_context", "parameter_missing")
+    request = parse(body(stripe_secret="sk_org_live_1", stripe_context="acct_1/acct_2"))
+    assert request.stripe_context == "acct_1/acct_2"
+
+
+def test_any_key_may_name_an_account_and_a_context() -> None:
+    request = parse(body(stripe_account="acct_1", stripe_context="acct_2"))
+    assert (request.stripe_account, request.stripe_context) == ("acct_1", "acct_2")
+
+
+@pytest.mark.parametrize("depth", [33, 979, 5_000])
+def test_parameters_without_an_end_are_refused_by_name(depth: int) -> None:
+    nested: Any = 1
+    for _ in range(depth):
+        nested = {"a": nested} if depth % 2 else [nested]
+    with pytest.raises(InvalidParams) as refusal:
+        parse(body(params={**PARAMS, "metadata": nested}))
+    assert (refusal.value.param, refusal.value.code) == ("metadata", "parameter_invalid")
+    assert "at most 32 levels" in refusal.value.message
+
+
+def test_32_levels_below_params_are_a_request() -> None:
+    nested: Any = 1
+    for _ in range(32):
+        nested = {"a": nested}
+    assert parse(body(params={"metadata": nested})).params == {"metadata": nested}
 
 
 def test_a_key_sent_as_the_name_of_a_field_is_not_repeated() -> None:

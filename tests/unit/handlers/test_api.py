@@ -78,13 +78,11 @@ class TestCreate:
         assert client.queue.sent[0].traceparent == trace
 
 
-NESTED = '{"a":' * 5_000 + "1" + "}" * 5_000
 BAD_BODIES: dict[str, tuple[str | None, str]] = {
     "no body": (None, "body_not_json"),
     "an empty body": ("", "body_not_json"),
     "cut JSON": ('{"worker_id": ', "body_not_json"),
     "NaN": ('{"params": NaN}', "body_not_json"),
-    "deep JSON": (NESTED, "body_not_json"),
     "a number of 5,000 digits": ('{"deadline_s": 1' + "0" * 5_000 + "}", "body_not_json"),
     "a list": ("[]", "body_not_an_object"),
     "text": ('"sk_test_1"', "body_not_an_object"),
@@ -162,13 +160,75 @@ def test_a_value_no_schema_likes_is_a_422(client: Client, raw: str) -> None:
     assert_nothing_happened(client)
 
 
-@pytest.mark.parametrize("depth", [100, 260, 330, 700, 950])
-def test_parameters_nested_too_deeply_are_the_callers_fault(client: Client, depth: int) -> None:
+@pytest.mark.parametrize("depth", [33, 100, 260, 330, 700, 979, 5_000, 100_000])
+def test_parameters_without_an_end_are_refused_by_name(client: Client, depth: int) -> None:
     text = json.dumps(body(params="here")).replace(
-        '"here"', '{"metadata":' * depth + "{}" + "}" * depth
+        '"here"', '{"metadata":' + '{"a":' * depth + "1" + "}" * (depth + 1)
     )
-    assert client.post(INTENTS, text).status in (400, 422)
+    answer = client.post(INTENTS, text)
+    assert (answer.status, answer.error["param"]) == (422, "metadata")
     assert_nothing_happened(client)
+
+
+@pytest.mark.parametrize("depth", [100, 979, 5_000, 100_000])
+def test_an_item_without_an_end_stops_no_other(client: Client, depth: int) -> None:
+    endless = json.dumps({"object": "coupon", **body(params="here")}).replace(
+        '"here"', '{"metadata":' + "[" * depth + "]" * depth + "}"
+    )
+    sound = json.dumps({"object": "payment_intent", **body()})
+    results = client.post("/v1/batches", f'{{"requests":[{endless},{sound}]}}').json["results"]
+    assert [result["status"] for result in results] == ["refused", "dispatched"]
+    assert results[0]["error"]["param"] == "metadata"
+
+
+KEY_FIELDS: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
+    "worker_id": ({"worker_id": KEY}, {}, "worker_id"),
+    "context_id": ({"context_id": f"x{KEY}"}, {}, "context_id"),
+    "stripe_account": ({"stripe_account": KEY}, {}, "stripe_account"),
+    "stripe_context": ({"stripe_context": KEY}, {}, "stripe_context"),
+    "secret_ref": ({"stripe_secret": None, "secret_ref": f"a.{KEY}"}, {}, "secret_ref"),
+    "idempotency_key": ({"idempotency_key": KEY}, {}, "Idempotency-Key"),
+    "Idempotency-Key": ({}, {"idempotency-key": KEY}, "Idempotency-Key"),
+    "a field's name": ({KEY: 1}, {}, "sk_test_[hidden]"),
+    "metadata": ({"params": {**PARAMS, "metadata": {"a": KEY}}}, {}, "metadata[a]"),
+    "a metadata name": (
+        {"params": {**PARAMS, "metadata": {KEY: "a"}}},
+        {},
+        "metadata[sk_test_[hidden]]",
+    ),
+    "a parameter's name": ({"params": {**PARAMS, KEY: 1}}, {}, "sk_test_[hidden]"),
+    "object": ({"object": KEY}, {}, "object"),
+}
+
+
+@pytest.mark.parametrize(("change", "headers", "param"), KEY_FIELDS.values(), ids=KEY_FIELDS)
+def test_a_key_where_it_does_not_belong_is_refused_and_never_repeated(
+    client: Client, change: dict[str, Any], headers: dict[str, str], param: str
+) -> None:
+    answer = client.post(INTENTS, body(**change), headers=headers)
+    assert (answer.status in (400, 422), answer.error["param"]) == (True, param)
+    assert KEY not in answer.text
+    assert KEY not in repr(client.journal.lines)
+    assert_nothing_happened(client)
+
+
+@pytest.mark.parametrize(("change", "headers", "param"), KEY_FIELDS.values(), ids=KEY_FIELDS)
+def test_an_item_with_a_key_where_it_does_not_belong_is_refused_in_its_place(
+    client: Client, change: dict[str, Any], headers: dict[str, str], param: str
+) -> None:
+    item = {"object": "payment_intent", **body(**change)}
+    item |= {name.replace("-", "_"): value for name, value in headers.items()}
+    answer = client.post("/v1/batches", {"requests": [item]})
+    (result,) = answer.json["results"]
+    assert (result["status"], result["error"]["param"]) == ("refused", param)
+    assert KEY not in answer.text
+
+
+@pytest.mark.parametrize("path", [f"/v1/requests/{KEY}", f"/v1/{KEY}", f"/v1/x%5F{KEY}"])
+def test_a_key_in_a_path_is_not_repeated(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status == 404
+    assert KEY not in answer.text
 
 
 def test_every_wrong_parameter_is_told_with_its_path(client: Client) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.unit.examples import KEY
 
 from paydispatch.domain.errors import ParamError, UnknownObject
 from paydispatch.domain.schema import check_params
@@ -99,6 +100,64 @@ def test_parameters_nested_too_deeply_are_refused() -> None:
     for _ in range(10_000):
         level["name"] = level = {}
     assert "nested too deeply" in only_error("product", params).message
+
+
+@pytest.mark.parametrize(
+    ("params", "param"),
+    [
+        ({"description": KEY}, "description"),
+        ({"description": f"glued{KEY}"}, "description"),
+        ({"metadata": {"note": f"Bearer {KEY}"}}, "metadata[note]"),
+        ({"metadata": {KEY: "note"}}, "metadata[sk_test_[hidden]]"),
+        ({KEY: {"a": 1}}, "sk_test_[hidden]"),
+        ({"payment_method_types": ["card", KEY]}, "payment_method_types[1]"),
+        ({"nonsense": {"a": [{"b": KEY}]}}, "nonsense[a][0][b]"),
+    ],
+)
+def test_a_key_among_the_parameters_is_refused_by_its_place_and_not_repeated(
+    params: dict[str, Any], param: str
+) -> None:
+    error = only_error("payment_intent", {**CHARGE, **params})
+    assert (error.param, error.code) == (param, "secret_key_misplaced")
+    assert KEY not in error.message
+
+
+def test_every_key_among_the_parameters_is_told_once() -> None:
+    errors = check_params("payment_intent", {"amount": KEY, "metadata": {KEY: KEY}})
+    assert [error.param for error in errors] == ["amount", "metadata[sk_test_[hidden]]"]
+
+
+@pytest.mark.parametrize(
+    "text", ["pk_live_" + "A1" * 12, "task_live_7f3a9c2b1d4e5f60aa", "disk_test_run", "50% off"]
+)
+def test_what_only_looks_like_a_key_is_taken_as_stripe_takes_it(text: str) -> None:
+    assert check_params("payment_intent", {**CHARGE, "metadata": {"note": text}}) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "param"),
+    [
+        ("product", {"name": "Tea"}, "metadata[paydispatch_request_id]"),
+        (
+            "price",
+            {"currency": "usd", "unit_amount": 1},
+            "product_data[metadata][paydispatch_request_id]",
+        ),
+    ],
+)
+def test_the_pair_that_paydispatch_writes_is_no_caller_s(
+    name: str, params: dict[str, Any], param: str
+) -> None:
+    metadata = {**{f"key_{place}": "x" for place in range(49)}, "paydispatch_request_id": "pdr_1"}
+    given = {"product_data": {"name": "Tea", "metadata": metadata}}
+    error = only_error(name, {**params, **(given if name == "price" else {"metadata": metadata})})
+    assert (error.param, error.code) == (param, "parameter_invalid")
+    assert "paydispatch writes this pair itself" in error.message
+
+
+def test_the_name_of_that_pair_is_a_value_like_any_other() -> None:
+    metadata = {"see": "paydispatch_request_id"}
+    assert check_params("payment_intent", {**CHARGE, "metadata": metadata}) == ()
 
 
 def test_none_means_not_sent() -> None:

@@ -41,6 +41,48 @@ def dispatch(context_id: str = "context-1", **options: Any) -> Receipt:
     return intent.create_async("worker-1", context_id, KEY, **options)
 
 
+WHERE_NO_KEY_BELONGS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "worker_id": ({"worker_id": KEY}, {}, "worker_id"),
+    "context_id": ({"context_id": KEY}, {}, "context_id"),
+    "stripe_account": ({"stripe_account": KEY}, {}, "stripe_account"),
+    "stripe_context": ({"stripe_context": KEY}, {}, "stripe_context"),
+    "idempotency_key": ({"idempotency_key": KEY}, {}, "Idempotency-Key"),
+    "a metadata name": ({}, {"metadata": {KEY: "a"}}, "metadata[sk_test_[hidden]]"),
+    "a value": ({}, {"description": f"glued{KEY}"}, "description"),
+    "our mark": (
+        {},
+        {"metadata": {"paydispatch_request_id": "pdr_1"}},
+        "metadata[paydispatch_request_id]",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "params", "param"), WHERE_NO_KEY_BELONGS.values(), ids=WHERE_NO_KEY_BELONGS
+)
+def test_what_does_not_belong_in_a_field_is_refused_at_once_by_its_name(
+    delivery: MemoryDelivery, change: dict[str, Any], params: dict[str, Any], param: str
+) -> None:
+    fields = {"worker_id": "worker-1", "context_id": "context-1", "stripe_secret": KEY, **change}
+    with Dispatcher(delivery) as dispatcher, pytest.raises(BadRequest) as refusal:
+        dispatcher.submit("payment_intent", {**PARAMS, **params}, **fields)
+    assert refusal.value.param == param
+    assert KEY not in str(refusal.value)
+    assert not delivery.envelopes
+
+
+@pytest.mark.parametrize("depth", [33, 500, 979])
+def test_parameters_without_an_end_are_refused_at_once(
+    delivery: MemoryDelivery, depth: int
+) -> None:
+    nested: Any = 1
+    for _ in range(depth):
+        nested = [nested]
+    with Dispatcher(delivery) as dispatcher, pytest.raises(InvalidParams) as refusal:
+        dispatcher.submit("product", {"name": nested}, "worker-1", "context-1", KEY)
+    assert (refusal.value.param, "32 levels" in str(refusal.value)) == ("name", True)
+
+
 def dispatch_and_fail(dispatcher: Dispatcher) -> None:
     with dispatcher:
         dispatch()

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.examples import (
     CREATED,
     KEY,
+    PARAMS,
     TIMED_OUT,
     create_request,
     envelope,
@@ -81,6 +82,43 @@ async def test_a_message_of_a_worker_ends_in_its_error_flow(caller: Caller) -> N
     assert caller.doorbell.rung == ["worker-1"]
     assert not caller.stripe.calls
     assert not caller.queue.parked
+
+
+@pytest.mark.parametrize("depth", [33, 254, 500, 979, 5_000])
+async def test_a_message_without_an_end_ends_in_its_error_flow(caller: Caller, depth: int) -> None:
+    nested = '{"a":' * depth + "1" + "}" * depth
+    assert await caller.receive(
+        message_text(params="here").replace('"here"', f'{{"metadata":{nested}}}')
+    )
+    (entry,) = caller.outcomes.entries
+    assert (caller.outcome.code, caller.outcome.param) == ("message_invalid", "metadata")
+    assert entry.params == {}
+
+
+@pytest.mark.parametrize("place", ["name", "value", "context_id", "traceparent", "colour"])
+async def test_no_key_of_a_message_is_told_parked_or_logged(caller: Caller, place: str) -> None:
+    params = {"metadata": {KEY: "a"} if place == "name" else {"a": f"glued{KEY}"}}
+    in_params = place in ("name", "value")
+    change = {"params": params} if in_params else {place: f"glued{KEY}"}
+    assert await caller.receive(message_text(**change))
+    assert caller.outcome.code == "plaintext_key_refused"
+    told = [entry.as_json() for entry in caller.outcomes.entries]
+    assert KEY not in repr((told, caller.queue.parked, caller.journal.lines))
+
+
+async def test_an_escaped_key_in_a_message_that_nobody_can_read_is_not_parked(
+    caller: Caller,
+) -> None:
+    assert await caller.receive("{" + KEY.replace("_", "\\u005f"))
+    ((parked, _, _),) = caller.queue.parked
+    assert parked == "{sk_test_[hidden]"
+
+
+async def test_a_caller_s_own_mark_is_refused_among_50_pairs(caller: Caller) -> None:
+    metadata = {**{f"k{place}": "v" for place in range(49)}, "paydispatch_request_id": "pdr_2"}
+    assert await caller.receive(message_text(params={**PARAMS, "metadata": metadata}))
+    assert caller.outcome.param == "metadata[paydispatch_request_id]"
+    assert not caller.stripe.calls
 
 
 async def test_a_malformed_message_is_told_once_however_often_it_comes(caller: Caller) -> None:

@@ -97,6 +97,21 @@ def desk() -> Desk:
     return Desk()
 
 
+@pytest.mark.parametrize("depth", [254, 500, 979, 5_000])
+async def test_a_message_without_an_end_stops_no_walk(desk: Desk, depth: int) -> None:
+    nested = '{"a":' * depth + "1" + "}" * depth
+    desk.dead_letters.put(
+        message_text(params="here").replace('"here"', f'{{"metadata":{nested}}}'),
+        sent_at=desk.clock.now_s(),
+    )
+    desk.park()
+
+    endless, done = await desk.redrive()
+
+    assert endless.action is Action.FLOW_STARTED
+    assert done.action is Action.SENT_BACK
+
+
 async def test_a_message_goes_back_and_is_gone_from_the_dead_letters(desk: Desk) -> None:
     desk.park()
 

@@ -1,0 +1,143 @@
+"""A secret key is found wherever it stands in a text, and what only looks like one is left alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.examples import KEY
+
+from paydispatch.domain.errors import (
+    BadRequest,
+    InvalidField,
+    ParamError,
+    PaydispatchError,
+    Unavailable,
+)
+from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
+from paydispatch.domain.redaction import holds_key, places_of_keys, redact, redacted
+
+TAIL = KEY.removeprefix("sk_test_")
+
+WITH_A_KEY = {
+    "alone": KEY,
+    "short": "sk_test_1",
+    "live": f"sk_live_{TAIL}",
+    "restricted": f"rk_live_{TAIL}",
+    "of an organisation": f"sk_org_live_{TAIL}",
+    "in a sentence": f"Invalid API key provided: {KEY}.",
+    "after Bearer": f"Bearer {KEY}",
+    "glued to a word": f"Bearer{KEY}",
+    "glued to a letter": f"x{KEY}x",
+    "glued to a digit": f"7{KEY}",
+    "glued to a name": f"order_{KEY}",
+    "in quotes": f"'{KEY}'",
+    "in an address": f"https://{KEY}:@api.stripe.com/",
+    "escaped as JSON": KEY.replace("_", "\\u005f"),
+    "escaped as JSON twice": KEY.replace("_", "\\\\u005F"),
+    "a letter escaped as JSON": KEY.replace("k", "\\u006b", 1),
+    "after an escaped line break": f"a\\n{KEY}",
+    "after an escaped letter": f"\\u00e9{KEY}",
+    "escaped as a URL": quote(KEY).replace("_", "%5F"),
+    "escaped as a URL twice": KEY.replace("_", "%255f"),
+    "after an escaped space": f"a%20{KEY}",
+    "in JSON text": json.dumps({"é": f"\n{KEY}"}),
+}
+
+WITHOUT = [
+    "",
+    "pk_live_" + TAIL,
+    "sk_test_",
+    "sk_live_****1234",
+    "risk_test and 3 + 4",
+    "task_live_7f3a9c2b1d4e5f60aa",
+    "disk_test_internationalization",
+    "network_test_0123456789abcdef",
+    "mask_test_results",
+    "tok_visa",
+    "50% off \\u005f",
+    "SK_TEST_" + TAIL,
+]
+
+
+@pytest.mark.parametrize("text", WITH_A_KEY.values(), ids=WITH_A_KEY)
+def test_a_key_is_found_and_blotted_out_wherever_it_stands(text: str) -> None:
+    assert holds_key(text)
+    assert "[hidden]" in redact(text)
+    assert not holds_key(redact(text))
+    assert TAIL not in redact(text)
+
+
+@pytest.mark.parametrize("text", WITHOUT)
+def test_a_text_without_a_key_stays_as_it_is(text: str) -> None:
+    assert not holds_key(text)
+    assert redact(text) == text
+
+
+def test_json_text_stays_json_when_it_is_redacted() -> None:
+    said = json.dumps({KEY: [f'say "{KEY}"', "é"], "note": KEY}).replace("sk_test", "sk\\u005ftest")
+    assert json.loads(redact(said)) == {
+        "sk_test_[hidden]": ['say "sk_test_[hidden]"', "é"],
+        "note": "sk_test_[hidden]",
+    }
+
+
+@given(st.text(), st.text())
+def test_no_surroundings_hide_a_key_that_stands_at_the_start_of_a_word(
+    before: str, after: str
+) -> None:
+    assert TAIL not in redact(f"{before} {KEY}{after}")
+
+
+def test_values_and_names_are_redacted_at_any_depth() -> None:
+    said = {"a": [{KEY: 1}, (KEY, 2.5, None, True)], "b": {"c": f"x {KEY}"}}
+    assert redacted(said) == {
+        "a": [{"sk_test_[hidden]": 1}, ["sk_test_[hidden]", 2.5, None, True]],
+        "b": {"c": "x sk_test_[hidden]"},
+    }
+
+
+def test_the_place_of_a_key_is_told_without_the_key() -> None:
+    said = {"a": "b", KEY: {"c": KEY}, "d": [0, f"{KEY}"]}
+    assert list(places_of_keys(said)) == [
+        ("sk_test_[hidden]",),
+        ("sk_test_[hidden]", "c"),
+        ("d", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PaydispatchError(f"Unexpected {KEY}"),
+        Unavailable(f"KMS: {KEY}"),
+        InvalidField(KEY, f"Unknown field {KEY}"),
+        BadRequest(KEY, code="c"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_no_error_of_ours_repeats_a_key(error: PaydispatchError) -> None:
+    shown = [str(error), repr(error), repr(vars(error))]
+    assert not any(map(holds_key, shown))
+
+
+def test_no_fault_of_a_parameter_repeats_a_key() -> None:
+    assert not holds_key(repr(ParamError(KEY, "parameter_unknown", f"Unknown {KEY}")))
+
+
+def test_no_outcome_repeats_a_key_that_stripe_quotes() -> None:
+    answer: dict[str, Any] = {"id": "pi_1", "metadata": {KEY: f"Bearer {KEY}"}}
+    error = Error(
+        kind=ErrorKind.API,
+        message=f"Received unknown parameter: {KEY}",
+        attempts=1,
+        certainty=Certainty.NOT_CREATED,
+        param=f"metadata[{KEY}]",
+        code=KEY,
+    )
+    assert not holds_key(repr(Response(body=answer, attempts=1)))
+    assert not holds_key(repr(error))
