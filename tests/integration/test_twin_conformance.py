@@ -164,6 +164,27 @@ def test_the_librarys_own_retry_ends_with_at_most_one_effect(
     assert (len(ledger["effects"]), ledger["attempts"] > 1) == (1, True)
 
 
+def test_an_account_is_what_the_library_takes_for_one(client: stripe.StripeClient) -> None:
+    own = client.v1.accounts.retrieve_current()
+    assert isinstance(own, stripe.Account)
+    assert (own.object, own.id[:5]) == ("account", "acct_")
+    connected = client.v1.accounts.retrieve_current(options={"stripe_account": "acct_connected"})
+    assert connected.id == "acct_connected"
+
+
+def test_a_key_that_may_not_ask_for_its_account_gets_the_librarys_own_error(base_url: str) -> None:
+    transport = stripe.RequestsClient()
+    mute = stripe.StripeClient(
+        "rk_test_conformance__mute",
+        base_addresses={"api": base_url},
+        http_client=transport,
+        max_network_retries=0,
+    )
+    with pytest.raises(stripe.PermissionError):
+        mute.v1.accounts.retrieve_current()
+    transport.close()
+
+
 def test_a_connected_account_has_objects_of_its_own(client: stripe.StripeClient) -> None:
     made = client.v1.products.create({"name": "Tea"}, {"stripe_account": "acct_connected"})
     with pytest.raises(stripe.InvalidRequestError):

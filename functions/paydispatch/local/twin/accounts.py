@@ -1,4 +1,9 @@
-"""Whose state a call touches: the account behind the key, its connected account, and the mode."""
+"""Whose state a call touches: the account behind the key, its connected account, and the mode.
+
+The text of a key after its prefix names its account, up to two underscores. So `sk_test_shop`, `sk_live_shop` and
+`rk_test_shop` are keys of one account, and so is `sk_test_shop__2`, its rotated key. A restricted key that ends in
+`__mute` may not ask for its account.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +16,19 @@ from typing import TYPE_CHECKING
 from paydispatch.local.twin.errors import (
     invalid_request,
     no_key,
+    no_permission,
     publishable_key,
     unknown_key,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+ENDPOINT = "/v1/account"
+"""`GET` it, and Stripe names the account that the call acts for."""
+
+_TRAITS = "__"
+_MUTE = "__mute"
 
 _MODES = {
     "sk_test_": False,
@@ -39,6 +51,20 @@ class Account:
     def mode(self) -> str:
         return "live" if self.livemode else "test"
 
+    def shown(self) -> dict[str, object]:
+        """Return the answer to `GET /v1/account`: the id is the same in both modes."""
+        return {
+            "id": self.id,
+            "object": "account",
+            "charges_enabled": True,
+            "country": "US",
+            "default_currency": "usd",
+            "details_submitted": True,
+            "email": None,
+            "payouts_enabled": True,
+            "type": "standard",
+        }
+
 
 def authenticate(headers: Mapping[str, str]) -> Account:
     """Return the account a call acts for. Raises `StripeError` (401, 403, 400)."""
@@ -49,6 +75,13 @@ def authenticate(headers: Mapping[str, str]) -> Account:
         _need_context(context, headers.get("stripe-version"))
     acting_for = context or headers.get("stripe-account")
     return Account(acting_for or _account_of(key), livemode)
+
+
+def check_may_ask(headers: Mapping[str, str]) -> None:
+    """Check that the key may ask for its account. Raises `StripeError` (403)."""
+    key = _key(headers.get("authorization", ""))
+    if key.startswith("rk_") and key.endswith(_MUTE):
+        raise no_permission()
 
 
 def _key(authorization: str) -> str:
@@ -87,4 +120,7 @@ def _need_context(context: str | None, version: str | None) -> None:
 
 
 def _account_of(key: str) -> str:
-    return "acct_" + hashlib.sha256(key.encode()).hexdigest()[:16]
+    """Return the id of the account that the text after the key's prefix names."""
+    prefix = next(prefix for prefix in _MODES if key.startswith(prefix))
+    name = key.removeprefix(prefix).partition(_TRAITS)[0]
+    return "acct_" + hashlib.sha256(name.encode()).hexdigest()[:16]

@@ -68,6 +68,14 @@ def publishable_key() -> StripeError:
     )
 
 
+def no_permission() -> StripeError:
+    """A restricted key. Stripe repeats a part of it here; the twin repeats nothing."""
+    return invalid_request(
+        "The provided key '****************' does not have the required permissions for this endpoint.",
+        status=403,
+    )
+
+
 def unknown_url(method: str, path: str) -> StripeError:
     return invalid_request(
         f"Unrecognized request URL ({method}: {path}). Please see https://stripe.com/docs "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from paydispatch.local.twin.faults import Verdict
@@ -25,12 +26,13 @@ _NOT_JSON = (
 class Exchange:
     """Filled by the twin; read by the transport: `delay_ms`, `ending`, `delivered()`."""
 
-    def __init__(self, call: Call, request_id: str, default_version: str) -> None:
+    def __init__(self, call: Call, request_id: str, default_version: str, now_s: float) -> None:
         self.request_id = request_id
         self.verdict = Verdict()
         self.attempt: Attempt | None = None
         self.entry: Entry | None = None
         self._headers = {
+            "Date": formatdate(now_s, usegmt=True),
             "Request-Id": request_id,
             "Stripe-Version": call.headers.get("stripe-version", default_version),
         }

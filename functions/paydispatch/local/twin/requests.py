@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from paydispatch.domain.resources import Resource
+from paydispatch.local.twin import accounts
 from paydispatch.local.twin.errors import invalid_request, unknown_url
 from paydispatch.local.twin.faults import Facts
 from paydispatch.local.twin.forms import Pairs, read_pairs
@@ -12,13 +14,16 @@ from paydispatch.local.twin.forms import Pairs, read_pairs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paydispatch.domain.resources import Resource
     from paydispatch.local.twin.wire import Call
 
 JSON_REFUSED = (
     "Invalid request (check that your POST content type is application/x-www-form-urlencoded). "
     "If you have any questions, we can help at https://support.stripe.com/."
 )
+
+
+ACCOUNT = Resource("account", accounts.ENDPOINT.removeprefix("/v1/"))
+"""Nothing that can be created: `GET /v1/account` says which account a call acts for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,8 @@ class Request:
 def understand(call: Call, by_endpoint: Mapping[str, Resource]) -> Request:
     """Return the request of a call. Raises `StripeError` (404, 400)."""
     path = call.path.rstrip("/")
+    if path == accounts.ENDPOINT and call.method == "GET":
+        return Request(call.method, path, ACCOUNT, None, _pairs(call), None)
     resource, object_id = _target(path, by_endpoint)
     if (
         resource is None

@@ -6,11 +6,12 @@ settle     once the latency has passed: the key is no longer in use, the attempt
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.resources import RESOURCES
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
-from paydispatch.local.twin.accounts import authenticate
+from paydispatch.local.twin.accounts import authenticate, check_may_ask
 from paydispatch.local.twin.clock import TwinClock
 from paydispatch.local.twin.errors import StripeError
 from paydispatch.local.twin.exchange import Exchange
@@ -22,7 +23,7 @@ from paydispatch.local.twin.ledger import Ledger
 from paydispatch.local.twin.limits import RateLimits, Rates
 from paydispatch.local.twin.naming import Naming
 from paydispatch.local.twin.operations import Operations
-from paydispatch.local.twin.requests import Request, understand
+from paydispatch.local.twin.requests import ACCOUNT, Request, understand
 from paydispatch.local.twin.shapes import response_schema
 from paydispatch.local.twin.store import Store
 from paydispatch.local.twin.validation import checked_params
@@ -70,7 +71,7 @@ class StripeTwin:
 
     def receive(self, call: Call) -> Exchange:
         """Decide everything about a call. What it does is done; its answer is due in `delay_ms`."""
-        exchange = Exchange(call, self._naming.request_id(), STRIPE_API_VERSION)
+        exchange = Exchange(call, self._naming.request_id(), STRIPE_API_VERSION, self.clock.now())
         if call.method == "POST":
             exchange.attempt = self.ledger.open(
                 at=self.clock.now(),
@@ -98,6 +99,8 @@ class StripeTwin:
         exchange.meet(request, self.faults.decide(request.facts()))
         self.limits.take(account, request.operation, self.clock.now())
         exchange.verdict.raise_if("before")
+        if request.resource is ACCOUNT:
+            check_may_ask(call.headers)
         if request.method == "GET":
             exchange.answer(200, self._read(request, account))
             exchange.verdict.raise_if("during", "after")
@@ -106,6 +109,8 @@ class StripeTwin:
 
     def _read(self, request: Request, account: Account) -> bytes:
         params = nest(request.pairs)
+        if request.resource is ACCOUNT:
+            return json.dumps(account.shown()).encode()
         if request.object_id is None:
             return self._operations.list(account, request.resource, params)
         return self._operations.retrieve(account, request.resource, request.object_id, params)
