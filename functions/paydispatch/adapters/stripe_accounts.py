@@ -28,7 +28,10 @@ KEYS_KEPT = 10_000
 ANSWER_TIMEOUT_S = 10.0
 """Looking up an account is quick at Stripe. A longer wait means that Stripe is away."""
 
-FORBIDDEN, UNAUTHORIZED = 403, 401
+UNAUTHORIZED = 401
+MUTE = frozenset({403, 404, 405})
+"""The key may not ask, or this server, a stand-in for Stripe, does not know the endpoint. Both will say the same again,
+and the key's hash stands in for the account's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +98,12 @@ class HttpStripeAccounts:
 
 
 def _read(response: httpx.Response) -> str | RefusedInFront | None:
-    """Only a 403 means that the key may not ask, and a 401 refuses the key. Anything else proves nothing."""
+    """Read which account it is, that the key may not ask, or that Stripe refuses the key. Anything else proves nothing."""
     body = _json_or_none(response.content)
     account_id = body.get("id") if isinstance(body, dict) else None
     if response.is_success and isinstance(account_id, str):
         return account_id
-    if response.status_code == FORBIDDEN:
+    if response.status_code in MUTE:
         return None
     attempt = classify(response.status_code, response.headers, body)
     if response.status_code == UNAUTHORIZED and isinstance(attempt, RefusedInFront):
