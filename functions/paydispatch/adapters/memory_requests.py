@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.claims import Disputed, Go, NoSend, SendEnd, SlotState
+from paydispatch.domain.claims import Claim, Disputed, Go, NoSend, SendEnd, SlotState
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.outcomes import Error, Response
 from paydispatch.domain.slots import slot_name
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from paydispatch.adapters.memory import MemoryOutcomes
     from paydispatch.domain.accounts import AccountBinding
-    from paydispatch.domain.claims import Claim, Send
+    from paydispatch.domain.claims import Send
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.ports import Clock
 
@@ -69,15 +69,21 @@ class MemorySlots:
         self.reach()
         existed = claim.slot in self.slots
         slot = self.slots.setdefault(claim.slot, Slot(claim))
-        if not existed and claim.older_than_memory:
-            slot.maybe_executed, slot.first_sent_at = True, claim.accepted_at
         if slot.claim.fingerprint != claim.fingerprint:
             return SlotState(owned=False)
+        if not existed and claim.older_than_memory:
+            slot.maybe_executed, slot.first_sent_at = True, claim.accepted_at
         slot.maybe_executed |= claim.maybe_executed
         _lower_first_send(slot, claim.first_sent_at)
         state = _state(slot, existed=existed)
         slot.queued |= queued
         return state
+
+    def held(self, claim: Claim) -> Slot | None:
+        """Return the slot if it stands for this claim's request."""
+        self.reach()
+        slot = self.slots.get(claim.slot)
+        return slot if slot and slot.claim.fingerprint == claim.fingerprint else None
 
     def reach(self) -> None:
         if self.away:
@@ -143,25 +149,22 @@ class MemoryRequests:
         return self.board.claim(claim, queued=True)
 
     async def find(self, claim: Claim) -> SlotState | None:
-        self.board.reach()
-        slot = self.board.slots.get(claim.slot)
-        if slot is None:
-            return None
-        owned = slot.claim.fingerprint == claim.fingerprint
-        return _state(slot, existed=True) if owned else SlotState(owned=False)
+        slot = self.board.held(claim)
+        if slot is not None:
+            return _state(slot, existed=True)
+        return SlotState(owned=False) if claim.slot in self.board.slots else None
 
     async def send(self, claim: Claim, send: Send) -> Go | NoSend:
-        self.board.reach()
-        slot = self.board.slots.get(claim.slot)
-        now_s = self._clock.now_s()
-        refusal = _refuse_send(slot, claim, send, now_s)
-        if slot is None or refusal is not None:
-            return refusal or NoSend.NOT_OWNED
-        self._open_send(slot, send, now_s)
+        slot, now_s = self.board.held(claim), self._clock.now_s()
         self._outcomes.note_open(claim)
+        if slot is None:
+            return NoSend.NOT_OWNED
+        refusal = _refuse_send(slot, send, now_s)
+        if refusal is None:
+            self._open_send(slot, send, now_s)
         if self._outcomes.marks.get((claim.worker_slot, claim.request_id)) == "settled":
             return NoSend.TOLD
-        return Go(now_s, slot.first_sent_at or now_s)
+        return refusal or Go(now_s, slot.first_sent_at or now_s)
 
     def _open_send(self, slot: Slot, send: Send, now_s: float) -> None:
         slot.account = _bound(slot.account, send.account)
@@ -173,8 +176,9 @@ class MemoryRequests:
         slot.sends.add(send.token)
 
     async def end_send(self, claim: Claim, token: str, end: SendEnd) -> None:
-        self.board.reach()
-        slot = self.board.slots[claim.slot]
+        slot = self.board.held(claim)
+        if slot is None:
+            return
         if end is SendEnd.UNKNOWN:
             slot.maybe_executed = True
             return
@@ -183,8 +187,9 @@ class MemoryRequests:
             slot.first_sent_at = slot.last_sent_at = slot.started_by = None
 
     async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:
-        self.board.reach()
-        slot = self.board.slots[claim.slot]
+        slot = self.board.held(claim)
+        if slot is None:
+            return Disputed.MAYBE_EXECUTED
         if slot.final:
             return Disputed.TOLD
         if slot.closed is None:
@@ -195,28 +200,51 @@ class MemoryRequests:
         return slot.closed
 
     async def mark_retrying(self, claim: Claim, retry_at: float, *, attempts: int) -> None:
-        self.board.reach()
-        slot = self.board.slots[claim.slot]
-        if slot.write("retrying"):
+        slot = self.board.held(claim)
+        if slot is not None and slot.write("retrying"):
             slot.attempts, slot.retry_at = attempts, retry_at
         self._outcomes.note_open(claim)
 
     async def write_status(self, entry: OutcomeEntry) -> None:
         self.board.reach()
-        tenant = entry.tenant or self._queue_tenant
-        slot = self.board.slots.get(slot_name(tenant, entry.request_id, self._queue_tenant))
+        slot = self._slot_of(entry)
         if slot is not None and slot.write(_status(entry.outcome)):
             slot.outcome, slot.attempts = entry.outcome, entry.outcome.attempts
             slot.answered = entry.outcome.answered
 
+    def _slot_of(self, entry: OutcomeEntry) -> Slot | None:
+        """Return the slot of a told request, made anew if it is empty. None: it stands for another by now."""
+        told = _claim_of(entry, self._queue_tenant)
+        if entry.fingerprint is None:  # an older release wrote it
+            return self.board.slots.get(told.slot)
+        slot = self.board.slots.setdefault(told.slot, Slot(told))
+        return slot if slot.claim.fingerprint == told.fingerprint else None
+
     async def accept_account(self, claim: Claim, account: AccountBinding) -> None:
-        self.board.reach()
-        self.board.slots[claim.slot].account = account
+        slot = self.board.held(claim)
+        if slot is not None and not slot.final:
+            slot.account = account
 
 
-def _refuse_send(slot: Slot | None, claim: Claim, send: Send, now_s: float) -> NoSend | None:
-    if slot is None or slot.claim.fingerprint != claim.fingerprint:
-        return NoSend.NOT_OWNED
+def _claim_of(entry: OutcomeEntry, queue_tenant: str) -> Claim:
+    """Return the claim of a request whose end is told, as far as its entry says it."""
+    tenant = entry.tenant or queue_tenant
+    return Claim(
+        slot=slot_name(tenant, entry.request_id, queue_tenant),
+        worker_slot=slot_name(tenant, entry.worker_id, queue_tenant),
+        request_id=entry.request_id,
+        fingerprint=entry.fingerprint or "",
+        tenant=tenant,
+        principal=entry.principal or "",
+        worker_id=entry.worker_id,
+        context_id=entry.context_id,
+        operation=entry.operation,
+        object=entry.object,
+        accepted_at=entry.accepted_at or entry.settled_at,
+    )
+
+
+def _refuse_send(slot: Slot, send: Send, now_s: float) -> NoSend | None:
     if slot.final:
         return NoSend.TOLD
     if slot.closed is not None:
@@ -257,11 +285,8 @@ class MemoryRequestStore:
         return [self.board.claim(claim, queued=False) for claim in claims]
 
     def mark_queued(self, claims: Sequence[Claim]) -> None:
-        self.board.reach()
         for claim in claims:
-            slot = self.board.slots.setdefault(claim.slot, Slot(claim))
-            slot.queued = True
-            slot.status = slot.status or "dispatched"
+            self.board.claim(claim, queued=True)
 
     def get(self, slot: str) -> RequestRecord | None:
         self.board.reach()

@@ -13,7 +13,7 @@ from paydispatch.domain.outcomes import Error
 from paydispatch.domain.units import REMEMBER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from paydispatch.domain.claims import Claim
 
@@ -97,7 +97,7 @@ def read_error(text: str | None) -> Error | None:
     return None if text is None else Error.from_dict(json.loads(text))
 
 
-def flat(fields: dict[str, Any]) -> list[Any]:
+def flat(fields: Mapping[str, Any]) -> list[Any]:
     return [part for pair in fields.items() for part in pair]
 
 

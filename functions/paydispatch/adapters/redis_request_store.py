@@ -11,7 +11,6 @@ from paydispatch.adapters.redis_open import note_open
 from paydispatch.adapters.redis_scripts import unavailable_for_redis_errors
 from paydispatch.domain.resources import create_of
 from paydispatch.domain.slots import bare_name
-from paydispatch.domain.units import REMEMBER_S
 from paydispatch.ports import RequestRecord
 
 if TYPE_CHECKING:
@@ -40,11 +39,8 @@ class RedisRequestStore:
         now_s = self._clock.now_s()
         with unavailable_for_redis_errors(), self._redis.pipeline(transaction=False) as pipe:
             for claim in claims:
-                key = keys.request(claim.slot)
-                # The Stripe caller may have been quicker: its status stands.
-                pipe.hsetnx(key, "status", "dispatched")
-                pipe.hset(key, "queued", "1")
-                pipe.expire(key, REMEMBER_S)
+                # A claim, because Redis may have been away when the request was to be claimed.
+                pipe.execute_command(*eval_claim(claim, queued=True))  # type: ignore[no-untyped-call]
                 note_open(pipe, claim.worker_slot, claim.request_id, accepted_at=now_s, now_s=now_s)
             pipe.sadd(keys.WORKERS, *{claim.worker_slot for claim in claims})
             pipe.execute()

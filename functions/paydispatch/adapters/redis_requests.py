@@ -24,6 +24,8 @@ from paydispatch.domain.slots import slot_name
 from paydispatch.domain.units import HORIZON_S, REMEMBER_S
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from redis.asyncio import Redis
 
     from paydispatch.domain.accounts import AccountBinding
@@ -76,12 +78,14 @@ class RedisRequests:
             pipe.execute_command(*command)
             self._note_open(pipe, claim)
             (word, *times), mark = await pipe.execute()
-        if word == "go" and str(mark or "").startswith("settled"):
+        # Once its end was told, nothing else is left to do. Another request's slot says nothing about this one.
+        if word != NoSend.NOT_OWNED and str(mark or "").startswith("settled"):
             return NoSend.TOLD
         return Go(float(times[0]), float(times[1])) if word == "go" else NoSend(word)
 
     async def end_send(self, claim: Claim, token: str, end: SendEnd) -> None:
-        await self._run(eval_command("end_send", slot_keys(claim), REMEMBER_S, token, end.value))
+        names, fingerprint = slot_keys(claim), claim.fingerprint
+        await self._run(eval_command("end_send", names, REMEMBER_S, fingerprint, token, end.value))
 
     async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:
         word, *stands = await self._run(
@@ -97,16 +101,19 @@ class RedisRequests:
         return read_error(stands[0]) or error if word == "closed" else Disputed(word)
 
     async def mark_retrying(self, claim: Claim, retry_at: float, *, attempts: int) -> None:
-        fields = {"status": "retrying", "attempts": attempts, "retry_at": retry_at}
+        status = {"status": "retrying", "attempts": attempts, "retry_at": retry_at}
+        command = _write_status(slot_keys(claim), claim.fingerprint, status)
         async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
-            pipe.execute_command(*_write_status(claim.slot, fields))
+            pipe.execute_command(*command)
             self._note_open(pipe, claim)
             await pipe.execute()
 
     async def write_status(self, entry: OutcomeEntry) -> None:
         tenant = entry.tenant or self._queue_tenant
         slot = slot_name(tenant, entry.request_id, self._queue_tenant)
-        await self._run(_write_status(slot, {"tenant": tenant, **_final_fields(entry)}))
+        names = [keys.request(slot), keys.sends(slot)]
+        asked, status = _asked_fields(entry, tenant), _status_fields(entry)
+        await self._run(_write_status(names, entry.fingerprint or "", status, asked))
 
     async def accept_account(self, claim: Claim, account: AccountBinding) -> None:
         fields = {
@@ -116,7 +123,7 @@ class RedisRequests:
             "account_headers": account.headers,
             "account_key": account.key_sha256,
         }
-        await self._run(_write_status(claim.slot, fields))
+        await self._run(_write_status(slot_keys(claim), claim.fingerprint, fields))
 
     async def _run(self, command: list[Any]) -> Any:
         async with answered_in_time():
@@ -133,23 +140,39 @@ class RedisRequests:
         )
 
 
-def _write_status(slot: str, fields: dict[str, Any]) -> list[Any]:
-    return eval_command("write_status", [keys.request(slot)], REMEMBER_S, *flat(fields))
+def _write_status(
+    names: Sequence[str],
+    fingerprint: str,
+    status: Mapping[str, Any],
+    asked: Mapping[str, Any] | None = None,
+) -> list[Any]:
+    """Return the command that writes `status`. `asked` says who asked for what, for a slot that is empty by now."""
+    words = flat(asked or {})
+    return eval_command(
+        "write_status", names, REMEMBER_S, fingerprint, len(words), *words, *flat(status)
+    )
 
 
-def _final_fields(entry: OutcomeEntry) -> dict[str, Any]:
-    fields = {
-        "object": entry.object,
-        "operation": entry.operation,
+def _asked_fields(entry: OutcomeEntry, tenant: str) -> dict[str, Any]:
+    if entry.fingerprint is None:  # an older release wrote it: it cannot own a slot
+        return {}
+    return {
+        "tenant": tenant,
+        "principal": entry.principal or "",
         "worker_id": entry.worker_id,
         "context_id": entry.context_id,
-        "principal": entry.principal or "",
+        "operation": entry.operation,
+        "object": entry.object,
+        "fingerprint": entry.fingerprint,
+    }
+
+
+def _status_fields(entry: OutcomeEntry) -> dict[str, Any]:
+    fields = {
         "attempts": entry.outcome.attempts,
         "settled_at": entry.settled_at,
         "answered": "1" if entry.outcome.answered else "",
     }
-    if entry.fingerprint:
-        fields["fingerprint"] = entry.fingerprint
     if isinstance(entry.outcome, Response):
         return {**fields, "status": "succeeded", "parsed_data": json.dumps(entry.outcome.body)}
     status = "failed" if entry.outcome.settled else "unknown"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.integration.adapters.slot_worlds import memory_world, redis_world
 
 from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.memory import MemoryClock, MemoryInbox, MemoryJournal
@@ -23,6 +24,8 @@ from paydispatch.domain.retry import Progress
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from typing import Protocol
+
+    from tests.integration.adapters.slot_worlds import SlotsWorld
 
     from paydispatch.ports import Turn
 
@@ -157,7 +160,7 @@ class RedisInboxWorld:
         self.redis = redis
         self.clock = clock
         self.journal = journal
-        self._outcomes = RedisOutcomes(redis, clock, queue_tenant="local")
+        self._outcomes = RedisOutcomes(redis, queue_tenant="local")
 
     def runner(self, name: str) -> RedisInbox:
         return RedisInbox(self.redis, self.clock, self.journal, consumer=name, flow_timeout_s=1_000)
@@ -194,6 +197,16 @@ async def inboxes(
     redis = connect_async(request.getfixturevalue(request.param).url)
     yield RedisInboxWorld(redis, clock, journal)
     await redis.aclose()
+
+
+@pytest.fixture(params=["memory", "valkey", "cluster"])
+async def slots(request: pytest.FixtureRequest) -> AsyncIterator[SlotsWorld]:
+    """The request's slot from both sides, empty."""
+    if request.param == "memory":
+        yield memory_world()
+        return
+    async with redis_world(request.getfixturevalue(request.param).url) as world:
+        yield world
 
 
 @dataclass

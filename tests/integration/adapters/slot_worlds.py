@@ -1,0 +1,118 @@
+"""What the tests of the request's slot share: both sides of a slot, in memory and on Redis, and what is asked of it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.adapters.memory import MemoryClock, MemoryOutcomes
+from paydispatch.adapters.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
+from paydispatch.adapters.redis_connection import connect, connect_async
+from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.redis_request_store import RedisRequestStore
+from paydispatch.adapters.redis_requests import RedisRequests
+from paydispatch.domain.accounts import AccountBinding
+from paydispatch.domain.claims import Claim, Send
+from paydispatch.domain.entry import OutcomeEntry
+from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Outcome, Response
+from paydispatch.domain.slots import slot_name
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from paydispatch.ports import OutcomeStream, RequestSlots, RequestStore
+
+TENANT = "local"
+"""The queue's tenant in these tests."""
+
+DONE = Response(body={"id": "prod_1"}, attempts=1)
+REFUSED = Error(
+    kind=ErrorKind.API, message="No.", attempts=1, certainty=Certainty.NOT_CREATED, code="refused"
+)
+LATE = Error(
+    kind=ErrorKind.DISPATCHER, message="Late.", attempts=0, certainty=Certainty.NOT_CREATED
+)
+DECLINED = Error(
+    kind=ErrorKind.API,
+    message="Declined.",
+    attempts=2,
+    certainty=Certainty.NOT_CREATED,
+    answered=True,
+)
+DOUBT = Error(kind=ErrorKind.HTTP, message="No answer.", attempts=3, certainty=Certainty.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class SlotsWorld:
+    """The caller's side of the request's slot, the API's side of it, and the worker's slot."""
+
+    requests: RequestSlots
+    store: RequestStore
+    outcomes: OutcomeStream
+    now_s: Callable[[], float]
+    """The clock that starts and ends sends: the twin's own, or that of Redis, on the same machine."""
+
+
+def memory_world() -> SlotsWorld:
+    """The twin begins at the machine's time, so that the times of both worlds mean the same."""
+    clock, slots = MemoryClock(time.time()), MemorySlots()
+    outcomes = MemoryOutcomes(clock, queue_tenant=TENANT)
+    requests = MemoryRequests(clock, outcomes, slots, queue_tenant=TENANT)
+    return SlotsWorld(requests, MemoryRequestStore(slots), outcomes, clock.now_s)
+
+
+@asynccontextmanager
+async def redis_world(url: str) -> AsyncIterator[SlotsWorld]:
+    clock = MemoryClock(time.time())
+    redis, api_redis = connect_async(url), connect(url)
+    requests = RedisRequests(redis, clock, queue_tenant=TENANT)
+    store = RedisRequestStore(api_redis, clock)
+    yield SlotsWorld(requests, store, RedisOutcomes(redis, queue_tenant=TENANT), time.time)
+    api_redis.close()
+    await redis.aclose()
+
+
+def claim_for(request_id: str = "r1", *, tenant: str = TENANT, **changed: Any) -> Claim:
+    """`claim_for("r1")` asks for a product. With another `fingerprint` it asks for something else under that id."""
+    fields = {
+        "slot": slot_name(tenant, request_id, TENANT),
+        "worker_slot": slot_name(tenant, "w1", TENANT),
+        "fingerprint": "f1:tea",
+        "tenant": tenant,
+        "principal": tenant,
+        "worker_id": "w1",
+        "context_id": "c1",
+        "operation": "create_product",
+        "object": "product",
+        "accepted_at": time.time(),
+    }
+    return Claim(request_id=request_id, **{**fields, **changed})
+
+
+def account_for(account_id: str | None = "acct_1", **changed: Any) -> AccountBinding:
+    """An account by its id. None: its key may not ask for it."""
+    fields = {"mode": "test", "key_sha256": "key-1"}
+    return AccountBinding(account_id=account_id, **{**fields, **changed})
+
+
+def send_for(name: str = "t1", account: AccountBinding | None = None, attempt: int = 1) -> Send:
+    return Send(token=name, account=account or account_for(), attempt=attempt)
+
+
+def entry_of(claim: Claim, outcome: Outcome) -> OutcomeEntry:
+    """The entry that tells `outcome` of the request that `claim` claims."""
+    return OutcomeEntry(
+        request_id=claim.request_id,
+        tenant=claim.tenant,
+        fingerprint=claim.fingerprint,
+        principal=claim.principal,
+        object=claim.object,
+        operation=claim.operation,
+        worker_id=claim.worker_id,
+        context_id=claim.context_id,
+        params={"name": "Tea"},
+        outcome=outcome,
+        settled_at=1_800_000_000.5,
+    )
