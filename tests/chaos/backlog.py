@@ -19,7 +19,8 @@ from typing import Any
 import httpx
 from tests.chaos import evidence, invariants, report
 from tests.chaos.plan import Plan
-from tests.chaos.requests_made import KEY, Book, make
+from tests.chaos.requests_made import KEYS as REQUEST_KEYS
+from tests.chaos.requests_made import Book, make
 from tests.chaos.run import KEYS, wait_until_quiet
 from tests.chaos.stage import Stage, raised
 
@@ -85,7 +86,13 @@ def _submitted(plan: Plan) -> Book:
         for number in range(plan.requests):
             wanted = make(plan, "backlog", number, dice)
             wanted.params["metadata"]["script"] = "plain"
-            place = (wanted.object, wanted.params, wanted.worker_id, wanted.context_id, KEY)
+            place = (
+                wanted.object,
+                wanted.params,
+                wanted.worker_id,
+                wanted.context_id,
+                REQUEST_KEYS[0],
+            )
             pairs.append((dispatcher.submit(*place, lane=wanted.lane), wanted))
     for receipt, wanted in pairs:
         book.note(receipt.request_id, wanted, "sdk_sqs")

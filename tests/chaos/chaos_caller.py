@@ -19,10 +19,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tests.chaos.chaos_names import POISONED_KEY, REPEATED_SHARE, SEED
 from tests.chaos.points import (
     ANSWERED,
+    CLAIMED,
+    CLOSED,
     DEFERRED,
     OPENED,
+    OPENED_SEND,
     PUBLISHED,
     PUBLISHING,
+    STATUS_WRITTEN,
     UNKNOWN,
     Points,
 )
@@ -53,12 +57,33 @@ class Vault(Wrapper):
         return key
 
 
+class Requests(Wrapper):
+    async def claim(self, claim: Any) -> Any:
+        state = await self.inner.claim(claim)
+        self.points.pass_by(CLAIMED, claim.request_id)
+        return state
+
+    async def send(self, claim: Any, send: Any) -> Any:
+        answer = await self.inner.send(claim, send)
+        self.points.pass_by(OPENED_SEND, claim.request_id)
+        return answer
+
+    async def close(self, claim: Any, error: Any, **how: Any) -> Any:
+        stands = await self.inner.close(claim, error, **how)
+        self.points.pass_by(CLOSED, claim.request_id)
+        return stands
+
+    async def write_status(self, entry: Any) -> None:
+        await self.inner.write_status(entry)
+        self.points.pass_by(STATUS_WRITTEN, entry.request_id)
+
+
 class Outcomes(Wrapper):
-    async def publish(self, entry: Any, **how: Any) -> Any:
+    async def publish(self, entry: Any) -> Any:
         # In the loop's next turn, so about when the script is on its way: Redis has run it, or not.
         loop = asyncio.get_running_loop()
         loop.call_soon(self.points.strike_redis, PUBLISHING, entry.request_id)
-        first = await self.inner.publish(entry, **how)
+        first = await self.inner.publish(entry)
         self.points.pass_by(PUBLISHED, entry.request_id)
         return first
 
@@ -120,6 +145,7 @@ def _chaotic(service: Any, points: Points) -> None:
         ports,
         gateway=Gateway(ports.gateway, points),
         vault=Vault(ports.vault, points),
+        requests=Requests(ports.requests, points),
         outcomes=Outcomes(ports.outcomes, points),
         queue=Queue(ports.queue, points),
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import random
 from typing import Any
 
-from tests.chaos.points import QUEUED, SEALING, Points
+from tests.chaos.chaos_names import LOST_SHARE, SEED, SUBJECT, TENANT_HEADER
+from tests.chaos.points import CLAIMED_BY_API, QUEUED, SEALING, Points
 from tests.chaos.wrapping import Wrapper
 
 from api import app
+from paydispatch.domain.errors import MaybeAccepted
 
 
 class Sealer(Wrapper):
@@ -17,20 +21,44 @@ class Sealer(Wrapper):
         return sealed
 
 
+class Board(Wrapper):
+    def claim(self, claims: Any) -> Any:
+        states = self.inner.claim(claims)
+        self.points.pass_by(CLAIMED_BY_API, claims[0].request_id)
+        return states
+
+
 class Queue(Wrapper):
+    """Loses SQS' answer now and then: the messages are on the queue, and the door cannot know."""
+
+    def __init__(self, inner: Any, points: Points, share: float, seed: str) -> None:
+        super().__init__(inner, points)
+        self._share = share
+        self._dice = random.Random(seed)
+
     def send(self, envelopes: Any) -> Any:
         refused = self.inner.send(envelopes)
         self.points.pass_by(QUEUED, envelopes[0].request_id)
+        if self._dice.random() < self._share:
+            lost = MaybeAccepted("The answer of SQS was lost.")
+            return {envelope.request_id: lost for envelope in envelopes} | dict(refused)
         return refused
 
 
 def _chaotic(acceptor: Any, points: Points) -> None:
     acceptor._sealer = Sealer(acceptor._sealer, points)
-    acceptor._queue = Queue(acceptor._queue, points)
+    acceptor._board = Board(acceptor._board, points)
+    acceptor._queue = Queue(
+        acceptor._queue, points, float(os.environ[LOST_SHARE]), f"{os.environ[SEED]} {os.getpid()}"
+    )
 
 
 _chaotic(app._door._acceptor, Points.of("door"))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    tenant = event["headers"].pop(TENANT_HEADER, None)
+    if tenant is not None:  # as API Gateway's authorizer would have found out
+        claims = {"tenant": tenant, "sub": SUBJECT}
+        event["requestContext"]["authorizer"] = {"jwt": {"claims": claims}}
     return app.handler(event, context)

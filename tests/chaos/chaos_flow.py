@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.points import CHAOS_DIR, append_line
+from tests.chaos.requests_made import LOCAL
 
+from paydispatch.domain.slots import slot_name
 from paydispatch.flow import RetryLater
 
 FLOW_LOG = "flows.jsonl"
@@ -48,7 +50,7 @@ def _note(parsed: Any, flow: Any, *, response: bool) -> None:
     line = {
         "at": time.time(),
         "request_id": flow.request_id,
-        "worker_id": flow.worker_id,
+        "worker_id": slot_name(flow.tenant, flow.worker_id, LOCAL),
         "context_id": flow.context_id,
         "object": flow.object,
         "ending": "response" if response else "error",

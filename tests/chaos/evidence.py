@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import httpx
 from tests.chaos.chaos_flow import FLOW_LOG
+
+from paydispatch.domain.slots import bare_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,8 +151,9 @@ def pending(client: Any) -> int:
 
 
 def _workers(client: Any) -> list[str]:
-    found = sorted(client.smembers("pd:workers"))
-    return [name for name in found if client.exists(f"pd:{{{name}}}:outcomes")]
+    """The slots of all workers that were told something."""
+    names = client.scan_iter("pd:{*}:outcomes", count=1000)
+    return sorted(name.removeprefix("pd:{").removesuffix("}:outcomes") for name in names)
 
 
 def _stream(client: Any, worker_id: str) -> Iterator[Entry]:
@@ -171,12 +175,14 @@ def _dead(client: Any, worker_id: str) -> Iterator[tuple[str, str]]:
 
 
 def _statuses(client: Any) -> dict[str, dict[str, str]]:
-    names = list(client.scan_iter("pd:req:{*}", count=1000))
+    names = [name for name in client.scan_iter("pd:req:{*}", count=1000) if name.endswith("}")]
     pipe = client.pipeline(transaction=False)
     for name in names:
         pipe.hgetall(name)
     found = zip(names, pipe.execute(), strict=True)
-    return {name.removeprefix("pd:req:{").removesuffix("}"): fields for name, fields in found}
+    return {
+        bare_name(name.removeprefix("pd:req:{").removesuffix("}")): fields for name, fields in found
+    }
 
 
 def _left_in_redis(client: Any) -> list[str]:
@@ -187,18 +193,7 @@ def _left_in_redis(client: Any) -> list[str]:
     for pattern in ("context:*", "lease:*", "later", "runs", "open"):
         names = list(client.scan_iter(f"pd:{{*}}:{pattern}", count=1000))
         left += [f"{name} ({client.type(name)})" for name in names[:5]]
-    return left + _left_at_work(client)[:5]
-
-
-def _left_at_work(client: Any) -> list[str]:
-    """Of settled requests: for one that stays unknown somebody may be at work still."""
-    unknown = {
-        request_id
-        for worker in _workers(client)
-        for request_id in client.hkeys(f"pd:{{{worker}}}:unknown")
-    }
-    names = client.scan_iter("pd:{*}:at-work:*", count=1000)
-    return [name for name in names if name.partition(":at-work:")[2] not in unknown]
+    return left
 
 
 def _left_on_queues(stage: Stage) -> list[str]:
@@ -239,8 +234,21 @@ def _keys_seen(
     files = [*stage.stack.directory.glob("*.log"), *stage.directory.glob("*.log")]
     files += [file for file in stage.redis.files.rglob("*") if file.is_file()]
     files += stage.directory.glob("*.jsonl")
-    seen = [
-        f"{key} in {file}" for file in files for key in keys if key.encode() in file.read_bytes()
+    bodies = "".join(body for body, _ in dead_letters).encode()
+    places = [
+        ("the dead-letter queue", bodies),
+        *((str(file), file.read_bytes()) for file in files),
     ]
-    bodies = "".join(body for body, _ in dead_letters)
-    return seen + [f"{key} on the dead-letter queue" for key in keys if key in bodies]
+    return [
+        f"{key} in {where}"
+        for where, text in places
+        for key in keys
+        if any(form in text for form in written_forms(key))
+    ]
+
+
+def written_forms(key: str) -> set[bytes]:
+    """Return the ways in which a key can stand in a text: as it is, escaped in JSON or a URL, and in base64."""
+    escaped = {key, key.replace("_", "\\u005f"), key.replace("_", "%5F"), key.replace("_", "%5f")}
+    encoded = {base64.b64encode(key.encode()), base64.urlsafe_b64encode(key.encode())}
+    return {form.encode() for form in escaped} | {form.rstrip(b"=")[:-1] for form in encoded}

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from tests.chaos.evidence import Entry, Evidence
 
-KILL_REACHES_S = 40.0
-"""A run that ended around a kill is repeated when its lease is over, at the latest so long after it."""
+REDIS_AWAY_S = 10.0
+"""The longest that a struck Redis stays away: a run that returned meanwhile could not be acknowledged."""
 
 LAST_RECEIVE = "last_receive"
 KEY_NOT_OPENED = "key_not_opened"
@@ -111,23 +111,25 @@ def each_outcome_ran_its_flow(evidence: Evidence) -> Iterator[Violation]:
 
 
 def repeats_are_explained(evidence: Evidence) -> Iterator[Violation]:
-    """A flow that returned runs again only because somebody was killed before it was acknowledged."""
-    strikes = [
-        kill["at"]
-        for kill in evidence.kills
-        if kill.get("target") in ("worker", "redis")
-        or str(kill.get("point", "")).startswith(("worker", "redis"))
-    ]
+    """A flow that returned runs again only because its process, or Redis, ended before the acknowledgement."""
+    deaths = {kill["pid"]: kill["at"] for kill in evidence.kills if kill.get("pid")}
+    redis = [kill["at"] for kill in evidence.kills if _strikes_redis(kill)]
     for request_id, lines in evidence.flows_of().items():
         excused = any(
             line["message"] == "flow.not_acknowledged" for line in evidence.lines[request_id]
         )
         for _, runs in groupby(sorted(lines, key=_told_key), key=_told_key):
-            times = [run["at"] for run in runs]
-            for first, second in pairwise(times):
-                near = any(first - KILL_REACHES_S < at < second for at in strikes)
-                if not near and not excused:
+            for first, second in pairwise(runs):
+                killed = first["at"] <= deaths.get(first["pid"], 0.0) <= second["at"]
+                away = any(first["at"] - REDIS_AWAY_S < at < second["at"] for at in redis)
+                if not (killed or away or excused):
                     yield Violation("terminal flows", "its flow ran twice, unexplained", request_id)
+
+
+def _strikes_redis(kill: dict[str, Any]) -> bool:
+    return kill.get("target") in ("redis", "failover") or str(kill.get("point", "")).startswith(
+        "redis"
+    )
 
 
 def verdicts_agree_with_the_ledger(evidence: Evidence) -> Iterator[Violation]:

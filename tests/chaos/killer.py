@@ -10,8 +10,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tests.chaos.plan import CALLER, DOOR, QUEUE, REDIS, WORKER, Event
+from tests.chaos.plan import CALLER, DOOR, FAILOVER, QUEUE, REDIS, SECRET, WORKER, Event
 from tests.chaos.points import ADULT_S, append_line, file_name
+from tests.chaos.secret import point_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +89,10 @@ class Killer:
             self._kill_redis(event.for_s)
         elif event.target == QUEUE:
             self._stop_queue(event.for_s)
+        elif event.target == FAILOVER:
+            self._fail_over()
+        elif event.target == SECRET:
+            self._repoint(event.for_s)
         else:
             self._kill_part(event)
 
@@ -114,8 +119,9 @@ class Killer:
             self._later(1.0, lambda: self._kill_part(event))
             return
         name = grown[int(event.pick * len(grown))]
-        os.kill(self._seen[name][0], signal.SIGKILL)
-        self._note(event.target, name)
+        pid = self._seen[name][0]
+        self._note(event.target, name, pid=pid)
+        os.kill(pid, signal.SIGKILL)
 
     def _kill_redis(self, away_s: float) -> None:
         if not self._stage.redis.alive:
@@ -129,6 +135,20 @@ class Killer:
         if self._stage.redis.struck():
             self._stage.redis.bury()
             self._later(AFTER_A_STRIKE_S, self._stage.redis.start, recovers=True)
+
+    def _fail_over(self) -> None:
+        """Not while Redis is away: a failover needs both of its servers."""
+        if not self._stage.redis.can_fail_over():
+            self._later(1.0, self._fail_over)
+            return
+        self._stage.redis.fail_over()
+        self._note(FAILOVER, "redis")
+
+    def _repoint(self, for_s: float) -> None:
+        endpoint = self._stage.aws_endpoint
+        point_secret(endpoint, 1)
+        self._note(SECRET, "rotating", for_s)
+        self._later(for_s, lambda: point_secret(endpoint, 0), recovers=True)
 
     def _stop_queue(self, for_s: float) -> None:
         pid = self._stage.stack.pids["ministack"]
@@ -156,8 +176,16 @@ class Killer:
         for name in self._seen.keys() - pids.keys():
             del self._seen[name]
 
-    def _note(self, target: str, process: str, for_s: float = 0.0) -> None:
+    def _note(
+        self, target: str, process: str, for_s: float = 0.0, *, pid: int | None = None
+    ) -> None:
         append_line(
             self._log,
-            {"at": time.time(), "target": target, "process": process, "for_s": for_s},
+            {
+                "at": time.time(),
+                "target": target,
+                "process": process,
+                "for_s": for_s,
+                "pid": pid,
+            },
         )

@@ -16,6 +16,7 @@ DEADLY_PASSAGES = 6
 """A named point is deadly at one of its first this many passages: not always for the first of a batch."""
 
 CALLER, WORKER, REDIS, QUEUE, DOOR = "caller", "worker", "redis", "queue", "door"
+FAILOVER, SECRET = "failover", "secret"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,10 +39,12 @@ class Plan:
     seed: int
     requests: int
     kills: int
-    """Of each kind of process."""
+    """Of each kind of process, stops of the queue, and failovers of Redis."""
     spread_s: float | None = None
     repeated_share: float = 0.03
     """Of the received messages, those that SQS delivers once more as another copy."""
+    lost_share: float = 0.03
+    """Of the calls that send to SQS, those whose answer is lost."""
 
     @property
     def lasts_s(self) -> float:
@@ -62,6 +65,8 @@ class Plan:
             *self._kills(REDIS, REDIS_POINTS),
             *self._kills(DOOR, DOOR_POINTS, always_named=True),
             *self._kills(QUEUE, ()),
+            *self._kills(FAILOVER, ()),
+            *self._repoints(),
         ]
         return sorted(strikes, key=lambda event: event.at_s)
 
@@ -86,6 +91,11 @@ class Plan:
                 )
             )
         return events
+
+    def _repoints(self) -> list[Event]:
+        """The rotating secret points at another account for an eighth of the run, twice."""
+        eighth = self.lasts_s / 8
+        return [Event(at_s=eighth * part, target=SECRET, for_s=eighth) for part in (2, 5)]
 
     @staticmethod
     def _away_s(dice: random.Random, number: int) -> float:

@@ -16,22 +16,37 @@ CHAOS_DIR = "CHAOS_DIR"
 ADULT_S = 6.0
 """A process kills nobody before this age: the stack gives up on a part that dies young several times in a row."""
 
+CLAIMED = "caller: claimed, nothing opened"
+OPENED_SEND = "caller: send opened, nothing posted"
+CLOSED = "caller: closed, not told"
 ANSWERED = "caller: Stripe answered, not published"
 UNKNOWN = "caller: Stripe's answer lost, not published"
 OPENED = "caller: key opened, nothing sent"
-PUBLISHED = "caller: published, not acknowledged"
+PUBLISHED = "caller: published, status not written"
+STATUS_WRITTEN = "caller: status written, not acknowledged"
 DEFERRED = "caller: deferred, not acknowledged"
 PUBLISHING = "redis: an outcome is being published"
 RETURNED = "worker: flow returned, not acknowledged"
 FOLLOWED_UP = "worker: follow-ups sent, flow not acknowledged"
 ACKNOWLEDGED = "worker: flow acknowledged, next of its context not begun"
 SEALING = "door: sealing"
+CLAIMED_BY_API = "door: claimed, not queued"
 QUEUED = "door: queued, not answered"
 
-CALLER_POINTS = (ANSWERED, PUBLISHED, UNKNOWN, OPENED, DEFERRED)
+CALLER_POINTS = (
+    ANSWERED,
+    PUBLISHED,
+    OPENED_SEND,
+    UNKNOWN,
+    CLAIMED,
+    STATUS_WRITTEN,
+    OPENED,
+    DEFERRED,
+    CLOSED,
+)
 WORKER_POINTS = (RETURNED, ACKNOWLEDGED, FOLLOWED_UP)
 REDIS_POINTS = (PUBLISHING,)
-DOOR_POINTS = (SEALING, QUEUED)
+DOOR_POINTS = (SEALING, CLAIMED_BY_API, QUEUED)
 
 
 class Points:
@@ -82,7 +97,13 @@ class Points:
     def _note(self, point: str, request_id: str) -> None:
         append_line(
             self._kills,
-            {"at": time.time(), "point": point, "process": self._process, "request_id": request_id},
+            {
+                "at": time.time(),
+                "point": point,
+                "process": self._process,
+                "pid": os.getpid(),
+                "request_id": request_id,
+            },
         )
 
 

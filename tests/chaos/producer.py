@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 import uuid
@@ -13,10 +14,15 @@ import boto3
 import httpx
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from tests.chaos.chaos_names import POISONED_KEY
-from tests.chaos.requests_made import KEY, Wanted, make
+from tests.chaos.chaos_names import POISONED_KEY, SUBJECT, TENANT_HEADER
+from tests.chaos.requests_made import LOCAL, Wanted, make, rival_of
 
 from paydispatch import Dispatcher
+from paydispatch.adapters.clock import SystemClock
+from paydispatch.adapters.kms import KmsSealer
+from paydispatch.domain.claims import claim_of
+from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
+from paydispatch.domain.envelope import Envelope, Malformed, read_message
 from paydispatch.domain.errors import NotDelivered
 from paydispatch.domain.resources import resource_named
 
@@ -35,6 +41,8 @@ PATIENCE_S = 120.0
 BATCH = 10
 REPEATED_KEYS = 0.25
 POISONED_BATCHES = 0.15
+RIVALS = 0.12
+"""Of the door's requests, those under whose id another body is sent to the queue, and to the door."""
 _NEVER_TWICE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
 
 
@@ -99,7 +107,7 @@ class Producer:
         try:
             with dispatcher:
                 for number in numbers:
-                    wanted = make(self._plan, way, number, dice)
+                    wanted = replace(make(self._plan, way, number, dice), tenant=LOCAL)
                     receipts.append((self._submit(dispatcher, wanted, dice), wanted))
         except NotDelivered as left:
             self._book.surprises.append(f"{way}: {left}")
@@ -113,7 +121,13 @@ class Producer:
         options: dict[str, Any] = {"lane": wanted.lane, "deadline_s": wanted.deadline_s}
         if keyed:
             options["idempotency_key"] = f"key {self._plan.seed} {wanted.n}"
-        place = (wanted.object, wanted.params, wanted.worker_id, wanted.context_id, KEY)
+        place = (
+            wanted.object,
+            wanted.params,
+            wanted.worker_id,
+            wanted.context_id,
+            _credential(wanted),
+        )
         if keyed:
             dispatcher.submit(*place, **options)
         return dispatcher.submit(*place, **options)
@@ -130,6 +144,43 @@ class Producer:
                 self._book.note(request_id, wanted, way)
                 if dice.random() < REPEATED_KEYS:
                     self._expect_the_same(client, wanted, request_id)
+                if wanted.tenant == LOCAL and dice.random() < RIVALS:
+                    self._expect_a_conflict(client, wanted)
+                    self._send_rival(wanted, request_id)
+
+    def _expect_a_conflict(self, client: httpx.Client, wanted: Wanted) -> None:
+        """Another body under the same key: refused at the door, whatever becomes of the first."""
+        rival = rival_of(wanted)
+        headers = {"Idempotency-Key": self._key(wanted)}
+        for _ in self._tries():
+            try:
+                answer = client.post(_url(rival), json=_body(rival), headers=headers)
+            except httpx.RequestError:
+                continue
+            if answer.status_code in (503, 504):
+                continue
+            if answer.status_code != 409:
+                self._book.surprises.append(
+                    f"no conflict: {answer.status_code} {answer.text[:300]}"
+                )
+            return
+
+    def _send_rival(self, wanted: Wanted, request_id: str) -> None:
+        """The same on the queue, where nobody refuses it: its worker is told so, under an id of its own."""
+        rival = rival_of(wanted)
+        text = json.dumps(_fields(rival) | {"request_id": request_id})
+        read = read_message(text, message_id="", sent_at=time.time())
+        if isinstance(read, Malformed):
+            raise TypeError(read)
+        told_under = claim_of(read, LOCAL, time.time()).told_apart().request_id
+        sqs = boto3.client("sqs", config=_NEVER_TWICE)
+        if self._send_bodies(sqs, [text], rival.lane):
+            self._book.note(told_under, rival, "rivals", poison=True)
+        else:
+            self._book.surprises.append(f"the queue never took the rival of {wanted.n}")
+
+    def _key(self, wanted: Wanted) -> str:
+        return f"door {self._plan.seed} {wanted.n}"
 
     def _expect_the_same(self, client: httpx.Client, wanted: Wanted, request_id: str) -> None:
         again = self._post_until_accepted(client, wanted)
@@ -138,11 +189,10 @@ class Producer:
 
     def _post_until_accepted(self, client: httpx.Client, wanted: Wanted) -> str | None:
         """Under one idempotency key, as often as the door is killed or away."""
-        url = resource_named(wanted.object).endpoint
-        headers = {"Idempotency-Key": f"door {self._plan.seed} {wanted.n}"}
+        headers = {"Idempotency-Key": self._key(wanted), **_signed_in(wanted)}
         for _ in self._tries():
             try:
-                answer = client.post(url, json=_body(wanted), headers=headers)
+                answer = client.post(_url(wanted), json=_body(wanted), headers=headers)
             except httpx.RequestError:
                 continue
             if answer.status_code == 202:
@@ -156,7 +206,10 @@ class Producer:
         dice = self._plan.dice(way)
         with httpx.Client(base_url=self._addresses.api, timeout=35.0) as client:
             for group in _grouped(numbers):
-                wanted = [make(self._plan, way, number, dice) for number in group]
+                made = [make(self._plan, way, number, dice) for number in group]
+                wanted = [replace(one, tenant=made[0].tenant) for one in made]  # one caller
+                if wanted[0].tenant != LOCAL:
+                    wanted = [replace(one, secret_ref=None) for one in wanted]
                 items = [_item(one, f"batch {self._plan.seed} {one.n}") for one in wanted]
                 if dice.random() < POISONED_BATCHES:
                     items.append({**items[0], "params": {"nonsense": 1}, "idempotency_key": "x"})
@@ -169,11 +222,14 @@ class Producer:
         left = {one.n: one for one in wanted}
         for _ in self._tries():
             try:
-                results = client.post("/v1/batches", json={"requests": items}).json()["results"]
+                answer = client.post(
+                    "/v1/batches", json={"requests": items}, headers=_signed_in(wanted[0])
+                )
+                results = answer.json()["results"]
             except (httpx.RequestError, ValueError, KeyError):
                 continue
             for one, result in zip(wanted, results, strict=False):
-                if "request_id" in result:
+                if result.get("status") != "refused":
                     self._book.note(result["request_id"], one, "batches")
                     left.pop(one.n, None)
             if not left:
@@ -184,59 +240,73 @@ class Producer:
         """Messages of a program that writes to the queue itself, now and then with poison among them."""
         dice = self._plan.dice(way)
         sqs = boto3.client("sqs", config=_NEVER_TWICE)
+        self._sealer = KmsSealer(boto3.client("kms"), os.environ["SEALING_KEY_ID"], SystemClock())
         for group in _grouped(numbers):
             made = [make(self._plan, way, number, dice) for number in group]
             wanted = [replace(one, lane=made[0].lane) for one in made]  # one call, one queue
-            bodies: list[Body] = [(one.n, _message(one, dice), one) for one in wanted[:-1]]
+            bodies: list[Body] = [(one.n, self._message(one, dice), one) for one in wanted[:-1]]
             last = wanted[-1]
             if dice.random() < POISONED_BATCHES * 2:
                 bodies.append(self._poisoned(last, dice))
             else:
-                bodies.append((last.n, _message(last, dice), last))
+                bodies.append((last.n, self._message(last, dice), last))
             dice.shuffle(bodies)
             self._send(sqs, bodies, wanted[0].lane)
 
+    def _message(self, wanted: Wanted, dice: random.Random) -> str:
+        """A producer's message: of the queue's tenant with the name of a secret, of another's with a sealed key."""
+        fields = _fields(wanted) | {"request_id": f"pdr_{uuid.UUID(int=dice.getrandbits(128)).hex}"}
+        if wanted.tenant != LOCAL:
+            principal = f"{wanted.tenant}/{SUBJECT}"
+            binding = Binding(principal, wanted.worker_id, wanted.context_id)
+            del fields["secret_ref"]
+            fields["principal"] = principal
+            fields["sealed_secret"] = self._sealer.seal(StripeKey(wanted.key), binding)
+        return json.dumps(fields)
+
     def _poisoned(self, wanted: Wanted, dice: random.Random) -> Body:
         """A message that cannot become a request, and whose request it is, if anybody's."""
-        message = json.loads(_message(wanted, dice))
-        kind = dice.choice(("plaintext", "params", "sealed", "nobody", "not_json"))
+        own = replace(wanted, tenant=LOCAL)
+        message = json.loads(self._message(own, dice))
+        kind = dice.choice(list(_POISON))
         if kind == "not_json":
             return wanted.n, f"not JSON {wanted.n}", None
-        if kind == "nobody":
-            del message["worker_id"]
-            return wanted.n, json.dumps(message), None
-        if kind == "plaintext":
-            message["stripe_secret"] = POISONED_KEY
-        elif kind == "params":
-            message["params"] = {"nonsense": wanted.n}
-        else:
-            del message["secret_ref"]
-            message["sealed_secret"] = "bm90IHNlYWxlZA"
-        return wanted.n, json.dumps(message), wanted
+        _POISON[kind](message, wanted.n)
+        text = json.dumps(message)
+        if kind == "escaped":
+            text = text.replace(POISONED_KEY, POISONED_KEY.replace("_", "\\u005f"))
+        return wanted.n, text, None if kind in _NOBODYS else own
 
     def _send(self, sqs: Any, bodies: list[Body], lane: str) -> None:
+        if self._send_bodies(sqs, [body for _, body, _ in bodies], lane):
+            self._note_sent(bodies)
+        else:
+            self._book.surprises.append(f"the queue never took {[n for n, _, _ in bodies]}")
+
+    def _send_bodies(self, sqs: Any, bodies: list[str], lane: str) -> bool:
         """Until the queue has all of them. A call without an answer may have sent them: then they are duplicates."""
         urls = {"batch": self._addresses.batch_queue_url, "interactive": self._addresses.queue_url}
-        entries = [{"Id": str(i), "MessageBody": body} for i, (_, body, _) in enumerate(bodies)]
+        entries = [{"Id": str(i), "MessageBody": body} for i, body in enumerate(bodies)]
         for _ in self._tries():
             try:
                 answer = sqs.send_message_batch(QueueUrl=urls[lane], Entries=entries)
             except (BotoCoreError, ClientError):
                 continue
             if not answer.get("Failed"):
-                self._note_sent(bodies)
-                return
-        self._book.surprises.append(f"the queue never took {[n for n, _, _ in bodies]}")
+                return True
+        return False
 
     def _note_sent(self, bodies: list[Body]) -> None:
         for n, body, wanted in bodies:
             if wanted is None:
                 self._book.unattributable.append(n)
-            else:
-                message = json.loads(body)
-                poison = "stripe_secret" in message or "sealed_secret" in message
-                poison = poison or "nonsense" in message["params"]
-                self._book.note(message["request_id"], wanted, "queue", poison=poison)
+                continue
+            read = read_message(body, message_id="", sent_at=time.time())
+            if isinstance(read, Envelope):
+                poison = read.sealed_secret == NO_SEAL or "nonsense" in read.params
+                self._book.note(read.request_id, wanted, "queue", poison=poison)
+            elif read.address is not None:
+                self._book.note(read.address.request_id, wanted, "queue", poison=True)
 
     def _tries(self) -> Iterator[int]:
         give_up_at = time.monotonic() + PATIENCE_S
@@ -247,11 +317,71 @@ class Producer:
             time.sleep(min(2.0, 0.1 * 2**number))
 
 
+NO_SEAL = "bm90IHNlYWxlZA"
+
+
+def _clear_key(message: dict[str, Any], n: str) -> None:
+    message["stripe_secret"] = POISONED_KEY
+
+
+def _key_as_a_name(message: dict[str, Any], n: str) -> None:
+    message["params"]["metadata"][f"{POISONED_KEY} {n}"] = "1"
+
+
+def _key_in_a_value(message: dict[str, Any], n: str) -> None:
+    message["params"]["description"] = f"{n} glued to{POISONED_KEY}"
+
+
+def _nonsense(message: dict[str, Any], n: str) -> None:
+    message["params"] = {"nonsense": n}
+
+
+def _no_seal(message: dict[str, Any], n: str) -> None:
+    del message["secret_ref"]
+    message["sealed_secret"] = NO_SEAL
+
+
+def _no_worker(message: dict[str, Any], n: str) -> None:
+    del message["worker_id"]
+
+
+def _forged(message: dict[str, Any], n: str) -> None:
+    """Another tenant's principal over the queue's own secret: no seal proves it."""
+    message["principal"] = f"acme/{SUBJECT}"
+
+
+_POISON: dict[str, Callable[[dict[str, Any], str], None]] = {
+    "not_json": _no_worker,
+    "nobody": _no_worker,
+    "forged": _forged,
+    "plaintext": _clear_key,
+    "name": _key_as_a_name,
+    "value": _key_in_a_value,
+    "escaped": _key_in_a_value,
+    "params": _nonsense,
+    "sealed": _no_seal,
+}
+_NOBODYS = ("nobody", "forged")
+
+
+def _credential(wanted: Wanted) -> StripeKey | SecretRef:
+    return SecretRef(wanted.secret_ref) if wanted.secret_ref else StripeKey(wanted.key)
+
+
+def _url(wanted: Wanted) -> str:
+    return resource_named(wanted.object).endpoint
+
+
+def _signed_in(wanted: Wanted) -> dict[str, str]:
+    return {} if wanted.tenant == LOCAL else {TENANT_HEADER: wanted.tenant}
+
+
 def _body(wanted: Wanted) -> dict[str, Any]:
     fields = {
         "worker_id": wanted.worker_id,
         "context_id": wanted.context_id,
-        "stripe_secret": KEY,
+        "stripe_secret": None if wanted.secret_ref else wanted.key,
+        "secret_ref": wanted.secret_ref,
         "params": wanted.params,
         "lane": wanted.lane,
         "deadline_s": wanted.deadline_s,
@@ -263,18 +393,20 @@ def _item(wanted: Wanted, key: str) -> dict[str, Any]:
     return {"object": wanted.object, "idempotency_key": key, **_body(wanted)}
 
 
-def _message(wanted: Wanted, dice: random.Random) -> str:
+def _fields(wanted: Wanted) -> dict[str, Any]:
+    """A message of the queue's tenant, without an id."""
     fields = {
-        "v": 1,
-        "request_id": f"pdr_{uuid.UUID(int=dice.getrandbits(128)).hex}",
+        "v": 2,
         "object": wanted.object,
         "params": wanted.params,
         "worker_id": wanted.worker_id,
         "context_id": wanted.context_id,
-        "secret_ref": "demo",
+        "secret_ref": wanted.secret_ref or "demo",
         "lane": wanted.lane,
     }
-    return json.dumps(fields)
+    if wanted.secret_ref:
+        fields["deadline_at"] = time.time() + (wanted.deadline_s or 0.0)
+    return fields
 
 
 def _grouped(numbers: Iterator[int]) -> Iterator[list[int]]:

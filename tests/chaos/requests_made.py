@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,7 +12,21 @@ if TYPE_CHECKING:
     from tests.chaos.plan import Plan
 
 WORKERS = 4
-KEY = "sk_test_chaos_travels_sealed_only"
+LOCAL = "local"
+"""The queue's tenant: the only one whose requests direct producers may make without a seal."""
+
+TENANTS = {LOCAL: 6, "acme": 2, "globex": 2}
+"""By how likely. They name the same workers and contexts, and have nothing to do with each other."""
+
+KEYS = ("sk_test_chaosone__travels_sealed_only", "rk_test_chaostwo__mute_travels_sealed__mute")
+"""Of two accounts. The second may not ask for its account."""
+
+ROTATING = "rotating"
+"""The named secret that points at another account for a while, now and then."""
+
+ROTATING_KEYS = ("sk_test_chaosthree__first", "sk_test_chaosfour__second")
+ROTATING_DEADLINE_S = 40.0
+"""What waits for the key of its account to come back waits no longer than this."""
 
 _PARAMS: dict[str, dict[str, Any]] = {
     "coupon": {"percent_off": 10, "duration": "once"},
@@ -43,6 +57,10 @@ class Wanted:
     context_id: str
     lane: str
     deadline_s: float | None
+    tenant: str = LOCAL
+    key: str = KEYS[0]
+    secret_ref: str | None = None
+    """Instead of the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +97,7 @@ def make(plan: Plan, way: str, number: int, dice: random.Random) -> Wanted:
     params = {**_PARAMS[name], "metadata": {"n": n, "script": script}}
     if name == "payment_intent" and dice.random() < 0.15:
         params |= _DECLINED
+    rotates = dice.random() < 0.04
     return Wanted(
         n=n,
         object=name,
@@ -86,5 +105,24 @@ def make(plan: Plan, way: str, number: int, dice: random.Random) -> Wanted:
         worker_id=f"chaos-{dice.randrange(WORKERS)}",
         context_id=f"context-{dice.randrange(plan.contexts)}",
         lane="batch" if dice.random() < 0.25 else "interactive",
-        deadline_s=8.0 if dice.random() < 0.02 else None,
+        deadline_s=_deadline_s(dice, rotates=rotates),
+        tenant=LOCAL if rotates else dice.choices(list(TENANTS), list(TENANTS.values()))[0],
+        key=dice.choice(KEYS),
+        secret_ref=ROTATING if rotates else None,
+    )
+
+
+def _deadline_s(dice: random.Random, *, rotates: bool) -> float | None:
+    if rotates:
+        return ROTATING_DEADLINE_S
+    return 8.0 if dice.random() < 0.02 else None
+
+
+def rival_of(wanted: Wanted) -> Wanted:
+    """Return another request that will be made under the same id: another amount, in another worker."""
+    return replace(
+        wanted,
+        n=f"{wanted.n}-rival",
+        params={**wanted.params, "metadata": {"n": f"{wanted.n}-rival", "script": "plain"}},
+        worker_id=f"{wanted.worker_id}-rival",
     )

@@ -3,9 +3,10 @@
     python -m tests.chaos.run --requests 10000 --kills 20 --seed 7 --seeds 3
 
 Prints its seed first, its figures last, and exits 1 with the whole trail of a request that broke a promise.
-`--kills` is how many kills each kind of process gets: callers, the flow worker, Redis, the doors; and how often the
-queue is stopped. Callers, worker and Redis are struck at random and at named points in turn, the doors at named points;
-the queue is stopped at random.
+`--kills` is how many kills each kind of process gets: callers, the flow worker, Redis, the doors; how often the queue
+is stopped, and how often Redis fails over.
+Callers, worker and Redis are struck at random and at named points in turn, the doors at named points; the queue is
+stopped at random.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ from tests.chaos.killer import Killer
 from tests.chaos.plan import Plan
 from tests.chaos.producer import Producer
 from tests.chaos.reconcile_later import LATER_S
-from tests.chaos.requests_made import KEY, Book
-from tests.chaos.stage import Stage, raised
+from tests.chaos.requests_made import KEYS as REQUEST_KEYS
+from tests.chaos.requests_made import ROTATING_KEYS, Book
+from tests.chaos.secret import point_secret
+from tests.chaos.stage import Stage, lossy_way_to_sqs, raised
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +40,7 @@ PATIENCE_S = 90.0
 """Nothing has moved for so long: whatever is not done will never be."""
 
 LOOK_EVERY_S = 0.5
-KEYS = (KEY, POISONED_KEY, "sk_test_local_demo")
+KEYS = (*REQUEST_KEYS, *ROTATING_KEYS, POISONED_KEY, "sk_test_local_demo")
 
 
 def main() -> int:
@@ -69,11 +72,14 @@ def unleash(plan: Plan) -> dict[str, Any]:
             Producer(plan, stage.stack.addresses, book),
             Killer(stage, plan.schedule()),
         )
-        producer.start()
         killer.start()
         try:
-            _until(stage, lambda: not producer.busy and not killer.busy)
+            with lossy_way_to_sqs(stage, plan):
+                producer.start()
+                _until(stage, lambda: not producer.busy)
+                producer.join()
             _tell(f"all is accepted after {time.monotonic() - started:.0f} s")
+            _until(stage, lambda: not killer.busy)
             wait_until_quiet(stage)  # what is armed still may strike
         finally:
             producer.join()
@@ -91,6 +97,10 @@ def finish(stage: Stage) -> None:
     httpx.post(
         f"{stage.stack.addresses.stripe_base}/_twin/clock", json={"advance_s": LATER_S}
     ).raise_for_status()
+    _reconcile(stage, "tests.chaos.reconcile_later")
+    point_secret(
+        stage.aws_endpoint, 1
+    )  # what was bound to the second account can be proven with its key alone
     _reconcile(stage, "tests.chaos.reconcile_later")
     wait_until_quiet(stage)
 

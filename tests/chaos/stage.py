@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.chaos.chaos_names import REPEATED_SHARE, SEED
+from tests.chaos.chaos_names import LOST_SHARE, REPEATED_SHARE, SEED
 from tests.chaos.mortal_redis import MortalRedis
 from tests.chaos.plan import LATENCY_MS, faults
 from tests.chaos.points import CHAOS_DIR
+from tests.chaos.secret import point_secret
+from tests.chaos.swallowing import SwallowingAddress
 
 from paydispatch.domain.resources import RESOURCES, error_flow, response_flow
 from paydispatch.local.processes import Supervisor
@@ -42,6 +44,9 @@ FLOW_TIMEOUT_S = 2
 
 BATCH_SIZE = 40
 
+SQS_ENDPOINT = "AWS_ENDPOINT_URL_SQS"
+"""Variable of boto3's: another endpoint for SQS alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -49,6 +54,10 @@ class Stage:
     redis: MortalRedis
     directory: Path
     """Of this run: `kills.jsonl`, `flows.jsonl`, `armed/`, `redis/`."""
+
+    @property
+    def aws_endpoint(self) -> str:
+        return self.stack.addresses.aws_endpoint
 
 
 @contextmanager
@@ -68,11 +77,12 @@ def raised(
             print(message, file=said, flush=True)
 
         supervisor = Supervisor(directory, tell=tell)
+        redis = MortalRedis(supervisor, directory)
         try:
-            redis = MortalRedis(supervisor, directory)
-            redis.start()
+            redis.open()
             settings = replace(_settings(plan, directory, redis.url, chosen), **changes)
             with LocalStack(settings, tell=tell) as stack, _environment(stack):
+                point_secret(stack.addresses.aws_endpoint, 0)
                 yield Stage(stack, redis, directory)
         except Exception:
             said.flush()
@@ -81,6 +91,7 @@ def raised(
         else:
             shutil.rmtree(directory, ignore_errors=True)
         finally:
+            redis.close()
             supervisor.close()
 
 
@@ -108,6 +119,7 @@ def _settings(
             CHAOS_DIR: str(directory),
             SEED: str(plan.seed),
             REPEATED_SHARE: str(plan.repeated_share),
+            LOST_SHARE: str(plan.lost_share),
             "STRIPE_READ_TIMEOUT_S": str(STRIPE_READ_TIMEOUT_S),
             "FLOW_TIMEOUT_S": str(FLOW_TIMEOUT_S),
         },
@@ -125,6 +137,20 @@ def _write_flows(folder: Path) -> Path:
 def _last_line(path: str) -> str:
     """What the stack said last: where it kept the parts' output."""
     return (Path(path).read_text().splitlines() or [""])[-1]
+
+
+@contextmanager
+def lossy_way_to_sqs(stage: Stage, plan: Plan) -> Iterator[None]:
+    """Let the clients that this process makes meanwhile lose an answer of SQS now and then."""
+    port = int(stage.aws_endpoint.rpartition(":")[2])
+    way = SwallowingAddress(port, plan.lost_share, plan.dice("answers of SQS"))
+    way.open()
+    os.environ[SQS_ENDPOINT] = f"http://127.0.0.1:{way.port}"
+    try:
+        yield
+    finally:
+        del os.environ[SQS_ENDPOINT]
+        way.close()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.chaos.evidence import Entry, Evidence
+from tests.chaos.evidence import Entry, Evidence, written_forms
 from tests.chaos.invariants import broken
 from tests.chaos.requests_made import Book, Wanted
 
@@ -24,7 +24,7 @@ def entry(number: int = 1, request_id: str = REQUEST, error: dict[str, Any] | No
     return Entry(f"{number}-0", WORKER, request_id, CONTEXT, response, error)
 
 
-def flow(told: Entry, at: float = 100.0) -> dict[str, Any]:
+def flow(told: Entry, at: float = 100.0, pid: int = 1) -> dict[str, Any]:
     ending, certainty, code = told.told
     return {
         "at": at,
@@ -34,6 +34,7 @@ def flow(told: Entry, at: float = 100.0) -> dict[str, Any]:
         "ending": ending,
         "certainty": certainty,
         "code": code,
+        "pid": pid,
     }
 
 
@@ -87,9 +88,32 @@ def test_a_declined_card_leaves_a_payment_intent_and_is_still_not_created() -> N
 
 
 def test_a_repeated_run_around_a_kill_breaks_nothing() -> None:
-    kills = [{"at": 101.0, "target": "worker", "process": "worker"}]
+    kills = [{"at": 101.0, "target": "worker", "process": "worker", "pid": 1}]
+    runs = [flow(entry()), flow(entry(), at=112.0, pid=2)]
+    assert broken(evidence(flows=runs, kills=kills)) == []
+
+
+def test_the_kill_of_another_process_excuses_no_repeated_run() -> None:
+    kills = [{"at": 101.0, "target": "worker", "process": "worker", "pid": 7}]
+    runs = [flow(entry()), flow(entry(), at=112.0, pid=2)]
+    assert [each.invariant for each in broken(evidence(flows=runs, kills=kills))] == [
+        "terminal flows"
+    ]
+
+
+def test_a_failover_of_redis_excuses_a_repeated_run() -> None:
+    kills = [{"at": 101.0, "target": "failover", "process": "redis"}]
     runs = [flow(entry()), flow(entry(), at=112.0)]
     assert broken(evidence(flows=runs, kills=kills)) == []
+
+
+@pytest.mark.parametrize(
+    "form", ["{}", '"{}"', "x{}x", "sk\\u005ftest\\u005f{0}", "sk%5Ftest%5F{0}"]
+)
+def test_a_key_is_found_however_it_is_written(form: str) -> None:
+    key = "sk_test_hidden"
+    text = form.format("hidden" if "{0}" in form else key).encode()
+    assert any(written in text for written in written_forms(key))
 
 
 def test_poison_in_doubt_that_the_reconciler_settles_breaks_nothing() -> None:

@@ -98,7 +98,7 @@ class HttpStripeAccounts:
 
 
 def _read(response: httpx.Response) -> str | RefusedInFront | None:
-    """Read which account it is, that the key may not ask, or that Stripe refuses the key. Anything else proves nothing."""
+    """Read the account, or that the key may not ask, or that Stripe refuses it. Anything else proves nothing."""
     body = _json_or_none(response.content)
     account_id = body.get("id") if isinstance(body, dict) else None
     if response.is_success and isinstance(account_id, str):

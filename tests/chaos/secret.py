@@ -1,0 +1,20 @@
+"""The named secret that changes its account during a run."""
+
+from __future__ import annotations
+
+import boto3
+from botocore.exceptions import ClientError
+from tests.chaos.requests_made import LOCAL, ROTATING, ROTATING_KEYS
+
+_NAME = f"paydispatch/{LOCAL}/{ROTATING}"
+
+
+def point_secret(aws_endpoint: str, place: int) -> None:
+    """Make the secret hold the key at this place of `ROTATING_KEYS`: of the first account, or of the second."""
+    secrets = boto3.client("secretsmanager", endpoint_url=aws_endpoint)
+    try:
+        secrets.put_secret_value(SecretId=_NAME, SecretString=ROTATING_KEYS[place])
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != "ResourceNotFoundException":
+            raise
+        secrets.create_secret(Name=_NAME, SecretString=ROTATING_KEYS[place])
