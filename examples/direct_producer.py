@@ -39,7 +39,7 @@ def seal(stripe_key: str, worker_id: str, context_id: str, key: dict) -> str:
 def with_sealed_key(order: str, stripe_key: str, key: dict) -> dict:
     worker_id, context_id = "payment-worker-1", f"order-{order}"
     return {
-        "v": 1,
+        "v": 2,
         "request_id": f"shop-payment-{order}",  # yours, so a repeated send is the same request
         "object": "payment_intent",
         "params": {"amount": 2000, "currency": "usd", "metadata": {"order": order}},
@@ -52,7 +52,7 @@ def with_sealed_key(order: str, stripe_key: str, key: dict) -> dict:
 def with_named_key(name: str, secret_ref: str) -> dict:
     """Without a request_id: the SQS message makes it. Sending this twice creates two products."""
     return {
-        "v": 1,
+        "v": 2,
         "object": "product",
         "params": {"name": name},
         "worker_id": "payment-worker-1",
