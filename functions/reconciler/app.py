@@ -19,7 +19,7 @@ _journal = PowertoolsJournal(
     json_logger("reconciler"), Metrics(namespace="paydispatch", service="reconciler")
 )
 _settings = ReconcilerSettings.from_env()
-_service = compose(_settings, _journal, Clients.connect(_settings))
+_service = compose(_settings, _journal, Clients.connect(_settings, _journal))
 _loop = asyncio.new_event_loop()
 
 

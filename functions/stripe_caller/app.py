@@ -15,6 +15,7 @@ from paydispatch.adapters.doorbell import SqsDoorbell, StreamOnly
 from paydispatch.adapters.journal import PowertoolsJournal, json_logger
 from paydispatch.adapters.kms import KmsVault
 from paydispatch.adapters.redis_connection import connect_async
+from paydispatch.adapters.redis_eviction import EvictionCheck
 from paydispatch.adapters.redis_outcomes import RedisOutcomes
 from paydispatch.adapters.secrets_manager import SecretsManagerStore
 from paydispatch.adapters.sqs import SqsDispatchQueue
@@ -39,13 +40,16 @@ def _compose(settings: CallerSettings) -> BatchDispatch:
     secrets = SecretsManagerStore(boto3.client("secretsmanager", config=CLIENT_CONFIG), clock)
     tenant = settings.queue_tenant
     bell_url = settings.doorbell_queue_url
+    eviction = EvictionCheck(allowed=settings.allow_eviction, journal=_journal)
     ports = DispatchPorts(
         gateway=HttpStripeGateway(
             stripe_client(settings.stripe_api_base, read_timeout_s=settings.stripe_read_timeout_s),
             version=settings.stripe_api_version or STRIPE_API_VERSION,
         ),
         vault=KmsVault(boto3.client("kms", config=CLIENT_CONFIG), secrets, queue_tenant=tenant),
-        outcomes=RedisOutcomes(connect_async(settings.redis_url), clock, queue_tenant=tenant),
+        outcomes=RedisOutcomes(
+            connect_async(settings.redis_url, eviction), clock, queue_tenant=tenant
+        ),
         queue=SqsDispatchQueue(
             sqs, settings.queue_urls, dead_letter_queue_url=settings.dead_letter_queue_url
         ),

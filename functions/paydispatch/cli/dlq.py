@@ -144,6 +144,7 @@ async def _redriver(options: RedriveOptions | None) -> AsyncIterator[Redriver]:
     from paydispatch.adapters.journal_logging import LoggingJournal
     from paydispatch.adapters.redis_board import RedisBoard
     from paydispatch.adapters.redis_connection import connect, connect_async
+    from paydispatch.adapters.redis_eviction import EvictionCheck
     from paydispatch.adapters.redis_outcomes import RedisOutcomes
     from paydispatch.adapters.sqs import SqsDispatchQueue
     from paydispatch.adapters.sqs_dead_letters import SqsDeadLetters
@@ -152,7 +153,9 @@ async def _redriver(options: RedriveOptions | None) -> AsyncIterator[Redriver]:
     settings = CallerSettings.from_env()
     bell_url = settings.doorbell_queue_url
     sqs, clock, journal = boto3.client("sqs", config=CLIENT_CONFIG), SystemClock(), LoggingJournal()
-    redis, board = connect_async(settings.redis_url), connect(settings.redis_url)
+    eviction = EvictionCheck(allowed=settings.allow_eviction, journal=journal)
+    redis = connect_async(settings.redis_url, eviction)
+    board = connect(settings.redis_url, eviction)
     ports = RedrivePorts(
         dead_letters=SqsDeadLetters(sqs, settings.dead_letter_queue_url),
         queue=SqsDispatchQueue(sqs, settings.queue_urls, dead_letter_queue_url=None),
