@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from paydispatch.adapters.aws_errors import CLIENT_CONFIG
+from paydispatch.adapters.aws_errors import SEND_CONFIG
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.flow_scripts import FlowFolder
 from paydispatch.adapters.redis_bells import RedisBells
@@ -34,7 +34,7 @@ def compose(settings: RunnerSettings, journal: Journal, *, consumer: str) -> Flo
         inbox=inbox,
         scripts=FlowFolder(settings.flows_dir),
         queue=SqsDispatchQueue(
-            boto3.client("sqs", config=CLIENT_CONFIG),
+            boto3.client("sqs", config=SEND_CONFIG),
             settings.queue_urls,
             dead_letter_queue_url=None,
         ),

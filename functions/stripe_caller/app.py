@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from aws_lambda_powertools.metrics import Metrics
 
-from paydispatch.adapters.aws_errors import CLIENT_CONFIG
+from paydispatch.adapters.aws_errors import CLIENT_CONFIG, SEND_CONFIG
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.doorbell import SqsDoorbell, StreamOnly
 from paydispatch.adapters.journal import PowertoolsJournal, json_logger
@@ -36,7 +36,8 @@ _journal = PowertoolsJournal(
 
 def _compose(settings: CallerSettings) -> BatchDispatch:
     clock = SystemClock()
-    sqs = boto3.client("sqs", config=CLIENT_CONFIG)
+    bells = boto3.client("sqs", config=CLIENT_CONFIG)
+    sends = boto3.client("sqs", config=SEND_CONFIG)
     secrets = SecretsManagerStore(boto3.client("secretsmanager", config=CLIENT_CONFIG), clock)
     tenant = settings.queue_tenant
     bell_url = settings.doorbell_queue_url
@@ -51,9 +52,9 @@ def _compose(settings: CallerSettings) -> BatchDispatch:
             connect_async(settings.redis_url, eviction), clock, queue_tenant=tenant
         ),
         queue=SqsDispatchQueue(
-            sqs, settings.queue_urls, dead_letter_queue_url=settings.dead_letter_queue_url
+            sends, settings.queue_urls, dead_letter_queue_url=settings.dead_letter_queue_url
         ),
-        doorbell=SqsDoorbell(sqs, bell_url, _journal) if bell_url else StreamOnly(),
+        doorbell=SqsDoorbell(bells, bell_url, _journal) if bell_url else StreamOnly(),
         clock=clock,
         journal=_journal,
         fraction=random.random,
