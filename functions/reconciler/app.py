@@ -25,6 +25,6 @@ _loop = asyncio.new_event_loop()
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
-        return _loop.run_until_complete(settle_unknowns(event, context, _service))
+        return _loop.run_until_complete(settle_unknowns(event, context, _service, _journal))
     finally:
         _journal.flush()

@@ -68,6 +68,6 @@ _loop = asyncio.new_event_loop()
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    answer = _loop.run_until_complete(work_on(event, context, _service))
+    answer = _loop.run_until_complete(work_on(event, context, _service, _journal))
     _journal.flush()
     return answer

@@ -19,10 +19,13 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
+from paydispatch.adapters.keyless_logs import drop_bodies_of_aws
 from paydispatch.domain.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+drop_bodies_of_aws()  # here, because every program that makes a client of AWS loads this module
 
 CLIENT_CONFIG = Config(
     connect_timeout=2,

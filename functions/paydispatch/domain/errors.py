@@ -17,6 +17,7 @@ PaydispatchError
 ├── OtherProcess            a receipt of the process that forked this one
 ├── BadSetting              the environment says what cannot be used
 │   └── MissingSetting        or does not say what is needed
+├── UnexpectedEvent         a Lambda function was given an event of another kind than it takes
 ├── CannotOpen              a sealed key that does not belong to this message, or no such secret
 └── MissingFlow             no script of that name in the flows folder
 """
@@ -249,6 +250,10 @@ def _named(receipts: Sequence[Any], state: str) -> str:
     shown = ", ".join(str(receipt.request_id) for receipt in receipts[:20])
     more = f" and {len(receipts) - 20} more" if len(receipts) > 20 else ""
     return f"{len(receipts)} requests {state} ({shown}{more})."
+
+
+class UnexpectedEvent(PaydispatchError):
+    """Whoever wired the function up must change that: no retry helps."""
 
 
 class CannotOpen(PaydispatchError):

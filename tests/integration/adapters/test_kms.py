@@ -126,6 +126,28 @@ async def test_fifty_messages_at_once_cost_one_decrypt(
     assert [name for name, _ in calls] == ["GenerateDataKey", "Decrypt"]
 
 
+@pytest.mark.parametrize(
+    "written", ["sk_test_one\n", "sk_test_one\r\n", " sk_test_one ", "\tsk_test_one"]
+)
+async def test_white_space_around_a_secret_is_no_part_of_the_key(
+    vault: KmsVault, secrets: Any, sealed: Any, written: str
+) -> None:
+    secrets.create_secret(Name="paydispatch/acme/main", SecretString=written)
+
+    assert await vault.open(sealed(SecretRef("main"))) == KEY
+
+
+@pytest.mark.parametrize("written", ['{"key": "sk_test_one"}', "whsec_one", "\n"])
+async def test_a_secret_that_holds_anything_else_is_told_and_not_repeated(
+    vault: KmsVault, secrets: Any, sealed: Any, written: str
+) -> None:
+    secrets.create_secret(Name="paydispatch/acme/main", SecretString=written)
+
+    with pytest.raises(CannotOpen, match="as its whole text") as refusal:
+        await vault.open(sealed(SecretRef("main")))
+    assert "one" not in str(refusal.value)
+
+
 def test_a_data_key_is_replaced_when_it_is_old(
     sealed: Any, calls: list[tuple[str, dict[str, Any]]], clock: MemoryClock
 ) -> None:
