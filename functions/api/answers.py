@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from paydispatch.domain.errors import BadRequest, InvalidParams, PaydispatchError, Unavailable
+from paydispatch.domain.errors import (
+    BadRequest,
+    InvalidParams,
+    PaydispatchError,
+    Unavailable,
+    UnexpectedEvent,
+)
 
 if TYPE_CHECKING:
     from paydispatch.services.accept import Accepted
@@ -56,6 +62,16 @@ def failure() -> Response[str]:
     return json_answer(
         500, _unavailable_body("Something went wrong on our side.", "internal_error")
     )
+
+
+def unexpected(error: UnexpectedEvent) -> dict[str, Any]:
+    """In a form that every kind of gateway passes on. Nobody can mend this with another request."""
+    return {
+        "statusCode": 501,
+        "headers": {"Content-Type": "application/json"},
+        "body": json.dumps(_unavailable_body(str(error), "event_unexpected")),
+        "isBase64Encoded": False,
+    }
 
 
 def _accepted_body(result: Accepted) -> dict[str, Any]:

@@ -8,12 +8,13 @@ import boto3
 
 from api.handler import Door
 from api.principals import PrincipalReader
-from paydispatch.adapters.aws_errors import CLIENT_CONFIG
+from paydispatch.adapters.aws_errors import SEAL_CONFIG, SEND_CONFIG
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.journal import PowertoolsJournal, json_logger
 from paydispatch.adapters.kms import KmsSealer
 from paydispatch.adapters.redis_board import RedisBoard
 from paydispatch.adapters.redis_connection import connect
+from paydispatch.adapters.redis_eviction import EvictionCheck
 from paydispatch.adapters.sqs import SqsQueue
 from paydispatch.services.accept import Acceptor
 from paydispatch.settings import ApiSettings
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
 
 def _compose(settings: ApiSettings) -> Door:
     clock = SystemClock()
-    board = RedisBoard(connect(settings.redis_url))
     journal = PowertoolsJournal(json_logger("api"))
+    eviction = EvictionCheck(allowed=settings.allow_eviction, journal=journal)
+    board = RedisBoard(connect(settings.redis_url, eviction))
     acceptor = Acceptor(
-        queue=SqsQueue(boto3.client("sqs", config=CLIENT_CONFIG), settings.queue_urls),
-        sealer=KmsSealer(boto3.client("kms", config=CLIENT_CONFIG), settings.sealing_key_id, clock),
+        queue=SqsQueue(boto3.client("sqs", config=SEND_CONFIG), settings.queue_urls),
+        sealer=KmsSealer(boto3.client("kms", config=SEAL_CONFIG), settings.sealing_key_id, clock),
         board=board,
         clock=clock,
         journal=journal,

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-from api.answers import accepted, batch_item, error_answer, failure, json_answer, unavailable
+from api.answers import (
+    accepted,
+    batch_item,
+    error_answer,
+    failure,
+    json_answer,
+    unavailable,
+    unexpected,
+)
 from api.bodies import create_request, json_object, requests_of_batch
 from paydispatch.domain.errors import BadRequest, InvalidField, RequestNotFound, Unavailable
 from paydispatch.domain.resources import RESOURCES, Resource
 from paydispatch.services.accept import Acceptor, status_of
+from paydispatch.services.refuse_events import refuse_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +30,9 @@ if TYPE_CHECKING:
     from api.principals import PrincipalReader
     from paydispatch.domain.principal import Principal
     from paydispatch.ports import Journal, RequestBoard
+
+
+TAKES = "requests of an API Gateway HTTP API with payload format 2.0"
 
 
 class Door:
@@ -35,10 +48,13 @@ class Door:
         self._routes = self._made_routes()
 
     def answer(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        if not _is_http_request(event):
+            return unexpected(refuse_event(event, takes=TAKES, journal=self._journal))
         return self._routes.resolve(event, context)
 
     def _made_routes(self) -> APIGatewayHttpResolver:
-        routes = APIGatewayHttpResolver()
+        # POWERTOOLS_DEV would print every event, and with it the key.
+        routes = APIGatewayHttpResolver(debug=False)
         routes.get("/health")(self._health)
         routes.get("/v1/openapi.json")(self._openapi)
         routes.post("/v1/batches")(self._create_batch)
@@ -90,3 +106,10 @@ class Door:
 
     def _principal(self) -> Principal:
         return self._principals.read(self._routes.current_event.raw_event)
+
+
+def _is_http_request(event: object) -> bool:
+    if not isinstance(event, Mapping) or "rawPath" not in event:
+        return False
+    context = event.get("requestContext")
+    return isinstance(context, Mapping) and "http" in context and "stage" in context

@@ -28,6 +28,6 @@ _loop = asyncio.new_event_loop()
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    answer = _loop.run_until_complete(answer_bells(event, context, _server))
+    answer = _loop.run_until_complete(answer_bells(event, context, _server, _journal))
     _journal.flush()
     return answer

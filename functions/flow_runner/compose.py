@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from paydispatch.adapters.aws_errors import CLIENT_CONFIG
+from paydispatch.adapters.aws_errors import SEND_CONFIG
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.flow_scripts import FlowFolder
 from paydispatch.adapters.redis_bells import RedisBells
 from paydispatch.adapters.redis_connection import connect_async
+from paydispatch.adapters.redis_eviction import EvictionCheck
 from paydispatch.adapters.redis_inbox import RedisInbox
 from paydispatch.adapters.sqs import SqsDispatchQueue
 from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
@@ -25,14 +26,15 @@ if TYPE_CHECKING:
 def compose(settings: RunnerSettings, journal: Journal, *, consumer: str) -> FlowServer:
     """`consumer` names this process in the consumer group of every stream it reads."""
     clock = SystemClock()
-    redis = connect_async(settings.redis_url)
+    eviction = EvictionCheck(allowed=settings.allow_eviction, journal=journal)
+    redis = connect_async(settings.redis_url, eviction)
     policy = FlowPolicy(timeout_s=settings.flow_timeout_s, attempts=settings.flow_attempts)
     inbox = RedisInbox(redis, clock, journal, consumer=consumer, flow_timeout_s=policy.timeout_s)
     ports = FlowPorts(
         inbox=inbox,
         scripts=FlowFolder(settings.flows_dir),
         queue=SqsDispatchQueue(
-            boto3.client("sqs", config=CLIENT_CONFIG),
+            boto3.client("sqs", config=SEND_CONFIG),
             settings.queue_urls,
             dead_letter_queue_url=None,
         ),
@@ -40,4 +42,4 @@ def compose(settings: RunnerSettings, journal: Journal, *, consumer: str) -> Flo
         journal=journal,
         fraction=random.random,
     )
-    return FlowServer(FlowRunner(ports, policy), inbox, RedisBells(redis), clock, journal)
+    return FlowServer(FlowRunner(ports, policy), inbox, RedisBells(redis, journal), clock, journal)

@@ -7,12 +7,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.errors import Unavailable
+from paydispatch.services.refuse_events import is_schedule, queue_messages, refuse_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from paydispatch.ports import Journal
     from paydispatch.services.serve_flows import FlowServer
 
 STOPPING_TIME_S = 5.0
@@ -20,12 +22,19 @@ STOPPING_TIME_S = 5.0
 
 
 async def answer_bells(
-    event: Mapping[str, Any], context: LambdaContext, server: FlowServer
+    event: Mapping[str, Any], context: LambdaContext, server: FlowServer, journal: Journal
 ) -> dict[str, Any]:
-    """Run the flows of the workers that were rung for; of all workers, when no bell is named (the schedule)."""
+    """Run the flows of the workers that were rung for; of all workers, when no bell is named (the schedule).
+
+    Raises `UnexpectedEvent`.
+    """
+    records = [] if is_schedule(event) else queue_messages(event)
+    if records is None:
+        raise refuse_event(
+            event, takes="doorbells from an SQS queue, or a schedule", journal=journal
+        )
     ends_at = time.time() + context.get_remaining_time_in_millis() / 1000
     until = ends_at - server.longest_run_s - STOPPING_TIME_S
-    records = event.get("Records", [])
     rung = {record["messageId"]: _worker_id(record) for record in records}
     workers = {worker_id for worker_id in rung.values() if worker_id} if records else None
     try:

@@ -81,11 +81,11 @@ class Builder(Parameters):
         """Hand the request to the running Dispatcher and return its receipt, without any I/O.
 
         The outcome runs a flow in the worker `worker_id`. Raises `InvalidParams`, `InvalidField`,
-        `BufferFull`, and `NoDispatcher` when none is running and none is passed.
+        `BufferFull`, and `NoDispatcher` when none is passed and `Dispatcher.current()` finds none.
         """
-        from paydispatch.dispatcher import running_dispatcher
+        from paydispatch.dispatcher import Dispatcher
 
-        return (dispatcher or running_dispatcher()).submit(
+        return (dispatcher or Dispatcher.current()).submit(
             self.object_name,
             self.params(),
             worker_id,

@@ -19,14 +19,19 @@ class Parcel:
     request_id: str
     text: str
     lane: Lane
+    way: str
+    """The `way` of the delivery that prepared it. No other may send it: over SQS a text must not hold the key."""
 
 
 class Delivery(Protocol):
+    way: str
+    """`sqs` or `http`."""
+
     batch_limit: int
     """Parcels one `deliver` takes."""
 
     def open(self) -> None:
-        """Connect. Raises `Unavailable`."""
+        """Make clients and connect; called again after `close` or `forget_clients`. Raises `Unavailable`."""
         ...
 
     def prepare(self, request: CreateRequest) -> Parcel:
@@ -34,11 +39,20 @@ class Delivery(Protocol):
         ...
 
     def deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
-        """For each parcel the id under which it is durable, or why it is not; `Unavailable` may be tried again."""
+        """Return for each parcel the id under which it is durable, or why it is not.
+
+        An `Unavailable` may be tried again. A `MaybeAccepted` has to be, because the answer was lost.
+        """
         ...
 
     def upkeep(self) -> None:
         """Called from time to time, so that `prepare` never has to fetch anything. Never raises."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Disconnect, also while a `deliver` hangs in another thread: what comes of that is ignored."""
+        ...
+
+    def forget_clients(self) -> None:
+        """Let go of all clients of the parent, in a forked process, and leave their connections alone."""
+        ...

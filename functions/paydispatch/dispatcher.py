@@ -11,60 +11,48 @@ Dispatcher's own carries batches to the queue. Its buffer is bounded, nothing is
 from __future__ import annotations
 
 import asyncio
-import random
+import os
 import threading
-import time
-from collections import deque
+from contextlib import suppress
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Self
 
-from paydispatch.domain.credentials import SecretRef, StripeKey, redact
+from paydispatch.domain.credentials import SecretRef, StripeKey
 from paydispatch.domain.errors import (
-    BufferFull,
+    MaybeAccepted,
     NoDispatcher,
     NotDelivered,
+    OtherProcess,
     PaydispatchError,
-    Unavailable,
 )
 from paydispatch.domain.requests import CreateRequest, parse_lane
-from paydispatch.domain.retry import backoff_s
+from paydispatch.process import Living, do_not_run_at_exit, run_at_exit
 from paydispatch.receipt import Receipt
+from paydispatch.sender import Sender
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from types import TracebackType
 
     from httpx import Auth
 
-    from paydispatch.delivery import Delivery, Parcel
+    from paydispatch.delivery import Delivery
 
-__all__ = ["Dispatcher", "Receipt", "running_dispatcher"]
+__all__ = ["Dispatcher", "Receipt"]
 
 BUFFER_SIZE = 10_000
-QUIET_S = 0.005
-LONGEST_LINGER_S = 0.1
-"""The thread carries a burst when it has been quiet for the one, or has gone on for the other. Until then callers have
-the interpreter to themselves: a thread that works beside them would hold each up for milliseconds now and then."""
-
 DELIVERY_TIMEOUT_S = 60.0
-UPKEEP_EVERY_S = 60.0
 
-_running: ContextVar[Dispatcher] = ContextVar("paydispatch_dispatcher")
-
-
-def running_dispatcher() -> Dispatcher:
-    """The Dispatcher of the innermost `with` block around the caller. Raises `NoDispatcher`.
-
-    It is found through a context variable: tasks see it, threads started inside the block do not (pass it to them).
-    """
-    try:
-        return _running.get()
-    except LookupError:
-        raise NoDispatcher from None
+_block: ContextVar[Dispatcher] = ContextVar("paydispatch_dispatcher")
+_living: Living[Dispatcher] = Living()
 
 
 class Dispatcher:
-    """Carries requests to the queue in the background. Use it as a context manager, sync or async."""
+    """Carries requests to the queue in the background. Use it as a context manager, sync or async.
+
+    A forked process gets a buffer, a thread and clients of its own at its first create. A program that ends without
+    `close` flushes at exit, within the delivery timeout.
+    """
 
     def __init__(
         self,
@@ -77,14 +65,11 @@ class Dispatcher:
         self._delivery = delivery
         self._buffer_size = buffer_size
         self._delivery_timeout_s = delivery_timeout_s
-        self._waiting: deque[_Pending] = deque()
-        self._undelivered: set[Receipt] = set()
-        self._failed: list[Receipt] = []
-        self._wake = threading.Event()
-        self._idle = threading.Condition()
-        self._closing = False
-        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._running = False
+        self._sender: Sender | None = None
         self._tokens: list[Token[Dispatcher]] = []
+        _living.add(self)
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -101,36 +86,76 @@ class Dispatcher:
 
         return cls(HttpDelivery(base_url, auth=auth), **options)
 
+    @classmethod
+    def current(cls) -> Dispatcher:
+        """Return the Dispatcher of the innermost `with` block around the caller, else the only one that runs.
+
+        The block is found through a context variable. Threads, and the requests of a web server whose lifespan holds
+        the block, do not see it: for them it is the one Dispatcher of this process that was started and not closed.
+        Raises `NoDispatcher` if there is none, or if several run and the caller has to say which it means.
+        """
+        around = _block.get(None)
+        running = _living.running() if around is None else [around]
+        if len(running) != 1 or not running[0].running:
+            raise NoDispatcher(running=len(running))
+        return running[0]
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not closed."""
+        return self._running
+
     def start(self) -> Self:
         """Connect and start the thread. Raises `Unavailable` when the sealing key cannot be reached."""
-        self._delivery.open()
-        self._closing = False
-        self._thread = threading.Thread(target=self._carry_all, name="paydispatch", daemon=True)
-        self._thread.start()
+        with self._lock:
+            if not self._running:
+                self._begin()
+                self._running = True
         return self
 
     def close(self, timeout_s: float | None = None) -> None:
-        """Flush, stop the thread and disconnect. Raises `NotDelivered`, as `flush` does."""
+        """Take nothing more, flush, stop the thread and disconnect, within `timeout_s`.
+
+        Raises `NotDelivered` for what is not durable then. The thread has stopped before that is said, so a request is
+        `refused` only if it cannot arrive any more. One whose answer has not come by then is `unknown`.
+        """
+        with self._lock:
+            self._running = False
+            sender = self._sender
+        if sender is None:
+            return
         try:
-            self.flush(timeout_s)
+            sender.stop(self._within(timeout_s))
         finally:
-            self._closing = True
-            self._wake.set()
-            if self._thread is not None:
-                self._thread.join()
-                self._thread = None
-            self._delivery.close()
+            self._let_go(sender)
 
     def flush(self, timeout_s: float | None = None) -> None:
         """Wait until every receipt is durable. Raises `NotDelivered` naming those that are not in time."""
-        timeout_s = self._delivery_timeout_s if timeout_s is None else timeout_s
-        with self._idle:
-            self._idle.wait_for(lambda: not self._undelivered, timeout_s)
-            left = [*self._failed, *self._undelivered.copy()]
-            self._failed = []
-        if left:
-            causes = {str(receipt.failure) for receipt in left if receipt.failure is not None}
-            raise NotDelivered(left, "; ".join(sorted(causes)) or "The queue took too long.")
+        sender = self._sender
+        if sender is not None:
+            sender.flush(self._within(timeout_s))
+
+    def redispatch(self, receipt: Receipt) -> Receipt:
+        """Offer a request again that failed: the same message, under the same identity. Returns its receipt.
+
+        The receipt can be waited for again. One that is durable or still on its way is left as it is. A Dispatcher that
+        was started later may do it, too, if it goes to the same queue or API. Raises `NoDispatcher` and `BufferFull`.
+        """
+        sender = self._current_sender()
+        with self._lock:
+            failure, parcel = receipt.failure, receipt.parcel
+            if failure is None:
+                return receipt
+            if parcel is None:
+                raise failure
+            if parcel.way != self._delivery.way:
+                raise PaydispatchError(
+                    f"The request was prepared for {parcel.way}, and this Dispatcher uses {self._delivery.way}."
+                )
+            sender.check_room()
+            receipt.reopen()
+        sender.put(parcel, receipt, in_doubt=isinstance(failure, MaybeAccepted))
+        return receipt
 
     def submit(
         self,
@@ -167,10 +192,10 @@ class Dispatcher:
 
     def submit_request(self, request: CreateRequest) -> Receipt:
         """The same for a request that has been put together already."""
-        if self._thread is None:
-            raise NoDispatcher
-        if len(self._undelivered) >= self._buffer_size:
-            raise BufferFull(self._buffer_size)
+        sender = self._sender
+        if sender is None or sender.closing:
+            sender = self._current_sender()
+        sender.check_room()
         parcel = self._delivery.prepare(request)
         receipt = Receipt(
             request_id=parcel.request_id,
@@ -178,21 +203,18 @@ class Dispatcher:
             worker_id=request.worker_id,
             context_id=request.context_id,
         )
-        self._undelivered.add(receipt)
-        self._waiting.append(_Pending(parcel, receipt, time.monotonic() + self._delivery_timeout_s))
-        if not self._wake.is_set():
-            self._wake.set()
+        sender.put(parcel, receipt)
         return receipt
 
     def __enter__(self) -> Self:
         self.start()
-        self._tokens.append(_running.set(self))
+        self._tokens.append(_block.set(self))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        _running.reset(self._tokens.pop())
+        self._leave_block()
         try:
             self.close()
         except NotDelivered as left:
@@ -202,13 +224,13 @@ class Dispatcher:
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self.start)
-        self._tokens.append(_running.set(self))
+        self._tokens.append(_block.set(self))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        _running.reset(self._tokens.pop())
+        self._leave_block()
         try:
             await asyncio.to_thread(self.close)
         except NotDelivered as left:
@@ -216,91 +238,52 @@ class Dispatcher:
                 raise
             error.add_note(str(left))
 
-    def _carry_all(self) -> None:
-        """The thread: wait for a burst, let it gather, carry it."""
-        upkeep_at = time.monotonic() + UPKEEP_EVERY_S
-        while not (self._closing and not self._waiting):
-            self._wake.wait(UPKEEP_EVERY_S)
-            self._wake.clear()
-            while self._waiting:
-                self._let_gather()
-                self._carry(self._next_batch())
-            if time.monotonic() >= upkeep_at:
-                self._delivery.upkeep()
-                upkeep_at = time.monotonic() + UPKEEP_EVERY_S
+    def _leave_block(self) -> None:
+        # A lifespan may be left in another context than it was entered in, which never saw it.
+        with suppress(ValueError):
+            _block.reset(self._tokens.pop())
 
-    def _let_gather(self) -> None:
-        until = time.monotonic() + LONGEST_LINGER_S
-        count = -1
-        while not self._closing and len(self._waiting) != count and time.monotonic() < until:
-            count = len(self._waiting)
-            time.sleep(QUIET_S)
+    def _current_sender(self) -> Sender:
+        """Return the Sender of this process. The first create of a forked one begins it, and connects."""
+        with self._lock:
+            if not self._running:
+                raise NoDispatcher
+            return self._sender or self._begin()
 
-    def _next_batch(self) -> list[_Pending]:
-        count = min(len(self._waiting), self._delivery.batch_limit)
-        return [self._waiting.popleft() for _ in range(count)]
+    def _begin(self) -> Sender:
+        """Raises `Unavailable`."""
+        self._delivery.open()
+        sender = Sender(
+            self._delivery,
+            buffer_size=self._buffer_size,
+            delivery_timeout_s=self._delivery_timeout_s,
+        )
+        sender.start()
+        self._sender = sender
+        run_at_exit(self._close_at_exit)
+        return sender
 
-    def _carry(self, batch: list[_Pending]) -> None:
-        """Offer a batch until each of it is taken, refused for good, or out of time."""
-        attempt = 0
-        while batch:
-            attempt += 1
-            batch = self._offer(batch)
-            if not batch:
-                return
-            if self._closing:
-                self._give_up(
-                    batch, Unavailable("The Dispatcher was closed before the queue took it.")
-                )
-                return
-            time.sleep(min(backoff_s(attempt, random.random()), 5.0))
+    def _let_go(self, sender: Sender) -> None:
+        with self._lock:
+            if self._sender is sender:
+                self._sender = None
+                self._delivery.close()
+                do_not_run_at_exit(self._close_at_exit)
 
-    def _offer(self, batch: list[_Pending]) -> list[_Pending]:
-        """One call; return those worth offering again."""
-        results = self._deliver([pending.parcel for pending in batch])
-        again = []
-        now = time.monotonic()
-        for pending, result in zip(batch, results, strict=True):
-            if isinstance(result, str):
-                pending.receipt.landed(result)
-                self._undelivered.discard(pending.receipt)
-            elif isinstance(result, Unavailable) and now < pending.give_up_at:
-                again.append(pending)
-            else:
-                self._give_up([pending], result)
-        self._tell_idle()
-        return again
+    def _close_at_exit(self) -> None:
+        with suppress(NotDelivered):  # the Sender has logged each request that is left
+            self.close()
 
-    def _deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
-        """A fault in the delivery costs its batch, which is told; it must not end the thread."""
-        try:
-            return self._delivery.deliver(parcels)
-        except Exception as error:
-            fault = PaydispatchError(redact(f"{type(error).__name__}: {error}"))
-            return [fault] * len(parcels)
+    def begin_anew_after_fork(self) -> None:
+        """In the child: the thread is gone, its locks may be locked, and the clients are the parent's."""
+        self._lock = threading.Lock()
+        sender, self._sender = self._sender, None
+        self._delivery.forget_clients()
+        for receipt in sender.on_their_way() if sender else ():
+            receipt.leave_behind(OtherProcess(os.getppid()))
 
-    def _give_up(self, batch: Sequence[_Pending], error: PaydispatchError) -> None:
-        for pending in batch:
-            pending.receipt.failed(error)
-            self._failed.append(pending.receipt)
-            self._undelivered.discard(pending.receipt)
-        self._tell_idle()
-
-    def _tell_idle(self) -> None:
-        if not self._undelivered:
-            with self._idle:
-                self._idle.notify_all()
-
-
-class _Pending:
-    """A parcel on its way, its receipt, and until when (monotonic seconds) it is offered."""
-
-    __slots__ = ("give_up_at", "parcel", "receipt")
-
-    def __init__(self, parcel: Parcel, receipt: Receipt, give_up_at: float) -> None:
-        self.parcel = parcel
-        self.receipt = receipt
-        self.give_up_at = give_up_at
+    def _within(self, timeout_s: float | None) -> float:
+        return self._delivery_timeout_s if timeout_s is None else timeout_s
 
 
 def _credential(value: object) -> StripeKey | SecretRef:

@@ -6,9 +6,12 @@ import asyncio
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
+from paydispatch.domain.errors import MaybeAccepted
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from paydispatch.delivery import Parcel
     from paydispatch.domain.errors import PaydispatchError
 
 
@@ -17,9 +20,21 @@ class Receipt:
 
     *Local*: the request is valid, sealed and in this process' buffer. It is lost if the process dies now.
     *Durable*: the queue has it; it will end in exactly one flow whatever happens here. `wait()` or `await` tell.
+
+    A request that does not become durable has a `failure`. A `MaybeAccepted` there says that the queue may have it all
+    the same: repeat it with `Dispatcher.redispatch`, which keeps its identity. Any other says that it was not accepted.
     """
 
-    __slots__ = ("_durable", "context_id", "object", "request_id", "worker_id")
+    __slots__ = (
+        "_durable",
+        "_ended",
+        "_failure",
+        "context_id",
+        "object",
+        "parcel",
+        "request_id",
+        "worker_id",
+    )
 
     def __init__(
         self, *, request_id: str, object_name: str, worker_id: str, context_id: str
@@ -29,31 +44,47 @@ class Receipt:
         self.object = object_name
         self.worker_id = worker_id
         self.context_id = context_id
+        self._ended = False
+        self._failure: PaydispatchError | None = None
         self._durable: Future[None] = Future()
+        self.parcel: Parcel | None = None
+        """For the Dispatcher: what it needs to repeat a request that failed. It is never shown."""
 
     @property
     def durable(self) -> bool:
-        return self._durable.done() and self._durable.exception() is None
+        return self._ended and self._failure is None
 
     @property
-    def failure(self) -> BaseException | None:
-        """Why it never became durable, once that is certain."""
-        return self._durable.exception() if self._durable.done() else None
+    def failure(self) -> PaydispatchError | None:
+        """Why it did not become durable, once the Dispatcher has given it up."""
+        return self._failure
 
     def wait(self, timeout_s: float | None = None) -> Receipt:
-        """Block until the queue has the request. Raises `TimeoutError`, or what kept it from the queue."""
-        self._durable.result(timeout_s)
+        """Block until the queue has the request. Raises `TimeoutError`, or what kept it from the queue.
+
+        Without `timeout_s` it ends at the latest when the Dispatcher gives the request up or is closed.
+        """
+        # What has ended is answered without the future's lock: a fork may have left it locked.
+        if not self._ended:
+            self._durable.result(timeout_s)
+        if self._failure is not None:
+            raise self._failure
         return self
 
     def __await__(self) -> Generator[object, None, Receipt]:
-        yield from asyncio.shield(asyncio.wrap_future(self._durable)).__await__()
-        return self
+        if not self._ended:
+            yield from asyncio.shield(asyncio.wrap_future(self._durable)).__await__()
+        return self.wait(0)
 
     def __str__(self) -> str:
-        where = "on the queue" if self.durable else "accepted here, on its way to the queue"
-        if self.failure is not None:
-            where = f"not delivered: {self.failure}"
-        return f"{self.request_id} ({self.object} for {self.worker_id}, {self.context_id}): {where}"
+        return f"{self.request_id} ({self.object} for {self.worker_id}, {self.context_id}): {self._where()}"
+
+    def _where(self) -> str:
+        if self._failure is None:
+            return "on the queue" if self._ended else "accepted here, on its way to the queue"
+        if isinstance(self._failure, MaybeAccepted):
+            return f"it may be on the queue: {self._failure}"
+        return f"not delivered: {self._failure}"
 
     def __repr__(self) -> str:
         return f"<Receipt {self}>"
@@ -61,8 +92,22 @@ class Receipt:
     def landed(self, request_id: str) -> None:
         """For the Dispatcher: the queue has it, under this identity."""
         self.request_id = request_id
+        self._ended = True
         self._durable.set_result(None)
 
-    def failed(self, error: PaydispatchError) -> None:
-        """For the Dispatcher: it will not be tried again."""
+    def failed(self, error: PaydispatchError, parcel: Parcel | None = None) -> None:
+        """For the Dispatcher: it is given up. `parcel` is kept, so that the same request can be repeated."""
+        self.parcel = parcel
+        self._failure = error
+        self._ended = True
         self._durable.set_exception(error)
+
+    def reopen(self) -> None:
+        """For the Dispatcher: it is offered again, and can be waited for again."""
+        self.parcel = None
+        self._durable, self._ended, self._failure = Future(), False, None
+
+    def leave_behind(self, error: PaydispatchError) -> None:
+        """For a forked process: the parent carries the request on, so this copy of the receipt ends here."""
+        self._durable = Future()  # a thread of the parent may hold the lock of the old one
+        self.failed(error)

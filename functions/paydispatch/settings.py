@@ -61,6 +61,19 @@ def _count(env: Mapping[str, str], name: str, default: int) -> int:
     return int(number)
 
 
+def _switch(env: Mapping[str, str], name: str) -> bool:
+    """Off by default. Raises `BadSetting`."""
+    text = env.get(name, "")
+    if text.lower() not in ("", "true", "false"):
+        raise BadSetting(f"{name} must be true or false, not {text!r}.")
+    return text.lower() == "true"
+
+
+def allow_eviction(env: Mapping[str, str] = os.environ) -> bool:
+    """Whether a Redis that evicts is used all the same."""
+    return _switch(env, "REDIS_ALLOW_EVICTION")
+
+
 def _parsed(text: str) -> float:
     """Not a number, where it is none."""
     try:
@@ -78,6 +91,7 @@ def _deployed(env: Mapping[str, str]) -> bool:
 class ApiSettings:
     queue_urls: Mapping[Lane, str]
     redis_url: str
+    allow_eviction: bool
     sealing_key_id: str
     sign_in: bool
     tenant_claim: str
@@ -87,6 +101,7 @@ class ApiSettings:
         return cls(
             queue_urls=_queue_urls(env),
             redis_url=_required(env, "REDIS_URL"),
+            allow_eviction=allow_eviction(env),
             sealing_key_id=_required(env, "SEALING_KEY_ID"),
             sign_in=env.get("SIGN_IN", "required" if _deployed(env) else "none") != "none",
             tenant_claim=env.get("TENANT_CLAIM", "tenant"),
@@ -99,6 +114,7 @@ class CallerSettings:
     dead_letter_queue_url: str
     doorbell_queue_url: str | None
     redis_url: str
+    allow_eviction: bool
     stripe_api_base: str
     stripe_api_version: str | None
     stripe_read_timeout_s: float
@@ -112,6 +128,7 @@ class CallerSettings:
             dead_letter_queue_url=_required(env, "DEAD_LETTER_QUEUE_URL"),
             doorbell_queue_url=env.get("DOORBELL_QUEUE_URL") or None,
             redis_url=_required(env, "REDIS_URL"),
+            allow_eviction=allow_eviction(env),
             stripe_api_base=env.get("STRIPE_API_BASE") or STRIPE_API_BASE,
             stripe_api_version=env.get("STRIPE_API_VERSION") or None,
             stripe_read_timeout_s=_number(env, "STRIPE_READ_TIMEOUT_S", 80.0),
@@ -126,6 +143,7 @@ class ReconcilerSettings:
 
     doorbell_queue_url: str | None
     redis_url: str
+    allow_eviction: bool
     stripe_api_base: str
     stripe_api_version: str | None
     queue_tenant: str
@@ -135,6 +153,7 @@ class ReconcilerSettings:
         return cls(
             doorbell_queue_url=env.get("DOORBELL_QUEUE_URL") or None,
             redis_url=_required(env, "REDIS_URL"),
+            allow_eviction=allow_eviction(env),
             stripe_api_base=env.get("STRIPE_API_BASE") or STRIPE_API_BASE,
             stripe_api_version=env.get("STRIPE_API_VERSION") or None,
             queue_tenant=env.get("QUEUE_TENANT", "local"),
@@ -145,6 +164,7 @@ class ReconcilerSettings:
 class RunnerSettings:
     queue_urls: Mapping[Lane, str]
     redis_url: str
+    allow_eviction: bool
     flows_dir: Path
     flow_timeout_s: float
     flow_attempts: int
@@ -154,6 +174,7 @@ class RunnerSettings:
         return cls(
             queue_urls=_queue_urls(env),
             redis_url=_required(env, "REDIS_URL"),
+            allow_eviction=allow_eviction(env),
             flows_dir=Path(env.get("FLOWS_DIR") or "flows").resolve(),
             flow_timeout_s=_number(env, "FLOW_TIMEOUT_S", 30.0),
             flow_attempts=_count(env, "FLOW_ATTEMPTS", 5),

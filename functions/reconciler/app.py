@@ -19,12 +19,12 @@ _journal = PowertoolsJournal(
     json_logger("reconciler"), Metrics(namespace="paydispatch", service="reconciler")
 )
 _settings = ReconcilerSettings.from_env()
-_service = compose(_settings, _journal, Clients.connect(_settings))
+_service = compose(_settings, _journal, Clients.connect(_settings, _journal))
 _loop = asyncio.new_event_loop()
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
-        return _loop.run_until_complete(settle_unknowns(event, context, _service))
+        return _loop.run_until_complete(settle_unknowns(event, context, _service, _journal))
     finally:
         _journal.flush()

@@ -12,6 +12,7 @@ from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.doorbell import SqsDoorbell, StreamOnly
 from paydispatch.adapters.kms import KmsVault
 from paydispatch.adapters.redis_connection import connect_async
+from paydispatch.adapters.redis_eviction import EvictionCheck
 from paydispatch.adapters.redis_outcomes import RedisOutcomes
 from paydispatch.adapters.redis_unknown import RedisUnknownEnds
 from paydispatch.adapters.secrets_manager import SecretsManagerStore
@@ -39,11 +40,12 @@ class Clients:
     stripe: httpx.AsyncClient
 
     @classmethod
-    def connect(cls, settings: ReconcilerSettings) -> Clients:
+    def connect(cls, settings: ReconcilerSettings, journal: Journal) -> Clients:
         stripe = stripe_client(
             settings.stripe_api_base, read_timeout_s=LIST_TIMEOUT_S, connections=AT_ONCE
         )
-        return cls(connect_async(settings.redis_url), stripe)
+        eviction = EvictionCheck(allowed=settings.allow_eviction, journal=journal)
+        return cls(connect_async(settings.redis_url, eviction), stripe)
 
     async def close(self) -> None:
         await self.stripe.aclose()

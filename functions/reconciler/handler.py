@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.services.refuse_events import is_schedule, refuse_event
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from paydispatch.ports import Journal
     from paydispatch.services.reconcile import Reconciler
 
 STOPPING_TIME_S = 70.0
@@ -17,9 +20,14 @@ STOPPING_TIME_S = 70.0
 
 
 async def settle_unknowns(
-    _event: Mapping[str, Any], context: LambdaContext, service: Reconciler
+    event: Mapping[str, Any], context: LambdaContext, service: Reconciler, journal: Journal
 ) -> dict[str, Any]:
-    """Raises `Unavailable` without Redis: the invocation counts as failed, and the next hour's tries again."""
+    """Raises `Unavailable` without Redis: the invocation counts as failed, and the next hour's tries again.
+
+    Raises `UnexpectedEvent` for anything but a schedule.
+    """
+    if not is_schedule(event):
+        raise refuse_event(event, takes="a schedule of EventBridge", journal=journal)
     ends_at = time.time() + context.get_remaining_time_in_millis() / 1000
     report = await service.reconcile(until=ends_at - STOPPING_TIME_S)
     return {**report.counts, "left": report.left}

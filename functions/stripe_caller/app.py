@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from aws_lambda_powertools.metrics import Metrics
 
-from paydispatch.adapters.aws_errors import CLIENT_CONFIG
+from paydispatch.adapters.aws_errors import CLIENT_CONFIG, SEND_CONFIG
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.doorbell import SqsDoorbell, StreamOnly
 from paydispatch.adapters.journal import PowertoolsJournal, json_logger
 from paydispatch.adapters.kms import KmsVault
 from paydispatch.adapters.redis_connection import connect_async
+from paydispatch.adapters.redis_eviction import EvictionCheck
 from paydispatch.adapters.redis_outcomes import RedisOutcomes
 from paydispatch.adapters.redis_requests import RedisRequests
 from paydispatch.adapters.secrets_manager import SecretsManagerStore
@@ -37,11 +38,13 @@ _journal = PowertoolsJournal(
 
 def _compose(settings: CallerSettings) -> BatchCall:
     clock = SystemClock()
-    sqs = boto3.client("sqs", config=CLIENT_CONFIG)
+    bells = boto3.client("sqs", config=CLIENT_CONFIG)
+    sends = boto3.client("sqs", config=SEND_CONFIG)
     secrets = SecretsManagerStore(boto3.client("secretsmanager", config=CLIENT_CONFIG), clock)
     tenant = settings.queue_tenant
     bell_url = settings.doorbell_queue_url
-    redis = connect_async(settings.redis_url)
+    eviction = EvictionCheck(allowed=settings.allow_eviction, journal=_journal)
+    redis = connect_async(settings.redis_url, eviction)
     stripe = stripe_client(settings.stripe_api_base, read_timeout_s=settings.stripe_read_timeout_s)
     version = settings.stripe_api_version or STRIPE_API_VERSION
     ports = CallPorts(
@@ -51,9 +54,9 @@ def _compose(settings: CallerSettings) -> BatchCall:
         requests=RedisRequests(redis, clock, queue_tenant=tenant),
         outcomes=RedisOutcomes(redis, queue_tenant=tenant),
         queue=SqsDispatchQueue(
-            sqs, settings.queue_urls, dead_letter_queue_url=settings.dead_letter_queue_url
+            sends, settings.queue_urls, dead_letter_queue_url=settings.dead_letter_queue_url
         ),
-        doorbell=SqsDoorbell(sqs, bell_url, _journal) if bell_url else StreamOnly(),
+        doorbell=SqsDoorbell(bells, bell_url, _journal) if bell_url else StreamOnly(),
         clock=clock,
         journal=_journal,
         fraction=random.random,
@@ -68,6 +71,6 @@ _loop = asyncio.new_event_loop()
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    answer = _loop.run_until_complete(work_on(event, context, _service))
+    answer = _loop.run_until_complete(work_on(event, context, _service, _journal))
     _journal.flush()
     return answer

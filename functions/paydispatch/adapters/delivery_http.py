@@ -3,41 +3,59 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from paydispatch.adapters.http_results import results_of
 from paydispatch.delivery import Parcel
 from paydispatch.domain.credentials import SecretRef
 from paydispatch.domain.envelope import check_size
-from paydispatch.domain.errors import BadRequest, InvalidParams, PaydispatchError, Unavailable
+from paydispatch.domain.errors import InvalidParams, MaybeAccepted, PaydispatchError, Unavailable
 from paydispatch.domain.identity import new_request_id
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.schema import check_params
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from paydispatch.domain.requests import CreateRequest
 
+CONNECT_WITHIN_S = 5.0
+ANSWER_WITHIN_S = 35.0
+"""Longer than the API's own limit of 30 s: its answer is waited for, because without it nothing is certain."""
+
 BODY_LIMIT_BYTES = 4_000_000
-"""Lambda takes 6 MB, in which the body stands escaped, as text in the event. A batch over it is cut in two."""
+"""Lambda takes 6 MB, in which the body stands escaped, as text in the event. A batch over it is cut."""
+
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
 
 
 class HttpDelivery:
+    way = "http"
     batch_limit = 1_000
 
     def __init__(self, base_url: str, *, auth: httpx.Auth | str | None = None) -> None:
         token = {"Authorization": f"Bearer {auth}"} if isinstance(auth, str) else {}
-        self._client = httpx.Client(
+        self._make_client = partial(
+            httpx.Client,
             base_url=base_url,
             headers=token,
             auth=None if isinstance(auth, str) else auth,
-            timeout=httpx.Timeout(35.0, connect=5.0),
+            timeout=httpx.Timeout(ANSWER_WITHIN_S, connect=CONNECT_WITHIN_S),
         )
+        self._client: httpx.Client | None = None
 
     def open(self) -> None:
-        """The first batch connects."""
+        """Make a client. Its first batch connects."""
+        self._client = self._make_client()
 
     def prepare(self, request: CreateRequest) -> Parcel:
         import time
@@ -48,26 +66,65 @@ class HttpDelivery:
         key = request.idempotency_key or new_request_id(time.time())
         text = json.dumps(_item(request, key), allow_nan=False)
         check_size(text)
-        return Parcel(key, text, request.lane)
+        return Parcel(key, text, request.lane, self.way)
 
     def deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
-        if len(parcels) > 1 and sum(len(parcel.text) for parcel in parcels) > BODY_LIMIT_BYTES:
-            half = len(parcels) // 2
-            return [*self.deliver(parcels[:half]), *self.deliver(parcels[half:])]
+        """Once a call gets no answer the rest waits for the next turn: one bound of time is enough."""
+        results: list[str | PaydispatchError] = []
+        for group in _groups(parcels):
+            answered = self._post(group)
+            results += answered
+            if any(isinstance(result, Unavailable) for result in answered):
+                break
+        left = len(parcels) - len(results)
+        return [
+            *results,
+            *[Unavailable("The API did not answer the calls before this one.")] * left,
+        ]
+
+    def _post(self, parcels: Sequence[Parcel]) -> list[str | PaydispatchError]:
+        if self._client is None:
+            return [Unavailable("The client of the API is closed.")] * len(parcels)
         body = '{"requests":[' + ",".join(parcel.text for parcel in parcels) + "]}"
         try:
             answer = self._client.post(
                 "/v1/batches", content=body, headers={"Content-Type": "application/json"}
             )
         except httpx.RequestError as error:
-            return [Unavailable(f"The API cannot be reached: {error}")] * len(parcels)
-        return _results(answer, len(parcels))
+            return [_no_answer(error)] * len(parcels)
+        return results_of(answer, len(parcels))
 
     def upkeep(self) -> None:
         """Nothing to keep up."""
 
     def close(self) -> None:
-        self._client.close()
+        if self._client is not None:
+            self._client.close()
+
+    def forget_clients(self) -> None:
+        self._client = None
+
+
+def _groups(parcels: Sequence[Parcel]) -> Iterator[list[Parcel]]:
+    """Cut what is too large for one call."""
+    group: list[Parcel] = []
+    size = 0
+    for parcel in parcels:
+        if group and size + len(parcel.text) > BODY_LIMIT_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(parcel)
+        size += len(parcel.text)
+    if group:
+        yield group
+
+
+def _no_answer(error: httpx.RequestError) -> Unavailable:
+    """httpx's own text may quote a header, and with that a token: only its name is shown."""
+    name = type(error).__name__
+    if isinstance(error, _NEVER_SENT):
+        return Unavailable(f"The API cannot be reached ({name}).")
+    return MaybeAccepted(f"The answer of the API was lost ({name}): it may have the request.")
 
 
 def _item(request: CreateRequest, key: str) -> dict[str, Any]:
@@ -90,47 +147,3 @@ def _item(request: CreateRequest, key: str) -> dict[str, Any]:
         **named,
     }
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def _results(answer: httpx.Response, count: int) -> list[str | PaydispatchError]:
-    status = answer.status_code
-    if 400 <= status < 500 and status != 429:
-        return [_refusal(status, _error_in(answer))] * count
-    results = _results_of_batch(answer) if status == 202 else []
-    if len(results) != count:  # whoever that was: asked again, the API knows each by its key
-        return [Unavailable(f"The API answered {status}, without {count} results.")] * count
-    return results
-
-
-def _results_of_batch(answer: httpx.Response) -> list[str | PaydispatchError]:
-    try:
-        return [_result(item) for item in answer.json()["results"]]
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return []
-
-
-def _result(item: dict[str, Any]) -> str | PaydispatchError:
-    if "request_id" in item:
-        return str(item["request_id"])
-    error = item.get("error", {})
-    if item.get("http_status") == 503:
-        return Unavailable(str(error.get("message")))
-    return _refusal(int(item.get("http_status", 400)), error)
-
-
-def _refusal(status: int, error: dict[str, Any]) -> BadRequest:
-    refusal = BadRequest(
-        str(error.get("message") or f"The API answered {status}."),
-        code=str(error.get("code") or f"http_{status}"),
-        param=error.get("param"),
-    )
-    refusal.status = status
-    return refusal
-
-
-def _error_in(answer: httpx.Response) -> dict[str, Any]:
-    try:
-        error = answer.json().get("error")
-    except (ValueError, AttributeError):
-        return {}
-    return error if isinstance(error, dict) else {}

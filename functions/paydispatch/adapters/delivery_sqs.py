@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import boto3
 
-from paydispatch.adapters.aws_errors import CLIENT_CONFIG
+from paydispatch.adapters.aws_errors import SEAL_CONFIG, SEND_CONFIG
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.kms import KmsSealer
 from paydispatch.adapters.sqs import SqsQueue
 from paydispatch.delivery import Parcel
 from paydispatch.domain.envelope import check_size
-from paydispatch.domain.errors import PaydispatchError, Unavailable
+from paydispatch.domain.errors import NoDispatcher, PaydispatchError, Unavailable
 from paydispatch.domain.identity import new_request_id, request_id_for_key
 from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.resources import RESOURCES
@@ -21,26 +21,27 @@ from paydispatch.domain.schema import check_params
 from paydispatch.services.accept import seal_request
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from paydispatch.domain.requests import CreateRequest
     from paydispatch.ports import Clock
     from paydispatch.settings import SdkSettings
 
-_log = logging.getLogger("paydispatch.dispatcher")
-
 
 class SqsDelivery:
+    way = "sqs"
     batch_limit = 500
     """Fifty calls' worth in one turn of the thread."""
 
-    def __init__(self, queue: SqsQueue, sealer: KmsSealer, clock: Clock) -> None:
-        self._queue = queue
-        self._sealer = sealer
+    def __init__(self, connect: Callable[[], tuple[SqsQueue, KmsSealer]], clock: Clock) -> None:
+        """`connect` makes new clients, which `open` keeps until they are closed or forgotten."""
+        self._connect = connect
         self._clock = clock
+        self._clients: tuple[SqsQueue, KmsSealer] | None = None
 
     def open(self) -> None:
         """Fetch the data key and compile the schemas now: the first `create_async` shall be as quick as the rest."""
+        self._clients = self._clients or self._connect()
         self._sealer.warm(QUEUE)
         for resource in RESOURCES:
             check_params(resource.name, {})
@@ -54,35 +55,52 @@ class SqsDelivery:
         )
         text = envelope.as_message()
         check_size(text)
-        return Parcel(request_id, text, request.lane)
+        return Parcel(request_id, text, request.lane, self.way)
 
     def deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
-        refused: dict[str, Unavailable] = {}
-        for lane in {parcel.lane for parcel in parcels}:
-            messages = [
-                (parcel.request_id, parcel.text) for parcel in parcels if parcel.lane is lane
-            ]
-            refused |= self._queue.send_messages(lane, messages)
-        return [refused.get(parcel.request_id, parcel.request_id) for parcel in parcels]
+        without_yes = self._queue.send_messages(
+            {
+                lane: [
+                    (parcel.request_id, parcel.text) for parcel in parcels if parcel.lane is lane
+                ]
+                for lane in {parcel.lane for parcel in parcels}
+            }
+        )
+        return [without_yes.get(parcel.request_id, parcel.request_id) for parcel in parcels]
 
     def upkeep(self) -> None:
         """A data key lives on until it is replaced, so a KMS that is away for a while is only a log line."""
-        try:
+        with suppress(Unavailable):  # the sealer has logged it
             self._sealer.warm(QUEUE)
-        except Unavailable as error:
-            _log.warning("The sealing key could not be renewed: %s", error)
 
     def close(self) -> None:
-        """boto3 clients close with the process."""
+        """boto3 clients close when they are let go."""
+        self._clients = None
+
+    forget_clients = close
+
+    @property
+    def _queue(self) -> SqsQueue:
+        return self._opened()[0]
+
+    @property
+    def _sealer(self) -> KmsSealer:
+        return self._opened()[1]
+
+    def _opened(self) -> tuple[SqsQueue, KmsSealer]:
+        if self._clients is None:
+            raise NoDispatcher
+        return self._clients
 
 
 def sqs_delivery(settings: SdkSettings) -> SqsDelivery:
     clock = SystemClock()
-    queue = SqsQueue(boto3.client("sqs", config=CLIENT_CONFIG), settings.queue_urls)
-    sealer = KmsSealer(
-        boto3.client("kms", config=CLIENT_CONFIG),
-        settings.sealing_key_id,
-        clock,
-        renews_itself=False,
-    )
-    return SqsDelivery(queue, sealer, clock)
+
+    def connect() -> tuple[SqsQueue, KmsSealer]:
+        # A session of its own: boto3's default one may hold a lock that a fork has left locked.
+        session = boto3.session.Session()
+        queue = SqsQueue(session.client("sqs", config=SEND_CONFIG), settings.queue_urls)
+        kms = session.client("kms", config=SEAL_CONFIG)
+        return queue, KmsSealer(kms, settings.sealing_key_id, clock, renews_itself=False)
+
+    return SqsDelivery(connect, clock)

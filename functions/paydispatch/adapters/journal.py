@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from typing import TYPE_CHECKING, Any
+
+from paydispatch.adapters.keyless_logs import redact_records
+from paydispatch.domain.redaction import redact
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -15,10 +19,12 @@ FLOWS_LOGGER = "paydispatch.flows"
 
 
 def json_logger(service: str) -> Logger:
-    """A logger for `service`; what flows log goes the same way, in the same form."""
+    """A logger for `service`; what flows log goes the same way, in the same form. No line holds a key."""
     from aws_lambda_powertools import Logger
 
-    logger = Logger(service=service, location=None)  # the line's own name says where it comes from
+    redact_records()
+    # The line's own name says where it comes from.
+    logger = Logger(service=service, location=None, json_serializer=_keyless_line)
     flows = logging.getLogger(FLOWS_LOGGER)
     flows.handlers, flows.propagate = logger.handlers, False
     flows.setLevel(logger.log_level)
@@ -51,6 +57,10 @@ class PowertoolsJournal:
         if self._metrics is not None and self._counted:
             self._metrics.flush_metrics()
             self._counted = False
+
+
+def _keyless_line(line: dict[str, Any]) -> str:
+    return redact(json.dumps(line, default=str, separators=(",", ":")))
 
 
 def _known(fields: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import logging
 import sys
 from typing import Any
 
+from paydispatch.domain.redaction import redacted
+
 _log = logging.getLogger("paydispatch.operations")
 
 
@@ -25,4 +27,4 @@ class LoggingJournal:
 
 
 def _known(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
+    return {name: redacted(value) for name, value in fields.items() if value is not None}

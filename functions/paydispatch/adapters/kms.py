@@ -6,17 +6,18 @@ The principal is KMS' encryption context, so that a key policy can say who may s
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from paydispatch.adapters.aws_errors import unavailable_for_aws_errors
 from paydispatch.adapters.sealing import DataKey, open_sealed, seal, take_apart
 from paydispatch.domain.credentials import SecretRef, StripeKey
-from paydispatch.domain.errors import CannotOpen
+from paydispatch.domain.errors import CannotOpen, Unavailable
 from paydispatch.domain.principal import QUEUE, tenant_of
 
 if TYPE_CHECKING:
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
 
 DATA_KEY_AGE_S = 900.0
 DATA_KEYS_KEPT = 1_000
+
+FAIL_FAST_S = 5.0
+"""How long KMS is not asked again after it failed: longer than the API needs for the items of one batch."""
+
+_log = logging.getLogger("paydispatch.aws")
+
+Kept = TypeVar("Kept")
 
 _FINAL_CODES = {
     "InvalidCiphertextException",
@@ -57,42 +65,63 @@ class KmsSealer:
         self._key_id = key_id
         self._clock = clock
         self._renews_itself = renews_itself
-        self._lock = threading.Lock()
+        self._fetching = threading.Lock()
         self._cached: OrderedDict[str, _Cached] = OrderedDict()
+        self._failed_at: OrderedDict[str, float] = OrderedDict()
 
     def seal(self, credential: Credential, binding: Binding) -> str:
         return seal(credential, binding, self._data_key(binding.principal))
 
     def warm(self, principal: str) -> None:
-        """Make a new data key for `principal` if its own is past half its age. Raises `Unavailable`."""
-        cached = self._cached.get(principal)
-        if cached is None or self._clock.now_s() - cached.made_at > DATA_KEY_AGE_S / 2:
-            self._remember(principal, self._generate(principal))
+        """Fetch a new data key for `principal` if its own is past half its age. Raises `Unavailable`."""
+        self._younger_than(DATA_KEY_AGE_S / 2, principal)
 
     def _data_key(self, principal: str) -> DataKey:
         cached = self._cached.get(principal)
-        if cached is None or (self._renews_itself and self._old(cached)):
-            cached = self._remember(principal, self._generate(principal))
+        if cached is None or (self._renews_itself and self._is_old(cached, DATA_KEY_AGE_S)):
+            cached = self._younger_than(DATA_KEY_AGE_S, principal)
         return cached.key
 
-    def _old(self, cached: _Cached) -> bool:
-        return self._clock.now_s() - cached.made_at > DATA_KEY_AGE_S
+    def _younger_than(self, age_s: float, principal: str) -> _Cached:
+        """Return a data key that is not older, fetched if need be. The process makes one fetch at a time."""
+        with self._fetching:
+            cached = self._cached.get(principal)
+            if cached is None or self._is_old(cached, age_s):
+                cached = _Cached(self._fetch(principal), self._clock.now_s())
+                _keep(self._cached, principal, cached)
+            return cached
 
-    def _generate(self, principal: str) -> DataKey:
-        with unavailable_for_aws_errors():
+    def _is_old(self, cached: _Cached, age_s: float) -> bool:
+        return self._clock.now_s() - cached.made_at > age_s
+
+    def _fetch(self, principal: str) -> DataKey:
+        """Ask KMS, unless it failed just now: the many items of a batch must not wait for one failure each."""
+        failed_at = self._failed_at.get(principal)
+        if failed_at is not None and self._clock.now_s() - failed_at < FAIL_FAST_S:
+            raise _key_service_away()
+        try:
             answer = self._kms.generate_data_key(
                 KeyId=self._key_id, KeySpec="AES_256", EncryptionContext={"principal": principal}
             )
+        except (ClientError, BotoCoreError) as error:
+            _log.warning("KMS did not make a data key: %s", error)
+            _keep(self._failed_at, principal, self._clock.now_s())
+            raise _key_service_away() from error
         return DataKey(plain=answer["Plaintext"], wrapped=answer["CiphertextBlob"])
 
-    def _remember(self, principal: str, key: DataKey) -> _Cached:
-        cached = _Cached(key, self._clock.now_s())
-        with self._lock:
-            self._cached[principal] = cached
-            self._cached.move_to_end(principal)
-            while len(self._cached) > DATA_KEYS_KEPT:
-                self._cached.popitem(last=False)
-        return cached
+
+def _key_service_away() -> Unavailable:
+    """AWS's own text names users and keys, so it goes to the log alone."""
+    return Unavailable(
+        "The key service cannot be reached; nothing was accepted.", retry_after_s=int(FAIL_FAST_S)
+    )
+
+
+def _keep(kept: OrderedDict[str, Kept], principal: str, value: Kept) -> None:
+    kept[principal] = value
+    kept.move_to_end(principal)
+    while len(kept) > DATA_KEYS_KEPT:
+        kept.popitem(last=False)
 
 
 class KmsVault:

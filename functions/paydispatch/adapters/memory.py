@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from paydispatch.delivery import Parcel
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.diagnosis import open_since
-from paydispatch.domain.errors import CannotOpen, MissingFlow, Unavailable
+from paydispatch.domain.errors import CannotOpen, MaybeAccepted, MissingFlow, Unavailable
 from paydispatch.domain.identity import new_request_id, request_id_for_key
 from paydispatch.domain.principal import QUEUE, tenant_of
 from paydispatch.domain.slots import slot_name
@@ -418,6 +418,7 @@ class MemoryScripts:
 class MemoryDelivery:
     """The Dispatcher's `Delivery`: what the queue took lies in `envelopes`, in order."""
 
+    way = "memory"
     batch_limit = 100
 
     def __init__(self, sealer: MemorySealer | None = None) -> None:
@@ -428,6 +429,8 @@ class MemoryDelivery:
         self.refusals: dict[str, PaydispatchError] = {}
         """{worker_id: error} for those the queue refuses for good."""
         self.away = False
+        self.loses_answers = False
+        """The queue takes everything, and its answers do not arrive."""
         self.opened = False
         self._prepared: dict[str, Envelope] = {}
 
@@ -441,11 +444,14 @@ class MemoryDelivery:
             request, principal=QUEUE, request_id=request_id, now_s=now_s, sealer=self.sealer
         )
         self._prepared[request_id] = envelope
-        return Parcel(request_id, envelope.as_message(), request.lane)
+        return Parcel(request_id, envelope.as_message(), request.lane, self.way)
 
     def deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
         self.batches.append(len(parcels))
-        return [self._taken(parcel) for parcel in parcels]
+        results = [self._taken(parcel) for parcel in parcels]
+        if self.loses_answers:
+            return [MaybeAccepted("the answer of the queue was lost")] * len(parcels)
+        return results
 
     def _taken(self, parcel: Parcel) -> str | PaydispatchError:
         if self.away:
@@ -460,4 +466,7 @@ class MemoryDelivery:
         """Nothing to keep up."""
 
     def close(self) -> None:
+        self.opened = False
+
+    def forget_clients(self) -> None:
         self.opened = False

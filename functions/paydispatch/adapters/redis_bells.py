@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import NoPermissionError
 
 from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.redis_scripts import answered_in_time, unavailable_for_redis_errors
@@ -11,17 +14,23 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from redis.asyncio.client import PubSub
 
+    from paydispatch.ports import Journal
+
 
 class RedisBells:
-    def __init__(self, redis: Redis) -> None:
+    """Hears nothing where the Redis user may not listen: the journal says so once, and the sweep does the work."""
+
+    def __init__(self, redis: Redis, journal: Journal) -> None:
         self._redis = redis
+        self._journal = journal
         self._pubsub: PubSub | None = None
+        self._deaf = False
 
     async def next(self, timeout_s: float) -> str | None:
-        async with answered_in_time():
-            pubsub = await self._subscribed()
-        with unavailable_for_redis_errors():
-            message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=timeout_s)
+        if self._deaf:
+            await asyncio.sleep(timeout_s)
+            return None
+        message = await self._message(timeout_s)
         return keys.worker_of_bell(message["channel"]) if message else None
 
     async def close(self) -> None:
@@ -29,7 +38,21 @@ class RedisBells:
             await self._pubsub.aclose()  # type: ignore[no-untyped-call]
             self._pubsub = None
 
+    async def _message(self, timeout_s: float) -> Any:
+        async with answered_in_time():
+            pubsub = await self._subscribed()
+        with unavailable_for_redis_errors():
+            try:
+                return await pubsub.get_message(ignore_subscribe_messages=True, timeout=timeout_s)
+            except NoPermissionError as error:
+                self._deaf = True
+                self._journal.trouble("bells.not_allowed", why=str(error))
+        await self.close()
+        return None
+
     async def _subscribed(self) -> PubSub:
+        if self._pubsub is not None and _on_a_left_node(self._pubsub):
+            await self.close()
         if self._pubsub is None:
             await self._redis.initialize()  # a cluster client knows no node before
             pubsub = self._redis.pubsub()
@@ -40,3 +63,9 @@ class RedisBells:
                 raise
             self._pubsub = pubsub
         return self._pubsub
+
+
+def _on_a_left_node(pubsub: PubSub) -> bool:
+    """Whether its pool has left the node meanwhile. A listener gets no answer that could tell it so."""
+    connection: Any = pubsub.connection
+    return connection is not None and connection.should_reconnect()

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from redis import Redis
     from redis.asyncio import Redis as AsyncRedis
+    from redis.asyncio import RedisCluster as AsyncRedisCluster
+
+    from paydispatch.adapters.redis_eviction import EvictionCheck
 
 CONNECT_TIMEOUT_S = 2.0
 ANSWER_TIMEOUT_S = 2.0
@@ -33,55 +36,121 @@ CLUSTER_CONNECTIONS = 1_000
 _CLUSTER = "cluster=true"
 
 
-def connect(url: str) -> Redis:
-    """A client for threads; it connects at its first command. Raises `BadSetting` for what is no URL of a Redis."""
+def connect(url: str, eviction: EvictionCheck | None = None) -> Redis:
+    """A client for threads; it connects at its first command. Raises `BadSetting` for what is no URL of a Redis.
+
+    Without an `eviction` of its own it refuses a server that evicts.
+    """
     with _bad_setting_for_a_bad_url():
-        return _connect(url)
+        return _connect(url, eviction or _refusal())
 
 
-def connect_async(url: str) -> AsyncRedis:
-    """A client for one event loop; it connects at its first command. Raises `BadSetting`, too."""
+def connect_async(url: str, eviction: EvictionCheck | None = None) -> AsyncRedis:
+    """The same for one event loop."""
     with _bad_setting_for_a_bad_url():
-        return _connect_async(url)
+        return _connect_async(url, eviction or _refusal())
 
 
-def _connect(url: str) -> Redis:
+def refuse_eviction(url: str, *, allowed: bool) -> None:
+    """Raise `BadSetting` for a Redis that evicts, so that a command ends at its start. One that is away passes."""
+    from redis.exceptions import RedisClusterException, RedisError
+
+    from paydispatch.adapters.redis_eviction import EvictingServer, EvictionCheck
+
+    client = connect(url, EvictionCheck(allowed=allowed))
+    try:
+        client.ping()
+    except (RedisError, RedisClusterException, OSError) as error:
+        refused = (
+            error.__cause__ or error
+        )  # a cluster's client tells of it as the cause of its own error
+        if isinstance(refused, EvictingServer):
+            raise BadSetting(f"Redis cannot be used: {refused}") from None
+        # One that is away is waited for, and looked at when it is there.
+    finally:
+        client.close()
+
+
+def _refusal() -> EvictionCheck:
+    from paydispatch.adapters.redis_eviction import EvictionCheck
+
+    return EvictionCheck()
+
+
+def _connect(url: str, eviction: EvictionCheck) -> Redis:
     from redis import Redis
     from redis.backoff import NoBackoff
     from redis.connection import ConnectionPool
     from redis.retry import Retry
 
+    from paydispatch.adapters.redis_wrong_node import LeavingConnection, LeavingPool
+
     if _CLUSTER in url:
         ConnectionPool.from_url(_plain(url))  # the cluster's client reads it at its first use only
-        made: Any = _LaterCluster(_plain(url), retry=Retry(NoBackoff(), CLUSTER_RETRIES))
-    else:
-        made = Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_options())
-        _try_options(made.connection_pool)
-    client: Redis = made
-    return client
+        retry = Retry(NoBackoff(), CLUSTER_RETRIES)
+        made: Any = _LaterCluster(_plain(url), retry=retry, redis_connect_func=eviction.look)
+        client: Redis = made
+        return client
+    pool = _mixed(LeavingPool, ConnectionPool).from_url(
+        url, retry=Retry(NoBackoff(), 0), redis_connect_func=eviction.greet, **_options()
+    )
+    pool.connection_class = _mixed(LeavingConnection, pool.connection_class)
+    _try_options(pool)
+    return Redis.from_pool(pool)
 
 
-def _connect_async(url: str) -> AsyncRedis:
-    from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
+def _connect_async(url: str, eviction: EvictionCheck) -> AsyncRedis:
+    from redis.asyncio import BlockingConnectionPool, Redis
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
+
+    from paydispatch.adapters.redis_wrong_node import LeavingAsyncConnection, LeavingAsyncPool
 
     if _CLUSTER in url:
         retry = Retry(NoBackoff(), CLUSTER_RETRIES)
         more: dict[str, Any] = {"max_connections": CLUSTER_CONNECTIONS, **_options()}
-        cluster: Any = RedisCluster.from_url(_plain(url), retry=retry, **more)
+        cluster: Any = _checked_cluster(eviction).from_url(_plain(url), retry=retry, **more)
         clustered: AsyncRedis = cluster
         return clustered
-    pool = BlockingConnectionPool.from_url(
+    pool = _mixed(LeavingAsyncPool, BlockingConnectionPool).from_url(
         url,
         max_connections=CONNECTIONS,
         timeout=ANSWER_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
+        redis_connect_func=eviction.greet_async,
         **_options(),
     )
+    pool.connection_class = _mixed(LeavingAsyncConnection, pool.connection_class)
     _try_options(pool)
     made: AsyncRedis = Redis.from_pool(pool)
     return made
+
+
+def _mixed(mixin: type, base: type) -> Any:
+    """The class of the URL's scheme (plain, TLS, socket) with our part in front."""
+    return type(f"{mixin.__name__}{base.__name__}", (mixin, base), {})
+
+
+def _checked_cluster(eviction: EvictionCheck) -> type[AsyncRedisCluster]:
+    """redis-py's cluster client for an event loop passes no function on to its connections, as the others do."""
+    from redis.asyncio import RedisCluster
+
+    class CheckedCluster(RedisCluster):
+        async def initialize(self, *arguments: Any, **options: Any) -> AsyncRedisCluster:
+            draws_a_map = self._initialize
+            await super().initialize(*arguments, **options)
+            if draws_a_map:
+                await self._look()
+            return self
+
+        async def _look(self) -> None:
+            try:
+                await eviction.look_at_nodes(self.get_primaries())
+            except BaseException:
+                await self.aclose()  # so that the next command looks again
+                raise
+
+    return CheckedCluster
 
 
 def _try_options(pool: Any) -> None:

@@ -88,7 +88,7 @@ def _read(sealed: bytes) -> Credential:
         text = sealed.decode()
         if text.startswith(_REF):
             return SecretRef(text.removeprefix(_REF))
-        return StripeKey(text.removeprefix(_KEY))
+        return StripeKey(text.removeprefix(_KEY).strip())
     except (UnicodeDecodeError, InvalidField):
         raise CannotOpen(
             "What was sealed is neither a Stripe secret key nor the name of a secret."

@@ -53,6 +53,9 @@ class SecretsManagerStore:
                     raise
                 raise CannotOpen(f"There is no secret {name!r} that may be read.") from None
         try:
-            return StripeKey(answer.get("SecretString"))
+            # Editors and `aws secretsmanager create-secret --secret-string file://…` end a text with a line break.
+            return StripeKey(answer.get("SecretString", "").strip())
         except InvalidField:
-            raise CannotOpen(f"The secret {name!r} does not hold a Stripe secret key.") from None
+            raise CannotOpen(
+                f"The secret {name!r} does not hold a Stripe secret key as its whole text."
+            ) from None

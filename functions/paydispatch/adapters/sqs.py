@@ -6,8 +6,8 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.adapters.aws_errors import unavailable_for_aws_errors
-from paydispatch.domain.errors import Unavailable
+from paydispatch.adapters.sqs_sends import BEGIN_WITHIN_S, SqsSends
+from paydispatch.domain.errors import MaybeAccepted, Unavailable
 from paydispatch.domain.units import QUEUE_BATCH_LIMIT, QUEUE_MESSAGE_LIMIT_BYTES
 
 if TYPE_CHECKING:
@@ -19,47 +19,49 @@ if TYPE_CHECKING:
     from paydispatch.domain.outcomes import ErrorKind
     from paydispatch.domain.requests import Lane
 
+    Message = tuple[str, str]
+    """A request id, and the text of its message."""
+
 
 class SqsQueue:
     """`Queue`: batches of at most ten entries and 1 MiB, as SQS takes them."""
 
-    def __init__(self, sqs: SQSClient, queue_urls: Mapping[Lane, str]) -> None:
-        self._sqs = sqs
+    def __init__(
+        self,
+        sqs: SQSClient,
+        queue_urls: Mapping[Lane, str],
+        *,
+        begin_within_s: float = BEGIN_WITHIN_S,
+    ) -> None:
+        self._sends = SqsSends(sqs, begin_within_s=begin_within_s)
         self._queue_urls = queue_urls
 
     def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, Unavailable]:
-        refused: dict[str, Unavailable] = {}
-        for lane in self._queue_urls:
-            messages = [(e.request_id, e.as_message()) for e in envelopes if e.lane is lane]
-            refused |= self.send_messages(lane, messages)
-        return refused
+        return self.send_messages(
+            {
+                lane: [(e.request_id, e.as_message()) for e in envelopes if e.lane is lane]
+                for lane in self._queue_urls
+            }
+        )
 
-    def send_messages(
-        self, lane: Lane, messages: Sequence[tuple[str, str]]
-    ) -> dict[str, Unavailable]:
-        """The same for (request_id, text) pairs of one lane."""
-        refused: dict[str, Unavailable] = {}
-        for batch in batches(messages):
-            refused |= self._send_batch(self._queue_urls[lane], batch)
-        return refused
+    def send_messages(self, messages: Mapping[Lane, Sequence[Message]]) -> dict[str, Unavailable]:
+        """Send the same as (request_id, text) pairs, by lane. One bound of time holds for all of them."""
+        until = self._sends.until()
+        without_yes: dict[str, Unavailable] = {}
+        for lane, of_lane in messages.items():
+            for batch in batches(of_lane):
+                results = self._sends.send_batch(
+                    self._queue_urls[lane], [text for _, text in batch], until
+                )
+                for (request_id, _), error in zip(batch, results, strict=True):
+                    _note(without_yes, request_id, error)
+        return without_yes
 
-    def _send_batch(
-        self, queue_url: str, batch: Sequence[tuple[str, str]]
-    ) -> dict[str, Unavailable]:
-        """One call; what SQS or the way to it refused comes back as {request_id: why}."""
-        entries: list[Any] = [
-            {"Id": str(i), "MessageBody": body} for i, (_, body) in enumerate(batch)
-        ]
-        try:
-            with unavailable_for_aws_errors():
-                answer = self._sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
-        except Unavailable as error:
-            return {request_id: error for request_id, _ in batch}
-        failed = answer.get("Failed", [])
-        return {
-            batch[int(entry["Id"])][0]: Unavailable(entry.get("Message") or entry["Code"])
-            for entry in failed
-        }
+
+def _note(without_yes: dict[str, Unavailable], request_id: str, error: Unavailable | None) -> None:
+    """Two messages may have one id. Where one of them is in doubt, the id is."""
+    if error is not None and not isinstance(without_yes.get(request_id), MaybeAccepted):
+        without_yes[request_id] = error
 
 
 class SqsDispatchQueue:
@@ -68,16 +70,16 @@ class SqsDispatchQueue:
     def __init__(
         self, sqs: SQSClient, queue_urls: Mapping[Lane, str], *, dead_letter_queue_url: str | None
     ) -> None:
-        self._sqs = sqs
+        self._sends = SqsSends(sqs)
         self._queue = SqsQueue(sqs, queue_urls)
         self._queue_urls = queue_urls
         self._dead_letter_queue_url = dead_letter_queue_url
 
     async def send(self, envelopes: Sequence[Envelope]) -> None:
-        refused = await asyncio.to_thread(self._queue.send, envelopes)
-        if refused:
+        without_yes = await asyncio.to_thread(self._queue.send, envelopes)
+        if without_yes:
             raise Unavailable(
-                f"SQS did not take {len(refused)} messages: {next(iter(refused.values()))}"
+                f"SQS did not take {len(without_yes)} messages: {next(iter(without_yes.values()))}"
             )
 
     async def defer(self, envelope: Envelope, delay_s: float) -> None:
@@ -95,19 +97,18 @@ class SqsDispatchQueue:
         await self._send_one(self._dead_letter_queue_url, body, 0, MessageAttributes=attributes)
 
     async def _send_one(self, queue_url: str, body: str, delay_s: int, **more: Any) -> None:
-        with unavailable_for_aws_errors():
-            await asyncio.to_thread(
-                self._sqs.send_message,
-                QueueUrl=queue_url,
-                MessageBody=body,
-                DelaySeconds=delay_s,
-                **more,
-            )
+        await asyncio.to_thread(
+            self._sends.send_one,
+            QueueUrl=queue_url,
+            MessageBody=body,
+            DelaySeconds=delay_s,
+            **more,
+        )
 
 
-def batches(messages: Sequence[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+def batches(messages: Sequence[Message]) -> Iterator[list[Message]]:
     """Cut (id, text) pairs into what one SendMessageBatch takes. The text is ASCII: characters are bytes."""
-    batch: list[tuple[str, str]] = []
+    batch: list[Message] = []
     size = 0
     for message in messages:
         if batch and (

@@ -138,12 +138,13 @@ async def _redrive(choice: Choice, at_most: int, walk: Walk, options: RedriveOpt
 async def _redriver(options: RedriveOptions | None) -> AsyncIterator[Redriver]:
     import boto3
 
-    from paydispatch.adapters.aws_errors import CLIENT_CONFIG
+    from paydispatch.adapters.aws_errors import CLIENT_CONFIG, SEND_CONFIG
     from paydispatch.adapters.clock import SystemClock
     from paydispatch.adapters.doorbell import SqsDoorbell, StreamOnly
     from paydispatch.adapters.journal_logging import LoggingJournal
     from paydispatch.adapters.redis_board import RedisBoard
     from paydispatch.adapters.redis_connection import connect, connect_async
+    from paydispatch.adapters.redis_eviction import EvictionCheck
     from paydispatch.adapters.redis_outcomes import RedisOutcomes
     from paydispatch.adapters.sqs import SqsDispatchQueue
     from paydispatch.adapters.sqs_dead_letters import SqsDeadLetters
@@ -151,11 +152,15 @@ async def _redriver(options: RedriveOptions | None) -> AsyncIterator[Redriver]:
 
     settings = CallerSettings.from_env()
     bell_url = settings.doorbell_queue_url
-    sqs, clock, journal = boto3.client("sqs", config=CLIENT_CONFIG), SystemClock(), LoggingJournal()
-    redis, board = connect_async(settings.redis_url), connect(settings.redis_url)
+    sqs = boto3.client("sqs", config=CLIENT_CONFIG)
+    sending = boto3.client("sqs", config=SEND_CONFIG)
+    clock, journal = SystemClock(), LoggingJournal()
+    eviction = EvictionCheck(allowed=settings.allow_eviction, journal=journal)
+    redis = connect_async(settings.redis_url, eviction)
+    board = connect(settings.redis_url, eviction)
     ports = RedrivePorts(
         dead_letters=SqsDeadLetters(sqs, settings.dead_letter_queue_url),
-        queue=SqsDispatchQueue(sqs, settings.queue_urls, dead_letter_queue_url=None),
+        queue=SqsDispatchQueue(sending, settings.queue_urls, dead_letter_queue_url=None),
         board=RedisBoard(board),
         outcomes=RedisOutcomes(redis, clock, queue_tenant=settings.queue_tenant),
         doorbell=SqsDoorbell(sqs, bell_url, journal) if bell_url else StreamOnly(),
@@ -168,6 +173,7 @@ async def _redriver(options: RedriveOptions | None) -> AsyncIterator[Redriver]:
         await redis.aclose()
         board.close()
         sqs.close()
+        sending.close()
 
 
 def _choice(arguments: argparse.Namespace) -> Choice:

@@ -66,11 +66,12 @@ def _as_ctrl_c(*_: object) -> NoReturn:
 
 def _settings(arguments: argparse.Namespace) -> LocalSettings:
     """Raises `PaydispatchError` for what no part could start with."""
-    from paydispatch.adapters.redis_connection import connect
+    from paydispatch.adapters.redis_connection import refuse_eviction
     from paydispatch.local.settings import LocalSettings
+    from paydispatch.settings import allow_eviction
 
     if arguments.redis_url:
-        connect(arguments.redis_url).close()
+        refuse_eviction(arguments.redis_url, allowed=allow_eviction())
     return LocalSettings(
         port=arguments.port,
         stripe_base=arguments.stripe_base,

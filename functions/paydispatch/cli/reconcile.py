@@ -47,10 +47,10 @@ async def _reconcile(arguments: argparse.Namespace) -> ReconcileReport:
     from paydispatch.adapters.journal_logging import LoggingJournal
     from reconciler.compose import Clients, compose
 
-    settings = ReconcilerSettings.from_env()
-    clients = Clients.connect(settings)
+    settings, journal = ReconcilerSettings.from_env(), LoggingJournal()
+    clients = Clients.connect(settings, journal)
     try:
-        return await compose(settings, LoggingJournal(), clients).reconcile(arguments.worker_id)
+        return await compose(settings, journal, clients).reconcile(arguments.worker_id)
     finally:
         await clients.close()
 

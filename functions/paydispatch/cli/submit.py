@@ -124,15 +124,17 @@ def _dispatcher(arguments: argparse.Namespace) -> Dispatcher:
 
 @contextmanager
 def _running(dispatcher: Dispatcher) -> Iterator[Dispatcher]:
-    """Without the wait at the end that a Dispatcher's own `with` block has.
+    """Run it without the wait at the end that a Dispatcher's own `with` block has.
 
-    Who comes to the end has awaited every receipt, and has reported those that failed. Who breaks off shall not wait:
-    the thread, a daemon, ends with the process, and what it held is submitted again under the same identity.
+    A submission that comes to its end has awaited every receipt, and has reported those that failed. One that
+    breaks off does not wait, because what was on its way is submitted again later under the same identity.
     """
     dispatcher.start()
-    yield dispatcher
-    with suppress(NotDelivered):
-        dispatcher.close()
+    try:
+        yield dispatcher
+    finally:
+        with suppress(NotDelivered):
+            dispatcher.close(timeout_s=0)
 
 
 def _show(report: Report, target: str, arguments: argparse.Namespace) -> None:

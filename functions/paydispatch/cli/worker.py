@@ -37,9 +37,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Return 0 after Ctrl-C or SIGTERM, when the flows under way have ended."""
+    """Return 0 after Ctrl-C or SIGTERM, when the flows under way have ended. Raises `BadSetting`."""
+    from paydispatch.adapters.redis_connection import refuse_eviction
+
     settings = RunnerSettings.from_env()
     settings = replace(settings, flows_dir=flows_folder(arguments.flows))
+    refuse_eviction(settings.redis_url, allowed=settings.allow_eviction)
     workers = None if arguments.all else frozenset(arguments.worker_id)
     asyncio.run(_serve(settings, workers))
     return 0

@@ -13,10 +13,12 @@ PaydispatchError
 │   ├── MaybeAccepted         the answer was lost: it may have been accepted; repeat it under the same identity
 │   ├── NotPermitted          AWS denies an access: somebody has to grant a permission
 │   └── BufferFull            the Dispatcher's buffer; the queue is slower than the caller
-├── NotDelivered            some receipts never became durable; `receipts` names them
-├── NoDispatcher            `create_async` outside a running Dispatcher
+├── NotDelivered            some receipts are not durable; `refused` and `unknown` say which, and what to do
+├── NoDispatcher            `create_async` outside a running Dispatcher, or several run
+├── OtherProcess            a receipt of the process that forked this one
 ├── BadSetting              the environment says what cannot be used
 │   └── MissingSetting        or does not say what is needed
+├── UnexpectedEvent         a Lambda function was given an event of another kind than it takes
 ├── CannotOpen              a sealed key that does not belong to this message, or no such secret
 └── MissingFlow             no script of that name in the flows folder
 """
@@ -179,10 +181,25 @@ class BufferFull(Unavailable):
 
 
 class NoDispatcher(PaydispatchError):
-    def __init__(self) -> None:
+    """No Dispatcher takes the request. With `running` above one, the caller has to say which it means."""
+
+    def __init__(self, *, running: int = 0) -> None:
+        found = (
+            f"{running} Dispatchers run in this process, and none of them in a block around this call. "
+            "Pass the one you mean"
+            if running > 1
+            else "No running Dispatcher. Wrap the call in `with Dispatcher.from_env():`, or pass one"
+        )
+        super().__init__(f"{found}: create_async(..., dispatcher=my_dispatcher).")
+
+
+class OtherProcess(PaydispatchError):
+    """The process that forked this one has the request in its buffer and carries it on."""
+
+    def __init__(self, process_id: int) -> None:
         super().__init__(
-            "No running Dispatcher. Wrap the call in `with Dispatcher.from_env():`, "
-            "or pass one: create_async(..., dispatcher=my_dispatcher)."
+            f"The receipt belongs to process {process_id}, which forked this one and carries its request on. "
+            "Wait for it there."
         )
 
 
@@ -198,15 +215,50 @@ class MissingSetting(BadSetting):
 
 
 class NotDelivered(PaydispatchError):
-    """Some requests never reached the queue: what they hold is lost unless the caller sends it again."""
+    """Some requests are not on the queue for certain. Each group of receipts says what to do."""
 
-    def __init__(self, receipts: Sequence[object], cause: str) -> None:
-        shown = ", ".join(str(getattr(receipt, "request_id", receipt)) for receipt in receipts[:20])
-        more = f" and {len(receipts) - 20} more" if len(receipts) > 20 else ""
-        super().__init__(
-            f"{len(receipts)} requests did not reach the queue: {shown}{more}. {cause}"
-        )
-        self.receipts = tuple(receipts)
+    def __init__(
+        self,
+        *,
+        refused: Sequence[Any] = (),
+        unknown: Sequence[Any] = (),
+        under_way: Sequence[Any] = (),
+        cause: str = "",
+    ) -> None:
+        self.refused: tuple[Any, ...] = tuple(refused)
+        """Receipts of requests that were not accepted: send them again in any way, or drop them."""
+        self.unknown: tuple[Any, ...] = tuple(unknown)
+        """Receipts of requests that may have been accepted: `dispatcher.redispatch(receipt)` keeps their identity.
+
+        A new `create_async` without the same `idempotency_key` could be a second effect.
+        """
+        self.under_way: tuple[Any, ...] = tuple(under_way)
+        """Receipts that the Dispatcher still offers to the queue, after a `flush` that ended early: wait for them."""
+        self.receipts: tuple[Any, ...] = (*self.refused, *self.unknown, *self.under_way)
+        """All of them."""
+        parts = [
+            _named(self.refused, "were refused and not accepted: send them again, or drop them"),
+            _named(
+                self.unknown,
+                "may have been accepted, because the answer was lost: repeat them only with "
+                "dispatcher.redispatch(receipt)",
+            ),
+            _named(self.under_way, "are still on their way: wait for them"),
+            cause,
+        ]
+        super().__init__(" ".join(part for part in parts if part))
+
+
+def _named(receipts: Sequence[Any], state: str) -> str:
+    if not receipts:
+        return ""
+    shown = ", ".join(str(receipt.request_id) for receipt in receipts[:20])
+    more = f" and {len(receipts) - 20} more" if len(receipts) > 20 else ""
+    return f"{len(receipts)} requests {state} ({shown}{more})."
+
+
+class UnexpectedEvent(PaydispatchError):
+    """Whoever wired the function up must change that: no retry helps."""
 
 
 class CannotOpen(PaydispatchError):

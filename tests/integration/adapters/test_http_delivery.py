@@ -11,14 +11,14 @@ import pytest
 from paydispatch.adapters.delivery_http import BODY_LIMIT_BYTES, HttpDelivery
 from paydispatch.delivery import Parcel
 from paydispatch.domain.credentials import SecretRef, StripeKey
-from paydispatch.domain.errors import BadRequest, InvalidParams, Unavailable
+from paydispatch.domain.errors import BadRequest, InvalidParams, MaybeAccepted, Unavailable
 from paydispatch.domain.requests import CreateRequest, Lane
 from paydispatch.local.listening import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-PARCELS = [Parcel(f"key-{n}", json.dumps({"n": n}), Lane.INTERACTIVE) for n in range(3)]
+PARCELS = [Parcel(f"key-{n}", json.dumps({"n": n}), Lane.INTERACTIVE, "http") for n in range(3)]
 
 
 @pytest.fixture
@@ -29,6 +29,7 @@ def api(wire: Any) -> Any:
 @pytest.fixture
 def delivery(wire: Any) -> Iterator[HttpDelivery]:
     delivery = HttpDelivery(wire[1], auth="token-1")
+    delivery.open()
     yield delivery
     delivery.close()
 
@@ -65,7 +66,7 @@ async def test_each_request_has_its_own_result(
     api: Any, delivery: HttpDelivery, wire_answer: Any
 ) -> None:
     refused = {"http_status": 422, "error": {"code": "parameter_unknown", "param": "nome"}}
-    busy = {"http_status": 503, "error": {"message": "later"}}
+    busy = {"http_status": 503, "error": {"code": "unavailable", "message": "later"}}
     api.answers = iter([wire_answer(202, {"results": [{"request_id": "r0"}, refused, busy]})])
 
     accepted, bad, later = await delivered(delivery)
@@ -73,14 +74,57 @@ async def test_each_request_has_its_own_result(
     assert accepted == "r0"
     assert isinstance(bad, BadRequest)
     assert (bad.status, bad.code, bad.param) == (422, "parameter_unknown", "nome")
-    assert isinstance(later, Unavailable)
+    assert type(later) is Unavailable
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-async def test_an_api_that_cannot_is_tried_again(
+NOT_ACCEPTED = {"code": "unavailable", "message": "The request was not accepted. Try again."}
+IN_DOUBT = {"code": "unavailable", "message": "The request may have been accepted."}
+
+
+@pytest.mark.parametrize(
+    ("item", "kind"),
+    [
+        ({"error": NOT_ACCEPTED}, Unavailable),
+        ({"error": IN_DOUBT}, MaybeAccepted),
+        ({"error": NOT_ACCEPTED, "request_id": "pdr_1", "idempotency_key": "k"}, MaybeAccepted),
+        ({"error": {**NOT_ACCEPTED, "idempotency_key": "k"}}, MaybeAccepted),
+        ({"error": {"code": "maybe_accepted", "message": "later"}}, MaybeAccepted),
+        ({}, MaybeAccepted),
+    ],
+)
+async def test_a_503_that_may_have_been_accepted_is_no_refusal(
+    api: Any, delivery: HttpDelivery, wire_answer: Any, item: Any, kind: type
+) -> None:
+    answered = {"status": "refused", "http_status": 503, **item}
+    api.answers = iter([wire_answer(202, {"results": [answered] * 3})])
+
+    assert [type(result) for result in await delivered(delivery)] == [kind] * 3
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"), [(NOT_ACCEPTED, Unavailable), (IN_DOUBT, MaybeAccepted)]
+)
+async def test_so_is_one_for_the_whole_call(
+    api: Any, delivery: HttpDelivery, wire_answer: Any, error: Any, kind: type
+) -> None:
+    api.answers = iter([wire_answer(503, {"error": error})])
+
+    assert [type(result) for result in await delivered(delivery)] == [kind] * 3
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_a_server_error_may_have_come_after_the_work(
     api: Any, delivery: HttpDelivery, wire_answer: Any, status: int
 ) -> None:
     api.answers = iter([wire_answer(status, b"<html>")])
+
+    assert [type(result) for result in await delivered(delivery)] == [MaybeAccepted] * 3
+
+
+async def test_an_api_that_takes_no_more_calls_is_tried_again(
+    api: Any, delivery: HttpDelivery, wire_answer: Any
+) -> None:
+    api.answers = iter([wire_answer(429, b"<html>")])
 
     assert [type(result) for result in await delivered(delivery)] == [Unavailable] * 3
 
@@ -119,7 +163,7 @@ async def test_an_answer_nobody_can_read_loses_no_request(
     """Asked again, the API knows each by its idempotency key."""
     api.answers = iter([wire_answer(status, body)])
 
-    assert [type(result) for result in await delivered(delivery)] == [Unavailable] * 3
+    assert [type(result) for result in await delivered(delivery)] == [MaybeAccepted] * 3
 
 
 @pytest.mark.parametrize(
@@ -138,11 +182,37 @@ async def test_an_answer_that_is_lost_is_tried_again(
     kind = type(wire_answer(202, b""))
     api.answers = iter([kind(said, then=lambda writer: writer.close())])
 
-    assert [type(result) for result in await delivered(delivery)] == [Unavailable] * 3
+    assert [type(result) for result in await delivered(delivery)] == [MaybeAccepted] * 3
+
+
+async def test_an_api_that_does_not_answer_is_waited_for_once_and_not_once_per_call(
+    api: Any, delivery: HttpDelivery, wire_answer: Any
+) -> None:
+    large = [Parcel(f"key-{n}", json.dumps("x" * 3_000_000), Lane.BATCH, "http") for n in range(5)]
+    kind = type(wire_answer(202, b""))
+    api.answers = iter([kind(b"", then=lambda writer: writer.close())] * 5)
+
+    results = await delivered(delivery, large)
+
+    assert [type(result) for result in results] == [MaybeAccepted, *[Unavailable] * 4]
+    assert len(api.received) == 1
+
+
+async def test_a_repeat_is_the_same_request_under_the_same_key(
+    api: Any, delivery: HttpDelivery, wire_answer: Any
+) -> None:
+    parcels = [delivery.prepare(request())]
+    lost = type(wire_answer(202, b""))(b"", then=lambda writer: writer.close())
+    api.answers = iter([lost, wire_answer(202, {"results": [{"request_id": "pdr_1"}]})])
+
+    assert [type(result) for result in await delivered(delivery, parcels)] == [MaybeAccepted]
+    assert await delivered(delivery, parcels) == ["pdr_1"]
+    assert api.received[0].body == api.received[1].body
 
 
 async def test_an_api_that_is_not_there_is_tried_again() -> None:
     delivery = HttpDelivery(f"http://127.0.0.1:{free_port()}")
+    delivery.open()
 
     assert [type(result) for result in await delivered(delivery)] == [Unavailable] * 3
     delivery.close()
@@ -151,7 +221,7 @@ async def test_an_api_that_is_not_there_is_tried_again() -> None:
 async def test_a_batch_too_large_for_one_call_is_cut(
     api: Any, delivery: HttpDelivery, wire_answer: Any
 ) -> None:
-    large = [Parcel(f"key-{n}", json.dumps("x" * 1_000_000), Lane.BATCH) for n in range(10)]
+    large = [Parcel(f"key-{n}", json.dumps("x" * 1_000_000), Lane.BATCH, "http") for n in range(10)]
     api.answers = iter(
         wire_answer(202, {"results": [{"request_id": "r"}] * count}) for count in counts(api)
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.stub import Stubber
 
-from paydispatch.adapters.kms import DATA_KEY_AGE_S, KmsSealer, KmsVault
+from paydispatch.adapters.kms import DATA_KEY_AGE_S, FAIL_FAST_S, KmsSealer, KmsVault
 from paydispatch.adapters.secrets_manager import KEPT_S, SecretsManagerStore
 from paydispatch.domain.credentials import SecretRef, StripeKey
 from paydispatch.domain.errors import CannotOpen, Unavailable
@@ -125,6 +126,28 @@ async def test_fifty_messages_at_once_cost_one_decrypt(
     assert [name for name, _ in calls] == ["GenerateDataKey", "Decrypt"]
 
 
+@pytest.mark.parametrize(
+    "written", ["sk_test_one\n", "sk_test_one\r\n", " sk_test_one ", "\tsk_test_one"]
+)
+async def test_white_space_around_a_secret_is_no_part_of_the_key(
+    vault: KmsVault, secrets: Any, sealed: Any, written: str
+) -> None:
+    secrets.create_secret(Name="paydispatch/acme/main", SecretString=written)
+
+    assert await vault.open(sealed(SecretRef("main"))) == KEY
+
+
+@pytest.mark.parametrize("written", ['{"key": "sk_test_one"}', "whsec_one", "\n"])
+async def test_a_secret_that_holds_anything_else_is_told_and_not_repeated(
+    vault: KmsVault, secrets: Any, sealed: Any, written: str
+) -> None:
+    secrets.create_secret(Name="paydispatch/acme/main", SecretString=written)
+
+    with pytest.raises(CannotOpen, match="as its whole text") as refusal:
+        await vault.open(sealed(SecretRef("main")))
+    assert "one" not in str(refusal.value)
+
+
 def test_a_data_key_is_replaced_when_it_is_old(
     sealed: Any, calls: list[tuple[str, dict[str, Any]]], clock: MemoryClock
 ) -> None:
@@ -179,6 +202,84 @@ def test_a_busy_kms_seals_nothing(sealed: Any, kms: Any) -> None:
         stub.add_client_error("generate_data_key", "ThrottlingException")
         with pytest.raises(Unavailable):
             sealed()
+
+
+def seal_many(sealer: KmsSealer, envelope: Any, *principals: str) -> list[Unavailable]:
+    """Seal a key for each; return what refused it."""
+    refused = []
+    for principal in principals:
+        try:
+            sealer.seal(KEY, envelope(principal=principal).binding)
+        except Unavailable as error:
+            refused.append(error)
+    return refused
+
+
+def test_the_items_of_a_batch_share_one_failure_of_kms(
+    sealer: KmsSealer, kms: Any, envelope: Any, calls: list[Any]
+) -> None:
+    with Stubber(kms) as stub:
+        stub.add_client_error("generate_data_key", "ThrottlingException")
+        refused = seal_many(sealer, envelope, *["acme/alice"] * 20)
+
+    assert len(refused) == 20
+    assert len(calls) == 1
+
+
+def test_kms_is_asked_again_soon_after_it_failed(
+    sealer: KmsSealer, kms: Any, envelope: Any, clock: MemoryClock
+) -> None:
+    with Stubber(kms) as stub:
+        stub.add_client_error("generate_data_key", "ThrottlingException")
+        seal_many(sealer, envelope, "acme/alice")
+    clock.advance(FAIL_FAST_S)
+
+    assert seal_many(sealer, envelope, "acme/alice") == []
+
+
+def test_a_principal_that_may_not_seal_stops_no_other(
+    sealer: KmsSealer, kms: Any, envelope: Any
+) -> None:
+    with Stubber(kms) as stub:
+        stub.add_client_error("generate_data_key", "AccessDeniedException")
+        seal_many(sealer, envelope, "acme/alice")
+
+    assert seal_many(sealer, envelope, "acme/bob") == []
+
+
+def test_what_aws_says_of_its_users_and_keys_is_told_to_the_log_alone(
+    sealer: KmsSealer, kms: Any, envelope: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = "User: arn:aws:iam::123456789012:user/alice is not authorized"
+    with Stubber(kms) as stub:
+        stub.add_client_error("generate_data_key", "AccessDeniedException", said)
+        (refused,) = seal_many(sealer, envelope, "acme/alice")
+
+    assert str(refused) == "The key service cannot be reached; nothing was accepted."
+    assert said in caplog.text
+
+
+def test_threads_that_need_the_same_data_key_make_one_fetch(
+    sealer: KmsSealer, kms: Any, envelope: Any, calls: list[Any]
+) -> None:
+    started, answer = threading.Barrier(9), threading.Event()
+    kms.meta.events.register(
+        "before-send.kms.GenerateDataKey", lambda **_: answer.wait(10) and None
+    )
+    binding = envelope(principal="acme/alice").binding
+
+    def work() -> None:
+        started.wait(10)
+        sealer.seal(KEY, binding)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    started.wait(10)
+    answer.set()
+    for thread in threads:
+        thread.join(10)
+    assert len(calls) == 1
 
 
 @pytest.fixture

@@ -76,10 +76,10 @@ async def test_the_keys_are_those_of_the_contract(
 
 @pytest.mark.parametrize("mode", ["valkey", "cluster"])
 async def test_publishing_rings_the_worker_s_bell_once(
-    request: pytest.FixtureRequest, mode: str, clock: MemoryClock, entry: Any
+    request: pytest.FixtureRequest, mode: str, clock: MemoryClock, journal: Any, entry: Any
 ) -> None:
     redis = connect_async(request.getfixturevalue(mode).url)
-    bells = RedisBells(redis)
+    bells = RedisBells(redis, journal)
     outcomes = RedisOutcomes(redis, clock, queue_tenant="local")
     try:
         assert await bells.next(0.05) is None
@@ -92,8 +92,8 @@ async def test_publishing_rings_the_worker_s_bell_once(
         await redis.aclose()
 
 
-async def test_bells_that_were_hung_up_can_be_heard_again(redis: Any) -> None:
-    bells = RedisBells(redis)
+async def test_bells_that_were_hung_up_can_be_heard_again(redis: Any, journal: Any) -> None:
+    bells = RedisBells(redis, journal)
     await bells.next(0.01)
     await bells.close()
     await bells.next(0.01)
@@ -169,7 +169,7 @@ async def test_a_redis_that_is_away_is_unavailable_while_there_is_time_to_defer(
     client = connect_async(nowhere + mode)
     outcomes = RedisOutcomes(client, clock, queue_tenant="local")
     inbox = RedisInbox(client, clock, journal, consumer="a", flow_timeout_s=30)
-    bells = RedisBells(client)
+    bells = RedisBells(client, journal)
     started = time.monotonic()
     calls = (
         outcomes.begin(envelope()),
@@ -201,9 +201,11 @@ def test_the_door_s_board_connects_when_it_is_used_and_is_unavailable_without_re
             board.claim({"r1": "body"})
 
 
-async def test_bells_leave_no_connection_behind_while_redis_is_away(nowhere: str) -> None:
+async def test_bells_leave_no_connection_behind_while_redis_is_away(
+    nowhere: str, journal: Any
+) -> None:
     client = connect_async(nowhere)
-    bells = RedisBells(client)
+    bells = RedisBells(client, journal)
     with pytest.raises(Unavailable):
         await bells.next(0.1)
 
@@ -237,11 +239,11 @@ async def listen_on(bells: RedisBells) -> None:
 
 
 async def test_bells_ring_again_after_redis_came_back(
-    mortal_valkey: Any, clock: MemoryClock, entry: Any
+    mortal_valkey: Any, clock: MemoryClock, journal: Any, entry: Any
 ) -> None:
     client = connect_async(mortal_valkey.url)
     outcomes = RedisOutcomes(client, clock, queue_tenant="local")
-    bells = RedisBells(client)
+    bells = RedisBells(client, journal)
     await bells.next(0.01)
 
     mortal_valkey.kill()

@@ -12,6 +12,7 @@ from tests.unit.examples import FARTHEST
 from paydispatch.adapters.delivery_sqs import SqsDelivery
 from paydispatch.adapters.kms import KmsSealer
 from paydispatch.adapters.sqs import SqsDispatchQueue, SqsQueue
+from paydispatch.adapters.sqs_sends import SEND_ATTEMPTS
 from paydispatch.delivery import Parcel
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.envelope import Envelope, check_size, read_message
@@ -104,7 +105,7 @@ def test_a_batch_has_one_mebibyte_at_most(sqs: Any, urls: Any, batches: Any) -> 
     sizes = [400_000, 400_000, 400_000, QUEUE_MESSAGE_LIMIT_BYTES, 1, QUEUE_MESSAGE_LIMIT_BYTES - 1]
     messages = [(f"r{n}", "x" * size) for n, size in enumerate(sizes)]
 
-    assert SqsQueue(sqs, urls).send_messages(Lane.INTERACTIVE, messages) == {}
+    assert SqsQueue(sqs, urls).send_messages({Lane.INTERACTIVE: messages}) == {}
     assert [len(entries) for entries in batches] == [2, 1, 1, 2]
     assert all(sum(len(e["MessageBody"]) for e in entries) <= MEBIBYTE for entries in batches)
 
@@ -128,11 +129,15 @@ def test_what_a_batch_refused_is_named_and_the_rest_is_sent(
     with answering(sqs, {"Successful": [taken], "Failed": [refused]}):
         result = SqsQueue(sqs, urls).send([envelope("r1"), envelope("r2")])
 
-    assert {id_: str(why) for id_, why in result.items()} == {"r2": "not now"}
+    assert {id_: str(why) for id_, why in result.items()} == {
+        "r2": "SQS did not accept the message (InternalError)."
+    }
+    assert type(result["r2"]) is Unavailable
 
 
 def test_a_call_that_fails_refuses_its_own_batch_alone(sqs: Any, urls: Any, envelope: Any) -> None:
-    with answering(sqs, "ServiceUnavailable", {"Successful": [], "Failed": []}):
+    taken = [{"Id": str(n), "MessageId": "m", "MD5OfMessageBody": "x"} for n in range(2)]
+    with answering(sqs, *["RequestThrottled"] * SEND_ATTEMPTS, {"Successful": taken, "Failed": []}):
         refused = SqsQueue(sqs, urls).send([envelope(f"r{n}") for n in range(12)])
 
     assert sorted(refused) == sorted(f"r{n}" for n in range(10))
@@ -223,7 +228,9 @@ async def test_parking_without_a_queue_is_unavailable(
 def delivery(aws: Any, sqs: Any, urls: Any, clock: MemoryClock) -> SqsDelivery:
     kms = aws("kms")
     key_id = kms.create_key()["KeyMetadata"]["KeyId"]
-    return SqsDelivery(SqsQueue(sqs, urls), KmsSealer(kms, key_id, clock), clock)
+    delivery = SqsDelivery(lambda: (SqsQueue(sqs, urls), KmsSealer(kms, key_id, clock)), clock)
+    delivery.open()
+    return delivery
 
 
 def request(**changed: Any) -> CreateRequest:
@@ -238,7 +245,6 @@ def request(**changed: Any) -> CreateRequest:
 
 
 def test_a_parcel_holds_the_key_sealed(delivery: SqsDelivery) -> None:
-    delivery.open()
     parcel = delivery.prepare(request())
 
     assert "visible" not in parcel.text
@@ -269,6 +275,6 @@ def test_a_parcel_the_queue_did_not_take_can_be_tried_again(
     delivery: SqsDelivery, sqs: Any
 ) -> None:
     with answering(sqs, "RequestThrottled"):
-        (result,) = delivery.deliver([Parcel("r1", "{}", Lane.BATCH)])
+        (result,) = delivery.deliver([Parcel("r1", "{}", Lane.BATCH, "sqs")])
 
     assert isinstance(result, Unavailable)

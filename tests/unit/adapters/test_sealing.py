@@ -91,7 +91,7 @@ def test_what_was_never_sealed_does_not_open(text: str) -> None:
 NO_KEYS = {
     "a publishable key": b"key:pk_test_hush",
     "nothing": b"",
-    "a line, with its end": b"key:sk_test_hush\n",
+    "two lines": b"key:sk_test_hush\nhush",
     "bytes that are no text": b"key:sk_test_hush\xff",
     "a name with a space": b"ref:hush hush",
     "a key as a name": b"ref:sk_test_hush",
@@ -104,6 +104,11 @@ def sealed_elsewhere(inside: bytes) -> Sealed:
     nonce = b"n" * 12
     ciphertext = AESGCM(DATA_KEY.plain).encrypt(nonce, inside, json.dumps(bound).encode())
     return Sealed(DATA_KEY.wrapped, nonce, ciphertext)
+
+
+def test_white_space_that_a_producer_sealed_with_the_key_is_no_part_of_it() -> None:
+    sealed = sealed_elsewhere(b"key:sk_test_hush\n")
+    assert open_sealed(sealed, BINDING, DATA_KEY.plain) == StripeKey("sk_test_hush")
 
 
 @pytest.mark.parametrize("inside", NO_KEYS.values(), ids=NO_KEYS)

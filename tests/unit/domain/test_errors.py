@@ -17,6 +17,7 @@ from paydispatch.domain.errors import (
     Unavailable,
     UnknownObject,
 )
+from paydispatch.receipt import Receipt
 
 STATUSES = {
     400: InvalidField("worker_id", "wrong"),
@@ -64,10 +65,28 @@ def test_a_full_buffer_may_be_tried_again() -> None:
 
 
 def test_what_was_not_delivered_is_named_up_to_a_point() -> None:
-    left = NotDelivered([f"pdr_{number}" for number in range(25)], "Why.")
+    left = NotDelivered(refused=[named(f"pdr_{n}") for n in range(25)], cause="Why.")
     assert "25 requests" in str(left)
-    assert "pdr_19 and 5 more. Why." in str(left)
+    assert "pdr_19 and 5 more). Why." in str(left)
     assert len(left.receipts) == 25
+
+
+def test_what_was_not_delivered_says_what_to_do_with_each() -> None:
+    refused, unknown, under_way = (named(f"pdr_{n}") for n in range(3))
+
+    left = NotDelivered(refused=[refused], unknown=[unknown], under_way=[under_way])
+
+    assert left.receipts == (refused, unknown, under_way)
+    assert str(left) == (
+        "1 requests were refused and not accepted: send them again, or drop them (pdr_0). "
+        "1 requests may have been accepted, because the answer was lost: "
+        "repeat them only with dispatcher.redispatch(receipt) (pdr_1). "
+        "1 requests are still on their way: wait for them (pdr_2)."
+    )
+
+
+def named(request_id: str) -> Receipt:
+    return Receipt(request_id=request_id, object_name="coupon", worker_id="w", context_id="c")
 
 
 def test_without_a_dispatcher_the_way_to_one_is_told() -> None:

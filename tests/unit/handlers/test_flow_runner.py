@@ -11,6 +11,7 @@ import pytest
 from tests.unit.handlers.conftest import Context
 
 from flow_runner.handler import STOPPING_TIME_S, answer_bells
+from paydispatch.adapters.memory import MemoryJournal
 from paydispatch.domain.errors import Unavailable
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -36,7 +37,7 @@ class Server:
 
 async def answered(event: dict[str, Any], server: Any, left_ms: int = 60_000) -> Any:
     context: Any = Context(left_ms)
-    return await answer_bells(event, context, server)
+    return await answer_bells(event, context, server, MemoryJournal())
 
 
 def bells(*bodies: str) -> dict[str, Any]:

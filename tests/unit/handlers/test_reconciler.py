@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.unit.handlers.conftest import Context
 
+from paydispatch.adapters.memory import MemoryJournal
 from paydispatch.domain.errors import Unavailable
 from paydispatch.services.reconcile import Reconciled, ReconcileReport, Verdict
 from reconciler.handler import STOPPING_TIME_S, settle_unknowns
@@ -34,7 +35,8 @@ class Service:
 
 
 async def settle(service: Any, *, left_s: float = 900.0) -> dict[str, Any]:
-    return await settle_unknowns(EVENT, Context(round(left_s * 1000)), service)
+    context: Any = Context(round(left_s * 1000))
+    return await settle_unknowns(EVENT, context, service, MemoryJournal())
 
 
 async def test_what_became_of_the_unknown_ends_is_counted() -> None:

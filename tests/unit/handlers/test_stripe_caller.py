@@ -11,6 +11,7 @@ from tests.unit.examples import message_text
 from tests.unit.handlers.conftest import Context
 from tests.unit.services.conftest import Caller
 
+from paydispatch.adapters.memory import MemoryJournal
 from stripe_caller.handler import work_on
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Service:
 
 async def answered(event: dict[str, Any], service: Any, left_ms: int = 60_000) -> Any:
     context: Any = Context(left_ms)
-    return await work_on(event, context, service)
+    return await work_on(event, context, service, MemoryJournal())
 
 
 async def test_what_the_queue_must_keep_is_named() -> None:

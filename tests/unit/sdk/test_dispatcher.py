@@ -13,7 +13,6 @@ from tests.unit.examples import KEY, PARAMS
 from paydispatch import Dispatcher, SecretRef, new_payment_intent
 from paydispatch.adapters.memory import MemoryDelivery
 from paydispatch.builders import create_product_async
-from paydispatch.dispatcher import running_dispatcher
 from paydispatch.domain.errors import (
     BadRequest,
     BufferFull,
@@ -207,7 +206,7 @@ class TestRefusing:
         with pytest.raises(Unavailable), Dispatcher(NoSealingKey()):
             pytest.fail("the block must not begin")
         with pytest.raises(NoDispatcher):
-            running_dispatcher()
+            Dispatcher.current()
 
 
 class NoSealingKey(MemoryDelivery):
@@ -247,9 +246,9 @@ class TestLeaving:
         with Dispatcher(delivery) as dispatcher:
             good = dispatch()
             bad = dispatcher.submit("payment_intent", PARAMS, "worker-2", "context-1", KEY)
-            with pytest.raises(NotDelivered, match="1 requests did not reach") as left:
+            with pytest.raises(NotDelivered, match="1 requests were refused") as left:
                 dispatcher.flush()
-        assert left.value.receipts == (bad,)
+        assert left.value.refused == left.value.receipts == (bad,)
         assert good.durable
 
     def test_a_queue_that_comes_back_in_time_is_no_failure(self) -> None:
@@ -260,13 +259,14 @@ class TestLeaving:
         assert len(delivery.batches) == 3
 
     def test_a_fault_in_the_delivery_is_told_and_ends_nothing(self) -> None:
-        delivery = FaultyOnce()
-        with Dispatcher(delivery) as dispatcher:
+        delivery = Faulty()
+        with Dispatcher(delivery, delivery_timeout_s=0.02) as dispatcher:
             broken = dispatch()
-            with pytest.raises(NotDelivered, match="ZeroDivisionError"):
-                dispatcher.flush()
+            with pytest.raises(NotDelivered, match="ZeroDivisionError") as left:
+                dispatcher.flush(10)
+            delivery.mended = True
             sound = dispatch()
-        assert broken.failure is not None
+        assert left.value.unknown == (broken,)
         assert sound.durable
 
     def test_the_blocks_own_error_is_kept_with_a_note(self, delivery: MemoryDelivery) -> None:
@@ -274,7 +274,8 @@ class TestLeaving:
         with pytest.raises(ZeroDivisionError) as error:
             dispatch_and_fail(Dispatcher(delivery, delivery_timeout_s=0.02))
         (note,) = error.value.__notes__
-        assert "1 requests did not reach the queue: pdr_" in note
+        assert "1 requests were refused and not accepted" in note
+        assert "pdr_" in note
 
     def test_the_blocks_own_error_does_not_stop_the_flush(self, delivery: MemoryDelivery) -> None:
         with pytest.raises(ZeroDivisionError):
@@ -301,10 +302,12 @@ class AwayTwice(MemoryDelivery):
         return super().deliver(parcels)
 
 
-class FaultyOnce(MemoryDelivery):
+class Faulty(MemoryDelivery):
+    mended = False
+
     def deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
         results = super().deliver(parcels)
-        if len(self.batches) == 1:
+        if not self.mended:
             raise ZeroDivisionError
         return results
 
@@ -314,9 +317,9 @@ class TestFindingTheRunningOne:
         inner = MemoryDelivery()
         with Dispatcher(delivery) as outside:
             with Dispatcher(inner) as within:
-                assert running_dispatcher() is within
+                assert Dispatcher.current() is within
                 dispatch()
-            assert running_dispatcher() is outside
+            assert Dispatcher.current() is outside
         assert (len(delivery.envelopes), len(inner.envelopes)) == (0, 1)
 
     def test_one_that_is_passed_beats_the_running_one(self, delivery: MemoryDelivery) -> None:
@@ -348,9 +351,50 @@ class TestFindingTheRunningOne:
             await asyncio.create_task(task())
         assert len(delivery.envelopes) == 1
 
-    def test_a_fresh_context_sees_none(self, delivery: MemoryDelivery) -> None:
+    def test_where_no_block_is_seen_it_is_the_only_one_that_runs(
+        self, delivery: MemoryDelivery
+    ) -> None:
+        with Dispatcher(delivery) as only:
+            assert contextvars.Context().run(Dispatcher.current) is only
+
+    def test_a_thread_started_inside_the_block_finds_it(self, delivery: MemoryDelivery) -> None:
+        with Dispatcher(delivery):
+            thread = threading.Thread(target=dispatch)
+            thread.start()
+            thread.join(10)
+        assert len(delivery.envelopes) == 1
+
+    def test_where_no_block_is_seen_and_several_run_one_has_to_be_passed(
+        self, delivery: MemoryDelivery
+    ) -> None:
+        with (
+            Dispatcher(delivery),
+            Dispatcher(MemoryDelivery()),
+            pytest.raises(NoDispatcher, match="2 Dispatchers run"),
+        ):
+            contextvars.Context().run(dispatch)
+        with Dispatcher(delivery) as chosen, Dispatcher(MemoryDelivery()):
+            contextvars.Context().run(dispatch, dispatcher=chosen)
+        assert len(delivery.envelopes) == 1
+
+    def test_a_block_that_was_left_is_not_replaced_by_another_dispatcher(
+        self, delivery: MemoryDelivery
+    ) -> None:
+        """A task that outlives its block must not send to the queue of somebody else's."""
+        with Dispatcher(MemoryDelivery()):
+            seen = contextvars.copy_context()
         with Dispatcher(delivery), pytest.raises(NoDispatcher):
-            contextvars.Context().run(running_dispatcher)
+            seen.run(dispatch)
+
+    def test_started_without_a_block_it_is_found_until_it_is_closed(
+        self, delivery: MemoryDelivery
+    ) -> None:
+        dispatcher = Dispatcher(delivery).start()
+        dispatch()
+        dispatcher.close()
+        with pytest.raises(NoDispatcher):
+            dispatch()
+        assert len(delivery.envelopes) == 1
 
 
 async def test_the_async_block_flushes_and_keeps_its_own_error(delivery: MemoryDelivery) -> None:
@@ -363,7 +407,7 @@ async def test_the_async_block_flushes_and_keeps_its_own_error(delivery: MemoryD
 
     with pytest.raises(ZeroDivisionError) as error:
         await dispatch_and_fail()
-    assert "1 requests did not reach the queue: pdr_" in error.value.__notes__[0]
+    assert "1 requests were refused and not accepted" in error.value.__notes__[0]
 
 
 async def test_the_async_block_raises_for_what_is_left(delivery: MemoryDelivery) -> None:

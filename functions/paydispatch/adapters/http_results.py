@@ -1,0 +1,79 @@
+"""What the answer of `POST /v1/batches` says of each request: accepted, refused, or unknown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.domain.errors import BadRequest, MaybeAccepted, PaydispatchError, Unavailable
+
+if TYPE_CHECKING:
+    import httpx
+
+NOT_ACCEPTED = "unavailable"
+"""The `code` of the API's own 503, which says that nothing was accepted."""
+
+
+def results_of(answer: httpx.Response, count: int) -> list[str | PaydispatchError]:
+    """Return `count` results, in order. One that is unknown is repeated under its idempotency key."""
+    status = answer.status_code
+    body = _object_in(answer)
+    if status == 429:
+        return [Unavailable("The API takes no more calls at present (429).")] * count
+    if 400 <= status < 500:
+        return [_refusal(status, _error_in(body))] * count
+    if status == 503 and _says_not_accepted(body):
+        return [Unavailable(str(_error_in(body).get("message")))] * count
+    results = body.get("results") if status == 202 else None
+    if not isinstance(results, list) or len(results) != count:
+        # A proxy, a gateway or a sign-in page may have spoken for the API, before or after it worked.
+        return [_lost(f"the API answered {status} without {count} results")] * count
+    return [_result(item) for item in results]
+
+
+def _result(item: Any) -> str | PaydispatchError:
+    """An item without a yes may carry a request id, too: only one without an error is accepted."""
+    if not isinstance(item, dict):
+        return _lost("the API answered with something that is no result")
+    status = item.get("http_status")
+    if status is None and "error" not in item and "request_id" in item:
+        return str(item["request_id"])
+    if isinstance(status, int) and 400 <= status < 500:
+        return _refusal(status, _error_in(item))
+    if status == 503 and _says_not_accepted(item):
+        return Unavailable(str(_error_in(item).get("message")))
+    return _lost(str(_error_in(item).get("message") or f"status {status}"))
+
+
+def _says_not_accepted(body: dict[str, Any]) -> bool:
+    """A 503 that may have been accepted says so, and names the request and its key for the repeat."""
+    error = _error_in(body)
+    named = {"request_id", "idempotency_key"} & (body.keys() | error.keys())
+    in_doubt = named or "may have been accepted" in str(error.get("message"))
+    return error.get("code") == NOT_ACCEPTED and not in_doubt
+
+
+def _lost(why: str) -> MaybeAccepted:
+    return MaybeAccepted(f"The request may have been accepted: {why}.")
+
+
+def _refusal(status: int, error: dict[str, Any]) -> BadRequest:
+    refusal = BadRequest(
+        str(error.get("message") or f"The API answered {status}."),
+        code=str(error.get("code") or f"http_{status}"),
+        param=error.get("param"),
+    )
+    refusal.status = status
+    return refusal
+
+
+def _object_in(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        body = answer.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _error_in(body: dict[str, Any]) -> dict[str, Any]:
+    error = body.get("error")
+    return error if isinstance(error, dict) else {}

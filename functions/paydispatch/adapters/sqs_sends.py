@@ -1,0 +1,115 @@
+"""Calls that put messages on a queue: made a few times within a bound, with a memory of lost answers.
+
+A call that is repeated sends the same messages again. That is harmless, because each is known by its identity.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.adapters.aws_errors import (
+    ANSWER_WITHIN_S,
+    CONNECT_WITHIN_S,
+    certainly_not_done,
+    code_of,
+)
+from paydispatch.domain.credentials import redact
+from paydispatch.domain.errors import MaybeAccepted, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from mypy_boto3_sqs import SQSClient
+
+SEND_ATTEMPTS = 3
+BEGIN_WITHIN_S = 6.0
+"""No attempt begins later than this after its send began, however many messages wait for their turn."""
+
+LONGEST_SEND_S = BEGIN_WITHIN_S + CONNECT_WITHIN_S + ANSWER_WITHIN_S
+PAUSE_S = 0.2
+
+_log = logging.getLogger("paydispatch.aws")
+
+Result = Unavailable | None
+
+
+class UnreadableAnswer(Exception):
+    """SQS answered with success, and names no message."""
+
+
+class SqsSends:
+    """Sends messages with a client that repeats nothing behind our back."""
+
+    def __init__(self, sqs: SQSClient, *, begin_within_s: float = BEGIN_WITHIN_S) -> None:
+        """Raises `ValueError` for a client that repeats calls, because it hides that an answer was lost."""
+        config: Any = sqs.meta.config
+        if (config.retries or {}).get("total_max_attempts") != 1:
+            raise ValueError("Sends need a client made with SEND_CONFIG, which repeats nothing.")
+        self._sqs = sqs
+        self._begin_within_s = begin_within_s
+
+    def until(self) -> float:
+        """Return until when (monotonic seconds) an attempt of a send that begins now may begin."""
+        return time.monotonic() + self._begin_within_s
+
+    def send_batch(self, queue_url: str, bodies: Sequence[str], until: float) -> list[Result]:
+        """Send up to ten messages in one call. Return for each the error that stands for a missing yes, or None."""
+        entries: list[Any] = [{"Id": str(i), "MessageBody": body} for i, body in enumerate(bodies)]
+        call = partial(self._sqs.send_message_batch, QueueUrl=queue_url, Entries=entries)
+        try:
+            answer, in_doubt = _repeat(call, until)
+        except Unavailable as error:
+            return [error] * len(bodies)
+        return [_result(answer, str(i), in_doubt) for i in range(len(bodies))]
+
+    def send_one(self, **message: Any) -> None:
+        """Send one message. Raises `Unavailable`, or `MaybeAccepted` when an answer was lost."""
+        _repeat(partial(self._sqs.send_message, **message), self.until())
+
+
+def _repeat(call: Callable[[], Mapping[str, Any]], until: float) -> tuple[Mapping[str, Any], bool]:
+    """Call until SQS answers. Return the answer, and whether the answer to an earlier attempt was lost.
+
+    Raises `MaybeAccepted` if any attempt may have had an effect, else `Unavailable`.
+    """
+    error = Unavailable("SQS took too long for the messages before this one, which was not sent.")
+    in_doubt = False
+    for attempt in range(SEND_ATTEMPTS):
+        time.sleep(random.random() * PAUSE_S * attempt)
+        if time.monotonic() >= until:
+            break
+        try:
+            return _readable(call()), in_doubt
+        except Exception as failure:
+            in_doubt = in_doubt or not certainly_not_done(failure)
+            error = _without_a_yes(code_of(failure), str(failure), in_doubt=in_doubt)
+            error.__cause__ = failure
+    raise error
+
+
+def _readable(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """botocore reads an answer that is cut off as an empty one."""
+    if not any(answer.get(name) for name in ("Successful", "Failed", "MessageId")):
+        raise UnreadableAnswer
+    return answer
+
+
+def _result(answer: Mapping[str, Any], entry_id: str, in_doubt: bool) -> Result:
+    if any(entry.get("Id") == entry_id for entry in answer.get("Successful", ())):
+        return None
+    for entry in answer.get("Failed", ()):
+        if entry.get("Id") == entry_id:
+            return _without_a_yes(entry["Code"], entry.get("Message", ""), in_doubt=in_doubt)
+    return _without_a_yes(UnreadableAnswer.__name__, "a message is not named", in_doubt=True)
+
+
+def _without_a_yes(code: str, text: str, *, in_doubt: bool) -> Unavailable:
+    """Say it in our words. AWS's own text may name users and accounts, so it goes to the log alone."""
+    _log.warning("A send to SQS failed: %s: %s", code, redact(text))
+    if in_doubt:
+        return MaybeAccepted(f"The answer of SQS was lost ({code}): it may have the message.")
+    return Unavailable(f"SQS did not accept the message ({code}).")

@@ -1,0 +1,238 @@
+"""The Sender: a thread that carries requests from a bounded buffer to the queue."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from paydispatch.domain.credentials import redact
+from paydispatch.domain.errors import (
+    BufferFull,
+    MaybeAccepted,
+    NoDispatcher,
+    NotDelivered,
+    PaydispatchError,
+    Unavailable,
+)
+from paydispatch.domain.retry import backoff_s
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from paydispatch.delivery import Delivery, Parcel
+    from paydispatch.receipt import Receipt
+
+QUIET_S = 0.005
+LONGEST_LINGER_S = 0.1
+"""The thread carries a burst when it has been quiet for the one, or has gone on for the other. Until then callers have
+the interpreter to themselves: a thread that works beside them would hold each up for milliseconds now and then."""
+
+UPKEEP_EVERY_S = 60.0
+LONGEST_PAUSE_S = 5.0
+
+_log = logging.getLogger("paydispatch.dispatcher")
+
+
+class Pending:
+    """A parcel on its way, its receipt, and until when (monotonic seconds) it is offered."""
+
+    __slots__ = ("give_up_at", "in_doubt", "last_error", "parcel", "receipt")
+
+    def __init__(self, parcel: Parcel, receipt: Receipt, give_up_at: float) -> None:
+        self.parcel = parcel
+        self.receipt = receipt
+        self.give_up_at = give_up_at
+        self.in_doubt = False
+        """Whether the answer to any offer was lost. A later refusal does not end that."""
+        self.last_error: PaydispatchError | None = None
+
+    def hear(self, error: PaydispatchError) -> None:
+        self.last_error = error
+        self.in_doubt = self.in_doubt or isinstance(error, MaybeAccepted)
+
+    def verdict(self) -> PaydispatchError:
+        """Return the error its receipt ends with when it is given up now."""
+        error = self.last_error
+        if self.in_doubt and not isinstance(error, MaybeAccepted):
+            return MaybeAccepted(
+                f"An answer was lost: it may have been accepted. {error or ''}".strip()
+            )
+        return error or Unavailable("The Dispatcher was closed before it could offer the request.")
+
+
+class Sender:
+    """One buffer and its thread, for one process and one run of a Dispatcher.
+
+    `put` takes no lock, because the thread may hold it for milliseconds. Receipts end under the lock.
+    """
+
+    def __init__(self, delivery: Delivery, *, buffer_size: int, delivery_timeout_s: float) -> None:
+        self._delivery = delivery
+        self._buffer_size = buffer_size
+        self._delivery_timeout_s = delivery_timeout_s
+        self._buffer: deque[Pending] = deque()
+        self._undelivered: dict[Pending, None] = {}
+        self._offered: Sequence[Pending] = ()
+        """The batch that the delivery has in its hands."""
+        self._failed: deque[Receipt] = deque(maxlen=buffer_size)
+        """Given up since the last flush. The log has those that no longer fit."""
+        self._wake = threading.Event()
+        self._over = threading.Event()
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._work, name="paydispatch", daemon=True)
+        self.closing = False
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def check_room(self) -> None:
+        """Raises `BufferFull`."""
+        if len(self._undelivered) >= self._buffer_size:
+            raise BufferFull(self._buffer_size)
+
+    def put(self, parcel: Parcel, receipt: Receipt, *, in_doubt: bool = False) -> None:
+        """Take a request into the buffer. Raises `NoDispatcher` when the Sender has ended meanwhile."""
+        pending = Pending(parcel, receipt, time.monotonic() + self._delivery_timeout_s)
+        pending.in_doubt = in_doubt
+        self._undelivered[pending] = None
+        self._buffer.append(pending)
+        if self._over.is_set():
+            self._end()  # again, for the one that came too late for the first time
+            raise NoDispatcher
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def flush(self, timeout_s: float) -> None:
+        """Wait until nothing is on its way. Raises `NotDelivered` for what failed, and for what then still is."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._undelivered, timeout_s)
+            self._raise_what_is_left(self.on_their_way())
+
+    def stop(self, timeout_s: float) -> None:
+        """Carry what there is, end the thread, and only then say what is left. Raises `NotDelivered`.
+
+        A thread that hangs in a call at the end of `timeout_s` is left behind. It is a daemon, and tells nothing more.
+        """
+        self.closing = True
+        self._wake.set()
+        try:
+            self._thread.join(timeout_s)
+        finally:
+            self._end()
+        with self._changed:
+            self._raise_what_is_left([])
+
+    def on_their_way(self) -> list[Receipt]:
+        return [pending.receipt for pending in tuple(self._undelivered)]
+
+    def _raise_what_is_left(self, under_way: Sequence[Receipt]) -> None:
+        failed = list(self._failed)
+        self._failed.clear()
+        if failed or under_way:
+            raise _not_delivered(failed, under_way)
+
+    def _work(self) -> None:
+        """The thread: wait for a burst, let it gather, carry it."""
+        upkeep_at = time.monotonic() + UPKEEP_EVERY_S
+        try:
+            while not self._over.is_set() and not (self.closing and not self._buffer):
+                self._wake.wait(UPKEEP_EVERY_S)
+                self._wake.clear()
+                self._carry_all()
+                if time.monotonic() >= upkeep_at:
+                    self._delivery.upkeep()
+                    upkeep_at = time.monotonic() + UPKEEP_EVERY_S
+        finally:
+            self._end()
+
+    def _carry_all(self) -> None:
+        while self._buffer and not self._over.is_set():
+            self._let_gather()
+            self._carry(self._next_batch())
+
+    def _let_gather(self) -> None:
+        until = time.monotonic() + LONGEST_LINGER_S
+        count = -1
+        while not self.closing and len(self._buffer) != count and time.monotonic() < until:
+            count = len(self._buffer)
+            time.sleep(QUIET_S)
+
+    def _next_batch(self) -> list[Pending]:
+        count = min(len(self._buffer), self._delivery.batch_limit)
+        return [self._buffer.popleft() for _ in range(count)]
+
+    def _carry(self, batch: Sequence[Pending]) -> None:
+        """Offer a batch until each of it is taken, refused for good, or out of time."""
+        attempt = 0
+        while batch := self._offer(batch):
+            attempt += 1
+            self._over.wait(min(backoff_s(attempt, random.random()), LONGEST_PAUSE_S))
+
+    def _offer(self, batch: Sequence[Pending]) -> list[Pending]:
+        """Make one call; return those that are worth another one."""
+        with self._changed:
+            if self._over.is_set():
+                return []
+            self._offered = batch
+        results = self._deliver([pending.parcel for pending in batch])
+        with self._changed:
+            self._offered = ()
+            if self._over.is_set():
+                return []  # it came too late: their receipts have ended as unknown
+            return self._judge(zip(batch, results, strict=True))
+
+    def _deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
+        """A fault in the delivery must not end the thread. What it had done by then is not known."""
+        try:
+            return self._delivery.deliver(parcels)
+        except Exception as error:
+            fault = MaybeAccepted(redact(f"{type(error).__name__}: {error}"))
+            return [fault] * len(parcels)
+
+    def _judge(self, results: Iterable[tuple[Pending, str | PaydispatchError]]) -> list[Pending]:
+        """Under the lock: end the receipts of what was taken and of what is given up; return the others."""
+        now = time.monotonic()
+        again: list[Pending] = []
+        given_up: list[Pending] = []
+        for pending, result in results:
+            if isinstance(result, str):
+                pending.receipt.landed(result)
+                del self._undelivered[pending]
+                continue
+            pending.hear(result)
+            worth_it = isinstance(result, Unavailable) and now < pending.give_up_at
+            (again if worth_it else given_up).append(pending)
+        self._give_up(given_up)
+        return again
+
+    def _end(self) -> None:
+        """Take nothing more, and end each receipt that is left with what is known of it."""
+        self._over.set()
+        with self._changed:
+            for pending in self._offered:
+                pending.in_doubt = True
+            self._give_up(tuple(self._undelivered))
+
+    def _give_up(self, pendings: Sequence[Pending]) -> None:
+        """Under the lock."""
+        for pending in pendings:
+            pending.receipt.failed(pending.verdict(), pending.parcel)
+            del self._undelivered[pending]
+        failed = [pending.receipt for pending in pendings]
+        if failed:
+            self._failed.extend(failed)
+            _log.error("%s", _not_delivered(failed, ()))
+        self._changed.notify_all()
+
+
+def _not_delivered(failed: Sequence[Receipt], under_way: Sequence[Receipt]) -> NotDelivered:
+    unknown = [receipt for receipt in failed if isinstance(receipt.failure, MaybeAccepted)]
+    refused = [receipt for receipt in failed if not isinstance(receipt.failure, MaybeAccepted)]
+    causes = sorted({str(receipt.failure) for receipt in failed})
+    return NotDelivered(
+        refused=refused, unknown=unknown, under_way=under_way, cause=" ".join(causes)
+    )

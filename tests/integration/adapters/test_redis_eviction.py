@@ -1,0 +1,100 @@
+"""A Redis that evicts is refused when a connection is made, on real servers."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from paydispatch.adapters.redis_board import RedisBoard
+from paydispatch.adapters.redis_connection import connect, connect_async, refuse_eviction
+from paydispatch.adapters.redis_eviction import EvictionCheck
+from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.domain.errors import BadSetting, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from paydispatch.adapters.memory import MemoryClock, MemoryJournal
+
+REFUSED = r"maxmemory-policy is volatile-lru.*noeviction.*REDIS_ALLOW_EVICTION=true"
+
+
+@pytest.fixture(params=["valkey", "cluster"])
+def evicting(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a server that evicts, whether or not it has a limit yet."""
+    server = request.getfixturevalue(request.param)
+    with server.admin() as admin:
+        admin.config_set("maxmemory-policy", "volatile-lru")
+        yield server.url
+        admin.config_set("maxmemory-policy", "noeviction")
+
+
+@pytest.fixture
+def hidden(valkey: Any) -> Iterator[str]:
+    """A server that evicts and does not say so to its user."""
+    with valkey.admin() as admin:
+        admin.config_set("maxmemory-policy", "volatile-lru")
+        admin.acl_setuser(
+            "hidden", enabled=True, nopass=True, keys="*", commands=["+@all", "-info"]
+        )
+        yield f"redis://hidden:any@127.0.0.1:{valkey.port}/0"
+        admin.acl_deluser("hidden")
+        admin.config_set("maxmemory-policy", "noeviction")
+
+
+async def test_nothing_is_published_to_a_redis_that_evicts(
+    evicting: str, clock: MemoryClock, entry: Any
+) -> None:
+    client = connect_async(evicting)
+    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    for _ in range(2):
+        with pytest.raises(Unavailable, match=REFUSED):
+            await outcomes.publish(entry("r1"))
+    await client.aclose()
+
+
+def test_nothing_is_claimed_in_a_redis_that_evicts(evicting: str) -> None:
+    with contextlib.closing(connect(evicting)) as client:
+        for _ in range(2):
+            with pytest.raises(Unavailable, match=REFUSED):
+                RedisBoard(client).claim({"r1": "body"})
+
+
+async def test_where_it_is_allowed_one_warning_tells_of_it(
+    evicting: str, clock: MemoryClock, journal: MemoryJournal, entry: Any
+) -> None:
+    client = connect_async(evicting, EvictionCheck(allowed=True, journal=journal))
+    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    assert await outcomes.publish(entry("r1"))
+    await client.connection_pool.disconnect() if hasattr(client, "connection_pool") else None
+    assert await outcomes.publish(entry("r2"))
+    await client.aclose()
+
+    assert journal.lines == [("redis.evicts", {"policy": "volatile-lru"})]
+
+
+async def test_a_policy_that_cannot_be_seen_is_believed_and_noted_once(
+    hidden: str, clock: MemoryClock, journal: MemoryJournal, entry: Any
+) -> None:
+    client = connect_async(hidden, EvictionCheck(journal=journal))
+    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    assert await outcomes.publish(entry("r1"))
+    await client.aclose()
+    with contextlib.closing(connect(hidden)) as door:
+        assert RedisBoard(door).find("r1") is not None
+
+    assert journal.events() == ["redis.policy_hidden"]
+
+
+def test_a_command_ends_at_its_start_with_a_redis_that_evicts(evicting: str) -> None:
+    with pytest.raises(BadSetting, match=REFUSED):
+        refuse_eviction(evicting, allowed=False)
+
+    refuse_eviction(evicting, allowed=True)
+
+
+@pytest.mark.parametrize("mode", ["", "?cluster=true"], ids=["alone", "cluster"])
+def test_a_command_starts_without_redis_and_waits_for_it(mode: str) -> None:
+    refuse_eviction(f"redis://127.0.0.1:1{mode}", allowed=False)

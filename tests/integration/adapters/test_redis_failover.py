@@ -1,0 +1,146 @@
+"""A failover behind one address: the old primary is a replica now, and every connection to it is still open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.replicated_redis import ReplicatedRedis
+
+from paydispatch.adapters import redis_keys as keys
+from paydispatch.adapters.redis_bells import RedisBells
+from paydispatch.adapters.redis_board import RedisBoard
+from paydispatch.adapters.redis_connection import connect, connect_async
+from paydispatch.adapters.redis_inbox import RedisInbox
+from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from pathlib import Path
+
+    from paydispatch.adapters.memory import MemoryClock
+    from paydispatch.local.processes import Supervisor
+
+CALLS_AT_ONCE = 20
+
+
+@pytest.fixture
+def pair(supervisor: Supervisor, tmp_path: Path) -> Iterator[ReplicatedRedis]:
+    redis = ReplicatedRedis(supervisor, tmp_path)
+    redis.start()
+    yield redis
+    redis.stop()
+
+
+@pytest.fixture
+async def client(pair: ReplicatedRedis) -> AsyncIterator[Any]:
+    client = connect_async(pair.url)
+    yield client
+    await client.aclose()
+
+
+async def on_the_second_try(call: Callable[[], Awaitable[Any]]) -> Any:
+    """As a message does that is deferred: the first try may learn that the node is the wrong one."""
+    with contextlib.suppress(Unavailable):
+        return await call()
+    return await call()
+
+
+async def test_an_outcome_is_published_at_the_second_try_and_once(
+    pair: ReplicatedRedis, client: Any, clock: MemoryClock, entry: Any
+) -> None:
+    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    await outcomes.publish(entry("r1"))
+    await asyncio.to_thread(pair.fail_over)
+
+    assert await on_the_second_try(lambda: outcomes.publish(entry("r2"))) is True
+    assert await outcomes.publish(entry("r1")) is False
+    with pair.client() as primary:
+        assert primary.xlen(keys.outcomes("w1")) == 2
+
+
+async def test_one_wrong_answer_makes_all_connections_leave_the_node(
+    pair: ReplicatedRedis, client: Any, clock: MemoryClock, entry: Any
+) -> None:
+    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    first = [outcomes.publish(entry(f"a{n}")) for n in range(CALLS_AT_ONCE)]
+    await asyncio.gather(*first)
+    await asyncio.to_thread(pair.fail_over)
+    with pytest.raises(Unavailable):
+        await outcomes.publish(entry("r1"))
+
+    then = [outcomes.publish(entry(f"b{n}")) for n in range(CALLS_AT_ONCE)]
+    assert await asyncio.gather(*then) == [True] * CALLS_AT_ONCE
+
+
+async def test_the_runner_reads_and_finishes_what_was_published_before(
+    pair: ReplicatedRedis, client: Any, clock: MemoryClock, journal: Any, entry: Any
+) -> None:
+    inbox = RedisInbox(client, clock, journal, consumer="a", flow_timeout_s=30)
+    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    await outcomes.publish(entry("r1"))
+    await outcomes.publish(entry("r2", "c2"))
+    running = await inbox.take("w1", at_most=1)
+    await asyncio.to_thread(pair.fail_over)
+
+    taken = await on_the_second_try(lambda: inbox.take("w1", at_most=5))
+    assert [turn.entry.request_id for turn in (*running, *taken)] == ["r1", "r2"]
+    for turn in (*running, *taken):
+        await inbox.finish(turn, go_on=False)
+    assert await inbox.take_abandoned("w1", at_most=5) == []
+
+
+def test_a_keyed_create_is_claimed_at_the_second_try(pair: ReplicatedRedis) -> None:
+    with contextlib.closing(connect(pair.url)) as client:
+        board = RedisBoard(client)
+        board.claim({"r1": "body"})
+        pair.fail_over()
+
+        with pytest.raises(Unavailable, match="READONLY"):
+            board.claim({"r1": "other"})
+
+        assert not board.claim({"r1": "other"})["r1"].same_body
+
+
+async def test_a_listener_leaves_the_node_with_everybody_else(
+    pair: ReplicatedRedis, client: Any, clock: MemoryClock, journal: Any, entry: Any
+) -> None:
+    """A replica passes its primary's bells on only as long as it follows that primary."""
+    outcomes, bells = (
+        RedisOutcomes(client, clock, queue_tenant="local"),
+        RedisBells(client, journal),
+    )
+    await bells.next(0.01)
+    await outcomes.publish(entry("r1"))
+    assert await bells.next(2.0) == "w1"
+    await asyncio.to_thread(pair.fail_over)
+    pair.part()
+    with pytest.raises(Unavailable):
+        await outcomes.publish(entry("r2"))
+    await bells.next(0.01)  # hangs up, and listens anew
+
+    await outcomes.publish(entry("r2"))
+    assert await bells.next(2.0) == "w1"
+    await bells.close()
+
+
+async def test_it_goes_on_while_the_address_still_leads_to_the_old_node(
+    pair: ReplicatedRedis, client: Any, clock: MemoryClock, entry: Any
+) -> None:
+    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    await outcomes.publish(entry("r1"))
+    old = pair.address.target
+    await asyncio.to_thread(pair.fail_over)
+    new, pair.address.target = pair.address.target, old
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            await outcomes.publish(entry("r2"))
+
+    pair.address.target = new
+    started = time.monotonic()
+    assert await on_the_second_try(lambda: outcomes.publish(entry("r2"))) is True
+    assert time.monotonic() - started < 15

@@ -1,0 +1,40 @@
+"""A command that is started with a Redis that evicts ends at once, in one line; `doctor` shows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.away import AWAY
+
+from paydispatch.cli.main import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FLOWS = str(Path(__file__).parents[2] / "flows")
+
+
+@pytest.fixture
+def evicting(valkey: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    for name, value in AWAY.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("REDIS_URL", valkey.url)
+    with valkey.admin() as admin:
+        admin.config_set("maxmemory-policy", "volatile-lru")
+        yield valkey.url
+        admin.config_set("maxmemory-policy", "noeviction")
+
+
+@pytest.mark.parametrize("command", ["worker --all", "local --redis-url URL"])
+def test_a_command_does_not_start_and_says_why(
+    command: str, evicting: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command.replace("URL", evicting).split(), "--flows", FLOWS]) == 2
+
+    said = capsys.readouterr().err
+    assert "maxmemory-policy is volatile-lru" in said
+    assert "REDIS_ALLOW_EVICTION=true" in said
+    assert said.count("\n") == 1

@@ -1,0 +1,86 @@
+"""What reaches a log, whoever writes it and at whatever level."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from tests.unit.examples import KEY
+
+from paydispatch.adapters.aws_errors import CLIENT_CONFIG
+from paydispatch.adapters.journal import json_logger
+from paydispatch.adapters.journal_logging import LoggingJournal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def everything() -> Iterator[io.StringIO]:
+    """All that the root logger prints, at every level."""
+    written, root = io.StringIO(), logging.getLogger()
+    handler, level = logging.StreamHandler(written), root.level
+    root.addHandler(handler)
+    root.setLevel(1)
+    yield written
+    root.setLevel(level)
+    root.removeHandler(handler)
+
+
+@pytest.fixture
+def own_factory() -> Iterator[None]:
+    before = logging.getLogRecordFactory()
+    yield
+    logging.setLogRecordFactory(before)
+
+
+@pytest.mark.parametrize("name", ["botocore.parsers", "botocore.endpoint"])
+def test_no_answer_of_aws_is_printed_at_any_level(everything: io.StringIO, name: str) -> None:
+    assert CLIENT_CONFIG
+    boto3.set_stream_logger(name, 1, "%(message)s")
+    logging.getLogger(name).debug("Response body: %s", {"SecretString": KEY, "Plaintext": "b64"})
+    logging.getLogger(name).handlers.clear()
+    assert everything.getvalue() == ""
+
+
+def test_what_another_library_logs_is_redacted(everything: io.StringIO, own_factory: None) -> None:
+    json_logger("service")
+    logging.getLogger("some.library").debug("sent %s", {"Authorization": f"Bearer {KEY}"})
+    logging.getLogger("some.library").debug("nothing to hide")
+    assert "Bearer sk_test_[hidden]" in everything.getvalue()
+    assert "nothing to hide" in everything.getvalue()
+    assert KEY not in everything.getvalue()
+
+
+def test_a_line_whose_arguments_do_not_fit_is_redacted_too(
+    everything: io.StringIO, own_factory: None
+) -> None:
+    json_logger("service")
+    logging.getLogger("some.library").debug("%d", KEY)
+    assert everything.getvalue() == "%d ('sk_test_[hidden]',)\n"
+
+
+def test_a_line_of_our_own_is_json_without_a_key(
+    own_factory: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logger = json_logger("keyless")
+    try:
+        raise ValueError(f"quoted {KEY}")
+    except ValueError:
+        logger.exception("a\n%s", KEY, why={KEY: [KEY]})
+    line = json.loads(capsys.readouterr().out)
+    assert line["why"] == {"sk_test_[hidden]": ["sk_test_[hidden]"]}
+    assert line["message"] == "a\nsk_test_[hidden]"
+    assert "quoted sk_test_[hidden]" in line["exception"]
+    assert KEY not in json.dumps(line)
+
+
+def test_what_a_command_writes_down_is_redacted(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    LoggingJournal().line("an.event", why=f"quoted {KEY}", fields={KEY: 1})
+    assert "quoted sk_test_[hidden]" in caplog.text
+    assert KEY not in caplog.text

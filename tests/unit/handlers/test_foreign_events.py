@@ -1,0 +1,118 @@
+"""Every function says in one line and one error what it was given instead of what it takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.unit.examples import KEY
+from tests.unit.handlers.conftest import Client, Context, http_event
+
+from flow_runner.handler import answer_bells
+from paydispatch.adapters.memory import MemoryJournal
+from paydispatch.domain.errors import UnexpectedEvent
+from reconciler.handler import settle_unknowns
+from stripe_caller.handler import work_on
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+CONSOLE = {"key1": KEY, "key2": "value2", "key3": "value3"}
+REST_V1 = {
+    "resource": "/v1/products",
+    "path": "/v1/products",
+    "httpMethod": "POST",
+    "headers": {"Authorization": KEY},
+    "requestContext": {"resourcePath": "/v1/products", "httpMethod": "POST", "stage": "prod"},
+    "body": KEY,
+}
+ALB = {
+    "requestContext": {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:…"}},
+    "httpMethod": "POST",
+    "path": "/v1/products",
+    "body": KEY,
+}
+SNS = {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": KEY}}]}
+SCHEDULE = {"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
+QUEUE = {"Records": [{"messageId": "m-1", "body": KEY, "eventSource": "aws:sqs"}]}
+DIRECT = {"worker_id": "w", "stripe_secret": KEY}
+
+NAMED: dict[str, tuple[Any, str]] = {
+    "console": (CONSOLE, "a test event of the Lambda console"),
+    "REST API": (REST_V1, "an event of a REST API"),
+    "load balancer": (ALB, "an event of an Application Load Balancer"),
+    "WebSocket API": ({"requestContext": {"connectionId": "c"}}, "an event of a WebSocket API"),
+    "SNS": (SNS, "records of aws:sns"),
+    "odd records": ({"Records": [7]}, "records of an unknown source"),
+    "direct": (DIRECT, "an unknown event with the fields worker_id, stripe_secret"),
+    "a name that is a key": ({KEY: 1}, "with the fields sk_test_[hidden]"),
+    "a list": ([], "no event but a list"),
+    "text": (KEY, "no event but a str"),
+    "null": (None, "no event but a NoneType"),
+}
+FOREIGN = {
+    "api": {"empty": ({}, "an empty event"), "schedule": (SCHEDULE, "EventBridge"), **NAMED},
+    "stripe_caller": {
+        "empty": ({}, "an empty event"),
+        "schedule": (SCHEDULE, "an event of EventBridge"),
+        "HTTP API": (http_event("GET", "/"), "an event of an HTTP API"),
+        **NAMED,
+    },
+    "flow_runner": {"HTTP API": (http_event("GET", "/"), "an event of an HTTP API"), **NAMED},
+    "reconciler": {"queue": (QUEUE, "records of aws:sqs"), **NAMED},
+}
+
+
+def cases(*functions: str) -> list[Any]:
+    return [
+        pytest.param(function, event, came, id=f"{function}: {name}")
+        for function in functions
+        for name, (event, came) in FOREIGN[function].items()
+    ]
+
+
+HANDLERS: dict[str, Callable[..., Awaitable[Any]]] = {
+    "stripe_caller": work_on,
+    "flow_runner": answer_bells,
+    "reconciler": settle_unknowns,
+}
+
+
+@pytest.mark.parametrize(("function", "event", "came"), cases(*HANDLERS))
+async def test_an_event_of_another_kind_is_one_line_and_one_error(
+    function: str, event: Any, came: str
+) -> None:
+    journal, service = MemoryJournal(), object()
+    with pytest.raises(UnexpectedEvent, match=r"This function takes .*\. What came is") as refusal:
+        await HANDLERS[function](event, Context(), service, journal)
+    assert came in str(refusal.value)
+    assert journal.events() == ["event.refused"]
+    assert KEY not in repr((journal.lines, str(refusal.value)))
+
+
+@pytest.mark.parametrize(("function", "event", "came"), cases("api"))
+def test_the_api_answers_any_gateway_what_it_takes_instead(
+    client: Client, function: str, event: Any, came: str
+) -> None:
+    answer = client._door().answer(event, Context())
+    assert answer["statusCode"] == 501
+    assert came in answer["body"]
+    assert "payload format 2.0" in answer["body"]
+    assert client.journal.events() == ["event.refused"]
+    assert KEY not in repr((client.journal.lines, answer))
+
+
+@pytest.mark.parametrize("event", [{}, SCHEDULE])
+async def test_an_operator_may_invoke_what_a_schedule_invokes(event: dict[str, Any]) -> None:
+    class Server:
+        longest_run_s = 30.0
+        asked: Any = None
+
+        async def drain_all(self, worker_ids: Any, *, until: float) -> int:
+            self.asked = ("everybody", worker_ids)
+            return 0
+
+    server: Any = Server()
+    context: Any = Context()
+    await answer_bells(event, context, server, MemoryJournal())
+    assert server.asked == ("everybody", None)

@@ -1,0 +1,201 @@
+"""Closing stops the thread first and then says what is left. Every wait ends."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.unit.examples import KEY, PARAMS
+
+from paydispatch import Dispatcher
+from paydispatch.adapters.memory import MemoryDelivery
+from paydispatch.domain.errors import MaybeAccepted, NoDispatcher, NotDelivered, Unavailable
+from paydispatch.sender import Sender
+
+if TYPE_CHECKING:
+    from tests.unit.sdk.conftest import HeldDelivery
+
+    from paydispatch.receipt import Receipt
+
+PATIENCE_S = 10.0
+
+
+def submit(dispatcher: Dispatcher, context_id: str = "c") -> Receipt:
+    return dispatcher.submit("payment_intent", PARAMS, "worker-1", context_id, KEY)
+
+
+@pytest.fixture
+def hanging(held: HeldDelivery) -> tuple[Dispatcher, Receipt, Receipt]:
+    """A Dispatcher whose delivery hangs with one request, and has another one in the buffer behind it."""
+    dispatcher = Dispatcher(held).start()
+    in_flight = submit(dispatcher, "in flight")
+    assert held.reached.wait(PATIENCE_S)
+    return dispatcher, in_flight, submit(dispatcher, "behind it")
+
+
+def end_of_the_thread() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "paydispatch":
+            thread.join(PATIENCE_S)
+
+
+def test_what_is_in_flight_is_unknown_and_what_was_never_offered_is_refused(
+    hanging: tuple[Dispatcher, Receipt, Receipt],
+) -> None:
+    dispatcher, in_flight, behind = hanging
+    with pytest.raises(NotDelivered) as left:
+        dispatcher.close(timeout_s=0.01)
+    assert (left.value.unknown, left.value.refused) == ((in_flight,), (behind,))
+    assert left.value.under_way == ()
+
+
+def test_what_was_said_at_the_close_stays_true_when_the_answer_comes_later(
+    hanging: tuple[Dispatcher, Receipt, Receipt], held: HeldDelivery
+) -> None:
+    dispatcher, in_flight, behind = hanging
+    with pytest.raises(NotDelivered):
+        dispatcher.close(timeout_s=0.01)
+    held.release()
+    end_of_the_thread()
+    assert [sent.context_id for sent in held.envelopes] == ["in flight"]
+    assert isinstance(in_flight.failure, MaybeAccepted)
+    assert type(behind.failure) is Unavailable
+
+
+def test_an_answer_that_comes_in_time_makes_it_durable(
+    hanging: tuple[Dispatcher, Receipt, Receipt], held: HeldDelivery
+) -> None:
+    dispatcher, in_flight, behind = hanging
+    threading.Timer(0.02, held.release).start()
+    dispatcher.close(timeout_s=PATIENCE_S)
+    assert in_flight.durable
+    assert behind.durable
+
+
+def test_closing_ends_within_the_time_given_though_the_queue_hangs(
+    hanging: tuple[Dispatcher, Receipt, Receipt],
+) -> None:
+    started = time.monotonic()
+    with pytest.raises(NotDelivered):
+        hanging[0].close(timeout_s=0.1)
+    assert time.monotonic() - started < PATIENCE_S / 2
+
+
+def test_every_wait_for_a_receipt_ends_with_the_close(
+    hanging: tuple[Dispatcher, Receipt, Receipt],
+) -> None:
+    dispatcher, *receipts = hanging
+    ended: list[BaseException | None] = []
+
+    def wait(receipt: Receipt) -> None:
+        with pytest.raises(Unavailable):
+            receipt.wait()
+        ended.append(receipt.failure)
+
+    threads = [threading.Thread(target=wait, args=(receipt,)) for receipt in receipts]
+    for thread in threads:
+        thread.start()
+    with pytest.raises(NotDelivered):
+        dispatcher.close(timeout_s=0.01)
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert set(ended) == {receipt.failure for receipt in receipts}
+
+
+async def test_awaiting_a_receipt_ends_with_the_close(
+    hanging: tuple[Dispatcher, Receipt, Receipt],
+) -> None:
+    dispatcher, in_flight, _ = hanging
+    waiting = asyncio.ensure_future(in_flight)
+    await asyncio.sleep(0)
+    with pytest.raises(NotDelivered):
+        await asyncio.to_thread(dispatcher.close, 0.01)
+    with pytest.raises(MaybeAccepted):
+        await asyncio.wait_for(waiting, PATIENCE_S)
+    with pytest.raises(MaybeAccepted):
+        await in_flight
+
+
+def test_a_dispatcher_that_closes_takes_nothing_more(
+    hanging: tuple[Dispatcher, Receipt, Receipt], held: HeldDelivery
+) -> None:
+    dispatcher, *_ = hanging
+    closing = threading.Thread(target=dispatcher.close)
+    closing.start()
+    while dispatcher.running:
+        time.sleep(0.001)
+    with pytest.raises(NoDispatcher):
+        submit(dispatcher)
+    held.release()
+    closing.join(PATIENCE_S)
+
+
+def test_a_request_that_comes_after_the_end_is_refused_and_nobody_waits_for_it(
+    delivery: MemoryDelivery,
+) -> None:
+    """It passed the check before the close, and reaches the buffer after it."""
+    with Dispatcher(delivery) as dispatcher:
+        late = submit(dispatcher)
+    late.reopen()
+    sender = Sender(delivery, buffer_size=1, delivery_timeout_s=60)
+    sender.start()
+    sender.stop(PATIENCE_S)
+    parcel = MemoryDelivery().prepare  # any parcel would do: it is never offered
+    with pytest.raises(NoDispatcher):
+        sender.put(parcel, late)  # type: ignore[arg-type]
+    with pytest.raises(Unavailable):
+        late.wait(0)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_of_the_thread_itself_ends_what_it_carried() -> None:
+    class Broken(MemoryDelivery):
+        @property
+        def batch_limit(self) -> int:  # type: ignore[override]
+            raise SystemExit
+
+    dispatcher = Dispatcher(Broken()).start()
+    receipt = submit(dispatcher)
+    with pytest.raises(Unavailable):
+        receipt.wait(PATIENCE_S)
+    with pytest.raises(NotDelivered):
+        dispatcher.close()
+
+
+def test_a_dispatcher_closed_while_the_queue_hangs_may_be_started_again(
+    hanging: tuple[Dispatcher, Receipt, Receipt], held: HeldDelivery
+) -> None:
+    dispatcher, in_flight, behind = hanging
+    with pytest.raises(NotDelivered):
+        dispatcher.close(timeout_s=0.01)
+    held.release()
+    with dispatcher:
+        for receipt in (in_flight, behind):
+            dispatcher.redispatch(receipt)
+    assert in_flight.durable
+    assert behind.durable
+
+
+def test_a_dispatcher_that_was_closed_is_kept_by_nothing(delivery: MemoryDelivery) -> None:
+    dispatcher = Dispatcher(delivery)
+    with dispatcher:
+        submit(dispatcher)
+    kept = weakref.ref(dispatcher)
+    del dispatcher
+    gc.collect()
+    assert kept() is None
+
+
+def test_what_is_given_up_is_named_in_the_log_without_the_key(
+    hanging: tuple[Dispatcher, Receipt, Receipt], caplog: pytest.LogCaptureFixture
+) -> None:
+    dispatcher, *receipts = hanging
+    with pytest.raises(NotDelivered):
+        dispatcher.close(timeout_s=0.01)
+    assert all(receipt.request_id in caplog.text for receipt in receipts)
+    assert KEY not in caplog.text

@@ -1,0 +1,192 @@
+"""A lost answer is no refusal: the same request is repeated, and what stays unknown is called so."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.unit.examples import KEY, PARAMS
+
+from paydispatch import Dispatcher
+from paydispatch.adapters.memory import MemoryDelivery
+from paydispatch.domain.errors import (
+    BadRequest,
+    BufferFull,
+    IdempotencyConflict,
+    MaybeAccepted,
+    NoDispatcher,
+    NotDelivered,
+    PaydispatchError,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.unit.sdk.conftest import HeldDelivery
+
+    from paydispatch.delivery import Parcel
+    from paydispatch.receipt import Receipt
+
+
+class Answers(MemoryDelivery):
+    """Gives each offer the next of these results, instead of its own; the last one for ever."""
+
+    def __init__(self, *results: PaydispatchError | None) -> None:
+        super().__init__()
+        self._results = list(results)
+
+    def deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
+        result = self._results.pop(0) if len(self._results) > 1 else self._results[0]
+        taken = super().deliver(parcels)
+        return taken if result is None else [result] * len(parcels)
+
+
+LOST = MaybeAccepted("the answer was lost")
+REFUSED = Unavailable("the queue refused it")
+
+
+def submit(dispatcher: Dispatcher, **options: Any) -> Receipt:
+    return dispatcher.submit("payment_intent", PARAMS, "worker-1", "context-1", KEY, **options)
+
+
+def undelivered(delivery: MemoryDelivery, *, offers: int = 1) -> NotDelivered:
+    """What is left of one request that was offered that often."""
+    dispatcher = Dispatcher(delivery).start()
+    submit(dispatcher)
+    while len(delivery.batches) < offers:
+        time.sleep(0.001)
+    with pytest.raises(NotDelivered) as left:
+        dispatcher.close(0.1)
+    return left.value
+
+
+def test_a_request_whose_answer_was_lost_is_repeated_under_the_same_identity() -> None:
+    delivery = Answers(LOST, None)
+    with Dispatcher(delivery) as dispatcher:
+        receipt = submit(dispatcher)
+    assert receipt.durable
+    assert [sent.request_id for sent in delivery.envelopes] == [receipt.request_id] * 2
+
+
+def test_what_stays_unknown_is_not_called_refused(delivery: MemoryDelivery) -> None:
+    delivery.loses_answers = True
+    left = undelivered(delivery)
+    (receipt,) = left.unknown
+    assert left.refused == ()
+    assert "may have been accepted" in str(left)
+    assert "dispatcher.redispatch(receipt)" in str(left)
+    assert "it may be on the queue" in str(receipt)
+    assert isinstance(receipt.failure, MaybeAccepted)
+
+
+def test_what_was_refused_each_time_is_not_called_unknown(delivery: MemoryDelivery) -> None:
+    delivery.away = True
+    left = undelivered(delivery)
+    assert (len(left.refused), left.unknown) == (1, ())
+    assert "not accepted" in str(left)
+
+
+@pytest.mark.parametrize("later", [REFUSED, IdempotencyConflict("k"), BadRequest("no", code="no")])
+def test_a_refusal_after_a_lost_answer_leaves_it_unknown(later: PaydispatchError) -> None:
+    left = undelivered(Answers(LOST, later), offers=2)
+    (receipt,) = left.unknown
+    assert str(later) in str(receipt.failure)
+
+
+def test_a_request_that_was_not_delivered_can_be_repeated_under_the_same_identity(
+    delivery: MemoryDelivery,
+) -> None:
+    delivery.loses_answers = True
+    (receipt,) = undelivered(delivery).unknown
+    delivery.loses_answers = False
+    with Dispatcher(delivery) as again:
+        assert again.redispatch(receipt) is receipt
+        assert receipt.wait(10).durable
+    assert len({sent.request_id for sent in delivery.envelopes}) == 1
+    assert "on the queue" in str(receipt)
+
+
+def test_one_that_was_refused_can_be_repeated_too(delivery: MemoryDelivery) -> None:
+    delivery.away = True
+    with Dispatcher(delivery, delivery_timeout_s=0.02) as dispatcher:
+        receipt = submit(dispatcher)
+        with pytest.raises(Unavailable):
+            receipt.wait(10)
+        delivery.away = False
+        assert dispatcher.redispatch(receipt).wait(10).durable
+        with pytest.raises(NotDelivered):
+            dispatcher.flush()  # its first end is still told
+
+
+async def test_a_repeated_one_can_be_awaited(delivery: MemoryDelivery) -> None:
+    delivery.loses_answers = True
+    (receipt,) = undelivered(delivery).unknown
+    delivery.loses_answers = False
+    async with Dispatcher(delivery) as again:
+        assert (await again.redispatch(receipt)).durable
+
+
+def test_repeating_it_does_not_end_the_doubt(delivery: MemoryDelivery) -> None:
+    delivery.loses_answers = True
+    (receipt,) = undelivered(delivery).unknown
+    delivery.loses_answers, delivery.away = False, True
+    with (
+        pytest.raises(NotDelivered) as left,
+        Dispatcher(delivery, delivery_timeout_s=0.02) as again,
+    ):
+        again.redispatch(receipt)
+    assert left.value.unknown == (receipt,)
+
+
+def test_one_that_is_durable_or_on_its_way_is_not_repeated(held: HeldDelivery) -> None:
+    with Dispatcher(held) as dispatcher:
+        receipt = submit(dispatcher)
+        assert dispatcher.redispatch(receipt) is receipt
+        held.release()
+        receipt.wait(10)
+        assert dispatcher.redispatch(receipt) is receipt
+    assert len(held.envelopes) == 1
+
+
+def test_a_dispatcher_of_another_way_does_not_repeat_it(delivery: MemoryDelivery) -> None:
+    """Prepared for the API, its text holds the key, which must not come to the queue."""
+    delivery.away = True
+    (receipt,) = undelivered(delivery).refused
+    other = MemoryDelivery()
+    other.way = "other"
+    with Dispatcher(other) as dispatcher, pytest.raises(PaydispatchError, match="for memory"):
+        dispatcher.redispatch(receipt)
+    assert (other.batches, receipt.failure is None) == ([], False)
+
+
+def test_a_dispatcher_that_does_not_run_repeats_nothing(delivery: MemoryDelivery) -> None:
+    delivery.away = True
+    (receipt,) = undelivered(delivery).refused
+    with pytest.raises(NoDispatcher):
+        Dispatcher(delivery).redispatch(receipt)
+
+
+def test_a_full_buffer_takes_no_repeat_and_loses_nothing(
+    delivery: MemoryDelivery, held: HeldDelivery
+) -> None:
+    delivery.away = True
+    (receipt,) = undelivered(delivery).refused
+    with Dispatcher(held, buffer_size=1) as dispatcher:
+        submit(dispatcher)
+        with pytest.raises(BufferFull):
+            dispatcher.redispatch(receipt)
+        held.release()
+    assert isinstance(receipt.failure, Unavailable)
+
+
+def test_a_flush_that_ends_early_calls_nothing_lost(held: HeldDelivery) -> None:
+    with Dispatcher(held) as dispatcher:
+        receipt = submit(dispatcher)
+        with pytest.raises(NotDelivered, match="still on their way") as left:
+            dispatcher.flush(0.01)
+        assert left.value.under_way == left.value.receipts == (receipt,)
+        assert receipt.failure is None
+        held.release()
+    assert receipt.durable
