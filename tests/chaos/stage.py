@@ -17,7 +17,7 @@ from tests.chaos.mortal_redis import MortalRedis
 from tests.chaos.plan import LATENCY_MS, faults
 from tests.chaos.points import CHAOS_DIR
 from tests.chaos.secret import point_secret
-from tests.chaos.swallowing import SwallowingAddress
+from tests.swallowing import SwallowingAddress
 
 from paydispatch.domain.resources import RESOURCES, error_flow, response_flow
 from paydispatch.local.processes import Supervisor

@@ -96,6 +96,7 @@ def code_of(error: Exception) -> str:
         return str(error.response.get("Error", {}).get("Code") or type(error).__name__)
     return type(error).__name__
 
+
 _DENIED_CODES = {"AccessDenied", "AccessDeniedException"}
 
 

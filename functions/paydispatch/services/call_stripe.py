@@ -158,7 +158,7 @@ class StripeCall:
 
     async def _attempt_once(self, progress: Progress) -> Progress | None:
         """Make one attempt, from the claim to its end. Return the progress to go on with at once; None: done."""
-        with _putting_off(progress):
+        with _putting_off(progress, claimed=False):
             state = await self._ports.requests.claim(self._claim)
             if not state.owned:
                 await self._tell_reused(progress)

@@ -20,7 +20,7 @@ class SwallowingAddress:
 
     def __init__(self, target: int, share: float, dice: random.Random) -> None:
         self._target = target
-        self._share = share
+        self.share = share
         self._dice = dice
         self.swallowed = 0
         self._listener = listen_on_loopback()
@@ -66,7 +66,7 @@ class SwallowingAddress:
     ) -> None:
         with contextlib.suppress(OSError):
             while chunk := await source.read(_CHUNK):
-                if lossy and self._dice.random() < self._share:
+                if lossy and self._dice.random() < self.share:
                     self.swallowed += 1
                     return  # and with that the connection is closed
                 to.write(chunk)
