@@ -226,15 +226,27 @@ class UnknownEnds(Protocol):
         """Every worker that ever had a request."""
         ...
 
-    async def some(self, worker_id: str, *, at_most: int) -> Sequence[str]:
+    async def some(self, worker_slot: str, *, at_most: int) -> Sequence[str]:
         """Request ids, drawn at random where there are more: none waits behind those that cannot be settled."""
         ...
 
-    async def read(self, worker_id: str, request_id: str) -> UnknownEnd | None:
-        """None: it has been settled meanwhile. Raises `ValueError` for what nobody can read."""
+    async def read(self, worker_slot: str, request_id: str) -> UnknownEnd | None:
+        """Return the entry with what the request's slot knows of its sends. None: it has been settled meanwhile.
+
+        Raises `ValueError` for an entry that cannot be read.
+        """
         ...
 
-    async def forget(self, worker_id: str, request_id: str) -> None:
+    async def accept_account(
+        self, worker_slot: str, request_id: str, account: AccountBinding
+    ) -> None:
+        """Write `account` into the entry, on an operator's word that it is the same account as before.
+
+        For a request whose slot is gone (`RequestSlots.accept_account`).
+        """
+        ...
+
+    async def forget(self, worker_slot: str, request_id: str) -> None:
         """Drop it from the index; its outcome stays `unknown`."""
         ...
 

@@ -14,8 +14,10 @@ from paydispatch.adapters.kms import KmsVault
 from paydispatch.adapters.redis_connection import connect_async
 from paydispatch.adapters.redis_eviction import EvictionCheck
 from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.redis_requests import RedisRequests
 from paydispatch.adapters.redis_unknown import RedisUnknownEnds
 from paydispatch.adapters.secrets_manager import SecretsManagerStore
+from paydispatch.adapters.stripe_accounts import HttpStripeAccounts
 from paydispatch.adapters.stripe_http import stripe_client
 from paydispatch.adapters.stripe_lists import HttpStripeLists
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
@@ -58,13 +60,14 @@ def compose(settings: ReconcilerSettings, journal: Journal, clients: Clients) ->
     secrets = SecretsManagerStore(boto3.client("secretsmanager", config=CLIENT_CONFIG), clock)
     tenant, bell_url = settings.queue_tenant, settings.doorbell_queue_url
     sqs = boto3.client("sqs", config=CLIENT_CONFIG)
+    version = settings.stripe_api_version or STRIPE_API_VERSION
     ports = ReconcilePorts(
         unknown_ends=RedisUnknownEnds(clients.redis),
-        lists=HttpStripeLists(
-            clients.stripe, version=settings.stripe_api_version or STRIPE_API_VERSION
-        ),
+        requests=RedisRequests(clients.redis, clock, queue_tenant=tenant),
+        lists=HttpStripeLists(clients.stripe, version=version),
+        accounts=HttpStripeAccounts(clients.stripe, clock, version=version),
         vault=KmsVault(boto3.client("kms", config=CLIENT_CONFIG), secrets, queue_tenant=tenant),
-        outcomes=RedisOutcomes(clients.redis, clock, queue_tenant=tenant),
+        outcomes=RedisOutcomes(clients.redis, queue_tenant=tenant),
         doorbell=SqsDoorbell(sqs, bell_url, journal) if bell_url else StreamOnly(),
         clock=clock,
         journal=journal,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.redrive import Parked
+from paydispatch.domain.slots import beside
 from paydispatch.domain.unknown_ends import Found, NotFound, Sighting, UnknownEnd
 from paydispatch.ports import StreamState
 
@@ -15,40 +16,63 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from paydispatch.adapters.memory import MemoryOutcomes
+    from paydispatch.adapters.memory_requests import MemoryRequests
+    from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.diagnosis import DeadFlow, OpenRequest, WaitingFlow
-    from paydispatch.ports import QueueDepth
+    from paydispatch.ports import Clock, QueueDepth
 
 
 class MemoryUnknownEnds:
-    """The index that a `MemoryOutcomes` keeps."""
+    """The index that a `MemoryOutcomes` keeps, beside the slots of a `MemoryRequests`."""
 
-    def __init__(self, outcomes: MemoryOutcomes) -> None:
+    def __init__(self, outcomes: MemoryOutcomes, requests: MemoryRequests | None = None) -> None:
         self._outcomes = outcomes
+        self._slots = requests.board.slots if requests else {}
 
     async def workers(self) -> Sequence[str]:
-        return sorted({worker_id for worker_id, _ in self._outcomes.marks})
+        return sorted({worker_slot for worker_slot, _ in self._outcomes.marks})
 
-    async def some(self, worker_id: str, *, at_most: int) -> Sequence[str]:
-        ids = [request for worker, request in self._outcomes.unknown if worker == worker_id]
+    async def some(self, worker_slot: str, *, at_most: int) -> Sequence[str]:
+        ids = [request for worker, request in self._outcomes.unknown if worker == worker_slot]
         return ids[:at_most]
 
-    async def read(self, worker_id: str, request_id: str) -> UnknownEnd | None:
-        entry = self._outcomes.unknown.get((worker_id, request_id))
+    async def read(self, worker_slot: str, request_id: str) -> UnknownEnd | None:
+        entry = self._outcomes.unknown.get((worker_slot, request_id))
         if entry is None:
             return None
-        outcomes = self._outcomes
+        slot = self._slots.get(beside(worker_slot, request_id))
+        if slot is None:
+            return UnknownEnd(entry, worker_slot)
         return UnknownEnd(
-            entry, outcomes.first_sent.get(request_id), outcomes.begun.get(request_id)
+            entry,
+            worker_slot,
+            slot_stands=True,
+            slot_first_sent_at=slot.first_sent_at,
+            slot_last_sent_at=slot.last_sent_at,
+            slot_account=slot.account,
         )
 
-    async def forget(self, worker_id: str, request_id: str) -> None:
-        self._outcomes.unknown.pop((worker_id, request_id), None)
+    async def accept_account(
+        self, worker_slot: str, request_id: str, account: AccountBinding
+    ) -> None:
+        entry = self._outcomes.unknown.get((worker_slot, request_id))
+        if entry is not None:
+            self._outcomes.unknown[worker_slot, request_id] = replace(entry, account=account)
+
+    async def forget(self, worker_slot: str, request_id: str) -> None:
+        self._outcomes.unknown.pop((worker_slot, request_id), None)
 
 
 class MemoryStripeLists:
-    """Lists what is put into `created`; with `instead`, gives that answer to every look."""
+    """Lists what is put into `created`; with `instead`, gives that answer to every look.
 
-    def __init__(self) -> None:
+    `accounts` holds the objects of other keys than the one in `created`, by the text of the key. `clock` is Stripe's:
+    without one its answers have no `Date`.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock
+        self.accounts: dict[str, list[Mapping[str, Any]]] = {}
         self.created: list[Mapping[str, Any]] = []
         self.instead: Sighting | None = None
         self.looks: list[dict[str, Any]] = []
@@ -60,11 +84,11 @@ class MemoryStripeLists:
             return self.instead
         name, value = look["mark"]
         window = look["within"]
-        for listed in self.created:
+        for listed in self.accounts.get(look["key"].reveal(), self.created):
             inside = window.earliest <= listed["created"] <= window.latest
             if inside and listed["metadata"].get(name) == value:
                 return Found(listed, "req_list")
-        return NotFound()
+        return NotFound(self.clock.now_s() if self.clock else None)
 
 
 class MemoryDeadLetters:

@@ -86,10 +86,10 @@ def slot_state(fields: dict[str, Any], *, existed: bool, open_sends: int) -> Slo
         closed=read_error(fields["closed"]),
         answered=fields["answered"] == "1",
         maybe_executed=fields["maybe_executed"] == "1",
-        first_sent_at=_seconds(fields["first_sent_at"]),
-        last_sent_at=_seconds(fields["last_sent_at"]),
+        first_sent_at=read_seconds(fields["first_sent_at"]),
+        last_sent_at=read_seconds(fields["last_sent_at"]),
         open_sends=int(open_sends),
-        account=_account(fields["account"]),
+        account=read_account(fields["account"]),
     )
 
 
@@ -101,11 +101,11 @@ def flat(fields: Mapping[str, Any]) -> list[Any]:
     return [part for pair in fields.items() for part in pair]
 
 
-def _account(text: str | None) -> AccountBinding | None:
+def read_account(text: str | None) -> AccountBinding | None:
     return None if text is None else AccountBinding.from_dict(json.loads(text))
 
 
-def _seconds(text: str | None) -> float | None:
+def read_seconds(text: str | None) -> float | None:
     return None if text is None else float(text)
 
 

@@ -28,10 +28,10 @@ KEYS_KEPT = 10_000
 ANSWER_TIMEOUT_S = 10.0
 """Looking up an account is quick at Stripe. A longer wait means that Stripe is away."""
 
-UNAUTHORIZED = 401
-MUTE = frozenset({403, 404, 405})
-"""The key may not ask, or this server, a stand-in for Stripe, does not know the endpoint. Both will say the same again,
-and the key's hash stands in for the account's id."""
+FORBIDDEN, UNAUTHORIZED = 403, 401
+NO_ENDPOINT = frozenset({404, 405})
+"""This server, a stand-in for Stripe, does not know the endpoint. It will say the same again, as a key that may not ask
+is told: the key's hash stands in for the account's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,19 @@ class _Kept:
 
 class HttpStripeAccounts:
     def __init__(
-        self, client: httpx.AsyncClient, clock: Clock, *, version: str = STRIPE_API_VERSION
+        self,
+        client: httpx.AsyncClient,
+        clock: Clock,
+        *,
+        version: str = STRIPE_API_VERSION,
+        answer_within_s: float = ANSWER_TIMEOUT_S,
+        keys_kept: int = KEYS_KEPT,
     ) -> None:
         self._client = client
         self._clock = clock
         self._version = version
+        self._answer_within_s = answer_within_s
+        self._keys_kept = keys_kept
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
         self._asking: dict[tuple[str, str], asyncio.Future[str | RefusedInFront | None]] = {}
 
@@ -76,10 +84,10 @@ class HttpStripeAccounts:
         if context is not None:
             headers["Stripe-Context"] = context
         try:
-            response = await self._client.get(
-                "/v1/account", headers=headers, timeout=ANSWER_TIMEOUT_S
-            )
-        except BROKEN_CALL as error:
+            # The client bounds each read. This bounds the whole answer, because every later caller would wait for it.
+            async with asyncio.timeout(self._answer_within_s):
+                response = await self._client.get("/v1/account", headers=headers)
+        except (TimeoutError, *BROKEN_CALL) as error:
             raise Unavailable(f"Stripe's accounts: {type(error).__name__}") from None
         return _read(response)
 
@@ -93,20 +101,25 @@ class HttpStripeAccounts:
         if isinstance(found, RefusedInFront):
             return  # the key may be put right
         self._kept[name] = _Kept(found, self._clock.now_s())
-        while len(self._kept) > KEYS_KEPT:
+        while len(self._kept) > self._keys_kept:
             self._kept.popitem(last=False)
 
 
 def _read(response: httpx.Response) -> str | RefusedInFront | None:
-    """Read the account, or that the key may not ask, or that Stripe refuses it. Anything else proves nothing."""
+    """Read the account, or that the key may not ask, or that Stripe refuses it. Anything else proves nothing.
+
+    A 401 and a 403 count only with a body of Stripe's, because a proxy on the way may answer so as well.
+    """
     body = _json_or_none(response.content)
     account_id = body.get("id") if isinstance(body, dict) else None
     if response.is_success and isinstance(account_id, str):
         return account_id
-    if response.status_code in MUTE:
+    if response.status_code in NO_ENDPOINT:
         return None
     attempt = classify(response.status_code, response.headers, body)
-    if response.status_code == UNAUTHORIZED and isinstance(attempt, RefusedInFront):
+    if isinstance(attempt, RefusedInFront) and attempt.http_status == FORBIDDEN:
+        return None
+    if isinstance(attempt, RefusedInFront) and attempt.http_status == UNAUTHORIZED:
         return attempt
     raise Unavailable(f"Stripe's accounts: status {response.status_code}")
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from paydispatch.adapters.stripe_http import BROKEN_CALL
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
-from paydispatch.domain.unknown_ends import CannotTell, Found, NotFound, Sighting
+from paydispatch.domain.unknown_ends import CannotTell, Found, NotFound, Sighting, both
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,17 +52,20 @@ class HttpStripeLists:
         within: Window,
         key: StripeKey,
         stripe_account: str | None,
+        stripe_context: str | None = None,
     ) -> Sighting:
         headers = {"Authorization": f"Bearer {key.reveal()}", "Stripe-Version": self._version}
         if stripe_account is not None:
             headers["Stripe-Account"] = stripe_account
-        seen: Sighting = NotFound()
+        if stripe_context is not None:
+            headers["Stripe-Context"] = stripe_context
+        seen: NotFound | CannotTell | None = None
         for query in _queries(resource, params, within, key):
             found = await self._look_through(resource.endpoint, query, headers, mark)
             if isinstance(found, Found):
                 return found
-            seen = found if isinstance(found, CannotTell) else seen
-        return seen
+            seen = found if seen is None else both(seen, found)
+        return seen or CannotTell("nothing of Stripe's was asked for")
 
     async def _look_through(
         self,
@@ -93,7 +97,12 @@ class HttpStripeLists:
         listed = body.get("data")
         if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
             return CannotTell("Stripe's list is no list")
-        return _Page(listed, body.get("has_more"), response.headers.get("request-id"))
+        return _Page(
+            listed,
+            body.get("has_more"),
+            response.headers.get("request-id"),
+            _date(response.headers.get("date")),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,8 @@ class _Page:
     has_more: object
     """As Stripe said it: only `False` is the end of a list."""
     stripe_request_id: str | None
+    answered_at: float | None
+    """Unix seconds by Stripe's clock."""
 
     def look(self, mark: tuple[str, str]) -> Sighting | None:
         """None: not here, and there is a next page."""
@@ -109,7 +120,7 @@ class _Page:
             if _carries(candidate, mark):
                 return Found(candidate, self.stripe_request_id)
         if self.has_more is False:
-            return NotFound()
+            return NotFound(self.answered_at)
         if self.has_more is not True or not self.listed:
             return CannotTell("Stripe's list does not say where it ends")
         return None
@@ -137,6 +148,14 @@ def _query(listing: str) -> dict[str, str]:
 
 def _span(within: Window) -> dict[str, str]:
     return {"created[gte]": str(within.earliest), "created[lte]": str(within.latest)}
+
+
+def _date(text: str | None) -> float | None:
+    """Return the time in a `Date` header. None: it holds none."""
+    try:
+        return parsedate_to_datetime(text).timestamp() if text else None
+    except ValueError:
+        return None
 
 
 def _is_live(key: StripeKey) -> bool:

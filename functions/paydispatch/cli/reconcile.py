@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -28,7 +29,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "that proves. Can be run at any time, and beside the scheduled one.",
     )
     parser.add_argument(
-        "--worker-id", action="append", metavar="W", help="only this worker; may be repeated"
+        "--worker-id",
+        action="append",
+        metavar="W",
+        help='only this worker; may be repeated; "TENANT W" for another tenant than the queue\'s',
+    )
+    parser.add_argument(
+        "--same-account",
+        metavar="REQUEST_ID",
+        help="look for this request alone, and take its key for one of the account that it was sent to, "
+        "which Stripe does not tell of this key",
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     add_verbose(parser)
@@ -36,9 +46,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Return 0 if nothing stays unknown, 1 if something does."""
+    """Return 0 if nothing stays unknown, 1 if something does, or no request has the id of `--same-account`."""
     with journal_shown(wanted=arguments.verbose):
         report = asyncio.run(_reconcile(arguments))
+    named = arguments.same_account
+    if named and not report.reconciled:
+        print(f"No unknown end of {named}.", file=sys.stderr)
+        return 1
     _show(report, as_json=arguments.json)
     return 1 if report.left or report.counts["unknown"] else 0
 
@@ -50,7 +64,12 @@ async def _reconcile(arguments: argparse.Namespace) -> ReconcileReport:
     settings, journal = ReconcilerSettings.from_env(), LoggingJournal()
     clients = Clients.connect(settings, journal)
     try:
-        return await compose(settings, journal, clients).reconcile(arguments.worker_id)
+        service = compose(settings, journal, clients)
+        if arguments.same_account:
+            return await service.reconcile_in_same_account(
+                arguments.same_account, arguments.worker_id
+            )
+        return await service.reconcile(arguments.worker_id)
     finally:
         await clients.close()
 

@@ -30,6 +30,10 @@ class Resource:
     """Parameters of the create that may put the object on a test clock. Stripe leaves such an object out of the list
     unless it is asked by one of them, and dates it by that clock."""
 
+    unconfirmed: tuple[str, ...] = ()
+    """States of an object that its create (`confirm=true`) has yet to confirm. Stripe lists such an object before it
+    knows how the create ends, unless a `last_payment_error` says so."""
+
     @property
     def endpoint(self) -> str:
         """Stripe's path, and ours: `/v1/payment_intents`."""
@@ -61,7 +65,11 @@ RESOURCES: tuple[Resource, ...] = (
     Resource("product", "products", listings=_BOTH_HALVES),
     Resource("price", "prices", listings=_BOTH_HALVES),
     Resource("subscription", "subscriptions", listings=("status=all",), clocked_by=_BY_CUSTOMER),
-    Resource("payment_intent", "payment_intents"),
+    Resource(
+        "payment_intent",
+        "payment_intents",
+        unconfirmed=("requires_confirmation", "requires_payment_method"),
+    ),
     Resource("coupon", "coupons"),
     Resource("customer", "customers", clocked_by=("test_clock",)),
     Resource("refund", "refunds"),

@@ -1,7 +1,8 @@
 """What is done about a request that ended unknown: where to look for its object, and what a look proves. Pure.
 
-Found, and it is the response. Not found, and no POST under its key can happen any more, and it was not created.
-Everything else proves nothing: the request stays unknown, and says why.
+An object that Stripe lists, and has ended its create of, is the response. An object that Stripe does not list was not
+created once no POST under its key can happen any more. Everything else proves nothing: the request stays unknown, and
+says why. No look proves anything in another account than the one the request was sent to.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.domain.claims import Claim
 from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.outcomes import (
     Certainty,
@@ -19,16 +21,19 @@ from paydispatch.domain.outcomes import (
     error_of_stripe,
 )
 from paydispatch.domain.principal import QUEUE
+from paydispatch.domain.resources import resource_named
 from paydispatch.domain.retry import Progress
+from paydispatch.domain.slots import beside
 from paydispatch.domain.units import HORIZON_S, REMEMBER_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.entry import OutcomeEntry
 
-CLOCKS_APART_S = 60
-"""How far Stripe's clock may be behind ours."""
+CLOCKS_APART_S = 900
+"""How far Stripe's clock and ours may be apart. Further apart, absence proves nothing."""
 
 FIRST_LOOK_S = 300
 """Most lost answers are those of the first attempts: the first look ends this long after the first POST."""
@@ -42,27 +47,53 @@ LAST_CALL_S = 900
 
 @dataclass(frozen=True, slots=True)
 class UnknownEnd:
-    """A request whose outcome was published as unknown."""
+    """A request whose outcome was published as unknown, with what its slot adds to that."""
 
     entry: OutcomeEntry
-    first_begun_at: float | None = None
-    """Unix seconds: the first POST as every delivery counts it. None: nobody remembers."""
-    last_begun_at: float | None = None
-    """Unix seconds: when an attempt was last begun, one of a later redrive included. None: nobody remembers."""
+    worker_slot: str = ""
+    """The name of the worker's slot it was told in. Empty: the worker's id."""
+    slot_stands: bool = False
+    """The request's slot is still there. Otherwise only the entry tells of the sends."""
+    slot_first_sent_at: float | None = None
+    """Unix seconds: its clock refuses sends after the horizon. None: it refuses none."""
+    slot_last_sent_at: float | None = None
+    """Unix seconds. A redrive sends later than the entry says."""
+    slot_account: AccountBinding | None = None
+    """Where the sends went, or what an operator called the same account."""
+
+    @property
+    def worker(self) -> str:
+        return self.worker_slot or self.entry.worker_id
+
+    @property
+    def account(self) -> AccountBinding | None:
+        """The account and mode that a look proves something in. None: no record of it, so any look counts."""
+        return self.slot_account or self.entry.account
 
     @property
     def firsts(self) -> tuple[float, ...]:
-        """What the entry says of the first POST, and what all deliveries were told: they need not agree."""
-        known = (self.entry.first_sent_at, self.first_begun_at)
-        return tuple(at for at in known if at is not None)
+        """What the slot and the entry say of the first send. They need not agree."""
+        return _known(self.slot_first_sent_at, self.entry.first_sent_at)
+
+    @property
+    def last_sent_at(self) -> float | None:
+        """Unix seconds: when a send last began. None: no record of it."""
+        return max(_known(self.slot_last_sent_at, self.entry.last_sent_at), default=None)
 
     @property
     def provable_at(self) -> float | None:
         """Unix seconds from which its absence proves that it was not created. None: never."""
-        if not self.firsts:
+        # A slot without a first send refuses no send: it may be redriven at any time.
+        unsent = self.slot_stands and self.slot_first_sent_at is None
+        if unsent or not self.firsts:
             return None
-        last_begun = max(max(self.firsts) + HORIZON_S, self.last_begun_at or 0.0)
-        return last_begun + LAST_CALL_S
+        # The later of both, because the guard of the caller's sends may know the later one alone.
+        last_began = max(max(self.firsts) + HORIZON_S, self.last_sent_at or 0.0)
+        return last_began + LAST_CALL_S
+
+
+def _known(*times: float | None) -> tuple[float, ...]:
+    return tuple(at for at in times if at is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +108,9 @@ class Found:
 class NotFound:
     """Stripe was asked for all there is in the window, and it is not among it."""
 
+    answered_at: float | None = None
+    """Unix seconds by Stripe's clock (the `Date` header). None: Stripe did not say."""
+
 
 @dataclass(frozen=True, slots=True)
 class CannotTell:
@@ -84,6 +118,15 @@ class CannotTell:
 
 
 Sighting = Found | NotFound | CannotTell
+
+
+def both(first: NotFound | CannotTell, second: NotFound | CannotTell) -> NotFound | CannotTell:
+    """Return what two looks prove together. Only two that found nothing prove an absence, by the older time."""
+    if isinstance(first, CannotTell) or isinstance(second, CannotTell):
+        return first if isinstance(first, CannotTell) else second
+    if first.answered_at is None or second.answered_at is None:
+        return NotFound()
+    return NotFound(min(first.answered_at, second.answered_at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +145,52 @@ class StaysUnknown:
 
 
 def windows(end: UnknownEnd) -> tuple[Window, ...]:
-    """Where the object is if it exists: near the first POST, and from there to the last one that may have been."""
+    """Where the object is if it exists: near the first send, and from there to the last that may have been.
+
+    Each end leaves room for Stripe's clock, and the later one for a POST that took as long as a Lambda lives.
+    """
     entry = end.entry
     firsts = end.firsts or (entry.accepted_at or entry.settled_at,)
-    # Without a word about the last attempt, any moment up to the horizon may have been one.
-    known = (*firsts, end.last_begun_at or max(firsts) + HORIZON_S)
-    first, latest = min(known), int(max(known) + LAST_CALL_S)
+    # Without a word about the last send, any moment up to the horizon may have been one.
+    known = (*firsts, end.last_sent_at or max(firsts) + HORIZON_S)
+    first, latest = min(known), int(max(known)) + LAST_CALL_S + CLOCKS_APART_S
     earliest, near = int(first) - CLOCKS_APART_S, min(int(first) + FIRST_LOOK_S, latest)
     looks = (Window(earliest, near), Window(near + 1, latest))
     return tuple(look for look in looks if look.earliest <= look.latest)
+
+
+ACCOUNT_CHANGED = (
+    "account_changed: its key now opens another Stripe account or mode than the one it was sent to, so a look there "
+    "proves nothing. Put the key of the first account back."
+)
+
+MAYBE_ACCOUNT_CHANGED = (
+    "account_changed: its key is not the one it was sent with, and Stripe does not say whether both belong to one "
+    "account. If they do, say so: paydispatch reconcile --same-account {request_id}"
+)
+
+
+def other_account(
+    end: UnknownEnd, looked_in: AccountBinding, *, same: bool = False
+) -> CannotTell | None:
+    """Return why a look with a key of `looked_in` proves nothing. None: it does.
+
+    `same` is an operator's word that it is the same account. It counts where Stripe has not said otherwise.
+    """
+    sent_to = end.account
+    if sent_to is None or sent_to.same_as(looked_in):
+        return None
+    if _contradicts(sent_to, looked_in):
+        return CannotTell(ACCOUNT_CHANGED)
+    return (
+        None if same else CannotTell(MAYBE_ACCOUNT_CHANGED.format(request_id=end.entry.request_id))
+    )
+
+
+def _contradicts(one: AccountBinding, other: AccountBinding) -> bool:
+    """Whether two bindings certainly lead to different places."""
+    ids = {one.account_id, other.account_id} - {None}
+    return (one.mode, one.headers) != (other.mode, other.headers) or len(ids) > 1
 
 
 def judge(end: UnknownEnd, sighting: Sighting, now_s: float) -> Outcome | StaysUnknown:
@@ -119,14 +199,28 @@ def judge(end: UnknownEnd, sighting: Sighting, now_s: float) -> Outcome | StaysU
     match sighting:
         case Found(body, stripe_request_id) if _declined(end.entry, body):
             return _card_error(end.entry, body["last_payment_error"], stripe_request_id)
+        case Found(body) if not _is_complete(end.entry, body):
+            return StaysUnknown("Stripe lists it, and is still at work on it.")
         case Found(body, stripe_request_id):
             return Response(
                 body=body, attempts=before.attempts, stripe_request_id=stripe_request_id
             )
         case CannotTell(reason):
             return StaysUnknown(reason)
-        case NotFound():
-            return _absent(end, now_s)
+        case NotFound(answered_at):
+            return _absent(end, answered_at, now_s)
+
+
+def _confirms(entry: OutcomeEntry) -> bool:
+    """Whether the create confirms in the same call. A form says `true` for either value."""
+    return entry.params.get("confirm") in (True, "true")
+
+
+def _is_complete(entry: OutcomeEntry, body: Mapping[str, Any]) -> bool:
+    """Whether Stripe has ended the create that made the object, by the object's own row."""
+    unconfirmed = body.get("status") in resource_named(entry.object).unconfirmed
+    failed = isinstance(body.get("last_payment_error"), dict)
+    return not (_confirms(entry) and unconfirmed and not failed)
 
 
 def _declined(entry: OutcomeEntry, body: Mapping[str, Any]) -> bool:
@@ -136,7 +230,7 @@ def _declined(entry: OutcomeEntry, body: Mapping[str, Any]) -> bool:
     """
     error = body.get("last_payment_error")
     return (
-        entry.params.get("confirm") is True
+        _confirms(entry)
         and body.get("status") == "requires_payment_method"
         and isinstance(error, dict)
         and error.get("type") == "card_error"
@@ -156,18 +250,44 @@ def _card_error(
     )
 
 
-def _absent(end: UnknownEnd, now_s: float) -> Error | StaysUnknown:
+def _absent(end: UnknownEnd, answered_at: float | None, now_s: float) -> Error | StaysUnknown:
     provable_at = end.provable_at
     if provable_at is None:
-        return StaysUnknown("Stripe does not list it, but nobody knows when it was first sent.")
+        return StaysUnknown(
+            "Stripe does not list it, but there is no record of its first send. It can be redriven."
+        )
     if now_s < provable_at:
         return StaysUnknown("Stripe does not list it, but it may still be sent.", provable_at)
+    if answered_at is None:
+        return StaysUnknown("Stripe does not list it, but did not say its time (no Date header).")
+    if abs(answered_at - now_s) > CLOCKS_APART_S:
+        return StaysUnknown(
+            f"Stripe does not list it, but Stripe's clock and ours are {abs(answered_at - now_s):.0f} s apart."
+        )
     return Error(
         kind=ErrorKind.HTTP,
         code="not_found_after_horizon",
         message="Stripe never listed the object, and it can no longer be sent: it was not created.",
         attempts=end.entry.outcome.attempts,
         certainty=Certainty.NOT_CREATED,
+    )
+
+
+def claim_of_end(end: UnknownEnd) -> Claim:
+    """Return the claim that the request's slot holds."""
+    entry = end.entry
+    return Claim(
+        slot=beside(end.worker, entry.request_id),
+        worker_slot=end.worker,
+        request_id=entry.request_id,
+        fingerprint=entry.fingerprint or "",
+        tenant=entry.tenant or "",
+        principal=entry.principal or QUEUE,
+        worker_id=entry.worker_id,
+        context_id=entry.context_id,
+        operation=entry.operation,
+        object=entry.object,
+        accepted_at=entry.accepted_at or entry.settled_at,
     )
 
 
@@ -181,6 +301,8 @@ def envelope_of(entry: OutcomeEntry) -> Envelope:
     return Envelope(
         request_id=entry.request_id,
         object=entry.object,
+        operation=entry.operation,
+        path=entry.path,
         params=entry.params,
         worker_id=entry.worker_id,
         context_id=entry.context_id,
@@ -190,6 +312,7 @@ def envelope_of(entry: OutcomeEntry) -> Envelope:
         secret_ref=entry.secret_ref,
         lane=entry.lane,
         stripe_account=entry.stripe_account,
+        stripe_context=entry.stripe_context,
         principal=entry.principal or QUEUE,
         traceparent=entry.traceparent,
     )

@@ -12,7 +12,10 @@ from enum import StrEnum
 from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.errors import CannotOpen, Unavailable, UnknownObject
+from paydispatch.domain.accounts import bind_account
+from paydispatch.domain.attempts import RefusedInFront
+from paydispatch.domain.errors import CannotOpen, NotPermitted, Unavailable, UnknownObject
+from paydispatch.domain.mark import MARK, with_mark
 from paydispatch.domain.outcomes import Outcome, Response
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.unknown_ends import (
@@ -22,22 +25,28 @@ from paydispatch.domain.unknown_ends import (
     Sighting,
     StaysUnknown,
     beyond_memory,
+    both,
+    claim_of_end,
     envelope_of,
     judge,
+    other_account,
     windows,
 )
-from paydispatch.services.dispatch import MARK, marked
+from paydispatch.services.report_end import report_end
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.credentials import StripeKey
     from paydispatch.domain.unknown_ends import UnknownEnd
     from paydispatch.ports import (
+        Accounts,
         Clock,
         Doorbell,
         Journal,
         OutcomeStream,
+        RequestSlots,
         StripeLists,
         UnknownEnds,
         Vault,
@@ -49,6 +58,9 @@ AT_ONCE = 8
 REQUESTS_PER_RUN = 1_000
 LOOK_WITHIN_S = 60.0
 """One request's pages, all together."""
+
+ACCOUNT_WITHIN_S = 10.0
+"""To ask Stripe which account a key belongs to."""
 
 UNMARKED = "Its metadata had no room for our mark: nothing at Stripe can be told to be its object."
 
@@ -68,6 +80,7 @@ class Reconciled:
     """What became of one request."""
 
     worker_id: str
+    """The name of its worker's slot: tenant and a space stand before the id of another tenant's."""
     request_id: str
     verdict: Verdict
     object: str | None = None
@@ -93,7 +106,9 @@ class ReconcileReport:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcilePorts:
     unknown_ends: UnknownEnds
+    requests: RequestSlots
     lists: StripeLists
+    accounts: Accounts
     vault: Vault
     outcomes: OutcomeStream
     doorbell: Doorbell
@@ -105,6 +120,27 @@ class Reconciler:
     def __init__(self, ports: ReconcilePorts, *, requests_per_run: int = REQUESTS_PER_RUN) -> None:
         self._ports = ports
         self._requests_per_run = requests_per_run
+
+    async def reconcile_in_same_account(
+        self, request_id: str, worker_ids: Collection[str] | None = None
+    ) -> ReconcileReport:
+        """Look for one request, on an operator's word that its key opens the account that it was sent to.
+
+        Empty where no unknown end of these workers (None: of all) has that id. Raises `Unavailable` without Redis.
+        """
+        report = ReconcileReport()
+        all_of_them = self._ports.unknown_ends.workers
+        for worker_id in await all_of_them() if worker_ids is None else worker_ids:
+            if await self._is_unknown(worker_id, request_id):
+                report.reconciled.append(await self._guarded(worker_id, request_id, same=True))
+        self._count(report)
+        return report
+
+    async def _is_unknown(self, worker_id: str, request_id: str) -> bool:
+        try:
+            return await self._ports.unknown_ends.read(worker_id, request_id) is not None
+        except ValueError:  # it is there, and cannot be read
+            return True
 
     async def reconcile(
         self, worker_ids: Collection[str] | None = None, *, until: float | None = None
@@ -138,25 +174,25 @@ class Reconciler:
         in_turn = chain.from_iterable(zip_longest(*per_worker))
         return list(islice((chosen for chosen in in_turn if chosen), self._requests_per_run))
 
-    async def _guarded(self, worker_id: str, request_id: str) -> Reconciled:
+    async def _guarded(self, worker_id: str, request_id: str, *, same: bool = False) -> Reconciled:
         try:
-            return await self._reconcile(worker_id, request_id)
+            return await self._reconcile(worker_id, request_id, same=same)
         except Unavailable as error:
             why = str(error)
         except Exception as error:
-            # A fault of ours, or an entry nobody can read, costs this request alone.
+            # A fault of ours, or an entry that cannot be read, costs this request alone.
             self._ports.journal.trouble(
                 "request.not_reconciled", worker_id=worker_id, request_id=request_id
             )
             why = f"internal: {type(error).__name__}"
         return Reconciled(worker_id, request_id, Verdict.UNKNOWN, why=why)
 
-    async def _reconcile(self, worker_id: str, request_id: str) -> Reconciled:
+    async def _reconcile(self, worker_id: str, request_id: str, *, same: bool) -> Reconciled:
         now_s = self._ports.clock.now_s()  # before the facts: what is read later can only be newer
         end = await self._ports.unknown_ends.read(worker_id, request_id)
         if end is None:
             return Reconciled(worker_id, request_id, Verdict.SETTLED_BEFORE)
-        judged = judge(end, await self._sighting(end), now_s)
+        judged = judge(end, await self._sighting(end, same=same), now_s)
         if isinstance(judged, StaysUnknown):
             done = await self._left_unknown(end, judged)
         else:
@@ -164,26 +200,67 @@ class Reconciler:
         self._line(end, done)
         return done
 
-    async def _sighting(self, end: UnknownEnd) -> Sighting:
-        envelope = envelope_of(end.entry)
-        metadata = marked(envelope).get("metadata")
-        if not isinstance(metadata, dict) or metadata.get(MARK) != envelope.request_id:
+    async def _sighting(self, end: UnknownEnd, *, same: bool) -> Sighting:
+        entry = end.entry
+        metadata = with_mark(entry.params, entry.request_id).get("metadata")
+        if not isinstance(metadata, dict) or metadata.get(MARK) != entry.request_id:
             return CannotTell(UNMARKED)
-        if envelope.sealed_secret is None and envelope.secret_ref is None:
+        if entry.sealed_secret is None and entry.secret_ref is None:
             return CannotTell("Its message held no key to look with.")
         try:
-            return await self._look(end, await self._ports.vault.open(envelope))
-        except CannotOpen as error:
+            key = await self._ports.vault.open(envelope_of(entry))
+            return await self._other_account(end, key, same=same) or await self._look(end, key)
+        except (CannotOpen, NotPermitted) as error:
             return CannotTell(str(error))
         except UnknownObject as error:
             return CannotTell(error.message)
+
+    async def _other_account(
+        self, end: UnknownEnd, key: StripeKey, *, same: bool
+    ) -> CannotTell | None:
+        """Return why a look with this key proves nothing. None: it opens the account that the request was sent to."""
+        entry = end.entry
+        if end.account is None:
+            return None
+        found = await self._ports.accounts.find(
+            key, stripe_context=entry.stripe_context, within_s=ACCOUNT_WITHIN_S
+        )
+        if isinstance(found, RefusedInFront):
+            return CannotTell(f"Stripe refuses its key with status {found.http_status}.")
+        opened = bind_account(
+            key,
+            found,
+            stripe_account=entry.stripe_account,
+            stripe_context=entry.stripe_context,
+        )
+        why = other_account(end, opened, same=same)
+        if why is None and not end.account.same_as(opened):
+            await self._accept(end, opened)
+        return why
+
+    async def _accept(self, end: UnknownEnd, account: AccountBinding) -> None:
+        """Write down the operator's word, so that later looks and sends go by it too."""
+        if end.slot_stands:
+            await self._ports.requests.accept_account(claim_of_end(end), account)
+        else:
+            await self._ports.unknown_ends.accept_account(end.worker, end.entry.request_id, account)
+        before = end.account
+        self._ports.journal.trouble(
+            "account.accepted",
+            request_id=end.entry.request_id,
+            worker_id=end.entry.worker_id,
+            context_id=end.entry.context_id,
+            principal=end.entry.principal,
+            account_before=before.account_id if before else None,
+            account=account.account_id,
+        )
 
     async def _look(self, end: UnknownEnd, key: StripeKey) -> Sighting:
         """Look through one window after the other. "Not found" takes all of them."""
         resource = resource_named(end.entry.object)
         # What is listed without a time shows everything in one look.
         looks = windows(end) if resource.dated else windows(end)[:1]
-        seen: Sighting = NotFound()
+        seen: NotFound | CannotTell | None = None
         try:
             async with asyncio.timeout(LOOK_WITHIN_S):
                 for window in looks:
@@ -194,25 +271,27 @@ class Reconciler:
                         within=window,
                         key=key,
                         stripe_account=end.entry.stripe_account,
+                        stripe_context=end.entry.stripe_context,
                     )
                     if isinstance(look, Found):
                         return look
-                    seen = look if isinstance(look, CannotTell) else seen
+                    seen = look if seen is None else both(seen, look)
         except TimeoutError:
             return CannotTell(f"Stripe's lists had no end within {LOOK_WITHIN_S:.0f} s")
-        return seen
+        return seen or CannotTell("There is no time to look in.")
 
     async def _settled(self, end: UnknownEnd, outcome: Outcome) -> Reconciled:
-        settled = replace(end.entry, outcome=outcome, settled_at=self._ports.clock.now_s())
-        first = await self._ports.outcomes.publish(settled)
-        await self._ports.doorbell.ring(settled.worker_id)
+        settled = replace(
+            end.entry, outcome=outcome, settled_at=self._ports.clock.now_s(), inferred=True
+        )
+        first = await report_end(self._ports, settled, end.worker)
         created = Verdict.CREATED if isinstance(outcome, Response) else Verdict.NOT_CREATED
         return _reconciled(end, created if first else Verdict.SETTLED_BEFORE)
 
     async def _left_unknown(self, end: UnknownEnd, judged: StaysUnknown) -> Reconciled:
         if not beyond_memory(end.entry, self._ports.clock.now_s()):
             return _reconciled(end, Verdict.UNKNOWN, judged)
-        await self._ports.unknown_ends.forget(end.entry.worker_id, end.entry.request_id)
+        await self._ports.unknown_ends.forget(end.worker, end.entry.request_id)
         return _reconciled(end, Verdict.FORGOTTEN, judged)
 
     def _line(self, end: UnknownEnd, done: Reconciled) -> None:
@@ -227,6 +306,7 @@ class Reconciler:
             context_id=entry.context_id,
             principal=entry.principal,
             stripe_account=entry.stripe_account,
+            stripe_context=entry.stripe_context,
             verdict=done.verdict.value,
             why=done.why,
             until=done.until,
@@ -255,7 +335,7 @@ def _reconciled(
 ) -> Reconciled:
     entry = end.entry
     return Reconciled(
-        entry.worker_id,
+        end.worker,
         entry.request_id,
         verdict,
         entry.object,

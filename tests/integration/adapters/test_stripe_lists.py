@@ -70,7 +70,7 @@ async def shop() -> AsyncIterator[Shop]:
 @pytest.mark.parametrize("name", [row.name for row in RESOURCES])
 async def test_every_object_is_found_by_its_mark_and_only_by_it(shop: Shop, name: str) -> None:
     await shop.make(name, CREATES[name], paydispatch_request_id="pdr_2")
-    assert await shop.look(name, CREATES[name]) == NotFound()
+    assert isinstance(await shop.look(name, CREATES[name]), NotFound)
 
     made = await shop.make(name, CREATES[name], **dict([MARK]))
     seen = await shop.look(name, CREATES[name])

@@ -10,30 +10,38 @@ import pytest
 from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.memory import MemoryOutcomes
 from paydispatch.adapters.memory_operations import MemoryQueueDepths, MemoryUnknownEnds
+from paydispatch.adapters.memory_requests import MemoryRequests
 from paydispatch.adapters.redis_backlog import RedisBacklog
-from paydispatch.adapters.redis_board import RedisBoard
 from paydispatch.adapters.redis_connection import connect, connect_async
 from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.redis_request_store import RedisRequestStore
+from paydispatch.adapters.redis_requests import RedisRequests
 from paydispatch.adapters.redis_unknown import RedisUnknownEnds
+from paydispatch.domain.accounts import AccountBinding
+from paydispatch.domain.claims import Claim, Go, NoSend, Send, claim_of
 from paydispatch.domain.diagnosis import OLDEST_OPEN_S, Reason
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
 from paydispatch.domain.units import LONGEST_DEADLINE_S, REMEMBER_S
 from paydispatch.domain.unknown_ends import UnknownEnd
-from paydispatch.ports import RequestRecord
 from paydispatch.services.doctor import Doctor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from paydispatch.adapters.memory import MemoryClock
-    from paydispatch.ports import OutcomeStream, UnknownEnds
+    from paydispatch.domain.envelope import Envelope
+    from paydispatch.ports import OutcomeStream, RequestSlots, UnknownEnds
 
 UNKNOWN_ENDS = {Reason.UNKNOWN, Reason.UNREADABLE}
 NOT_CREATED = Error(kind=ErrorKind.HTTP, message="no", attempts=3, certainty=Certainty.NOT_CREATED)
 
 
+ACCOUNT = AccountBinding(account_id="acct_1", mode="test", key_sha256="one")
+
+
 class World(Protocol):
     stream: OutcomeStream
+    requests: RequestSlots
     ends: UnknownEnds
 
     async def open(self, worker_id: str) -> dict[str, float]: ...
@@ -42,7 +50,8 @@ class World(Protocol):
 class MemoryWorld:
     def __init__(self, clock: MemoryClock) -> None:
         self.stream = MemoryOutcomes(clock)
-        self.ends = MemoryUnknownEnds(self.stream)
+        self.requests = MemoryRequests(clock, self.stream)
+        self.ends = MemoryUnknownEnds(self.stream, self.requests)
 
     async def open(self, worker_id: str) -> dict[str, float]:
         return {
@@ -53,7 +62,8 @@ class MemoryWorld:
 class RedisWorld:
     def __init__(self, redis: Any, clock: MemoryClock) -> None:
         self.redis = redis
-        self.stream = RedisOutcomes(redis, clock, queue_tenant="local")
+        self.stream = RedisOutcomes(redis, queue_tenant="local")
+        self.requests = RedisRequests(redis, clock, queue_tenant="local")
         self.ends = RedisUnknownEnds(redis)
 
     async def open(self, worker_id: str) -> dict[str, float]:
@@ -70,6 +80,13 @@ async def world(request: pytest.FixtureRequest, clock: MemoryClock) -> AsyncIter
     await redis.aclose()
 
 
+async def sent(world: World, envelope: Envelope, token: str = "t1") -> Go | NoSend:
+    """A send of the request began."""
+    claim = claim_of(envelope, "local", envelope.accepted_at)
+    await world.requests.claim(claim)
+    return await world.requests.send(claim, Send(token=token, account=ACCOUNT, attempt=1))
+
+
 async def test_an_unknown_end_is_in_the_index_of_its_worker(world: World, entry: Any) -> None:
     unknown = entry("r1", unknown=True)
     await world.stream.publish(unknown)
@@ -77,22 +94,71 @@ async def test_an_unknown_end_is_in_the_index_of_its_worker(world: World, entry:
     assert await world.ends.workers() == ["w1"]
     assert await world.ends.some("w1", at_most=10) == ["r1"]
     assert await world.ends.some("w2", at_most=10) == []
-    assert await world.ends.read("w1", "r1") == UnknownEnd(unknown)
+    assert await world.ends.read("w1", "r1") == UnknownEnd(unknown, "w1")
 
 
-async def test_the_first_and_the_last_attempt_are_known_with_it_one_of_a_redrive_too(
-    world: World, entry: Any, envelope: Any, clock: MemoryClock
+async def test_another_tenant_s_is_under_the_name_of_its_worker_s_slot(
+    world: World, entry: Any, envelope: Any
 ) -> None:
-    first = clock.now_s()
-    await world.stream.begin(envelope("r1"))
+    unknown = entry("r1", unknown=True, tenant="acme")
+    await sent(world, envelope("r1", principal="acme"))
+    await sent(world, envelope("r2"))
+    await world.stream.publish(unknown)
+
+    assert await world.ends.some("w1", at_most=10) == []
+    assert await world.ends.some("acme w1", at_most=10) == ["r1"]
+    end = await world.ends.read("acme w1", "r1")
+    assert end is not None
+    assert (end.entry, end.slot_account) == (unknown, ACCOUNT)
+
+
+async def test_the_slot_tells_of_the_first_and_the_last_send_and_of_their_account(
+    world: World, entry: Any, envelope: Any
+) -> None:
+    """Also of one that a redrive made after the end was told."""
+    one = envelope("r1")
+    first = await sent(world, one)
     await world.stream.publish(entry("r1", unknown=True))
-    clock.advance(600)
-    await world.stream.begin(envelope("r1"))
+    last = await sent(world, one, "t2")
+
+    end = await world.ends.read("w1", "r1")
+
+    assert isinstance(first, Go)
+    assert isinstance(last, Go)
+    assert end is not None
+    assert (end.slot_first_sent_at, end.slot_last_sent_at) == (first.sent_at, last.sent_at)
+    assert (end.slot_stands, end.slot_account) == (True, ACCOUNT)
+
+
+async def test_a_slot_without_a_send_stands_all_the_same(
+    world: World, entry: Any, envelope: Any
+) -> None:
+    await world.requests.claim(claim_of(envelope("r1"), "local", 0.0))
+    await world.stream.publish(entry("r1", unknown=True))
 
     end = await world.ends.read("w1", "r1")
 
     assert end is not None
-    assert (end.first_begun_at, end.last_begun_at) == (first, clock.now_s())
+    assert (end.slot_stands, end.slot_first_sent_at) == (True, None)
+
+
+async def test_an_entry_keeps_the_account_that_an_operator_called_the_same(
+    world: World, entry: Any
+) -> None:
+    unknown = entry("r1", unknown=True)
+    await world.stream.publish(unknown)
+
+    await world.ends.accept_account("w1", "r1", ACCOUNT)
+
+    assert await world.ends.read("w1", "r1") == UnknownEnd(replace(unknown, account=ACCOUNT), "w1")
+
+
+async def test_no_entry_comes_back_when_an_account_is_accepted_too_late(
+    world: World, entry: Any
+) -> None:
+    await world.ends.accept_account("w1", "r1", ACCOUNT)
+
+    assert await world.ends.read("w1", "r1") is None
 
 
 @pytest.mark.parametrize(
@@ -121,7 +187,7 @@ async def test_an_unknown_end_keeps_its_first_entry(world: World, entry: Any) ->
     await world.stream.publish(first)
     await world.stream.publish(replace(first, settled_at=first.settled_at + 60))
 
-    assert await world.ends.read("w1", "r1") == UnknownEnd(first)
+    assert await world.ends.read("w1", "r1") == UnknownEnd(first, "w1")
 
 
 async def test_a_forgotten_one_is_gone(world: World, entry: Any) -> None:
@@ -170,8 +236,8 @@ async def test_a_request_is_open_from_its_first_attempt_to_its_outcome(
 ) -> None:
     accepted_at = clock.now_s()
     clock.advance(10)
-    await world.stream.begin(envelope("r1", accepted_at=accepted_at))
-    await world.stream.begin(envelope("r1", accepted_at=accepted_at + 5))
+    await sent(world, envelope("r1", accepted_at=accepted_at))
+    await sent(world, envelope("r1", accepted_at=accepted_at + 5))
     assert await world.open("w1") == {"r1": accepted_at}
 
     await world.stream.publish(entry("r1"))
@@ -183,7 +249,7 @@ async def test_a_delivery_after_the_outcome_opens_nothing(
     world: World, entry: Any, envelope: Any, unknown: bool
 ) -> None:
     await world.stream.publish(entry("r1", unknown=unknown))
-    await world.stream.begin(envelope("r1"))
+    await sent(world, envelope("r1"))
 
     assert await world.open("w1") == {}
 
@@ -191,7 +257,7 @@ async def test_a_delivery_after_the_outcome_opens_nothing(
 async def test_a_producer_s_clock_that_is_ahead_hides_nothing(
     world: World, envelope: Any, clock: MemoryClock
 ) -> None:
-    await world.stream.begin(envelope("r1", accepted_at=clock.now_s() + 1e6))
+    await sent(world, envelope("r1", accepted_at=clock.now_s() + 1e6))
 
     assert await world.open("w1") == {"r1": clock.now_s()}
 
@@ -201,9 +267,9 @@ async def test_a_producer_s_clock_that_is_far_behind_hides_nothing_either(
 ) -> None:
     """Every note drops what is older than anything is remembered: not what waits for its deadline still."""
     noted_at = clock.now_s()
-    await world.stream.begin(envelope("r1", accepted_at=1.0))
+    await sent(world, envelope("r1", accepted_at=1.0))
     clock.advance(LONGEST_DEADLINE_S)
-    await world.stream.begin(envelope("r2", accepted_at=clock.now_s()))
+    await sent(world, envelope("r2", accepted_at=clock.now_s()))
 
     assert await world.open("w1") == {
         "r1": noted_at - OLDEST_OPEN_S,
@@ -212,26 +278,27 @@ async def test_a_producer_s_clock_that_is_far_behind_hides_nothing_either(
 
 
 @pytest.fixture(params=["valkey", "cluster"])
-def board(request: pytest.FixtureRequest, clock: MemoryClock) -> Iterator[tuple[RedisBoard, Any]]:
+def store(
+    request: pytest.FixtureRequest, clock: MemoryClock
+) -> Iterator[tuple[RedisRequestStore, Any]]:
     client = connect(request.getfixturevalue(request.param).url)
-    yield RedisBoard(client, clock), client
+    yield RedisRequestStore(client, clock), client
     client.close()
 
 
-def record(request_id: str) -> RequestRecord:
-    return RequestRecord(
-        request_id=request_id,
-        tenant="local",
-        object="product",
-        worker_id="w1",
-        context_id="c1",
-        status="dispatched",
-    )
+@pytest.fixture
+def claim(envelope: Any) -> Any:
+    def make(request_id: str) -> Claim:
+        return claim_of(envelope(request_id), "local", 0.0)
+
+    return make
 
 
-def test_what_the_door_took_is_open(board: tuple[RedisBoard, Any], clock: MemoryClock) -> None:
-    door, redis = board
-    door.queued([record("r1"), record("r2")])
+def test_what_the_api_took_is_open(
+    store: tuple[RedisRequestStore, Any], claim: Any, clock: MemoryClock
+) -> None:
+    api, redis = store
+    api.mark_queued([claim("r1"), claim("r2")])
 
     assert dict(redis.zrange("pd:{w1}:open", 0, -1, withscores=True)) == {
         "r1": clock.now_s(),
@@ -241,30 +308,30 @@ def test_what_the_door_took_is_open(board: tuple[RedisBoard, Any], clock: Memory
 
 
 def test_what_is_open_for_longer_than_anything_is_remembered_is_dropped(
-    board: tuple[RedisBoard, Any], clock: MemoryClock
+    store: tuple[RedisRequestStore, Any], claim: Any, clock: MemoryClock
 ) -> None:
-    door, redis = board
-    door.queued([record("r1")])
+    api, redis = store
+    api.mark_queued([claim("r1")])
     clock.advance(REMEMBER_S + 1)
-    door.queued([record("r2")])
+    api.mark_queued([claim("r2")])
 
     assert redis.zrange("pd:{w1}:open", 0, -1) == ["r2"]
     assert 0 < redis.ttl("pd:{w1}:open") <= REMEMBER_S
 
 
-def test_a_door_that_writes_late_opens_nothing(
-    board: tuple[RedisBoard, Any], clock: MemoryClock
+def test_an_api_that_writes_late_opens_nothing(
+    store: tuple[RedisRequestStore, Any], claim: Any
 ) -> None:
     """The queue was quicker: the outcome stands on the stream already."""
-    door, redis = board
+    api, redis = store
     redis.set(keys.seen("w1", "r1"), "settled")
-    door.queued([record("r1")])
+    api.mark_queued([claim("r1")])
 
     assert redis.exists("pd:{w1}:open") == 0
 
 
-def test_a_door_that_took_nothing_writes_nothing(board: tuple[RedisBoard, Any]) -> None:
-    door, redis = board
-    door.queued([])
+def test_an_api_that_took_nothing_writes_nothing(store: tuple[RedisRequestStore, Any]) -> None:
+    api, redis = store
+    api.mark_queued([])
 
     assert redis.exists("pd:workers") == 0

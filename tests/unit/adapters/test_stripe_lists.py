@@ -28,9 +28,14 @@ DEEP = 100_000
 """Brackets in a row: more than Python's parser follows."""
 
 
-def page(*listed: Any, has_more: Any = False) -> httpx.Response:
+DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
+AT = 1_700_000_000.0
+
+
+def page(*listed: Any, has_more: Any = False, date: str | None = DATE) -> httpx.Response:
     body = {"object": "list", "data": list(listed), "has_more": has_more}
-    return httpx.Response(200, json=body, headers={"Request-Id": "req_9"})
+    headers = {"Request-Id": "req_9"} | ({"Date": date} if date else {})
+    return httpx.Response(200, json=body, headers=headers)
 
 
 async def look(
@@ -40,6 +45,7 @@ async def look(
     params: Mapping[str, Any] | None = None,
     key: str = KEY,
     account: str | None = None,
+    context: str | None = None,
     pages: int = 5,
 ) -> Sighting:
     transport = httpx.MockTransport(answer)
@@ -51,6 +57,7 @@ async def look(
             within=Window(100, 200),
             key=StripeKey(key),
             stripe_account=account,
+            stripe_context=context,
         )
 
 
@@ -73,12 +80,25 @@ async def test_the_object_that_carries_our_mark_is_found() -> None:
 
 @pytest.mark.parametrize("other", [OTHER, {"id": "x"}, {"id": "x", "metadata": None}])
 async def test_an_object_without_it_is_not(other: Any) -> None:
-    assert await look(lambda _: page(other)) == NotFound()
+    assert await look(lambda _: page(other)) == NotFound(AT)
 
 
-async def test_the_window_the_version_and_the_account_are_named() -> None:
+@pytest.mark.parametrize("date", [None, "", "yesterday", "Tue, 99 Nov 2023 22:13:20 GMT"])
+async def test_an_absence_carries_no_time_if_stripe_says_none(date: str | None) -> None:
+    assert await look(lambda _: page(date=date)) == NotFound()
+
+
+async def test_an_absence_from_two_lists_is_as_old_as_the_older() -> None:
+    dates = {"true": "Tue, 14 Nov 2023 23:13:20 GMT", "false": DATE}
+
+    seen = await look(lambda r: page(date=dates[r.url.params["active"]]), object_name="price")
+
+    assert seen == NotFound(AT)
+
+
+async def test_the_window_the_version_the_account_and_the_context_are_named() -> None:
     asked: list[httpx.Request] = []
-    await look(lambda request: asked.append(request) or page(), account="acct_1")
+    await look(lambda request: asked.append(request) or page(), account="acct_1", context="acct_2")
 
     (request,) = asked
     assert dict(request.url.params) == {
@@ -90,6 +110,7 @@ async def test_the_window_the_version_and_the_account_are_named() -> None:
     assert request.headers["Authorization"] == f"Bearer {KEY}"
     assert request.headers["Stripe-Version"] == STRIPE_API_VERSION
     assert request.headers["Stripe-Account"] == "acct_1"
+    assert request.headers["Stripe-Context"] == "acct_2"
 
 
 @pytest.mark.parametrize(

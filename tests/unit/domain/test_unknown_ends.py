@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,15 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.examples import NOW_S, entry, failed
 
+from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.outcomes import Certainty, Error, Response
+from paydispatch.domain.resources import RESOURCES
 from paydispatch.domain.units import HORIZON_S
 from paydispatch.domain.unknown_ends import (
+    CLOCKS_APART_S,
     LAST_CALL_S,
+    CannotTell,
     Found,
     NotFound,
     StaysUnknown,
     UnknownEnd,
+    both,
     judge,
+    other_account,
     windows,
 )
 
@@ -37,43 +44,60 @@ DECLINED: dict[str, Any] = {
 
 
 def end(first_sent_at: float | None = NOW_S, **more: Any) -> UnknownEnd:
-    known = {name: more.pop(name) for name in ("first_begun_at", "last_begun_at") if name in more}
+    """`slot_…` is what the request's slot says, the rest what the entry does."""
+    slot = {name: more.pop(name) for name in list(more) if name.startswith("slot_")}
     unknown = failed(certainty=Certainty.UNKNOWN)
-    return UnknownEnd(entry(outcome=unknown, first_sent_at=first_sent_at, **more), **known)
+    return UnknownEnd(entry(outcome=unknown, first_sent_at=first_sent_at, **more), **slot)
 
 
-@pytest.mark.parametrize("first_begun_at", [None, NOW_S])
-def test_absence_is_proof_when_no_post_can_be_under_way(first_begun_at: float | None) -> None:
-    one = end(first_begun_at=first_begun_at)
-    assert isinstance(judge(one, NotFound(), NOW_S + PROVABLE_S - 1), StaysUnknown)
-    verdict = judge(one, NotFound(), NOW_S + PROVABLE_S)
+def absent(one: UnknownEnd, now_s: float) -> Any:
+    """A look that finds nothing, by a clock of Stripe's that agrees."""
+    return judge(one, NotFound(now_s), now_s)
+
+
+@pytest.mark.parametrize("slot_first_sent_at", [None, NOW_S])
+def test_absence_is_proof_when_no_post_can_be_under_way(slot_first_sent_at: float | None) -> None:
+    one = end(slot_first_sent_at=slot_first_sent_at)
+    assert isinstance(absent(one, NOW_S + PROVABLE_S - 1), StaysUnknown)
+    verdict = absent(one, NOW_S + PROVABLE_S)
     assert isinstance(verdict, Error)
     assert verdict.certainty is Certainty.NOT_CREATED
 
 
 def test_the_others_horizon_counts_as_well() -> None:
     """Who published the end may have guessed an earlier first POST than the deliveries that still call."""
-    one = end(first_begun_at=NOW_S + 5 * HOUR_S)
-    assert isinstance(judge(one, NotFound(), NOW_S + PROVABLE_S), StaysUnknown)
-    assert isinstance(judge(one, NotFound(), NOW_S + 5 * HOUR_S + PROVABLE_S), Error)
+    one = end(slot_first_sent_at=NOW_S + 5 * HOUR_S)
+    assert isinstance(absent(one, NOW_S + PROVABLE_S), StaysUnknown)
+    assert isinstance(absent(one, NOW_S + 5 * HOUR_S + PROVABLE_S), Error)
 
 
 def test_an_attempt_that_was_begun_last_may_be_under_way_still() -> None:
     begun = NOW_S + HORIZON_S + 60
-    one = end(last_begun_at=begun)
-    assert isinstance(judge(one, NotFound(), begun + LAST_CALL_S - 1), StaysUnknown)
-    assert isinstance(judge(one, NotFound(), begun + LAST_CALL_S), Error)
+    one = end(slot_last_sent_at=begun)
+    assert isinstance(absent(one, begun + LAST_CALL_S - 1), StaysUnknown)
+    assert isinstance(absent(one, begun + LAST_CALL_S), Error)
+
+
+@pytest.mark.parametrize("last", ["last_sent_at", "slot_last_sent_at"])
+def test_the_last_send_counts_whether_the_entry_or_the_slot_knows_of_it(last: str) -> None:
+    sent = NOW_S + HORIZON_S + 60
+    assert isinstance(absent(end(**{last: sent}), sent + LAST_CALL_S - 1), StaysUnknown)
+
+
+def test_a_slot_that_knows_of_no_send_refuses_none_so_absence_proves_nothing() -> None:
+    """The entry tells of a send whose connection was never made. A redrive may POST at any time."""
+    assert isinstance(absent(end(slot_stands=True), NOW_S + 2 * PROVABLE_S), StaysUnknown)
 
 
 def test_a_first_post_that_nobody_knows_is_never_proof() -> None:
-    assert isinstance(judge(end(first_sent_at=None), NotFound(), NOW_S * 2), StaysUnknown)
+    assert isinstance(absent(end(first_sent_at=None), NOW_S * 2), StaysUnknown)
 
 
 @given(first=st.none() | times, begun=st.none() | times, last=st.none() | times)
 def test_every_moment_a_post_may_have_been_at_is_looked_at(
     first: float | None, begun: float | None, last: float | None
 ) -> None:
-    one = end(first_sent_at=first, first_begun_at=begun, last_begun_at=last)
+    one = end(first_sent_at=first, slot_first_sent_at=begun, slot_last_sent_at=last)
     looks = windows(one)
     assert looks
     known = [at for at in (first, begun, last) if at is not None]
@@ -87,9 +111,20 @@ def test_every_moment_a_post_may_have_been_at_is_looked_at(
 def test_a_verdict_waits_until_everything_was_looked_at(
     first: float, begun: float | None, last: float | None, after_s: float
 ) -> None:
-    one = end(first_sent_at=first, first_begun_at=begun, last_begun_at=last)
-    if isinstance(judge(one, NotFound(), NOW_S + after_s), Error):
-        assert NOW_S + after_s >= windows(one)[-1].latest
+    one = end(first_sent_at=first, slot_first_sent_at=begun, slot_last_sent_at=last)
+    if isinstance(absent(one, NOW_S + after_s), Error):
+        # By Stripe's clock, which may be behind.
+        assert NOW_S + after_s + CLOCKS_APART_S >= windows(one)[-1].latest
+
+
+@given(first=times, last=times, apart_s=st.floats(-CLOCKS_APART_S, CLOCKS_APART_S))
+def test_an_object_is_looked_for_where_a_clock_of_stripe_s_may_have_put_it(
+    first: float, last: float, apart_s: float
+) -> None:
+    one = end(first_sent_at=first, slot_last_sent_at=max(first, last))
+    for sent in (first, max(first, last)):
+        created = int(sent + apart_s)
+        assert any(look.earliest <= created <= look.latest for look in windows(one))
 
 
 def test_a_declined_card_is_what_its_lost_answer_was() -> None:
@@ -114,7 +149,6 @@ AUTHENTICATION_FAILED = {
     [
         ({"confirm": False}, {}),
         ({"confirm": True}, {"status": "succeeded"}),
-        ({"confirm": True}, {"last_payment_error": None}),
         ({"confirm": True}, {"last_payment_error": AUTHENTICATION_FAILED}),
     ],
 )
@@ -122,3 +156,109 @@ def test_any_other_object_is_the_response(params: dict[str, Any], changes: dict[
     """What was not declined by its create was answered with success, whatever became of it later."""
     told = judge(end(params=params), Found({**DECLINED, **changes}), NOW_S)
     assert isinstance(told, Response)
+
+
+@pytest.mark.parametrize("confirm", [True, "true"])
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"status": "requires_confirmation"},
+        {"status": "requires_payment_method"},
+        {"status": "requires_payment_method", "last_payment_error": None},
+    ],
+)
+def test_an_intent_that_its_create_has_yet_to_confirm_is_looked_for_again(
+    confirm: Any, state: dict[str, Any]
+) -> None:
+    one = end(params={"amount": 2000, "currency": "usd", "confirm": confirm})
+    assert isinstance(judge(one, Found({"id": "pi_1", **state}), NOW_S), StaysUnknown)
+
+
+@pytest.mark.parametrize(
+    ("params", "status"),
+    [
+        ({}, "requires_payment_method"),
+        ({}, "requires_confirmation"),
+        ({"confirm": True}, "processing"),
+        ({"confirm": True}, "requires_action"),
+        ({"confirm": True}, "requires_capture"),
+    ],
+)
+def test_a_state_in_which_stripe_answers_a_create_is_complete(
+    params: dict[str, Any], status: str
+) -> None:
+    told = judge(end(params=params), Found({"id": "pi_1", "status": status}), NOW_S)
+    assert isinstance(told, Response)
+
+
+def test_what_is_complete_is_said_by_the_row_alone() -> None:
+    assert [row.name for row in RESOURCES if row.unconfirmed] == ["payment_intent"]
+
+
+@pytest.mark.parametrize("apart_s", [-CLOCKS_APART_S - 1, CLOCKS_APART_S + 1])
+def test_absence_by_clocks_that_disagree_is_no_proof(apart_s: float) -> None:
+    now_s = NOW_S + PROVABLE_S
+    assert isinstance(judge(end(), NotFound(now_s + apart_s), now_s), StaysUnknown)
+    assert isinstance(judge(end(), NotFound(now_s + apart_s * 0.99), now_s), Error)
+
+
+def test_absence_without_a_time_of_stripe_s_is_no_proof() -> None:
+    assert isinstance(judge(end(), NotFound(), NOW_S + PROVABLE_S), StaysUnknown)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "together"),
+    [
+        (NotFound(5.0), NotFound(3.0), NotFound(3.0)),
+        (NotFound(5.0), NotFound(), NotFound()),
+        (NotFound(), NotFound(5.0), NotFound()),
+        (CannotTell("no"), NotFound(5.0), CannotTell("no")),
+        (NotFound(5.0), CannotTell("no"), CannotTell("no")),
+    ],
+)
+def test_two_looks_prove_an_absence_only_if_each_does(
+    first: Any, second: Any, together: Any
+) -> None:
+    assert both(first, second) == together
+
+
+BOUND = AccountBinding(account_id="acct_1", mode="test", key_sha256="one")
+
+
+def bound(**changes: Any) -> AccountBinding:
+    return replace(BOUND, **changes)
+
+
+MUTE = bound(account_id=None)
+
+
+@pytest.mark.parametrize(
+    ("sent_to", "looked_in", "proves", "by_word"),
+    [
+        (None, BOUND, True, True),
+        (BOUND, BOUND, True, True),
+        (BOUND, bound(key_sha256="two"), True, True),
+        (MUTE, bound(account_id="acct_2"), True, True),
+        (BOUND, bound(account_id="acct_2", key_sha256="two"), False, False),
+        (BOUND, bound(mode="live"), False, False),
+        (BOUND, bound(stripe_account="acct_3"), False, False),
+        (BOUND, bound(stripe_context="acct_3"), False, False),
+        (MUTE, bound(account_id=None, key_sha256="two"), False, True),
+        (MUTE, bound(key_sha256="two"), False, True),
+        (BOUND, bound(account_id=None, key_sha256="two"), False, True),
+        (MUTE, bound(account_id=None, key_sha256="two", mode="live"), False, False),
+    ],
+)
+def test_a_look_proves_something_in_the_account_it_was_sent_to_alone(
+    sent_to: AccountBinding | None, looked_in: AccountBinding, proves: bool, by_word: bool
+) -> None:
+    """An operator's word counts where Stripe has not said otherwise."""
+    one = end(account=sent_to)
+    assert (other_account(one, looked_in) is None) is proves
+    assert (other_account(one, looked_in, same=True) is None) is by_word
+
+
+def test_the_slot_s_account_stands_before_the_entry_s() -> None:
+    """An operator's word stands in the slot."""
+    one = end(account=BOUND, slot_account=bound(account_id="acct_2"))
+    assert one.account == bound(account_id="acct_2")

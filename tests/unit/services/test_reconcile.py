@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.examples import KEY, NOW_S, PARAMS, SECRET_REF, entry, failed
+from tests.unit.examples import KEY, NOW_S, PARAMS, SECRET_REF, entry, envelope, failed, refused
 
 from paydispatch.adapters.memory import (
+    MemoryAccounts,
     MemoryClock,
     MemoryDoorbell,
     MemoryJournal,
@@ -18,11 +19,17 @@ from paydispatch.adapters.memory import (
     MemoryVault,
 )
 from paydispatch.adapters.memory_operations import MemoryStripeLists, MemoryUnknownEnds
-from paydispatch.domain.errors import Unavailable
+from paydispatch.adapters.memory_requests import MemoryRequests
+from paydispatch.domain.accounts import bind_account
+from paydispatch.domain.claims import Go, Send, SendEnd, claim_of
+from paydispatch.domain.credentials import StripeKey
+from paydispatch.domain.entry import entry_for
+from paydispatch.domain.errors import NotPermitted, Unavailable
+from paydispatch.domain.mark import METADATA_LIMIT
 from paydispatch.domain.outcomes import Certainty, Error, Response
+from paydispatch.domain.retry import merge_history
 from paydispatch.domain.units import HORIZON_S, REMEMBER_S
-from paydispatch.domain.unknown_ends import LAST_CALL_S, CannotTell
-from paydispatch.services.dispatch import METADATA_LIMIT
+from paydispatch.domain.unknown_ends import CLOCKS_APART_S, LAST_CALL_S, CannotTell, NotFound
 from paydispatch.services.reconcile import (
     AT_ONCE,
     UNMARKED,
@@ -31,8 +38,12 @@ from paydispatch.services.reconcile import (
     ReconcileReport,
     Verdict,
 )
+from paydispatch.services.report_end import report_end
 
 PROOF_S = HORIZON_S + LAST_CALL_S
+LIVE_KEY = KEY.replace("_test_", "_live_")
+OTHER_KEY = KEY + "Other"
+RESTRICTED, ROTATED = (KEY.replace("sk_", "rk_") + more for more in ("", "Rotated"))
 
 
 class Office:
@@ -42,14 +53,19 @@ class Office:
         self.clock = MemoryClock()
         self.journal = MemoryJournal()
         self.outcomes = MemoryOutcomes(self.clock)
+        self.requests = MemoryRequests(self.clock, self.outcomes)
+        self.accounts = MemoryAccounts()
         self.doorbell = MemoryDoorbell()
-        self.lists = MemoryStripeLists()
-        self.vault = MemoryVault(MemorySealer(), {("local", SECRET_REF): KEY})
+        self.lists = MemoryStripeLists(self.clock)
+        self.secrets = {("local", SECRET_REF): KEY}
+        self.vault = MemoryVault(MemorySealer(), self.secrets)
 
     def service(self, *, requests_per_run: int = 1_000) -> Reconciler:
         ports = ReconcilePorts(
-            unknown_ends=MemoryUnknownEnds(self.outcomes),
+            unknown_ends=MemoryUnknownEnds(self.outcomes, self.requests),
+            requests=self.requests,
             lists=self.lists,
+            accounts=self.accounts,
             vault=self.vault,
             outcomes=self.outcomes,
             doorbell=self.doorbell,
@@ -69,10 +85,42 @@ class Office:
         }
         await self.outcomes.publish(entry(request_id=request_id, **{**fields, **changes}))
 
-    def stripe_has(self, request_id: str = "pdr_1", *, created_s: float = 1) -> None:
+    async def sent(self, key: str = KEY, account_id: str | None = "acct_1", **changes: Any) -> None:
+        """A request that was sent with `key`, had no answer, and was told so. Its slot stands."""
+        asked = envelope(**changes)
+        claim = claim_of(asked, "local", self.clock.now_s())
+        account = bind_account(
+            StripeKey(key),
+            account_id,
+            stripe_account=asked.stripe_account,
+            stripe_context=asked.stripe_context,
+        )
+        await self.requests.claim(claim)
+        went = await self.requests.send(claim, Send(token="t1", account=account, attempt=1))
+        assert isinstance(went, Go)
+        await self.requests.end_send(claim, "t1", SendEnd.UNKNOWN)
+        known = merge_history(asked.progress, await self.requests.claim(claim))
+        unknown = failed(certainty=Certainty.UNKNOWN, attempts=1)
+        told = entry_for(asked.at(known), claim, unknown, self.clock.now_s())
+        await report_end(self.service()._ports, told, claim.worker_slot)
+        self.doorbell.rung.clear()
+
+    def stripe_has(
+        self,
+        request_id: str = "pdr_1",
+        *,
+        created_s: float = 1,
+        key: str | None = None,
+        **more: Any,
+    ) -> None:
+        """An object among those of `key`'s account and mode. None: of every key that has no list of its own."""
         metadata = {"paydispatch_request_id": request_id}
-        created = {"id": "pi_1", "created": int(NOW_S + created_s), "metadata": metadata}
-        self.lists.created.append(created)
+        created = {"id": "pi_1", "created": int(NOW_S + created_s), "metadata": metadata, **more}
+        listed = self.lists.created if key is None else self.lists.accounts.setdefault(key, [])
+        listed.append(created)
+
+    def secret_is(self, key: str) -> None:
+        self.secrets["local", SECRET_REF] = key
 
     async def reconcile(self, **options: Any) -> ReconcileReport:
         return await self.service().reconcile(**options)
@@ -87,6 +135,16 @@ def office() -> Office:
     return Office()
 
 
+async def test_the_status_is_written_after_the_outcome(office: Office) -> None:
+    await office.sent()
+    assert office.requests.status("pdr_1") == "unknown"
+    office.stripe_has()
+
+    await office.reconcile()
+
+    assert office.requests.status("pdr_1") == "succeeded"
+
+
 async def test_an_object_in_stripe_s_list_is_the_response(office: Office) -> None:
     await office.ended_unknown()
     office.stripe_has()
@@ -96,7 +154,7 @@ async def test_an_object_in_stripe_s_list_is_the_response(office: Office) -> Non
     (response,) = office.settled
     assert isinstance(response, Response)
     assert (response.body["id"], response.attempts) == ("pi_1", 3)
-    assert office.outcomes.statuses == {"pdr_1": "succeeded"}
+    assert office.outcomes.entries[-1].inferred
     assert office.doorbell.rung == ["worker-1"]
     assert report.counts["created"] == 1
     assert office.journal.events() == ["request.reconciled"]
@@ -121,7 +179,6 @@ async def test_absence_before_the_last_post_is_over_proves_nothing(
 
     assert (left.verdict, left.until) == (Verdict.UNKNOWN, NOW_S + PROOF_S)
     assert office.settled == []
-    assert office.outcomes.statuses == {"pdr_1": "unknown"}
 
 
 async def test_absence_after_the_horizon_is_not_created(office: Office) -> None:
@@ -138,9 +195,13 @@ async def test_absence_after_the_horizon_is_not_created(office: Office) -> None:
 
 
 async def test_an_object_made_by_a_later_redrive_is_found_too(office: Office) -> None:
-    await office.ended_unknown()
-    office.stripe_has(created_s=5 * 3600)
-    office.outcomes.begun["pdr_1"] = NOW_S + 5 * 3600 - 2
+    await office.sent()
+    office.clock.advance(5 * 3600)
+    claim = claim_of(envelope(), "local", office.clock.now_s())
+    account = office.requests.slot("pdr_1").account
+    assert account is not None
+    await office.requests.send(claim, Send(token="t2", account=account, attempt=2))
+    office.stripe_has(created_s=5 * 3600 + 2)
     office.clock.advance(PROOF_S)
 
     assert (await office.reconcile()).counts["created"] == 1
@@ -318,3 +379,227 @@ async def test_without_redis_a_run_fails_as_a_whole() -> None:
     ports = replace(office.service()._ports, unknown_ends=Away(office.outcomes))
     with pytest.raises(Unavailable):
         await Reconciler(ports).reconcile()
+
+
+# In the account that it was sent to
+
+
+async def why_it_stays(office: Office) -> str:
+    (left,) = (await office.reconcile()).reconciled
+    assert left.verdict is Verdict.UNKNOWN
+    assert office.settled == []
+    return str(left.why)
+
+
+@pytest.mark.parametrize(
+    "there", [False, True], ids=["absent there", "an object of its mark there"]
+)
+@pytest.mark.parametrize(
+    "to", [OTHER_KEY, LIVE_KEY], ids=["another account", "live mode of the account"]
+)
+async def test_a_secret_pointed_elsewhere_after_an_unknown_end_proves_nothing(
+    office: Office, to: str, there: bool
+) -> None:
+    """The object exists in the account it was sent to: `not_created` would be paid twice."""
+    office.accounts.ids[OTHER_KEY] = "acct_2"
+    await office.sent()
+    office.stripe_has(key=KEY)
+    office.lists.accounts[to] = []
+    if there:
+        office.stripe_has(key=to)
+    office.secret_is(to)
+    office.clock.advance(PROOF_S)
+
+    assert "account_changed" in await why_it_stays(office)
+    assert office.lists.looks == []
+
+    office.secret_is(KEY)
+    assert (await office.reconcile()).counts["created"] == 1
+
+
+async def test_another_key_of_the_same_account_and_mode_proves_as_well(office: Office) -> None:
+    office.accounts.ids[OTHER_KEY] = "acct_1"
+    await office.sent()
+    office.stripe_has(key=OTHER_KEY)
+    office.secret_is(OTHER_KEY)
+
+    assert (await office.reconcile()).counts["created"] == 1
+
+
+async def test_the_account_is_known_when_the_slot_is_gone(office: Office) -> None:
+    office.accounts.ids[OTHER_KEY] = "acct_2"
+    await office.sent()
+    office.requests.board.slots.clear()
+    office.secret_is(OTHER_KEY)
+    office.clock.advance(PROOF_S)
+
+    assert "account_changed" in await why_it_stays(office)
+
+
+@pytest.mark.parametrize("slot_is_gone", [False, True])
+async def test_a_mute_key_that_was_rotated_proves_by_the_operator_s_word(
+    office: Office, slot_is_gone: bool
+) -> None:
+    office.accounts.ids |= {RESTRICTED: None, ROTATED: None}
+    await office.sent(RESTRICTED, None)
+    if slot_is_gone:
+        office.requests.board.slots.clear()
+    office.stripe_has(key=ROTATED)
+    office.secret_is(ROTATED)
+
+    assert "--same-account pdr_1" in await why_it_stays(office)
+    report = await office.service().reconcile_in_same_account("pdr_1")
+
+    assert report.counts["created"] == 1
+    assert office.journal.events()[-2:] == ["account.accepted", "request.reconciled"]
+
+
+async def test_the_operator_s_word_is_kept_for_later_looks_and_sends(office: Office) -> None:
+    office.accounts.ids |= {RESTRICTED: None, ROTATED: None}
+    await office.sent(RESTRICTED, None)
+    office.secret_is(ROTATED)
+    await office.service().reconcile_in_same_account("pdr_1")
+    assert office.settled == []
+    office.stripe_has(key=ROTATED)
+
+    assert (await office.reconcile()).counts["created"] == 1
+    assert office.journal.events().count("account.accepted") == 1
+
+
+@pytest.mark.parametrize("to", [OTHER_KEY, LIVE_KEY])
+async def test_the_operator_s_word_does_not_stand_against_stripe_s(office: Office, to: str) -> None:
+    office.accounts.ids[OTHER_KEY] = "acct_2"
+    await office.sent()
+    office.secret_is(to)
+    office.clock.advance(PROOF_S)
+
+    report = await office.service().reconcile_in_same_account("pdr_1")
+
+    assert (report.counts["unknown"], office.settled) == (1, [])
+    assert "account.accepted" not in office.journal.events()
+
+
+async def test_the_operator_s_word_is_about_one_request(office: Office) -> None:
+    await office.ended_unknown("pdr_2", worker_id="worker-2")
+
+    assert (await office.service().reconcile_in_same_account("pdr_1")).reconciled == []
+    elsewhere = office.service().reconcile_in_same_account("pdr_2", ["worker-1"])
+    assert (await elsewhere).reconciled == []
+    (one,) = (await office.service().reconcile_in_same_account("pdr_2")).reconciled
+    assert one.request_id == "pdr_2"
+
+
+async def test_without_any_record_of_an_account_a_look_goes_on_as_before(office: Office) -> None:
+    await office.ended_unknown(account=None)
+    office.stripe_has()
+
+    assert (await office.reconcile()).counts["created"] == 1
+    assert office.accounts.asked == []
+
+
+async def test_a_key_that_stripe_refuses_proves_nothing(office: Office) -> None:
+    await office.sent()
+    office.accounts.ids[KEY] = refused(401)
+    office.clock.advance(PROOF_S)
+
+    assert "401" in await why_it_stays(office)
+
+
+async def test_a_stripe_that_does_not_name_the_account_proves_nothing(office: Office) -> None:
+    await office.sent()
+    office.accounts.away = True
+    office.clock.advance(PROOF_S)
+
+    await why_it_stays(office)
+    assert office.lists.looks == []
+
+
+async def test_looks_are_made_for_the_headers_it_was_sent_with(office: Office) -> None:
+    await office.sent(stripe_account="acct_2", stripe_context="acct_3")
+
+    await office.reconcile()
+
+    look = office.lists.looks[0]
+    assert (look["stripe_account"], look["stripe_context"]) == ("acct_2", "acct_3")
+
+
+async def test_a_key_that_may_not_be_read_leaves_it_unknown_and_says_so(office: Office) -> None:
+    class Denied(MemoryVault):
+        async def open(self, _: Any) -> Any:
+            raise NotPermitted("AccessDeniedException: kms:Decrypt")
+
+    await office.sent()
+    office.vault = Denied(MemorySealer())
+
+    assert await why_it_stays(office) == "AccessDeniedException: kms:Decrypt"
+    office.clock.advance(REMEMBER_S)
+    assert (await office.reconcile()).counts["forgotten"] == 1
+
+
+# By a clock that agrees with Stripe's
+
+
+@pytest.mark.parametrize("apart_s", [-120, 120])
+async def test_an_object_is_found_though_the_clocks_are_two_minutes_apart(
+    office: Office, apart_s: float
+) -> None:
+    await office.sent()
+    office.stripe_has(created_s=apart_s)
+    office.clock.advance(PROOF_S)
+
+    assert (await office.reconcile()).counts["created"] == 1
+
+
+@pytest.mark.parametrize("apart_s", [-CLOCKS_APART_S - 1, CLOCKS_APART_S + 1])
+async def test_absence_proves_nothing_while_the_clocks_disagree(
+    office: Office, apart_s: float
+) -> None:
+    await office.sent()
+    office.clock.advance(PROOF_S)
+    office.lists.instead = NotFound(office.clock.now_s() + apart_s)
+    assert "apart" in await why_it_stays(office)
+
+    office.lists.instead = NotFound(office.clock.now_s() + apart_s * 0.99)
+    assert (await office.reconcile()).counts["not_created"] == 1
+
+
+async def test_absence_proves_nothing_if_stripe_does_not_say_its_time(office: Office) -> None:
+    await office.sent()
+    office.clock.advance(PROOF_S)
+    office.lists.instead = NotFound()
+
+    assert "Date" in await why_it_stays(office)
+
+
+async def test_the_clock_is_read_before_the_facts(office: Office) -> None:
+    """A process may stand still between the two: what it reads afterwards is newer than its clock, not older."""
+    await office.sent()
+    office.clock.advance(PROOF_S - 1)
+
+    class Frozen(MemoryUnknownEnds):
+        async def read(self, worker_slot: str, request_id: str) -> Any:
+            read = await super().read(worker_slot, request_id)
+            office.clock.advance(60)
+            return read
+
+    frozen = Frozen(office.outcomes, office.requests)
+    ports = replace(office.service()._ports, unknown_ends=frozen)
+    assert (await Reconciler(ports).reconcile()).counts["unknown"] == 1
+
+
+# An object that Stripe is still at work on
+
+
+async def test_an_intent_that_is_still_being_confirmed_is_no_response_yet(office: Office) -> None:
+    """Stripe declines it a moment later. Told too early, the wrong verdict stands and the true one is dropped."""
+    params = {**PARAMS, "confirm": True, "payment_method": "pm_card_chargeDeclined"}
+    await office.sent(params=params)
+    office.stripe_has(status="requires_confirmation")
+    assert "still at work" in await why_it_stays(office)
+
+    office.lists.created.clear()
+    declined = {"type": "card_error", "code": "card_declined", "message": "declined"}
+    office.stripe_has(status="requires_payment_method", last_payment_error=declined)
+
+    assert (await office.reconcile()).counts["not_created"] == 1
+    assert office.settled[0].code == "card_declined"
