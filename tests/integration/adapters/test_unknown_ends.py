@@ -80,11 +80,11 @@ async def world(request: pytest.FixtureRequest, clock: MemoryClock) -> AsyncIter
     await redis.aclose()
 
 
-async def sent(world: World, envelope: Envelope, token: str = "t1") -> Go | NoSend:
+async def sent(world: World, envelope: Envelope, *, named: str = "t1") -> Go | NoSend:
     """A send of the request began."""
     claim = claim_of(envelope, "local", envelope.accepted_at)
     await world.requests.claim(claim)
-    return await world.requests.send(claim, Send(token=token, account=ACCOUNT, attempt=1))
+    return await world.requests.send(claim, Send(token=named, account=ACCOUNT, attempt=1))
 
 
 async def test_an_unknown_end_is_in_the_index_of_its_worker(world: World, entry: Any) -> None:
@@ -119,7 +119,7 @@ async def test_the_slot_tells_of_the_first_and_the_last_send_and_of_their_accoun
     one = envelope("r1")
     first = await sent(world, one)
     await world.stream.publish(entry("r1", unknown=True))
-    last = await sent(world, one, "t2")
+    last = await sent(world, one, named="t2")
 
     end = await world.ends.read("w1", "r1")
 

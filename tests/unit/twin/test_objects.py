@@ -251,3 +251,9 @@ def test_any_valid_create_gives_a_whole_object(stripe: Client, resource: Resourc
 
 def sent(name: str, form: bytes) -> dict[str, Any]:
     return FormReader(parameter_schema(name)).read(nest(read_pairs(form.decode())))
+
+
+def test_the_twin_takes_our_mark_as_stripe_does(stripe: Client) -> None:
+    form = "name=Tea&metadata[paydispatch_request_id]=pdr_1&metadata[order]=1"
+    made = stripe.post("/v1/products", form).json
+    assert made["metadata"] == {"paydispatch_request_id": "pdr_1", "order": "1"}
