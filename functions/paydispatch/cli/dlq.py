@@ -78,11 +78,11 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
 
 
 def run_list(arguments: argparse.Namespace) -> int:
+    """Return 1 if a message could not be worked on."""
     from paydispatch.services.redrive import Walk
 
     walk = Walk()
-    _follow(_examine(_choice(arguments), arguments.limit, walk), walk, arguments)
-    return 0
+    return _follow(_examine(_choice(arguments), arguments.limit, walk), walk, arguments)
 
 
 def run_show(arguments: argparse.Namespace) -> int:
@@ -100,18 +100,16 @@ def run_show(arguments: argparse.Namespace) -> int:
 
 
 def run_redrive(arguments: argparse.Namespace) -> int:
+    """Return 1 if a message could not be worked on."""
     from paydispatch.services.redrive import Walk
 
     walk, work = Walk(), _examine if arguments.dry_run else _redrive
     walking = work(_choice(arguments), arguments.limit, walk, _options(arguments))
     with journal_shown(wanted=arguments.verbose):
-        _follow(walking, walk, arguments)
-    return 0
+        return _follow(walking, walk, arguments)
 
 
-def _follow(
-    walking: Coroutine[None, None, None], walk: Walk, arguments: argparse.Namespace
-) -> None:
+def _follow(walking: Coroutine[None, None, None], walk: Walk, arguments: argparse.Namespace) -> int:
     """Walk, and show how far it came: also if it broke off, for what is done is done."""
     try:
         asyncio.run(walking)
@@ -120,6 +118,7 @@ def _follow(
             show_walk(walk, arguments.limit, as_json=arguments.json)
         raise
     show_walk(walk, arguments.limit, as_json=arguments.json)
+    return 1 if walk.failed else 0
 
 
 async def _examine(
@@ -142,10 +141,10 @@ async def _redriver(options: RedriveOptions | None) -> AsyncIterator[Redriver]:
     from paydispatch.adapters.clock import SystemClock
     from paydispatch.adapters.doorbell import SqsDoorbell, StreamOnly
     from paydispatch.adapters.journal_logging import LoggingJournal
-    from paydispatch.adapters.redis_board import RedisBoard
-    from paydispatch.adapters.redis_connection import connect, connect_async
+    from paydispatch.adapters.redis_connection import connect_async
     from paydispatch.adapters.redis_eviction import EvictionCheck
     from paydispatch.adapters.redis_outcomes import RedisOutcomes
+    from paydispatch.adapters.redis_requests import RedisRequests
     from paydispatch.adapters.sqs import SqsDispatchQueue
     from paydispatch.adapters.sqs_dead_letters import SqsDeadLetters
     from paydispatch.services.redrive import RedrivePorts, Redriver
@@ -157,21 +156,21 @@ async def _redriver(options: RedriveOptions | None) -> AsyncIterator[Redriver]:
     clock, journal = SystemClock(), LoggingJournal()
     eviction = EvictionCheck(allowed=settings.allow_eviction, journal=journal)
     redis = connect_async(settings.redis_url, eviction)
-    board = connect(settings.redis_url, eviction)
+    tenant = settings.queue_tenant
     ports = RedrivePorts(
         dead_letters=SqsDeadLetters(sqs, settings.dead_letter_queue_url),
         queue=SqsDispatchQueue(sending, settings.queue_urls, dead_letter_queue_url=None),
-        board=RedisBoard(board),
-        outcomes=RedisOutcomes(redis, clock, queue_tenant=settings.queue_tenant),
+        requests=RedisRequests(redis, clock, queue_tenant=tenant),
+        outcomes=RedisOutcomes(redis, queue_tenant=tenant),
         doorbell=SqsDoorbell(sqs, bell_url, journal) if bell_url else StreamOnly(),
         clock=clock,
         journal=journal,
+        queue_tenant=tenant,
     )
     try:
         yield Redriver(ports, options)
     finally:
         await redis.aclose()
-        board.close()
         sqs.close()
         sending.close()
 

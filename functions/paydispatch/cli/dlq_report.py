@@ -74,7 +74,10 @@ def _planned(plan: Plan) -> str:
         AlreadySettled,
         GoesToReconcile,
         LacksErrorFlow,
+        NotExamined,
+        NotProven,
         SendBack,
+        Unreadable,
     )
 
     match plan:
@@ -86,8 +89,12 @@ def _planned(plan: Plan) -> str:
             return f"stays: settled ({status}), its flow has been started"
         case LacksErrorFlow(malformed, _):
             return f"its error flow has not run, and is started: {malformed.message}"
-        case unreadable:
-            return f"stays: {unreadable.message}"
+        case Unreadable(_, message):
+            return f"stays: {message}"
+        case NotProven(why):
+            return f"stays: {why}"
+        case NotExamined(why):
+            return f"stays: it could not be worked on ({why})"
 
 
 def _in_full(one: Examined) -> dict[str, Any]:

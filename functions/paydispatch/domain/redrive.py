@@ -1,6 +1,7 @@
-"""What a redrive does with a parked message: a pure function of the message, its request's status and the clock.
+"""What a redrive does with a parked message: a pure function of the message, its request's slot and the clock.
 
-Whatever a parked message says of itself, it may have been sent: something gave up on it, or died with it.
+The slot decides. Only where it is empty, a parked message is taken for one that may have been sent, whatever it says
+of itself: something gave up on it, or died with it.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from typing import TYPE_CHECKING
 from paydispatch.domain.entry import OutcomeEntry, entry_for
 from paydispatch.domain.envelope import Envelope, Malformed, read_message
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
-from paydispatch.domain.retry import past_horizon
+from paydispatch.domain.principal import QUEUE
+from paydispatch.domain.retry import merge_history, past_horizon
 from paydispatch.domain.units import MOST_ATTEMPTS
 
 if TYPE_CHECKING:
+    from paydispatch.domain.claims import Claim, SlotState
     from paydispatch.domain.envelope import Address
-
-FINAL_STATUSES = frozenset({"succeeded", "failed"})
 
 PARKED_BY_SQS = "dead-lettered by the queue"
 """The reason of a message on which nobody noted one."""
@@ -66,7 +67,7 @@ class AlreadySettled:
 
 @dataclass(frozen=True, slots=True)
 class LacksErrorFlow:
-    """No envelope, but it says whose it is, and died before anybody could tell them: Redis was away."""
+    """No envelope, but it names its worker, and died before its end could be told: Redis was away."""
 
     malformed: Malformed
     address: Address
@@ -80,51 +81,120 @@ class Unreadable:
     message: str
 
 
-Plan = SendBack | GoesToReconcile | AlreadySettled | LacksErrorFlow | Unreadable
+@dataclass(frozen=True, slots=True)
+class NotProven:
+    """It may not be told under the principal it names, because nothing proves that it comes from it."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotExamined:
+    """This message alone failed, or a store was away for a moment."""
+
+    why: str
+
+
+Plan = (
+    SendBack
+    | GoesToReconcile
+    | AlreadySettled
+    | LacksErrorFlow
+    | Unreadable
+    | NotProven
+    | NotExamined
+)
 
 
 def read_parked(parked: Parked) -> Envelope | Malformed:
-    """The envelope, with the doubt and the earliest first POST that its stay on the dead-letter queue implies."""
-    read = read_message(parked.body, message_id=parked.message_id, sent_at=parked.sent_at)
+    """Return the message as it says itself."""
+    return read_message(parked.body, message_id=parked.message_id, sent_at=parked.sent_at)
+
+
+def plan_redrive(
+    read: Envelope | Malformed,
+    parked: Parked,
+    claim: Claim | None,
+    state: SlotState | None,
+    now_s: float,
+    *,
+    deadline_s: float,
+) -> Plan:
+    """Return what a redrive does with a message.
+
+    `claim` is what the message claims (None: it names no worker), `state` how the slot of that claim stands (None: it
+    is empty).
+    """
+    if state is not None and state.final:
+        return AlreadySettled(state.status or "settled")
     if isinstance(read, Malformed):
-        return read
+        return _plan_unreadable(read, claim, state)
+    if state is None:
+        return _plan_sent(_in_doubt(read, parked), claim, state, now_s, deadline_s)
+    if (
+        not state.owned or state.closed is not None
+    ):  # the Stripe caller tells its end, and sends nothing
+        return SendBack(_anew(read, now_s, deadline_s))
+    known = read.at(merge_history(read.progress, state))
+    return _plan_sent(known, claim, state, now_s, deadline_s)
+
+
+def _plan_unreadable(read: Malformed, claim: Claim | None, state: SlotState | None) -> Plan:
+    if read.address is None or claim is None:
+        return Unreadable(read.code, read.message)
+    if not _is_proven(claim, state):
+        return NotProven(f"{read.message} Its seal does not say whose it is.")
+    return LacksErrorFlow(read, read.address)
+
+
+def _plan_sent(
+    known: Envelope,
+    claim: Claim | None,
+    state: SlotState | None,
+    now_s: float,
+    deadline_s: float,
+) -> Plan:
+    """Return the plan for an envelope that carries all that is known of its sends."""
+    if not past_horizon(known.progress.first_sent_at, now_s):
+        return SendBack(_anew(known, now_s, deadline_s))
+    told = state is not None and state.status == "unknown"
+    if told or (claim is not None and _is_proven(claim, state)):
+        return GoesToReconcile(known, known=told)
+    return NotProven(
+        "Its key is too old to be sent again, and no record says that it comes from the principal it names."
+    )
+
+
+def _is_proven(claim: Claim, state: SlotState | None) -> bool:
+    """Whether the message comes from the principal it names: the queue's own, or one that a claim of it proved."""
+    owned = state is not None and state.owned and state.principal == claim.principal
+    return claim.principal == QUEUE or owned
+
+
+def _in_doubt(read: Envelope, parked: Parked) -> Envelope:
+    """Return the message with the doubt and the earliest send that its stay on the dead-letter queue allows for."""
     first_sent_at = read.progress.first_sent_at
     if first_sent_at is None:
         first_sent_at = min(parked.sent_at, parked.first_received_at or parked.sent_at)
     return read.at(replace(read.progress, maybe_executed=True, first_sent_at=first_sent_at))
 
 
-def plan_redrive(
-    read: Envelope | Malformed,
-    status: str | None,
-    now_s: float,
-    *,
-    deadline_s: float,
-    settled: bool = False,
-) -> Plan:
-    """`read` is what `read_parked` returned, `status` where the request stands (None: nobody remembers it).
-
-    `settled`: its outcome has been published. A final status alone does not say so: it stands in another slot.
-    """
-    if settled:
-        return AlreadySettled(status or "settled")
-    if isinstance(read, Malformed):
-        if read.address is not None and (status is None or status in FINAL_STATUSES):
-            return LacksErrorFlow(read, read.address)
-        return Unreadable(read.code, read.message)
-    if past_horizon(read.progress.first_sent_at, now_s):
-        return GoesToReconcile(read, known=status == "unknown")
-    spent = read.progress.attempt >= MOST_ATTEMPTS
-    progress = replace(
-        read.progress,
-        deadline_at=now_s + deadline_s,
-        attempt=1 if spent else read.progress.attempt,
+def _anew(known: Envelope, now_s: float, deadline_s: float) -> Envelope:
+    """Return the same request with a new deadline, and with attempts and waits left."""
+    spent = known.progress.attempt >= MOST_ATTEMPTS
+    return known.at(
+        replace(
+            known.progress,
+            deadline_at=now_s + deadline_s,
+            attempt=1 if spent else known.progress.attempt,
+            store_waits=0,
+            fresh_starts=0,
+        )
     )
-    return SendBack(read.at(progress))
 
 
-def unknown_entry(envelope: Envelope, now_s: float) -> OutcomeEntry:
-    """The end of a request whose message was parked before anybody could publish one."""
+def unknown_entry(envelope: Envelope, claim: Claim, now_s: float) -> OutcomeEntry:
+    """Return the end of a request whose message was parked before its end could be published."""
     error = Error(
         kind=ErrorKind.HTTP,
         code="horizon_passed",
@@ -132,7 +202,7 @@ def unknown_entry(envelope: Envelope, now_s: float) -> OutcomeEntry:
         attempts=envelope.progress.attempt - 1,
         certainty=Certainty.UNKNOWN,
     )
-    return entry_for(envelope, error, now_s)
+    return entry_for(envelope, claim, error, now_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,23 +2,26 @@
 
 A message is deleted only when SQS has its copy, or when it is settled and that was asked for. A crash in between
 leaves two copies of one identity, which is harmless. Whatever was received and not deleted is released at the end.
+A message that fails is reported, and the walk goes on to the next.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.entry import entry_for_malformed
+from paydispatch.domain.claims import claim_of, claim_of_unread
+from paydispatch.domain.entry import entry_for_malformed, malformed_error
 from paydispatch.domain.envelope import Malformed
+from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.redrive import (
     AlreadySettled,
     Choice,
     GoesToReconcile,
     LacksErrorFlow,
+    NotExamined,
     Parked,
     Plan,
     SendBack,
@@ -27,9 +30,10 @@ from paydispatch.domain.redrive import (
     unknown_entry,
 )
 from paydispatch.domain.units import DEFAULT_DEADLINE_S
+from paydispatch.services.report_end import end_unsent, report_end
 
 if TYPE_CHECKING:
-    from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.claims import Claim
     from paydispatch.domain.envelope import Address, Envelope
     from paydispatch.ports import (
         Clock,
@@ -38,11 +42,14 @@ if TYPE_CHECKING:
         Doorbell,
         Journal,
         OutcomeStream,
-        RequestBoard,
+        RequestSlots,
     )
 
 MOST_HELD = 20_000
 """Messages that are hidden at once: SQS hides 120,000 at most."""
+
+MOST_FAILURES = 3
+"""In a row, before a store counts as away and the walk ends: each may have cost a timeout."""
 
 
 class Action(StrEnum):
@@ -53,6 +60,8 @@ class Action(StrEnum):
     FLOW_STARTED = "flow_started"
     """Its error flow, and it is settled with that. The message stays."""
     PURGED = "purged"
+    FAILED = "failed"
+    """The plan says why. The message stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +87,13 @@ class RedriveOptions:
 class RedrivePorts:
     dead_letters: DeadLetterQueue
     queue: DispatchQueue
-    board: RequestBoard
+    requests: RequestSlots
     outcomes: OutcomeStream
     doorbell: Doorbell
     clock: Clock
     journal: Journal
+    queue_tenant: str
+    """The tenant of programs that write to the queue themselves."""
 
 
 @dataclass(slots=True)
@@ -93,6 +104,11 @@ class Walk:
     may_be_more: bool = False
     """It did not come to the end of the queue, or was not to."""
 
+    @property
+    def failed(self) -> int:
+        """How many messages could not be worked on."""
+        return sum(one.action is Action.FAILED for one in self.examined)
+
 
 @dataclass(slots=True)
 class _Hand:
@@ -101,7 +117,9 @@ class _Hand:
     held: dict[str, Parked] = field(default_factory=dict)
     """By message id: received, and neither deleted nor released."""
     sent_back: set[str] = field(default_factory=set)
-    """Request ids."""
+    """Names of the requests' slots."""
+    failures: int = 0
+    """Messages in a row for which a store was away."""
 
 
 Work = Callable[[Examined], Awaitable[Examined]]
@@ -130,9 +148,8 @@ class Redriver:
         try:
             while len(done) < at_most and (fresh := await self._page(hand)):
                 for parked in fresh:
-                    read, now_s = read_parked(parked), self._ports.clock.now_s()
-                    if len(done) < at_most and choice.takes(parked, read, now_s):
-                        done += await self._worked_on(parked, read, work, hand)
+                    if len(done) < at_most:
+                        done += await self._guarded(parked, choice, work, hand)
             walk.may_be_more = len(done) >= at_most or len(hand.held) >= MOST_HELD
         finally:
             await self._ports.dead_letters.release(list(hand.held.values()))
@@ -147,30 +164,59 @@ class Redriver:
         hand.held |= {parked.message_id: parked for parked in page}
         return fresh
 
-    async def _worked_on(
+    async def _guarded(
+        self, parked: Parked, choice: Choice, work: Work, hand: _Hand
+    ) -> list[Examined]:
+        """Work on one message. What it does to this program ends no walk: it is reported, and left where it is."""
+        read: Envelope | Malformed = Malformed("message_failed", "", None, None)
+        try:
+            read = read_parked(parked)
+            if not choice.takes(parked, read, self._ports.clock.now_s()):
+                return []
+            done = await self._work_on(parked, read, work, hand)
+        except Unavailable as error:
+            hand.failures += 1
+            if hand.failures >= MOST_FAILURES:
+                raise
+            return [self._failed(parked, read, str(error))]
+        except Exception as error:
+            return [self._failed(parked, read, f"internal: {type(error).__name__}")]
+        hand.failures = 0
+        return done
+
+    def _failed(self, parked: Parked, read: Envelope | Malformed, why: str) -> Examined:
+        failed = Examined(parked, read, None, NotExamined(why), Action.FAILED)
+        self._ports.journal.trouble("message.not_redriven", why=why, **_ids(failed))
+        return failed
+
+    async def _work_on(
         self, parked: Parked, read: Envelope | Malformed, work: Work, hand: _Hand
     ) -> list[Examined]:
-        request_id = _request_id(read)
-        if request_id in hand.sent_back:
+        claim = self._claim(parked, read)
+        if claim is not None and claim.slot in hand.sent_back:
             return []  # parked again since, or another copy: one try a run is enough
-        done = await work(await self._examined(parked, read))
+        done = await work(await self._examine(parked, read, claim))
         if done.action in (Action.SENT_BACK, Action.PURGED):
             del hand.held[parked.message_id]
-        if done.action is Action.SENT_BACK and request_id is not None:
-            hand.sent_back.add(request_id)
+        if done.action is Action.SENT_BACK and claim is not None:
+            hand.sent_back.add(claim.slot)
         return [done]
 
-    async def _examined(self, parked: Parked, read: Envelope | Malformed) -> Examined:
-        named = read.address if isinstance(read, Malformed) else read
-        status, settled = await self._standing(named) if named else (None, False)
-        now_s, deadline_s = self._ports.clock.now_s(), self._options.deadline_s
-        plan = plan_redrive(read, status, now_s, deadline_s=deadline_s, settled=settled)
-        return Examined(parked, read, status, plan)
+    def _claim(self, parked: Parked, read: Envelope | Malformed) -> Claim | None:
+        tenant = self._ports.queue_tenant
+        if not isinstance(read, Malformed):
+            return claim_of(read, tenant, self._ports.clock.now_s())
+        if read.address is None:
+            return None
+        return claim_of_unread(read.address, tenant, parked.sent_at)
 
-    async def _standing(self, named: Envelope | Address) -> tuple[str | None, bool]:
-        record = await asyncio.to_thread(self._ports.board.find, named.request_id)
-        settled = await self._ports.outcomes.settled(named.worker_id, named.request_id)
-        return record.status if record else None, settled
+    async def _examine(
+        self, parked: Parked, read: Envelope | Malformed, claim: Claim | None
+    ) -> Examined:
+        state = await self._ports.requests.find(claim) if claim else None
+        now_s, deadline_s = self._ports.clock.now_s(), self._options.deadline_s
+        plan = plan_redrive(read, parked, claim, state, now_s, deadline_s=deadline_s)
+        return Examined(parked, read, state.status if state else None, plan)
 
     async def _carry_out(self, one: Examined) -> Examined:
         match one.plan:
@@ -181,18 +227,16 @@ class Redriver:
                 await self._hand_over(envelope)
                 action = Action.HANDED_OVER
             case LacksErrorFlow(malformed, address):
-                await self._publish(
-                    entry_for_malformed(malformed, address, self._ports.clock.now_s()),
-                    sole=one.parked.message_id,
-                )
+                await self._tell(one.parked, malformed, address)
                 action = Action.FLOW_STARTED
             case AlreadySettled() if self._options.purge_settled:
                 await self._ports.dead_letters.delete(one.parked)
                 action = Action.PURGED
             case _:
                 return one
-        self._line(one, action)
-        return Examined(one.parked, one.read, one.status, one.plan, action)
+        done = replace(one, action=action)
+        self._ports.journal.line("request.redriven", **_ids(done))
+        return done
 
     async def _send_back(self, parked: Parked, envelope: Envelope) -> None:
         await self._ports.queue.send([envelope])
@@ -201,31 +245,36 @@ class Redriver:
             await self._ports.clock.sleep(1 / self._options.rate_per_s)
 
     async def _hand_over(self, envelope: Envelope) -> None:
-        """Publish the unknown end that whoever died with the message did not: now reconciling looks for it."""
-        await self._publish(unknown_entry(envelope, self._ports.clock.now_s()))
+        """Publish the unknown end that the message's callers did not live to publish, so that reconcile looks for it.
 
-    async def _publish(self, entry: OutcomeEntry, *, sole: str | None = None) -> None:
-        await self._ports.outcomes.publish(entry, sole=sole)
-        await self._ports.doorbell.ring(entry.worker_id)
+        The claim carries the first send into the slot: from then on no copy of the message is sent.
+        """
+        now_s = self._ports.clock.now_s()
+        claim = claim_of(envelope, self._ports.queue_tenant, now_s)
+        await self._ports.requests.claim(claim)
+        await report_end(self._ports, unknown_entry(envelope, claim, now_s), claim.worker_slot)
 
-    def _line(self, one: Examined, action: Action) -> None:
-        named = one.read.address if isinstance(one.read, Malformed) else one.read
-        self._ports.journal.line(
-            "request.redriven",
-            action=action.value,
-            message_id=one.parked.message_id,
-            reason=one.parked.reason,
-            status=one.status,
-            request_id=named.request_id if named else None,
-            object=named.object if named else None,
-            worker_id=named.worker_id if named else None,
-            context_id=named.context_id if named else None,
-        )
+    async def _tell(self, parked: Parked, malformed: Malformed, address: Address) -> None:
+        """Tell a message that cannot be read, as the Stripe caller does, so that it is told once by either."""
+        claim = claim_of_unread(address, self._ports.queue_tenant, parked.sent_at)
+        error = malformed_error(malformed)
+        entry = entry_for_malformed(error, address, claim, self._ports.clock.now_s())
+        await end_unsent(self._ports, claim, error, entry)
 
 
-def _request_id(read: Envelope | Malformed) -> str | None:
-    named = read.address if isinstance(read, Malformed) else read
-    return named.request_id if named else None
+def _ids(one: Examined) -> dict[str, object]:
+    """Return what stands on every line about a parked message."""
+    named = one.read.address if isinstance(one.read, Malformed) else one.read
+    return {
+        "action": one.action.value,
+        "message_id": one.parked.message_id,
+        "reason": one.parked.reason,
+        "status": one.status,
+        "request_id": named.request_id if named else None,
+        "object": named.object if named else None,
+        "worker_id": named.worker_id if named else None,
+        "context_id": named.context_id if named else None,
+    }
 
 
 async def _look_only(one: Examined) -> Examined:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.unit.examples import KEY, NOW_S, envelope
 
 from paydispatch.cli import dlq, dlq_report
 from paydispatch.cli.main import main
+from paydispatch.domain.claims import SlotState
 from paydispatch.domain.errors import Unavailable
-from paydispatch.domain.redrive import FINAL_STATUSES, Parked, plan_redrive, read_parked
-from paydispatch.services.redrive import Examined, Walk
+from paydispatch.domain.redrive import NotExamined, NotProven, Parked, plan_redrive, read_parked
+from paydispatch.services.redrive import Action, Examined, Walk
 
 
-def examined(body: str, status: str | None = None) -> Examined:
+def examined(body: str, status: str | None = None, action: Action = Action.LEFT) -> Examined:
     parked = Parked("m-1", "r-1", body, sent_at=NOW_S)
     read = read_parked(parked)
-    settled = status in FINAL_STATUSES
-    plan = plan_redrive(read, status, NOW_S, deadline_s=60, settled=settled)
-    return Examined(parked, read, status, plan)
+    state = SlotState(owned=True, status=status) if status else None
+    plan = plan_redrive(read, parked, None, state, NOW_S, deadline_s=60)
+    return Examined(parked, read, status, plan, action)
 
 
 def test_a_sealed_key_is_not_shown() -> None:
@@ -52,6 +55,32 @@ def test_a_key_in_a_message_nobody_can_read_is_blotted_out() -> None:
 )
 def test_what_a_redrive_would_do_is_said(status: str | None, planned: str) -> None:
     assert dlq_report._in_short(examined(envelope().as_message(), status))["redrive"] == planned
+
+
+@pytest.mark.parametrize(
+    ("plan", "planned"),
+    [
+        (NotProven("No record says so."), "stays: No record says so."),
+        (NotExamined("Redis: gone"), "stays: it could not be worked on (Redis: gone)"),
+    ],
+)
+def test_why_a_message_stays_is_said(plan: Any, planned: str) -> None:
+    one = replace(examined(envelope().as_message()), plan=plan)
+    assert dlq_report._in_short(one)["redrive"] == planned
+
+
+@pytest.mark.parametrize("command", [["redrive"], ["redrive", "--dry-run"], ["list"]])
+def test_a_message_that_could_not_be_worked_on_is_seen_in_the_exit_code(
+    command: list[str], away: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def one_fails(_: object, __: int, walk: Walk, *___: object) -> None:
+        walk.examined.append(examined(envelope().as_message(), action=Action.FAILED))
+
+    away.setattr(dlq, "_redrive", one_fails)
+    away.setattr(dlq, "_examine", one_fails)
+
+    assert main(["dlq", *command]) == 1
+    assert "failed" in capsys.readouterr().out
 
 
 def test_a_table_does_not_cut_an_id(capsys: pytest.CaptureFixture[str]) -> None:

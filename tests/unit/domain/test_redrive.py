@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.examples import KEY, NOW_S, envelope, message_text
+from tests.unit.examples import KEY, NOW_S, envelope, failed, message_text
 
+from paydispatch.domain.claims import SlotState, claim_of, claim_of_unread
 from paydispatch.domain.envelope import Envelope, Malformed
 from paydispatch.domain.redrive import (
-    FINAL_STATUSES,
     PARKED_BY_SQS,
     AlreadySettled,
     Choice,
     GoesToReconcile,
     LacksErrorFlow,
+    NotProven,
     Parked,
     SendBack,
     Unreadable,
@@ -24,7 +26,7 @@ from paydispatch.domain.redrive import (
     unknown_entry,
 )
 from paydispatch.domain.requests import Lane
-from paydispatch.domain.retry import Progress, past_horizon
+from paydispatch.domain.retry import Progress
 from paydispatch.domain.units import HORIZON_S, MOST_ATTEMPTS
 
 SIX_HOURS_S = 6 * 3600.0
@@ -50,10 +52,23 @@ def by_the_caller(**changes: Any) -> Envelope:
     return envelope(progress=progress)
 
 
-def plan(one: Parked, status: str | None, *, after_s: float = 60.0) -> Any:
-    settled = status in FINAL_STATUSES
+SENT = SlotState(
+    owned=True, principal="queue", status="calling", maybe_executed=True, first_sent_at=NOW_S
+)
+
+
+def slot(status: str | None, **changes: Any) -> SlotState | None:
+    """How the slot of `by_the_caller` stands. No status: it is empty."""
+    return replace(SENT, status=status, **changes) if status else None
+
+
+def plan(one: Parked, state: SlotState | None, *, after_s: float = 60.0) -> Any:
     read, now_s = read_parked(one), NOW_S + after_s
-    return plan_redrive(read, status, now_s, deadline_s=SIX_HOURS_S, settled=settled)
+    if isinstance(read, Malformed):
+        claim = read.address and claim_of_unread(read.address, "local", one.sent_at)
+    else:
+        claim = claim_of(read, "local", now_s)
+    return plan_redrive(read, one, claim, state, now_s, deadline_s=SIX_HOURS_S)
 
 
 @pytest.mark.parametrize(
@@ -77,11 +92,11 @@ def plan(one: Parked, status: str | None, *, after_s: float = 60.0) -> Any:
 def test_a_plan_follows_from_status_and_age(
     status: str | None, after_s: float, expected: type
 ) -> None:
-    assert isinstance(plan(parked(), status, after_s=after_s), expected)
+    assert isinstance(plan(parked(), slot(status), after_s=after_s), expected)
 
 
 def test_what_goes_back_is_the_same_request_with_its_doubt_and_a_new_deadline() -> None:
-    sent = plan(parked(), "unknown").envelope
+    sent = plan(parked(), slot("unknown")).envelope
 
     assert sent == by_the_caller().at(sent.progress)
     assert sent.progress == Progress(
@@ -94,7 +109,7 @@ def test_attempts_that_were_used_up_start_again() -> None:
         Progress(deadline_at=NOW_S, attempt=MOST_ATTEMPTS, maybe_executed=True)
     )
 
-    assert plan(parked(spent.as_message()), "unknown").envelope.progress.attempt == 1
+    assert plan(parked(spent.as_message()), slot("unknown")).envelope.progress.attempt == 1
 
 
 @pytest.mark.parametrize(
@@ -111,7 +126,7 @@ def test_a_message_that_sqs_parked_may_have_been_sent_since_it_was_queued(
         first_received_at=first_received_at,
     )
 
-    progress = plan(died_with, "calling").envelope.progress
+    progress = plan(died_with, None).envelope.progress
 
     assert (progress.maybe_executed, progress.first_sent_at) == (True, first_sent_at)
 
@@ -121,18 +136,74 @@ def test_a_first_post_that_is_known_counts_even_if_sqs_parked_the_message() -> N
     known = by_the_caller().as_message()
     died_with = parked(known, reason=None, sent_at=NOW_S + HORIZON_S - 10)
 
-    assert isinstance(plan(died_with, "retrying", after_s=HORIZON_S), GoesToReconcile)
+    assert isinstance(plan(died_with, None, after_s=HORIZON_S), GoesToReconcile)
 
 
 @pytest.mark.parametrize(
     ("status", "known"), [("unknown", True), ("calling", False), (None, False)]
 )
 def test_reconcile_is_told_unless_it_knows(status: str | None, known: bool) -> None:
-    assert plan(parked(), status, after_s=HORIZON_S).known is known
+    assert plan(parked(), slot(status), after_s=HORIZON_S).known is known
+
+
+@pytest.mark.parametrize(
+    ("principal", "claimed_by", "expected"),
+    [
+        ("queue", None, GoesToReconcile),
+        ("acme/ann", "acme/ann", GoesToReconcile),
+        ("acme/ann", None, NotProven),
+        ("acme/ann", "acme/bob", NotProven),
+    ],
+)
+def test_only_a_proven_principal_is_told_that_its_end_is_unknown(
+    principal: str, claimed_by: str | None, expected: type
+) -> None:
+    one = parked(envelope(principal=principal, progress=by_the_caller().progress).as_message())
+    state = slot("calling", principal=claimed_by) if claimed_by else None
+
+    assert isinstance(plan(one, state, after_s=HORIZON_S), expected)
+
+
+@pytest.mark.parametrize("after_s", [60.0, 3 * HORIZON_S])
+def test_a_slot_without_a_send_proves_that_nothing_was_sent(after_s: float) -> None:
+    unsent = SlotState(owned=True, principal="queue")
+
+    progress = plan(parked(envelope().as_message()), unsent, after_s=after_s).envelope.progress
+
+    assert (progress.maybe_executed, progress.first_sent_at) == (False, None)
+
+
+@pytest.mark.parametrize("knows", [True, False], ids=["by the message", "by the slot"])
+def test_the_earliest_send_counts_whether_the_slot_or_the_message_knows_it(knows: bool) -> None:
+    early, late = NOW_S - HORIZON_S, NOW_S
+    message, kept = (early, late) if knows else (late, early)
+    read = by_the_caller()
+    one = parked(read.at(replace(read.progress, first_sent_at=message)).as_message())
+
+    assert isinstance(plan(one, slot("calling", first_sent_at=kept)), GoesToReconcile)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [SlotState(owned=False), slot("calling", closed=failed())],
+    ids=["another's", "closed"],
+)
+def test_what_the_caller_only_has_to_tell_goes_back_however_old_it_is(state: SlotState) -> None:
+    assert isinstance(plan(parked(), state, after_s=3 * HORIZON_S), SendBack)
+
+
+def test_a_copy_begins_its_waits_anew() -> None:
+    read = by_the_caller()
+    one = parked(read.at(replace(read.progress, store_waits=7, fresh_starts=5)).as_message())
+
+    progress = plan(one, slot("unknown")).envelope.progress
+
+    assert (progress.store_waits, progress.fresh_starts) == (0, 0)
 
 
 def test_what_reconcile_is_told_is_unknown_and_has_all_it_needs() -> None:
-    entry = unknown_entry(by_the_caller(), NOW_S + HORIZON_S)
+    asked = by_the_caller()
+    entry = unknown_entry(asked, claim_of(asked, "local", NOW_S), NOW_S + HORIZON_S)
 
     assert not entry.outcome.settled
     assert entry.first_sent_at == NOW_S
@@ -140,22 +211,28 @@ def test_what_reconcile_is_told_is_unknown_and_has_all_it_needs() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["{ this is not JSON", "[]", message_text(v=2, worker_id=None), "{}"]
+    "body", ["{ this is not JSON", "[]", message_text(v=9, worker_id=None), "{}"]
 )
 def test_what_nobody_can_read_is_never_sent(body: str) -> None:
     assert isinstance(plan(parked(body), None), Unreadable)
 
 
 @pytest.mark.parametrize(
-    ("status", "expected"),
-    [(None, LacksErrorFlow), ("failed", AlreadySettled), ("calling", Unreadable)],
+    ("principal", "state", "expected"),
+    [
+        (None, None, LacksErrorFlow),
+        (None, SlotState(owned=True, principal="queue", status="failed"), AlreadySettled),
+        (None, SlotState(owned=True, principal="queue"), LacksErrorFlow),
+        ("acme", None, NotProven),
+        ("acme", SlotState(owned=True, principal="acme"), LacksErrorFlow),
+    ],
 )
 def test_what_is_no_envelope_but_says_whose_it_is_gets_its_error_flow(
-    status: str | None, expected: type
+    principal: str | None, state: SlotState | None, expected: type
 ) -> None:
-    """Unless it has run, or the identity is that of a request which is under way."""
-    nonsense = parked(message_text(stripe_secret=KEY), reason=None)
-    assert isinstance(plan(nonsense, status), expected)
+    """Unless it has run, or the principal is not proven. Told half, it is told to its end."""
+    nonsense = parked(message_text(stripe_secret=KEY, principal=principal), reason=None)
+    assert isinstance(plan(nonsense, state), expected)
 
 
 def test_a_direct_producer_s_message_keeps_the_identity_its_message_gave_it() -> None:
@@ -220,4 +297,3 @@ def test_the_lane_stays(lane: Lane) -> None:
 
     assert not isinstance(read, Malformed)
     assert read.lane is lane
-    assert not past_horizon(read.progress.first_sent_at, NOW_S)

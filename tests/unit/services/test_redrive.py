@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.unit.examples import KEY, NOW_S, envelope, message_text, succeeded
+from tests.unit.examples import KEY, NOW_S, envelope, failed, message_text, succeeded
 
 from paydispatch.adapters.memory import (
-    MemoryBoard,
     MemoryClock,
     MemoryDispatchQueue,
     MemoryDoorbell,
@@ -16,13 +15,21 @@ from paydispatch.adapters.memory import (
     MemoryOutcomes,
 )
 from paydispatch.adapters.memory_operations import MemoryDeadLetters
+from paydispatch.adapters.memory_requests import MemoryRequests, Slot
+from paydispatch.domain.claims import claim_of
 from paydispatch.domain.entry import entry_for
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.outcomes import Certainty
-from paydispatch.domain.redrive import FINAL_STATUSES, Choice, GoesToReconcile, SendBack
+from paydispatch.domain.redrive import (
+    Choice,
+    GoesToReconcile,
+    NotExamined,
+    NotProven,
+    SendBack,
+    Unreadable,
+)
 from paydispatch.domain.retry import Progress
 from paydispatch.domain.units import HORIZON_S
-from paydispatch.ports import RequestRecord
 from paydispatch.services import redrive
 from paydispatch.services.redrive import (
     Action,
@@ -32,6 +39,9 @@ from paydispatch.services.redrive import (
     Redriver,
     Walk,
 )
+
+if TYPE_CHECKING:
+    from paydispatch.domain.envelope import Envelope
 
 EVERY = Choice()
 
@@ -44,32 +54,36 @@ class Desk:
         self.journal = MemoryJournal()
         self.dead_letters = MemoryDeadLetters()
         self.queue = MemoryDispatchQueue()
-        self.board = MemoryBoard()
         self.outcomes = MemoryOutcomes(self.clock)
+        self.requests = MemoryRequests(self.clock, self.outcomes)
         self.doorbell = MemoryDoorbell()
 
     def redriver(self, **options: Any) -> Redriver:
         ports = RedrivePorts(
             dead_letters=self.dead_letters,
             queue=self.queue,
-            board=self.board,
+            requests=self.requests,
             outcomes=self.outcomes,
             doorbell=self.doorbell,
             clock=self.clock,
             journal=self.journal,
+            queue_tenant="local",
         )
         return Redriver(ports, RedriveOptions(**options))
 
     def park(self, request_id: str = "pdr_1", status: str | None = "unknown", **fields: Any) -> str:
+        """A message that was sent and had no answer. Without a status its slot is empty."""
         progress = Progress(deadline_at=NOW_S, attempt=4, maybe_executed=True, first_sent_at=NOW_S)
-        parked = envelope(request_id=request_id, progress=progress, **fields)
+        parked = envelope(**{"request_id": request_id, "progress": progress, **fields})
         if status:
-            self.board.queued([record(request_id, status)])
-        if status in FINAL_STATUSES:
-            self.outcomes.marks[parked.worker_id, request_id] = "settled"
+            self.slot(parked, status=status, maybe_executed=True, first_sent_at=NOW_S)
         return self.dead_letters.put(
             parked.as_message(), sent_at=self.clock.now_s(), reason="timeout"
         )
+
+    def slot(self, asked: Envelope, **fields: Any) -> None:
+        claim = claim_of(asked, "local", NOW_S)
+        self.requests.board.slots[claim.slot] = Slot(claim, **fields)
 
     async def redrive(
         self, choice: Choice = EVERY, *, at_most: int = 1_000, **options: Any
@@ -79,17 +93,6 @@ class Desk:
     @property
     def visible(self) -> set[str]:
         return set(self.dead_letters.messages) - self.dead_letters.hidden
-
-
-def record(request_id: str, status: str) -> RequestRecord:
-    return RequestRecord(
-        request_id=request_id,
-        tenant="local",
-        object="payment_intent",
-        worker_id="worker-1",
-        context_id="context-1",
-        status=status,
-    )
 
 
 @pytest.fixture
@@ -139,10 +142,41 @@ async def test_a_message_sqs_did_not_take_stays_and_is_shown_again(desk: Desk) -
     ids = {desk.park("pdr_1"), desk.park("pdr_2")}
     desk.queue.away = True
 
-    with pytest.raises(Unavailable):
-        await desk.redrive()
+    done = await desk.redrive()
 
+    assert [one.action for one in done] == [Action.FAILED] * 2
     assert desk.visible == ids
+
+
+async def test_a_walk_ends_when_a_store_is_away_for_one_message_after_the_other(desk: Desk) -> None:
+    ids = {desk.park(f"pdr_{number}") for number in range(redrive.MOST_FAILURES + 2)}
+    desk.requests.away = True
+    walk = Walk()
+
+    with pytest.raises(Unavailable):
+        await desk.redriver().redrive(EVERY, at_most=1_000, walk=walk)
+
+    assert walk.failed == redrive.MOST_FAILURES - 1
+    assert desk.visible == ids
+
+
+async def test_a_message_that_fails_is_reported_and_the_walk_goes_on(desk: Desk) -> None:
+    """Whatever it is about one message that this program cannot bear."""
+    desk.park("pdr_bad")
+    desk.park("pdr_good")
+
+    class Choosy(MemoryDispatchQueue):
+        async def send(self, envelopes: Any) -> None:
+            if envelopes[0].request_id == "pdr_bad":
+                raise RecursionError
+            await super().send(envelopes)
+
+    desk.queue = Choosy()
+    bad, good = await desk.redrive()
+
+    assert (bad.plan, bad.action) == (NotExamined("internal: RecursionError"), Action.FAILED)
+    assert good.action is Action.SENT_BACK
+    assert "message.not_redriven" in desk.journal.events()
 
 
 async def test_a_crash_before_the_deletion_leaves_two_copies_of_one_identity(desk: Desk) -> None:
@@ -155,8 +189,7 @@ async def test_a_crash_before_the_deletion_leaves_two_copies_of_one_identity(des
     dying = Dying()
     dying.messages = desk.dead_letters.messages
     desk.dead_letters = dying
-    with pytest.raises(Unavailable):
-        await desk.redrive()
+    await desk.redrive()
 
     assert [sent.request_id for sent in desk.queue.sent] == ["pdr_1"]
     assert len(desk.visible) == 1
@@ -182,13 +215,48 @@ async def test_past_the_horizon_reconcile_is_told_of_what_died_unpublished(desk:
     assert handed.action is Action.HANDED_OVER
     assert list(desk.outcomes.unknown) == [("worker-1", "pdr_1")]
     assert desk.doorbell.rung == ["worker-1"]
+    assert desk.requests.status("pdr_1") == "unknown"
     assert (desk.queue.sent, len(desk.visible)) == ([], 1)
 
 
+async def test_what_is_handed_over_is_sent_by_no_copy_of_it_any_more(desk: Desk) -> None:
+    """The slot was empty, and a copy may say nothing of a send."""
+    desk.park(status=None)
+    desk.clock.advance(HORIZON_S)
+
+    await desk.redrive()
+
+    assert desk.requests.slot("pdr_1").first_sent_at == NOW_S
+    assert desk.requests.slot("pdr_1").maybe_executed
+
+
+async def test_what_no_record_proves_is_not_handed_over(desk: Desk) -> None:
+    """Anybody who may send to the queue can name a principal."""
+    desk.park(status=None, principal="acme/ann")
+    desk.clock.advance(HORIZON_S)
+
+    (left,) = await desk.redrive()
+
+    assert isinstance(left.plan, NotProven)
+    assert left.action is Action.LEFT
+    assert (desk.outcomes.entries, desk.requests.board.slots) == ([], {})
+
+
+async def test_what_a_claim_proves_is_handed_over_to_its_own_tenant_s_worker(desk: Desk) -> None:
+    desk.park(status="calling", principal="acme/ann")
+    desk.clock.advance(HORIZON_S)
+
+    (handed,) = await desk.redrive()
+
+    assert handed.action is Action.HANDED_OVER
+    assert list(desk.outcomes.unknown) == [("acme worker-1", "pdr_1")]
+
+
 async def test_handing_over_says_nothing_where_the_outcome_is_published(desk: Desk) -> None:
-    """The status may be behind: the seen-mark decides."""
+    """The status may be behind: the seen-mark decides, and the status is mended by it."""
     desk.park(status="calling")
-    settled = entry_for(envelope(request_id="pdr_1"), succeeded(), NOW_S)
+    asked = envelope(request_id="pdr_1")
+    settled = entry_for(asked, claim_of(asked, "local", NOW_S), succeeded(), NOW_S)
     await desk.outcomes.publish(settled)
     desk.clock.advance(HORIZON_S)
 
@@ -196,6 +264,7 @@ async def test_handing_over_says_nothing_where_the_outcome_is_published(desk: De
 
     assert desk.outcomes.entries == [settled]
     assert desk.outcomes.unknown == {}
+    assert desk.requests.status("pdr_1") == "succeeded"
 
 
 @pytest.mark.parametrize("status", ["succeeded", "failed"])
@@ -212,14 +281,87 @@ async def test_a_settled_request_is_not_sent_and_is_deleted_only_when_asked(
     assert bool(desk.visible) is not purge
 
 
-async def test_a_final_status_without_a_published_outcome_is_not_believed(desk: Desk) -> None:
-    """Its publisher reached the status' slot and not the stream's; purging it would lose its flow."""
-    desk.park(status="succeeded")
-    desk.outcomes.marks.clear()
+async def test_what_was_never_sent_goes_back_without_a_doubt_however_old_it_is(desk: Desk) -> None:
+    """Its slot stands, and knows of no send: the receives were throttled."""
+    asked = envelope(progress=Progress(deadline_at=NOW_S, store_waits=9, fresh_starts=5))
+    desk.slot(asked)
+    desk.dead_letters.put(asked.as_message(), sent_at=NOW_S)
+    desk.clock.advance(3 * HORIZON_S)
 
-    (done,) = await desk.redrive(purge_settled=True)
+    (done,) = await desk.redrive(deadline_s=60)
 
     assert done.action is Action.SENT_BACK
+    (sent,) = desk.queue.sent
+    assert sent.progress == Progress(deadline_at=desk.clock.now_s() + 60)
+    assert sent.accepted_at == asked.accepted_at
+
+
+async def test_only_an_empty_slot_makes_a_message_one_that_may_have_been_sent(desk: Desk) -> None:
+    desk.dead_letters.put(envelope().as_message(), sent_at=NOW_S - 50)
+
+    await desk.redrive()
+
+    progress = desk.queue.sent[0].progress
+    assert (progress.maybe_executed, progress.first_sent_at) == (True, NOW_S - 50)
+
+
+async def test_what_the_slot_knows_of_the_sends_goes_with_the_message(desk: Desk) -> None:
+    """The caller parks the message as it came: its sends stand in the slot."""
+    desk.park(progress=Progress(deadline_at=NOW_S))
+
+    await desk.redrive()
+
+    progress = desk.queue.sent[0].progress
+    assert (progress.maybe_executed, progress.first_sent_at) == (True, NOW_S)
+
+
+async def test_the_second_request_under_a_used_id_goes_back_to_be_told_so(desk: Desk) -> None:
+    desk.slot(envelope(params={"amount": 5, "currency": "usd"}), status="succeeded")
+    desk.park(status=None)
+    desk.clock.advance(HORIZON_S)
+
+    (done,) = await desk.redrive()
+
+    assert done.action is Action.SENT_BACK
+
+
+async def test_an_end_that_was_closed_and_not_told_goes_back_to_be_told(desk: Desk) -> None:
+    desk.slot(envelope(), closed=failed(), first_sent_at=NOW_S)
+    desk.dead_letters.put(envelope().as_message(), sent_at=NOW_S)
+    desk.clock.advance(HORIZON_S)
+
+    (done,) = await desk.redrive()
+
+    assert done.action is Action.SENT_BACK
+
+
+async def test_two_tenants_requests_of_one_id_are_two_requests(desk: Desk) -> None:
+    desk.park(status="succeeded", principal="acme")
+    desk.park()
+
+    settled, sent = await desk.redrive()
+
+    assert (settled.action, sent.action) == (Action.LEFT, Action.SENT_BACK)
+
+
+async def test_a_malformed_message_of_a_principal_that_no_record_proves_has_no_flow(
+    desk: Desk,
+) -> None:
+    desk.dead_letters.put(message_text(stripe_secret=KEY, principal="acme/ann"), sent_at=NOW_S)
+
+    (left,) = await desk.redrive()
+
+    assert isinstance(left.plan, NotProven)
+    assert (left.action, desk.outcomes.entries) == (Action.LEFT, [])
+
+
+async def test_a_message_that_names_no_worker_is_left(desk: Desk) -> None:
+    desk.dead_letters.put("{ this is not JSON", sent_at=NOW_S)
+
+    (left,) = await desk.redrive()
+
+    assert isinstance(left.plan, Unreadable)
+    assert left.action is Action.LEFT
 
 
 async def test_a_message_that_died_before_its_worker_was_told_gets_its_error_flow_once(
@@ -292,17 +434,19 @@ async def test_what_was_done_before_the_queue_went_away_is_known(desk: Desk) -> 
     for number in range(3):
         desk.park(f"pdr_{number}")
 
-    class Failing(MemoryDispatchQueue):
-        async def send(self, envelopes: Any) -> None:
-            if self.sent:
+    class Failing(MemoryDeadLetters):
+        async def receive(self) -> Any:
+            if desk.queue.sent:
                 raise Unavailable("gone")
-            await super().send(envelopes)
+            return await super().receive()
 
-    desk.queue, walk = Failing(), Walk()
+    failing, walk = Failing(), Walk()
+    failing.messages = desk.dead_letters.messages
+    desk.dead_letters = failing
     with pytest.raises(Unavailable):
         await desk.redriver().redrive(EVERY, at_most=1_000, walk=walk)
 
-    assert [one.action for one in walk.examined] == [Action.SENT_BACK]
+    assert [one.action for one in walk.examined] == [Action.SENT_BACK] * 2
     assert walk.may_be_more
 
 
