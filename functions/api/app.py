@@ -12,9 +12,9 @@ from paydispatch.adapters.aws_errors import SEAL_CONFIG, SEND_CONFIG
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.journal import PowertoolsJournal, json_logger
 from paydispatch.adapters.kms import KmsSealer
-from paydispatch.adapters.redis_board import RedisBoard
 from paydispatch.adapters.redis_connection import connect
 from paydispatch.adapters.redis_eviction import EvictionCheck
+from paydispatch.adapters.redis_request_store import RedisRequestStore
 from paydispatch.adapters.sqs import SqsQueue
 from paydispatch.services.accept import Acceptor
 from paydispatch.settings import ApiSettings
@@ -27,16 +27,17 @@ def _compose(settings: ApiSettings) -> Door:
     clock = SystemClock()
     journal = PowertoolsJournal(json_logger("api"))
     eviction = EvictionCheck(allowed=settings.allow_eviction, journal=journal)
-    board = RedisBoard(connect(settings.redis_url, eviction))
+    requests = RedisRequestStore(connect(settings.redis_url, eviction), clock)
     acceptor = Acceptor(
         queue=SqsQueue(boto3.client("sqs", config=SEND_CONFIG), settings.queue_urls),
         sealer=KmsSealer(boto3.client("kms", config=SEAL_CONFIG), settings.sealing_key_id, clock),
-        board=board,
+        requests=requests,
         clock=clock,
         journal=journal,
+        queue_tenant=settings.queue_tenant,
     )
     principals = PrincipalReader(sign_in=settings.sign_in, tenant_claim=settings.tenant_claim)
-    return Door(acceptor, board, principals, journal)
+    return Door(acceptor, requests, principals, journal, queue_tenant=settings.queue_tenant)
 
 
 _door = _compose(ApiSettings.from_env())

@@ -9,18 +9,19 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from api.answers import (
     accepted,
-    batch_item,
+    batch_answer,
     error_answer,
     failure,
     json_answer,
+    status_answer,
     unavailable,
     unexpected,
 )
 from api.bodies import create_request, json_object, requests_of_batch
 from paydispatch.domain.errors import BadRequest, InvalidField, RequestNotFound, Unavailable
 from paydispatch.domain.resources import RESOURCES, Resource
-from paydispatch.services.accept import Acceptor, status_of
 from paydispatch.services.refuse_events import refuse_event
+from paydispatch.services.status import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
     from api.principals import PrincipalReader
     from paydispatch.domain.principal import Principal
-    from paydispatch.ports import Journal, RequestBoard
+    from paydispatch.ports import Journal, RequestStore
+    from paydispatch.services.accept import Acceptor
 
 
 TAKES = "requests of an API Gateway HTTP API with payload format 2.0"
@@ -39,12 +41,19 @@ class Door:
     """The HTTP API, one route per row of the table of objects."""
 
     def __init__(
-        self, acceptor: Acceptor, board: RequestBoard, principals: PrincipalReader, journal: Journal
+        self,
+        acceptor: Acceptor,
+        requests: RequestStore,
+        principals: PrincipalReader,
+        journal: Journal,
+        *,
+        queue_tenant: str,
     ) -> None:
         self._acceptor = acceptor
-        self._board = board
+        self._requests = requests
         self._principals = principals
         self._journal = journal
+        self._queue_tenant = queue_tenant
         self._routes = self._made_routes()
 
     def answer(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -77,14 +86,17 @@ class Door:
 
     def _create_batch(self) -> Response[str]:
         event, who = self._routes.current_event, self._principal()
-        results = self._acceptor.accept_all(requests_of_batch(json_object(event), event), who)
-        return json_answer(202, {"results": [batch_item(result) for result in results]})
+        requests = requests_of_batch(json_object(event), event)
+        return batch_answer(self._acceptor.accept_all(requests, who))
 
     def _status(self, request_id: str) -> Response[str]:
-        shown = status_of(self._board, request_id, self._principal())
+        tenant = self._principal().tenant
+        shown = status_of(
+            self._requests, request_id, tenant=tenant, queue_tenant=self._queue_tenant
+        )
         if shown is None:
             raise RequestNotFound(request_id)
-        return json_answer(200, shown)
+        return status_answer(shown)
 
     def _health(self) -> Response[str]:
         return json_answer(200, {"status": "ok"})

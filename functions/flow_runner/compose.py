@@ -41,5 +41,6 @@ def compose(settings: RunnerSettings, journal: Journal, *, consumer: str) -> Flo
         clock=clock,
         journal=journal,
         fraction=random.random,
+        queue_tenant=settings.queue_tenant,
     )
     return FlowServer(FlowRunner(ports, policy), inbox, RedisBells(redis, journal), clock, journal)

@@ -20,6 +20,7 @@ from paydispatch.domain.envelope import Envelope, check_size
 from paydispatch.domain.errors import InvalidField, InvalidParams
 from paydispatch.domain.identity import End, follow_up_request_id, request_id_for_key
 from paydispatch.domain.outcomes import ErrorKind, Response
+from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.requests import (
     check_account,
     check_deadline,
@@ -29,6 +30,7 @@ from paydispatch.domain.requests import (
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.retry import Progress
 from paydispatch.domain.schema import check_params
+from paydispatch.domain.slots import key_space
 from paydispatch.domain.units import DEFAULT_DEADLINE_S, REMEMBER_S
 from paydispatch.receipt import Receipt
 
@@ -47,7 +49,7 @@ FLOW_FAILED = "flow_failed"
 class RetryLater(Exception):
     """Raised by a flow that wants to run again in `after_s` seconds. Does not count as a failure.
 
-    From 0 to 1,296,000 seconds: 15 days, as long as a request is remembered. Anything else is a `ValueError`, and with
+    From 0 to 2,160,000 seconds: 25 days, as long as a request is remembered. Anything else is a `ValueError`, and with
     that a failure of the script. For a moment that may have passed: `RetryLater(max(0, at - now))`.
     """
 
@@ -138,10 +140,13 @@ class FollowUp(Receipt):
 class Flow(Builders):
     """One run of one flow. `new_product()`, `new_price()` … are builders bound to this conversation and its key."""
 
-    def __init__(self, entry: OutcomeEntry, *, attempt: int, now_s: float) -> None:
+    def __init__(
+        self, entry: OutcomeEntry, *, attempt: int, now_s: float, queue_tenant: str = "local"
+    ) -> None:
         super().__init__(self._dispatch)
         self._entry = entry
         self._now_s = now_s
+        self._queue_tenant = queue_tenant
         self._outbox: list[Envelope] = []
         self.attempt = attempt
         """The number of this run, from 1."""
@@ -166,8 +171,37 @@ class Flow(Builders):
         return self._entry.request_id
 
     @property
+    def operation(self) -> str:
+        """What was asked of Stripe: `create_payment_intent`."""
+        return self._entry.operation
+
+    @property
     def object(self) -> str:
         return self._entry.object
+
+    @property
+    def principal(self) -> str:
+        """The program that asked for the request: `tenant/subject`, or `queue`."""
+        return self._entry.principal or QUEUE
+
+    @property
+    def tenant(self) -> str:
+        """The tenant that the request, its worker and its secrets belong to."""
+        return self._entry.tenant or self._queue_tenant
+
+    @property
+    def livemode(self) -> bool | None:
+        """Whether the request was made in Stripe's live mode. None: neither the answer nor the account says so."""
+        outcome, account = self._entry.outcome, self._entry.account
+        said = outcome.body.get("livemode") if isinstance(outcome, Response) else None
+        if isinstance(said, bool):
+            return said
+        return None if account is None else {"live": True, "test": False}.get(account.mode)
+
+    @property
+    def inferred(self) -> bool:
+        """Whether a look at Stripe stood in for its answer."""
+        return self._entry.inferred
 
     @property
     def params(self) -> Mapping[str, Any]:
@@ -213,7 +247,8 @@ class Flow(Builders):
             secret_ref=entry.secret_ref,
             lane=parse_lane(lane),
             stripe_account=stripe_account or entry.stripe_account,
-            principal=entry.principal or "queue",
+            stripe_context=entry.stripe_context,
+            principal=self.principal,
             traceparent=entry.traceparent,
         )
         check_size(envelope.as_message())
@@ -227,7 +262,7 @@ class Flow(Builders):
 
     def _follow_up_id(self, idempotency_key: str | None) -> str:
         if idempotency_key is not None:
-            return request_id_for_key(self._entry.principal or "queue", idempotency_key)
+            return request_id_for_key(key_space(self.tenant, self._queue_tenant), idempotency_key)
         end = _end(self._entry.outcome)
         return follow_up_request_id(self.request_id, len(self._outbox) + 1, end)
 

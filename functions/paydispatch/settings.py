@@ -23,6 +23,7 @@ __all__ = [
     "ReconcilerSettings",
     "RunnerSettings",
     "SdkSettings",
+    "queue_tenant_of",
 ]
 
 STRIPE_API_BASE = "https://api.stripe.com"
@@ -82,6 +83,11 @@ def _parsed(text: str) -> float:
         return math.nan
 
 
+def queue_tenant_of(env: Mapping[str, str] = os.environ) -> str:
+    """Return the tenant of the programs that write to the queue themselves."""
+    return env.get("QUEUE_TENANT") or "local"
+
+
 def _deployed(env: Mapping[str, str]) -> bool:
     """Whether this runs as a real Lambda: there the door needs a signed-in caller, on a developer's machine none."""
     return "LAMBDA_TASK_ROOT" in env and env.get("AWS_SAM_LOCAL") != "true"
@@ -95,6 +101,7 @@ class ApiSettings:
     sealing_key_id: str
     sign_in: bool
     tenant_claim: str
+    queue_tenant: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> ApiSettings:
@@ -105,6 +112,7 @@ class ApiSettings:
             sealing_key_id=_required(env, "SEALING_KEY_ID"),
             sign_in=env.get("SIGN_IN", "required" if _deployed(env) else "none") != "none",
             tenant_claim=env.get("TENANT_CLAIM", "tenant"),
+            queue_tenant=queue_tenant_of(env),
         )
 
 
@@ -133,7 +141,7 @@ class CallerSettings:
             stripe_api_version=env.get("STRIPE_API_VERSION") or None,
             stripe_read_timeout_s=_number(env, "STRIPE_READ_TIMEOUT_S", 80.0),
             max_receives=_count(env, "MAX_RECEIVES", DEFAULT_MAX_RECEIVES),
-            queue_tenant=env.get("QUEUE_TENANT", "local"),
+            queue_tenant=queue_tenant_of(env),
         )
 
 
@@ -156,7 +164,7 @@ class ReconcilerSettings:
             allow_eviction=allow_eviction(env),
             stripe_api_base=env.get("STRIPE_API_BASE") or STRIPE_API_BASE,
             stripe_api_version=env.get("STRIPE_API_VERSION") or None,
-            queue_tenant=env.get("QUEUE_TENANT", "local"),
+            queue_tenant=queue_tenant_of(env),
         )
 
 
@@ -168,6 +176,7 @@ class RunnerSettings:
     flows_dir: Path
     flow_timeout_s: float
     flow_attempts: int
+    queue_tenant: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> RunnerSettings:
@@ -178,6 +187,7 @@ class RunnerSettings:
             flows_dir=Path(env.get("FLOWS_DIR") or "flows").resolve(),
             flow_timeout_s=_number(env, "FLOW_TIMEOUT_S", 30.0),
             flow_attempts=_count(env, "FLOW_ATTEMPTS", 5),
+            queue_tenant=queue_tenant_of(env),
         )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 import pytest
 from tests.unit.examples import failed, succeeded
 from tests.unit.handlers.conftest import Client
+from tests.unit.queues import LosingQueue
 
 from api.openapi.answer_schemas import answer_schemas
 from api.openapi.document import document
@@ -75,6 +75,12 @@ def create_unavailable(row: Resource) -> Answer:
     return client.post(row.endpoint, example_body(row))
 
 
+def create_lost(row: Resource) -> Answer:
+    client = Client()
+    client.queue = LosingQueue()
+    return client.post(row.endpoint, example_body(row))
+
+
 def batch_of(client: Client, *changes: dict[str, Any]) -> Answer:
     items = [{"object": ROW.name, **example_body(ROW), **change} for change in changes]
     return client.post(BATCHES, {"requests": items}, headers=KEYED)
@@ -105,15 +111,28 @@ def batch_unavailable(_: Resource) -> Answer:
     return batch_of(client, {})
 
 
+def batch_lost(_: Resource) -> Answer:
+    client = Client()
+    client.queue = LosingQueue()
+    return batch_of(client, {})
+
+
+def batch_of_many_faults(_: Resource) -> Answer:
+    faulty = {"params": {f"colour{number}": "red" for number in range(30)}}
+    answer = batch_of(Client(), *[faulty] * 1_000)
+    assert answer.json["results"][0]["more_errors"]
+    return answer
+
+
 def looked_up(status: str, **known: Any) -> Call:
     """The status of a request of which `known` is written down."""
 
     def call(row: Resource) -> Answer:
         client = Client()
         location = client.post(row.endpoint, example_body(row)).headers["Location"]
-        records = client.board.records
-        (request_id,) = records
-        records[request_id] = replace(records[request_id], status=status, **known)
+        (slot,) = client.requests.board.slots.values()
+        for name, value in {"status": status, **known}.items():
+            setattr(slot, name, value)
         answer = client.get(location)
         assert answer.json["status"] == status
         return answer
@@ -123,20 +142,18 @@ def looked_up(status: str, **known: Any) -> Call:
 
 def status_unavailable(_: Resource) -> Answer:
     client = Client()
-    client.board.away = True
+    client.requests.away = True
     return client.get("/v1/requests/pdr_1")
 
 
 def broken_door() -> Client:
     client = Client()
-    client.sealer = client.board = None  # type: ignore[assignment]
+    client.sealer = client.requests = None  # type: ignore[assignment]
     return client
 
 
-NOT_CREATED = failed(type="card_error", code="card_declined", http_status=402).as_dict()
-UNKNOWN = Error(
-    kind=ErrorKind.HTTP, message="no answer", attempts=3, certainty=Certainty.UNKNOWN
-).as_dict()
+NOT_CREATED = failed(type="card_error", code="card_declined", http_status=402)
+UNKNOWN = Error(kind=ErrorKind.HTTP, message="no answer", attempts=3, certainty=Certainty.UNKNOWN)
 
 CREATE: dict[int, list[Call]] = {
     202: [created, create_replayed],
@@ -146,11 +163,11 @@ CREATE: dict[int, list[Call]] = {
     413: [create_too_large],
     422: [create_refused],
     500: [create_broken],
-    503: [create_unavailable],
+    503: [create_unavailable, create_lost],
 }
 OTHERS: dict[tuple[str, str], dict[int, list[Call]]] = {
     ("post", BATCHES): {
-        202: [batched, batch_unavailable],
+        202: [batched, batch_unavailable, batch_lost, batch_of_many_faults],
         400: [lambda _: Client().post(BATCHES, {"requests": []})],
         401: [lambda _: batch_of(Client(sign_in=True), {})],
         500: [lambda _: batch_of(broken_door(), {})],
@@ -160,9 +177,10 @@ OTHERS: dict[tuple[str, str], dict[int, list[Call]]] = {
             looked_up("dispatched"),
             looked_up("calling", attempts=1),
             looked_up("retrying", attempts=2, retry_at=1_800_000_000.5),
-            looked_up("succeeded", attempts=1, parsed_data=succeeded().body),
-            looked_up("failed", attempts=1, parsed_error=NOT_CREATED),
-            looked_up("unknown", attempts=3, parsed_error=UNKNOWN),
+            looked_up("succeeded", attempts=1, outcome=succeeded()),
+            looked_up("succeeded", attempts=1, outcome=succeeded(body={"x": "x" * 6_000_000})),
+            looked_up("failed", attempts=1, outcome=NOT_CREATED),
+            looked_up("unknown", attempts=3, outcome=UNKNOWN),
         ],
         400: [lambda _: Client(sign_in=True).get("/v1/requests/x", authorizer=TENANT_WITH_A_SLASH)],
         401: [lambda _: Client(sign_in=True).get("/v1/requests/pdr_1")],

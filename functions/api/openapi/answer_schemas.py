@@ -24,15 +24,18 @@ _STATUSES = {
 def answer_schemas() -> dict[str, Node]:
     return {
         "object_name": {"type": "string", "enum": [row.name for row in RESOURCES]},
+        "request_id": {"type": "string", "pattern": "^pdr_[0-9a-z]{26}$"},
         "accepted": _accepted(),
         "batch_answer": _batch_answer(),
         "batch_accepted": _batch_accepted(),
         "batch_refused": _batch_refused(),
+        "batch_maybe_accepted": _batch_maybe_accepted(),
         "request_status": _request_status(),
         "parsed_error": _parsed_error(),
         "error": _error(),
+        "unavailable_answer": _unavailable_answer(),
         "error_answer": _object({"error": references.schema("error")}),
-        "params_refused": _object(_error_fields()),
+        "params_refused": _params_refused(),
         "gateway_answer": _gateway_answer(),
         "health": _object({"status": {"const": "ok"}}),
     }
@@ -48,12 +51,17 @@ def _object(required: Node, optional: Node | None = None) -> Node:
 
 def _accepted_fields() -> Node:
     return {
-        "request_id": {"type": "string", "pattern": "^pdr_[0-9a-z]{26}$"},
+        "request_id": references.schema("request_id"),
         "object": references.schema("object_name"),
-        "status": {"const": "dispatched"},
+        "operation": _operation(),
+        "status": _status(),
         "worker_id": references.schema("worker_id"),
         "context_id": references.schema("context_id"),
     }
+
+
+def _operation() -> Node:
+    return {"type": "string", "enum": [row.operation for row in RESOURCES]}
 
 
 def _accepted() -> Node:
@@ -61,7 +69,8 @@ def _accepted() -> Node:
 
 
 def _batch_answer() -> Node:
-    item = {"oneOf": [references.schema("batch_accepted"), references.schema("batch_refused")]}
+    kinds = ("batch_accepted", "batch_refused", "batch_maybe_accepted")
+    item = {"oneOf": [references.schema(kind) for kind in kinds]}
     results = {
         "description": "One result per request, in the order of the requests.",
         "type": "array",
@@ -93,10 +102,33 @@ def _batch_refused() -> Node:
     return _object(required, fields)
 
 
+def _maybe_accepted_fields() -> Node:
+    return {
+        "error": references.schema("error"),
+        "request_id": references.schema("request_id"),
+        "idempotency_key": {
+            "description": "Yours, or one that was made for this request. The same body under it is the same request.",
+            "type": "string",
+        },
+    }
+
+
+def _unavailable_answer() -> Node:
+    meaning = "With the code `maybe_accepted` it may have been accepted, and is named: `request_id`, `idempotency_key`."
+    named = _maybe_accepted_fields()
+    return {"description": meaning} | _object({"error": named.pop("error")}, named)
+
+
+def _batch_maybe_accepted() -> Node:
+    alone = {"status": {"const": "maybe_accepted"}, "http_status": {"const": 503}}
+    return _object(alone | _maybe_accepted_fields())
+
+
 def _request_status() -> Node:
     required: Node = {
         "request_id": {"type": "string"},
         "object": references.schema("object_name"),
+        "operation": _operation(),
         "status": _status(),
         "worker_id": references.schema("worker_id"),
         "context_id": references.schema("context_id"),
@@ -106,6 +138,11 @@ def _request_status() -> Node:
         "retry_at": {"description": "Unix seconds of the next call.", "type": "number"},
         "parsed_data": {"description": "Stripe's own JSON answer.", "type": "object"},
         "parsed_error": references.schema("parsed_error"),
+        "warnings": {
+            "description": "Fields that are left out because they are too large for this answer.",
+            "type": "array",
+            "items": _object({name: {"type": "string"} for name in ("param", "code", "message")}),
+        },
     }
     return _object(required, optional)
 
@@ -130,7 +167,11 @@ def _parsed_error() -> Node:
         },
     }
     names = ("code", "type", "decline_code", "param", "stripe_request_id")
-    optional = dict.fromkeys(names, text) | {"http_status": {"type": ["integer", "null"]}}
+    answered = "Stripe keeps this error under the idempotency key: the same key gets it again."
+    optional = dict.fromkeys(names, text) | {
+        "http_status": {"type": ["integer", "null"]},
+        "answered": {"description": answered, "type": "boolean"},
+    }
     return _object(required, optional)
 
 
@@ -152,7 +193,17 @@ def _error_fields() -> Node:
         "minItems": 1,
         "items": references.schema("error"),
     }
-    return {"error": references.schema("error"), "errors": errors}
+    more = {
+        "description": "How many further errors are left out, because the answer would be too large.",
+        "type": "integer",
+        "minimum": 1,
+    }
+    return {"error": references.schema("error"), "errors": errors, "more_errors": more}
+
+
+def _params_refused() -> Node:
+    fields = _error_fields()
+    return _object(fields, {"more_errors": fields.pop("more_errors")})
 
 
 def _gateway_answer() -> Node:

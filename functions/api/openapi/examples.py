@@ -11,19 +11,21 @@ from paydispatch.domain.errors import (
     BadRequest,
     IdempotencyConflict,
     InvalidParams,
+    MaybeAccepted,
     NotAllowed,
     RequestNotFound,
     TooLarge,
     Unavailable,
 )
-from paydispatch.domain.identity import request_id_for_key
+from paydispatch.domain.identity import key_for, request_id_for_key
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
 from paydispatch.domain.requests import parse_create_request
 from paydispatch.domain.resources import RESOURCES
 from paydispatch.domain.schema import check_params
 from paydispatch.domain.units import QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.ports import RequestRecord
-from paydispatch.services.accept import Accepted, shown_status
+from paydispatch.services.accept import Accepted
+from paydispatch.services.status import shown_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 Examples = dict[str, dict[str, Any]]
 """{name: {"value": body}}, as OpenAPI has them."""
 
-REQUEST_ID = request_id_for_key("local", "order-1001")
+REQUEST_ID = request_id_for_key("", "order-1001")
 
 
 def accepted_body(row: Resource) -> Any:
@@ -73,7 +75,10 @@ def refusals() -> dict[int, Examples]:
     refused = {error.status: {name: _value(error_answer(error))} for name, error in errors.items()}
     return refused | {
         500: {"fault": _value(failure())},
-        503: {"unavailable": _value(unavailable(Unavailable("")))},
+        503: {
+            "not_accepted": _value(unavailable(Unavailable(""))),
+            "maybe_accepted": _value(unavailable(_maybe_accepted())),
+        },
     }
 
 
@@ -110,6 +115,7 @@ def _status(status: str, **known: Any) -> dict[str, Any]:
         request_id=REQUEST_ID,
         tenant="local",
         object="payment_intent",
+        operation="create_payment_intent",
         worker_id="payment-worker-1",
         context_id="context-123",
         status=status,
@@ -130,7 +136,11 @@ def _created() -> dict[str, Any]:
 
 
 def _accepted(row: Resource) -> Accepted:
-    return Accepted(REQUEST_ID, parse_create_request(row.name, example_body(row)))
+    return Accepted(REQUEST_ID, parse_create_request(row.name, example_body(row)), row.operation)
+
+
+def _maybe_accepted() -> MaybeAccepted:
+    return MaybeAccepted("", request_id=REQUEST_ID, idempotency_key=key_for(REQUEST_ID))
 
 
 def _refused_params(row: Resource) -> InvalidParams:

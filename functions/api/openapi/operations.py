@@ -23,7 +23,7 @@ PARAMETERS: dict[str, Node] = {
     "Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "The same key and body from the same principal are the same request: "
+        "description": "The same key and body from the same tenant are the same request: "
         "one `request_id`, one Stripe object.",
         "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
         "example": "order-1001",

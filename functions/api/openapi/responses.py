@@ -35,8 +35,8 @@ _EXPLAINED: dict[int, tuple[str, str, tuple[str, ...]]] = {
     500: ("fault", "Our own fault. Send it again under the same key.", ("error_answer", _GATEWAY)),
     503: (
         "unavailable",
-        "Nothing was accepted: a service behind the door cannot be reached.",
-        ("error_answer", _GATEWAY),
+        "Nothing was accepted, unless the code is `maybe_accepted`: a service behind the API cannot be reached.",
+        ("unavailable_answer", _GATEWAY),
     ),
 }
 """Status → its component, what it means, and the schemas its body may have."""

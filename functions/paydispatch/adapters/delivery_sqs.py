@@ -18,7 +18,7 @@ from paydispatch.domain.identity import new_request_id, request_id_for_key
 from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.resources import RESOURCES
 from paydispatch.domain.schema import check_params
-from paydispatch.services.accept import seal_request
+from paydispatch.services.seal_request import seal_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,7 +49,7 @@ class SqsDelivery:
     def prepare(self, request: CreateRequest) -> Parcel:
         now_s = self._clock.now_s()
         key = request.idempotency_key
-        request_id = request_id_for_key(QUEUE, key) if key else new_request_id(now_s)
+        request_id = request_id_for_key("", key) if key else new_request_id(now_s)
         envelope = seal_request(
             request, principal=QUEUE, request_id=request_id, now_s=now_s, sealer=self._sealer
         )

@@ -17,7 +17,7 @@ from paydispatch.domain.identity import new_request_id, request_id_for_key
 from paydispatch.domain.principal import QUEUE, tenant_of
 from paydispatch.domain.slots import slot_name
 from paydispatch.ports import Turn
-from paydispatch.services.accept import seal_request
+from paydispatch.services.seal_request import seal_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -439,7 +439,7 @@ class MemoryDelivery:
 
     def prepare(self, request: CreateRequest) -> Parcel:
         now_s, key = time.time(), request.idempotency_key
-        request_id = request_id_for_key(QUEUE, key) if key else new_request_id(now_s)
+        request_id = request_id_for_key("", key) if key else new_request_id(now_s)
         envelope = seal_request(
             request, principal=QUEUE, request_id=request_id, now_s=now_s, sealer=self.sealer
         )

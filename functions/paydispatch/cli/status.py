@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from paydispatch.cli.api_url import api_url, bearer_token
 from paydispatch.domain.errors import MissingSetting, Unavailable
+from paydispatch.settings import queue_tenant_of
 
 if TYPE_CHECKING:
     import argparse
@@ -28,6 +29,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="ask the HTTP API (default: Redis, by REDIS_URL)",
     )
     parser.add_argument(
+        "--tenant", metavar="T", help="whose request it is, without --api (default: QUEUE_TENANT)"
+    )
+    parser.add_argument(
         "--json", action="store_true", help="print everything that is known, as JSON"
     )
     parser.set_defaults(run=run)
@@ -36,7 +40,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Return 0 if the request is known, 1 if it is not."""
     request_id, api = arguments.request_id, arguments.api
-    found = _ask_api(request_id, api) if api else _ask_redis(request_id)
+    found = _ask_api(request_id, api) if api else _ask_redis(request_id, arguments.tenant)
     if found is None:
         print(f"No request {request_id}.", file=sys.stderr)
         return 1
@@ -81,22 +85,23 @@ def _json_object(answer: httpx.Response) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def _ask_redis(request_id: str) -> dict[str, Any] | None:
-    from paydispatch.adapters.redis_board import RedisBoard
+def _ask_redis(request_id: str, tenant: str | None) -> dict[str, Any] | None:
+    from paydispatch.adapters.clock import SystemClock
     from paydispatch.adapters.redis_connection import connect
-    from paydispatch.services.accept import shown_status
+    from paydispatch.adapters.redis_request_store import RedisRequestStore
+    from paydispatch.services.status import status_of
 
     url = os.environ.get("REDIS_URL")
     if not url:
         raise MissingSetting("REDIS_URL")
-    record = RedisBoard(connect(url)).find(request_id)
-    return None if record is None else shown_status(record)
+    store, queue_tenant = RedisRequestStore(connect(url), SystemClock()), queue_tenant_of()
+    return status_of(store, request_id, tenant=tenant or queue_tenant, queue_tenant=queue_tenant)
 
 
 def _text(found: dict[str, Any]) -> str:
     lines = [
         f"{found['request_id']}  {found['status']}",
-        f"  {found['object']} for {found['worker_id']}, {found['context_id']}, {found['attempts']} attempts",
+        f"  {found['operation']} for {found['worker_id']}, {found['context_id']}, {found['attempts']} attempts",
     ]
     if "retry_at" in found:
         lines.append(f"  next attempt in {max(0.0, found['retry_at'] - time.time()):.0f} s")

@@ -7,6 +7,7 @@ PaydispatchError
 │   ├── InvalidParams         422  Stripe's schema refuses the parameters; `errors` has them all
 │   ├── TooLarge              413  over what one queue message may hold
 │   ├── IdempotencyConflict   409  the key was used with another body
+│   ├── IdempotencyKeyUsedUp  409  the key was tried too often without an effect
 │   ├── RequestNotFound       404  no such request, or not yours
 │   └── NotAllowed            401  no principal
 ├── Unavailable             nobody's fault: try again later; nothing was accepted
@@ -140,6 +141,18 @@ class IdempotencyConflict(BadRequest):
         )
 
 
+class IdempotencyKeyUsedUp(BadRequest):
+    status = 409
+    type = "idempotency_error"
+
+    def __init__(self, key: str, tries: int) -> None:
+        super().__init__(
+            f"The Idempotency-Key {key!r} was tried {tries} times, and nothing was created. "
+            "Use a new key.",
+            code="idempotency_key_used_up",
+        )
+
+
 class RequestNotFound(BadRequest):
     status = 404
 
@@ -166,6 +179,19 @@ class Unavailable(PaydispatchError):
 
 class MaybeAccepted(Unavailable):
     """The answer was lost, so the request may have been accepted. Repeat it under the same identity only."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_s: int = 1,
+        request_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.request_id = request_id
+        self.idempotency_key = idempotency_key
+        """The same body under this key is the same request."""
 
 
 class NotPermitted(Unavailable):

@@ -1,33 +1,46 @@
-"""Accept: validate, seal, enqueue, answer. What is accepted is on the queue; what is refused left no trace."""
+"""Accept requests: check, seal, claim the id, send to the queue, note that the queue has it.
+
+What is accepted is on the queue. What is refused left nothing but a claim, which the same request finds again. The
+claim comes before the queue, so that one key never stands for two requests. The note comes after the queue's yes, so
+that nobody is told of a request that the queue never had.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from paydispatch.domain.credentials import Binding, SecretRef
-from paydispatch.domain.envelope import Envelope, check_size
+from paydispatch.domain.claims import claim_of
+from paydispatch.domain.envelope import check_size
 from paydispatch.domain.errors import (
     IdempotencyConflict,
-    InvalidParams,
+    IdempotencyKeyUsedUp,
+    MaybeAccepted,
     PaydispatchError,
     Unavailable,
 )
-from paydispatch.domain.identity import new_request_id, request_id_for_key
-from paydispatch.domain.resources import resource_named
-from paydispatch.domain.retry import Progress
-from paydispatch.domain.schema import check_params
-from paydispatch.domain.units import DEFAULT_DEADLINE_S
-from paydispatch.ports import RequestRecord
+from paydispatch.domain.identity import (
+    again_request_id,
+    key_for,
+    new_request_id,
+    request_id_for_key,
+)
+from paydispatch.domain.slots import key_space
+from paydispatch.services.seal_request import seal_request
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from paydispatch.domain.claims import Claim, SlotState
+    from paydispatch.domain.credentials import Binding, Credential
+    from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.principal import Principal
     from paydispatch.domain.requests import CreateRequest
-    from paydispatch.ports import Claim, Clock, Journal, Queue, RequestBoard, Sealer
+    from paydispatch.ports import Clock, Journal, Queue, RequestStore, Sealer
+
+MOST_REPEATS = 100
+"""How often a key is tried again after ends without an effect. Each try is one more round trip for every later one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,60 +49,56 @@ class Accepted:
 
     request_id: str
     request: CreateRequest
+    operation: str
+    status: str = "dispatched"
+    """For a replay: what the request has become."""
     replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Sealed:
+class _Ready:
     """A request that is ready for the queue."""
 
     request: CreateRequest
     envelope: Envelope
+    claim: Claim
     message_bytes: int
-    fingerprint: str
 
+    @property
+    def request_id(self) -> str:
+        return self.envelope.request_id
 
-def seal_request(
-    request: CreateRequest, *, principal: str, request_id: str, now_s: float, sealer: Sealer
-) -> Envelope:
-    """Check the parameters against Stripe's schema and wrap the request up, its key sealed.
+    @property
+    def key(self) -> str:
+        """The caller's idempotency key, or the one that stands for a request without one."""
+        return self.request.idempotency_key or key_for(self.request_id)
 
-    Raises `UnknownObject`, `InvalidParams`, and `Unavailable` when the key cannot be sealed.
-    """
-    resource_named(request.object)
-    errors = check_params(request.object, request.params)
-    if errors:
-        raise InvalidParams(errors)
-    return Envelope(
-        request_id=request_id,
-        object=request.object,
-        params=request.params,
-        worker_id=request.worker_id,
-        context_id=request.context_id,
-        accepted_at=now_s,
-        progress=Progress(deadline_at=now_s + (request.deadline_s or DEFAULT_DEADLINE_S)),
-        # A name is sealed like a key: only so can the caller Lambda trust whose tenant it is looked up for.
-        sealed_secret=sealer.seal(
-            request.credential, Binding(principal, request.worker_id, request.context_id)
-        ),
-        lane=request.lane,
-        stripe_account=request.stripe_account,
-        principal=principal,
-        traceparent=request.traceparent,
-    )
+    def again(self) -> _Ready:
+        """Return the same request under the id that follows this one."""
+        request_id = again_request_id(self.request_id)
+        envelope = replace(self.envelope, request_id=request_id)
+        return replace(self, envelope=envelope, claim=self.claim.under(request_id))
 
 
 class Acceptor:
-    """The door's one service."""
+    """The API's one service."""
 
     def __init__(
-        self, *, queue: Queue, sealer: Sealer, board: RequestBoard, clock: Clock, journal: Journal
+        self,
+        *,
+        queue: Queue,
+        sealer: Sealer,
+        requests: RequestStore,
+        clock: Clock,
+        journal: Journal,
+        queue_tenant: str,
     ) -> None:
         self._queue = queue
         self._sealer = sealer
-        self._board = board
+        self._requests = requests
         self._clock = clock
         self._journal = journal
+        self._queue_tenant = queue_tenant
 
     def accept(self, request: CreateRequest, principal: Principal) -> Accepted:
         """Accept one request. Raises what refuses it: a `BadRequest`, or `Unavailable`."""
@@ -100,72 +109,119 @@ class Acceptor:
 
     def accept_all(
         self, requests: Sequence[CreateRequest | PaydispatchError], principal: Principal
-    ) -> list[Accepted | PaydispatchError]:
+    ) -> Sequence[Accepted | PaydispatchError]:
         """Accept each, in order; a refused one stands in its place as its error and stops no other."""
-        results: list[Any] = [self._sealed_or_error(request, principal) for request in requests]
-        self._settle_keys(results)
-        self._enqueue(results, principal)
-        return results
+        sealer = _SealerOfOneCall(self._sealer)
+        prepared = [self._prepare(request, principal, sealer) for request in requests]
+        claimed = self._claim(prepared)
+        failures = self._send([item for item in claimed if isinstance(item, _Ready)])
+        return [self._answer(item, failures) for item in claimed]
 
-    def _sealed_or_error(
-        self, request: CreateRequest | PaydispatchError, principal: Principal
-    ) -> _Sealed | PaydispatchError:
+    # Check and seal
+
+    def _prepare(
+        self, request: CreateRequest | PaydispatchError, principal: Principal, sealer: Sealer
+    ) -> _Ready | PaydispatchError:
         if isinstance(request, PaydispatchError):
             return request
         try:
-            return self._sealed(request, str(principal))
+            return self._seal(request, principal, sealer)
+        except Unavailable as error:
+            self._journal.trouble("request.not_sealed", principal=str(principal), why=str(error))
+            return error
         except PaydispatchError as error:
             return error
 
-    def _sealed(self, request: CreateRequest, principal: str) -> _Sealed:
+    def _seal(self, request: CreateRequest, principal: Principal, sealer: Sealer) -> _Ready:
         now_s = self._clock.now_s()
-        key = request.idempotency_key
-        request_id = request_id_for_key(principal, key) if key else new_request_id(now_s)
         check_size(json.dumps(request.params))  # before the schema: too large is the plainer answer
-        envelope = seal_request(
-            request, principal=principal, request_id=request_id, now_s=now_s, sealer=self._sealer
+        sealed = seal_request(
+            request,
+            principal=str(principal),
+            request_id=self._request_id(request, principal, now_s),
+            now_s=now_s,
+            sealer=sealer,
         )
-        size = check_size(envelope.as_message())
-        return _Sealed(request, envelope, size, fingerprint(request) if key else "")
+        claim = claim_of(sealed, self._queue_tenant, now_s)
+        envelope = replace(sealed, fingerprint=claim.fingerprint)
+        return _Ready(request, envelope, claim, check_size(envelope.as_message()))
 
-    def _settle_keys(self, results: list[Any]) -> None:
-        """Replace what an idempotency key already decides: a replay, or a conflict."""
-        keyed = [(place, item) for place, item in enumerate(results) if _has_key(item)]
-        if not keyed:
-            return
-        first_bodies: dict[str, str] = {}
-        for _, item in keyed:
-            first_bodies.setdefault(item.envelope.request_id, item.fingerprint)
+    def _request_id(self, request: CreateRequest, principal: Principal, now_s: float) -> str:
+        if request.idempotency_key is None:
+            return new_request_id(now_s)
+        space = key_space(principal.tenant, self._queue_tenant)
+        return request_id_for_key(space, request.idempotency_key)
+
+    # Claim
+
+    def _claim(
+        self, prepared: Sequence[_Ready | PaydispatchError]
+    ) -> Sequence[_Ready | Accepted | PaydispatchError]:
+        """Return what each claim decides: the request may go to the queue, or it is a replay or a conflict."""
+        ready = [item for item in prepared if isinstance(item, _Ready)]
         try:
-            claims = self._board.claim(first_bodies)
+            decided = iter([_decide(item, state) for item, state in self._claim_ids(ready)])
         except Unavailable as error:
-            # Without the board the same key could stand for two bodies: nothing is accepted under a key.
-            for place, _ in keyed:
-                results[place] = error
-            return
-        for place, item in keyed:
-            same_batch = first_bodies[item.envelope.request_id] == item.fingerprint
-            results[place] = _claimed(item, claims[item.envelope.request_id], same_batch)
+            self._journal.trouble("request.not_claimed", requests=len(ready), why=str(error))
+            decided = iter([_unclaimed(item, error) for item in ready])
+        return [next(decided) if isinstance(item, _Ready) else item for item in prepared]
 
-    def _enqueue(self, results: list[Any], principal: Principal) -> None:
-        ready = {item.envelope.request_id: item for item in results if isinstance(item, _Sealed)}
-        if not ready:
-            return
+    def _claim_ids(
+        self, items: Sequence[_Ready], repeats: int = MOST_REPEATS
+    ) -> Sequence[tuple[_Ready, SlotState]]:
+        """Claim in one round trip, and once more for those whose id ended without an effect, under the next id.
+
+        Each next id follows from the one before, so two calls at once under one key take the same.
+        """
+        if not items:
+            return []
+        states = self._requests.claim([item.claim for item in items])
+        found = list(zip(items, states, strict=True))
+        if repeats == 0:
+            return found
+        over = [item.again() for item, state in found if _ended_without_effect(state)]
+        later = iter(self._claim_ids(over, repeats - 1))
+        return [next(later) if _ended_without_effect(pair[1]) else pair for pair in found]
+
+    # Send
+
+    def _send(self, items: Sequence[_Ready]) -> Mapping[str, Unavailable]:
+        """Send each id once. Return {request_id: why} for those that the queue did not say yes to."""
+        if not items:
+            return {}
+        by_id = {item.request_id: item for item in items}
         try:
-            refused = self._queue.send([item.envelope for item in ready.values()])
+            failures = self._queue.send([item.envelope for item in by_id.values()])
         except Unavailable as error:
-            refused = dict.fromkeys(ready, error)
-        self._note_queued([item for id_, item in ready.items() if id_ not in refused], principal)
-        for place, item in enumerate(results):
-            if isinstance(item, _Sealed):
-                results[place] = self._answered(item, refused.get(item.envelope.request_id))
+            failures = dict.fromkeys(by_id, error)
+        self._mark_queued([item for item in by_id.values() if item.request_id not in failures])
+        return failures
 
-    def _answered(self, item: _Sealed, refusal: Unavailable | None) -> Accepted | Unavailable:
-        if refusal is not None:
-            self._journal.trouble(
-                "request.not_queued", request_id=item.envelope.request_id, why=str(refusal)
-            )
-            return Unavailable("The queue cannot be reached; the request was not accepted.")
+    def _mark_queued(self, items: Sequence[_Ready]) -> None:
+        """Note that the queue has these. If Redis is away, the Stripe caller notes it."""
+        claims = [item.claim for item in items]
+        try:
+            self._requests.mark_queued(claims)
+        except Unavailable as error:
+            self._journal.trouble("status.not_written", requests=len(claims), why=str(error))
+
+    # Answer
+
+    def _answer(
+        self, item: _Ready | Accepted | PaydispatchError, failures: Mapping[str, Unavailable]
+    ) -> Accepted | PaydispatchError:
+        if not isinstance(item, _Ready):
+            return item
+        error = failures.get(item.request_id)
+        if error is None:
+            self._note_accepted(item)
+            return _accepted(item)
+        maybe = isinstance(error, MaybeAccepted)
+        event = "request.maybe_queued" if maybe else "request.not_queued"
+        self._journal.trouble(event, request_id=item.request_id, why=str(error))
+        return _maybe_accepted(item) if maybe else _not_accepted()
+
+    def _note_accepted(self, item: _Ready) -> None:
         envelope = item.envelope
         self._journal.line(
             "request.accepted",
@@ -178,77 +234,56 @@ class Acceptor:
             message_bytes=item.message_bytes,
             traceparent=envelope.traceparent,
         )
-        return Accepted(envelope.request_id, item.request)
 
-    def _note_queued(self, items: Sequence[_Sealed], principal: Principal) -> None:
-        """Best effort: the queue has them, and the Stripe caller writes the status again anyway."""
+
+class _SealerOfOneCall:
+    """`Sealer` that asks no more once the key service was away, because every item would wait for the same failure."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+        self._away: Unavailable | None = None
+
+    def seal(self, credential: Credential, binding: Binding) -> str:
+        if self._away is not None:
+            raise self._away
         try:
-            self._board.queued([_record(item.envelope, principal.tenant) for item in items])
+            return self._sealer.seal(credential, binding)
         except Unavailable as error:
-            self._journal.trouble("status.not_written", requests=len(items), why=str(error))
+            self._away = error
+            raise
 
 
-def fingerprint(request: CreateRequest) -> str:
-    """A digest of everything the caller sent but the key itself: what "same body" means."""
-    credential = request.credential
-    named = credential.name if isinstance(credential, SecretRef) else credential.reveal()
-    parts = [
-        request.object,
-        request.params,
-        request.worker_id,
-        request.context_id,
-        named,
-        request.lane.value,
-        request.deadline_s,
-        request.stripe_account,
-    ]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+def _decide(item: _Ready, state: SlotState) -> _Ready | Accepted | PaydispatchError:
+    if not state.owned:
+        return IdempotencyConflict(item.key)
+    if _ended_without_effect(state):
+        return IdempotencyKeyUsedUp(item.key, MOST_REPEATS)
+    if state.queued or state.status:
+        return _accepted(item, status=state.status or "dispatched", replayed=True)
+    return item  # claimed now, or before by a call whose message the queue is not known to have
 
 
-def _has_key(item: object) -> bool:
-    return isinstance(item, _Sealed) and bool(item.request.idempotency_key)
+def _ended_without_effect(state: SlotState) -> bool:
+    """Whether the key may be tried again: nothing was created, and Stripe keeps no answer under the id."""
+    return state.owned and state.status == "failed" and not state.answered
 
 
-def _claimed(
-    item: _Sealed, claim: Claim, same_batch: bool
-) -> _Sealed | Accepted | IdempotencyConflict:
-    if not claim.same_body or not same_batch:
-        return IdempotencyConflict(item.request.idempotency_key or "")
-    if claim.queued:
-        return Accepted(item.envelope.request_id, item.request, replayed=True)
-    return item  # claimed before, but the queue never got it: send it now, under the same identity
+def _unclaimed(item: _Ready, error: Unavailable) -> _Ready | Unavailable:
+    """Without the claim a key could stand for two requests. A request without a key has a random id."""
+    return error if item.request.idempotency_key else item
 
 
-def _record(envelope: Envelope, tenant: str) -> RequestRecord:
-    return RequestRecord(
-        request_id=envelope.request_id,
-        tenant=tenant,
-        object=envelope.object,
-        worker_id=envelope.worker_id,
-        context_id=envelope.context_id,
-        status="dispatched",
+def _accepted(item: _Ready, *, status: str = "dispatched", replayed: bool = False) -> Accepted:
+    return Accepted(item.request_id, item.request, item.envelope.operation, status, replayed)
+
+
+def _not_accepted() -> Unavailable:
+    return Unavailable("The queue cannot be reached. The request was not accepted.")
+
+
+def _maybe_accepted(item: _Ready) -> MaybeAccepted:
+    return MaybeAccepted(
+        "The queue's answer was lost. The request may have been accepted.",
+        request_id=item.request_id,
+        idempotency_key=item.key,
     )
-
-
-def status_of(board: RequestBoard, request_id: str, principal: Principal) -> dict[str, Any] | None:
-    """Where the request stands, as the door answers it; None if it is not known, or another tenant's."""
-    record = board.find(request_id)
-    if record is None or record.tenant != principal.tenant:
-        return None
-    return shown_status(record)
-
-
-def shown_status(record: RequestRecord) -> dict[str, Any]:
-    """What is shown of a record: everything that is known but its tenant."""
-    shown = {
-        "request_id": record.request_id,
-        "object": record.object,
-        "status": record.status,
-        "worker_id": record.worker_id,
-        "context_id": record.context_id,
-        "attempts": record.attempts,
-        "retry_at": record.retry_at,
-        "parsed_data": record.parsed_data,
-        "parsed_error": record.parsed_error,
-    }
-    return {name: value for name, value in shown.items() if value is not None}

@@ -53,6 +53,8 @@ class FlowPorts:
     clock: Clock
     journal: Journal
     fraction: Callable[[], float]
+    queue_tenant: str
+    """The tenant of programs that write to the queue themselves."""
 
 
 class FlowRunner:
@@ -132,7 +134,12 @@ class FlowRunner:
         started = self._ports.clock.now_s()
         if turn.attempt > self.policy.attempts:
             return await self._failed(turn, "its runs were killed every time", started, until)
-        flow = Flow(turn.entry, attempt=turn.attempt, now_s=started)
+        flow = Flow(
+            turn.entry,
+            attempt=turn.attempt,
+            now_s=started,
+            queue_tenant=self._ports.queue_tenant,
+        )
         try:
             await self._run_script(turn, flow)
         except MissingFlow as error:

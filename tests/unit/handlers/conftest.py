@@ -12,13 +12,15 @@ import pytest
 from api.handler import Door
 from api.principals import PrincipalReader
 from paydispatch.adapters.memory import (
-    MemoryBoard,
     MemoryClock,
     MemoryJournal,
     MemoryRequestQueue,
     MemorySealer,
 )
+from paydispatch.adapters.memory_requests import MemoryRequestStore
 from paydispatch.services.accept import Acceptor
+
+QUEUE_TENANT = "local"
 
 
 @dataclass
@@ -90,7 +92,7 @@ class Client:
         self.journal = MemoryJournal()
         self.queue = MemoryRequestQueue()
         self.sealer = MemorySealer()
-        self.board = MemoryBoard()
+        self.requests = MemoryRequestStore()
         self.principals = PrincipalReader(sign_in=sign_in, tenant_claim="tenant")
 
     def send(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:
@@ -112,11 +114,18 @@ class Client:
         acceptor = Acceptor(
             queue=self.queue,
             sealer=self.sealer,
-            board=self.board,
+            requests=self.requests,
             clock=self.clock,
             journal=self.journal,
+            queue_tenant=QUEUE_TENANT,
         )
-        return Door(acceptor, self.board, self.principals, self.journal)
+        return Door(
+            acceptor,
+            self.requests,
+            self.principals,
+            self.journal,
+            queue_tenant=QUEUE_TENANT,
+        )
 
 
 @pytest.fixture

@@ -6,9 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.unit.examples import KEY, PARAMS, body
+from tests.unit.examples import KEY, PARAMS, body, succeeded
+from tests.unit.queues import LosingQueue
 
 from api.openapi.example_params import example_params
+from paydispatch.adapters.memory import MemoryRequestQueue
 from paydispatch.domain.resources import RESOURCES, Resource
 from paydispatch.domain.units import QUEUE_MESSAGE_LIMIT_BYTES
 
@@ -20,7 +22,7 @@ INTENTS = "/v1/payment_intents"
 
 def assert_nothing_happened(client: Client) -> None:
     assert not client.queue.sent
-    assert not client.board.records
+    assert not client.requests.board.slots
     assert not client.sealer.sealed
     assert KEY not in repr(client.journal.lines)
 
@@ -42,6 +44,7 @@ class TestCreate:
         assert answer.json == {
             "request_id": id_,
             "object": "payment_intent",
+            "operation": "create_payment_intent",
             "status": "dispatched",
             "worker_id": "worker-1",
             "context_id": "context-1",
@@ -356,6 +359,63 @@ class TestBatch:
         assert [result["http_status"] for result in answer.json["results"]] == [503, 503]
 
 
+class TestALostAnswer:
+    def test_the_503_names_the_request_and_the_key_it_is_repeated_under(
+        self, client: Client
+    ) -> None:
+        client.queue = losing = LosingQueue()
+        answer = client.post(INTENTS, body())
+        assert (answer.status, answer.error["code"]) == (503, "maybe_accepted")
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert answer.json["request_id"] == losing.sent[0].request_id
+        assert "AWS" not in answer.text
+
+        client.queue = MemoryRequestQueue()
+        key = {"idempotency-key": answer.json["idempotency_key"]}
+        again = client.post(INTENTS, body(), headers=key)
+        assert (again.status, again.json["request_id"]) == (202, answer.json["request_id"])
+
+    def test_the_caller_s_own_key_is_the_one_it_is_repeated_under(self, client: Client) -> None:
+        client.queue = LosingQueue()
+        answer = client.post(INTENTS, body(), headers={"idempotency-key": "order-1"})
+        assert answer.json["idempotency_key"] == "order-1"
+
+    def test_a_batch_tells_it_item_by_item(self, client: Client) -> None:
+        client.queue = LosingQueue()
+        items = [{"object": "payment_intent", **body()}] * 2
+        results = client.post("/v1/batches", {"requests": items}).json["results"]
+        assert [result["http_status"] for result in results] == [503, 503]
+        assert len({result["idempotency_key"] for result in results}) == 2
+        assert {result["status"] for result in results} == {"maybe_accepted"}
+
+    def test_what_was_certainly_not_accepted_names_no_request(self, client: Client) -> None:
+        client.queue.away = True
+        answer = client.post(INTENTS, body())
+        assert answer.error["code"] == "unavailable"
+        assert answer.json.keys() == {"error"}
+
+    @pytest.mark.parametrize("away", ["queue", "sealer", "requests"])
+    def test_no_item_of_a_batch_shows_the_words_of_what_is_behind(
+        self, client: Client, away: str
+    ) -> None:
+        getattr(client, away).away = True
+        items = [{"object": "payment_intent", **body(), "idempotency_key": "order-1"}]
+        answer = client.post("/v1/batches", {"requests": items})
+        (result,) = answer.json["results"]
+        assert result["http_status"] == 503
+        assert "away" not in answer.text
+
+
+class TestReplay:
+    def test_a_replay_says_what_the_request_has_become(self, client: Client) -> None:
+        key = {"idempotency-key": "order-1"}
+        first = client.post(INTENTS, body(), headers=key)
+        client.requests.board.slots[first.json["request_id"]].status = "succeeded"
+        again = client.post(INTENTS, body(), headers=key)
+        assert again.json == {**first.json, "status": "succeeded"}
+        assert again.headers["Idempotent-Replayed"] == "true"
+
+
 class TestStatus:
     def test_a_request_can_be_looked_up(self, client: Client) -> None:
         location = client.post(INTENTS, body()).headers["Location"]
@@ -372,8 +432,28 @@ class TestStatus:
         assert deployed.get(location, authorizer=jwt("shop", "b")).status == 200
         assert deployed.get(location, authorizer=jwt("bank", "a")).status == 404
 
-    def test_without_the_board_it_says_when_to_come_back(self, client: Client) -> None:
-        client.board.away = True
+    def test_no_tenant_reads_another_one_s_by_naming_its_slot(self, deployed: Client) -> None:
+        location = deployed.post(INTENTS, body(), authorizer=jwt("shop", "a")).headers["Location"]
+        id_ = location.rpartition("/")[2]
+        answer = deployed.get(f"/v1/requests/shop {id_}", authorizer=jwt("local", "a"))
+        assert answer.status == 404
+
+    def test_an_answer_of_stripe_s_that_is_too_large_is_left_out_and_said_so(
+        self, client: Client
+    ) -> None:
+        location = client.post(INTENTS, body()).headers["Location"]
+        slot = client.requests.board.slots[location.rpartition("/")[2]]
+        slot.status, slot.outcome = "succeeded", succeeded(body={"id": "pi_1", "x": "é" * 500_000})
+        assert client.get(location).json["parsed_data"]["id"] == "pi_1"
+
+        slot.outcome = succeeded(body={"id": "pi_1", "x": "é" * 1_000_000})
+        answer = client.get(location)
+        assert (answer.status, answer.json["status"]) == (200, "succeeded")
+        assert "parsed_data" not in answer.json
+        assert [warning["param"] for warning in answer.json["warnings"]] == ["parsed_data"]
+
+    def test_without_redis_it_says_when_to_come_back(self, client: Client) -> None:
+        client.requests.away = True
         answer = client.get("/v1/requests/pdr_1")
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
 

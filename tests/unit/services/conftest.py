@@ -23,7 +23,7 @@ from paydispatch.adapters.memory import (
     MemoryStripe,
     MemoryVault,
 )
-from paydispatch.adapters.memory_requests import MemoryRequests, MemoryRequestStore
+from paydispatch.adapters.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
 from paydispatch.domain.principal import LOCAL, Principal
 from paydispatch.services.accept import Acceptor
 from paydispatch.services.call_batch import BatchCall, Message
@@ -48,13 +48,21 @@ class Doorway:
         self.journal = MemoryJournal()
         self.queue = MemoryRequestQueue()
         self.sealer = MemorySealer()
-        self.board = MemoryRequestStore()
-        self.acceptor = Acceptor(
-            queue=self.queue,
+        self.requests = MemoryRequestStore()
+        self.acceptor = self.in_front_of(self.queue)
+
+    @property
+    def slots(self) -> MemorySlots:
+        return self.requests.board
+
+    def in_front_of(self, queue: MemoryRequestQueue) -> Acceptor:
+        return Acceptor(
+            queue=queue,
             sealer=self.sealer,
-            board=self.board,
+            requests=self.requests,
             clock=self.clock,
             journal=self.journal,
+            queue_tenant="local",
         )
 
     def accept(self, request: CreateRequest, principal: Principal = LOCAL) -> Accepted:
@@ -66,13 +74,15 @@ class Caller:
 
     max_receives = 5
 
-    def __init__(self, sealer: MemorySealer | None = None) -> None:
+    def __init__(
+        self, sealer: MemorySealer | None = None, slots: MemorySlots | None = None
+    ) -> None:
         self.clock = MemoryClock()
         self.journal = MemoryJournal()
         self.queue = MemoryDispatchQueue()
         self.doorbell = MemoryDoorbell()
         self.outcomes = MemoryOutcomes(self.clock)
-        self.requests = MemoryRequests(self.clock, self.outcomes)
+        self.requests = MemoryRequests(self.clock, self.outcomes, slots)
         self.accounts = MemoryAccounts()
         self.sealer = sealer or MemorySealer()
         self.vault = MemoryVault(self.sealer, {("local", SECRET_REF): KEY})
@@ -156,6 +166,7 @@ class Runner:
             clock=self.clock,
             journal=self.journal,
             fraction=lambda: 0.5,
+            queue_tenant="local",
         )
         self.runner = FlowRunner(ports, self.policy)
         return self.runner

@@ -6,23 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.unit.examples import KEY, NOW_S, PARAMS, create_request
+from tests.unit.queues import HalfQueue, LosingQueue
 
-from paydispatch.adapters.memory import MemoryRequestQueue
+from paydispatch.adapters.memory import MemoryDelivery, MemoryRequestQueue
+from paydispatch.domain.claims import claim_of, fingerprint_of
 from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
 from paydispatch.domain.errors import (
     IdempotencyConflict,
+    IdempotencyKeyUsedUp,
     InvalidField,
     InvalidParams,
+    MaybeAccepted,
     PaydispatchError,
     TooLarge,
     Unavailable,
     UnknownObject,
 )
-from paydispatch.domain.identity import request_id_for_key
+from paydispatch.domain.identity import again_request_id, key_for, request_id_for_key
 from paydispatch.domain.principal import LOCAL, Principal
 from paydispatch.domain.requests import CreateRequest, Lane
 from paydispatch.domain.units import DEFAULT_DEADLINE_S, QUEUE_MESSAGE_LIMIT_BYTES
-from paydispatch.services.accept import Accepted, Acceptor, fingerprint, status_of
+from paydispatch.services.accept import MOST_REPEATS, Accepted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +38,10 @@ if TYPE_CHECKING:
 SHOP = Principal("shop", "checkout")
 
 
+def keyed(**changes: Any) -> CreateRequest:
+    return create_request(**{"idempotency_key": "order-1", **changes})
+
+
 def test_an_accepted_request_is_on_the_queue(door: Doorway) -> None:
     accepted = door.accept(create_request(stripe_account="acct_1", traceparent="00-1"))
     (sent,) = door.queue.sent
@@ -42,7 +50,19 @@ def test_an_accepted_request_is_on_the_queue(door: Doorway) -> None:
     assert (sent.worker_id, sent.context_id) == ("worker-1", "context-1")
     assert (sent.stripe_account, sent.traceparent) == ("acct_1", "00-1")
     assert (sent.principal, sent.accepted_at) == ("local", NOW_S)
+    assert (accepted.operation, accepted.status) == ("create_payment_intent", "dispatched")
     assert not accepted.replayed
+
+
+def test_every_option_of_a_request_travels_with_it(door: Doorway) -> None:
+    door.accept(create_request(stripe_context="acct_1/acct_2"))
+    assert door.queue.sent[0].stripe_context == "acct_1/acct_2"
+
+
+def test_a_message_carries_the_fingerprint_of_what_it_asks(door: Doorway) -> None:
+    door.accept(create_request(), SHOP)
+    (sent,) = door.queue.sent
+    assert sent.fingerprint == fingerprint_of(sent, "local")
 
 
 def test_the_key_is_sealed_for_this_conversation_alone(door: Doorway) -> None:
@@ -97,7 +117,7 @@ def test_what_is_refused_leaves_no_trace(
     with pytest.raises(error):
         door.accept(request_)
     assert not door.queue.sent
-    assert not door.board.records
+    assert not door.slots.slots
     assert not door.sealer.sealed
 
 
@@ -105,15 +125,6 @@ def test_every_wrong_parameter_is_told(door: Doorway) -> None:
     with pytest.raises(InvalidParams) as refusal:
         door.accept(create_request(params={"amount": "x", "colour": "red"}))
     assert {error.param for error in refusal.value.errors} == {"amount", "colour", "currency"}
-
-
-@pytest.mark.parametrize("depth", [200, 260, 300, 400, 800])
-def test_parameters_nested_too_deeply_are_refused(door: Doorway, depth: int) -> None:
-    nested: dict[str, Any] = {}
-    for _ in range(depth):
-        nested = {"a": nested}
-    with pytest.raises(InvalidParams):
-        door.accept(create_request(params=nested))
 
 
 def test_characters_count_as_the_bytes_they_take_on_the_queue(door: Doorway) -> None:
@@ -124,15 +135,28 @@ def test_characters_count_as_the_bytes_they_take_on_the_queue(door: Doorway) -> 
 
 class TestIdempotencyKey:
     def test_the_same_body_is_the_same_request(self, door: Doorway) -> None:
-        first = door.accept(create_request(idempotency_key="order-1"))
-        again = door.accept(create_request(idempotency_key="order-1"))
+        first, again = door.accept(keyed()), door.accept(keyed())
         assert (again.request_id, again.replayed) == (first.request_id, True)
         assert len(door.queue.sent) == 1
 
-    def test_the_order_of_parameters_does_not_make_another_body(self, door: Doorway) -> None:
-        door.accept(create_request(idempotency_key="k", params={"amount": 1, "currency": "usd"}))
-        turned = {"currency": "usd", "amount": 1}
-        assert door.accept(create_request(idempotency_key="k", params=turned)).replayed
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"params": {"currency": "usd", "amount": 2000}},
+            {"traceparent": "00-2"},
+            {"lane": Lane.BATCH},
+            {"deadline_s": 60},
+            {"credential": StripeKey(KEY + "2")},
+            {"credential": SecretRef("main")},
+        ],
+        ids=lambda change: next(iter(change)),
+    )
+    def test_what_the_fingerprint_leaves_out_makes_no_other_body(
+        self, door: Doorway, change: dict[str, Any]
+    ) -> None:
+        door.accept(keyed())
+        assert door.accept(keyed(**change)).replayed
+        assert len(door.queue.sent) == 1
 
     @pytest.mark.parametrize(
         "change",
@@ -141,64 +165,202 @@ class TestIdempotencyKey:
             {"object": "product", "params": {"name": "Tea"}},
             {"worker_id": "worker-2"},
             {"context_id": "context-2"},
-            {"credential": StripeKey(KEY + "2")},
-            {"credential": SecretRef("main")},
-            {"lane": Lane.BATCH},
-            {"deadline_s": 60},
             {"stripe_account": "acct_1"},
+            {"stripe_context": "acct_1"},
         ],
         ids=lambda change: next(iter(change)),
     )
     def test_another_body_is_a_conflict(self, door: Doorway, change: dict[str, Any]) -> None:
-        door.accept(create_request(idempotency_key="order-1"))
+        door.accept(keyed())
         with pytest.raises(IdempotencyConflict):
-            door.accept(create_request(idempotency_key="order-1", **change))
+            door.accept(keyed(**change))
         assert len(door.queue.sent) == 1
 
-    def test_a_new_trace_is_no_other_body(self, door: Doorway) -> None:
-        door.accept(create_request(idempotency_key="k"))
-        assert door.accept(create_request(idempotency_key="k", traceparent="00-2")).replayed
+    def test_the_key_of_one_tenant_is_one_request_whoever_of_it_asks(self, door: Doorway) -> None:
+        first = door.accept(keyed(), SHOP)
+        again = door.accept(keyed(), Principal("shop", "back-office"))
+        assert (again.request_id, again.replayed) == (first.request_id, True)
 
-    def test_the_same_key_of_another_principal_is_another_request(self, door: Doorway) -> None:
-        ours = door.accept(create_request(idempotency_key="order-1"))
-        theirs = door.accept(create_request(idempotency_key="order-1"), SHOP)
+    def test_the_same_key_of_another_tenant_is_another_request(self, door: Doorway) -> None:
+        ours, theirs = door.accept(keyed()), door.accept(keyed(), SHOP)
         assert theirs.request_id != ours.request_id
         assert not theirs.replayed
+
+    def test_a_key_is_the_same_request_over_the_queue_and_over_the_api(self, door: Doorway) -> None:
+        over_the_queue = MemoryDelivery().prepare(keyed()).request_id
+        assert door.accept(keyed()).request_id == over_the_queue
+
+    def test_a_key_that_came_in_over_the_queue_with_another_amount_is_a_conflict(
+        self, door: Doorway
+    ) -> None:
+        queued = keyed(params={**PARAMS, "amount": 1})
+        delivery = MemoryDelivery()
+        delivery.deliver([delivery.prepare(queued)])
+        door.slots.claim(claim_of(delivery.envelopes[0], "local", NOW_S), queued=True)
+        with pytest.raises(IdempotencyConflict):
+            door.accept(keyed())
+        assert not door.queue.sent
 
     def test_a_queue_that_was_away_makes_the_next_call_send_it(self, door: Doorway) -> None:
         door.queue.away = True
         with pytest.raises(Unavailable):
-            door.accept(create_request(idempotency_key="order-1"))
+            door.accept(keyed())
         door.queue.away = False
-        accepted = door.accept(create_request(idempotency_key="order-1"))
+        accepted = door.accept(keyed())
         assert [sent.request_id for sent in door.queue.sent] == [accepted.request_id]
         assert not accepted.replayed
 
-    def test_a_crash_between_claim_and_queue_makes_the_next_call_send_it(
-        self, door: Doorway
-    ) -> None:
-        request = create_request(idempotency_key="order-1")
-        id_ = request_id_for_key(str(LOCAL), "order-1")
-        door.board.claim({id_: fingerprint(request)})  # as far as the dead process came
-        assert door.accept(request) == Accepted(id_, request, replayed=False)
-        assert [sent.request_id for sent in door.queue.sent] == [id_]
+    def test_no_replay_is_told_of_a_request_that_the_queue_never_had(self, door: Doorway) -> None:
+        """A second server must not answer `202` from the first one's claim alone."""
+        door.queue.away = True
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                door.accept(keyed())
+
+    def test_a_replay_says_what_the_request_has_become(self, door: Doorway) -> None:
+        first = door.accept(keyed())
+        door.slots.slots[first.request_id].status = "succeeded"
+        again = door.accept(keyed())
+        assert (again.status, again.replayed) == ("succeeded", True)
 
     def test_nothing_is_accepted_under_a_key_nobody_can_look_up(self, door: Doorway) -> None:
-        door.board.away = True
-        with pytest.raises(Unavailable):
-            door.accept(create_request(idempotency_key="order-1"))
+        door.requests.away = True
+        with pytest.raises(Unavailable) as away:
+            door.accept(keyed())
+        assert not isinstance(away.value, MaybeAccepted)
         assert not door.queue.sent
 
     def test_a_refused_request_does_not_use_its_key_up(self, door: Doorway) -> None:
         with pytest.raises(InvalidParams):
-            door.accept(create_request(idempotency_key="order-1", params={}))
-        assert not door.accept(create_request(idempotency_key="order-1")).replayed
+            door.accept(keyed(params={}))
+        assert not door.accept(keyed()).replayed
 
 
-def test_without_a_key_the_board_is_not_needed(door: Doorway) -> None:
-    door.board.away = True
+class TestAfterAnEndWithoutAnEffect:
+    """The key of a request that was never executed may be used again."""
+
+    def fail(self, door: Doorway, request_id: str, *, answered: bool = False) -> None:
+        slot = door.slots.slots[request_id]
+        slot.status, slot.answered = "failed", answered
+
+    def test_the_same_key_makes_a_new_request(self, door: Doorway) -> None:
+        first = door.accept(keyed())
+        self.fail(door, first.request_id)
+        second = door.accept(keyed())
+        assert second.request_id == again_request_id(first.request_id)
+        assert not second.replayed
+        assert [sent.request_id for sent in door.queue.sent] == [
+            first.request_id,
+            second.request_id,
+        ]
+
+    def test_the_new_request_is_the_same_for_each_who_repeats_it(self, door: Doorway) -> None:
+        self.fail(door, door.accept(keyed()).request_id)
+        second, third = door.accept(keyed()), door.accept(keyed())
+        assert (third.request_id, third.replayed) == (second.request_id, True)
+
+    def test_a_batch_repeats_it_once(self, door: Doorway) -> None:
+        self.fail(door, door.accept(keyed()).request_id)
+        door.queue.sent.clear()
+        door.acceptor.accept_all([keyed(), create_request(), keyed()], LOCAL)
+        assert len(door.queue.sent) == 2
+
+    def test_it_goes_on_as_often_as_it_fails(self, door: Doorway) -> None:
+        ids = []
+        for _ in range(5):
+            ids.append(door.accept(keyed()).request_id)
+            self.fail(door, ids[-1])
+        assert len(set(ids)) == 5
+
+    def test_another_body_is_a_conflict_all_the_same(self, door: Doorway) -> None:
+        self.fail(door, door.accept(keyed()).request_id)
+        with pytest.raises(IdempotencyConflict):
+            door.accept(keyed(context_id="context-2"))
+
+    def test_an_answer_that_stripe_keeps_is_told_again(self, door: Doorway) -> None:
+        first = door.accept(keyed())
+        self.fail(door, first.request_id, answered=True)
+        again = door.accept(keyed())
+        assert (again.request_id, again.status) == (first.request_id, "failed")
+
+    @pytest.mark.parametrize("status", ["succeeded", "unknown", "calling", "retrying"])
+    def test_no_other_end_makes_a_new_request(self, door: Doorway, status: str) -> None:
+        first = door.accept(keyed())
+        door.slots.slots[first.request_id].status = status
+        again = door.accept(keyed())
+        assert (again.request_id, again.status) == (first.request_id, status)
+
+    def test_a_key_that_never_has_an_effect_is_used_up_in_the_end(self, door: Doorway) -> None:
+        for _ in range(MOST_REPEATS + 1):
+            self.fail(door, door.accept(keyed()).request_id)
+        with pytest.raises(IdempotencyKeyUsedUp):
+            door.accept(keyed())
+
+
+class TestALostAnswer:
+    def test_it_is_told_as_one_that_may_have_been_accepted(self, door: Doorway) -> None:
+        acceptor = door.in_front_of(LosingQueue())
+        with pytest.raises(MaybeAccepted) as lost:
+            acceptor.accept(keyed(), LOCAL)
+        assert lost.value.request_id == request_id_for_key("", "order-1")
+        assert lost.value.idempotency_key == "order-1"
+
+    def test_done_as_told_it_is_one_request(self, door: Doorway) -> None:
+        losing = LosingQueue()
+        with pytest.raises(MaybeAccepted) as lost:
+            door.in_front_of(losing).accept(create_request(), LOCAL)
+        accepted = door.accept(create_request(idempotency_key=lost.value.idempotency_key))
+        ids = {sent.request_id for sent in [*losing.sent, *door.queue.sent]}
+        assert ids == {accepted.request_id, lost.value.request_id}
+        assert len(ids) == 1
+
+    def test_the_made_key_is_claimed_before_it_is_told(self, door: Doorway) -> None:
+        with pytest.raises(MaybeAccepted) as lost:
+            door.in_front_of(LosingQueue()).accept(create_request(), LOCAL)
+        made = lost.value.idempotency_key
+        with pytest.raises(IdempotencyConflict):
+            door.accept(create_request(idempotency_key=made, context_id="context-2"))
+
+    def test_another_tenant_s_made_key_leads_to_nothing_of_theirs(self, door: Doorway) -> None:
+        theirs = door.accept(create_request())
+        ours = door.accept(create_request(idempotency_key=key_for(theirs.request_id)), SHOP)
+        assert not ours.replayed
+        assert len(door.slots.slots) == 2
+
+    def test_it_does_not_count_as_queued(self, door: Doorway) -> None:
+        with pytest.raises(MaybeAccepted):
+            door.in_front_of(LosingQueue()).accept(keyed(), LOCAL)
+        assert not door.accept(keyed()).replayed
+
+    def test_a_refused_one_was_certainly_not_accepted(self, door: Doorway) -> None:
+        door.queue.away = True
+        with pytest.raises(Unavailable) as refused:
+            door.accept(create_request())
+        assert not isinstance(refused.value, MaybeAccepted)
+
+    def test_the_words_of_aws_stay_in_the_log(self, door: Doorway) -> None:
+        with pytest.raises(MaybeAccepted) as lost:
+            door.in_front_of(LosingQueue()).accept(keyed(), LOCAL)
+        assert "Read timeout on AWS" not in str(lost.value)
+        assert ("request.maybe_queued", "Read timeout on AWS") in [
+            (event, fields.get("why")) for event, fields in door.journal.lines
+        ]
+
+
+def test_without_a_key_redis_is_not_needed(door: Doorway) -> None:
+    door.requests.away = True
     accepted = door.accept(create_request())
     assert [sent.request_id for sent in door.queue.sent] == [accepted.request_id]
+    assert "request.not_claimed" in door.journal.events()
+
+
+def test_a_status_that_cannot_be_written_costs_nobody_his_receipt(door: Doorway) -> None:
+    class LeavingQueue(MemoryRequestQueue):
+        def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, Unavailable]:
+            door.requests.away = True
+            return super().send(envelopes)
+
+    assert not door.in_front_of(LeavingQueue()).accept(keyed(), LOCAL).replayed
     assert "status.not_written" in door.journal.events()
 
 
@@ -208,11 +370,13 @@ def test_without_queue_or_sealing_key_nothing_is_accepted(door: Doorway, away: s
     with pytest.raises(Unavailable):
         door.accept(create_request())
     assert not door.queue.sent
-    assert not door.board.records
+    assert not any(slot.queued for slot in door.slots.slots.values())
 
 
 class TestBatch:
-    def accept_all(self, door: Doorway, *requests: CreateRequest | PaydispatchError) -> list[Any]:
+    def accept_all(
+        self, door: Doorway, *requests: CreateRequest | PaydispatchError
+    ) -> Sequence[Any]:
         return door.acceptor.accept_all(requests, LOCAL)
 
     def test_an_invalid_item_stands_in_its_place_and_stops_no_other(self, door: Doorway) -> None:
@@ -226,91 +390,60 @@ class TestBatch:
         assert [sent.request_id for sent in door.queue.sent] == ids
 
     def test_the_same_item_twice_is_one_request(self, door: Doorway) -> None:
-        twin = create_request(idempotency_key="order-1")
-        first, second = self.accept_all(door, twin, twin)
+        first, second = self.accept_all(door, keyed(), keyed())
         assert first.request_id == second.request_id
         assert len(door.queue.sent) == 1
 
     def test_one_key_for_two_bodies_is_a_conflict_for_the_second(self, door: Doorway) -> None:
-        first, second, third = self.accept_all(
-            door,
-            create_request(idempotency_key="order-1"),
-            create_request(idempotency_key="order-1", context_id="other"),
-            create_request(idempotency_key="order-1"),
-        )
+        first, second, third = self.accept_all(door, keyed(), keyed(context_id="other"), keyed())
         assert isinstance(second, IdempotencyConflict)
         assert first.request_id == third.request_id
         assert len(door.queue.sent) == 1
 
     def test_an_invalid_twin_does_not_hold_its_key(self, door: Doorway) -> None:
-        bad, good = self.accept_all(
-            door,
-            create_request(idempotency_key="order-1", params={}),
-            create_request(idempotency_key="order-1"),
-        )
+        bad, good = self.accept_all(door, keyed(params={}), keyed())
         assert isinstance(bad, InvalidParams)
         assert isinstance(good, Accepted)
 
     def test_replays_and_new_ones_stand_side_by_side(self, door: Doorway) -> None:
-        door.accept(create_request(idempotency_key="order-1"))
-        old, new = self.accept_all(
-            door, create_request(idempotency_key="order-1"), create_request(idempotency_key="new")
-        )
+        door.accept(keyed())
+        old, new = self.accept_all(door, keyed(), keyed(idempotency_key="new"))
         assert (old.replayed, new.replayed) == (True, False)
         assert len(door.queue.sent) == 2
 
-    def test_without_the_board_only_what_has_a_key_is_put_off(self, door: Doorway) -> None:
-        door.board.away = True
-        keyed, plain = self.accept_all(
-            door, create_request(idempotency_key="order-1"), create_request()
-        )
-        assert isinstance(keyed, Unavailable)
+    def test_without_redis_only_what_has_a_key_is_put_off(self, door: Doorway) -> None:
+        door.requests.away = True
+        put_off, plain = self.accept_all(door, keyed(), create_request())
+        assert isinstance(put_off, Unavailable)
         assert isinstance(plain, Accepted)
 
     def test_the_queue_may_take_some_and_refuse_others(self, door: Doorway) -> None:
         queue = HalfQueue()
-        acceptor = Acceptor(
-            queue=queue,
-            sealer=door.sealer,
-            board=door.board,
-            clock=door.clock,
-            journal=door.journal,
-        )
-        results = acceptor.accept_all([create_request() for _ in range(4)], LOCAL)
+        results = door.in_front_of(queue).accept_all([create_request() for _ in range(4)], LOCAL)
         kinds = [type(result) for result in results]
         assert kinds == [Accepted, Unavailable, Accepted, Unavailable]
-        assert door.board.records.keys() == {sent.request_id for sent in queue.sent}
+        queued = {name for name, slot in door.slots.slots.items() if slot.queued}
+        assert queued == {sent.request_id for sent in queue.sent}
+
+    def test_each_item_of_a_lost_answer_is_told_its_own_identity(self, door: Doorway) -> None:
+        acceptor = door.in_front_of(LosingQueue())
+        results = acceptor.accept_all([keyed(), create_request()], LOCAL)
+        keys = [result.idempotency_key for result in results if isinstance(result, MaybeAccepted)]
+        assert keys[0] == "order-1"
+        assert keys[1].startswith("pdk_")
+
+    def test_a_key_service_that_is_away_is_asked_once(self, door: Doorway) -> None:
+        door.sealer.away = True
+        asked = []
+        seal = door.sealer.seal
+        door.sealer.seal = lambda *sealed: asked.append(sealed) or seal(*sealed)  # type: ignore[method-assign,func-returns-value]
+        results = self.accept_all(door, *[create_request() for _ in range(20)])
+        assert [type(result) for result in results] == [Unavailable] * 20
+        assert len(asked) == 1
 
     def test_an_empty_batch_asks_nobody(self, door: Doorway) -> None:
-        door.queue.away = door.board.away = True
+        door.queue.away = door.requests.away = True
         assert self.accept_all(door) == []
-
-
-class HalfQueue(MemoryRequestQueue):
-    """Refuses every second message."""
-
-    def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, Unavailable]:
-        self.take(envelopes[::2])
-        return {envelope.request_id: Unavailable("InternalError") for envelope in envelopes[1::2]}
-
-
-def test_the_status_of_an_accepted_request_is_dispatched(door: Doorway) -> None:
-    accepted = door.accept(create_request())
-    assert status_of(door.board, accepted.request_id, LOCAL) == {
-        "request_id": accepted.request_id,
-        "object": "payment_intent",
-        "status": "dispatched",
-        "worker_id": "worker-1",
-        "context_id": "context-1",
-        "attempts": 0,
-    }
-
-
-def test_a_request_is_shown_to_its_tenant_only(door: Doorway) -> None:
-    id_ = door.accept(create_request(), SHOP).request_id
-    assert status_of(door.board, id_, Principal("shop", "back-office")) is not None
-    assert status_of(door.board, id_, Principal("bank", "checkout")) is None
-    assert status_of(door.board, "pdr_unknown", SHOP) is None
 
 
 def test_no_line_of_the_journal_shows_a_key(door: Doorway) -> None:
@@ -318,5 +451,5 @@ def test_no_line_of_the_journal_shows_a_key(door: Doorway) -> None:
     door.queue.away = True
     with pytest.raises(Unavailable) as away:
         door.accept(create_request())
-    shown = [repr(door.journal.lines), str(away.value), repr(door.board.records)]
+    shown = [repr(door.journal.lines), str(away.value), repr(door.slots.slots)]
     assert KEY not in "".join([*shown, *(sent.as_message() for sent in door.queue.sent)])

@@ -1,0 +1,67 @@
+"""Keep an answer within what Lambda carries: 6 MB, in which the body stands as escaped text."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from paydispatch.domain.errors import ParamError
+
+ANSWER_BYTES = 4_000_000
+"""What the errors of one answer may take. The rest of Lambda's 6 MB is for what a batch accepted: at the most 4 KB for
+each of 1,000 items."""
+
+STATUS_BYTES = 5_900_000
+"""What a request's status may take."""
+
+MOST_ERRORS = 100
+"""How many errors are shown of one request."""
+
+_TEXT_BYTES = {"message": 1_000, "param": 300}
+"""How much is shown of each text of an error."""
+
+
+def size_in_answer(value: Any) -> int:
+    """Return the bytes that a JSON value takes in Lambda's answer: JSON within JSON, ASCII at its longest."""
+    return len(json.dumps(json.dumps(value)))
+
+
+def cut_error(error: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an error of Stripe's shape with its texts cut to what is shown of them."""
+    cut = {name: _cut(error[name], most) for name, most in _TEXT_BYTES.items() if name in error}
+    return {**error, **cut}
+
+
+def errors_within(errors: Sequence[ParamError], room_bytes: int) -> dict[str, Any]:
+    """Return `errors`, the first and as many more as the room holds, and as `more_errors` how many are left out."""
+    shown = [cut_error(errors[0].as_dict())]
+    room_bytes -= size_in_answer(shown)
+    for error in errors[1:MOST_ERRORS]:
+        cut = cut_error(error.as_dict())
+        room_bytes -= size_in_answer(cut)
+        if room_bytes < 0:
+            break
+        shown.append(cut)
+    more = len(errors) - len(shown)
+    return {"errors": shown, **({"more_errors": more} if more else {})}
+
+
+def _cut(text: str, most_bytes: int) -> str:
+    if size_in_answer(text) - _QUOTES <= most_bytes:
+        return text
+    head = text[:most_bytes]
+    ends = accumulate(map(_character_size, head))
+    return head[: sum(end <= most_bytes for end in ends)] + "…"
+
+
+@lru_cache(maxsize=4096)  # a text of a million characters has few different ones
+def _character_size(character: str) -> int:
+    return size_in_answer(character) - _QUOTES
+
+
+_QUOTES = size_in_answer("")

@@ -1,0 +1,45 @@
+"""Status: a request is shown to its tenant, and to no other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.unit.examples import create_request
+
+from paydispatch.domain.principal import Principal
+from paydispatch.services.status import status_of
+
+if TYPE_CHECKING:
+    from tests.unit.services.conftest import Doorway
+
+SHOP = Principal("shop", "checkout")
+
+
+def shown(door: Doorway, request_id: str, tenant: str) -> dict[str, Any] | None:
+    return status_of(door.requests, request_id, tenant=tenant, queue_tenant="local")
+
+
+def test_the_status_of_an_accepted_request_is_dispatched(door: Doorway) -> None:
+    accepted = door.accept(create_request())
+    assert shown(door, accepted.request_id, "local") == {
+        "request_id": accepted.request_id,
+        "object": "payment_intent",
+        "operation": "create_payment_intent",
+        "status": "dispatched",
+        "worker_id": "worker-1",
+        "context_id": "context-1",
+        "attempts": 0,
+    }
+
+
+def test_a_request_is_shown_to_its_tenant_only(door: Doorway) -> None:
+    id_ = door.accept(create_request(), SHOP).request_id
+    assert shown(door, id_, "shop") is not None
+    assert shown(door, id_, "bank") is None
+    assert shown(door, id_, "local") is None
+    assert shown(door, "pdr_unknown", "shop") is None
+
+
+def test_no_tenant_reads_another_one_s_request_by_naming_its_slot(door: Doorway) -> None:
+    id_ = door.accept(create_request(), SHOP).request_id
+    assert shown(door, f"shop {id_}", "local") is None
