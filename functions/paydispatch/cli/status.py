@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from paydispatch.cli.api_url import api_url, bearer_token
-from paydispatch.domain.errors import MissingSetting, Unavailable
+from paydispatch.domain.errors import Unavailable
 
 if TYPE_CHECKING:
     import argparse
@@ -85,11 +84,9 @@ def _ask_redis(request_id: str) -> dict[str, Any] | None:
     from paydispatch.adapters.redis_board import RedisBoard
     from paydispatch.adapters.redis_connection import connect
     from paydispatch.services.accept import shown_status
+    from paydispatch.settings import redis_url
 
-    url = os.environ.get("REDIS_URL")
-    if not url:
-        raise MissingSetting("REDIS_URL")
-    record = RedisBoard(connect(url)).find(request_id)
+    record = RedisBoard(connect(redis_url())).find(request_id)
     return None if record is None else shown_status(record)
 
 
