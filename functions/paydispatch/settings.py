@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.errors import BadSetting, MissingSetting
+from paydispatch.domain.protected_urls import check_http_url, check_redis_url
 from paydispatch.domain.requests import Lane
 
 if TYPE_CHECKING:
@@ -70,6 +71,22 @@ def _switch(env: Mapping[str, str], name: str) -> bool:
     return text.lower() == "true"
 
 
+def redis_url(env: Mapping[str, str] = os.environ) -> str:
+    """Raises `BadSetting` for a Redis elsewhere without TLS, unless REDIS_ALLOW_PLAINTEXT says that this is meant."""
+    return check_redis_url(
+        "REDIS_URL", _required(env, "REDIS_URL"), plaintext_allowed=allow_plaintext(env)
+    )
+
+
+def allow_plaintext(env: Mapping[str, str] = os.environ) -> bool:
+    """Whether a Redis elsewhere may be reached without TLS. For private networks that protect what is in them."""
+    return _switch(env, "REDIS_ALLOW_PLAINTEXT")
+
+
+def _stripe_api_base(env: Mapping[str, str]) -> str:
+    return check_http_url("STRIPE_API_BASE", env.get("STRIPE_API_BASE") or STRIPE_API_BASE)
+
+
 def allow_eviction(env: Mapping[str, str] = os.environ) -> bool:
     """Whether a Redis that evicts is used all the same."""
     return _switch(env, "REDIS_ALLOW_EVICTION")
@@ -107,7 +124,7 @@ class ApiSettings:
     def from_env(cls, env: Mapping[str, str] = os.environ) -> ApiSettings:
         return cls(
             queue_urls=_queue_urls(env),
-            redis_url=_required(env, "REDIS_URL"),
+            redis_url=redis_url(env),
             allow_eviction=allow_eviction(env),
             sealing_key_id=_required(env, "SEALING_KEY_ID"),
             sign_in=env.get("SIGN_IN", "required" if _deployed(env) else "none") != "none",
@@ -135,9 +152,9 @@ class CallerSettings:
             queue_urls=_queue_urls(env),
             dead_letter_queue_url=_required(env, "DEAD_LETTER_QUEUE_URL"),
             doorbell_queue_url=env.get("DOORBELL_QUEUE_URL") or None,
-            redis_url=_required(env, "REDIS_URL"),
+            redis_url=redis_url(env),
             allow_eviction=allow_eviction(env),
-            stripe_api_base=env.get("STRIPE_API_BASE") or STRIPE_API_BASE,
+            stripe_api_base=_stripe_api_base(env),
             stripe_api_version=env.get("STRIPE_API_VERSION") or None,
             stripe_read_timeout_s=_number(env, "STRIPE_READ_TIMEOUT_S", 80.0),
             max_receives=_count(env, "MAX_RECEIVES", DEFAULT_MAX_RECEIVES),
@@ -160,9 +177,9 @@ class ReconcilerSettings:
     def from_env(cls, env: Mapping[str, str] = os.environ) -> ReconcilerSettings:
         return cls(
             doorbell_queue_url=env.get("DOORBELL_QUEUE_URL") or None,
-            redis_url=_required(env, "REDIS_URL"),
+            redis_url=redis_url(env),
             allow_eviction=allow_eviction(env),
-            stripe_api_base=env.get("STRIPE_API_BASE") or STRIPE_API_BASE,
+            stripe_api_base=_stripe_api_base(env),
             stripe_api_version=env.get("STRIPE_API_VERSION") or None,
             queue_tenant=queue_tenant_of(env),
         )
@@ -182,7 +199,7 @@ class RunnerSettings:
     def from_env(cls, env: Mapping[str, str] = os.environ) -> RunnerSettings:
         return cls(
             queue_urls=_queue_urls(env),
-            redis_url=_required(env, "REDIS_URL"),
+            redis_url=redis_url(env),
             allow_eviction=allow_eviction(env),
             flows_dir=Path(env.get("FLOWS_DIR") or "flows").resolve(),
             flow_timeout_s=_number(env, "FLOW_TIMEOUT_S", 30.0),

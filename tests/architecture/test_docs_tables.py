@@ -37,7 +37,12 @@ _CODE_AT = {"NotSent": 1, "Unknown": 1, "Malformed": 0, "_given_up": 1, "_dispat
 _MAKING_CODES = ("attempts", "envelope", "outcomes", "redrive", "retry", "unknown_ends")
 
 
-_SWITCHES = {"REDIS_ALLOW_EVICTION": "true"}
+_SWITCHES = {
+    "REDIS_ALLOW_EVICTION": "true",
+    "REDIS_ALLOW_PLAINTEXT": "true",
+    "REDIS_URL": "rediss://host",
+    "STRIPE_API_BASE": "https://host",
+}
 """Variables that are no number. Any other takes "30"."""
 
 

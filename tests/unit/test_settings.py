@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from paydispatch import Dispatcher
 from paydispatch.domain.errors import BadSetting, PaydispatchError
 from paydispatch.domain.requests import Lane
 from paydispatch.settings import (
@@ -14,6 +15,7 @@ from paydispatch.settings import (
     ApiSettings,
     CallerSettings,
     MissingSetting,
+    ReconcilerSettings,
     RunnerSettings,
     SdkSettings,
 )
@@ -21,7 +23,7 @@ from paydispatch.settings import (
 ENV = {
     "REQUEST_QUEUE_URL": "https://q",
     "DEAD_LETTER_QUEUE_URL": "https://dlq",
-    "REDIS_URL": "redis://r",
+    "REDIS_URL": "rediss://r",
     "SEALING_KEY_ID": "alias/k",
 }
 NEEDED = {
@@ -106,6 +108,75 @@ def test_a_number_that_cannot_be_is_told_with_its_name_and_what_is_there(
         program.from_env(ENV | {name: text})
 
     assert str(told.value) == f"{name} {said}."
+
+
+PLAIN = ["http://stripe.example", "http://10.0.0.7:80", "http://localhost.example", "ftp://h"]
+ODD = [
+    "stripe.example",
+    "https://",
+    "http://",
+    "https://h:x",
+    "http://evil.example\\@localhost",
+    "",
+]
+LOCAL = ["http://localhost:1", "http://127.0.0.1:1", "http://127.9.9.9", "http://[::1]:1"]
+
+
+@pytest.mark.parametrize("url", PLAIN + ODD[:-1] + [f"http://u:{word}@h" for word in ("hush",)])
+@pytest.mark.parametrize("program", [CallerSettings, ReconcilerSettings])
+def test_no_key_goes_to_stripe_in_the_clear(program: Any, url: str) -> None:
+    with pytest.raises(BadSetting, match="STRIPE_API_BASE must be like https://HOST") as told:
+        program.from_env(ENV | {"STRIPE_API_BASE": url})
+    assert "hush" not in str(told.value)
+
+
+@pytest.mark.parametrize("url", ["https://api.stripe.com", "https://h:8443/x", *LOCAL])
+@pytest.mark.parametrize("program", [CallerSettings, ReconcilerSettings])
+def test_tls_or_this_machine_is_where_keys_may_go(program: Any, url: str) -> None:
+    assert program.from_env(ENV | {"STRIPE_API_BASE": url}).stripe_api_base == url
+
+
+WITH_REDIS = [ApiSettings, CallerSettings, ReconcilerSettings, RunnerSettings]
+ELSEWHERE = [
+    "redis://r",
+    "redis://u:hush@10.0.0.7:6379/0?cluster=true",
+    "redis://localhost.example",
+]
+
+
+@pytest.mark.parametrize("url", ELSEWHERE)
+@pytest.mark.parametrize("program", WITH_REDIS)
+def test_no_outcome_goes_to_redis_in_the_clear(program: Any, url: str) -> None:
+    with pytest.raises(BadSetting, match="REDIS_URL must be like rediss://") as told:
+        program.from_env(ENV | {"REDIS_URL": url})
+    assert "hush" not in str(told.value)
+
+
+@pytest.mark.parametrize("url", ELSEWHERE)
+@pytest.mark.parametrize("program", WITH_REDIS)
+def test_a_redis_without_tls_must_be_allowed_in_words(program: Any, url: str) -> None:
+    env = ENV | {"REDIS_URL": url, "REDIS_ALLOW_PLAINTEXT": "true"}
+    assert program.from_env(env).redis_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["rediss://r", "redis://localhost", "redis://127.0.0.1:1/0", "redis://[::1]:1", "redis://"],
+)
+@pytest.mark.parametrize("program", WITH_REDIS)
+def test_tls_or_this_machine_is_where_outcomes_may_go(program: Any, url: str) -> None:
+    assert program.from_env(ENV | {"REDIS_URL": url}).redis_url == url
+
+
+@pytest.mark.parametrize("url", PLAIN + ODD)
+def test_the_sdk_sends_no_key_to_an_api_in_the_clear(url: str) -> None:
+    with pytest.raises(BadSetting, match="base_url must be like https://HOST"):
+        Dispatcher.http(url)
+
+
+@pytest.mark.parametrize("url", ["https://api.example.com", *LOCAL])
+def test_the_sdk_speaks_to_an_api_over_tls_or_on_this_machine(url: str) -> None:
+    assert Dispatcher.http(url)
 
 
 def test_a_bad_environment_is_an_error_of_paydispatch_like_any_other() -> None:

@@ -18,6 +18,7 @@ BATCH = SOURCE + "services/batch.py"
 DISPATCH = SOURCE + "services/dispatch.py"
 ENVELOPE = SOURCE + "domain/envelope.py"
 JSON_VALUES = SOURCE + "domain/json_values.py"
+PROTECTED_URLS = SOURCE + "domain/protected_urls.py"
 LISTS = SOURCE + "adapters/stripe_lists.py"
 LUA = SOURCE + "adapters/lua/"
 MEMORY = SOURCE + "adapters/memory.py"
@@ -51,6 +52,7 @@ PROOF = "Absence is proof only where every POST may have been looked for, and no
 NO_NEEDLESS_DOUBT = "Only a call that was made can leave a doubt."
 MARK = "By our mark an unknown attempt is found again."
 NO_ENDLESS_WALK = "No walk ends at one bad message, and each has its outcome."
+OVER_TLS = "Keys and outcomes leave the machine over TLS alone."
 ACTS_IN_AN_ACCOUNT = "A key of an organisation names the account it acts in on every call."
 IN_ORDER = "Flows of one context run in order."
 AFTER_THE_FLOW = "The runner acknowledges after the flow returned and what it dispatched is queued."
@@ -385,6 +387,22 @@ GUARDS = (
         '    return redact(json.dumps(line, default=str, separators=(",", ":")))',
         '    return json.dumps(line, default=str, separators=(",", ":"))',
         ("tests/unit/adapters/test_keyless_logs.py",),
+    ),
+    Guard(
+        "tls: keys go to any address",
+        OVER_TLS,
+        PROTECTED_URLS,
+        "    if not is_protected(url):",
+        "    if False:",
+        ("tests/unit/test_settings.py",),
+    ),
+    Guard(
+        "tls: outcomes go to any Redis",
+        OVER_TLS,
+        PROTECTED_URLS,
+        '    if not is_loopback(parts.hostname or "localhost"):',
+        "    if False:",
+        ("tests/unit/test_settings.py",),
     ),
     Guard(
         "mark: a caller's own pair is believed",

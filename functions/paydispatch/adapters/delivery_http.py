@@ -14,6 +14,7 @@ from paydispatch.domain.credentials import SecretRef
 from paydispatch.domain.envelope import check_size
 from paydispatch.domain.errors import InvalidParams, MaybeAccepted, PaydispatchError, Unavailable
 from paydispatch.domain.identity import new_request_id
+from paydispatch.domain.protected_urls import check_http_url
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.schema import check_params
 
@@ -43,6 +44,8 @@ class HttpDelivery:
     batch_limit = 1_000
 
     def __init__(self, base_url: str, *, auth: httpx.Auth | str | None = None) -> None:
+        """Raises `BadSetting` for an address to which keys would go in the clear."""
+        check_http_url("base_url", base_url)
         token = {"Authorization": f"Bearer {auth}"} if isinstance(auth, str) else {}
         self._make_client = partial(
             httpx.Client,

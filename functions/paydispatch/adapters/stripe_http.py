@@ -58,6 +58,7 @@ async def make_stripe_request(
     *,
     idempotency_key: str | None = None,
     stripe_account: str | None = None,
+    stripe_context: str | None = None,
     version: str = STRIPE_API_VERSION,
 ) -> httpx.Response:
     """POST `form_data` (nested as in JSON) to `endpoint` and return the whole answer.
@@ -70,6 +71,7 @@ async def make_stripe_request(
         "Stripe-Version": version,
         "Idempotency-Key": idempotency_key,
         "Stripe-Account": stripe_account,
+        "Stripe-Context": stripe_context,
     }
     sent = {name: value for name, value in headers.items() if value is not None}
     return await client.post(endpoint, content=encode(form_data), headers=sent)
@@ -90,6 +92,7 @@ class HttpStripeGateway:
         key: StripeKey,
         request_id: str,
         stripe_account: str | None,
+        stripe_context: str | None = None,
     ) -> Attempt:
         try:
             response = await make_stripe_request(
@@ -99,6 +102,7 @@ class HttpStripeGateway:
                 params,
                 idempotency_key=request_id,
                 stripe_account=stripe_account,
+                stripe_context=stripe_context,
                 version=self._version,
             )
         except BROKEN_CALL as error:

@@ -1,4 +1,4 @@
-"""The HTTP API's address and the bearer token for it, alike for every command that speaks to it."""
+"""The address of the HTTP API or of Stripe, and the bearer token for it, alike for every command that speaks to it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import argparse
 import os
 from urllib.parse import urlsplit
 
+from paydispatch.domain.protected_urls import is_protected
+
 
 def api_url(text: str) -> str:
     """For `argparse`: the address without a slash at its end. Raises `ArgumentTypeError`."""
     try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usable = urlsplit(text).port != 0 and is_protected(text)
     except ValueError:
         usable = False
     if not usable:
-        raise argparse.ArgumentTypeError(f"{text!r} is no address like https://api.example.com")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no address like https://api.example.com (http:// is for this machine alone)"
+        )
     return text.rstrip("/")
 
 

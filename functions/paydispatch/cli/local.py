@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from paydispatch.cli.api_url import api_url
 from paydispatch.cli.flows_folder import flows_folder
 from paydispatch.cli.numbers import port
 
@@ -27,7 +28,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Start every part on this machine and keep it running until Ctrl-C.",
     )
     parser.add_argument("--port", type=port, default=0, help="the HTTP door's port (a free one)")
-    parser.add_argument("--stripe-base", metavar="URL", help="another Stripe than the twin")
+    parser.add_argument(
+        "--stripe-base", type=api_url, metavar="URL", help="another Stripe than the twin"
+    )
     parser.add_argument("--redis-url", metavar="URL", help="another Redis than the embedded server")
     parser.add_argument(
         "--flows",
@@ -67,11 +70,15 @@ def _as_ctrl_c(*_: object) -> NoReturn:
 def _settings(arguments: argparse.Namespace) -> LocalSettings:
     """Raises `PaydispatchError` for what no part could start with."""
     from paydispatch.adapters.redis_connection import refuse_eviction
+    from paydispatch.domain.protected_urls import check_redis_url
     from paydispatch.local.settings import LocalSettings
-    from paydispatch.settings import allow_eviction
+    from paydispatch.settings import allow_eviction, allow_plaintext
 
     if arguments.redis_url:
-        refuse_eviction(arguments.redis_url, allowed=allow_eviction())
+        url = check_redis_url(
+            "--redis-url", arguments.redis_url, plaintext_allowed=allow_plaintext()
+        )
+        refuse_eviction(url, allowed=allow_eviction())
     return LocalSettings(
         port=arguments.port,
         stripe_base=arguments.stripe_base,

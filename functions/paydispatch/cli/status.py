@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from paydispatch.cli.api_url import api_url, bearer_token
-from paydispatch.domain.errors import MissingSetting, Unavailable
-from paydispatch.settings import queue_tenant_of
+from paydispatch.domain.errors import Unavailable
 
 if TYPE_CHECKING:
     import argparse
@@ -90,11 +88,9 @@ def _ask_redis(request_id: str, tenant: str | None) -> dict[str, Any] | None:
     from paydispatch.adapters.redis_connection import connect
     from paydispatch.adapters.redis_request_store import RedisRequestStore
     from paydispatch.services.status import status_of
+    from paydispatch.settings import queue_tenant_of, redis_url
 
-    url = os.environ.get("REDIS_URL")
-    if not url:
-        raise MissingSetting("REDIS_URL")
-    store, queue_tenant = RedisRequestStore(connect(url), SystemClock()), queue_tenant_of()
+    store, queue_tenant = RedisRequestStore(connect(redis_url()), SystemClock()), queue_tenant_of()
     return status_of(store, request_id, tenant=tenant or queue_tenant, queue_tenant=queue_tenant)
 
 

@@ -230,7 +230,7 @@ class OtherProcess(PaydispatchError):
 
 
 class BadSetting(PaydispatchError):
-    """An environment variable holds what this program cannot use."""
+    """A setting, mostly an environment variable, holds what this program cannot use."""
 
 
 class MissingSetting(BadSetting):

@@ -46,6 +46,28 @@ def test_a_redis_url_that_is_none_is_told_without_what_is_in_it(
     assert "word" not in said.replace("PASSWORD", "")
 
 
+def test_a_local_stack_takes_no_redis_elsewhere_without_tls(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = one_line_of(f"local --flows {FLOWS} --redis-url redis://user:word@host:6379", capsys)
+
+    assert "--redis-url must be like rediss://" in said
+    assert "word" not in said.replace("PASSWORD", "")
+
+
+@pytest.mark.parametrize(
+    "command", ["local --stripe-base", "submit requests.jsonl --api", "status pdr_1 --api"]
+)
+def test_no_key_goes_to_an_address_without_tls(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command.split(), "http://stripe.example"])
+
+    assert ended.value.code == 2
+    assert "is no address like https://" in capsys.readouterr().err
+
+
 def test_a_number_that_is_none_is_told(
     away: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -78,7 +78,8 @@ def test_a_slash_at_the_end_of_an_address_does_not_count(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["api.example.com", "http://", "http://[", "http://h:x", "ftp://h"]
+    "address",
+    ["api.example.com", "http://", "http://[", "http://h:x", "ftp://h", "http://api.example.com"],
 )
 @pytest.mark.parametrize("command", ["status pdr_1", "submit requests.jsonl"])
 def test_what_is_no_address_is_refused(
