@@ -253,8 +253,10 @@ async def test_a_kept_connection_that_dies_under_the_call_leaves_it_unknown(
     assert isinstance(attempt, Unknown | Answered)
 
 
-async def test_a_call_carries_key_version_account_and_identity(stripe: Any, caller: Caller) -> None:
-    await caller.create("pdr_7", stripe_account="acct_1")
+async def test_a_call_carries_key_version_account_context_and_identity(
+    stripe: Any, caller: Caller
+) -> None:
+    await caller.create("pdr_7", stripe_account="acct_1", stripe_context="acct_2")
 
     (call,) = stripe.received
     assert (call.method, call.target) == ("POST", "/v1/products")
@@ -262,13 +264,14 @@ async def test_a_call_carries_key_version_account_and_identity(stripe: Any, call
     assert call.headers["idempotency-key"] == "pdr_7"
     assert call.headers["stripe-version"] == STRIPE_API_VERSION
     assert call.headers["stripe-account"] == "acct_1"
+    assert call.headers["stripe-context"] == "acct_2"
     assert call.headers["content-type"] == "application/x-www-form-urlencoded"
 
 
 async def test_without_an_account_there_is_no_account_header(stripe: Any, caller: Caller) -> None:
     await caller.create()
 
-    assert "stripe-account" not in stripe.received[0].headers
+    assert {"stripe-account", "stripe-context"}.isdisjoint(stripe.received[0].headers)
 
 
 async def test_parameters_are_a_form(stripe: Any, caller: Caller) -> None:
