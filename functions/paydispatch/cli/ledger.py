@@ -1,9 +1,17 @@
-"""Which lines of a file who has, kept beside it: one file for every API or queue that the lines were submitted to."""
+"""The ledger of a file of requests, kept beside it: the run that names its lines, and which API or queue has which.
+
+The first line names the run: `{"run": "run_…"}`. Every other line is one JSON array `[target, key]`. Without a ledger a
+file is submitted as a new run, and its lines are new requests.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
-from typing import TYPE_CHECKING, Self
+import os
+import re
+import secrets
+from typing import TYPE_CHECKING, Self, TextIO
 
 from paydispatch.domain.errors import PaydispatchError
 
@@ -11,24 +19,37 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+_RUN = re.compile(r"run_[0-9a-f]{16}")
+
 
 def ledger_of(file: Path) -> Path:
     return file.with_name(file.name + ".submitted")
 
 
-class FileLedger:
-    """`Ledger` of one target: the file holds one JSON array `[target, key]` a line."""
+def run_id(text: str) -> str:
+    """Read `--run`."""
+    if not _RUN.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no run id like run_0123456789abcdef")
+    return text
 
-    def __init__(self, path: Path, target: str) -> None:
+
+class FileLedger:
+    """`Ledger` of one target. `wanted_run` goes on with a run whose ledger was lost."""
+
+    def __init__(self, path: Path, target: str, *, wanted_run: str | None = None) -> None:
         self._path = path
         self._target = target
+        self._wanted_run = wanted_run
 
     def __enter__(self) -> Self:
-        """Raises `PaydispatchError` for a file that is no ledger."""
-        lines = self._path.read_text("utf-8").splitlines() if self._path.exists() else []
-        noted = [self._noted(number, line) for number, line in enumerate(lines, start=1)]
-        self._keys = {key for target, key in noted if target == self._target}
-        self._file = self._path.open("a", encoding="utf-8")
+        """Read the ledger, or begin one. Raises `PaydispatchError` for a file that is no ledger, or is in use."""
+        self._file = self._path.open("a+", encoding="utf-8")
+        try:
+            _lock(self._file, self._path)
+            self._read()
+        except BaseException:
+            self._file.close()
+            raise
         return self
 
     def __exit__(
@@ -44,6 +65,33 @@ class FileLedger:
         self._file.write(json.dumps([self._target, key]) + "\n")
         self._file.flush()
 
+    def _read(self) -> None:
+        self._file.seek(0)
+        lines = self._file.read().splitlines()
+        self.run = self._run_of(lines[0]) if lines else self._begin()
+        noted = [self._noted(number, line) for number, line in enumerate(lines[1:], start=2)]
+        self._keys = {key for target, key in noted if target == self._target}
+
+    def _begin(self) -> str:
+        """Write the run down before any line is sent, because a lost run id makes new requests of lines that were."""
+        run = self._wanted_run or f"run_{secrets.token_hex(8)}"
+        self._file.write(json.dumps({"run": run}) + "\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        _sync_folder(self._path.parent)
+        return run
+
+    def _run_of(self, line: str) -> str:
+        run = _run_in(line)
+        if run is None:
+            raise PaydispatchError(
+                f"{self._path}, line 1, does not name a run. "
+                "With that file deleted every line is submitted as a new request."
+            )
+        if self._wanted_run not in (None, run):
+            raise PaydispatchError(f"{self._path} is of {run}, not of {self._wanted_run}.")
+        return run
+
     def _noted(self, number: int, line: str) -> tuple[str, str]:
         try:
             noted = json.loads(line)
@@ -55,3 +103,32 @@ class FileLedger:
                 "Without that line its request is submitted again, under the same identity."
             )
         return noted[0], noted[1]
+
+
+def _run_in(line: str) -> str | None:
+    try:
+        run = json.loads(line)["run"]
+    except (ValueError, LookupError, TypeError):
+        return None
+    return run if isinstance(run, str) and _RUN.fullmatch(run) else None
+
+
+def _lock(file: TextIO, path: Path) -> None:
+    """Keep a second submission of the same file out: it could begin a run of its own."""
+    import fcntl  # not on Windows, where only this command needs it
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise PaydispatchError(
+            f"{path} is in use: another `paydispatch submit` is at work on this file."
+        ) from None
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new file's name durable, too."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.cli.api_url import api_url, bearer_token
-from paydispatch.cli.ledger import FileLedger, ledger_of
+from paydispatch.cli.ledger import FileLedger, ledger_of, run_id
 from paydispatch.domain.errors import NotDelivered, PaydispatchError
 from paydispatch.settings import SdkSettings
 
@@ -28,14 +28,25 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "submit",
         help="submit a file of requests",
         description="Submit one JSON object a line: the items of POST /v1/batches. "
-        "FILE.jsonl.submitted remembers which lines each API or queue has: run it again to go on "
-        "where it broke off; nothing is submitted twice.",
+        "FILE.jsonl.submitted, its ledger, names the run and remembers which lines each API or queue "
+        "has: run the command again to go on where it broke off, and no line is submitted twice. "
+        "Without a ledger a file is a new run, and its lines are new requests, also those that an "
+        "earlier file had; a line's own idempotency_key names one request in every run.",
+        epilog="examples: paydispatch submit renewals.jsonl --secret-ref main; after its ledger was "
+        "lost: paydispatch submit renewals.jsonl --secret-ref main --run run_0123456789abcdef",
     )
     parser.add_argument("file", type=Path, metavar="FILE.jsonl")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--api", type=api_url, metavar="URL", help="through the HTTP API")
     where.add_argument(
         "--queue-url", metavar="URL", help="to this queue (default: the environment's)"
+    )
+    parser.add_argument(
+        "--run",
+        dest="run_id",  # `run` is the command
+        type=run_id,
+        metavar="ID",
+        help="go on with a run whose ledger was lost (its report names it)",
     )
     parser.add_argument("--secret-ref", metavar="NAME", help="for lines that name no key")
     parser.add_argument("--worker-id", metavar="W", help="for lines that name no worker")
@@ -92,7 +103,7 @@ def _submit(arguments: argparse.Namespace, target: str, total: int, report: Repo
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
         _running(_dispatcher(arguments)) as dispatcher,
-        FileLedger(ledger_of(arguments.file), target) as ledger,
+        FileLedger(ledger_of(arguments.file), target, wanted_run=arguments.run_id) as ledger,
         arguments.file.open(encoding="utf-8") as lines,
         Progress(
             *columns, transient=True, disable=arguments.json or not sys.stderr.isatty()
@@ -142,9 +153,15 @@ def _show(report: Report, target: str, arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps({**asdict(report), "target": target, "remembered_in": str(remembers)}))
         return
-    before = f", {report.submitted_before} had been before" if report.submitted_before else ""
+    before = (
+        f", {report.submitted_before} skipped: submitted earlier" if report.submitted_before else ""
+    )
     print(f"{report.submitted} submitted{before}, {len(report.refused)} refused.")
     for refusal in report.refused:
         where = f" ({refusal.param})" if refusal.param else ""
         print(f"  line {refusal.line}{where}: {refusal.message}")
-    print(f"{remembers} remembers what {target} has.")
+    print(f"{remembers} remembers what {target} has of {report.run}.")
+    if report.submitted_before and not report.submitted:
+        print(
+            f"Delete {remembers} to submit this file as a new run: every line is then a new request."
+        )

@@ -1,7 +1,8 @@
-"""Submit a file of requests: each line once, however often the file is submitted.
+"""Submit a file of requests: each line once in a run, however often the run is interrupted and taken up again.
 
-A line's idempotency key is its own `idempotency_key`, or is made of its text and its place among equal lines. What the
-queue has is written down line by line, so that a submission that broke off goes on where it ended.
+A line's idempotency key is its own `idempotency_key`, or is made of the run, of its text and of its place among equal
+lines. So an equal line of tomorrow's file, in a run of its own, is another request. What the queue has is written down
+line by line, so that a run that broke off goes on where it ended.
 """
 
 from __future__ import annotations
@@ -29,7 +30,12 @@ class Submitter(Protocol):
 
 
 class Ledger(Protocol):
-    """Which lines the queue has, by their keys; outlives the process."""
+    """The run, and which of its lines the queue has, by their keys. It outlives the process."""
+
+    @property
+    def run(self) -> str:
+        """Names the lines that bring no key. Durable before the first of them is submitted."""
+        ...
 
     def has(self, key: str) -> bool: ...
 
@@ -47,6 +53,7 @@ class Refusal:
 
 @dataclass(slots=True)
 class Report:
+    run: str | None = None
     submitted: int = 0
     submitted_before: int = 0
     refused: list[Refusal] = field(default_factory=list)
@@ -78,8 +85,9 @@ def submit_lines(
     `report` fills as the lines are dealt with, and says what was done also if this is broken off. `progress` is
     called with the number of those lines.
     """
+    report.run = ledger.run
     under_way: deque[tuple[_Line, Receipt]] = deque()
-    for line in _read(lines, defaults):
+    for line in _read(lines, ledger.run, defaults):
         if ledger.has(line.key):
             report.submitted_before += 1
         else:
@@ -126,14 +134,14 @@ def _refusal(line: _Line, error: PaydispatchError) -> Refusal:
     return Refusal(line.number, getattr(error, "param", None), str(error))
 
 
-def _read(lines: Iterable[str], defaults: Mapping[str, Any]) -> Iterator[_Line]:
+def _read(lines: Iterable[str], run: str, defaults: Mapping[str, Any]) -> Iterator[_Line]:
     equal: Counter[str] = Counter()
     for number, text in enumerate(lines, start=1):
         stripped = text.strip()
         if not stripped:
             continue
         equal[stripped] += 1
-        digest = hashlib.sha256(f"{equal[stripped]}\n{stripped}".encode()).hexdigest()
+        digest = hashlib.sha256(f"{run}\n{equal[stripped]}\n{stripped}".encode()).hexdigest()
         yield _line(number, stripped, f"line-{digest[:40]}", defaults)
 
 

@@ -10,15 +10,19 @@ import pytest
 
 from paydispatch.adapters.memory import MemoryDelivery
 from paydispatch.cli import submit
+from paydispatch.cli.ledger import FileLedger
 from paydispatch.cli.main import main
 from paydispatch.dispatcher import Dispatcher
 from paydispatch.domain.errors import IdempotencyConflict
+from paydispatch.domain.identity import request_id_for_key
 
 if TYPE_CHECKING:
     from paydispatch.delivery import Parcel
     from paydispatch.domain.requests import CreateRequest
 
 API = "https://api.example.com"
+RUN = "run_0123456789abcdef"
+LEDGER = Path("requests.jsonl.submitted")
 
 
 class Delivery(MemoryDelivery):
@@ -114,14 +118,14 @@ def test_no_target_gets_a_line_twice(
     submitted(line(), line(), line(), to=("--api", API + "/"))
 
     assert len(delivery.envelopes) == 3
-    assert "1 submitted, 2 had been before, 0 refused." in capsys.readouterr().out
+    assert "1 submitted, 2 skipped: submitted earlier, 0 refused." in capsys.readouterr().out
 
 
 def test_the_file_that_remembers_is_named(
     delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
 ) -> None:
     submitted(line())
-    assert f"requests.jsonl.submitted remembers what {API} has." in capsys.readouterr().out
+    assert f"requests.jsonl.submitted remembers what {API} has of run_" in capsys.readouterr().out
 
     submitted(line(), to=("--api", API, "--json"))
     shown = report(capsys)
@@ -133,11 +137,11 @@ def test_the_file_that_remembers_is_named(
 def test_a_memory_that_cannot_be_read_is_not_guessed_at(
     noted: str, delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("requests.jsonl.submitted").write_text(noted + "\n")
+    LEDGER.write_text(json.dumps({"run": RUN}) + "\n" + noted + "\n")
 
     assert submitted(line()) == 2
 
-    assert "requests.jsonl.submitted, line 1, does not name" in capsys.readouterr().err
+    assert "requests.jsonl.submitted, line 2, does not name" in capsys.readouterr().err
     assert delivery.envelopes == []
 
 
@@ -149,3 +153,127 @@ def test_without_a_target_the_environment_s_queues_are_it(
     submitted(line(), to=("--json",))
 
     assert report(capsys)["target"] == "http://127.0.0.1:1/queue http://127.0.0.1:1/batch"
+
+
+def keys_of(delivery: MemoryDelivery) -> list[str]:
+    return [envelope.request_id for envelope in delivery.envelopes]
+
+
+class TestRuns:
+    def test_a_line_equal_to_yesterday_s_is_another_request(self, delivery: MemoryDelivery) -> None:
+        submitted(line())
+        LEDGER.rename("monday.submitted")
+        submitted(line())
+
+        assert len(set(keys_of(delivery))) == 2
+
+    def test_a_run_that_broke_off_names_its_lines_as_before(self, delivery: MemoryDelivery) -> None:
+        submitted(line(), line("worker-2"))
+        LEDGER.write_text(LEDGER.read_text().splitlines()[0] + "\n")  # it died before it noted them
+        submitted(line(), line("worker-2"))
+
+        assert len(delivery.envelopes) == 4
+        assert len(set(keys_of(delivery))) == 2
+
+    def test_equal_lines_of_one_run_are_as_many_requests(self, delivery: MemoryDelivery) -> None:
+        submitted(line(), line(), line())
+
+        assert len(set(keys_of(delivery))) == 3
+
+    def test_a_line_that_is_put_in_between_changes_no_other_line_s_identity(
+        self, delivery: MemoryDelivery
+    ) -> None:
+        submitted(line(), line("worker-2"))
+        submitted(line(), line("worker-3"), line("worker-2"))
+
+        assert [envelope.worker_id for envelope in delivery.envelopes] == [
+            "worker-1",
+            "worker-2",
+            "worker-3",
+        ]
+
+    def test_a_line_s_own_key_is_the_same_request_in_every_run(
+        self, delivery: MemoryDelivery
+    ) -> None:
+        own = json.dumps({**json.loads(line()), "idempotency_key": "renewal-1001"})
+        submitted(own)
+        LEDGER.unlink()
+        submitted(own)
+
+        assert set(keys_of(delivery)) == {request_id_for_key("", "renewal-1001")}
+
+    def test_a_run_whose_ledger_was_lost_goes_on_by_its_id(
+        self, delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        submitted(line(), to=("--api", API, "--json"))
+        run = report(capsys)["run"]
+        LEDGER.unlink()
+        submitted(line(), to=("--api", API, "--run", run))
+
+        assert len(delivery.envelopes) == 2
+        assert len(set(keys_of(delivery))) == 1
+        assert json.loads(LEDGER.read_text().splitlines()[0]) == {"run": run}
+
+    def test_another_run_s_id_is_refused_where_a_ledger_names_one(
+        self, delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        submitted(line())
+
+        assert submitted(line("worker-2"), to=("--api", API, "--run", RUN)) == 2
+
+        assert f"not of {RUN}" in capsys.readouterr().err
+        assert len(delivery.envelopes) == 1
+
+    @pytest.mark.parametrize("text", ["", "run_1", "monday", RUN + "0", RUN.upper()])
+    def test_what_is_no_run_id_is_refused(self, text: str, delivery: MemoryDelivery) -> None:
+        with pytest.raises(SystemExit):
+            submitted(line(), to=("--api", API, "--run", text))
+
+        assert delivery.envelopes == []
+
+    def test_the_run_is_written_down_before_the_first_line_is_submitted(
+        self, delivery: MemoryDelivery, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found: list[str] = []
+        prepare = delivery.prepare
+
+        def look_first(request: CreateRequest) -> Parcel:
+            found.append(LEDGER.read_text())
+            return prepare(request)
+
+        monkeypatch.setattr(delivery, "prepare", look_first)
+        submitted(line())
+
+        assert json.loads(found[0])["run"].startswith("run_")
+
+    @pytest.mark.parametrize(
+        "first", ["", "{}", '["https://api", "line-1"]', '{"run": "monday"}', "{", "\x00"]
+    )
+    def test_a_ledger_that_names_no_run_is_not_guessed_at(
+        self, first: str, delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        LEDGER.write_text(first + "\n")
+
+        assert submitted(line()) == 2
+
+        assert "line 1, does not name a run" in capsys.readouterr().err
+        assert delivery.envelopes == []
+
+    def test_two_submissions_of_one_file_at_once_are_not_two_runs(
+        self, delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with FileLedger(LEDGER, API):
+            assert submitted(line()) == 2
+
+        assert "is in use" in capsys.readouterr().err
+        assert delivery.envelopes == []
+
+    def test_a_file_that_was_submitted_whole_says_how_to_submit_it_anew(
+        self, delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        submitted(line())
+        submitted(line())
+
+        assert "Delete requests.jsonl.submitted to submit this file as a new run" in (
+            capsys.readouterr().out
+        )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.unit.examples import NOW_S, entry, failed, succeeded
 
+from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.errors import InvalidField, InvalidParams, TooLarge
 from paydispatch.domain.identity import follow_up_request_id, request_id_for_key
 from paydispatch.domain.outcomes import Certainty, ErrorKind
@@ -174,3 +176,37 @@ def test_an_error_is_its_message_and_its_fields() -> None:
     assert (error.code, error.type, error.decline_code, error.param) == ("c", "t", "d", "p")
     assert (error.http_status, error.stripe_request_id) == (402, None)
     assert "No." in repr(error)
+
+
+LIVE = AccountBinding(account_id="acct_1", mode="live", key_sha256="k")
+
+
+@pytest.mark.parametrize(
+    ("changes", "livemode"),
+    [
+        ({"outcome": succeeded(body={"livemode": True})}, True),
+        ({"outcome": succeeded(body={"livemode": False}), "account": LIVE}, False),
+        ({"outcome": succeeded(body={}), "account": LIVE}, True),
+        ({"outcome": failed(), "account": LIVE}, True),
+        ({"outcome": failed(), "account": replace(LIVE, mode="test")}, False),
+        ({"outcome": failed(), "account": replace(LIVE, mode="org")}, None),
+        ({"outcome": failed()}, None),
+    ],
+)
+def test_it_says_whether_the_request_was_made_in_live_mode(
+    changes: dict[str, Any], livemode: bool | None
+) -> None:
+    assert flow(**changes).livemode is livemode
+
+
+def test_an_entry_without_a_tenant_is_of_the_queue_s() -> None:
+    run = Flow(entry(tenant=None, principal=None), attempt=1, now_s=NOW_S, queue_tenant="main")
+    assert (run.tenant, run.principal) == ("main", "queue")
+
+
+def test_a_follow_up_s_own_key_is_of_its_tenant() -> None:
+    ids = set()
+    for tenant, queue_tenant in (("shop", "main"), ("main", "main"), ("shop", "shop")):
+        run = Flow(entry(tenant=tenant), attempt=1, now_s=NOW_S, queue_tenant=queue_tenant)
+        ids.add(run.new_product().name("Tea").create_async(idempotency_key="k").request_id)
+    assert ids == {request_id_for_key("shop", "k"), request_id_for_key("", "k")}
