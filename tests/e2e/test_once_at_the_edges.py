@@ -96,15 +96,15 @@ def test_an_answer_of_sqs_that_is_lost_and_the_retry_as_told_are_one_effect(
     way = SwallowingAddress(port, 1.0, random.Random(1))
     way.open()
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", f"http://127.0.0.1:{way.port}")
-    dispatcher = Dispatcher.from_env(delivery_timeout_s=3.0).start()
+    dispatcher = Dispatcher.from_env().start()
     receipt: Receipt = coupon().create_async("edge-4", "order-4", KEY, dispatcher=dispatcher)
     with pytest.raises(NotDelivered) as left:
-        dispatcher.flush()
+        dispatcher.close(timeout_s=2.0)
     assert left.value.unknown == (receipt,)
     assert left.value.refused == ()
     way.share = 0.0
-    dispatcher.redispatch(receipt).wait(PATIENCE_S)
-    dispatcher.close()
+    with Dispatcher.from_env() as later:
+        later.redispatch(receipt).wait(PATIENCE_S)
     way.close()
     (entry,) = told(stack, "edge-4")
     assert entry["request_id"] == receipt.request_id
