@@ -9,6 +9,7 @@ RETRY = ("tests/unit/domain/test_retry.py", "tests/unit/domain/test_retry_table.
 REDIS_OUTCOMES = ("tests/integration/adapters/test_outcome_stream.py",)
 REDIS_INBOX = ("tests/integration/adapters/test_flow_inbox.py",)
 VAULT = ("tests/integration/adapters/test_kms.py",)
+STRIPE_ACCOUNTS = ("tests/unit/adapters/test_stripe_accounts.py",)
 STRIPE_LISTS = ("tests/unit/adapters/test_stripe_lists.py",)
 WIRE = ("tests/integration/adapters/test_stripe_http.py",)
 
@@ -24,6 +25,8 @@ LUA = SOURCE + "adapters/lua/"
 MEMORY = SOURCE + "adapters/memory.py"
 REDIS = SOURCE + "adapters/redis_outcomes.py"
 RETRY_RULES = SOURCE + "domain/retry.py"
+REDRIVE = SOURCE + "domain/redrive.py"
+STRIPE_ACCOUNTS_CODE = SOURCE + "adapters/stripe_accounts.py"
 UNKNOWN_ENDS = SOURCE + "domain/unknown_ends.py"
 RUN_FLOWS = SOURCE + "services/run_flows.py"
 
@@ -509,15 +512,15 @@ GUARDS = (
         "proof: the others' horizon does not count",
         PROOF,
         UNKNOWN_ENDS,
-        "max(max(self.firsts) + HORIZON_S, self.last_begun_at or 0.0)",
+        "max(max(self.firsts) + HORIZON_S, self.last_sent_at or 0.0)",
         "(self.entry.first_sent_at or 0.0) + HORIZON_S",
     ),
     Guard(
         "proof: a late attempt is not looked for",
         PROOF,
         UNKNOWN_ENDS,
-        "int(max(known) + LAST_CALL_S)",
-        "int(min(known) + LAST_CALL_S)",
+        "int(max(known)) + LAST_CALL_S + CLOCKS_APART_S",
+        "int(min(known)) + LAST_CALL_S + CLOCKS_APART_S",
     ),
     Guard(
         "proof: a first POST in the future is believed",
@@ -548,11 +551,103 @@ GUARDS = (
         "        if False:\n",
     ),
     Guard(
-        "redrive: a final status is believed without an outcome",
-        "Every accepted request gets its one terminal flow.",
-        SOURCE + "domain/redrive.py",
-        "    if settled:",
-        "    if settled or status in FINAL_STATUSES:",
+        "redrive: a request that was told is sent back",
+        "A final status means that the end was told: it ends every delivery.",
+        REDRIVE,
+        "    if state is not None and state.final:",
+        "    if False:",
+    ),
+    Guard(
+        "redrive: an empty slot proves that nothing was sent",
+        LATCH,
+        REDRIVE,
+        "        return _plan_sent(_in_doubt(read, parked), claim, state, now_s, deadline_s)",
+        "        return _plan_sent(read, claim, state, now_s, deadline_s)",
+    ),
+    Guard(
+        "redrive: what no record proves is handed over",
+        "Before a principal is proven nothing is written for it and no flow runs.",
+        REDRIVE,
+        "    return claim.principal == QUEUE or owned",
+        "    return True",
+    ),
+    Guard(
+        "redrive: a copy of what was handed over may be sent",
+        HORIZON,
+        SOURCE + "services/redrive.py",
+        "        await self._ports.requests.claim(claim)\n",
+        "",
+    ),
+    Guard(
+        "redrive: a message that fails ends the walk",
+        "No walk ends at one bad message.",
+        SOURCE + "services/redrive.py",
+        '            return [self._failed(parked, read, f"internal: {type(error).__name__}")]',
+        "            raise",
+    ),
+    Guard(
+        "proof: a look in another account counts",
+        "Under another binding nothing is POSTed, and no look proves anything.",
+        UNKNOWN_ENDS,
+        "    if sent_to is None or sent_to.same_as(looked_in):",
+        "    if True:",
+    ),
+    Guard(
+        "proof: an operator's word stands against Stripe's",
+        "Under another binding nothing is POSTed, and no look proves anything.",
+        UNKNOWN_ENDS,
+        "    if _contradicts(sent_to, looked_in):",
+        "    if False:",
+    ),
+    Guard(
+        "proof: no clock but ours is looked for",
+        PROOF,
+        UNKNOWN_ENDS,
+        "CLOCKS_APART_S = 900",
+        "CLOCKS_APART_S = 0",
+    ),
+    Guard(
+        "proof: absence counts while the clocks disagree",
+        PROOF,
+        UNKNOWN_ENDS,
+        "    if abs(answered_at - now_s) > CLOCKS_APART_S:",
+        "    if False:",
+    ),
+    Guard(
+        "proof: absence counts though Stripe said no time",
+        PROOF,
+        UNKNOWN_ENDS,
+        "    if answered_at is None:",
+        "    answered_at = now_s if answered_at is None else answered_at\n    if False:",
+    ),
+    Guard(
+        "proof: a slot that refuses no send proves an absence",
+        PROOF,
+        UNKNOWN_ENDS,
+        "        if unsent or not self.firsts:",
+        "        if not self.firsts:",
+    ),
+    Guard(
+        "proof: an intent that is still being confirmed is a success",
+        "A look settles only with an object in a state that its row calls complete.",
+        UNKNOWN_ENDS,
+        "    return not (_confirms(entry) and unconfirmed and not failed)",
+        "    return True",
+    ),
+    Guard(
+        "proof: the clock is read after the facts",
+        PROOF,
+        SOURCE + "services/reconcile.py",
+        "        judged = judge(end, await self._sighting(end, same=same), now_s)",
+        "        judged = judge(end, await self._sighting(end, same=same), self._ports.clock.now_s())",
+    ),
+    Guard(
+        "account: a proxy's 403 counts as Stripe's",
+        "Only a 403 of Stripe's means that the key may not ask for its account.",
+        STRIPE_ACCOUNTS_CODE,
+        "    if isinstance(attempt, RefusedInFront) and attempt.http_status == FORBIDDEN:",
+        "    if response.status_code == FORBIDDEN:",
+        STRIPE_ACCOUNTS,
     ),
     Guard(
         "proof: a list that does not say where it ends counts as whole",
