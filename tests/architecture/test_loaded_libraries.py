@@ -37,7 +37,7 @@ LOADED = {
     "paydispatch.dispatcher": set(),
     "api.app": AWS | POWERTOOLS | SEALING | {"jsonschema_rs", "redis"},
     "stripe_caller.app": AWS | POWERTOOLS | SEALING | AIOHTTP | HTTPX | {"jsonschema_rs", "redis"},
-    "reconciler.app": AWS | POWERTOOLS | SEALING | AIOHTTP | HTTPX | {"jsonschema_rs", "redis"},
+    "reconciler.app": AWS | POWERTOOLS | SEALING | AIOHTTP | HTTPX | {"redis"},
     "flow_runner.app": AWS | POWERTOOLS | {"jsonschema_rs", "redis"},
 }
 
