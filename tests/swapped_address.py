@@ -12,7 +12,7 @@ from paydispatch.local.listening import listen_on_loopback, port_of
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-_CHUNK = 1 << 16
+CHUNK = 1 << 16
 
 
 class SwappedAddress:
@@ -58,7 +58,10 @@ class SwappedAddress:
         except OSError:
             to_near.close()
             return
-        ways = [asyncio.create_task(way) for way in (_pump(near, to_far), _pump(far, to_near))]
+        ways = [
+            asyncio.create_task(way)
+            for way in (pump(near, to_far), self._pump_answers(far, to_near))
+        ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -67,9 +70,12 @@ class SwappedAddress:
             to_near.close()
             to_far.close()
 
+    async def _pump_answers(self, source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+        await pump(source, to)
 
-async def _pump(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+
+async def pump(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError):
-        while chunk := await source.read(_CHUNK):
+        while chunk := await source.read(CHUNK):
             to.write(chunk)
             await to.drain()

@@ -47,7 +47,7 @@ class Queue(Wrapper):
 
 def _chaotic(acceptor: Any, points: Points) -> None:
     acceptor._sealer = Sealer(acceptor._sealer, points)
-    acceptor._board = Board(acceptor._board, points)
+    acceptor._requests = Board(acceptor._requests, points)
     acceptor._queue = Queue(
         acceptor._queue, points, float(os.environ[LOST_SHARE]), f"{os.environ[SEED]} {os.getpid()}"
     )
