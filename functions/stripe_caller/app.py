@@ -44,7 +44,12 @@ def _compose(settings: CallerSettings) -> BatchDispatch:
     eviction = EvictionCheck(allowed=settings.allow_eviction, journal=_journal)
     ports = DispatchPorts(
         gateway=HttpStripeGateway(
-            stripe_client(settings.stripe_api_base, read_timeout_s=settings.stripe_read_timeout_s),
+            stripe_client(
+                settings.stripe_api_base,
+                read_timeout_s=settings.stripe_read_timeout_s,
+                proxy=settings.stripe_proxy,
+                ca_bundle=settings.ca_bundle,
+            ),
             version=settings.stripe_api_version or STRIPE_API_VERSION,
         ),
         vault=KmsVault(boto3.client("kms", config=CLIENT_CONFIG), secrets, queue_tenant=tenant),
