@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.errors import BadSetting, MissingSetting
 from paydispatch.domain.protected_urls import check_http_url, check_redis_url
+from paydispatch.domain.proxies import proxy_for
 from paydispatch.domain.requests import Lane
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ __all__ = [
 ]
 
 STRIPE_API_BASE = "https://api.stripe.com"
+CA_BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Each names the certificates that are trusted instead of the usual ones."""
+
 DEFAULT_MAX_RECEIVES = 5
 """Amazon's advice for a queue with a Lambda behind it; ours is spent by crashes only."""
 
@@ -87,6 +91,19 @@ def _stripe_api_base(env: Mapping[str, str]) -> str:
     return check_http_url("STRIPE_API_BASE", env.get("STRIPE_API_BASE") or STRIPE_API_BASE)
 
 
+def _stripe_proxy(env: Mapping[str, str]) -> str | None:
+    """As boto3 reads them: the name in small letters counts first."""
+    proxy = env.get("https_proxy") or env.get("HTTPS_PROXY", "")
+    exceptions = env.get("no_proxy") or env.get("NO_PROXY", "")
+    return proxy_for(_stripe_api_base(env), proxy=proxy, exceptions=exceptions)
+
+
+def _ca_bundle(env: Mapping[str, str]) -> Path | None:
+    """The first that is set: boto3's own, then what OpenSSL and Python look for."""
+    named = [env.get(name, "") for name in CA_BUNDLES]
+    return next((Path(path) for path in named if path), None)
+
+
 def allow_eviction(env: Mapping[str, str] = os.environ) -> bool:
     """Whether a Redis that evicts is used all the same."""
     return _switch(env, "REDIS_ALLOW_EVICTION")
@@ -141,6 +158,8 @@ class CallerSettings:
     redis_url: str
     allow_eviction: bool
     stripe_api_base: str
+    stripe_proxy: str | None
+    ca_bundle: Path | None
     stripe_api_version: str | None
     stripe_read_timeout_s: float
     max_receives: int
@@ -155,6 +174,8 @@ class CallerSettings:
             redis_url=redis_url(env),
             allow_eviction=allow_eviction(env),
             stripe_api_base=_stripe_api_base(env),
+            stripe_proxy=_stripe_proxy(env),
+            ca_bundle=_ca_bundle(env),
             stripe_api_version=env.get("STRIPE_API_VERSION") or None,
             stripe_read_timeout_s=_number(env, "STRIPE_READ_TIMEOUT_S", 80.0),
             max_receives=_count(env, "MAX_RECEIVES", DEFAULT_MAX_RECEIVES),
@@ -170,6 +191,8 @@ class ReconcilerSettings:
     redis_url: str
     allow_eviction: bool
     stripe_api_base: str
+    stripe_proxy: str | None
+    ca_bundle: Path | None
     stripe_api_version: str | None
     queue_tenant: str
 
@@ -180,6 +203,8 @@ class ReconcilerSettings:
             redis_url=redis_url(env),
             allow_eviction=allow_eviction(env),
             stripe_api_base=_stripe_api_base(env),
+            stripe_proxy=_stripe_proxy(env),
+            ca_bundle=_ca_bundle(env),
             stripe_api_version=env.get("STRIPE_API_VERSION") or None,
             queue_tenant=queue_tenant_of(env),
         )

@@ -44,7 +44,11 @@ class Clients:
     @classmethod
     def connect(cls, settings: ReconcilerSettings, journal: Journal) -> Clients:
         stripe = stripe_client(
-            settings.stripe_api_base, read_timeout_s=LIST_TIMEOUT_S, connections=AT_ONCE
+            settings.stripe_api_base,
+            read_timeout_s=LIST_TIMEOUT_S,
+            connections=AT_ONCE,
+            proxy=settings.stripe_proxy,
+            ca_bundle=settings.ca_bundle,
         )
         eviction = EvictionCheck(allowed=settings.allow_eviction, journal=journal)
         return cls(connect_async(settings.redis_url, eviction), stripe)

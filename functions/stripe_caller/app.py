@@ -45,7 +45,12 @@ def _compose(settings: CallerSettings) -> BatchCall:
     bell_url = settings.doorbell_queue_url
     eviction = EvictionCheck(allowed=settings.allow_eviction, journal=_journal)
     redis = connect_async(settings.redis_url, eviction)
-    stripe = stripe_client(settings.stripe_api_base, read_timeout_s=settings.stripe_read_timeout_s)
+    stripe = stripe_client(
+        settings.stripe_api_base,
+        read_timeout_s=settings.stripe_read_timeout_s,
+        proxy=settings.stripe_proxy,
+        ca_bundle=settings.ca_bundle,
+    )
     version = settings.stripe_api_version or STRIPE_API_VERSION
     ports = CallPorts(
         gateway=HttpStripeGateway(stripe, version=version),

@@ -40,6 +40,9 @@ _MAKING_CODES = ("attempts", "envelope", "outcomes", "redrive", "retry", "unknow
 _SWITCHES = {
     "REDIS_ALLOW_EVICTION": "true",
     "REDIS_ALLOW_PLAINTEXT": "true",
+    "HTTPS_PROXY": "http://proxy:3128",
+    "https_proxy": "",
+    "no_proxy": "",
     "REDIS_URL": "rediss://host",
     "STRIPE_API_BASE": "https://host",
 }

@@ -179,6 +179,45 @@ def test_the_sdk_speaks_to_an_api_over_tls_or_on_this_machine(url: str) -> None:
     assert Dispatcher.http(url)
 
 
+@pytest.mark.parametrize(
+    ("given", "proxy"),
+    [
+        ({}, None),
+        ({"HTTPS_PROXY": "http://u:p@proxy:3128"}, "http://u:p@proxy:3128"),
+        ({"HTTPS_PROXY": "proxy:3128"}, "http://proxy:3128"),
+        ({"HTTPS_PROXY": "http://a:1", "https_proxy": "http://b:1"}, "http://b:1"),
+        ({"HTTP_PROXY": "http://proxy:1"}, None),
+        ({"HTTPS_PROXY": "http://proxy:1", "NO_PROXY": "api.stripe.com"}, None),
+        ({"HTTPS_PROXY": "http://proxy:1", "NO_PROXY": "localhost, .stripe.com"}, None),
+        ({"HTTPS_PROXY": "http://proxy:1", "no_proxy": "*"}, None),
+        ({"HTTPS_PROXY": "http://proxy:1", "NO_PROXY": "example.com"}, "http://proxy:1"),
+        ({"HTTPS_PROXY": "http://proxy:1", "STRIPE_API_BASE": "http://127.0.0.1:1"}, None),
+        ({"HTTPS_PROXY": "http://proxy:1", "STRIPE_API_BASE": "https://localhost:1"}, None),
+    ],
+)
+@pytest.mark.parametrize("program", [CallerSettings, ReconcilerSettings])
+def test_stripe_is_called_through_the_proxy_that_boto3_uses(
+    program: Any, given: dict[str, str], proxy: str | None
+) -> None:
+    assert program.from_env(ENV | given).stripe_proxy == proxy
+
+
+@pytest.mark.parametrize("proxy", ["socks5://hush:1", "http://hush@", "http://u:hush/x@proxy:1"])
+def test_a_proxy_that_cannot_be_is_told_without_its_password(proxy: str) -> None:
+    with pytest.raises(BadSetting, match="HTTPS_PROXY must be like") as told:
+        CallerSettings.from_env(ENV | {"HTTPS_PROXY": proxy})
+    assert "hush" not in str(told.value)
+
+
+@pytest.mark.parametrize("program", [CallerSettings, ReconcilerSettings])
+def test_the_certificates_that_boto3_trusts_are_trusted_at_stripe(program: Any) -> None:
+    names = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+    for place, name in enumerate(names):
+        env = ENV | {later: f"/{later}" for later in names[place:]}
+        assert program.from_env(env).ca_bundle == Path(f"/{name}")
+    assert program.from_env(ENV | {"AWS_CA_BUNDLE": ""}).ca_bundle is None
+
+
 def test_a_bad_environment_is_an_error_of_paydispatch_like_any_other() -> None:
     with pytest.raises(PaydispatchError):
         SdkSettings.from_env({})

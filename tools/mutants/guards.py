@@ -392,6 +392,14 @@ GUARDS = (
         ("tests/unit/adapters/test_keyless_logs.py",),
     ),
     Guard(
+        "wire: a proxy that makes no tunnel leaves a doubt",
+        NO_NEEDLESS_DOUBT,
+        SOURCE + "adapters/stripe_http.py",
+        "    aiohttp.ClientHttpProxyError,",
+        "",
+        ("tests/integration/adapters/test_stripe_through_a_proxy.py",),
+    ),
+    Guard(
         "tls: keys go to any address",
         OVER_TLS,
         PROTECTED_URLS,

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import httpx
 
 from paydispatch.domain.attempts import Attempt, NotSent, Unknown, classify
+from paydispatch.domain.errors import BadSetting
 from paydispatch.domain.form import encode
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from paydispatch.domain.credentials import StripeKey
 
@@ -30,16 +34,37 @@ BROKEN_CALL = (httpx.RequestError, aiohttp.ClientError)
 """What a call raises that got no whole answer: httpx's errors, and aiohttp's own, which its transport lets through."""
 
 
+NEVER_CONNECTED = (
+    aiohttp.ClientConnectorError,  # a proxy that cannot be reached, and a certificate that is not trusted, are such
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,  # a proxy that makes no tunnel to Stripe
+)
+
+
 def stripe_client(
-    base_url: str, *, read_timeout_s: float = READ_TIMEOUT_S, connections: int = CONNECTIONS
+    base_url: str,
+    *,
+    read_timeout_s: float = READ_TIMEOUT_S,
+    connections: int = CONNECTIONS,
+    proxy: str | None = None,
+    ca_bundle: Path | None = None,
 ) -> httpx.AsyncClient:
-    """A client for one event loop. Connections are made at the first call, so after a SnapStart restore."""
+    """A client for one event loop. Connections are made at the first call, so after a SnapStart restore.
+
+    Raises `BadSetting` for a `ca_bundle` without certificates.
+    """
     from httpx_aiohttp import AiohttpTransport
 
-    limits = httpx.Limits(max_connections=connections, keepalive_expiry=30.0)
+    transport = AiohttpTransport(
+        verify=_trusted(ca_bundle),
+        trust_env=False,  # the settings have read the environment
+        limits=httpx.Limits(max_connections=connections, keepalive_expiry=30.0),
+        proxy=None if proxy is None else _proxy(proxy),
+    )
     return httpx.AsyncClient(
         base_url=base_url,
-        transport=AiohttpTransport(limits=limits),
+        transport=transport,
+        trust_env=False,
         timeout=httpx.Timeout(
             connect=CONNECT_TIMEOUT_S,
             read=read_timeout_s,
@@ -48,6 +73,27 @@ def stripe_client(
         ),
         headers={"User-Agent": USER_AGENT},
     )
+
+
+def _proxy(url: str) -> httpx.Proxy:
+    """With its password as a header, because the transport passes it on in a form that aiohttp gives up."""
+    address = httpx.URL(url)
+    if not address.userinfo:
+        return httpx.Proxy(address)
+    password = base64.b64encode(f"{address.username}:{address.password}".encode()).decode()
+    headers = {"Proxy-Authorization": f"Basic {password}"}
+    return httpx.Proxy(address.copy_with(userinfo=b""), headers=headers)
+
+
+def _trusted(ca_bundle: Path | None) -> ssl.SSLContext | bool:
+    """What certificates are checked against. True: the usual authorities."""
+    if ca_bundle is None:
+        return True
+    named = {"capath" if ca_bundle.is_dir() else "cafile": str(ca_bundle)}
+    try:
+        return ssl.create_default_context(**named)  # type: ignore[arg-type]
+    except OSError as error:
+        raise BadSetting(f"The CA bundle {ca_bundle} cannot be used: {error.strerror}.") from None
 
 
 async def make_stripe_request(
@@ -119,7 +165,7 @@ def failed_attempt(error: httpx.RequestError | aiohttp.ClientError) -> NotSent |
     cause = error.__cause__
     reason = f"{type(cause or error).__name__}: {error}"[:300]
     if isinstance(cause, aiohttp.ClientError):
-        not_sent = isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+        not_sent = isinstance(cause, NEVER_CONNECTED)
         timed_out = isinstance(cause, TimeoutError)
     else:
         not_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)

@@ -4,5 +4,23 @@ paydispatch alone writes it. A caller's own pair of that name is refused at ever
 lists never takes the object of another request for the one it looks for.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 MARK = "paydispatch_request_id"
 """The name of the pair. Its value is the request's id."""
+
+METADATA_LIMIT = 50
+"""Pairs Stripe takes."""
+
+
+def with_mark(params: Mapping[str, Any], request_id: str) -> dict[str, Any]:
+    """Return the parameters as Stripe receives them: the caller's, and our mark where the metadata has room for it."""
+    metadata = params.get("metadata") or {}
+    if not isinstance(metadata, dict) or len(metadata) >= METADATA_LIMIT:
+        return dict(params)
+    return {**params, "metadata": {**metadata, MARK: request_id}}

@@ -26,7 +26,7 @@ from paydispatch.domain.errors import (
     NotPermitted,
     Unavailable,
 )
-from paydispatch.domain.mark import with_mark
+from paydispatch.domain.marks import with_mark
 from paydispatch.domain.outcomes import Error, ErrorKind, Outcome, reused_error
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.retry import (

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from paydispatch.domain.accounts import bind_account
 from paydispatch.domain.attempts import RefusedInFront
 from paydispatch.domain.errors import CannotOpen, NotPermitted, Unavailable, UnknownObject
-from paydispatch.domain.mark import MARK, with_mark
+from paydispatch.domain.marks import MARK, with_mark
 from paydispatch.domain.outcomes import Outcome, Response
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.unknown_ends import (

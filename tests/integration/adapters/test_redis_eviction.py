@@ -6,8 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from paydispatch.adapters.redis_board import RedisBoard
+
 from paydispatch.adapters.redis_connection import connect, connect_async, refuse_eviction
 from paydispatch.adapters.redis_eviction import EvictionCheck
 from paydispatch.adapters.redis_outcomes import RedisOutcomes

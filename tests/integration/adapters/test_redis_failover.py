@@ -8,11 +8,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from paydispatch.adapters.redis_board import RedisBoard
 from tests.replicated_redis import ReplicatedRedis
 
 from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.redis_bells import RedisBells
-from paydispatch.adapters.redis_board import RedisBoard
 from paydispatch.adapters.redis_connection import connect, connect_async
 from paydispatch.adapters.redis_inbox import RedisInbox
 from paydispatch.adapters.redis_outcomes import RedisOutcomes

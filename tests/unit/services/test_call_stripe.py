@@ -38,7 +38,7 @@ from paydispatch.domain.claims import Send, SendEnd, claim_of
 from paydispatch.domain.credentials import Binding, StripeKey
 from paydispatch.domain.envelope import read_message
 from paydispatch.domain.errors import NotPermitted, Unavailable
-from paydispatch.domain.mark import MARK, METADATA_LIMIT
+from paydispatch.domain.marks import MARK, METADATA_LIMIT
 from paydispatch.domain.outcomes import Certainty, ErrorKind, Response
 from paydispatch.domain.requests import Lane
 from paydispatch.domain.retry import Progress

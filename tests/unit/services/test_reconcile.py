@@ -25,7 +25,7 @@ from paydispatch.domain.claims import Go, Send, SendEnd, claim_of
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.entry import entry_for
 from paydispatch.domain.errors import NotPermitted, Unavailable
-from paydispatch.domain.mark import METADATA_LIMIT
+from paydispatch.domain.marks import METADATA_LIMIT
 from paydispatch.domain.outcomes import Certainty, Error, Response
 from paydispatch.domain.retry import merge_history
 from paydispatch.domain.units import HORIZON_S, REMEMBER_S
