@@ -16,6 +16,8 @@ class StackTemplate:
     parameters: dict[str, Any]
     resources: dict[str, Any]
     """Name to `{"Type": …, "Properties": …}`."""
+    outputs: dict[str, dict[str, Any]]
+    """Name to `{"Description": …, "Value": …}`."""
 
     def of_type(self, type_name: str) -> dict[str, dict[str, Any]]:
         """The properties of each resource of one type, by its name."""
@@ -51,7 +53,7 @@ def load(path: Path = TEMPLATE) -> StackTemplate:
     for resource in resources.values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"] = _merged(content["Globals"]["Function"], resource["Properties"])
-    return StackTemplate(content.get("Parameters", {}), resources)
+    return StackTemplate(content.get("Parameters", {}), resources, content.get("Outputs", {}))
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

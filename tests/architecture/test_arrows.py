@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from paydispatch import delivery, ports
-from paydispatch.adapters import memory, memory_operations
+from paydispatch.adapters import memory, memory_operations, memory_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,7 +120,7 @@ def ports_of(module: object) -> list[type]:
 
 TWINS = [
     twin
-    for module in (memory, memory_operations)
+    for module in (memory, memory_operations, memory_requests)
     for name, twin in inspect.getmembers(module, inspect.isclass)
     if "Memory" in name
 ]

@@ -30,7 +30,7 @@ SETTINGS = {
     "ReconcileFunction": ReconcilerSettings,
     "FlowRunnerFunction": RunnerSettings,
 }
-FOR_ALL_FUNCTIONS = {"REDIS_URL", "REQUEST_QUEUE_URL", "BATCH_QUEUE_URL"}
+FOR_ALL_FUNCTIONS = {"REDIS_URL", "REQUEST_QUEUE_URL", "BATCH_QUEUE_URL", "QUEUE_TENANT"}
 NEVER_SENDS_TO = {"ReconcileFunction": {"RequestQueue", "BatchQueue"}}
 """It settles what was sent. A create of its own would be a second effect."""
 HTTP_API_LIMIT_S = 30
@@ -273,11 +273,27 @@ def test_no_parameter_shows_the_password_of_redis() -> None:
 def test_the_outputs_say_what_an_operator_s_commands_must_be_told() -> None:
     """The caller's queues and whose they are: a command without them looks elsewhere."""
     caller = STACK.environment("StripeCallerFunction")
-    needed = {name: value["Ref"] for name, value in caller.items() if "QUEUE" in name}
-    output = re.compile(r'Description: "([A-Z_]+).*", Value: !Ref (\w+) }')
+    needed = {name: value for name, value in caller.items() if "QUEUE" in name}
+    said = {out["Description"].split(",")[0]: out["Value"] for out in STACK.outputs.values()}
 
     assert "QUEUE_TENANT" in needed
-    assert needed.items() <= dict(output.findall(TEMPLATE.read_text())).items()
+    assert {name: said.get(name) for name in needed} == needed
+
+
+def test_the_queue_s_tenant_is_the_account_that_iam_callers_belong_to_unless_it_is_named() -> None:
+    assert STACK.parameters["QueueTenant"]["Default"] == ""
+    tenant = STACK.environment("ApiFunction")["QUEUE_TENANT"]
+    assert tenant["Fn::If"][1:] == [{"Ref": "QueueTenant"}, {"Ref": "AWS::AccountId"}]
+
+
+@pytest.mark.parametrize(("function", "settings"), SETTINGS.items())
+def test_every_function_reads_the_queue_s_tenant(function: str, settings: Any) -> None:
+    """It is part of every name in Redis: two functions that disagree do not find each other's requests."""
+    environment = ReadVariables(set(STACK.environment(function)))
+
+    settings.from_env(environment)
+
+    assert "QUEUE_TENANT" in environment.asked
 
 
 @pytest.mark.parametrize("function", STACK.functions)

@@ -11,6 +11,15 @@ REDIS_INBOX = ("tests/integration/adapters/test_flow_inbox.py",)
 VAULT = ("tests/integration/adapters/test_kms.py",)
 STRIPE_ACCOUNTS = ("tests/unit/adapters/test_stripe_accounts.py",)
 STRIPE_LISTS = ("tests/unit/adapters/test_stripe_lists.py",)
+WAY_IN = (
+    "tests/unit/services/test_accept.py",
+    "tests/unit/services/test_one_key.py",
+    "tests/unit/services/test_status.py",
+    "tests/unit/handlers/test_api.py",
+    "tests/unit/handlers/test_answer_size.py",
+)
+FLOW = ("tests/unit/sdk/test_flow.py",)
+SUBMIT = ("tests/unit/cli/test_submit.py",)
 WIRE = ("tests/integration/adapters/test_stripe_http.py",)
 
 SOURCE = "functions/paydispatch/"
@@ -29,6 +38,7 @@ REDRIVE = SOURCE + "domain/redrive.py"
 STRIPE_ACCOUNTS_CODE = SOURCE + "adapters/stripe_accounts.py"
 UNKNOWN_ENDS = SOURCE + "domain/unknown_ends.py"
 RUN_FLOWS = SOURCE + "services/run_flows.py"
+ACCEPT = SOURCE + "services/accept.py"
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,10 @@ MARK = "By our mark an unknown attempt is found again."
 NO_ENDLESS_WALK = "No walk ends at one bad message, and each has its outcome."
 OVER_TLS = "Keys and outcomes leave the machine over TLS alone."
 ACTS_IN_AN_ACCOUNT = "A key of an organisation names the account it acts in on every call."
+ONE_KEY = "One key of a tenant is one request, by every way in."
+THREE_ANSWERS = "The way in has three answers: accepted, refused, and unknown."
+OWN_TENANT = "A request and its status belong to its tenant alone."
+BOUNDED_ANSWER = "No answer grows over what Lambda carries."
 IN_ORDER = "Flows of one context run in order."
 AFTER_THE_FLOW = "The runner acknowledges after the flow returned and what it dispatched is queued."
 
@@ -686,6 +700,126 @@ GUARDS = (
         RUN_FLOWS,
         "for take in reversed(asked) if abandoned_first else asked:",
         "for take in asked:",
+    ),
+    Guard(
+        "way in: another body under a used key is accepted",
+        ONE_KEY,
+        ACCEPT,
+        "    if not state.owned:",
+        "    if False:",
+        WAY_IN,
+    ),
+    Guard(
+        "way in: a key is accepted without a claim",
+        ONE_KEY,
+        ACCEPT,
+        "    return error if item.request.idempotency_key else item",
+        "    return item",
+        WAY_IN,
+    ),
+    Guard(
+        "way in: a key means the same to every tenant",
+        ONE_KEY,
+        ACCEPT,
+        "key_space(principal.tenant, self._queue_tenant)",
+        'key_space("", "")',
+        WAY_IN,
+    ),
+    Guard(
+        "way in: what the queue refused counts as queued",
+        THREE_ANSWERS,
+        ACCEPT,
+        "[item for item in by_id.values() if item.request_id not in failures]",
+        "list(by_id.values())",
+        WAY_IN,
+    ),
+    Guard(
+        "way in: a lost answer is told as a refusal",
+        THREE_ANSWERS,
+        ACCEPT,
+        "    maybe = isinstance(error, MaybeAccepted)",
+        "    maybe = False",
+        WAY_IN,
+    ),
+    Guard(
+        "way in: only what has a key is claimed",
+        "A made key is bound to what was asked before anybody learns it.",
+        ACCEPT,
+        "        ready = [item for item in prepared if isinstance(item, _Ready)]",
+        "        return prepared",
+        WAY_IN,
+    ),
+    Guard(
+        "way in: an end that Stripe keeps is asked for again",
+        "Only an end without an effect, and without an answer at Stripe, frees its key.",
+        ACCEPT,
+        ' and state.status == "failed" and not state.answered',
+        ' and state.status == "failed"',
+        WAY_IN,
+    ),
+    Guard(
+        "way in: an end without an effect is told again for ever",
+        "Only an end without an effect, and without an answer at Stripe, frees its key.",
+        ACCEPT,
+        ' and state.status == "failed" and not state.answered',
+        " and False",
+        WAY_IN,
+    ),
+    Guard(
+        "status: a tenant names another one's slot",
+        OWN_TENANT,
+        SOURCE + "services/status.py",
+        '    if " " in request_id:',
+        "    if False:",
+        WAY_IN,
+    ),
+    Guard(
+        "answer: every error is shown",
+        BOUNDED_ANSWER,
+        "functions/api/budget.py",
+        "        if room_bytes < 0:",
+        "        if False:",
+        WAY_IN,
+    ),
+    Guard(
+        "answer: a text is shown whole",
+        BOUNDED_ANSWER,
+        "functions/api/budget.py",
+        "    if size_in_answer(text) - _QUOTES <= most_bytes:",
+        "    if True:",
+        WAY_IN,
+    ),
+    Guard(
+        "flow: a follow-up's key is not of its tenant",
+        ONE_KEY,
+        SOURCE + "flow.py",
+        "key_space(self.tenant, self._queue_tenant)",
+        'key_space("", "")',
+        FLOW,
+    ),
+    Guard(
+        "submit: an equal line of another run is the same request",
+        "A file's lines are named by their run.",
+        SOURCE + "services/submit.py",
+        'f"{run}\\n{equal[stripped]}\\n{stripped}"',
+        'f"{equal[stripped]}\\n{stripped}"',
+        SUBMIT,
+    ),
+    Guard(
+        "submit: two submissions of one file begin two runs",
+        "A file's lines are named by their run.",
+        SOURCE + "cli/ledger.py",
+        "            _lock(self._file, self._path)",
+        "            pass",
+        SUBMIT,
+    ),
+    Guard(
+        "submit: a run goes on under another one's ledger",
+        "A file's lines are named by their run.",
+        SOURCE + "cli/ledger.py",
+        "        if self._wanted_run not in (None, run):",
+        "        if False:",
+        SUBMIT,
     ),
     Guard(
         "mark: it is left out",

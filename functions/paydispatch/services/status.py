@@ -17,9 +17,8 @@ def status_of(
 
     The tenant is part of the slot's name, so another tenant's request is not there.
     """
-    if (
-        " " in request_id
-    ):  # no id holds one: in a slot's name it stands between another tenant and its request
+    # No id holds a space. In a slot's name it stands between another tenant and its request.
+    if " " in request_id:
         return None
     record = store.get(slot_name(tenant, request_id, queue_tenant))
     return None if record is None else shown_status(record)

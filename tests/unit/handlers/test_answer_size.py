@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from tests.unit.examples import body, create_request
 
@@ -47,7 +47,7 @@ results = st.one_of(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, phases=[Phase.generate])
 @given(st.lists(results, min_size=1, max_size=12))
 def test_a_batch_of_a_thousand_faulty_items_has_an_answer_that_is_carried(
     kinds: list[PaydispatchError],
