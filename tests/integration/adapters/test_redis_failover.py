@@ -8,7 +8,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from paydispatch.adapters.redis_board import RedisBoard
 from tests.replicated_redis import ReplicatedRedis
 
 from paydispatch.adapters import redis_keys as keys
@@ -16,6 +15,8 @@ from paydispatch.adapters.redis_bells import RedisBells
 from paydispatch.adapters.redis_connection import connect, connect_async
 from paydispatch.adapters.redis_inbox import RedisInbox
 from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.redis_request_store import RedisRequestStore
+from paydispatch.domain.claims import claim_of
 from paydispatch.domain.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ async def on_the_second_try(call: Callable[[], Awaitable[Any]]) -> Any:
 async def test_an_outcome_is_published_at_the_second_try_and_once(
     pair: ReplicatedRedis, client: Any, clock: MemoryClock, entry: Any
 ) -> None:
-    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    outcomes = RedisOutcomes(client, queue_tenant="local")
     await outcomes.publish(entry("r1"))
     await asyncio.to_thread(pair.fail_over)
 
@@ -66,7 +67,7 @@ async def test_an_outcome_is_published_at_the_second_try_and_once(
 async def test_one_wrong_answer_makes_all_connections_leave_the_node(
     pair: ReplicatedRedis, client: Any, clock: MemoryClock, entry: Any
 ) -> None:
-    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    outcomes = RedisOutcomes(client, queue_tenant="local")
     first = [outcomes.publish(entry(f"a{n}")) for n in range(CALLS_AT_ONCE)]
     await asyncio.gather(*first)
     await asyncio.to_thread(pair.fail_over)
@@ -81,7 +82,7 @@ async def test_the_runner_reads_and_finishes_what_was_published_before(
     pair: ReplicatedRedis, client: Any, clock: MemoryClock, journal: Any, entry: Any
 ) -> None:
     inbox = RedisInbox(client, clock, journal, consumer="a", flow_timeout_s=30)
-    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    outcomes = RedisOutcomes(client, queue_tenant="local")
     await outcomes.publish(entry("r1"))
     await outcomes.publish(entry("r2", "c2"))
     running = await inbox.take("w1", at_most=1)
@@ -94,16 +95,21 @@ async def test_the_runner_reads_and_finishes_what_was_published_before(
     assert await inbox.take_abandoned("w1", at_most=5) == []
 
 
-def test_a_keyed_create_is_claimed_at_the_second_try(pair: ReplicatedRedis) -> None:
+def test_a_keyed_create_is_claimed_at_the_second_try(
+    pair: ReplicatedRedis, clock: MemoryClock, envelope: Any
+) -> None:
+    first, other = (
+        claim_of(envelope(params={"name": name}), "local", clock.now_s()) for name in ("a", "b")
+    )
     with contextlib.closing(connect(pair.url)) as client:
-        board = RedisBoard(client)
-        board.claim({"r1": "body"})
+        store = RedisRequestStore(client, clock)
+        store.claim([first])
         pair.fail_over()
 
         with pytest.raises(Unavailable, match="READONLY"):
-            board.claim({"r1": "other"})
+            store.claim([first])
 
-        assert not board.claim({"r1": "other"})["r1"].same_body
+        assert [state.owned for state in store.claim([first, other])] == [True, False]
 
 
 async def test_a_listener_leaves_the_node_with_everybody_else(
@@ -111,7 +117,7 @@ async def test_a_listener_leaves_the_node_with_everybody_else(
 ) -> None:
     """A replica passes its primary's bells on only as long as it follows that primary."""
     outcomes, bells = (
-        RedisOutcomes(client, clock, queue_tenant="local"),
+        RedisOutcomes(client, queue_tenant="local"),
         RedisBells(client, journal),
     )
     await bells.next(0.01)
@@ -131,7 +137,7 @@ async def test_a_listener_leaves_the_node_with_everybody_else(
 async def test_it_goes_on_while_the_address_still_leads_to_the_old_node(
     pair: ReplicatedRedis, client: Any, clock: MemoryClock, entry: Any
 ) -> None:
-    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    outcomes = RedisOutcomes(client, queue_tenant="local")
     await outcomes.publish(entry("r1"))
     old = pair.address.target
     await asyncio.to_thread(pair.fail_over)
