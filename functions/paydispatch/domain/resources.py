@@ -79,7 +79,6 @@ RESOURCES: tuple[Resource, ...] = (
 )
 
 _BY_NAME = {resource.name: resource for resource in RESOURCES}
-_BY_COLLECTION = {resource.collection: resource for resource in RESOURCES}
 
 
 def resource_named(name: str) -> Resource:
@@ -88,14 +87,6 @@ def resource_named(name: str) -> Resource:
         return _BY_NAME[name]
     except KeyError:
         raise UnknownObject(name, known=tuple(_BY_NAME)) from None
-
-
-def resource_at(collection: str) -> Resource:
-    """Return the row created at `/v1/<collection>`. Raises `UnknownObject`."""
-    try:
-        return _BY_COLLECTION[collection]
-    except KeyError:
-        raise UnknownObject(collection, known=tuple(_BY_COLLECTION)) from None
 
 
 def create_of(object_name: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 import stripe.params
 
 from paydispatch.domain.errors import UnknownObject
-from paydispatch.domain.resources import RESOURCES, Resource, resource_at, resource_named
+from paydispatch.domain.resources import RESOURCES, Resource, resource_named
 from paydispatch.domain.schema import parameter_schema
 from paydispatch.local.twin.shapes import response_schema
 
@@ -29,15 +29,13 @@ def listed_by(row: Resource) -> list[str]:
 
 
 @EVERY_ROW
-def test_a_row_is_found_by_its_name_and_by_its_collection(row: Resource) -> None:
+def test_a_row_is_found_by_its_name(row: Resource) -> None:
     assert resource_named(row.name) is row
-    assert resource_at(row.collection) is row
 
 
-@pytest.mark.parametrize("find", [resource_named, resource_at])
-def test_what_is_not_in_the_table_is_unknown(find: object) -> None:
+def test_what_is_not_in_the_table_is_unknown() -> None:
     with pytest.raises(UnknownObject, match="'tea'"):
-        find("tea")  # type: ignore[operator]
+        resource_named("tea")
 
 
 def test_names_follow_from_the_row() -> None:
