@@ -590,7 +590,7 @@ GUARDS = (
         "redrive: what no record proves is handed over",
         "Before a principal is proven nothing is written for it and no flow runs.",
         REDRIVE,
-        "    return claim.principal == QUEUE or owned",
+        "    return claim.principal == QUEUE or (state is not None and state.proves(claim))",
         "    return True",
     ),
     Guard(

@@ -103,6 +103,7 @@ def _state(slot: Slot, *, existed: bool) -> SlotState:
         existed=existed,
         queued=slot.queued,
         principal=slot.claim.principal,
+        seal=slot.claim.seal,
         status=slot.status,
         closed=slot.closed,
         answered=slot.answered,

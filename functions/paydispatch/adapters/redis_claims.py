@@ -27,6 +27,7 @@ SLOT_FIELDS = (
     "account",
     "queued",
     "principal",
+    "seal",
 )
 """The fields that `claim.lua` returns, in its order."""
 
@@ -40,6 +41,7 @@ def eval_claim(claim: Claim, *, queued: bool) -> list[Any]:
     written = {
         "tenant": claim.tenant,
         "principal": claim.principal,
+        "seal": claim.seal or "",
         "worker": claim.worker_slot,
         "worker_id": claim.worker_id,
         "context_id": claim.context_id,
@@ -82,6 +84,7 @@ def slot_state(fields: dict[str, Any], *, existed: bool, open_sends: int) -> Slo
         existed=existed,
         queued=fields["queued"] == "1",
         principal=fields["principal"],
+        seal=fields["seal"] or None,
         status=fields["status"],
         closed=read_error(fields["closed"]),
         answered=fields["answered"] == "1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -42,6 +43,8 @@ class Claim:
     """The message carries the latch."""
     first_sent_at: float | None = None
     """Unix seconds: the first send, as the message knows it."""
+    seal: str | None = None
+    """The SHA-256 of the sealed key that the message carries. Only a program that was shown the message knows it."""
     older_than_memory: bool = False
     """The message is so old that an empty slot may be one that expired: its request is then not sent again."""
 
@@ -79,6 +82,7 @@ def claim_of(envelope: Envelope, queue_tenant: str, now_s: float) -> Claim:
         accepted_at=envelope.accepted_at,
         maybe_executed=envelope.progress.maybe_executed,
         first_sent_at=envelope.progress.first_sent_at,
+        seal=_hash_of(envelope.sealed_secret),
         older_than_memory=now_s - envelope.accepted_at >= FORGOTTEN_S,
     )
 
@@ -112,7 +116,12 @@ def claim_of_unread(address: Address, queue_tenant: str, accepted_at: float) -> 
         operation=address.operation,
         object=address.object,
         accepted_at=accepted_at,
+        seal=_hash_of(address.sealed_secret),
     )
+
+
+def _hash_of(sealed_secret: str | None) -> str | None:
+    return None if sealed_secret is None else hashlib.sha256(sealed_secret.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +135,8 @@ class SlotState:
     queued: bool = False
     """The queue is known to have had the request."""
     principal: str | None = None
+    seal: str | None = None
+    """Of the message that made the claim."""
     status: str | None = None
     closed: Error | None = None
     """The request ends so, without having been executed."""
@@ -142,6 +153,15 @@ class SlotState:
     @property
     def final(self) -> bool:
         return self.status in FINAL_STATUSES
+
+    def proves(self, claim: Claim) -> bool:
+        """Whether the claim that stands here proves the principal of a message that claims the same.
+
+        Only a proven principal claims. The seal must be the same, because a stranger may guess all the rest: the id,
+        what is asked, and the principal.
+        """
+        same = self.principal == claim.principal and self.seal == claim.seal
+        return self.owned and claim.seal is not None and same
 
     @property
     def in_doubt(self) -> bool:

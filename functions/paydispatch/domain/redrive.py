@@ -167,8 +167,7 @@ def _plan_sent(
 
 def _is_proven(claim: Claim, state: SlotState | None) -> bool:
     """Whether the message comes from the principal it names: the queue's own, or one that a claim of it proved."""
-    owned = state is not None and state.owned and state.principal == claim.principal
-    return claim.principal == QUEUE or owned
+    return claim.principal == QUEUE or (state is not None and state.proves(claim))
 
 
 def _in_doubt(read: Envelope, parked: Parked) -> Envelope:

@@ -26,28 +26,27 @@ class ProofPorts(Protocol):
 async def is_proven(
     ports: ProofPorts, claim: Claim, binding: Binding, sealed_secret: str | None
 ) -> bool:
-    """Return whether the seal opens for the principal, or a proven claim of this request says so.
+    """Return whether the seal opens for the principal, or a proven claim made with the same seal says so.
 
     The queue's own principal needs no proof, because whoever writes to the queue is it. Raises `Unavailable` while
     neither can be said.
     """
     if binding.principal == QUEUE:
         return True
-    if sealed_secret is not None:
-        try:
-            await ports.vault.prove(binding, sealed_secret)
-        except CannotOpen:
-            pass
-        except Unavailable:
-            if await _is_claimed(ports, claim):
-                return True
-            raise
-        else:
+    if sealed_secret is None:
+        return False
+    try:
+        await ports.vault.prove(binding, sealed_secret)
+    except CannotOpen:
+        return await _is_claimed(ports, claim)
+    except Unavailable:
+        if await _is_claimed(ports, claim):
             return True
-    return await _is_claimed(ports, claim)
+        raise
+    return True
 
 
 async def _is_claimed(ports: ProofPorts, claim: Claim) -> bool:
-    """Only a proven principal claims, so a claim for this request is a proof as well."""
+    """Tell whether this message, with this seal, or a copy of it was proven before."""
     state = await ports.requests.find(claim)
-    return state is not None and state.owned and state.principal == claim.principal
+    return state is not None and state.proves(claim)

@@ -55,6 +55,20 @@ async def test_the_first_principal_stands(slots: SlotsWorld) -> None:
     assert (await slots.requests.claim(claim_for(principal="second"))).principal == "first"
 
 
+async def test_the_first_claim_proves_messages_with_its_own_seal_alone(slots: SlotsWorld) -> None:
+    first = claim_for(seal="of-the-first")
+    await slots.requests.claim(first)
+    await slots.requests.claim(claim_for(seal="of-the-second"))
+
+    state = await slots.requests.find(first)
+
+    assert state is not None
+    assert state.proves(first)
+    assert not state.proves(claim_for(seal="of-the-second"))
+    assert not state.proves(claim_for(seal=None))
+    assert not state.proves(claim_for(seal="of-the-first", principal="other"))
+
+
 async def test_the_api_s_claim_does_not_say_that_the_queue_has_it(slots: SlotsWorld) -> None:
     slots.store.claim([claim_for()])
     before = await slots.requests.find(claim_for())

@@ -150,18 +150,27 @@ def test_reconcile_is_told_unless_it_knows(status: str | None, known: bool) -> N
     ("principal", "claimed_by", "expected"),
     [
         ("queue", None, GoesToReconcile),
-        ("acme/ann", "acme/ann", GoesToReconcile),
+        ("acme/ann", "acme/ann sealed-1", GoesToReconcile),
         ("acme/ann", None, NotProven),
-        ("acme/ann", "acme/bob", NotProven),
+        ("acme/ann", "acme/bob sealed-1", NotProven),
+        ("acme/ann", "acme/ann sealed-2", NotProven),
     ],
 )
 def test_only_a_proven_principal_is_told_that_its_end_is_unknown(
     principal: str, claimed_by: str | None, expected: type
 ) -> None:
-    one = parked(envelope(principal=principal, progress=by_the_caller().progress).as_message())
-    state = slot("calling", principal=claimed_by) if claimed_by else None
+    """Proven is the principal that claimed with the seal that this message carries."""
+    progress = by_the_caller().progress
+    sealed = envelope(principal=principal, sealed_secret="sealed-1", progress=progress)
+    state = slot("calling", **_claimed(claimed_by)) if claimed_by else None
 
-    assert isinstance(plan(one, state, after_s=HORIZON_S), expected)
+    assert isinstance(plan(parked(sealed.as_message()), state, after_s=HORIZON_S), expected)
+
+
+def _claimed(by: str) -> dict[str, str | None]:
+    principal, _, seal = by.partition(" ")
+    made = claim_of(envelope(principal=principal, sealed_secret=seal), "local", NOW_S)
+    return {"principal": made.principal, "seal": made.seal}
 
 
 @pytest.mark.parametrize("after_s", [60.0, 3 * HORIZON_S])
@@ -224,14 +233,16 @@ def test_what_nobody_can_read_is_never_sent(body: str) -> None:
         (None, SlotState(owned=True, principal="queue", status="failed"), AlreadySettled),
         (None, SlotState(owned=True, principal="queue"), LacksErrorFlow),
         ("acme", None, NotProven),
-        ("acme", SlotState(owned=True, principal="acme"), LacksErrorFlow),
+        ("acme", SlotState(owned=True, **_claimed("acme sealed-1")), LacksErrorFlow),
+        ("acme", SlotState(owned=True, **_claimed("acme sealed-2")), NotProven),
     ],
 )
 def test_what_is_no_envelope_but_says_whose_it_is_gets_its_error_flow(
     principal: str | None, state: SlotState | None, expected: type
 ) -> None:
     """Unless it has run, or the principal is not proven. Told half, it is told to its end."""
-    nonsense = parked(message_text(stripe_secret=KEY, principal=principal), reason=None)
+    sealed = {"principal": principal, "sealed_secret": "sealed-1"} if principal else {}
+    nonsense = parked(message_text(stripe_secret=KEY, **sealed), reason=None)
     assert isinstance(plan(nonsense, state), expected)
 
 

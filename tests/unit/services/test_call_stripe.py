@@ -29,6 +29,7 @@ from paydispatch.adapters.memory import (
     MemoryAccounts,
     MemoryClock,
     MemoryOutcomes,
+    MemorySealer,
     MemoryStripe,
     MemoryVault,
 )
@@ -853,6 +854,40 @@ class TestPrincipals:
         caller.clock.advance(60)
         assert await caller.receive(asked)
         assert caller.outcome.code == "deadline_exceeded"
+
+    @pytest.mark.parametrize("away", [False, True])
+    @pytest.mark.parametrize(
+        "forged",
+        [
+            {"sealed_secret": "sealed-by-nobody"},
+            {"secret_ref": SECRET_REF},
+            {"sealed_secret": "sealed-by-nobody", "progress": Progress(deadline_at=NOW_S)},
+        ],
+        ids=["a seal that does not open", "the queue's own secret", "a deadline that is past"],
+    )
+    async def test_a_claim_of_the_api_is_no_proof_for_a_message_with_another_seal(
+        self, caller: Caller, forged: dict[str, Any], away: bool
+    ) -> None:
+        """A stranger may guess the id and what is asked. It neither ends the request nor pays for it."""
+        caller.answers(CREATED)
+        asked = self.sealed(caller)
+        await caller.requests.claim(claim(asked))
+        caller.vault.away = away
+        await caller.receive(replace(asked, **{"sealed_secret": None, **forged}))
+        caller.vault.away = False
+        assert not caller.stripe.calls
+        assert not caller.outcomes.entries
+        assert await caller.receive(asked)
+        assert caller.outcome == created()
+
+    async def test_a_message_whose_seal_opens_no_more_is_told_because_its_claim_proves_it(
+        self, caller: Caller
+    ) -> None:
+        asked = self.sealed(caller)
+        await caller.requests.claim(claim(asked))
+        caller.vault = MemoryVault(MemorySealer())
+        assert await caller.receive(asked)
+        assert caller.outcome.code == "key_not_opened"
 
     async def test_nobody_is_told_under_an_unproven_principal_past_the_deadline_either(
         self, caller: Caller

@@ -243,7 +243,7 @@ async def test_what_no_record_proves_is_not_handed_over(desk: Desk) -> None:
 
 
 async def test_what_a_claim_proves_is_handed_over_to_its_own_tenant_s_worker(desk: Desk) -> None:
-    desk.park(status="calling", principal="acme/ann")
+    desk.park(status="calling", principal="acme/ann", sealed_secret="sealed-1")
     desk.clock.advance(HORIZON_S)
 
     (handed,) = await desk.redrive()
