@@ -4,147 +4,218 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.model.model_stripe import BROKEN_BEFORE, REFUSALS, Execution, Reply
+from tests.model.asks import QUEUE_TENANT
+from tests.model.model_stripe import (
+    ACCOUNTS,
+    BROKEN_BEFORE,
+    EXPIRED_KEY,
+    RARE_REFUSALS,
+    RARELY_BROKEN_BEFORE,
+    REFUSALS,
+    Execution,
+    Reply,
+)
 from tests.model.stage import at_once
-from tests.unit.examples import KEY, SECRET_REF
 
-from paydispatch.adapters.memory import MemorySealer, MemoryVault
-from paydispatch.adapters.memory_operations import MemoryUnknownEnds
 from paydispatch.domain.attempts import Unknown, classify
-from paydispatch.domain.envelope import Envelope, read_message
-from paydispatch.domain.errors import CannotOpen
-from paydispatch.domain.unknown_ends import CannotTell
-from paydispatch.services.dispatch import DispatchPorts
-from paydispatch.services.reconcile import ReconcilePorts
+from paydispatch.domain.claims import Go
+from paydispatch.domain.errors import CannotOpen, Unavailable
+from paydispatch.services.call_stripe import CallPorts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tests.model.callers import Callers
-    from tests.model.stage import Process
+    from tests.model.stage import Happening, Process
 
-    from paydispatch.domain.attempts import Attempt
+    from paydispatch.domain.accounts import AccountBinding
+    from paydispatch.domain.attempts import Attempt, RefusedInFront
+    from paydispatch.domain.claims import Claim, Disputed, NoSend, Send, SendEnd, SlotState
+    from paydispatch.domain.credentials import Binding, StripeKey
     from paydispatch.domain.entry import OutcomeEntry
-    from paydispatch.domain.outcomes import ErrorKind
-    from paydispatch.domain.unknown_ends import Sighting, UnknownEnd, Window
-    from paydispatch.ports import Seen
+    from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.outcomes import Error, ErrorKind
+
+DAY_S = 24 * 3600.0
+FROZEN_S = 25 * 3600.0
 
 
-def ports_of(stage: Callers, process: Process) -> DispatchPorts:
-    return DispatchPorts(
+def ports_of(stage: Callers, process: Process) -> CallPorts:
+    return CallPorts(
+        requests=GatedRequests(stage, process),
+        outcomes=GatedOutcomes(stage, process),
+        accounts=GatedAccounts(stage, process),
         gateway=GatedStripe(stage, process),
         vault=GatedVault(stage, process),
-        outcomes=GatedOutcomes(stage, process),
         queue=GatedQueue(stage, process),
-        doorbell=GatedDoorbell(stage, process),
+        doorbell=SilentDoorbell(),
         clock=stage.clock,
         journal=stage.journal,
         fraction=lambda: 0.5,
+        queue_tenant=QUEUE_TENANT,
     )
 
 
-def reconcile_ports_of(stage: Callers, process: Process) -> ReconcilePorts:
-    return ReconcilePorts(
-        unknown_ends=GatedUnknownEnds(stage, process),
-        lists=GatedLists(stage, process),
-        vault=GatedVault(stage, process),
-        outcomes=GatedOutcomes(stage, process),
-        doorbell=GatedDoorbell(stage, process),
-        clock=stage.clock,
-        journal=stage.journal,
-    )
-
-
-class _Gated:
+class Gated:
     def __init__(self, stage: Callers, process: Process) -> None:
         self._stage = stage
         self._process = process
 
+    async def _command(self, name: str, call: Happening, **more: Happening) -> Any:
+        """A command to a store: it may be done although its process hears nothing of it, and it may be done late."""
+        ways = {**self._stage.ways(self._process, name, call), **more}
+        rare = self._stage.rare_ways(self._process, name, call)
+        return await self._stage.call(self._process, name, ways, rare)
 
-class GatedOutcomes(_Gated):
-    """Redis. A publish touches two slots: it can happen in one of them alone."""
-
-    def __init__(self, stage: Callers, process: Process) -> None:
-        super().__init__(stage, process)
-        self._twin = stage.outcomes
-
-    async def begin(self, envelope: Envelope, *, by: str = "") -> Seen:
-        seen: Seen = await self._gate("begin", lambda: at_once(self._twin.begin(envelope, by=by)))
-        self._process.begun[envelope.request_id] += 1
-        return seen
-
-    async def waiting(self, envelope: Envelope, retry_at: float, *, by: str = "") -> None:
-        await self._gate("waiting", lambda: at_once(self._twin.waiting(envelope, retry_at, by=by)))
-
-    async def publish(self, entry: OutcomeEntry, *, sole: str | None = None) -> bool:
-        def publish() -> Any:
-            return at_once(self._twin.publish(entry, sole=sole))
-
-        def without_status() -> Any:
-            statuses = dict(self._twin.statuses)
-            publish()
-            self._twin.statuses = statuses
-            self._stage.kill(self._process)
-
-        half = {"killed between stream and status": without_status}
-        return bool(await self._gate("publish", publish, **half))
-
-    async def _gate(self, name: str, call: Any, **more: Any) -> Any:
-        ways = self._stage.ways(self._process, call, **more)
-        return await self._stage.call(self._process, f"redis.{name}", ways)
+    async def _question(self, name: str, call: Happening) -> Any:
+        ways = self._stage.ways_to_read(self._process, call)
+        return await self._stage.call(self._process, name, ways)
 
 
-class GatedVault(_Gated):
-    async def open(self, envelope: Envelope) -> Any:
-        vault = MemoryVault(MemorySealer(), {("local", SECRET_REF): KEY})
-        ways = self._stage.ways(self._process, lambda: at_once(vault.open(envelope)))
-        del ways["answer lost"], ways["killed after"]  # no different from those beside them
-        return await self._stage.call(
-            self._process, "vault.open", {**ways, "does not open": _does_not_open}
+class GatedRequests(Gated):
+    """Redis: the request's slot. Each call is one script there."""
+
+    async def claim(self, claim: Claim) -> SlotState:
+        def make() -> Any:
+            self._stage.check_claim(claim)
+            return self._stage.redis.at_slot(claim, lambda twin: twin.claim(claim))
+
+        state: SlotState = await self._command("redis.claim", make)
+        return state
+
+    async def find(self, claim: Claim) -> SlotState | None:
+        twin = self._stage.redis.requests
+        state: SlotState | None = await self._question(
+            "redis.find", lambda: at_once(twin.find(claim))
+        )
+        return state
+
+    async def send(self, claim: Claim, send: Send) -> Go | NoSend:
+        def ask() -> Any:
+            return self._stage.open_send(claim, send)
+
+        frozen = {"done, then frozen for a day": lambda: self._stage.freeze(self._process, ask())}
+        answer = await self._command("redis.send", ask, **frozen)
+        answer = await answer.thawed() if hasattr(answer, "thawed") else answer
+        if isinstance(answer, Go):
+            self._process.may_post[claim.request_id] = claim, self._stage.clock.now_s()
+        return answer  # type: ignore[no-any-return]
+
+    async def end_send(self, claim: Claim, token: str, end: SendEnd) -> None:
+        await self._at_slot("redis.end_send", claim, lambda twin: twin.end_send(claim, token, end))
+
+    async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:
+        stands: Error | Disputed = await self._at_slot(
+            "redis.close", claim, lambda twin: twin.close(claim, error, token=token)
+        )
+        return stands
+
+    async def mark_retrying(self, claim: Claim, retry_at: float, *, attempts: int) -> None:
+        await self._at_slot(
+            "redis.mark_retrying",
+            claim,
+            lambda twin: twin.mark_retrying(claim, retry_at, attempts=attempts),
         )
 
+    async def write_status(self, entry: OutcomeEntry) -> None:
+        await self._command("redis.write_status", lambda: self._stage.redis.write_status(entry))
 
-class GatedQueue(_Gated):
-    async def send(self, envelopes: Sequence[Envelope]) -> None:
+    async def accept_account(self, claim: Claim, account: AccountBinding) -> None:
+        raise NotImplementedError
+
+    async def _at_slot(self, name: str, claim: Claim, call: Any) -> Any:
+        return await self._command(name, lambda: self._stage.redis.at_slot(claim, call))
+
+
+class GatedOutcomes(Gated):
+    """Redis: the worker's slot."""
+
+    async def publish(self, entry: OutcomeEntry) -> bool:
+        return bool(await self._command("redis.publish", lambda: self._stage.publish(entry)))
+
+    async def is_settled(self, worker_slot: str, request_id: str) -> bool:
+        twin = self._stage.redis.outcomes
+        return bool(
+            await self._question(
+                "redis.is_settled", lambda: at_once(twin.is_settled(worker_slot, request_id))
+            )
+        )
+
+    async def published(self, worker_slot: str, request_id: str) -> OutcomeEntry | None:
+        twin = self._stage.redis.outcomes
+        entry: OutcomeEntry | None = await self._question(
+            "redis.published", lambda: at_once(twin.published(worker_slot, request_id))
+        )
+        return entry
+
+
+class GatedVault(Gated):
+    async def prove(self, binding: Binding, sealed_secret: str) -> None:
+        vault = self._stage.vault
+        await self._question("vault.prove", lambda: at_once(vault.prove(binding, sealed_secret)))
+
+    async def open(self, envelope: Envelope) -> StripeKey:
+        vault = self._stage.vault
+        ways = self._stage.ways_to_read(self._process, lambda: at_once(vault.open(envelope)))
+        key: StripeKey = await self._stage.call(
+            self._process, "vault.open", {**ways, "does not open": _does_not_open}
+        )
+        return key
+
+
+class GatedAccounts(Gated):
+    """`GET /v1/account`."""
+
+    async def find(
+        self, key: StripeKey, *, stripe_context: str | None, within_s: float
+    ) -> str | RefusedInFront | None:
+        account = ACCOUNTS[key.reveal()]
+        ways = self._stage.ways_to_read(self._process, lambda: None if account.mute else account.id)
+        found: str | RefusedInFront | None = await self._stage.call(
+            self._process, "stripe.account", {**ways, "401": lambda: EXPIRED_KEY}
+        )
+        return found
+
+
+class GatedQueue(Gated):
+    async def send(self, envelopes: Any) -> None:
         raise NotImplementedError
 
     async def defer(self, envelope: Envelope, delay_s: float) -> None:
         body = envelope.as_message()
-        await self._gate("defer", lambda: self._stage.queue.send(body, delay_s=delay_s))
+        await self._command("queue.defer", lambda: self._stage.queue.send(body, delay_s=delay_s))
 
     async def park(self, body: str, *, reason: str, kind: ErrorKind) -> None:
         def park() -> None:
-            read = read_message(body, message_id="parked", sent_at=0.0)
-            if isinstance(read, Envelope):
-                self._stage.check_park(read.request_id)
-            self._stage.queue.dead.append(body)
+            self._stage.check_park(body, reason)
+            self._stage.queue.park(body, reason, kind.value)
 
-        await self._gate("park", park)
-
-    async def _gate(self, name: str, call: Any) -> None:
-        await self._stage.call(
-            self._process, f"queue.{name}", self._stage.ways(self._process, call)
-        )
+        await self._command("queue.park", park)
 
 
-class GatedDoorbell(_Gated):
+class SilentDoorbell:
+    """A ring that nobody hears loses nothing, so that it is no step of the search."""
+
     async def ring(self, worker_id: str) -> None:
-        ways = {"done": lambda: None, "killed before": lambda: self._stage.kill(self._process)}
-        await self._stage.call(self._process, "doorbell.ring", ways)
+        return
 
 
-class GatedStripe(_Gated):
+class GatedStripe(Gated):
     """Stripe and the network to it. Answers go through the project's own `classify`."""
 
-    async def create(self, *, params: Any, request_id: str, **rest: Any) -> Attempt:
+    async def create(self, *, params: Any, request_id: str, key: StripeKey, **rest: Any) -> Attempt:
         self._process.calling += 1
         try:
-            return await self._create(params, request_id)
+            return await self._create(params, request_id, key)
         finally:
             self._process.calling -= 1
 
-    async def _create(self, params: Any, request_id: str) -> Attempt:
-        met = await self._stage.call(self._process, "stripe.post", self._posts(request_id, params))
+    async def _create(self, params: Any, request_id: str, key: StripeKey) -> Attempt:
+        stage, process = self._stage, self._process
+        account = ACCOUNTS[key.reveal()]
+        claim = stage.check_post(process, request_id, account)
+        ways = self._posts(
+            lambda: stage.stripe.receive(request_id, claim.fingerprint, params, account)
+        )
+        met = await stage.call(process, "stripe.post", ways, _rare_posts())
         if isinstance(met, Execution):
             met = await met.replied
         if not isinstance(met, Reply):
@@ -152,54 +223,32 @@ class GatedStripe(_Gated):
             return attempt
         return await self._answer(met)
 
-    def _posts(self, request_id: str, params: Any) -> dict[str, Any]:
-        self._stage.check_post(self._process, request_id)
-        stripe, process = self._stage.stripe, self._process
+    def _posts(self, arrive: Happening) -> dict[str, Happening]:
         refusals = {name: (lambda r=reply: r) for name, reply in REFUSALS.items()}
         broken = {name: (lambda a=attempt: a) for name, attempt in BROKEN_BEFORE.items()}
-        return {
-            "done": lambda: stripe.receive(request_id, params),
-            **refusals,
-            **broken,
-            "killed before": lambda: self._stage.kill(process),
-        }
+        killed = {"killed before": lambda: self._stage.kill(self._process)}
+        return {"done": arrive, **refusals, **broken, **killed}
 
     async def _answer(self, reply: Reply) -> Attempt:
-        ways: dict[str, Any] = {
+        ways: dict[str, Happening] = {
             "done": lambda: classify(reply.http_status, reply.headers, reply.body),
             "reset": lambda: Unknown("connection reset", "connection_lost"),
-            "cut off": lambda: classify(reply.http_status, {}, None),
             "killed before": lambda: self._stage.kill(self._process),
         }
-        attempt: Attempt = await self._stage.call(self._process, "stripe.answer", ways)
+        rare = {"cut off": lambda: classify(reply.http_status, {}, None)}
+        attempt: Attempt = await self._stage.call(self._process, "stripe.answer", ways, rare)
         return attempt
 
 
-class GatedUnknownEnds(MemoryUnknownEnds):
-    """Redis, for the reconciler: which requests it looks for is fixed at once, what is known of each is read later."""
-
-    def __init__(self, stage: Callers, process: Process) -> None:
-        super().__init__(stage.outcomes)
-        self._stage = stage
-        self._process = process
-
-    async def read(self, worker_id: str, request_id: str) -> UnknownEnd | None:
-        read = super().read
-        ways = self._stage.ways(self._process, lambda: at_once(read(worker_id, request_id)))
-        end: UnknownEnd | None = await self._stage.call(self._process, "redis.unknown", ways)
-        return end
-
-
-class GatedLists(_Gated):
-    async def find_created(self, *, mark: tuple[str, str], within: Window, **rest: Any) -> Sighting:
-        ways = {
-            "done": lambda: self._stage.stripe.listed(mark, within),
-            "no answer": lambda: CannotTell("no answer"),
-            "killed before": lambda: self._stage.kill(self._process),
-        }
-        sighting: Sighting = await self._stage.call(self._process, "stripe.list", ways)
-        return sighting
+def _rare_posts() -> dict[str, Happening]:
+    refusals = {name: (lambda r=reply: r) for name, reply in RARE_REFUSALS.items()}
+    broken = {name: (lambda a=attempt: a) for name, attempt in RARELY_BROKEN_BEFORE.items()}
+    return {**refusals, **broken}
 
 
 def _does_not_open() -> None:
     raise CannotOpen("it does not open")
+
+
+def refused() -> None:
+    raise Unavailable("the queue took nothing")

@@ -1,25 +1,23 @@
-"""The first half of the protocol on a stage: queue → Stripe callers → Stripe, Redis, dead-letter queue."""
+"""The first half of the protocol on a stage: ways in → queue → Stripe callers → Stripe, Redis, dead-letter queue."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.model.caller_ports import ports_of, reconcile_ports_of
-from tests.model.model_queue import ModelQueue, as_received
-from tests.model.model_stripe import ENDINGS, ModelStripe
+from tests.model.asks import QUEUE_TENANT, SHOP, Ask, asked_by
+from tests.model.caller_ports import DAY_S, FROZEN_S, ports_of
+from tests.model.invariants import Invariants
+from tests.model.model_queue import MAX_RECEIVES, ModelQueue
+from tests.model.model_redis import ModelRedis
+from tests.model.model_stripe import ACME_KEY, ENDINGS, MALLORY_KEY, SHOP_KEY, ModelStripe
+from tests.model.operators import reconcile, redrive
 from tests.model.stage import Move, Process, Stage
-from tests.model.virtual_time import START_S
-from tests.unit.examples import PARAMS, SECRET_REF
+from tests.model.ways_in import dispatch, post
 
-from paydispatch.adapters.memory import MemoryJournal, MemoryOutcomes
-from paydispatch.domain.envelope import Envelope
-from paydispatch.domain.outcomes import Error, Response
-from paydispatch.domain.retry import Progress
-from paydispatch.domain.units import HORIZON_S
-from paydispatch.services.batch import BatchDispatch
-from paydispatch.services.dispatch import MARK
-from paydispatch.services.reconcile import Reconciler
+from paydispatch.adapters.memory import MemoryJournal, MemorySealer, MemoryVault
+from paydispatch.services.call_batch import BatchCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,14 +26,12 @@ if TYPE_CHECKING:
     from tests.model.model_queue import Queued
     from tests.model.model_stripe import Execution
 
-    from paydispatch.services.batch import Message
+    from paydispatch.domain.claims import Claim, Send
+    from paydispatch.services.call_batch import Message
 
-LAST_LOOK = "reconciler looks a day later"
 INVOCATION_S = 30.0
 MOST_AT_ONCE = 2
-DAY_S = 24 * 3600.0
-GUARD_SLACK_S = INVOCATION_S
-"""Between the look at the clock and the arrival at Stripe lies at most an invocation."""
+QUARTER_S, MEMORY_S = 900.0, 25 * DAY_S
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,67 +39,80 @@ class Scenario:
     """Where a run begins. Everything else is the scheduler's choice."""
 
     name: str
-    messages: tuple[str, ...]
-    """Bodies on the queue."""
-    requests: tuple[str, ...] = ("pdr_1",)
+    asks: tuple[Ask, ...] = ()
+    """Their messages are on the queue."""
+    dispatched: tuple[Ask, ...] = ()
+    """A program dispatches them with the SDK."""
+    posted: tuple[Ask, ...] = ()
+    """A client posts them to the API."""
+    poison: tuple[str, ...] = ()
+    """Bodies that nobody can attribute."""
     receives: int = 0
-    """How often they have been given out already: by workers that died before they did anything."""
+    """How often the messages have been given out already: by workers that died before they did anything."""
     batch_size: int = 1
     script: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """{gate: the ways its first calls end by default}"""
     ending: str = "created"
     """How Stripe's executions end by default."""
+    secret: str = SHOP_KEY
+    """The key that the queue tenant's secret holds."""
+    repointed_to: tuple[str, ...] = ()
+    """Keys that the secret is made to hold, one after the other, at any time."""
+    jumps_s: tuple[float, ...] = (DAY_S, QUARTER_S, MEMORY_S)
+    """How much time may pass while nobody works, each once."""
     redrive_after_s: tuple[float, ...] = (0.0,)
     """How long after all is quiet an operator redrives the dead-letter queue, time after time."""
-    told: tuple[str, ...] = ("created",)
-    """What the flows of each request are told in the run without deviations."""
+    told: tuple[tuple[str, ...], ...] = ()
+    """What the flows of each request are told in the run without deviations. Empty: each is created."""
+
+    @property
+    def requests(self) -> tuple[Ask, ...]:
+        return (*self.asks, *self.dispatched, *self.posted)
+
+    @property
+    def told_each(self) -> tuple[tuple[str, ...], ...]:
+        return self.told or (("created",),) * len(self.requests)
 
 
-def told(stage: Callers, request_id: str) -> tuple[str, ...]:
-    """`created`, `not_created` or `unknown`, in the order in which they were published."""
-    ends = [each.outcome for each in stage.outcomes.entries if each.request_id == request_id]
-    return tuple("created" if isinstance(end, Response) else end.certainty.value for end in ends)
-
-
-def message(
-    request_id: str = "pdr_1",
-    *,
-    deadline_s: float = 6 * 3600.0,
-    attempt: int = 1,
-    first_sent_s: float | None = None,
-) -> str:
-    """`first_sent_s`: what it says of the first POST, in seconds from the start."""
-    first_sent_at = None if first_sent_s is None else START_S + first_sent_s
-    envelope = Envelope(
-        request_id=request_id,
-        object="payment_intent",
-        params=PARAMS,
-        worker_id="worker-1",
-        context_id="context-1",
-        accepted_at=START_S,
-        progress=Progress(
-            deadline_at=START_S + deadline_s, attempt=attempt, first_sent_at=first_sent_at
-        ),
-        secret_ref=SECRET_REF,
-    )
-    return envelope.as_message()
-
-
-class Callers(Stage):
-    """One run of a scenario. The invariants are in `check` (always) and `check_rest` (when all is quiet)."""
+class Callers(Invariants, Stage):
+    """One run of a scenario. `Invariants` says what must hold."""
 
     def __init__(self, scenario: Scenario, choices: Choices) -> None:
-        super().__init__(choices, scenario.script)
+        Stage.__init__(self, choices, scenario.script)
         self.scenario = scenario
         self.stripe = ModelStripe(self.clock, self.loop)
         self.queue = ModelQueue(self.clock.now_s)
-        self.outcomes = MemoryOutcomes(self.clock)  # type: ignore[arg-type]
+        self.redis = ModelRedis(self.clock)
         self.journal = MemoryJournal()
+        self.sealer = MemorySealer()
+        self._secrets = {
+            (QUEUE_TENANT, SHOP): scenario.secret,
+            ("acme", SHOP): ACME_KEY,
+            ("mallory", SHOP): MALLORY_KEY,
+        }
+        self.vault = MemoryVault(self.sealer, self._secrets)
+        Invariants.__init__(self)
         self._invocations: list[Process] = []
+        self._operators: list[Process] = []
+        self._deaths: dict[Process, asyncio.TimerHandle] = {}
         self._redrives = list(scenario.redrive_after_s)
-        self._duplicates = self._idle_days = self._early_looks = self._last_looks = 1
-        for body in scenario.messages:
+        self._repointed_to = list(scenario.repointed_to)
+        self._jumps_s = list(scenario.jumps_s)
+        self._duplicates = self._throttles = self._early_looks = self._last_looks = 1
+        self.last_look_at: int | None = None
+        """The step at which the look began that decides."""
+        for ask in scenario.asks:
+            body = ask.message(self.sealer)
             self.queue.send(body, receives=scenario.receives)
+            self.accept(ask, body)
+        for body in scenario.poison:
+            self.queue.send(body)
+        for number, ask in enumerate(scenario.dispatched, start=1):
+            program = Process(f"program-{number}")
+            self.start(program, dispatch(self, program, ask))
+        for number, ask in enumerate(scenario.posted, start=1):
+            client = Process(f"client-{number}")
+            self.start(client, post(self, client, ask))
 
     # --- what can happen beside the calls
 
@@ -113,17 +122,30 @@ class Callers(Stage):
     def other_moves(self, timeout_s: float | None) -> Iterator[Move]:
         if len(self._working) < MOST_AT_ONCE:
             yield from self._deliveries()
+        if not self._busy:
+            yield from self.late_moves()
         yield from self._time_passing(timeout_s)
-        yield from self._operator_at_last(timeout_s)
+        if self._quiet(timeout_s) and self.queue.dead and (self._redrives or self._dead_untold()):
+            yield Move("operator redrives", self._redrive_later)
+        elif self._quiet(timeout_s) and self.redis.outcomes.unknown and self._last_looks:
+            yield Move("reconciler looks a day later", self._look_at_last)
         yield from self._oddities()
 
     def _endings(self, execution: Execution) -> list[Move]:
-        default = self.scenario.ending
+        default, shown = self.scenario.ending, execution.made is not None
         order = [default, *(ending for ending in ENDINGS if ending != default)]
-        return [
+        endings = [
             Move(f"stripe ends: {ending}", lambda e=ending: self.stripe.finish(execution, e))  # type: ignore[misc]
             for ending in order
+            if not (shown and ending == "500 and nothing made")
         ]
+        if not execution.confirms or shown:
+            return endings
+        show = Move("stripe shows an object that is not confirmed", lambda: self._show(execution))
+        return [show, *endings]
+
+    def _show(self, execution: Execution) -> None:
+        self.stripe.show(execution)
 
     def _deliveries(self) -> Iterator[Move]:
         visible = self.queue.visible()[: self.scenario.batch_size]
@@ -140,35 +162,69 @@ class Callers(Stage):
         if known and min(known) > 0:
             yield Move("time passes", lambda: self.loop.advance(min(known)))
 
-    def _operator_at_last(self, timeout_s: float | None) -> Iterator[Move]:
-        if self._quiet(timeout_s) and self.queue.dead and self._redrives:
-            yield Move("operator redrives", self._redrive_later)
-        elif self._quiet(timeout_s) and self.outcomes.unknown and self._last_looks:
-            yield Move(LAST_LOOK, self._look_at_last)
-
     def _oddities(self) -> Iterator[Move]:
-        if self._duplicates and len(self._working) < MOST_AT_ONCE:
-            for queued in self.queue.messages.values():
-                if queued.receives and queued.visible_at > self.clock.now_s():
-                    yield Move("queue delivers a duplicate", lambda q=queued: self._duplicate(q))  # type: ignore[misc]
-        if self._idle_days and self.queue.messages and not self._busy:
-            yield Move("nobody works for a day", self._idle_day)
+        yield from self._odd_deliveries()
+        if not self._busy:
+            yield from self._jumps()
+        if self._repointed_to:
+            yield Move("the secret is pointed at another key", self._repoint)
         if self.queue.dead and self._redrives:
-            yield Move("operator redrives early", self.queue.redrive)
-        if self._early_looks and self._last_looks and self.outcomes.unknown:
+            yield from self._early_redrives()
+        if self._early_looks and self._last_looks and self.redis.outcomes.unknown:
             yield Move("reconciler looks early", self._look_early)
 
+    def _odd_deliveries(self) -> Iterator[Move]:
+        now_s = self.clock.now_s()
+        if self._duplicates and len(self._working) < MOST_AT_ONCE:
+            for queued in self.queue.messages.values():
+                if queued.receives and queued.visible_at > now_s:
+                    yield Move("queue delivers a duplicate", lambda q=queued: self._duplicate(q))  # type: ignore[misc]
+        if self._throttles:
+            for queued in self.queue.visible()[:1]:
+                yield Move(
+                    "queue delivers, and no process starts", lambda q=queued: self._throttle(q)
+                )  # type: ignore[misc]
+
+    def _jumps(self) -> Iterator[Move]:
+        for jump_s in self._jumps_s:
+            if self._may_jump(jump_s):
+                yield Move(f"nobody works for {_in_words(jump_s)}", lambda j=jump_s: self._jump(j))  # type: ignore[misc]
+
+    def _early_redrives(self) -> Iterator[Move]:
+        if not any(operator.alive for operator in self._operators):
+            yield Move("operator redrives early", self._redrive)
+        yield Move("SQS redrives", self.queue.redrive)
+
+    def _may_jump(self, jump_s: float) -> bool:
+        """Whether the queues keep what is on them for so long, and there is anything that time could change.
+
+        No process is frozen for longer than Redis remembers.
+        """
+        now_s = self.clock.now_s()
+        ages = [now_s + jump_s - queued.sent_at for queued in self.queue.messages.values()]
+        dead = [now_s + jump_s - parked.sent_at for parked in self.queue.dead]
+        if max(ages, default=0.0) > 10 * DAY_S or max(dead, default=0.0) > 14 * DAY_S:
+            return False
+        if self._frozen:
+            return jump_s < MEMORY_S
+        return bool(ages or dead or self.redis.outcomes.unknown)
+
     def _quiet(self, timeout_s: float | None) -> bool:
-        return timeout_s is None and not self.gates and not self.queue.messages
+        return timeout_s is None and not (self.gates or self.queue.messages or self.late)
 
     @property
     def _busy(self) -> bool:
-        return bool(self._working or self.stripe.executing)
+        programs = [gate for gate in self.gates if not gate.process.frozen]
+        return bool(self._working or self.stripe.executing or programs)
 
     @property
     def _working(self) -> list[Process]:
         self._invocations = [process for process in self._invocations if process.alive]
-        return self._invocations
+        return [process for process in self._invocations if not process.frozen]
+
+    @property
+    def _frozen(self) -> bool:
+        return any(process.alive and process.frozen for process in self._invocations)
 
     def _deliver(self, queued: Sequence[Queued]) -> None:
         received = [self.queue.receive(each) for each in queued]
@@ -177,33 +233,52 @@ class Callers(Stage):
     def _duplicate(self, queued: Queued) -> None:
         """At-least-once delivery: the message is in hand already, and SQS gives it out once more."""
         self._duplicates -= 1
-        self._invoke([as_received(queued)])
+        self._invoke([queued.as_received()])
+
+    def _throttle(self, queued: Queued) -> None:
+        """Lambda has no room for it: the receive counts, and nothing looks at the message."""
+        self._throttles -= 1
+        self.queue.receive(queued)
 
     def _redrive_later(self) -> None:
-        self.loop.advance(self._redrives.pop(0))
-        self.queue.redrive()
+        self.loop.advance(self._redrives.pop(0) if self._redrives else 0.0)
+        self._redrive()
 
-    def _idle_day(self) -> None:
-        self._idle_days -= 1
-        self.loop.advance(DAY_S)
+    def _dead_untold(self) -> bool:
+        """Whether a redrive that failed has to be made again."""
+        dead = {asked_by(parked.body) for parked in self.queue.dead}
+        asked = [ask for ask, known in self.accepted.items() if known in dead]
+        return any(not self.ends(ask) and self.is_proven(ask) for ask in asked)
+
+    def _redrive(self) -> None:
+        process = Process(f"operator-{sum('redrives' in line for line in self.choices.story)}")
+        self._operators.append(process)
+        self.start(process, redrive(self, process))
 
     def _look_early(self) -> None:
         self._early_looks -= 1
-        self._reconcile()
+        self._reconcile("reconciler")
 
     def _look_at_last(self) -> None:
         """The schedule looks all the time; the last look is the one that decides."""
         self._last_looks -= 1
-        self.loop.advance(DAY_S)
-        self._reconcile()
+        self.last_look_at = len(self.choices.story)
+        self.loop.advance(25 * 3600.0)
+        self._reconcile("last reconciler")
 
-    def _reconcile(self) -> None:
-        process = Process(f"reconciler-{2 - self._early_looks - self._last_looks}")
-        self.start(process, self._reconciling(process))
+    def _reconcile(self, name: str) -> None:
+        process = Process(name)
+        self._operators.append(process)
+        self.start(process, reconcile(self, process))
 
-    async def _reconciling(self, process: Process) -> None:
-        await Reconciler(reconcile_ports_of(self, process)).reconcile(["worker-1"])
-        process.alive = False
+    def _jump(self, jump_s: float) -> None:
+        self._jumps_s.remove(jump_s)
+        self.loop.advance(jump_s)
+
+    def _repoint(self) -> None:
+        self._secrets[QUEUE_TENANT, SHOP] = self._repointed_to.pop(0)
+
+    # --- one invocation
 
     def _invoke(self, messages: list[Message]) -> None:
         if not messages:
@@ -211,8 +286,11 @@ class Callers(Stage):
         number = sum(1 for line in self.choices.story if "delivers" in line)
         process = Process(f"caller-{number}")
         self._invocations.append(process)
-        self.loop.call_later(INVOCATION_S, self._time_out, process)
+        self._let_live(process)
         self.start(process, self._handle(process, messages))
+
+    def _let_live(self, process: Process) -> None:
+        self._deaths[process] = self.loop.call_later(INVOCATION_S, self._time_out, process)
 
     def _time_out(self, process: Process) -> None:
         """Lambda kills what takes too long. A store may be as slow as that; Stripe is not waited for till then."""
@@ -222,8 +300,8 @@ class Callers(Stage):
 
     async def _handle(self, process: Process, messages: list[Message]) -> None:
         """What Lambda does around the handler: work, then delete what was let go of."""
-        service = BatchDispatch(ports_of(self, process), max_receives=5)
-        kept = await service.dispatch(messages, ends_at=self.clock.now_s() + INVOCATION_S)
+        service = BatchCall(ports_of(self, process), max_receives=MAX_RECEIVES)
+        kept = await service.call(messages, ends_at=self.clock.now_s() + INVOCATION_S)
         assert not kept or process.troubled, f"{kept} kept, though every store was there"
         done = [each.message_id for each in messages if each.message_id not in kept]
         if done:
@@ -232,67 +310,42 @@ class Callers(Stage):
                 "killed before": lambda: self.kill(process),
             }
             await self.call(process, "queue.delete", ways)
-        process.alive = False
+        self.end(process)
 
-    # --- what must hold
+    def open_send(self, claim: Claim, send: Send) -> Any:
+        answer = self.redis.at_slot(claim, lambda twin: twin.send(claim, send))
+        self.note_send(claim, answer)
+        return answer
 
-    def check(self) -> None:
-        for request_id in self.scenario.requests:
-            self._check_verdicts(request_id)
-            self._check_not_lost(request_id)
+    def freeze(self, process: Process, answer: Any) -> Frozen:
+        """Stop a process between the answer of its call and its next instruction; a frozen process is not killed."""
+        process.frozen = True
+        if process in self._deaths:
+            self._deaths.pop(process).cancel()
+        return Frozen(self, process, answer)
 
-    def _check_verdicts(self, request_id: str) -> None:
-        made = self.stripe.objects_of(request_id)
-        assert len(made) <= 1, f"{request_id}: {len(made)} objects at Stripe"
-        marked = all(each.params["metadata"].get(MARK) == request_id for each in made)
-        assert marked, f"{request_id}: made without a mark"
-        ends = self._ends(request_id)
-        assert len({end.settled for end in ends}) == len(ends), f"{request_id}: told twice: {ends}"
-        for end in ends:
-            created = isinstance(end, Response)
-            other = created and [each.id for each in made] != [end.body["id"]]
-            assert not other, f"{request_id}: told as created, and is not"
-            wrong = isinstance(end, Error) and end.settled and made
-            assert not wrong, f"{request_id}: told as not created, and is"
+    def thaw(self, process: Process) -> None:
+        process.frozen = False
+        self._let_live(process)
 
-    def _check_not_lost(self, request_id: str) -> None:
-        settled = any(end.settled for end in self._ends(request_id))
-        held = self.queue.holds(request_id) or self.queue.dead_holds(request_id)
-        assert settled or held, f"{request_id} is lost"
 
-    def check_rest(self) -> None:
-        """When nothing can happen any more: settled, or unknown, told so and parked."""
-        for request_id in self.scenario.requests:
-            ends = self._ends(request_id)
-            assert ends, f"{request_id}: nobody was ever told"
-            known = any(end.settled for end in ends)
-            listed = ("worker-1", request_id) in self.outcomes.unknown
-            assert known or listed, f"{request_id}: unknown, and nobody looks for it"
-            sure = known or self._last_look_disturbed
-            assert sure, (
-                f"{request_id}: still unknown after a day, and nothing kept the look from it"
-            )
+@dataclass(frozen=True)
+class Frozen:
+    """The answer that a frozen process finds when it goes on."""
 
-    @property
-    def _last_look_disturbed(self) -> bool:
-        looks = [n for n, move in enumerate(self.choices.story) if LAST_LOOK in move]
-        return any(move.startswith("*") for n in looks for move in self.choices.story[n + 1 :])
+    stage: Callers
+    process: Process
+    answer: Any
 
-    def check_post(self, process: Process, request_id: str) -> None:
-        """At the moment a POST leaves."""
-        first = min(self.stripe.posts.get(request_id, [self.clock.now_s()]))
-        age_s = self.clock.now_s() - first
-        if age_s >= HORIZON_S + GUARD_SLACK_S:
-            self.broken.append(f"{request_id}: POST under a key {age_s / 3600:.1f} h old")
-        if not process.begun[request_id]:
-            self.broken.append(f"{request_id}: POST while Redis could not be reached")
-        process.begun[request_id] -= 1
+    async def thawed(self) -> Any:
+        await asyncio.sleep(FROZEN_S)
+        self.stage.thaw(self.process)
+        return self.answer
 
-    def check_park(self, request_id: str) -> None:
-        assert self._ends(request_id), f"{request_id} was parked before anybody was told"
 
-    def _ends(self, request_id: str) -> list[Any]:
-        return [e.outcome for e in self.outcomes.entries if e.request_id == request_id]
+def _in_words(seconds: float) -> str:
+    days = seconds / DAY_S
+    return f"{days:.3g} days" if days >= 1 else f"{seconds / 60:.3g} minutes"
 
 
 def play(scenario: Scenario, choices: Choices) -> Callers:

@@ -26,6 +26,8 @@ class Choices:
     """How many moves there were at each step."""
     story: list[str] = field(default_factory=list)
     """Every move that was made; a deviation has a star."""
+    with_rare: bool = False
+    """Whether it may make moves to which another one is equal (`Stage.call`)."""
 
     def pick(self, moves: Sequence[str]) -> int:
         chosen = self._chosen(moves)
@@ -45,6 +47,7 @@ class RandomChoices(Choices):
         self._dice = random.Random(seed)
         self._left = most
         self._rate = rate
+        self.with_rare = True
 
     def _chosen(self, moves: Sequence[str]) -> int:
         if self._left == 0 or len(moves) == 1 or self._dice.random() >= self._rate:
@@ -59,6 +62,7 @@ class Steered(Choices):
     def __init__(self, *wanted: str) -> None:
         super().__init__({})
         self.wanted = list(wanted)
+        self.with_rare = True
 
     def _chosen(self, moves: Sequence[str]) -> int:
         if self.wanted and self.wanted[0] in moves:
@@ -73,9 +77,12 @@ class Broken(AssertionError):
         super().__init__("\n".join([str(error), *choices.story]))
 
 
-def explore(play: Play, *, depth: int) -> int:
-    """Make every run of at most `depth` deviations, those with fewer first; return how many. Raises `Broken`."""
-    runs = 0
+def explore(play: Play, *, depth: int, one_in: int = 1, seed: str = "") -> int:
+    """Make every run of at most `depth` deviations, those with fewer first; return how many. Raises `Broken`.
+
+    Of the runs with two deviations and more it makes one in `one_in`, drawn by `seed`.
+    """
+    dice, runs = random.Random(seed), 0
     level: list[dict[int, int]] = [{}]
     for remaining in range(depth, -1, -1):
         following: list[dict[int, int]] = []
@@ -85,7 +92,8 @@ def explore(play: Play, *, depth: int) -> int:
             runs += 1
             if remaining:
                 following.extend(_children(deviations, choices.options))
-        level = following
+        drawn = one_in > 1 and remaining < depth
+        level = [each for each in following if not drawn or dice.randrange(one_in) == 0]
     return runs
 
 

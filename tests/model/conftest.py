@@ -2,8 +2,9 @@
 
     PROTOCOL_DEPTH=3 PROTOCOL_SEED=7 pytest tests/model
 
-PROTOCOL_DEPTH (2): the core scenarios are searched through to that many deviations, all others to one less; the random
-walks are ten times as many for each step above 2. PROTOCOL_SEED (1) decides those.
+PROTOCOL_DEPTH (2): the core scenarios are searched through to that many deviations, all others to one less. Beyond 2
+the others are drawn from: one in PROTOCOL_ONE_IN (1) of their runs with two deviations and more. The random walks are
+ten times as many for each step above 2. PROTOCOL_SEED (1) decides those, and what is drawn.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tests.model.choices import explore, walk
 if TYPE_CHECKING:
     from tests.model.choices import Play
 
-WALKS = 100
+WALKS = 40
 """Random runs of each scenario."""
 
 _SEARCH = pytest.StashKey["Search"]()
@@ -28,10 +29,12 @@ _SEARCH = pytest.StashKey["Search"]()
 class Search:
     depth: int
     seed: str
+    one_in: int = 1
     runs: int = 0
 
     def through(self, play: Play, *, core: bool) -> None:
-        self.runs += explore(play, depth=self.depth if core else self.depth - 1)
+        depth, one_in = (self.depth, 1) if core else (self.depth - 1, self.one_in)
+        self.runs += explore(play, depth=depth, one_in=one_in, seed=self.seed)
 
     def at_random(self, play: Play, name: str) -> None:
         walks = WALKS * 10 ** max(self.depth - 2, 0)
@@ -40,7 +43,8 @@ class Search:
 
 def pytest_configure(config: pytest.Config) -> None:
     depth = int(os.environ.get("PROTOCOL_DEPTH", "2"))
-    config.stash[_SEARCH] = Search(depth, os.environ.get("PROTOCOL_SEED", "1"))
+    one_in = int(os.environ.get("PROTOCOL_ONE_IN", "1"))
+    config.stash[_SEARCH] = Search(depth, os.environ.get("PROTOCOL_SEED", "1"), one_in)
 
 
 def pytest_terminal_summary(

@@ -68,6 +68,8 @@ class FlowRuns(Stage):
         waiting = bool(self.inbox.waiting())
         if waiting and len(self._runners) < MOST_AT_ONCE and self._looked != self._state:
             yield Move("a runner looks", self._look)
+        if not self.gates:
+            yield from self.late_moves()
         if timeout_s is not None or waiting:
             wait_s = LEASE_S / 4 if timeout_s is None else timeout_s
             yield Move("time passes", lambda: self.loop.advance(wait_s))
@@ -87,6 +89,7 @@ class FlowRuns(Stage):
             inbox=GatedInbox(self, process),
             scripts=GatedScripts(self, process),
             queue=GatedSends(self, process),
+            queue_tenant="local",
             clock=self.clock,
             journal=self.journal,
             fraction=lambda: 0.5,
@@ -181,7 +184,7 @@ class GatedInbox:
             self._stage.changes += changes
             return call()
 
-        ways = self._stage.ways(self._process, counted)
+        ways = self._stage.ways(self._process, f"inbox.{name}", counted)
         return await self._stage.call(self._process, f"inbox.{name}", ways)
 
 
@@ -227,7 +230,8 @@ class GatedSends:
         def send() -> None:
             self._stage.sent |= {envelope.request_id for envelope in envelopes}
 
-        await self._stage.call(self._process, "queue.send", self._stage.ways(self._process, send))
+        ways = self._stage.ways(self._process, "queue.send", send)
+        await self._stage.call(self._process, "queue.send", ways)
 
     async def defer(self, envelope: Envelope, delay_s: float) -> None:
         raise NotImplementedError

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from paydispatch.services.batch import Message
+from paydispatch.domain.redrive import Parked
+from paydispatch.services.call_batch import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 MAX_RECEIVES = 5
 VISIBILITY_S = 180.0
@@ -24,7 +25,9 @@ class Queued:
     sent_at: float
     visible_at: float
     receives: int = 0
-    first_received_at: float | None = None
+
+    def as_received(self) -> Message:
+        return Message(self.id, self.body, self.receives, self.sent_at)
 
 
 class ModelQueue:
@@ -32,13 +35,12 @@ class ModelQueue:
         self._now_s = now_s
         self._ids = itertools.count(1)
         self.messages: dict[str, Queued] = {}
-        self.dead: list[str] = []
-        """Bodies on the dead-letter queue."""
+        self.dead: list[Parked] = []
+        """The dead-letter queue."""
 
     def send(self, body: str, *, delay_s: float = 0.0, receives: int = 0) -> None:
         id_, now_s = f"m-{next(self._ids)}", self._now_s()
-        first = now_s if receives else None
-        self.messages[id_] = Queued(id_, body, now_s, now_s + delay_s, receives, first)
+        self.messages[id_] = Queued(id_, body, now_s, now_s + delay_s, receives)
 
     def visible(self) -> list[Queued]:
         now_s = self._now_s()
@@ -48,14 +50,15 @@ class ModelQueue:
         """Give it out. None: it has been given out too often and lies on the dead-letter queue now."""
         if message.receives >= MAX_RECEIVES:
             del self.messages[message.id]
-            self.dead.append(message.body)
+            self.dead.append(Parked(message.id, "", message.body, message.sent_at))
             return None
-        now_s = self._now_s()
         message.receives += 1
-        message.visible_at = now_s + VISIBILITY_S
-        if message.first_received_at is None:
-            message.first_received_at = now_s
-        return as_received(message)
+        message.visible_at = self._now_s() + VISIBILITY_S
+        return message.as_received()
+
+    def park(self, body: str, reason: str, kind: str) -> None:
+        id_, now_s = f"m-{next(self._ids)}", self._now_s()
+        self.dead.append(Parked(id_, "", body, now_s, reason=reason, kind=kind))
 
     def delete(self, ids: list[str]) -> None:
         for id_ in ids:
@@ -64,24 +67,19 @@ class ModelQueue:
     def redrive(self) -> None:
         """Everything on the dead-letter queue becomes new messages, as SQS's own redrive does it."""
         dead, self.dead = self.dead, []
-        for body in dead:
-            self.send(body)
+        for parked in dead:
+            self.send(parked.body)
 
-    def holds(self, request_id: str) -> bool:
-        return any(self._is_of(message.body, request_id) for message in self.messages.values())
+    def bury(self, parked: Parked) -> None:
+        """Delete a message of the dead-letter queue, if it is still there."""
+        self.dead = [one for one in self.dead if one.message_id != parked.message_id]
 
-    def dead_holds(self, request_id: str) -> bool:
-        return any(self._is_of(body, request_id) for body in self.dead)
+    def bodies(self) -> Iterator[str]:
+        """Of both queues."""
+        yield from (message.body for message in self.messages.values())
+        yield from (parked.body for parked in self.dead)
 
     def next_visible_in_s(self) -> float | None:
         now_s = self._now_s()
         waits = [m.visible_at - now_s for m in self.messages.values() if m.visible_at > now_s]
         return min(waits, default=None)
-
-    def _is_of(self, body: str, request_id: str) -> bool:
-        return f'"request_id":"{request_id}"' in body
-
-
-def as_received(message: Queued) -> Message:
-    first: Any = message.first_received_at
-    return Message(message.id, message.body, message.receives, message.sent_at, first)

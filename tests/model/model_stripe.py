@@ -1,11 +1,12 @@
-"""A small Stripe with the rules that matter here: what the idempotency layer keeps, for how long, and what it makes."""
+"""A small Stripe with the rules that matter here: accounts and modes, what the idempotency layer keeps of each and for
+how long, and the moments at which an object that is being made can be seen."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.attempts import NotSent, Unknown
+from paydispatch.domain.attempts import NotSent, RefusedInFront, Unknown
 from paydispatch.domain.unknown_ends import Found, NotFound
 
 if TYPE_CHECKING:
@@ -23,6 +24,43 @@ LONGEST_EXECUTION_S = 80.0
 
 
 @dataclass(frozen=True)
+class Account:
+    """What a key opens: keys of idempotency and lists belong to an account and a mode."""
+
+    id: str
+    mode: str
+    tenant: str
+    """Whose account it is."""
+    mute: bool = False
+    """The key may not ask `GET /v1/account`."""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.id, self.mode
+
+
+SHOP_KEY = "sk_test_" + "Shop" * 6
+SHOP_LIVE_KEY = "sk_live_" + "Shop" * 6
+ROLLED_KEY = "sk_test_" + "Roll" * 6
+OTHER_KEY = "sk_test_" + "Othr" * 6
+MUTE_KEY = "rk_test_" + "Mute" * 6
+MUTE_ROLLED_KEY = "rk_test_" + "Muto" * 6
+ACME_KEY = "sk_test_" + "Acme" * 6
+MALLORY_KEY = "sk_test_" + "Mall" * 6
+
+ACCOUNTS = {
+    SHOP_KEY: Account("acct_shop", "test", "local"),
+    SHOP_LIVE_KEY: Account("acct_shop", "live", "local"),
+    ROLLED_KEY: Account("acct_shop", "test", "local"),
+    OTHER_KEY: Account("acct_other", "test", "local"),
+    MUTE_KEY: Account("acct_shop", "test", "local", mute=True),
+    MUTE_ROLLED_KEY: Account("acct_shop", "test", "local", mute=True),
+    ACME_KEY: Account("acct_acme", "test", "acme"),
+    MALLORY_KEY: Account("acct_mallory", "test", "mallory"),
+}
+
+
+@dataclass(frozen=True)
 class Reply:
     http_status: int
     body: Mapping[str, Any]
@@ -30,30 +68,58 @@ class Reply:
 
 
 @dataclass(eq=False)
-class Execution:
-    """A create that runs at Stripe, whether or not anybody still waits for it."""
-
-    request_id: str
-    params: Mapping[str, Any]
-    ends_by: float
-    """Unix seconds."""
-    replied: asyncio.Future[Reply]
-
-
-@dataclass(frozen=True)
 class Made:
-    """An object there is."""
+    """An object there is, from the moment on at which a list shows it."""
 
     id: str
     request_id: str
     """The idempotency key it was made under."""
+    fingerprint: str
+    """What it was made for."""
+    account: Account
     at: float
     params: Mapping[str, Any]
+    status: str = "requires_confirmation"
+
+    @property
+    def declined(self) -> bool:
+        return self.status == "requires_payment_method"
+
+    def body(self) -> dict[str, Any]:
+        error = {"type": "card_error", "code": "card_declined", "message": "declined"}
+        return {
+            "id": self.id,
+            "object": "payment_intent",
+            "status": self.status,
+            "created": int(self.at),
+            "metadata": self.params["metadata"],
+            **({"last_payment_error": error} if self.declined else {}),
+        }
+
+
+@dataclass(eq=False)
+class Execution:
+    """A create that runs at Stripe, whether or not anybody still waits for it."""
+
+    request_id: str
+    fingerprint: str
+    account: Account
+    params: Mapping[str, Any]
+    ends_by: float
+    """Unix seconds."""
+    replied: asyncio.Future[Reply]
+    made: Made | None = None
+    """The object, once it can be seen."""
+
+    @property
+    def confirms(self) -> bool:
+        return "confirm" in self.params
 
 
 @dataclass
 class _Key:
     since: float
+    params: Mapping[str, Any]
     reply: Reply | None = None
 
 
@@ -64,20 +130,28 @@ def refusal(http_status: int, code: str, **headers: str) -> Reply:
 
 
 REFUSALS = {
-    "400": refusal(400, "resource_missing"),
     "401": refusal(401, "api_key_expired"),
-    "409 locked": refusal(409, "lock_timeout"),
     "429": refusal(429, "rate_limit"),
-    "429 for good": refusal(429, "rate_limit", stripe_should_retry="false"),
     "503": refusal(503, "api_error"),
 }
 """What is answered in front of the idempotency layer: nothing was done, nothing is kept."""
 
-BROKEN_BEFORE: dict[str, Attempt] = {
-    "no connection": NotSent("connection refused"),
-    "reset before": Unknown("connection reset", "connection_lost"),
+RARE_REFUSALS = {
+    "400": refusal(400, "resource_missing"),
+    "409 locked": refusal(409, "lock_timeout"),
+    "429 for good": refusal(429, "rate_limit", stripe_should_retry="false"),
+}
+"""To this program each is as one of those above, so that a search for few faults leaves them out."""
+
+OTHER_PARAMETERS = Reply(400, {"error": {"type": "idempotency_error", "message": "other"}})
+
+BROKEN_BEFORE: dict[str, Attempt] = {"no connection": NotSent("connection refused")}
+RARELY_BROKEN_BEFORE: dict[str, Attempt] = {
+    "reset before": Unknown("connection reset", "connection_lost")
 }
 """The network before the request arrived; a reset is no proof of that."""
+
+EXPIRED_KEY = RefusedInFront(401, REFUSALS["401"].body["error"], None, "req_account")
 
 ENDINGS = ("created", "declined", "500 and nothing made", "500 though made")
 """How an execution ends. Each of these answers is kept."""
@@ -87,56 +161,85 @@ class ModelStripe:
     def __init__(self, clock: ModelClock, loop: asyncio.AbstractEventLoop) -> None:
         self._clock = clock
         self._loop = loop
-        self._keys: dict[str, _Key] = {}
+        self._keys: dict[tuple[tuple[str, str], str], _Key] = {}
         self.executing: list[Execution] = []
         self.made: list[Made] = []
-        self.posts: dict[str, list[float]] = {}
-        """{idempotency key: unix seconds of each arrival}"""
+        self.declined: set[tuple[str, str]] = set()
+        """(idempotency key, fingerprint) of what was declined."""
+        self.posts: dict[tuple[str, str], list[float]] = {}
+        """{(tenant of the account, idempotency key): unix seconds of each arrival}"""
 
-    def receive(self, request_id: str, params: Mapping[str, Any]) -> Reply | Execution:
+    def receive(
+        self, request_id: str, fingerprint: str, params: Mapping[str, Any], account: Account
+    ) -> Reply | Execution:
         """A POST arrives at the idempotency layer."""
         now_s = self._clock.now_s()
-        self.posts.setdefault(request_id, []).append(now_s)
-        key = self._keys.get(request_id)
+        self.posts.setdefault((account.tenant, request_id), []).append(now_s)
+        key = self._keys.get((account.place, request_id))
         if key is not None and key.reply is not None and now_s - key.since >= PRUNED_AFTER_S:
             key = None
         if key is None:
-            return self._execute(request_id, params, now_s)
+            return self._execute(request_id, fingerprint, params, account)
+        if key.params != params:
+            return OTHER_PARAMETERS
         return key.reply or refusal(409, "idempotency_key_in_use")
 
-    def _execute(self, request_id: str, params: Mapping[str, Any], now_s: float) -> Execution:
-        self._keys[request_id] = _Key(now_s)
-        ends_by = now_s + LONGEST_EXECUTION_S
-        execution = Execution(request_id, params, ends_by, self._loop.create_future())
+    def _execute(
+        self, request_id: str, fingerprint: str, params: Mapping[str, Any], account: Account
+    ) -> Execution:
+        now_s = self._clock.now_s()
+        self._keys[account.place, request_id] = _Key(now_s, params)
+        execution = Execution(
+            request_id,
+            fingerprint,
+            account,
+            params,
+            ends_by=now_s + LONGEST_EXECUTION_S,
+            replied=self._loop.create_future(),
+        )
         self.executing.append(execution)
         return execution
 
+    def show(self, execution: Execution) -> Made:
+        """Make the object that can be seen before its payment is confirmed or declined."""
+        execution.made = Made(
+            f"pi_{len(self.made) + 1}",
+            execution.request_id,
+            execution.fingerprint,
+            execution.account,
+            self._clock.now_s(),
+            execution.params,
+        )
+        self.made.append(execution.made)
+        return execution.made
+
     def finish(self, execution: Execution, ending: str) -> None:
         self.executing.remove(execution)
-        if ending in ("created", "500 though made"):
-            now_s, id_ = self._clock.now_s(), f"pi_{len(self.made) + 1}"
-            self.made.append(Made(id_, execution.request_id, now_s, execution.params))
-        reply = self._reply(ending)
+        reply = self._end(execution, ending)
         kept = {**reply.headers, "idempotent-replayed": "true"}
-        self._keys[execution.request_id].reply = Reply(reply.http_status, reply.body, kept)
+        key = self._keys[execution.account.place, execution.request_id]
+        key.reply = Reply(reply.http_status, reply.body, kept)
         if not execution.replied.done():
             execution.replied.set_result(reply)
 
-    def _reply(self, ending: str) -> Reply:
-        if ending == "created":
-            return Reply(200, {"id": f"pi_{len(self.made)}", "object": "payment_intent"})
+    def _end(self, execution: Execution, ending: str) -> Reply:
+        if ending in ("created", "500 though made"):
+            made = execution.made or self.show(execution)
+            made.status = "succeeded"
+            return Reply(200, made.body()) if ending == "created" else refusal(500, "api_error")
         if ending == "declined":
+            self.declined.add((execution.request_id, execution.fingerprint))
+            if execution.made is not None:
+                execution.made.status = "requires_payment_method"
             return refusal(402, "card_declined")
         return refusal(500, "api_error")
 
-    def objects_of(self, request_id: str) -> list[Made]:
-        return [made for made in self.made if made.request_id == request_id]
-
-    def listed(self, mark: tuple[str, str], within: Window) -> Sighting:
+    def listed(self, mark: tuple[str, str], within: Window, account: Account) -> Sighting:
         """The object whose metadata holds `mark`, if it was created within the window."""
         name, value = mark
         for made in self.made:
             inside = within.earliest <= made.at <= within.latest
-            if inside and made.params["metadata"].get(name) == value:
-                return Found({"id": made.id, "object": "payment_intent"})
-        return NotFound()
+            marked = made.params["metadata"].get(name) == value
+            if inside and marked and made.account.place == account.place:
+                return Found(made.body())
+        return NotFound(self._clock.now_s())

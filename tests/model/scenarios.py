@@ -2,99 +2,229 @@
 
 from __future__ import annotations
 
-from tests.model.callers import Scenario, message
+from dataclasses import replace
+
+from tests.model.asks import ACME, MALLORY, Ask, keyed
+from tests.model.caller_ports import DAY_S
+from tests.model.callers import Scenario
 from tests.model.flow_runs import FlowScenario
+from tests.model.model_stripe import (
+    ACME_KEY,
+    MALLORY_KEY,
+    MUTE_KEY,
+    MUTE_ROLLED_KEY,
+    OTHER_KEY,
+    ROLLED_KEY,
+    SHOP_KEY,
+    SHOP_LIVE_KEY,
+)
 
 HOUR_S = 3600.0
-PATIENT = message(deadline_s=7 * 24 * HOUR_S)
+
+ASK = Ask()
+PATIENT = Ask(deadline_s=7 * DAY_S)
 """Its deadline comes long after the horizon."""
 
-TWICE = Scenario(name="a message and its copy", messages=(message(),) * 2)
+HASTY = Ask(deadline_s=1800.0)
+"""Waits for its account, and no run takes long."""
+
+OTHER_BODY = replace(ASK, amount=999)
+OTHER_WORKER = replace(ASK, worker_id="worker-2")
+ACMES = Ask(principal=ACME, key=ACME_KEY)
+MALLORYS = Ask(principal=MALLORY, key=MALLORY_KEY)
+KEYED = keyed(ACMES, "order-1")
+FORGED = Ask(principal=ACME, key=MALLORY_KEY, forged=True, amount=1)
+
+ONE = Scenario(name="one message", asks=(ASK,))
+TWICE = Scenario(name="a message and its copy", asks=(ASK,) * 2)
 """What a deferral leaves whose answer was lost: two messages of one request, worked on at once."""
 
-SCENARIOS = (
-    Scenario(name="one message", messages=(message(),)),
+LOST_ANSWER = {"stripe.post": ("done", "401", "401"), "stripe.answer": ("reset",)}
+UNKNOWN_THEN_CREATED = (("unknown", "created"),)
+
+ONE_REQUEST = (
+    ONE,
     TWICE,
-    Scenario(name="three copies", messages=(message(),) * 3),
-    Scenario(
-        name="both wait",
-        messages=(message(),) * 2,
-        script={"stripe.post": ("429", "429")},
-    ),
+    Scenario(name="three copies", asks=(ASK,) * 3),
+    Scenario(name="both wait", asks=(ASK,) * 2, script={"stripe.post": ("429", "429")}),
     Scenario(
         name="both are refused",
-        messages=(message(),) * 2,
+        asks=(ASK,) * 2,
         script={"stripe.post": ("400", "401")},
-        told=("not_created",),
+        told=(("not_created",),) * 2,
     ),
     Scenario(
         name="a lost answer, then refusals",
-        messages=(message(),) * 2,
-        script={"stripe.post": ("done", "401", "401"), "stripe.answer": ("reset",)},
-        told=("unknown", "created"),
+        asks=(ASK,) * 2,
+        script=LOST_ANSWER,
+        told=UNKNOWN_THEN_CREATED * 2,
     ),
     Scenario(
         name="a lost answer, and a redrive after a day",
-        messages=(PATIENT,) * 2,
-        script={"stripe.post": ("done", "401", "401"), "stripe.answer": ("reset",)},
+        asks=(PATIENT,) * 2,
+        script=LOST_ANSWER,
         redrive_after_s=(25 * HOUR_S, 0.0),
-        told=("unknown", "created"),
+        told=UNKNOWN_THEN_CREATED * 2,
     ),
+    Scenario(name="a declined card", asks=(ASK,) * 2, ending="declined", told=(("declined",),) * 2),
     Scenario(
-        name="a declined card",
-        messages=(message(),) * 2,
+        name="a payment that is confirmed and declined",
+        asks=(replace(ASK, confirm=True),) * 2,
         ending="declined",
-        told=("not_created",),
+        told=(("declined",),) * 2,
     ),
     Scenario(
         name="a kept 500",
-        messages=(message(),) * 2,
+        asks=(ASK,) * 2,
         ending="500 though made",
         redrive_after_s=(0.0, 25 * HOUR_S),
-        told=("unknown", "created"),
+        told=UNKNOWN_THEN_CREATED * 2,
     ),
-    Scenario(name="a patient request", messages=(PATIENT,), redrive_after_s=(25 * HOUR_S,)),
+    Scenario(name="a patient request", asks=(PATIENT,), redrive_after_s=(25 * HOUR_S,)),
     Scenario(
         name="long waits are deferred",
-        messages=(message(attempt=12),) * 2,
+        asks=(replace(ASK, attempt=12),) * 2,
         script={"stripe.post": ("429", "no connection")},
     ),
+    Scenario(name="the last receive of a message that was never sent", asks=(ASK,), receives=4),
     Scenario(
-        name="the last receive",
-        messages=(message(),),
-        receives=4,
-        told=("unknown", "created"),
-    ),
-    Scenario(
-        name="the last receive, and a redrive after a day",
-        messages=(PATIENT,) * 2,
+        name="the last receives, and a redrive after a day",
+        asks=(PATIENT,) * 2,
         receives=4,
         redrive_after_s=(25 * HOUR_S, 0.0),
-        told=("unknown", "not_created"),
     ),
     Scenario(
         name="a deadline of a second",
-        messages=(message(deadline_s=1.0),) * 2,
+        asks=(replace(ASK, deadline_s=1.0),) * 2,
         script={"stripe.post": ("429", "429")},
     ),
     Scenario(
         name="a copy that says it was sent two days ago",
-        messages=(message(), message(first_sent_s=-48 * HOUR_S)),
+        asks=(ASK, replace(ASK, first_sent_s=-48 * HOUR_S)),
         script={"stripe.post": ("done",), "stripe.answer": ("reset",)},
-        told=("unknown", "created"),
+        told=UNKNOWN_THEN_CREATED * 2,
     ),
     Scenario(
         name="a copy that says it will be sent tomorrow",
-        messages=(message(first_sent_s=24 * HOUR_S),) * 2,
+        asks=(replace(ASK, first_sent_s=24 * HOUR_S),) * 2,
         script={"stripe.post": ("done",), "stripe.answer": ("reset",)},
     ),
     Scenario(
-        name="a batch with poison in it",
-        messages=(message("pdr_1"), "{poison", message("pdr_2")),
-        requests=("pdr_1", "pdr_2"),
-        batch_size=3,
+        name="a message that dies, is parked by SQS and redriven by it on the thirteenth day",
+        asks=(PATIENT,),
+        receives=3,
+        script={"stripe.post": ("done",), "stripe.answer": ("killed before",)},
+        jumps_s=(13 * DAY_S, 9.5 * DAY_S),
+        redrive_after_s=(13 * DAY_S, 0.0),
+        told=UNKNOWN_THEN_CREATED,
     ),
 )
+
+SEVERAL = (
+    Scenario(
+        name="a batch with poison in it",
+        asks=(ASK, replace(ASK, request_id="pdr_2")),
+        poison=("{poison",),
+        batch_size=3,
+    ),
+    Scenario(name="one id, two bodies", asks=(ASK, OTHER_BODY), told=(("created",), ("reused",))),
+    Scenario(
+        name="one id, two bodies, at once",
+        asks=(ASK, OTHER_BODY),
+        batch_size=2,
+        told=(("created",), ("reused",)),
+    ),
+    Scenario(
+        name="one id, two workers, the second twice",
+        asks=(ASK, OTHER_WORKER, OTHER_WORKER),
+        told=(("created",), ("reused",), ("reused",)),
+    ),
+    Scenario(
+        name="one id, two workers, while Stripe refuses",
+        asks=(ASK, OTHER_WORKER),
+        script={"stripe.post": ("429", "401")},
+        told=(("not_created",), ("reused",)),
+    ),
+    Scenario(
+        name="one request with the keys of two accounts",
+        asks=(replace(HASTY, key=SHOP_KEY), replace(HASTY, key=OTHER_KEY)),
+    ),
+    Scenario(
+        name="a message that cannot be read names a live id",
+        asks=(ASK, replace(ASK, unreadable=True)),
+        told=(("created",), ("not_created",)),
+    ),
+    Scenario(
+        name="two tenants use one id and one worker's name",
+        asks=(ACMES, MALLORYS, ASK),
+    ),
+    Scenario(
+        name="a producer claims to be acme",
+        asks=(FORGED, ACMES),
+        told=((), ("created",)),
+    ),
+    Scenario(
+        name="a producer knows what acme asks",
+        asks=(ACMES, replace(ACMES, forged=True)),
+        script={"stripe.post": ("429",)},
+    ),
+    Scenario(
+        name="an unreadable message claims to be acme's",
+        asks=(replace(FORGED, unreadable=True), ACMES),
+        told=((), ("created",)),
+    ),
+    Scenario(name="the SDK dispatches", dispatched=(ASK,)),
+    Scenario(name="a client posts", posted=(KEYED,)),
+    Scenario(name="two clients post the same", posted=(KEYED, KEYED)),
+    Scenario(
+        name="two clients post two bodies under one key",
+        posted=(KEYED, replace(KEYED, amount=999)),
+        told=((), ("created",)),
+    ),
+    Scenario(
+        name="a client posts, and a forger knows what",
+        asks=(replace(KEYED, forged=True),),
+        posted=(KEYED,),
+    ),
+    Scenario(
+        name="a program and a producer use one key",
+        asks=(OTHER_BODY,),
+        dispatched=(ASK,),
+        told=(("created",), ("reused",)),
+    ),
+)
+
+ACCOUNTS = (
+    Scenario(
+        name="a secret that moves to another account", asks=(HASTY,), repointed_to=(OTHER_KEY,)
+    ),
+    Scenario(
+        name="a secret that moves from test to live",
+        asks=(HASTY,) * 2,
+        repointed_to=(SHOP_LIVE_KEY,),
+    ),
+    Scenario(
+        name="a secret that moves to another account while both wait",
+        asks=(HASTY,) * 2,
+        script={"stripe.post": ("429", "429")},
+        repointed_to=(OTHER_KEY,),
+    ),
+    Scenario(name="a key that is rolled", asks=(HASTY,), repointed_to=(ROLLED_KEY,)),
+    Scenario(
+        name="a key that may not ask is rolled",
+        asks=(HASTY,),
+        secret=MUTE_KEY,
+        repointed_to=(MUTE_ROLLED_KEY,),
+    ),
+    Scenario(
+        name="a key that may not ask, then one that may",
+        asks=(HASTY,),
+        secret=MUTE_KEY,
+        repointed_to=(ROLLED_KEY, OTHER_KEY),
+    ),
+)
+
+SCENARIOS = (*ONE_REQUEST, *SEVERAL, *ACCOUNTS)
 
 IN_ORDER = FlowScenario(name="one context", entries=(("pdr_1", "c1"), ("pdr_2", "c1")))
 

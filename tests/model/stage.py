@@ -1,14 +1,14 @@
 """The stage: processes that may die, and a scheduler that lets exactly one of their calls happen at a time.
 
 Every call to a port waits at a *gate*. When all processes wait, the scheduler makes one move: it lets one call happen
-in one of its ways (done; done, but the answer was lost; the store is away; the process killed before or after it …),
-or lets time pass. So every interleaving, every crash point and every fault is a choice, and none has to be listed.
+in one of its ways (done; done, but the answer was lost; the store is away; done late, after the process gave up; the
+process killed before or after it …), or lets time pass. So every interleaving, every crash point and every fault is a
+choice, and none has to be listed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 
     from tests.model.choices import Choices
+
+    from paydispatch.domain.claims import Claim
 
     Happening = Callable[[], Any]
 
@@ -37,8 +39,14 @@ class Process:
     """Whether a store has failed it."""
     calling: int = 0
     """How many calls to Stripe it waits for."""
-    begun: Counter[str] = field(default_factory=Counter)
-    """How many attempts of each request it has written down and not made yet."""
+    frozen: bool = False
+    """It stands still between two instructions, and goes on later."""
+    may_post: dict[str, tuple[Claim, float]] = field(default_factory=dict)
+    """{request id: the claim whose send was answered with go, and when}, until the POST."""
+    answer: str | None = None
+    """What a server told its client."""
+    ended: asyncio.Future[None] | None = None
+    """Done once it has come to its end, or was killed. For those that wait for it."""
 
 
 @dataclass(eq=False)
@@ -67,6 +75,8 @@ class Stage:
         self.loop = VirtualTimeLoop()
         self.clock = ModelClock(self.loop)
         self.gates: list[Gate] = []
+        self.late: list[tuple[str, Happening]] = []
+        """Commands whose process has given up on them. Each still happens, once."""
         self.current: Process | None = None
         self._over = False
         self._steps = 0
@@ -100,31 +110,72 @@ class Stage:
         self._tasks.append(task)
 
     def kill(self, process: Process) -> None:
-        process.alive = False
+        self.end(process)
         self.gates = [gate for gate in self.gates if gate.process is not process]
 
-    async def call(self, process: Process, name: str, ways: dict[str, Happening]) -> Any:
-        """Wait until the scheduler lets the call happen, in one of `ways`."""
+    def end(self, process: Process) -> None:
+        process.alive = False
+        if process.ended is not None and not process.ended.done():
+            process.ended.set_result(None)
+
+    async def call(
+        self,
+        process: Process,
+        name: str,
+        ways: dict[str, Happening],
+        rare: dict[str, Happening] | None = None,
+    ) -> Any:
+        """Wait until the scheduler lets the call happen, in one of `ways`.
+
+        A search for few faults leaves the `rare` ways out, because another way leads to the same. Walks, scripts and
+        told stories have them.
+        """
         if self._over:
             raise asyncio.CancelledError
+        every = {**ways, **(rare or {})}
+        if self.choices.with_rare:
+            ways = every
         if self._script.get(name):
             way = self._script[name].pop(0)
-            ways = {way: ways[way], **ways}
+            ways = {way: every[way], **ways}
         opened: asyncio.Future[Any] = self.loop.create_future()
         if process.alive:
             self.gates.append(Gate(process, name, ways, opened))
         return await opened
 
-    def ways(self, process: Process, call: Happening, **more: Happening) -> dict[str, Happening]:
-        """How any call to a store can end."""
+    def ways(self, process: Process, name: str, call: Happening) -> dict[str, Happening]:
+        """How a command to a store can end. Killed before it is the same as killed after the one before it."""
         return {
             "done": call,
             "answer lost": lambda: _answer_lost(call),
             "away": _away,
-            "killed before": lambda: self.kill(process),
+            "late": lambda: self._do_late(process, name, call),
             "killed after": lambda: self._done_and_killed(process, call),
-            **more,
         }
+
+    def ways_to_read(self, process: Process, call: Happening) -> dict[str, Happening]:
+        """How a question to a store can end, which changes nothing there."""
+        return {"done": call, "away": _away, "killed after": lambda: self.kill(process)}
+
+    def rare_ways(self, process: Process, name: str, call: Happening) -> dict[str, Happening]:
+        """A client library that hears nothing sends its command again, and the first one arrives after the second."""
+        return {"done, and once more late": lambda: self._do_twice(process, name, call)}
+
+    def _do_twice(self, process: Process, name: str, call: Happening) -> Any:
+        self.late.append((f"{process.name} {name}", call))
+        return call()
+
+    def _do_late(self, process: Process, name: str, call: Happening) -> None:
+        self.late.append((f"{process.name} {name}", call))
+        raise Unavailable("no answer in time")
+
+    def late_moves(self) -> Iterator[Move]:
+        for late in self.late:
+            yield Move(f"late: {late[0]}", lambda late=late: self._happen_late(late))  # type: ignore[misc]
+
+    def _happen_late(self, late: tuple[str, Happening]) -> None:
+        self.late.remove(late)
+        late[1]()
 
     def _done_and_killed(self, process: Process, call: Happening) -> None:
         call()
@@ -149,6 +200,8 @@ class Stage:
         moves = [*map(self._openings, own), *self.servers_moves(), *map(self._openings, others)]
         yield from (ways[0] for ways in moves)
         yield from self.other_moves(timeout_s)
+        if any(ways for ways in moves):  # at rest they come by themselves
+            yield from self.late_moves()
         yield from (move for ways in moves for move in ways[1:])
 
     def _openings(self, gate: Gate) -> list[Move]:

@@ -116,8 +116,8 @@ class _Hand:
 
     held: dict[str, Parked] = field(default_factory=dict)
     """By message id: received, and neither deleted nor released."""
-    sent_back: set[str] = field(default_factory=set)
-    """Names of the requests' slots."""
+    sent_back: set[tuple[str, str, str | None]] = field(default_factory=set)
+    """What messages claimed, and with which seal: a stranger's message does not stand for the one it is like."""
     failures: int = 0
     """Messages in a row for which a store was away."""
 
@@ -193,13 +193,14 @@ class Redriver:
         self, parked: Parked, read: Envelope | Malformed, work: Work, hand: _Hand
     ) -> list[Examined]:
         claim = self._claim(parked, read)
-        if claim is not None and claim.slot in hand.sent_back:
+        claimed = (claim.slot, claim.fingerprint, claim.seal) if claim else None
+        if claimed in hand.sent_back:
             return []  # parked again since, or another copy: one try a run is enough
         done = await work(await self._examine(parked, read, claim))
         if done.action in (Action.SENT_BACK, Action.PURGED):
             del hand.held[parked.message_id]
-        if done.action is Action.SENT_BACK and claim is not None:
-            hand.sent_back.add(claim.slot)
+        if done.action is Action.SENT_BACK and claimed is not None:
+            hand.sent_back.add(claimed)
         return [done]
 
     def _claim(self, parked: Parked, read: Envelope | Malformed) -> Claim | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -489,3 +490,14 @@ async def test_the_new_deadline_is_the_one_asked_for(desk: Desk) -> None:
     await desk.redrive(deadline_s=60)
 
     assert desk.queue.sent[0].progress.deadline_at == NOW_S + 60
+
+
+async def test_a_stranger_s_message_keeps_no_other_from_being_sent_back(desk: Desk) -> None:
+    """It names the same id and asks for the same, under a seal that will not open."""
+    asked = envelope(principal="acme/ann", sealed_secret="sealed-1")
+    for each in (replace(asked, sealed_secret="sealed-by-a-stranger"), asked):
+        desk.dead_letters.put(each.as_message(), sent_at=NOW_S)
+
+    await desk.redrive()
+
+    assert [sent.sealed_secret for sent in desk.queue.sent] == ["sealed-by-a-stranger", "sealed-1"]

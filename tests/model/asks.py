@@ -1,0 +1,139 @@
+"""What is asked for, by which principal, and the message that asks for it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+from tests.model.virtual_time import START_S
+
+from paydispatch.domain.claims import fingerprint_of
+from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
+from paydispatch.domain.envelope import Envelope, Malformed, read_message
+from paydispatch.domain.identity import request_id_for_key, reused_request_id
+from paydispatch.domain.principal import QUEUE, tenant_of
+from paydispatch.domain.retry import Progress
+
+if TYPE_CHECKING:
+    from paydispatch.adapters.memory import MemorySealer
+
+QUEUE_TENANT = "local"
+ACME, MALLORY = "acme/alice", "mallory"
+"""Principals of two tenants that are signed in."""
+
+SHOP = "shop"
+"""The name of a secret. Each tenant has one of its own."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One thing asked under one id. `amount` and `worker_id` tell different things apart."""
+
+    request_id: str = "pdr_1"
+    idempotency_key: str | None = None
+    """At the API and the SDK the id is made from it (`keyed`)."""
+    amount: int = 2000
+    worker_id: str = "worker-1"
+    confirm: bool = False
+    principal: str = QUEUE
+    key: str = ""
+    """A Stripe key, to be sealed. Empty: the secret `SHOP`."""
+    forged: bool = False
+    """The message names a principal that did not send it."""
+    unreadable: bool = False
+    """The message breaks the envelope's schema."""
+    deadline_s: float = 6 * 3600.0
+    attempt: int = 1
+    first_sent_s: float | None = None
+    """What the message says of the first send, in seconds from the start."""
+    maybe_executed: bool = False
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return fingerprint_of(self.envelope(None), QUEUE_TENANT)
+
+    @property
+    def tenant(self) -> str:
+        return tenant_of(self.principal, QUEUE_TENANT)
+
+    @property
+    def worker_slot(self) -> str:
+        """Written out here, because the rule is what is tested."""
+        named = self.principal == QUEUE
+        return self.worker_id if named else f"{self.tenant} {self.worker_id}"
+
+    @property
+    def derived_id(self) -> str:
+        return reused_request_id(self.request_id, self.fingerprint)
+
+    def envelope(self, sealer: MemorySealer | None) -> Envelope:
+        bare = Envelope(
+            request_id=self.request_id,
+            object="payment_intent",
+            params={"amount": self.amount, "currency": "usd", **self._confirm},
+            worker_id=self.worker_id,
+            context_id="context-1",
+            accepted_at=START_S,
+            progress=self._progress,
+            principal=self.principal,
+        )
+        return bare if sealer is None else self._with_key(bare, sealer)
+
+    def message(self, sealer: MemorySealer) -> str:
+        text = self.envelope(sealer).as_message()
+        return json.dumps({**json.loads(text), "lane": 7}) if self.unreadable else text
+
+    @property
+    def _confirm(self) -> dict[str, object]:
+        return {"confirm": True, "payment_method": "pm_1"} if self.confirm else {}
+
+    @property
+    def _progress(self) -> Progress:
+        sent = None if self.first_sent_s is None else START_S + self.first_sent_s
+        return Progress(
+            deadline_at=START_S + self.deadline_s,
+            attempt=self.attempt,
+            first_sent_at=sent,
+            maybe_executed=self.maybe_executed,
+        )
+
+    def _with_key(self, bare: Envelope, sealer: MemorySealer) -> Envelope:
+        if self.principal == QUEUE and not self.key:
+            return replace(bare, secret_ref=SHOP)
+        credential = StripeKey(self.key) if self.key else SecretRef(SHOP)
+        binding = Binding("forger", "", "") if self.forged else bare.binding
+        return replace(bare, sealed_secret=sealer.seal(credential, binding))
+
+
+def keyed(ask: Ask, key: str) -> Ask:
+    """Return what is asked for under an idempotency key, by any way in."""
+    space = "" if ask.tenant == QUEUE_TENANT else ask.tenant
+    return replace(ask, idempotency_key=key, request_id=request_id_for_key(space, key))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a body on a queue asks for, as the invariants tell bodies apart."""
+
+    tenant: str
+    request_id: str
+    fingerprint: str
+
+
+@cache
+def asked_by(body: str) -> Asked | None:
+    """Return what a message asks for. None: it cannot be attributed."""
+    read = read_message(body, message_id="m", sent_at=START_S)
+    if isinstance(read, Envelope):
+        tenant = tenant_of(read.principal, QUEUE_TENANT)
+        return Asked(tenant, read.request_id, fingerprint_of(read, QUEUE_TENANT))
+    return _asked_unread(read)
+
+
+def _asked_unread(read: Malformed) -> Asked | None:
+    if read.address is None:
+        return None
+    tenant = tenant_of(read.address.principal, QUEUE_TENANT)
+    return Asked(tenant, read.address.request_id, f"unread:{read.address.request_id}")

@@ -1,0 +1,265 @@
+"""What must hold in every run: always (`check`), at certain steps, and when nothing can happen (`check_rest`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.model.asks import Ask, Asked, asked_by
+
+from paydispatch.domain.claims import Go
+from paydispatch.domain.marks import MARK
+from paydispatch.domain.outcomes import Error, Response
+from paydispatch.domain.slots import slot_name
+from paydispatch.domain.units import HORIZON_S, REMEMBER_S, SEND_AGE_S
+
+if TYPE_CHECKING:
+    from tests.model.choices import Choices
+    from tests.model.model_queue import ModelQueue
+    from tests.model.model_redis import ModelRedis
+    from tests.model.model_stripe import Account, Made, ModelStripe
+    from tests.model.stage import Process
+    from tests.model.virtual_time import ModelClock
+
+    from paydispatch.domain.claims import Claim
+    from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.outcomes import Outcome
+
+GUARD_SLACK_S = 60.0
+"""Between the send and the arrival at Stripe lies a moment."""
+
+REUSED, NOT_ACCEPTED = "idempotency_key_reused", "not_accepted"
+
+
+class Invariants:
+    stripe: ModelStripe
+    queue: ModelQueue
+    redis: ModelRedis
+    clock: ModelClock
+    broken: list[str]
+    choices: Choices
+    last_look_at: int | None
+
+    def __init__(self) -> None:
+        self.accepted: dict[Ask, Asked] = {}
+        """What a queue has taken, and how its message names it."""
+        self.told: list[OutcomeEntry] = []
+        """Every outcome that was published."""
+        self._sent: set[tuple[str, str]] = set()
+        """The slots, with fingerprints, in which a send was ever open."""
+
+    # --- what happened
+
+    def accept(self, ask: Ask, body: str) -> None:
+        asked = asked_by(body)
+        assert asked is not None, body
+        self.accepted[ask] = asked
+
+    def note_send(self, claim: Claim, answer: object) -> None:
+        if isinstance(answer, Go):
+            self._sent.add((claim.slot, claim.fingerprint))
+
+    def publish(self, entry: OutcomeEntry) -> bool:
+        if not entry.outcome.settled:
+            self._check_doubt(entry)
+        first = self.redis.publish(entry)
+        if first:
+            self.told.append(entry)
+            self._check_place(entry)
+        return first
+
+    def ends(self, ask: Ask) -> list[OutcomeEntry]:
+        """The published outcomes of what was asked, in order: under its own id, or as a second request's."""
+        asked = self.accepted.get(ask)
+        if asked is None:
+            return []
+        ids = (asked.request_id, ask.derived_id)
+        return [
+            entry
+            for entry in self.told
+            if (entry.tenant, entry.fingerprint) == (ask.tenant, asked.fingerprint)
+            and entry.request_id in ids
+        ]
+
+    # --- always
+
+    def check(self) -> None:
+        for ask in self.accepted:
+            self._check_ends(ask)
+            self._check_not_lost(ask)
+        self._check_nobody_else_is_told()
+        self._check_effects()
+        self._check_final_means_told()
+
+    def _check_ends(self, ask: Ask) -> None:
+        entries = self.ends(ask)
+        outcomes = [entry.outcome for entry in entries]
+        twice = len({outcome.settled for outcome in outcomes}) != len(outcomes)
+        assert not twice, f"{ask.request_id}: told twice: {outcomes}"
+        unproven = entries and not self.is_proven(ask)
+        assert not unproven, f"{ask.request_id}: told for an unproven principal"
+        for entry in entries:
+            self._check_verdict(ask, entry.outcome)
+
+    def is_proven(self, ask: Ask) -> bool:
+        """Whether anybody asks for this who is who the message says."""
+        same = [each for each, asked in self.accepted.items() if asked == self.accepted[ask]]
+        return not all(each.forged for each in same)
+
+    def _check_verdict(self, ask: Ask, outcome: Outcome) -> None:
+        name, made = ask.request_id, self._made_for(ask)
+        if isinstance(outcome, Response):
+            right = [each.id for each in made if not each.declined] == [outcome.body["id"]]
+            assert right, f"{name}: told as created, and is not"
+        elif outcome.code == "card_declined":
+            declined = (ask.request_id, ask.fingerprint) in self.stripe.declined
+            assert declined, f"{name}: told as declined, and was not"
+            assert all(each.declined for each in made), f"{name}: told as declined, and is made"
+        elif outcome.settled:
+            assert not made, f"{name}: told as not created, and is"
+
+    def _made_for(self, ask: Ask) -> list[Made]:
+        asked = self.accepted[ask]
+        mine = asked.request_id, asked.fingerprint
+        return [made for made in self.stripe.made if (made.request_id, made.fingerprint) == mine]
+
+    def _check_not_lost(self, ask: Ask) -> None:
+        settled = any(entry.outcome.settled for entry in self.ends(ask))
+        held = settled or self.accepted[ask] in map(asked_by, self.queue.bodies())
+        assert held, f"{ask.request_id} for {ask.worker_id} is lost"
+
+    def _check_nobody_else_is_told(self) -> None:
+        known = [entry for ask in self.accepted for entry in self.ends(ask)]
+        assert all(entry in known for entry in self.told), f"nobody asked: {self.told[-1]}"
+
+    def _check_effects(self) -> None:
+        effects: dict[tuple[str, str], int] = {}
+        for made in self.stripe.made:
+            name = made.account.tenant, made.request_id
+            effects[name] = effects.get(name, 0) + 1
+            assert effects[name] == 1, f"{name}: {effects[name]} objects at Stripe"
+            self._check_made(made)
+
+    def _check_made(self, made: Made) -> None:
+        assert made.params["metadata"].get(MARK) == made.request_id, f"{made}: without a mark"
+        askers = [ask for ask in self.accepted if made in self._made_for(ask)]
+        assert askers, f"{made}: nobody asked for it"
+        assert any(not ask.forged for ask in askers), f"{made}: for an unproven principal"
+        own = all(ask.tenant == made.account.tenant for ask in askers)
+        assert own, f"{made}: with another tenant's key"
+
+    def _check_final_means_told(self) -> None:
+        settled = {
+            (_slot_of(entry), entry.request_id) for entry in self.told if entry.outcome.settled
+        }
+        for slot in self.redis.slots.values():
+            told = (slot.claim.worker_slot, slot.claim.request_id) in settled
+            assert told or not slot.final, f"{slot.claim.slot}: final, and not told"
+
+    # --- at certain steps
+
+    def check_claim(self, claim: Claim) -> None:
+        """Before a message's principal is proven, nothing is written."""
+        wanted = Asked(claim.tenant, claim.request_id, claim.fingerprint)
+        asks = [ask for ask, asked in self.accepted.items() if asked == wanted]
+        if asks and not self.is_proven(asks[0]):
+            self.broken.append(f"{claim.slot}: claimed for an unproven principal")
+
+    def check_accepted(self, ask: Ask) -> None:
+        """When a client is told 202."""
+        if ask not in self.accepted:
+            self.broken.append(f"{ask.request_id}: told 202, and the queue never had it")
+
+    def check_post(self, process: Process, request_id: str, account: Account) -> Claim:
+        """At the moment at which a POST leaves."""
+        now_s = self.clock.now_s()
+        claim, answered_at = process.may_post.pop(request_id, (None, 0.0))
+        assert claim is not None, f"{request_id}: POST without a send"
+        if now_s - answered_at > SEND_AGE_S:
+            self.broken.append(f"{request_id}: POST {now_s - answered_at:.0f} s after its send")
+        first = min(self.stripe.posts.get((account.tenant, request_id), [now_s]))
+        if now_s - first >= HORIZON_S + GUARD_SLACK_S:
+            self.broken.append(f"{request_id}: POST under a key {(now_s - first) / 3600:.1f} h old")
+        return claim
+
+    def check_park(self, body: str, reason: str) -> None:
+        asked = asked_by(body)
+        if asked is None or reason == NOT_ACCEPTED:
+            return
+        asks = [ask for ask, known in self.accepted.items() if known == asked]
+        told = any(self.ends(ask) or not self.is_proven(ask) for ask in asks)
+        assert told, f"{asked.request_id} was parked before anybody was told"
+
+    def _check_place(self, entry: OutcomeEntry) -> None:
+        """An outcome is told in the worker of the tenant that asked."""
+        marks = self.redis.outcomes.marks
+        for ask in self.accepted:
+            if entry in self.ends(ask) and (ask.worker_slot, entry.request_id) not in marks:
+                self.broken.append(f"{entry.request_id}: not told in {ask.worker_slot!r}")
+
+    def _check_doubt(self, entry: OutcomeEntry) -> None:
+        """Unknown is told where something may have been sent, or a message says so, and nowhere else."""
+        says_so = any(ask.maybe_executed or ask.first_sent_s is not None for ask in self.accepted)
+        slot = self.redis.slots.get(_request_slot(entry))
+        claim = slot.claim if slot else None
+        # An empty slot is no proof to a redrive: it assumes a send.
+        forgotten = claim is None or claim.older_than_memory or claim.maybe_executed
+        sent = (_request_slot(entry), entry.fingerprint or "") in self._sent
+        if not sent and not says_so and not forgotten:
+            self.broken.append(f"{entry.request_id}: told unknown, and nothing was ever sent")
+
+    # --- at rest
+
+    def check_rest(self) -> None:
+        """Each is settled, or unknown, told so and looked for."""
+        for ask, asked in self.accepted.items():
+            if not self.is_proven(ask):
+                continue
+            ends = [entry.outcome for entry in self.ends(ask)]
+            assert ends, f"{ask.request_id} for {ask.worker_id}: nobody was ever told"
+            listed = (ask.worker_slot, asked.request_id) in self.redis.outcomes.unknown
+            known = any(end.settled for end in ends)
+            looked_for = listed or self._is_beyond_memory(ask)
+            assert known or looked_for, f"{ask.request_id}: unknown, and nobody looks for it"
+            sure = known or self._kept_from_knowing()
+            assert sure, f"{ask.request_id}: unknown after a day, and nothing kept the look from it"
+
+    def _is_beyond_memory(self, ask: Ask) -> bool:
+        told_at = min((entry.settled_at for entry in self.ends(ask)), default=0.0)
+        return self.clock.now_s() - told_at >= REMEMBER_S
+
+    def _kept_from_knowing(self) -> bool:
+        """Whether something went wrong in the last look, or its key is another's by then."""
+        looked_at = self.last_look_at
+        disturbed = looked_at is not None and any(
+            move.startswith("*") for move in self.choices.story[looked_at:]
+        )
+        moved = any("another key" in move for move in self.choices.story)
+        redrivable = any(slot.first_sent_at is None for slot in self.redis.slots.values())
+        keys = {
+            ask.key for ask in self.accepted
+        }  # the end may be told by the message with the wrong one
+        return disturbed or moved or redrivable or looked_at is None or len(keys) > 1
+
+
+def words(ends: list[OutcomeEntry]) -> tuple[str, ...]:
+    """What flows were told, in a word each."""
+    return tuple(_word(entry.outcome) for entry in ends)
+
+
+def _word(outcome: Outcome) -> str:
+    if isinstance(outcome, Response):
+        return "created"
+    return _word_of_error(outcome)
+
+
+def _word_of_error(error: Error) -> str:
+    named = {REUSED: "reused", "card_declined": "declined"}
+    return named.get(error.code or "", "not_created") if error.settled else "unknown"
+
+
+def _slot_of(entry: OutcomeEntry) -> str:
+    return slot_name(entry.tenant or "local", entry.worker_id, "local")
+
+
+def _request_slot(entry: OutcomeEntry) -> str:
+    return slot_name(entry.tenant or "local", entry.request_id, "local")

@@ -1,0 +1,137 @@
+"""What operators run: the project's own redrive, and the reconciler, each behind the gates of its process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.model.asks import QUEUE_TENANT
+from tests.model.caller_ports import (
+    Gated,
+    GatedAccounts,
+    GatedOutcomes,
+    GatedQueue,
+    GatedRequests,
+    GatedVault,
+    SilentDoorbell,
+)
+from tests.model.model_stripe import ACCOUNTS
+from tests.model.stage import at_once
+
+from paydispatch.adapters.memory_operations import MemoryUnknownEnds
+from paydispatch.domain.redrive import Choice
+from paydispatch.domain.unknown_ends import CannotTell
+from paydispatch.services.reconcile import ReconcilePorts, Reconciler
+from paydispatch.services.redrive import RedriveOptions, RedrivePorts, Redriver
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.model.callers import Callers
+    from tests.model.stage import Process
+
+    from paydispatch.domain.accounts import AccountBinding
+    from paydispatch.domain.credentials import StripeKey
+    from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.redrive import Parked
+    from paydispatch.domain.unknown_ends import Sighting, UnknownEnd, Window
+
+
+OPTIONS = RedriveOptions(deadline_s=1800.0)
+
+
+async def redrive(stage: Callers, process: Process) -> None:
+    ports = RedrivePorts(
+        dead_letters=GatedDeadLetters(stage, process),
+        queue=RedriveQueue(stage, process),
+        requests=GatedRequests(stage, process),
+        outcomes=GatedOutcomes(stage, process),
+        doorbell=SilentDoorbell(),
+        clock=stage.clock,
+        journal=stage.journal,
+        queue_tenant=QUEUE_TENANT,
+    )
+    await Redriver(ports, OPTIONS).redrive(Choice(), at_most=10)
+    stage.end(process)
+
+
+async def reconcile(stage: Callers, process: Process) -> None:
+    ports = ReconcilePorts(
+        unknown_ends=GatedUnknownEnds(stage, process),
+        requests=GatedRequests(stage, process),
+        lists=GatedLists(stage, process),
+        accounts=GatedAccounts(stage, process),
+        vault=GatedVault(stage, process),
+        outcomes=GatedOutcomes(stage, process),
+        doorbell=SilentDoorbell(),
+        clock=stage.clock,
+        journal=stage.journal,
+    )
+    await Reconciler(ports).reconcile()
+    stage.end(process)
+
+
+class RedriveQueue(GatedQueue):
+    async def send(self, envelopes: Sequence[Envelope]) -> None:
+        def send() -> None:
+            for envelope in envelopes:
+                self._stage.queue.send(envelope.as_message())
+
+        await self._command("queue.send", send)
+
+
+class GatedDeadLetters(Gated):
+    """The dead-letter queue, of which one walk sees each message once."""
+
+    def __init__(self, stage: Callers, process: Process) -> None:
+        super().__init__(stage, process)
+        self._seen: set[str] = set()
+
+    async def receive(self) -> Sequence[Parked]:
+        fresh = [one for one in self._stage.queue.dead if one.message_id not in self._seen]
+        self._seen |= {one.message_id for one in fresh}
+        return fresh
+
+    async def release(self, parked: Sequence[Parked]) -> None:
+        return
+
+    async def delete(self, parked: Parked) -> None:
+        await self._command("dead_letters.delete", lambda: self._stage.queue.bury(parked))
+
+
+class GatedUnknownEnds(MemoryUnknownEnds):
+    """Redis, for the reconciler: which requests it looks for is fixed at once, what is known of each is read later."""
+
+    def __init__(self, stage: Callers, process: Process) -> None:
+        super().__init__(stage.redis.outcomes, stage.redis.requests)
+        self._stage = stage
+        self._process = process
+
+    async def workers(self) -> Sequence[str]:
+        return sorted({worker for worker, _ in self._stage.redis.outcomes.unknown})
+
+    async def read(self, worker_slot: str, request_id: str) -> UnknownEnd | None:
+        read = super().read
+        ways = self._stage.ways_to_read(
+            self._process, lambda: at_once(read(worker_slot, request_id))
+        )
+        end: UnknownEnd | None = await self._stage.call(self._process, "redis.unknown", ways)
+        return end
+
+    async def accept_account(
+        self, worker_slot: str, request_id: str, account: AccountBinding
+    ) -> None:
+        raise NotImplementedError
+
+
+class GatedLists(Gated):
+    async def find_created(
+        self, *, mark: tuple[str, str], within: Window, key: StripeKey, **rest: object
+    ) -> Sighting:
+        account = ACCOUNTS[key.reveal()]
+        ways = {
+            "done": lambda: self._stage.stripe.listed(mark, within, account),
+            "no answer": lambda: CannotTell("no answer"),
+            "killed before": lambda: self._stage.kill(self._process),
+        }
+        sighting: Sighting = await self._stage.call(self._process, "stripe.list", ways)
+        return sighting
