@@ -56,6 +56,7 @@ NO_NEEDLESS_DOUBT = "Only a call that was made can leave a doubt."
 MARK = "By our mark an unknown attempt is found again."
 NO_ENDLESS_WALK = "No walk ends at one bad message, and each has its outcome."
 OVER_TLS = "Keys and outcomes leave the machine over TLS alone."
+TERMINAL = "What others wrote controls no operator's terminal."
 ACTS_IN_AN_ACCOUNT = "A key of an organisation names the account it acts in on every call."
 IN_ORDER = "Flows of one context run in order."
 AFTER_THE_FLOW = "The runner acknowledges after the flow returned and what it dispatched is queued."
@@ -398,6 +399,22 @@ GUARDS = (
         "    aiohttp.ClientHttpProxyError,",
         "",
         ("tests/integration/adapters/test_stripe_through_a_proxy.py",),
+    ),
+    Guard(
+        "terminal: a cell is shown as it came",
+        TERMINAL,
+        SOURCE + "cli/tables.py",
+        "        table.add_row(*map(printable, row))",
+        "        table.add_row(*row)",
+        ("tests/unit/cli/test_terminal.py",),
+    ),
+    Guard(
+        "terminal: a line is shown as it came",
+        TERMINAL,
+        SOURCE + "cli/terminal.py",
+        "def say(line: object) -> None:\n    print(printable(line))",
+        "def say(line: object) -> None:\n    print(line)",
+        ("tests/unit/cli/test_terminal.py",),
     ),
     Guard(
         "tls: keys go to any address",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from paydispatch.cli.ages import age_s, shown_age
 from paydispatch.cli.tables import show_table
+from paydispatch.cli.terminal import say, say_json
 from paydispatch.settings import CallerSettings
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Return 0 if nothing waits for longer than `--older-than`, 1 otherwise."""
     diagnosis = asyncio.run(_examine(arguments.older_than))
     if arguments.json:
-        print(json.dumps({"healthy": diagnosis.healthy, **asdict(diagnosis)}))
+        say_json({"healthy": diagnosis.healthy, **asdict(diagnosis)})
     else:
         _show(diagnosis)
     return 0 if diagnosis.healthy else 1
@@ -79,13 +79,13 @@ def _show(diagnosis: Diagnosis) -> None:
     if diagnosis.findings:
         show_table(COLUMNS, map(_row, diagnosis.findings))
     else:
-        print("Nothing waits.")
+        say("Nothing waits.")
     for stream in diagnosis.streams:
         counts = f"{stream.pending} pending, {stream.unread} unread, {stream.dead} dead"
-        print(f"worker {stream.worker_id}: {counts}")
+        say(f"worker {stream.worker_id}: {counts}")
     for queue in diagnosis.queues:
         counts = f"{queue.waiting} waiting, {queue.in_flight} in flight, {queue.delayed} delayed"
-        print(f"queue {queue.name}: {counts}")
+        say(f"queue {queue.name}: {counts}")
 
 
 def _row(finding: Finding) -> list[str]:
