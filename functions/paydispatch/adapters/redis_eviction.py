@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
+from paydispatch.domain.diagnosis import NO_EVICTION
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from paydispatch.ports import Journal
-
-NO_EVICTION = "noeviction"
 
 _FIELD = "maxmemory_policy:"
 _ASKED = ("INFO", "memory")

@@ -89,11 +89,13 @@ def _json_object(answer: httpx.Response) -> dict[str, Any]:
 def _ask_redis(request_id: str, tenant: str | None) -> dict[str, Any] | None:
     from paydispatch.adapters.clock import SystemClock
     from paydispatch.adapters.redis_connection import connect
+    from paydispatch.adapters.redis_eviction import EvictionCheck
     from paydispatch.adapters.redis_request_store import RedisRequestStore
     from paydispatch.services.status import status_of
     from paydispatch.settings import queue_tenant_of, redis_url
 
-    store, queue_tenant = RedisRequestStore(connect(redis_url()), SystemClock()), queue_tenant_of()
+    reads_only, queue_tenant = EvictionCheck(allowed=True), queue_tenant_of()
+    store = RedisRequestStore(connect(redis_url(), reads_only), SystemClock())
     return status_of(store, request_id, tenant=tenant or queue_tenant, queue_tenant=queue_tenant)
 
 

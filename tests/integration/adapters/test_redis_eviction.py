@@ -6,11 +6,12 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from paydispatch.adapters.redis_board import RedisBoard
+from tests.integration.adapters.slot_worlds import claim_for
 
 from paydispatch.adapters.redis_connection import connect, connect_async, refuse_eviction
 from paydispatch.adapters.redis_eviction import EvictionCheck
 from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.redis_request_store import RedisRequestStore
 from paydispatch.domain.errors import BadSetting, Unavailable
 
 if TYPE_CHECKING:
@@ -48,25 +49,25 @@ async def test_nothing_is_published_to_a_redis_that_evicts(
     evicting: str, clock: MemoryClock, entry: Any
 ) -> None:
     client = connect_async(evicting)
-    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    outcomes = RedisOutcomes(client, queue_tenant="local")
     for _ in range(2):
         with pytest.raises(Unavailable, match=REFUSED):
             await outcomes.publish(entry("r1"))
     await client.aclose()
 
 
-def test_nothing_is_claimed_in_a_redis_that_evicts(evicting: str) -> None:
+def test_nothing_is_claimed_in_a_redis_that_evicts(evicting: str, clock: MemoryClock) -> None:
     with contextlib.closing(connect(evicting)) as client:
         for _ in range(2):
             with pytest.raises(Unavailable, match=REFUSED):
-                RedisBoard(client).claim({"r1": "body"})
+                RedisRequestStore(client, clock).claim([claim_for("r1")])
 
 
 async def test_where_it_is_allowed_one_warning_tells_of_it(
     evicting: str, clock: MemoryClock, journal: MemoryJournal, entry: Any
 ) -> None:
     client = connect_async(evicting, EvictionCheck(allowed=True, journal=journal))
-    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    outcomes = RedisOutcomes(client, queue_tenant="local")
     assert await outcomes.publish(entry("r1"))
     await client.connection_pool.disconnect() if hasattr(client, "connection_pool") else None
     assert await outcomes.publish(entry("r2"))
@@ -79,11 +80,11 @@ async def test_a_policy_that_cannot_be_seen_is_believed_and_noted_once(
     hidden: str, clock: MemoryClock, journal: MemoryJournal, entry: Any
 ) -> None:
     client = connect_async(hidden, EvictionCheck(journal=journal))
-    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    outcomes = RedisOutcomes(client, queue_tenant="local")
     assert await outcomes.publish(entry("r1"))
     await client.aclose()
     with contextlib.closing(connect(hidden)) as door:
-        assert RedisBoard(door).find("r1") is not None
+        RedisRequestStore(door, clock).check()
 
     assert journal.events() == ["redis.policy_hidden"]
 

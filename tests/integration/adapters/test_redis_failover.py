@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from paydispatch.adapters.redis_board import RedisBoard
+from tests.integration.adapters.slot_worlds import claim_for
 from tests.replicated_redis import ReplicatedRedis
 
 from paydispatch.adapters import redis_keys as keys
@@ -16,10 +16,12 @@ from paydispatch.adapters.redis_bells import RedisBells
 from paydispatch.adapters.redis_connection import connect, connect_async
 from paydispatch.adapters.redis_inbox import RedisInbox
 from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.redis_request_store import RedisRequestStore
+from paydispatch.adapters.redis_sweep import RedisSweep
 from paydispatch.domain.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
     from paydispatch.adapters.memory import MemoryClock
@@ -53,7 +55,7 @@ async def on_the_second_try(call: Callable[[], Awaitable[Any]]) -> Any:
 async def test_an_outcome_is_published_at_the_second_try_and_once(
     pair: ReplicatedRedis, client: Any, clock: MemoryClock, entry: Any
 ) -> None:
-    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    outcomes = RedisOutcomes(client, queue_tenant="local")
     await outcomes.publish(entry("r1"))
     await asyncio.to_thread(pair.fail_over)
 
@@ -66,7 +68,7 @@ async def test_an_outcome_is_published_at_the_second_try_and_once(
 async def test_one_wrong_answer_makes_all_connections_leave_the_node(
     pair: ReplicatedRedis, client: Any, clock: MemoryClock, entry: Any
 ) -> None:
-    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    outcomes = RedisOutcomes(client, queue_tenant="local")
     first = [outcomes.publish(entry(f"a{n}")) for n in range(CALLS_AT_ONCE)]
     await asyncio.gather(*first)
     await asyncio.to_thread(pair.fail_over)
@@ -81,7 +83,7 @@ async def test_the_runner_reads_and_finishes_what_was_published_before(
     pair: ReplicatedRedis, client: Any, clock: MemoryClock, journal: Any, entry: Any
 ) -> None:
     inbox = RedisInbox(client, clock, journal, consumer="a", flow_timeout_s=30)
-    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    outcomes = RedisOutcomes(client, queue_tenant="local")
     await outcomes.publish(entry("r1"))
     await outcomes.publish(entry("r2", "c2"))
     running = await inbox.take("w1", at_most=1)
@@ -94,16 +96,54 @@ async def test_the_runner_reads_and_finishes_what_was_published_before(
     assert await inbox.take_abandoned("w1", at_most=5) == []
 
 
-def test_a_keyed_create_is_claimed_at_the_second_try(pair: ReplicatedRedis) -> None:
+def test_a_keyed_create_is_claimed_at_the_second_try(
+    pair: ReplicatedRedis, clock: MemoryClock
+) -> None:
     with contextlib.closing(connect(pair.url)) as client:
-        board = RedisBoard(client)
-        board.claim({"r1": "body"})
+        store = RedisRequestStore(client, clock)
+        store.claim([claim_for("r1")])
         pair.fail_over()
 
         with pytest.raises(Unavailable, match="READONLY"):
-            board.claim({"r1": "other"})
+            store.claim([claim_for("r1")])
 
-        assert not board.claim({"r1": "other"})["r1"].same_body
+        (other,) = store.claim([claim_for("r1", fingerprint="f1:coffee")])
+        assert not other.owned
+
+
+def test_the_health_check_fails_on_a_replica_and_leaves_it(
+    pair: ReplicatedRedis, clock: MemoryClock
+) -> None:
+    with contextlib.closing(connect(pair.url)) as client:
+        store = RedisRequestStore(client, clock)
+        store.check()
+        pair.fail_over()
+
+        with pytest.raises(Unavailable, match="READONLY"):
+            store.check()
+        store.check()
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "all"])
+async def test_a_sweep_that_finds_nothing_to_do_learns_of_a_failover_too(
+    pair: ReplicatedRedis, client: Any, clock: MemoryClock, journal: Any, entry: Any, named: bool
+) -> None:
+    """It would look at a replica that follows no primary any more, and find nothing there for ever."""
+    sweep = RedisSweep(client, clock, journal)
+
+    async def found() -> Sequence[str]:
+        if named:
+            return await sweep.with_work(["w1"])
+        return (await sweep.due(at_most=5)).with_work
+
+    assert await found() == []
+    await asyncio.to_thread(pair.fail_over)
+    pair.part()
+    other = connect_async(pair.url)
+    await RedisOutcomes(other, queue_tenant="local").publish(entry("r1"))
+    await other.aclose()
+
+    assert await on_the_second_try(found) == ["w1"]
 
 
 async def test_a_listener_leaves_the_node_with_everybody_else(
@@ -111,7 +151,7 @@ async def test_a_listener_leaves_the_node_with_everybody_else(
 ) -> None:
     """A replica passes its primary's bells on only as long as it follows that primary."""
     outcomes, bells = (
-        RedisOutcomes(client, clock, queue_tenant="local"),
+        RedisOutcomes(client, queue_tenant="local"),
         RedisBells(client, journal),
     )
     await bells.next(0.01)
@@ -131,7 +171,7 @@ async def test_a_listener_leaves_the_node_with_everybody_else(
 async def test_it_goes_on_while_the_address_still_leads_to_the_old_node(
     pair: ReplicatedRedis, client: Any, clock: MemoryClock, entry: Any
 ) -> None:
-    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    outcomes = RedisOutcomes(client, queue_tenant="local")
     await outcomes.publish(entry("r1"))
     old = pair.address.target
     await asyncio.to_thread(pair.fail_over)
