@@ -338,7 +338,7 @@ class FlowInbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What one sweep did."""
+    """The result of one round of looks."""
 
     looked_at: int
     with_work: Sequence[str]

@@ -88,7 +88,7 @@ class RedisSweep:
         return None if following_s is None else following_s * 1000
 
     async def _take_over_old_workers(self) -> None:
-        """What an earlier version noted, or still notes while it is being replaced."""
+        """Note the workers of an earlier version's set. It may still add some while it is being replaced."""
         names: Any = await self._redis.srandmember(keys.OLD_WORKERS, LOOKS_AT_ONCE)
         if not names:
             return

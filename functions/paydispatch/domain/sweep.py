@@ -1,4 +1,4 @@
-"""When a sweep looks at a worker next, by what it found there. Pure. Times are unix seconds."""
+"""Decide when a sweep looks at a worker next, from the state of the worker's keys. Pure. Times are unix seconds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ LOOK_AGAIN_S = 5.0
 """After a worker had something to run. A runner that dies with it is noticed as late as this."""
 
 KEPT_LOOK_S = 600.0
-"""While nothing is to run and something is kept. Whatever a sweep was not told of, it finds then."""
+"""While nothing is to run and something is kept. An entry that no sweep was told of is found then."""
 
 GRACE_S = 60.0
 """Between a look that found nothing at all and the one that forgets the worker. A worker is noted before anything is
@@ -20,7 +20,7 @@ KEEP_FINISHED_S = 86_400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLook:
-    """What a worker's keys held."""
+    """The state of a worker's keys at one look."""
 
     unread: bool = False
     pending: int = 0
