@@ -87,6 +87,15 @@ def unavailable(error: Unavailable) -> Response[str]:
     return json_answer(503, _unavailable_body(error), headers)
 
 
+def unhealthy(error: Unavailable) -> Response[str]:
+    headers: dict[str, str | list[str]] = {"Retry-After": str(error.retry_after_s)}
+    message = (
+        "Redis takes no writes from here. Creates without an idempotency key are accepted; "
+        "those with one, and statuses, are refused."
+    )
+    return json_answer(503, _api_error(message, "unavailable"), headers)
+
+
 def failure() -> Response[str]:
     """Answer for a fault of ours. It is in the log."""
     return json_answer(500, _api_error("Something went wrong on our side.", "internal_error"))

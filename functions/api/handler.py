@@ -16,6 +16,7 @@ from api.answers import (
     status_answer,
     unavailable,
     unexpected,
+    unhealthy,
 )
 from api.bodies import create_request, json_object, requests_of_batch
 from paydispatch.domain.errors import BadRequest, InvalidField, RequestNotFound, Unavailable
@@ -99,6 +100,11 @@ class Door:
         return status_answer(shown)
 
     def _health(self) -> Response[str]:
+        try:
+            self._requests.check()
+        except Unavailable as error:
+            self._journal.trouble("door.unhealthy", why=str(error))
+            return unhealthy(error)
         return json_answer(200, {"status": "ok"})
 
     def _openapi(self) -> Response[str]:

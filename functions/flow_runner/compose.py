@@ -14,6 +14,7 @@ from paydispatch.adapters.redis_bells import RedisBells
 from paydispatch.adapters.redis_connection import connect_async
 from paydispatch.adapters.redis_eviction import EvictionCheck
 from paydispatch.adapters.redis_inbox import RedisInbox
+from paydispatch.adapters.redis_sweep import RedisSweep
 from paydispatch.adapters.sqs import SqsDispatchQueue
 from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
 from paydispatch.services.serve_flows import FlowServer
@@ -43,4 +44,5 @@ def compose(settings: RunnerSettings, journal: Journal, *, consumer: str) -> Flo
         fraction=random.random,
         queue_tenant=settings.queue_tenant,
     )
-    return FlowServer(FlowRunner(ports, policy), inbox, RedisBells(redis, journal), clock, journal)
+    sweep, bells = RedisSweep(redis, clock, journal), RedisBells(redis, journal)
+    return FlowServer(FlowRunner(ports, policy), sweep, bells, clock, journal)

@@ -45,7 +45,7 @@ async def answer_bells(
 
 
 def _worker_id(record: Mapping[str, Any]) -> str | None:
-    """A doorbell that names nobody is dropped: the next sweep looks at every stream anyway."""
+    """Read the worker from a doorbell. One that names none is dropped, because the next sweep finds the outcome."""
     try:
         worker_id = json.loads(record["body"])["worker_id"]
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.attempts import Attempt, RefusedInFront
@@ -222,8 +222,8 @@ class OutcomeStream(Protocol):
 class UnknownEnds(Protocol):
     """The index of requests that ended unknown; `OutcomeStream.publish` keeps it. All raise `Unavailable`."""
 
-    async def workers(self) -> Sequence[str]:
-        """Every worker that ever had a request."""
+    async def workers(self, *, at_most: int) -> Sequence[str]:
+        """Workers that have unknown ends, drawn at random where there are more."""
         ...
 
     async def some(self, worker_slot: str, *, at_most: int) -> Sequence[str]:
@@ -289,6 +289,10 @@ class RequestStore(Protocol):
         """Return where the request of this slot stands (`slots.slot_name`)."""
         ...
 
+    def check(self) -> None:
+        """Raise unless a write is taken."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -331,8 +335,25 @@ class FlowInbox(Protocol):
         """Move to the worker's dead stream; `successor` takes its place at the head of the context."""
         ...
 
-    async def workers(self) -> Sequence[str]:
-        """Every worker that ever had a request."""
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """The result of one round of looks."""
+
+    looked_at: int
+    with_work: Sequence[str]
+    """The workers a runner has something to do for."""
+
+
+class Sweep(Protocol):
+    """Finds the workers a runner has something to do for. Both raise `Unavailable`."""
+
+    async def due(self, *, at_most: int) -> Swept:
+        """Look at workers whose look is due. As many as `at_most` may mean that more are due."""
+        ...
+
+    async def with_work(self, worker_ids: Collection[str]) -> Sequence[str]:
+        """Look at these, due or not."""
         ...
 
 
@@ -371,7 +392,13 @@ class Backlog(Protocol):
     `before` (unix seconds) leaves out what is younger; of the rest, the oldest `at_most`.
     """
 
-    async def workers(self) -> Sequence[str]: ...
+    async def workers(self, *, at_most: int) -> Sequence[str]:
+        """Workers for which anything waits or is kept."""
+        ...
+
+    async def eviction_policy(self) -> str | None:
+        """What Redis does when it is full. None: it does not say."""
+        ...
 
     async def open_requests(
         self, worker_id: str, *, before: float, at_most: int

@@ -66,7 +66,7 @@ def compose(settings: ReconcilerSettings, journal: Journal, clients: Clients) ->
     sqs = boto3.client("sqs", config=CLIENT_CONFIG)
     version = settings.stripe_api_version or STRIPE_API_VERSION
     ports = ReconcilePorts(
-        unknown_ends=RedisUnknownEnds(clients.redis),
+        unknown_ends=RedisUnknownEnds(clients.redis, clock),
         requests=RedisRequests(clients.redis, clock, queue_tenant=tenant),
         lists=HttpStripeLists(clients.stripe, version=version),
         accounts=HttpStripeAccounts(clients.stripe, clock, version=version),

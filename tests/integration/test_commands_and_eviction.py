@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,3 +39,25 @@ def test_a_command_does_not_start_and_says_why(
     assert "maxmemory-policy is volatile-lru" in said
     assert "REDIS_ALLOW_EVICTION=true" in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
+def test_doctor_looks_all_the_same_and_shows_it(
+    as_json: bool,
+    evicting: str,
+    aws: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    url = aws("sqs").create_queue(QueueName="requests")["QueueUrl"]
+    monkeypatch.setenv("REQUEST_QUEUE_URL", url)
+    monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", url)
+
+    assert main(["doctor", *(["--json"] if as_json else [])]) == 1
+
+    said = capsys.readouterr().out
+    if as_json:
+        told = json.loads(said)
+        assert (told["eviction_policy"], told["healthy"]) == ("volatile-lru", False)
+    else:
+        assert "redis: maxmemory-policy volatile-lru" in said

@@ -86,7 +86,7 @@ class Town:
         self, *, most_pages: int = MOST_PAGES, same_account: str | None = None
     ) -> dict[str, int]:
         ports = ReconcilePorts(
-            unknown_ends=RedisUnknownEnds(self.redis),
+            unknown_ends=RedisUnknownEnds(self.redis, self.clock),
             requests=self._requests,
             accounts=self._accounts,
             lists=HttpStripeLists(self.stripe, most_pages=most_pages),

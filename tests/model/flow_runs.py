@@ -176,9 +176,6 @@ class GatedInbox:
         following: Turn | None = await self._gate("bury", bury)
         return following
 
-    async def workers(self) -> Sequence[str]:
-        raise NotImplementedError
-
     async def _gate(self, name: str, call: Any, *, changes: int = 1) -> Any:
         def counted() -> Any:
             self._stage.changes += changes

@@ -146,6 +146,12 @@ def status_unavailable(_: Resource) -> Answer:
     return client.get("/v1/requests/pdr_1")
 
 
+def unhealthy(_: Resource) -> Answer:
+    client = Client()
+    client.requests.away = True
+    return client.get("/health")
+
+
 def broken_door() -> Client:
     client = Client()
     client.sealer = client.requests = None  # type: ignore[assignment]
@@ -189,7 +195,7 @@ OTHERS: dict[tuple[str, str], dict[int, list[Call]]] = {
         503: [status_unavailable],
     },
     ("get", "/v1/openapi.json"): {200: [lambda _: Client().get("/v1/openapi.json")]},
-    ("get", "/health"): {200: [lambda _: Client().get("/health")]},
+    ("get", "/health"): {200: [lambda _: Client().get("/health")], 503: [unhealthy]},
 }
 ANSWERS = {("post", row.endpoint): CREATE for row in RESOURCES} | OTHERS
 

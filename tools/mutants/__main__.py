@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("functions", "flows", "infra", "tests", "tools", "pyproject.toml", "template.yaml")
+COPIED = (
+    "docs",
+    "functions",
+    "flows",
+    "infra",
+    "tests",
+    "tools",
+    "pyproject.toml",
+    "template.yaml",
+)
 LIMIT_S = 300
 """A mutant whose tests take longer hangs, which is as good as a failure."""
 

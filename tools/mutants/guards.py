@@ -8,6 +8,10 @@ PROTOCOL = ("tests/unit/services", "tests/unit/domain", "tests/model")
 RETRY = ("tests/unit/domain/test_retry.py", "tests/unit/domain/test_retry_table.py")
 REDIS_OUTCOMES = ("tests/integration/adapters/test_outcome_stream.py",)
 REDIS_INBOX = ("tests/integration/adapters/test_flow_inbox.py",)
+REDIS_FAILOVER = ("tests/integration/adapters/test_redis_failover.py",)
+REDIS_EVICTION = ("tests/integration/adapters/test_redis_eviction.py",)
+REDIS_USER = ("tests/integration/adapters/test_redis_user.py",)
+REDIS_SWEEP = ("tests/integration/adapters/test_sweep.py",)
 VAULT = ("tests/integration/adapters/test_kms.py",)
 STRIPE_ACCOUNTS = ("tests/unit/adapters/test_stripe_accounts.py",)
 STRIPE_LISTS = ("tests/unit/adapters/test_stripe_lists.py",)
@@ -32,6 +36,7 @@ PROTECTED_URLS = SOURCE + "domain/protected_urls.py"
 LISTS = SOURCE + "adapters/stripe_lists.py"
 LUA = SOURCE + "adapters/lua/"
 MEMORY = SOURCE + "adapters/memory.py"
+WRONG_NODE = SOURCE + "adapters/redis_wrong_node.py"
 REDIS = SOURCE + "adapters/redis_outcomes.py"
 RETRY_RULES = SOURCE + "domain/retry.py"
 REDRIVE = SOURCE + "domain/redrive.py"
@@ -66,12 +71,17 @@ NO_NEEDLESS_DOUBT = "Only a call that was made can leave a doubt."
 MARK = "By our mark an unknown attempt is found again."
 NO_ENDLESS_WALK = "No walk ends at one bad message, and each has its outcome."
 OVER_TLS = "Keys and outcomes leave the machine over TLS alone."
+TERMINAL = "What others wrote controls no operator's terminal."
 ACTS_IN_AN_ACCOUNT = "A key of an organisation names the account it acts in on every call."
 ONE_KEY = "One key of a tenant is one request, by every way in."
 THREE_ANSWERS = "The way in has three answers: accepted, refused, and unknown."
 OWN_TENANT = "A request and its status belong to its tenant alone."
 BOUNDED_ANSWER = "No answer grows over what Lambda carries."
 IN_ORDER = "Flows of one context run in order."
+RIGHT_NODE = "After a failover the next try finds the new primary."
+NO_EVICTION = "A Redis that can evict a guard is refused."
+BELL = "A doorbell never fails an outcome."
+FOUND = "What a lost bell left is found by a sweep, however many workers there are."
 AFTER_THE_FLOW = "The runner acknowledges after the flow returned and what it dispatched is queued."
 
 GUARDS = (
@@ -412,6 +422,22 @@ GUARDS = (
         "    aiohttp.ClientHttpProxyError,",
         "",
         ("tests/integration/adapters/test_stripe_through_a_proxy.py",),
+    ),
+    Guard(
+        "terminal: a cell is shown as it came",
+        TERMINAL,
+        SOURCE + "cli/tables.py",
+        "        table.add_row(*map(printable, row))",
+        "        table.add_row(*row)",
+        ("tests/unit/cli/test_terminal.py",),
+    ),
+    Guard(
+        "terminal: a line is shown as it came",
+        TERMINAL,
+        SOURCE + "cli/terminal.py",
+        "def say(line: object) -> None:\n    print(printable(line))",
+        "def say(line: object) -> None:\n    print(line)",
+        ("tests/unit/cli/test_terminal.py",),
     ),
     Guard(
         "tls: keys go to any address",
@@ -834,5 +860,85 @@ GUARDS = (
         DISPATCH,
         "len(metadata) >= METADATA_LIMIT",
         "len(metadata) > METADATA_LIMIT",
+    ),
+    Guard(
+        "failover: a replica's answer is an answer like any other",
+        RIGHT_NODE,
+        WRONG_NODE,
+        "    return code in _CODES or any(part in text for part in _IN_A_SCRIPT)",
+        "    return False",
+        REDIS_FAILOVER,
+    ),
+    Guard(
+        "failover: the other connections stay with the old primary",
+        RIGHT_NODE,
+        WRONG_NODE,
+        "            await self.disconnect(inuse_connections=False)",
+        "            pass",
+        REDIS_FAILOVER,
+    ),
+    Guard(
+        "failover: a sweep only reads (take_due.lua)",
+        RIGHT_NODE,
+        LUA + "take_due.lua",
+        "redis.call('ZREM', KEYS[1], '') --",
+        "--",
+        REDIS_FAILOVER,
+    ),
+    Guard(
+        "failover: a look only reads",
+        RIGHT_NODE,
+        SOURCE + "adapters/redis_looks.py",
+        '        pipe.zrem(keys.LOOKS, "")',
+        '        pipe.zscore(keys.LOOKS, "")',
+        REDIS_FAILOVER,
+    ),
+    Guard(
+        "eviction: any policy is taken",
+        NO_EVICTION,
+        SOURCE + "adapters/redis_eviction.py",
+        "        if policy is not None and not self._allowed:",
+        "        if False:",
+        REDIS_EVICTION,
+    ),
+    Guard(
+        "bell: a user without rights to it publishes nothing (publish.lua)",
+        BELL,
+        LUA + "publish.lua",
+        "redis.pcall('PUBLISH'",
+        "redis.call('PUBLISH'",
+        REDIS_USER,
+    ),
+    Guard(
+        "sweep: a note between a look and its end is lost (move_on.lua)",
+        FOUND,
+        LUA + "move_on.lua",
+        "  if not score or tonumber(score) == tonumber(ARGV[at + 1]) then",
+        "  if true then",
+        REDIS_SWEEP,
+    ),
+    Guard(
+        "sweep: a worker is forgotten at the first look after its note",
+        FOUND,
+        SOURCE + "domain/sweep.py",
+        "        return now_s + GRACE_S if noted else None",
+        "        return None",
+        REDIS_SWEEP,
+    ),
+    Guard(
+        "sweep: it is not told when a postponed flow is due",
+        FOUND,
+        SOURCE + "adapters/redis_inbox.py",
+        "            note_due(pipe, worker_id, due_ms)",
+        "            pipe.zscore(keys.LOOKS, worker_id)",
+        REDIS_SWEEP,
+    ),
+    Guard(
+        "sweep: a worker that was taken is not looked at again (take_due.lua)",
+        FOUND,
+        LUA + "take_due.lua",
+        "  redis.call('ZADD', KEYS[1], ARGV[3], due[at])",
+        "  redis.call('ZREM', KEYS[1], due[at])",
+        REDIS_SWEEP,
     ),
 )

@@ -137,13 +137,15 @@ def _openapi() -> Node:
 
 def _health() -> Node:
     healthy = json_response(
-        "The door answers.", references.schema("health"), example={"status": "ok"}
+        "The door answers, and Redis takes writes from it.",
+        references.schema("health"),
+        example={"status": "ok"},
     )
     return {
         "operationId": "get_health",
-        "summary": "Whether the door answers",
+        "summary": "Whether the door answers and can write to Redis",
         "tags": ["service"],
-        "responses": {"200": healthy},
+        "responses": {"200": healthy, **refusals(503)},
     }
 
 

@@ -16,11 +16,12 @@ from paydispatch.domain.errors import CannotOpen, MaybeAccepted, MissingFlow, Un
 from paydispatch.domain.identity import new_request_id, request_id_for_key
 from paydispatch.domain.principal import QUEUE, tenant_of
 from paydispatch.domain.slots import slot_name
-from paydispatch.ports import Turn
+from paydispatch.domain.sweep import WorkerLook, has_work, next_look_at
+from paydispatch.ports import Swept, Turn
 from paydispatch.services.seal_request import seal_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from paydispatch.domain.attempts import Attempt, RefusedInFront
     from paydispatch.domain.claims import Claim
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.outcomes import ErrorKind
     from paydispatch.domain.requests import CreateRequest
     from paydispatch.flow import Flow
+    from paydispatch.ports import Clock
 
 
 class MemoryClock:
@@ -291,9 +293,12 @@ class MemoryInbox:
         self._ids = itertools.count(1)
         self._contexts: defaultdict[tuple[str, str], _Context] = defaultdict(_Context)
         self.dead: list[tuple[OutcomeEntry, str]] = []
+        self.looks: dict[str, float] = {}
+        """When (unix s) a sweep looks at each worker next."""
         self.away = False
 
     def put(self, entry: OutcomeEntry) -> None:
+        self.looks[entry.worker_id] = 0.0
         self._contexts[entry.worker_id, entry.context_id].entries.append(self._held(entry))
 
     def waiting(self) -> list[OutcomeEntry]:
@@ -320,6 +325,8 @@ class MemoryInbox:
             return
         head, context.lease_until = context.entries[0], 0.0
         head.due_at = self._clock.now_s() + delay_s
+        worker_id = turn.entry.worker_id
+        self.looks[worker_id] = min(head.due_at, self.looks.get(worker_id, head.due_at))
         head.runs -= 0 if counted else 1
 
     async def bury(
@@ -334,9 +341,26 @@ class MemoryInbox:
             context.entries.appendleft(self._held(successor))
         return await self.finish(turn, go_on=go_on)
 
-    async def workers(self) -> Sequence[str]:
+    def look(self, worker_id: str) -> WorkerLook:
+        """What a sweep finds."""
         self._reach()
-        return sorted({worker for worker, _ in self._contexts})
+        held = list(self._entries(worker_id))
+        postponed = [each for each in held if each.read and each.due_at]
+        return WorkerLook(
+            unread=any(not each.read for each in held),
+            pending=sum(each.read for each in held),
+            postponed=len(postponed),
+            first_due_at=min((each.due_at for each in postponed), default=None),
+        )
+
+    def due_for_a_look(self, now_s: float) -> list[tuple[float, str]]:
+        """Since when, and which worker."""
+        self._reach()
+        return sorted((at, worker_id) for worker_id, at in self.looks.items() if at <= now_s)
+
+    def _entries(self, worker_id: str) -> Iterator[_Held]:
+        own = (context for (worker, _), context in self._contexts.items() if worker == worker_id)
+        return itertools.chain.from_iterable(context.entries for context in own)
 
     def _take(self, worker_id: str, at_most: int, *, read: bool) -> list[Turn]:
         """Turns of heads that were read before, or of those that were not."""
@@ -380,6 +404,31 @@ class MemoryInbox:
     def _reach(self) -> None:
         if self.away:
             raise Unavailable("Redis is away")
+
+
+class MemorySweep:
+    """`Sweep` over the index that a `MemoryInbox` keeps."""
+
+    def __init__(self, inbox: MemoryInbox, clock: Clock) -> None:
+        self._inbox = inbox
+        self._clock = clock
+
+    async def due(self, *, at_most: int) -> Swept:
+        now_s = self._clock.now_s()
+        due = self._inbox.due_for_a_look(now_s)[:at_most]
+        looks = {worker_id: self._inbox.look(worker_id) for _, worker_id in due}
+        for at, worker_id in due:
+            self._plan(worker_id, next_look_at(looks[worker_id], now_s, noted=at == 0.0))
+        return Swept(len(due), [id_ for id_, look in looks.items() if has_work(look, now_s)])
+
+    async def with_work(self, worker_ids: Collection[str]) -> Sequence[str]:
+        now_s = self._clock.now_s()
+        return [id_ for id_ in worker_ids if has_work(self._inbox.look(id_), now_s)]
+
+    def _plan(self, worker_id: str, at: float | None) -> None:
+        del self._inbox.looks[worker_id]
+        if at is not None:
+            self._inbox.looks[worker_id] = at
 
 
 class MemoryBells:

@@ -29,8 +29,8 @@ class MemoryUnknownEnds:
         self._outcomes = outcomes
         self._slots = requests.board.slots if requests else {}
 
-    async def workers(self) -> Sequence[str]:
-        return sorted({worker_slot for worker_slot, _ in self._outcomes.marks})
+    async def workers(self, *, at_most: int) -> Sequence[str]:
+        return sorted({worker_slot for worker_slot, _ in self._outcomes.unknown})[:at_most]
 
     async def some(self, worker_slot: str, *, at_most: int) -> Sequence[str]:
         ids = [request for worker, request in self._outcomes.unknown if worker == worker_slot]
@@ -138,10 +138,14 @@ class MemoryBacklog:
         self.open: list[OpenRequest] = []
         self.waiting: list[WaitingFlow] = []
         self.dead: list[DeadFlow] = []
+        self.policy: str | None = "noeviction"
 
-    async def workers(self) -> Sequence[str]:
+    async def workers(self, *, at_most: int) -> Sequence[str]:
         waiting = {one.worker_id for one in self.waiting} | {one.worker_id for one in self.dead}
-        return sorted(waiting | {one.worker_id for one in self.open})
+        return sorted(waiting | {one.worker_id for one in self.open})[:at_most]
+
+    async def eviction_policy(self) -> str | None:
+        return self.policy
 
     async def open_requests(
         self, worker_id: str, *, before: float, at_most: int

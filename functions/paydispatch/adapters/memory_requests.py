@@ -296,6 +296,9 @@ class MemoryRequestStore:
             return None
         return _record(found)
 
+    def check(self) -> None:
+        self.board.reach()
+
 
 def _record(slot: Slot) -> RequestRecord:
     claim, status = slot.claim, slot.status or "dispatched"

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import ResponseError
 
 from paydispatch.adapters import redis_keys as keys
+from paydispatch.adapters.redis_eviction import policy_in
+from paydispatch.adapters.redis_looks import look_at
 from paydispatch.adapters.redis_scripts import answered_in_time
-from paydispatch.domain.diagnosis import DeadFlow, OpenRequest, WaitingFlow
+from paydispatch.domain.diagnosis import NO_EVICTION, DeadFlow, OpenRequest, WaitingFlow
 from paydispatch.domain.entry import OutcomeEntry
+from paydispatch.domain.slots import beside
 from paydispatch.ports import StreamState
 
 if TYPE_CHECKING:
@@ -19,7 +22,9 @@ if TYPE_CHECKING:
 
     from paydispatch.ports import Clock
 
-_STATUS_FIELDS = ["status", "object", "attempts", "begun_at", "retry_at"]
+_PAGE = 200
+
+_STATUS_FIELDS = ["status", "object", "attempts", "last_sent_at", "retry_at"]
 
 
 class RedisBacklog:
@@ -27,10 +32,28 @@ class RedisBacklog:
         self._redis = redis
         self._clock = clock
 
-    async def workers(self) -> Sequence[str]:
+    async def workers(self, *, at_most: int) -> Sequence[str]:
+        """Looks at each worker there is, a page at a time, and returns those for whom anything waits."""
+        found: set[str] = set()
+        cursor = None
+        while cursor != 0 and len(found) < at_most:
+            async with answered_in_time():
+                cursor, page = await self._redis.zscan(keys.LOOKS, cursor or 0, count=_PAGE)
+                names = [str(worker_id) for worker_id, _ in page]
+                looks = await look_at(self._redis, names)
+            waiting = zip(names, looks, strict=True)
+            found |= {name for name, look in waiting if look and (look.unfinished or look.others)}
+        return sorted(found)[:at_most]
+
+    async def eviction_policy(self) -> str | None:
+        """Of several nodes, that of one that evicts if there is any."""
         async with answered_in_time():
-            found = await self._redis.smembers(keys.WORKERS)
-        return sorted(str(worker_id) for worker_id in found)
+            try:
+                info: Any = await self._redis.info("memory")
+            except ResponseError:
+                return None
+        told = [policy_in(node) for node in (info.values() if _of_nodes(info) else [info])]
+        return next((policy for policy in told if policy != NO_EVICTION), NO_EVICTION)
 
     async def open_requests(
         self, worker_id: str, *, before: float, at_most: int
@@ -41,7 +64,7 @@ class RedisBacklog:
             )
             async with self._redis.pipeline(transaction=False) as pipe:
                 for request_id, _ in found:
-                    pipe.hmget(keys.request(str(request_id)), _STATUS_FIELDS)
+                    pipe.hmget(keys.request(beside(worker_id, str(request_id))), _STATUS_FIELDS)
                 statuses = await pipe.execute() if found else []
         return [
             _open_request(worker_id, str(request_id), float(since), status)
@@ -170,6 +193,11 @@ class RedisBacklog:
             first_of_context=head in (entry_id, None),
             lease_until=self._clock.now_s() + held_ms / 1000 if held_ms > 0 else None,
         )
+
+
+def _of_nodes(info: Any) -> bool:
+    """A cluster's client answers for each node."""
+    return any(isinstance(value, dict) for value in info.values())
 
 
 def _open_request(

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
+from paydispatch.domain.diagnosis import NO_EVICTION
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from paydispatch.ports import Journal
-
-NO_EVICTION = "noeviction"
 
 _FIELD = "maxmemory_policy:"
 _ASKED = ("INFO", "memory")
@@ -36,7 +36,7 @@ class EvictionCheck:
         self._told = False
 
     def greet(self, connection: Any) -> None:
-        """What redis-py does with a new connection, and the look."""
+        """Do as redis-py does with a new connection, and then look."""
         connection.on_connect()
         self.look(connection)
 
@@ -88,7 +88,7 @@ def refusal(policy: str) -> str:
 
 
 def policy_in(info: Any) -> str | None:
-    """Of the answer to INFO, as text or as redis-py reads it. None: it is not told."""
+    """Read the policy from an answer to INFO: the text, or redis-py's dictionary. None: it is not there."""
     if isinstance(info, dict):
         return info.get(_FIELD.rstrip(":"))
     lines = str(info).splitlines()

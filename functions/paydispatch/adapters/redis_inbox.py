@@ -7,6 +7,7 @@ pending, and whoever finishes the entry before it claims it.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,9 @@ from redis.exceptions import ResponseError
 
 from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.redis_scripts import answered_in_time, script
+from paydispatch.adapters.redis_workers import note_due
 from paydispatch.domain.entry import OutcomeEntry
+from paydispatch.domain.sweep import KEEP_FINISHED_S
 from paydispatch.ports import Turn
 
 if TYPE_CHECKING:
@@ -28,11 +31,11 @@ if TYPE_CHECKING:
 LEASE_MARGIN_S = 5.0
 """A lease outlives its flow's timeout by this much, and an entry's idle time the lease by as much again."""
 
-KEEP_FINISHED_S = 86_400
-"""Finished entries stay on the stream for a day, for whoever asks what happened; older ones are trimmed."""
-
 FORGET_CONSUMERS_AFTER_S = 86_400
 """A consumer that holds nothing and has not come for a day is a process that ended. Should it come, it is made anew."""
+
+LOOKS_AT_ONCE = 25
+"""Half of the connections: however many workers are drained at once, none waits too long for one, and ends go ahead."""
 
 SCAN_EVERY_S = 1.0
 TRIM_EVERY_S = 60.0
@@ -58,17 +61,18 @@ class RedisInbox:
         self._lease_ms = round((flow_timeout_s + LEASE_MARGIN_S) * 1000)
         self._idle_ms = round((flow_timeout_s + 2 * LEASE_MARGIN_S) * 1000)
         self._forget_consumers_after_ms = round(forget_consumers_after_s * 1000)
+        self._looks = asyncio.Semaphore(LOOKS_AT_ONCE)
         self._scan_at: dict[str, float] = {}
         self._scan_from: dict[str, str] = {}
         """Where the next scan goes on: entries that wait for their context must not hide an abandoned one."""
         self._trim_at: dict[str, float] = {}
 
     async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
-        async with answered_in_time():
+        async with self._looks, answered_in_time():
             return await self._turns(worker_id, await self._read(worker_id, at_most))
 
     async def take_abandoned(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
-        async with answered_in_time():
+        async with self._looks, answered_in_time():
             found: dict[str, Any] = {}
             if self._time_for(self._scan_at, worker_id, SCAN_EVERY_S):
                 found |= await self._idle(worker_id, at_most)
@@ -97,13 +101,11 @@ class RedisInbox:
             keys.runs(worker_id),
         ]
         due_ms = round((self._clock.now_s() + delay_s) * 1000)
-        async with answered_in_time():
-            await self._eval("postpone", names, turn.entry_id, turn.lease, due_ms, int(counted))
-
-    async def workers(self) -> Sequence[str]:
-        async with answered_in_time():
-            found = await self._redis.smembers(keys.WORKERS)
-        return sorted(str(worker_id) for worker_id in found)
+        arguments: list[Any] = [turn.entry_id, turn.lease, due_ms, int(counted)]
+        async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
+            note_due(pipe, worker_id, due_ms)
+            pipe.eval(script("postpone"), len(names), *names, *arguments)
+            await pipe.execute()
 
     async def _read(self, worker_id: str, at_most: int) -> list[Any]:
         stream = keys.outcomes(worker_id)
@@ -112,6 +114,8 @@ class RedisInbox:
         except ResponseError as error:
             if "NOGROUP" not in str(error):
                 raise
+            if not await self._redis.exists(stream):
+                return []  # looking makes no stream
             await self._make_group(stream)
             answer = await self._xreadgroup(stream, at_most)
         streams = answer.items() if isinstance(answer, dict) else answer or []
@@ -124,7 +128,7 @@ class RedisInbox:
 
     async def _make_group(self, stream: str) -> None:
         try:
-            await self._redis.xgroup_create(stream, keys.GROUP, id="0", mkstream=True)
+            await self._redis.xgroup_create(stream, keys.GROUP, id="0")
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):  # another runner was quicker
                 raise
@@ -269,10 +273,10 @@ class RedisInbox:
             if group["name"] != keys.GROUP:
                 continue
             pending = await self._redis.xpending(stream, keys.GROUP)
-            oldest_needed = pending["min"] or group["last-delivered-id"]
-            kept_from = round((self._clock.now_s() - KEEP_FINISHED_S) * 1000)
-            minimum = min(int(str(oldest_needed).partition("-")[0]), kept_from)
-            await self._redis.xtrim(stream, minid=minimum, approximate=True)
+            needed = _id(pending["min"]) if pending["min"] else _after(group["last-delivered-id"])
+            kept_from = round((self._clock.now_s() - KEEP_FINISHED_S) * 1000), 0
+            minimum = "{}-{}".format(*min(needed, kept_from))
+            await self._redis.xtrim(stream, minid=minimum, approximate=False)
             await self._eval(
                 "forget_consumers", [stream], keys.GROUP, self._forget_consumers_after_ms
             )
@@ -286,6 +290,17 @@ class RedisInbox:
 
     async def _eval(self, name: str, names: Sequence[str], *arguments: Any) -> Any:
         return await self._redis.eval(script(name), len(names), *names, *arguments)
+
+
+def _id(entry_id: str) -> tuple[int, int]:
+    """In the order of the stream."""
+    milliseconds, _, number = entry_id.partition("-")
+    return int(milliseconds), int(number)
+
+
+def _after(entry_id: str) -> tuple[int, int]:
+    milliseconds, number = _id(entry_id)
+    return milliseconds, number + 1
 
 
 def _flat(entries: Any) -> list[Any]:

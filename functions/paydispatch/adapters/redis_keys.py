@@ -7,8 +7,17 @@ before the id.
 GROUP = "flows"
 """The consumer group of every worker's stream."""
 
-WORKERS = "pd:workers"
-"""The set of workers that ever had a request: where a sweep looks."""
+LOOKS = "pd:looks"
+"""Workers by when a sweep looks at them next (unix ms). 0 or 1: at once, because something is written for them."""
+
+UNKNOWN_WORKERS = "pd:unknown"
+"""Workers that have unknown ends, where reconciling looks. The score says since when (unix s) there is none, or 0."""
+
+OLD_WORKERS = "pd:workers"
+"""The set an earlier version kept instead. Sweeps take it over."""
+
+HEALTH = "pd:health"
+"""Written by the API's health check, and read by no program."""
 
 BELL_PATTERN = "pd:{*}:bell"
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.redis_scripts import answered_in_time, script
+from paydispatch.adapters.redis_workers import note_outcome
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.slots import slot_name
 from paydispatch.domain.units import REMEMBER_S
@@ -36,9 +37,9 @@ class RedisOutcomes:
             entry.request_id,
         ]
         async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
-            pipe.sadd(keys.WORKERS, worker)  # first: a sweep must know of every stream
+            note_outcome(pipe, worker, unknown=not entry.outcome.settled)
             pipe.eval(script("publish"), len(names), *names, *arguments)
-            _, entry_id = await pipe.execute()
+            *_, entry_id = await pipe.execute()
         return entry_id is not None
 
     async def is_settled(self, worker_slot: str, request_id: str) -> bool:

@@ -9,6 +9,7 @@ from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.redis_claims import eval_claim, read_state
 from paydispatch.adapters.redis_open import note_open
 from paydispatch.adapters.redis_scripts import unavailable_for_redis_errors
+from paydispatch.adapters.redis_workers import note_requests
 from paydispatch.domain.resources import create_of
 from paydispatch.domain.slots import bare_name
 from paydispatch.ports import RequestRecord
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.claims import Claim, SlotState
     from paydispatch.ports import Clock
+
+_HEALTH_KEPT_S = 60
 
 
 class RedisRequestStore:
@@ -38,11 +41,11 @@ class RedisRequestStore:
             return
         now_s = self._clock.now_s()
         with unavailable_for_redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            note_requests(pipe, {claim.worker_slot for claim in claims})
             for claim in claims:
                 # A claim, because Redis may have been away when the request was to be claimed.
                 pipe.execute_command(*eval_claim(claim, queued=True))  # type: ignore[no-untyped-call]
                 note_open(pipe, claim.worker_slot, claim.request_id, accepted_at=now_s, now_s=now_s)
-            pipe.sadd(keys.WORKERS, *{claim.worker_slot for claim in claims})
             pipe.execute()
 
     def get(self, slot: str) -> RequestRecord | None:
@@ -51,6 +54,11 @@ class RedisRequestStore:
         # A claim alone is not known yet: the queue may never have got its request.
         known = "tenant" in fields and ("queued" in fields or "status" in fields)
         return _record(bare_name(slot), fields) if known else None
+
+    def check(self) -> None:
+        """Write, because a replica answers every question, and a Redis that is full does too."""
+        with unavailable_for_redis_errors():
+            self._redis.set(keys.HEALTH, "", ex=_HEALTH_KEPT_S)
 
 
 def _record(request_id: str, fields: Mapping[str, str]) -> RequestRecord:

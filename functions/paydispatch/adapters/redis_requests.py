@@ -18,6 +18,7 @@ from paydispatch.adapters.redis_claims import (
 )
 from paydispatch.adapters.redis_open import note_open
 from paydispatch.adapters.redis_scripts import answered_in_time
+from paydispatch.adapters.redis_workers import note_requests
 from paydispatch.domain.claims import Disputed, Go, NoSend, SlotState
 from paydispatch.domain.outcomes import Response
 from paydispatch.domain.slots import slot_name
@@ -77,7 +78,7 @@ class RedisRequests:
         async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
             pipe.execute_command(*command)
             self._note_open(pipe, claim)
-            (word, *times), mark = await pipe.execute()
+            (word, *times), _, mark = await pipe.execute()
         # Once its end was told, nothing else is left to do. Another request's slot says nothing about this one.
         if word != NoSend.NOT_OWNED and str(mark or "").startswith("settled"):
             return NoSend.TOLD
@@ -130,7 +131,8 @@ class RedisRequests:
             return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
 
     def _note_open(self, pipe: Any, claim: Claim) -> None:
-        """Only a delivery that holds the claim writes in the worker's slot."""
+        """Note the worker, and then the request in the worker's slot. Only a delivery that holds the claim may."""
+        note_requests(pipe, [claim.worker_slot])
         note_open(
             pipe,
             claim.worker_slot,

@@ -8,28 +8,38 @@ from typing import TYPE_CHECKING, Any
 from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.redis_claims import read_account, read_seconds
 from paydispatch.adapters.redis_scripts import answered_in_time, script
+from paydispatch.adapters.redis_workers import move_on
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.slots import beside
+from paydispatch.domain.sweep import GRACE_S
 from paydispatch.domain.unknown_ends import UnknownEnd
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from redis.asyncio import Redis
 
     from paydispatch.domain.accounts import AccountBinding
+    from paydispatch.ports import Clock
 
 _SLOT_FIELDS = ("fingerprint", "first_sent_at", "last_sent_at", "account")
 
 
 class RedisUnknownEnds:
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, clock: Clock) -> None:
         self._redis = redis
+        self._clock = clock
 
-    async def workers(self) -> Sequence[str]:
+    async def workers(self, *, at_most: int) -> Sequence[str]:
         async with answered_in_time():
-            found = await self._redis.smembers(keys.WORKERS)
-        return sorted(str(worker_id) for worker_id in found)
+            drawn: Any = await self._redis.zrandmember(
+                keys.UNKNOWN_WORKERS, at_most, withscores=True
+            )
+            empty_since = {str(worker): float(since) for worker, since in _pairs(drawn)}
+            counts = await self._counts(list(empty_since))
+            settled = [worker for worker, ends in counts.items() if not ends]
+            await self._forget_workers({worker: empty_since[worker] for worker in settled})
+        return [worker for worker, ends in counts.items() if ends]
 
     async def some(self, worker_slot: str, *, at_most: int) -> Sequence[str]:
         async with answered_in_time():
@@ -57,6 +67,29 @@ class RedisUnknownEnds:
     async def forget(self, worker_slot: str, request_id: str) -> None:
         async with answered_in_time():
             await self._redis.hdel(keys.unknown(worker_slot), request_id)
+
+    async def _counts(self, workers: Sequence[str]) -> dict[str, int]:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for worker in workers:
+                pipe.hlen(keys.unknown(worker))
+            counts = await pipe.execute() if workers else []
+        return dict(zip(workers, counts, strict=True))
+
+    async def _forget_workers(self, empty_since: Mapping[str, float]) -> None:
+        """Not at the first sight of an empty index: what the worker was noted for may be on its way."""
+        now_s = self._clock.now_s()
+        moves = [
+            (worker, since, None if since and since < now_s - GRACE_S else since or now_s)
+            for worker, since in empty_since.items()
+        ]
+        await move_on(self._redis, keys.UNKNOWN_WORKERS, moves)
+
+
+def _pairs(drawn: Any) -> list[Any]:
+    """redis-py gives pairs, or one list of both in turn, depending on the protocol spoken."""
+    if drawn and not isinstance(drawn[0], list | tuple):
+        return list(zip(drawn[0::2], drawn[1::2], strict=True))
+    return list(drawn or ())
 
 
 def _unknown_end(

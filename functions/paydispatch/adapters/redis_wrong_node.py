@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 _CODES = ("READONLY", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS", "UNBLOCKED")
-"""What a replica, a primary cut off from its replicas, and the node of a cluster in pieces answer.
+"""The answers of a replica, of a primary without its replicas, and of a node whose cluster is in pieces.
 
 MOVED has a class of its own. LOADING is a failed connection for redis-py already.
 """

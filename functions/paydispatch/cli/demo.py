@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.cli.flows_folder import flows_folder
+from paydispatch.cli.terminal import complain_in_lines, say_json
 
 if TYPE_CHECKING:
     import argparse
@@ -49,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
             started_s = time.perf_counter() - began
             return _play(stack, started_s, as_json=arguments.json)
     except PartFailed as failure:
-        print(f"paydispatch demo: {failure}", file=sys.stderr)
+        complain_in_lines(f"paydispatch demo: {failure}")
         return 1
 
 
@@ -91,7 +90,7 @@ def _report(rows: list[dict[str, Any]], started_s: float, took_s: float, *, as_j
             "took_s": round(took_s, 2),
             "requests": rows,
         }
-        print(json.dumps(report))
+        say_json(report)
         return
     from paydispatch.local.demo_report import show
 

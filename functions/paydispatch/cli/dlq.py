@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from paydispatch.cli.ages import age_s
 from paydispatch.cli.dlq_report import show_one, show_walk
 from paydispatch.cli.journal import add_verbose, journal_shown
 from paydispatch.cli.numbers import count, positive, rate
+from paydispatch.cli.terminal import complain
 from paydispatch.settings import CallerSettings
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ def run_list(arguments: argparse.Namespace) -> int:
     from paydispatch.services.redrive import Walk
 
     walk = Walk()
-    return _follow(_examine(_choice(arguments), arguments.limit, walk), walk, arguments)
+    with journal_shown(wanted=False):
+        return _follow(_examine(_choice(arguments), arguments.limit, walk), walk, arguments)
 
 
 def run_show(arguments: argparse.Namespace) -> int:
@@ -91,9 +92,10 @@ def run_show(arguments: argparse.Namespace) -> int:
     from paydispatch.services.redrive import Walk
 
     walk = Walk()
-    asyncio.run(_examine(Choice(request_id=arguments.request_id), 1, walk))
+    with journal_shown(wanted=False):
+        asyncio.run(_examine(Choice(request_id=arguments.request_id), 1, walk))
     if not walk.examined:
-        print(f"No parked message of {arguments.request_id}.", file=sys.stderr)
+        complain(f"No parked message of {arguments.request_id}.")
         return 1
     show_one(walk.examined[0])
     return 0

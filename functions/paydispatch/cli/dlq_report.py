@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.cli.ages import shown_age
 from paydispatch.cli.tables import show_table
+from paydispatch.cli.terminal import complain, say, say_json
 
 if TYPE_CHECKING:
     from paydispatch.domain.redrive import Plan
@@ -22,12 +22,11 @@ def show_walk(walk: Walk, limit: int, *, as_json: bool) -> None:
     """Every message, and on stderr where the walk stopped before the end of the queue."""
     shown = [_in_short(one) for one in walk.examined]
     if as_json:
-        print(json.dumps({"messages": shown, "may_be_more": walk.may_be_more}))
+        say_json({"messages": shown, "may_be_more": walk.may_be_more})
     else:
         _show_table(shown)
     if walk.may_be_more:
-        sys.stdout.flush()
-        print(_stopped(len(shown), limit), file=sys.stderr)
+        complain(_stopped(len(shown), limit))
 
 
 def _stopped(count: int, limit: int) -> str:
@@ -36,12 +35,12 @@ def _stopped(count: int, limit: int) -> str:
 
 
 def show_one(one: Examined) -> None:
-    print(json.dumps(_in_full(one), indent=2))
+    say_json(_in_full(one), indent=2)
 
 
 def _show_table(shown: list[dict[str, Any]]) -> None:
     if not shown:
-        print("The dead-letter queue holds nothing of that kind.")
+        say("The dead-letter queue holds nothing of that kind.")
         return
     show_table(list(shown[0]), ([_cell(value) for value in row.values()] for row in shown))
 

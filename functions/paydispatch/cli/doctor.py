@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from paydispatch.cli.ages import age_s, shown_age
 from paydispatch.cli.tables import show_table
+from paydispatch.cli.terminal import say, say_json
 from paydispatch.settings import CallerSettings
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Return 0 if nothing waits for longer than `--older-than`, 1 otherwise."""
+    """Return 0 if nothing waits for longer than `--older-than` and Redis does not evict, 1 otherwise."""
     diagnosis = asyncio.run(_examine(arguments.older_than))
     if arguments.json:
-        print(json.dumps({"healthy": diagnosis.healthy, **asdict(diagnosis)}))
+        say_json({"healthy": diagnosis.healthy, **asdict(diagnosis)})
     else:
         _show(diagnosis)
     return 0 if diagnosis.healthy else 1
@@ -51,16 +51,19 @@ async def _examine(older_than_s: float) -> Diagnosis:
     from paydispatch.adapters.clock import SystemClock
     from paydispatch.adapters.redis_backlog import RedisBacklog
     from paydispatch.adapters.redis_connection import connect_async
+    from paydispatch.adapters.redis_eviction import EvictionCheck
     from paydispatch.adapters.redis_unknown import RedisUnknownEnds
     from paydispatch.adapters.sqs_depths import SqsDepths
     from paydispatch.services.doctor import Doctor
 
     settings, clock = CallerSettings.from_env(), SystemClock()
-    sqs, redis = boto3.client("sqs", config=CLIENT_CONFIG), connect_async(settings.redis_url)
+    shown_instead = EvictionCheck(allowed=True)
+    sqs = boto3.client("sqs", config=CLIENT_CONFIG)
+    redis = connect_async(settings.redis_url, shown_instead)
     try:
         doctor = Doctor(
             RedisBacklog(redis, clock),
-            RedisUnknownEnds(redis),
+            RedisUnknownEnds(redis, clock),
             SqsDepths(sqs, _queue_urls(settings)),
             clock,
         )
@@ -79,13 +82,24 @@ def _show(diagnosis: Diagnosis) -> None:
     if diagnosis.findings:
         show_table(COLUMNS, map(_row, diagnosis.findings))
     else:
-        print("Nothing waits.")
+        say("Nothing waits.")
+    if diagnosis.more_workers:
+        say("More workers wait than these.")
     for stream in diagnosis.streams:
         counts = f"{stream.pending} pending, {stream.unread} unread, {stream.dead} dead"
-        print(f"worker {stream.worker_id}: {counts}")
+        say(f"worker {stream.worker_id}: {counts}")
     for queue in diagnosis.queues:
         counts = f"{queue.waiting} waiting, {queue.in_flight} in flight, {queue.delayed} delayed"
-        print(f"queue {queue.name}: {counts}")
+        say(f"queue {queue.name}: {counts}")
+    say(_shown_policy(diagnosis))
+
+
+def _shown_policy(diagnosis: Diagnosis) -> str:
+    policy = diagnosis.eviction_policy
+    if policy is None:
+        return "redis: it does not say whether it evicts"
+    warning = ": it can evict what keeps a payment from being made twice. Set noeviction"
+    return f"redis: maxmemory-policy {policy}{warning if diagnosis.evicts else ''}"
 
 
 def _row(finding: Finding) -> list[str]:

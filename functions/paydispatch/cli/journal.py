@@ -6,6 +6,8 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from paydispatch.cli.terminal import PrintableFormatter
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
@@ -22,13 +24,11 @@ def add_verbose(parser: argparse.ArgumentParser) -> None:
 @contextmanager
 def journal_shown(*, wanted: bool) -> Iterator[None]:
     """Without it only faults are shown."""
-    if not wanted:
-        yield
-        return
     logger, handler = logging.getLogger(_JOURNAL), logging.StreamHandler()
+    handler.setFormatter(PrintableFormatter())
     before = logger.level
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.INFO if wanted else logging.WARNING)
     try:
         yield
     finally:

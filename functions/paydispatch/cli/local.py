@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from paydispatch.cli.api_url import api_url
 from paydispatch.cli.flows_folder import flows_folder
 from paydispatch.cli.numbers import port
+from paydispatch.cli.terminal import complain_in_lines
+from paydispatch.domain.printable import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 0
     except PartFailed as failure:
-        print(f"paydispatch local: {failure}", file=sys.stderr)
+        complain_in_lines(f"paydispatch local: {failure}")
         return 1
 
 
@@ -97,11 +98,12 @@ def _show(addresses: Addresses, *, as_json: bool) -> None:
 
 def _show_table(addresses: Addresses) -> None:
     from rich.console import Console
+    from rich.markup import escape
 
     console = Console(soft_wrap=True, highlight=False)
     for name, value in addresses.as_json().items():
         if value is not None:
-            console.print(f"[bold]{name:<22}[/] {value}")
+            console.print(f"[bold]{name:<22}[/] {escape(printable(value))}")
     console.print(f"\nTry it (Ctrl-C ends everything):\n\n{_example(addresses.api)}", markup=False)
 
 

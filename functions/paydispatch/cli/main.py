@@ -20,6 +20,7 @@ from paydispatch.cli import (
     worker,
 )
 from paydispatch.cli.mistakes import one_line
+from paydispatch.cli.terminal import complain, show_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     A mistake of the user's and a service that is away are one line on stderr.
     """
+    sys.excepthook = show_traceback
     parsed = _parser().parse_args(arguments)
     _hand_on_the_region()
     try:
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         line = one_line(error)
         if line is None:
             raise
-        print(f"paydispatch: {line}", file=sys.stderr)
+        complain(f"paydispatch: {line}")
         return CANNOT
     return code
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
+from paydispatch.cli.terminal import say
 from paydispatch.domain.errors import PaydispatchError, UnknownObject
 from paydispatch.domain.resources import RESOURCES, Resource, resource_named
 
@@ -65,10 +66,10 @@ def run(arguments: argparse.Namespace) -> int:
     rows = RESOURCES if arguments.all_missing else (_row(arguments.object),)
     written = _write_missing(rows, arguments.flows)
     if written:
-        print(f"Next: say in {'it' if len(written) == 1 else 'them'} what should follow, then run")
-        print(f"  paydispatch worker --all --flows {arguments.flows}")
+        say(f"Next: say in {'it' if len(written) == 1 else 'them'} what should follow, then run")
+        say(f"  paydispatch worker --all --flows {arguments.flows}")
     elif arguments.all_missing:
-        print("Every object has its two flows.")
+        say("Every object has its two flows.")
     return 0
 
 
@@ -105,7 +106,7 @@ def _written(path: Path, text: str) -> bool:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        print(f"kept   {path}")
+        say(f"kept   {path}")
         return False
-    print(f"wrote  {path}")
+    say(f"wrote  {path}")
     return True

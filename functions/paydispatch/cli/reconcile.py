@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from paydispatch.cli.journal import add_verbose, journal_shown
 from paydispatch.cli.tables import show_table
+from paydispatch.cli.terminal import complain, say, say_json
 from paydispatch.settings import ReconcilerSettings
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         report = asyncio.run(_reconcile(arguments))
     named = arguments.same_account
     if named and not report.reconciled:
-        print(f"No unknown end of {named}.", file=sys.stderr)
+        complain(f"No unknown end of {named}.")
         return 1
     _show(report, as_json=arguments.json)
     return 1 if report.left or report.counts["unknown"] else 0
@@ -77,7 +76,7 @@ async def _reconcile(arguments: argparse.Namespace) -> ReconcileReport:
 def _show(report: ReconcileReport, *, as_json: bool) -> None:
     if as_json:
         shown = [asdict(one) for one in report.reconciled]
-        print(json.dumps({"counts": report.counts, "left": report.left, "requests": shown}))
+        say_json({"counts": report.counts, "left": report.left, "requests": shown})
         return
     if report.reconciled:
         ordered = sorted(report.reconciled, key=lambda one: (one.verdict, one.request_id))
@@ -85,7 +84,7 @@ def _show(report: ReconcileReport, *, as_json: bool) -> None:
     counted = ", ".join(
         f"{count} {name.replace('_', ' ')}" for name, count in report.counts.items()
     )
-    print(f"{counted}." + (f" {report.left} not looked for yet." if report.left else ""))
+    say(f"{counted}." + (f" {report.left} not looked for yet." if report.left else ""))
 
 
 def _row(one: Reconciled) -> list[str]:

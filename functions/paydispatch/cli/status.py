@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from paydispatch.cli.api_url import api_url, bearer_token
+from paydispatch.cli.terminal import complain, say, say_json
 from paydispatch.domain.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -40,9 +39,13 @@ def run(arguments: argparse.Namespace) -> int:
     request_id, api = arguments.request_id, arguments.api
     found = _ask_api(request_id, api) if api else _ask_redis(request_id, arguments.tenant)
     if found is None:
-        print(f"No request {request_id}.", file=sys.stderr)
+        complain(f"No request {request_id}.")
         return 1
-    print(json.dumps(found) if arguments.json else _text(found))
+    if arguments.json:
+        say_json(found)
+    else:
+        for line in _lines(found):
+            say(line)
     return 0
 
 
@@ -86,15 +89,17 @@ def _json_object(answer: httpx.Response) -> dict[str, Any]:
 def _ask_redis(request_id: str, tenant: str | None) -> dict[str, Any] | None:
     from paydispatch.adapters.clock import SystemClock
     from paydispatch.adapters.redis_connection import connect
+    from paydispatch.adapters.redis_eviction import EvictionCheck
     from paydispatch.adapters.redis_request_store import RedisRequestStore
     from paydispatch.services.status import status_of
     from paydispatch.settings import queue_tenant_of, redis_url
 
-    store, queue_tenant = RedisRequestStore(connect(redis_url()), SystemClock()), queue_tenant_of()
+    reads_only, queue_tenant = EvictionCheck(allowed=True), queue_tenant_of()
+    store = RedisRequestStore(connect(redis_url(), reads_only), SystemClock())
     return status_of(store, request_id, tenant=tenant or queue_tenant, queue_tenant=queue_tenant)
 
 
-def _text(found: dict[str, Any]) -> str:
+def _lines(found: dict[str, Any]) -> list[str]:
     lines = [
         f"{found['request_id']}  {found['status']}",
         f"  {found['operation']} for {found['worker_id']}, {found['context_id']}, {found['attempts']} attempts",
@@ -106,4 +111,4 @@ def _text(found: dict[str, Any]) -> str:
     if "parsed_error" in found:
         error = found["parsed_error"]
         lines.append(f"  {error['kind']} error ({error['certainty']}): {error['message']}")
-    return "\n".join(lines)
+    return lines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from contextlib import contextmanager, suppress
@@ -12,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.cli.api_url import api_url, bearer_token
 from paydispatch.cli.ledger import FileLedger, ledger_of, run_id
+from paydispatch.cli.terminal import say, say_json
 from paydispatch.domain.errors import NotDelivered, PaydispatchError
+from paydispatch.domain.printable import printable
 from paydispatch.settings import SdkSettings
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def _target(arguments: argparse.Namespace) -> str:
 
 
 def _submit(arguments: argparse.Namespace, target: str, total: int, report: Report) -> None:
+    from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from paydispatch.services.submit import submit_lines
@@ -109,7 +111,7 @@ def _submit(arguments: argparse.Namespace, target: str, total: int, report: Repo
             *columns, transient=True, disable=arguments.json or not sys.stderr.isatty()
         ) as bar,
     ):
-        task = bar.add_task(arguments.file.name, total=total)
+        task = bar.add_task(escape(printable(arguments.file.name)), total=total)
         submit_lines(
             lines,
             dispatcher,
@@ -151,17 +153,17 @@ def _running(dispatcher: Dispatcher) -> Iterator[Dispatcher]:
 def _show(report: Report, target: str, arguments: argparse.Namespace) -> None:
     remembers = ledger_of(arguments.file)
     if arguments.json:
-        print(json.dumps({**asdict(report), "target": target, "remembered_in": str(remembers)}))
+        say_json({**asdict(report), "target": target, "remembered_in": str(remembers)})
         return
     before = (
         f", {report.submitted_before} skipped: submitted earlier" if report.submitted_before else ""
     )
-    print(f"{report.submitted} submitted{before}, {len(report.refused)} refused.")
+    say(f"{report.submitted} submitted{before}, {len(report.refused)} refused.")
     for refusal in report.refused:
         where = f" ({refusal.param})" if refusal.param else ""
-        print(f"  line {refusal.line}{where}: {refusal.message}")
-    print(f"{remembers} remembers what {target} has of {report.run}.")
+        say(f"  line {refusal.line}{where}: {refusal.message}")
+    say(f"{remembers} remembers what {target} has of {report.run}.")
     if report.submitted_before and not report.submitted:
-        print(
+        say(
             f"Delete {remembers} to submit this file as a new run: every line is then a new request."
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from paydispatch.domain.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -20,6 +22,6 @@ def show_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for number, header in enumerate(headers):
         table.add_column(header, no_wrap=number == 0)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     width = None if sys.stdout.isatty() else WIDTH_OF_A_FILE
     Console(highlight=False, markup=False, width=width).print(table)

@@ -28,6 +28,10 @@ OLDEST_OPEN_S = REMEMBER_S - LONGEST_DEADLINE_S
 lasts as long as the longest deadline, whatever the producer's clock says."""
 
 
+NO_EVICTION = "noeviction"
+"""The one `maxmemory-policy` of Redis that loses no guard."""
+
+
 class Reason(StrEnum):
     ON_THE_QUEUE = "on the queue"
     CALLING = "calling Stripe"

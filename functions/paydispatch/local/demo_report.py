@@ -6,7 +6,10 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+
+from paydispatch.domain.printable import printable
 
 if TYPE_CHECKING:
     from paydispatch.local.demo import Expected
@@ -83,7 +86,8 @@ def _stripe(each: dict[str, Any]) -> str:
 def _flow(each: dict[str, Any]) -> str:
     if each["error_kind"] is None:
         return str(each["flow"])
-    return f"{each['flow']} ({each['error_kind']}: {each['error_code']}, {each['certainty']})"
+    error = f"{each['error_kind']}: {each['error_code']}, {each['certainty']}"
+    return f"{each['flow']} ({escape(printable(error))})"
 
 
 def _unit(value: float | None, unit: str) -> str:

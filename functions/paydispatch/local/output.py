@@ -6,6 +6,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from paydispatch.domain.printable import printable
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -35,7 +37,7 @@ class Follower:
     def _show_new_lines(self) -> None:
         for log in sorted(self._directory.glob("*.log")):
             for line in self._new_lines(log):
-                print(f"{log.stem:<20} {line}", file=sys.stderr, flush=True)
+                print(f"{log.stem:<20} {printable(line)}", file=sys.stderr, flush=True)
 
     def _new_lines(self, log: Path) -> list[str]:
         """Complete lines only: the rest is read next time."""

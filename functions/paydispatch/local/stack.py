@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from paydispatch.domain.printable import printable_lines
 from paydispatch.local import programs
 from paydispatch.local.addresses import Addresses
 from paydispatch.local.listening import listen_on_loopback, port_of
@@ -42,7 +43,7 @@ _STOP_ORDER = ("door-", "poller-", "worker", "twin", "valkey", "ministack")
 
 
 def _tell_on_stderr(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+    print(printable_lines(message), file=sys.stderr, flush=True)
 
 
 class LocalStack:

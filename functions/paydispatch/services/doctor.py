@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.diagnosis import (
+    NO_EVICTION,
     of_dead,
     of_flow,
     of_open,
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from paydispatch.domain.diagnosis import Finding
     from paydispatch.ports import Backlog, Clock, QueueDepth, QueueDepths, StreamState, UnknownEnds
 
+WORKERS = 1_000
+"""Workers looked at in detail. Where more of them wait, the first thousand say enough."""
+
 PER_WORKER = 1_000
 """Requests of each kind: the oldest, and of the unknown ends any. More would not be read by anybody."""
 
@@ -30,10 +34,18 @@ class Diagnosis:
     streams: list[StreamState] = field(default_factory=list)
     """Those with something pending for too long, or dead."""
     queues: list[QueueDepth] = field(default_factory=list)
+    more_workers: bool = False
+    """Whether there are more workers than were looked at."""
+    eviction_policy: str | None = None
+    """What Redis does when it is full. None: it does not say."""
+
+    @property
+    def evicts(self) -> bool:
+        return self.eviction_policy not in (None, NO_EVICTION)
 
     @property
     def healthy(self) -> bool:
-        return not self.findings
+        return not self.findings and not self.evicts
 
 
 class Doctor:
@@ -48,8 +60,13 @@ class Doctor:
     async def examine(self, *, older_than_s: float) -> Diagnosis:
         """Everything that waits since before `older_than_s` ago, or nobody knows since when. Raises `Unavailable`."""
         now_s = self._clock.now_s()
-        diagnosis = Diagnosis(queues=list(await self._queues.depths()))
-        for worker_id in await self._backlog.workers():
+        workers = await self._backlog.workers(at_most=WORKERS + 1)
+        diagnosis = Diagnosis(
+            queues=list(await self._queues.depths()),
+            more_workers=len(workers) > WORKERS,
+            eviction_policy=await self._backlog.eviction_policy(),
+        )
+        for worker_id in workers[:WORKERS]:
             findings = [one async for one in self._findings(worker_id, now_s, older_than_s)]
             diagnosis.findings += findings
             state = await self._backlog.stream(worker_id)

@@ -56,6 +56,10 @@ AT_ONCE = 8
 """Requests looked for side by side: reading shares Stripe's limits with the creates."""
 
 REQUESTS_PER_RUN = 1_000
+
+WORKERS_SEARCHED = 100_000
+"""For one request that an operator names. Where more have unknown ends, the worker must be named too."""
+
 LOOK_WITHIN_S = 60.0
 """One request's pages, all together."""
 
@@ -129,8 +133,9 @@ class Reconciler:
         Empty where no unknown end of these workers (None: of all) has that id. Raises `Unavailable` without Redis.
         """
         report = ReconcileReport()
-        all_of_them = self._ports.unknown_ends.workers
-        for worker_id in await all_of_them() if worker_ids is None else worker_ids:
+        if worker_ids is None:
+            worker_ids = await self._ports.unknown_ends.workers(at_most=WORKERS_SEARCHED)
+        for worker_id in worker_ids:
             if await self._is_unknown(worker_id, request_id):
                 report.reconciled.append(await self._guarded(worker_id, request_id, same=True))
         self._count(report)
@@ -168,7 +173,9 @@ class Reconciler:
         """As many as a run takes, worker by worker in turn, so that no one's flood hides another's few."""
         ends = self._ports.unknown_ends
         per_worker: list[Iterator[tuple[str, str]]] = []
-        for worker_id in await ends.workers() if worker_ids is None else worker_ids:
+        if worker_ids is None:
+            worker_ids = await ends.workers(at_most=self._requests_per_run)
+        for worker_id in worker_ids:
             drawn = await ends.some(worker_id, at_most=self._requests_per_run)
             per_worker.append(zip([worker_id] * len(drawn), drawn, strict=True))
         in_turn = chain.from_iterable(zip_longest(*per_worker))

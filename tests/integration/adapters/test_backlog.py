@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.integration.adapters.slot_worlds import claim_for, send_for
 
 from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.clock import SystemClock
@@ -13,6 +14,7 @@ from paydispatch.adapters.redis_backlog import RedisBacklog
 from paydispatch.adapters.redis_connection import connect_async
 from paydispatch.adapters.redis_inbox import RedisInbox
 from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.redis_requests import RedisRequests
 from paydispatch.adapters.sqs_depths import SqsDepths
 from paydispatch.domain.diagnosis import Reason, WaitingFlow, of_flow, of_open
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from paydispatch.adapters.memory import MemoryJournal
+    from paydispatch.domain.claims import Claim
 
 LATER_S = 10.0
 
@@ -30,9 +33,14 @@ class Shop:
     def __init__(self, redis: Any, journal: MemoryJournal) -> None:
         clock = SystemClock()
         self.redis = redis
-        self.outcomes = RedisOutcomes(redis, clock, queue_tenant="local")
+        self.outcomes = RedisOutcomes(redis, queue_tenant="local")
+        self.requests = RedisRequests(redis, clock, queue_tenant="local")
         self.inbox = RedisInbox(redis, clock, journal, consumer="runner", flow_timeout_s=100)
         self.backlog = RedisBacklog(redis, clock)
+
+    async def begin(self, claim: Claim) -> None:
+        await self.requests.claim(claim)
+        await self.requests.send(claim, send_for())
 
     async def flows(self) -> list[WaitingFlow]:
         before = time.time() + LATER_S
@@ -53,13 +61,13 @@ async def shop(request: pytest.FixtureRequest, journal: MemoryJournal) -> AsyncI
 
 
 async def test_a_request_is_followed_from_its_first_attempt_to_its_flow_s_end(
-    shop: Shop, entry: Any, envelope: Any
+    shop: Shop, entry: Any
 ) -> None:
-    sent = envelope("r1", accepted_at=time.time())
-    await shop.outcomes.begin(sent)
+    claim = claim_for("r1")
+    await shop.begin(claim)
     assert await shop.reasons() == [Reason.CALLING]
 
-    await shop.outcomes.waiting(sent, time.time() + 60)
+    await shop.requests.mark_retrying(claim, time.time() + 60, attempts=1)
     assert await shop.reasons() == [Reason.RETRYING]
 
     await shop.outcomes.publish(entry("r1"))
@@ -93,11 +101,11 @@ async def test_a_dead_runner_s_entry_is_known_by_its_lost_lease(shop: Shop, entr
     assert await shop.reasons() == [Reason.RUNNER_DIED]
 
 
-async def test_what_is_younger_is_left_out(shop: Shop, entry: Any, envelope: Any) -> None:
+async def test_what_is_younger_is_left_out(shop: Shop, entry: Any) -> None:
     await shop.outcomes.publish(entry("r1"))
     await shop.outcomes.publish(entry("r2", context_id="c2"))
     await shop.inbox.take("w1", at_most=1)
-    await shop.outcomes.begin(envelope("r3", accepted_at=time.time()))
+    await shop.begin(claim_for("r3"))
     before = time.time() - LATER_S
 
     assert await shop.backlog.waiting_flows("w1", before=before, at_most=10) == []
@@ -149,3 +157,22 @@ async def test_the_queues_are_counted(aws: Any) -> None:
     (depth,) = await SqsDepths(sqs, {"interactive": url}).depths()
 
     assert (depth.name, depth.waiting, depth.in_flight, depth.delayed) == ("interactive", 1, 1, 1)
+
+
+async def test_of_all_workers_those_are_named_for_whom_something_waits(
+    shop: Shop, entry: Any
+) -> None:
+    await shop.begin(claim_for("r1", worker_id="open", worker_slot="open"))
+    await shop.outcomes.publish(entry("r2", worker_id="unread"))
+    await shop.outcomes.publish(entry("r3", worker_id="finished"))
+    (turn,) = await shop.inbox.take("finished", at_most=1)
+    await shop.inbox.finish(turn, go_on=False)
+    await shop.redis.xadd(keys.dead("dead"), {"reason": "no"})
+    await shop.redis.zadd(keys.LOOKS, {"dead": 0, **{f"idle-{n}": 0 for n in range(1_000)}})
+
+    assert await shop.backlog.workers(at_most=10) == ["dead", "open", "unread"]
+    assert len(await shop.backlog.workers(at_most=2)) == 2
+
+
+async def test_the_policy_of_eviction_is_told(shop: Shop) -> None:
+    assert await shop.backlog.eviction_policy() == "noeviction"

@@ -264,14 +264,6 @@ async def test_a_successor_takes_its_place_before_the_context_s_next(
     assert (await b.finish(successor, go_on=True)) is not None
 
 
-async def test_every_worker_that_had_an_outcome_is_known(
-    inboxes: InboxWorld, entry: Entries
-) -> None:
-    await inboxes.publish(entry("r1", worker_id="w2"), entry("r2", worker_id="w1"))
-
-    assert list(await inboxes.runner("a").workers()) == ["w1", "w2"]
-
-
 async def test_a_worker_s_entries_are_not_another_s(inboxes: InboxWorld, entry: Entries) -> None:
     await inboxes.publish(entry("r1", worker_id="w2"))
 

@@ -6,12 +6,12 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.integration.adapters.slot_worlds import claim_for
 
 from paydispatch.adapters.redis_connection import connect, connect_async, refuse_eviction
 from paydispatch.adapters.redis_eviction import EvictionCheck
 from paydispatch.adapters.redis_outcomes import RedisOutcomes
 from paydispatch.adapters.redis_request_store import RedisRequestStore
-from paydispatch.domain.claims import claim_of
 from paydispatch.domain.errors import BadSetting, Unavailable
 
 if TYPE_CHECKING:
@@ -56,14 +56,11 @@ async def test_nothing_is_published_to_a_redis_that_evicts(
     await client.aclose()
 
 
-def test_nothing_is_claimed_in_a_redis_that_evicts(
-    evicting: str, clock: MemoryClock, envelope: Any
-) -> None:
-    claim = claim_of(envelope(), "local", clock.now_s())
+def test_nothing_is_claimed_in_a_redis_that_evicts(evicting: str, clock: MemoryClock) -> None:
     with contextlib.closing(connect(evicting)) as client:
         for _ in range(2):
             with pytest.raises(Unavailable, match=REFUSED):
-                RedisRequestStore(client, clock).claim([claim])
+                RedisRequestStore(client, clock).claim([claim_for("r1")])
 
 
 async def test_where_it_is_allowed_one_warning_tells_of_it(
@@ -87,7 +84,7 @@ async def test_a_policy_that_cannot_be_seen_is_believed_and_noted_once(
     assert await outcomes.publish(entry("r1"))
     await client.aclose()
     with contextlib.closing(connect(hidden)) as door:
-        assert RedisRequestStore(door, clock).get("r1") is None
+        RedisRequestStore(door, clock).check()
 
     assert journal.events() == ["redis.policy_hidden"]
 

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.integration.adapters.slot_worlds import claim_for
 from tests.replicated_redis import ReplicatedRedis
 
 from paydispatch.adapters import redis_keys as keys
@@ -16,11 +17,11 @@ from paydispatch.adapters.redis_connection import connect, connect_async
 from paydispatch.adapters.redis_inbox import RedisInbox
 from paydispatch.adapters.redis_outcomes import RedisOutcomes
 from paydispatch.adapters.redis_request_store import RedisRequestStore
-from paydispatch.domain.claims import claim_of
+from paydispatch.adapters.redis_sweep import RedisSweep
 from paydispatch.domain.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
     from paydispatch.adapters.memory import MemoryClock
@@ -96,20 +97,53 @@ async def test_the_runner_reads_and_finishes_what_was_published_before(
 
 
 def test_a_keyed_create_is_claimed_at_the_second_try(
-    pair: ReplicatedRedis, clock: MemoryClock, envelope: Any
+    pair: ReplicatedRedis, clock: MemoryClock
 ) -> None:
-    first, other = (
-        claim_of(envelope(params={"name": name}), "local", clock.now_s()) for name in ("a", "b")
-    )
     with contextlib.closing(connect(pair.url)) as client:
         store = RedisRequestStore(client, clock)
-        store.claim([first])
+        store.claim([claim_for("r1")])
         pair.fail_over()
 
         with pytest.raises(Unavailable, match="READONLY"):
-            store.claim([first])
+            store.claim([claim_for("r1")])
 
-        assert [state.owned for state in store.claim([first, other])] == [True, False]
+        (other,) = store.claim([claim_for("r1", fingerprint="f1:coffee")])
+        assert not other.owned
+
+
+def test_the_health_check_fails_on_a_replica_and_leaves_it(
+    pair: ReplicatedRedis, clock: MemoryClock
+) -> None:
+    with contextlib.closing(connect(pair.url)) as client:
+        store = RedisRequestStore(client, clock)
+        store.check()
+        pair.fail_over()
+
+        with pytest.raises(Unavailable, match="READONLY"):
+            store.check()
+        store.check()
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "all"])
+async def test_a_sweep_that_finds_nothing_to_do_learns_of_a_failover_too(
+    pair: ReplicatedRedis, client: Any, clock: MemoryClock, journal: Any, entry: Any, named: bool
+) -> None:
+    """It would look at a replica that follows no primary any more, and find nothing there for ever."""
+    sweep = RedisSweep(client, clock, journal)
+
+    async def found() -> Sequence[str]:
+        if named:
+            return await sweep.with_work(["w1"])
+        return (await sweep.due(at_most=5)).with_work
+
+    assert await found() == []
+    await asyncio.to_thread(pair.fail_over)
+    pair.part()
+    other = connect_async(pair.url)
+    await RedisOutcomes(other, queue_tenant="local").publish(entry("r1"))
+    await other.aclose()
+
+    assert await on_the_second_try(found) == ["w1"]
 
 
 async def test_a_listener_leaves_the_node_with_everybody_else(

@@ -15,6 +15,7 @@ from paydispatch.adapters.redis_bells import RedisBells
 from paydispatch.adapters.redis_connection import connect, connect_async
 from paydispatch.adapters.redis_inbox import RedisInbox
 from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.redis_sweep import RedisSweep
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.units import REMEMBER_S
 from paydispatch.local.listening import free_port, listen_on_loopback, port_of
@@ -54,7 +55,7 @@ async def test_what_is_not_finished_does_not_expire(
 ) -> None:
     await outcomes.publish(entry("r1"))
 
-    for key in (keys.outcomes("w1"), keys.context("w1", "c1"), keys.WORKERS):
+    for key in (keys.outcomes("w1"), keys.context("w1", "c1"), keys.LOOKS):
         assert await redis.ttl(key) == -1
 
 
@@ -63,7 +64,7 @@ async def test_a_worker_with_an_outcome_is_found_by_a_sweep(
 ) -> None:
     await outcomes.publish(entry("r1", worker_id="w2"))
 
-    assert await redis.smembers("pd:workers") == {"w2"}
+    assert await redis.zrange("pd:looks", 0, -1) == ["w2"]
 
 
 async def test_the_keys_are_those_of_the_contract(
@@ -176,7 +177,7 @@ async def test_a_redis_that_is_away_is_unavailable_while_there_is_time_to_defer(
         outcomes.waiting(envelope(), 0.0),
         outcomes.publish(entry("r1")),
         inbox.take("w1", at_most=1),
-        inbox.workers(),
+        RedisSweep(client, clock, journal).due(at_most=10),
         bells.next(0.1),
     )
     ended = await asyncio.gather(*calls, return_exceptions=True)

@@ -127,7 +127,7 @@ async def test_a_queued_request_s_worker_is_found_by_a_sweep(
 ) -> None:
     on_redis.store.mark_queued([CLAIM, claim_for(tenant="acme")])
 
-    assert await redis.smembers(keys.WORKERS) == {"w1", "acme w1"}
+    assert await redis.zrange(keys.LOOKS, 0, -1) == ["acme w1", "w1"]
 
 
 async def test_a_send_whose_answer_was_lost_is_asked_for_again_and_begins_once(

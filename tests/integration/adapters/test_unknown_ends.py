@@ -21,6 +21,7 @@ from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.claims import Claim, Go, NoSend, Send, claim_of
 from paydispatch.domain.diagnosis import OLDEST_OPEN_S, Reason
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
+from paydispatch.domain.sweep import GRACE_S
 from paydispatch.domain.units import LONGEST_DEADLINE_S, REMEMBER_S
 from paydispatch.domain.unknown_ends import UnknownEnd
 from paydispatch.services.doctor import Doctor
@@ -64,7 +65,7 @@ class RedisWorld:
         self.redis = redis
         self.stream = RedisOutcomes(redis, queue_tenant="local")
         self.requests = RedisRequests(redis, clock, queue_tenant="local")
-        self.ends = RedisUnknownEnds(redis)
+        self.ends = RedisUnknownEnds(redis, clock)
 
     async def open(self, worker_id: str) -> dict[str, float]:
         return dict(await self.redis.zrange(keys.open_requests(worker_id), 0, -1, withscores=True))
@@ -91,7 +92,7 @@ async def test_an_unknown_end_is_in_the_index_of_its_worker(world: World, entry:
     unknown = entry("r1", unknown=True)
     await world.stream.publish(unknown)
 
-    assert await world.ends.workers() == ["w1"]
+    assert await world.ends.workers(at_most=10) == ["w1"]
     assert await world.ends.some("w1", at_most=10) == ["r1"]
     assert await world.ends.some("w2", at_most=10) == []
     assert await world.ends.read("w1", "r1") == UnknownEnd(unknown, "w1")
@@ -304,7 +305,7 @@ def test_what_the_api_took_is_open(
         "r1": clock.now_s(),
         "r2": clock.now_s(),
     }
-    assert redis.smembers("pd:workers") == {"w1"}
+    assert redis.zrange("pd:looks", 0, -1) == ["w1"]
 
 
 def test_what_is_open_for_longer_than_anything_is_remembered_is_dropped(
@@ -334,4 +335,49 @@ def test_an_api_that_took_nothing_writes_nothing(store: tuple[RedisRequestStore,
     api, redis = store
     api.mark_queued([])
 
-    assert redis.exists("pd:workers") == 0
+    assert redis.exists("pd:looks") == 0
+
+
+@pytest.fixture(params=["valkey", "cluster"])
+async def server(request: pytest.FixtureRequest, clock: MemoryClock) -> AsyncIterator[RedisWorld]:
+    redis = connect_async(request.getfixturevalue(request.param).url)
+    yield RedisWorld(redis, clock)
+    await redis.aclose()
+
+
+async def test_a_worker_whose_unknown_ends_are_settled_is_forgotten_but_not_at_once(
+    server: RedisWorld, clock: MemoryClock, entry: Any
+) -> None:
+    """One that was noted just now may not have been written yet."""
+    await server.stream.publish(entry("r1", unknown=True))
+    await server.stream.publish(entry("r1"))
+    for _ in range(2):
+        assert await server.ends.workers(at_most=10) == []
+        assert await server.redis.exists(keys.UNKNOWN_WORKERS)
+    clock.advance(GRACE_S + 1)
+    assert await server.ends.workers(at_most=10) == []
+
+    assert not await server.redis.exists(keys.UNKNOWN_WORKERS)
+
+
+async def test_an_unknown_end_that_comes_while_its_worker_is_about_to_be_forgotten_is_found(
+    server: RedisWorld, clock: MemoryClock, entry: Any
+) -> None:
+    await server.stream.publish(entry("r1", unknown=True))
+    await server.stream.publish(entry("r1"))
+    await server.ends.workers(at_most=10)
+    clock.advance(GRACE_S + 1)
+    await server.stream.publish(entry("r2", unknown=True))
+
+    assert await server.ends.workers(at_most=10) == ["w1"]
+
+
+async def test_reconciling_does_not_ask_workers_that_have_no_unknown_end(
+    server: RedisWorld, entry: Any
+) -> None:
+    for number in range(20):
+        await server.stream.publish(entry(f"r{number}", worker_id=f"w{number}"))
+    await server.stream.publish(entry("r20", worker_id="w7", unknown=True))
+
+    assert await server.redis.zrange(keys.UNKNOWN_WORKERS, 0, -1) == ["w7"]
+    assert await server.ends.workers(at_most=1) == ["w7"]

@@ -23,6 +23,7 @@ from paydispatch.domain.envelope import (
 from paydispatch.domain.errors import InvalidField, TooLarge
 from paydispatch.domain.identity import request_id_for_message
 from paydispatch.domain.principal import QUEUE
+from paydispatch.domain.redaction import holds_key
 from paydispatch.domain.requests import Lane
 from paydispatch.domain.retry import Progress
 from paydispatch.domain.units import (
@@ -69,7 +70,8 @@ envelopes = st.builds(
     stripe_account=st.none() | st.just("acct_1"),
     principal=st.sampled_from(["queue", "local", "shop/checkout"]),
     traceparent=st.none() | st.just(f"00-{'a' * 32}-{'b' * 16}-01"),
-)
+).filter(lambda sent: not holds_key(sent.as_message()))
+"""Hypothesis finds the beginnings of keys in the code, and a message that holds a key is none."""
 
 
 @given(envelopes)

@@ -474,6 +474,13 @@ class TestWhoAsks:
         answer = deployed.get("/health")
         assert (answer.status, answer.json) == (200, {"status": "ok"})
 
+    def test_a_door_that_cannot_write_to_redis_is_not_healthy(self, deployed: Client) -> None:
+        deployed.requests.away = True
+        answer = deployed.get("/health")
+        assert (answer.status, answer.error["code"]) == (503, "unavailable")
+        assert "Redis takes no writes" in answer.error["message"]
+        assert "door.unhealthy" in deployed.journal.events()
+
     def test_on_one_machine_everybody_is_local(self, client: Client) -> None:
         client.post(INTENTS, body())
         assert client.queue.sent[0].principal == "local"

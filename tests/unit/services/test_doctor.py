@@ -16,7 +16,7 @@ from paydispatch.adapters.memory_operations import (
 from paydispatch.domain.diagnosis import DeadFlow, OpenRequest, Reason, WaitingFlow
 from paydispatch.domain.outcomes import Certainty
 from paydispatch.ports import QueueDepth
-from paydispatch.services.doctor import Diagnosis, Doctor
+from paydispatch.services.doctor import WORKERS, Diagnosis, Doctor
 
 if TYPE_CHECKING:
     from paydispatch.domain.unknown_ends import UnknownEnd
@@ -37,10 +37,8 @@ class Practice:
         return await doctor.examine(older_than_s=older_than_s)
 
     def opened(self, request_id: str, age_s: float, **fields: Any) -> None:
-        since = NOW_S - age_s
-        self.backlog.open.append(
-            OpenRequest(request_id=request_id, worker_id="worker-1", known_since=since, **fields)
-        )
+        known = {"worker_id": "worker-1", "known_since": NOW_S - age_s, **fields}
+        self.backlog.open.append(OpenRequest(request_id=request_id, **known))
 
     async def ended_unknown(self, request_id: str, age_s: float) -> None:
         unknown = failed(certainty=Certainty.UNKNOWN)
@@ -129,3 +127,28 @@ async def test_streams_with_old_or_dead_entries_are_reported(practice: Practice)
     (stream,) = (await practice.examine()).streams
 
     assert (stream.worker_id, stream.unread, stream.dead) == ("worker-1", 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("policy", "healthy"), [("noeviction", True), (None, True), ("volatile-lru", False)]
+)
+async def test_a_redis_that_evicts_is_reported(
+    practice: Practice, policy: str | None, healthy: bool
+) -> None:
+    practice.backlog.policy = policy
+
+    diagnosis = await practice.examine()
+
+    assert (diagnosis.eviction_policy, diagnosis.healthy) == (policy, healthy)
+
+
+async def test_of_very_many_workers_a_thousand_are_looked_at_and_the_rest_is_said(
+    practice: Practice,
+) -> None:
+    for number in range(WORKERS + 1):
+        practice.opened(f"pdr_{number}", 400, worker_id=f"worker-{number:05}")
+
+    diagnosis = await practice.examine()
+
+    assert len(diagnosis.findings) == WORKERS
+    assert diagnosis.more_workers

@@ -373,7 +373,7 @@ async def test_without_redis_a_run_fails_as_a_whole() -> None:
     office = Office()
 
     class Away(MemoryUnknownEnds):
-        async def workers(self) -> Any:
+        async def workers(self, *, at_most: int) -> Any:
             raise Unavailable("Redis is away")
 
     ports = replace(office.service()._ports, unknown_ends=Away(office.outcomes))

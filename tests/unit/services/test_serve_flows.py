@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.examples import entry
 
-from paydispatch.adapters.memory import MemoryBells, MemoryClock, MemoryInbox
+from paydispatch.adapters.memory import MemoryBells, MemoryClock, MemoryInbox, MemorySweep
 from paydispatch.domain.errors import Unavailable
 from paydispatch.services.serve_flows import FlowServer
 
@@ -62,7 +62,8 @@ class Served:
         self.ran.append(flow.request_id)
 
     def server(self) -> FlowServer:
-        parts = (self.runner.inbox, self.bells, self.clock, self.runner.journal)
+        sweep = MemorySweep(self.runner.inbox, self.clock)
+        parts = (sweep, self.bells, self.clock, self.runner.journal)
         return FlowServer(self.runner.runner, *parts)
 
     @asynccontextmanager
@@ -153,8 +154,9 @@ async def test_a_bell_after_the_last_look_of_a_drain_is_not_lost(runner: Runner)
     runner.inbox = inbox = LateInbox(runner.clock)
     served = Served(runner)
     inbox.bells = served.bells
+    inbox.put(entry(request_id="pdr_1"))
     async with served.serving(["worker-1"]):
-        assert served.ran == ["pdr_late"]
+        assert served.ran == ["pdr_1", "pdr_late"]
 
 
 async def test_stopping_lets_the_run_in_hand_finish(served: Served) -> None:
@@ -211,7 +213,7 @@ class LateInbox(MemoryInbox):
 
     async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
         turns = await super().take(worker_id, at_most=at_most)
-        if not self.came:
+        if not turns and not self.came:
             self.came = True
             self.put(entry(request_id="pdr_late"))
             self.bells.ring(worker_id)

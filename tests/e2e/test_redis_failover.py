@@ -1,0 +1,110 @@
+"""Redis fails over behind its address in the middle of the work: requests and flows go on, once each."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from tests.replicated_redis import ReplicatedRedis
+
+from paydispatch.local.processes import Supervisor
+from paydispatch.local.settings import LocalSettings
+from paydispatch.local.stack import LocalStack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+REQUESTS = 60
+FAIL_OVERS_AFTER = (20, 40)
+GOES_ON_WITHIN_S = 15.0
+PATIENCE_S = 60.0
+
+FLOW = """
+import os
+def run(parsed, flow):
+    with open(os.environ["FLOW_LOG"], "a") as log:
+        log.write(flow.request_id + "\\n")
+"""
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[ReplicatedRedis]:
+    supervisor = Supervisor(tmp_path, tell=print)
+    redis = ReplicatedRedis(supervisor, tmp_path)
+    redis.start()
+    yield redis
+    redis.stop()
+    supervisor.close()
+
+
+@pytest.fixture
+def flow_log(tmp_path: Path) -> Path:
+    (tmp_path / "flows").mkdir()
+    for end in ("response", "error"):
+        (tmp_path / "flows" / f"new_create_coupon_{end}.py").write_text(FLOW)
+    log = tmp_path / "flows.log"
+    log.touch()
+    return log
+
+
+@pytest.fixture
+def stack(redis: ReplicatedRedis, flow_log: Path) -> Iterator[LocalStack]:
+    settings = LocalSettings(
+        redis_url=redis.url,
+        flows=flow_log.parent / "flows",
+        environment={"FLOW_LOG": str(flow_log)},
+    )
+    with LocalStack(settings) as running:
+        yield running
+
+
+def test_keyed_creates_and_flows_go_on_after_a_failover_and_none_is_lost_or_doubled(
+    stack: LocalStack, redis: ReplicatedRedis, flow_log: Path
+) -> None:
+    request_ids = []
+    with httpx.Client(base_url=stack.addresses.api) as door:
+        for number in range(REQUESTS):
+            if number in FAIL_OVERS_AFTER:
+                redis.fail_over()
+            request_ids.append(created(door, number))
+        wait_until(lambda: set(flow_log.read_text().split()) == set(request_ids), PATIENCE_S)
+
+        statuses = {door.get(f"/v1/requests/{id_}").json()["status"] for id_ in request_ids}
+        assert door.get("/health").status_code == 200
+
+    assert statuses == {"succeeded"}
+    assert objects_by_key(stack) == dict.fromkeys(request_ids, 1)
+    assert Counter(flow_log.read_text().split()) == dict.fromkeys(request_ids, 1)
+
+
+def created(door: httpx.Client, number: int) -> str:
+    """The request's id. A `503` is answered as it asks for: the same again, under the same key."""
+    body = {
+        "worker_id": "failover-worker",
+        "context_id": f"context-{number % 5}",
+        "stripe_secret": "sk_test_failover",
+        "params": {"percent_off": 10, "duration": "once"},
+    }
+    give_up_at = time.monotonic() + GOES_ON_WITHIN_S
+    while True:
+        answer = door.post("/v1/coupons", json=body, headers={"Idempotency-Key": f"key-{number}"})
+        if answer.status_code == 202:
+            return str(answer.json()["request_id"])
+        assert answer.status_code == 503, answer.text
+        assert time.monotonic() < give_up_at, "keyed creates do not go on"
+
+
+def objects_by_key(stack: LocalStack) -> dict[str, int]:
+    ledger = httpx.get(f"{stack.addresses.stripe_base}/_twin/ledger").json()
+    return dict(Counter(effect["idempotency_key"] for effect in ledger["effects"]))
+
+
+def wait_until(true: Callable[[], object], within_s: float) -> None:
+    give_up_at = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < give_up_at, "it did not happen in time"
+        time.sleep(0.05)

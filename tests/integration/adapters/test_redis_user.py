@@ -1,0 +1,210 @@
+"""The Redis user of the operations page can do all that the programs do, and nothing of what they never do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from redis.exceptions import NoPermissionError
+from tests.integration.adapters.slot_worlds import (
+    DONE,
+    DOUBT,
+    LATE,
+    account_for,
+    claim_for,
+    entry_of,
+    send_for,
+)
+
+from paydispatch.adapters import redis_keys as keys
+from paydispatch.adapters.memory import MemoryClock
+from paydispatch.adapters.redis_backlog import RedisBacklog
+from paydispatch.adapters.redis_bells import RedisBells
+from paydispatch.adapters.redis_connection import connect, connect_async
+from paydispatch.adapters.redis_eviction import EvictionCheck
+from paydispatch.adapters.redis_inbox import RedisInbox
+from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.redis_request_store import RedisRequestStore
+from paydispatch.adapters.redis_requests import RedisRequests
+from paydispatch.adapters.redis_sweep import RedisSweep
+from paydispatch.adapters.redis_unknown import RedisUnknownEnds
+from paydispatch.domain.claims import SendEnd
+from paydispatch.domain.sweep import GRACE_S, KEEP_FINISHED_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from paydispatch.adapters.memory import MemoryJournal
+
+ROOT = Path(__file__).parents[3]
+LUA = ROOT / "functions/paydispatch/adapters/lua"
+USER = "paydispatch"
+CHANNEL = "&pd:{*}:bell"
+
+
+def rule_of_the_docs() -> list[str]:
+    """The words after ACL SETUSER: the block of `docs/operations.md`, its lines joined."""
+    page = (ROOT / "docs/operations.md").read_text("utf-8")
+    block = re.search(r"^    ACL SETUSER (paydispatch(?:.*\\\n)*.*)$", page, re.MULTILINE)
+    assert block is not None
+    return block[1].replace("\\\n", " ").split()
+
+
+def allowed_commands() -> set[str]:
+    return {word[1:] for word in rule_of_the_docs() if word.startswith("+")}
+
+
+@pytest.fixture(params=["valkey", "cluster"])
+def server(request: pytest.FixtureRequest) -> Iterator[Any]:
+    server = request.getfixturevalue(request.param)
+    yield server
+    with server.admin() as admin:
+        admin.acl_deluser(USER)
+
+
+def url_of_user(server: Any, *changed: str) -> str:
+    """Make the user as the docs say, but for what is `changed`."""
+    with server.admin() as admin:
+        admin.execute_command("ACL", "SETUSER", *rule_of_the_docs(), *changed, ">secret")
+    return str(server.url).replace("redis://", f"redis://{USER}:secret@")
+
+
+@pytest.fixture
+def clock() -> MemoryClock:
+    return MemoryClock(float(int(time.time())))
+
+
+async def test_the_programs_can_do_their_work_as_the_user_of_the_docs(
+    server: Any, clock: MemoryClock, journal: MemoryJournal, entry: Any
+) -> None:
+    url = url_of_user(server)
+    redis = connect_async(url, EvictionCheck(journal=journal))
+    await call(redis, clock)
+    await asyncio.to_thread(open_the_door, url, clock)
+    await run_flows(redis, clock, journal, entry)
+    await operate(redis, clock)
+    await redis.aclose()
+
+    assert journal.events() == ["entry.unreadable"]  # the one that was meant to be
+
+
+async def call(redis: Any, clock: MemoryClock) -> None:
+    requests = RedisRequests(redis, clock, queue_tenant="local")
+    outcomes = RedisOutcomes(redis, queue_tenant="local")
+    claim = claim_for("r1")
+    await requests.claim(claim)
+    assert await requests.find(claim)
+    await requests.send(claim, send_for("t1"))
+    await requests.end_send(claim, "t1", SendEnd.NOT_CONNECTED)
+    await requests.mark_retrying(claim, clock.now_s() + 5, attempts=1)
+    await requests.close(claim, LATE)
+    await requests.accept_account(claim, account_for())
+    unknown, done = entry_of(claim, DOUBT), entry_of(claim, DONE)
+    assert await outcomes.publish(unknown)
+    await RedisUnknownEnds(redis, clock).accept_account("w1", "r1", account_for())
+    assert await outcomes.publish(done)
+    await requests.write_status(done)
+    assert await outcomes.is_settled("w1", "r1")
+    assert await outcomes.published("w1", "r1") is not None
+
+
+def open_the_door(url: str, clock: MemoryClock) -> None:
+    with contextlib.closing(connect(url)) as client:
+        store = RedisRequestStore(client, clock)
+        store.check()
+        store.claim([claim_for("r2")])
+        store.mark_queued([claim_for("r2")])
+        assert store.get("r2") is not None
+
+
+async def run_flows(redis: Any, clock: MemoryClock, journal: MemoryJournal, entry: Any) -> None:
+    bells = RedisBells(redis, journal)
+    await bells.next(0.01)
+    outcomes = RedisOutcomes(redis, queue_tenant="local")
+    await outcomes.publish(entry("r3", "c2", worker_id="w3"))
+    await outcomes.publish(entry("r4", "c2", worker_id="w3"))
+    assert await bells.next(2.0) == "w3"
+    await redis.xadd(keys.outcomes("w3"), {"entry": "unreadable"})
+    await bells.close()
+
+    sweep = RedisSweep(redis, clock, journal)
+    assert "w3" in (await sweep.due(at_most=10)).with_work
+    inbox = RedisInbox(redis, clock, journal, consumer="a", flow_timeout_s=30)
+    (first,) = await inbox.take("w3", at_most=5)
+    await inbox.postpone(first, 1.0, counted=True)
+    clock.advance(1.0)
+    (again,) = await inbox.take_abandoned("w3", at_most=5)
+    second = await inbox.finish(again, go_on=True)
+    assert second is not None
+    third = await inbox.bury(
+        second, reason="no", successor=entry("r4", "c2", worker_id="w3"), go_on=True
+    )
+    assert third is None
+    (successor,) = await inbox.take("w3", at_most=5)
+    await inbox.finish(successor, go_on=False)
+    clock.advance(KEEP_FINISHED_S + 120)
+    await inbox.take_abandoned("w3", at_most=5)  # trims
+    await sweep.due(at_most=10)
+
+
+async def operate(redis: Any, clock: MemoryClock) -> None:
+    clock.advance(GRACE_S)
+    ends = RedisUnknownEnds(redis, clock)
+    await ends.workers(at_most=5)
+    await ends.some("w1", at_most=5)
+    await ends.read("w1", "r1")
+    await ends.forget("w1", "r1")
+    backlog = RedisBacklog(redis, clock)
+    for worker_id in await backlog.workers(at_most=5):
+        await backlog.open_requests(worker_id, before=clock.now_s(), at_most=5)
+        await backlog.waiting_flows(worker_id, before=clock.now_s(), at_most=5)
+        await backlog.dead_flows(worker_id, before=clock.now_s(), at_most=5)
+        await backlog.stream(worker_id)
+    assert await backlog.eviction_policy() == "noeviction"
+
+
+def test_every_command_of_a_script_is_one_the_user_may_give() -> None:
+    text = "\n".join(path.read_text() for path in LUA.glob("*.lua"))
+    called = set(
+        re.findall(r"redis\.p?call\('(\w+)'(?:, '(GROUPS|CONSUMERS|DELCONSUMER|CREATE)')?", text)
+    )
+    commands = {"|".join(filter(None, names)).lower() for names in called}
+
+    assert commands - allowed_commands() == set()
+
+
+@pytest.mark.parametrize("command", ["FLUSHALL", "CONFIG GET maxmemory", "KEYS *", "GET other"])
+async def test_the_user_can_do_no_harm_beside_its_keys(command: str, valkey: Any) -> None:
+    client = connect_async(url_of_user(valkey))
+    with pytest.raises(NoPermissionError):
+        await client.execute_command(*command.split())
+    await client.aclose()
+
+
+async def test_an_outcome_is_published_once_by_a_user_that_may_not_ring(
+    server: Any, clock: MemoryClock, entry: Any
+) -> None:
+    client = connect_async(url_of_user(server, "resetchannels"))
+    outcomes = RedisOutcomes(client, queue_tenant="local")
+
+    assert await outcomes.publish(entry("r1")) is True
+    assert await outcomes.publish(entry("r1")) is False
+    assert await client.xlen(keys.outcomes("w1")) == 1
+    await client.aclose()
+
+
+async def test_a_user_that_may_not_listen_is_told_once_and_hears_nothing(
+    server: Any, journal: MemoryJournal
+) -> None:
+    client = connect_async(url_of_user(server, "resetchannels"))
+    bells = RedisBells(client, journal)
+
+    assert [await bells.next(0.05) for _ in range(3)] == [None, None, None]
+    assert journal.events() == ["bells.not_allowed"]
+    await bells.close()
+    await client.aclose()

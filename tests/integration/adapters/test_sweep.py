@@ -1,0 +1,339 @@
+"""`Sweep` finds the workers that have something to run: the twin and the servers alike, then the servers alone."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.integration.adapters.slot_worlds import claim_for, send_for
+
+from paydispatch.adapters import redis_keys as keys
+from paydispatch.adapters.memory import MemoryClock, MemoryInbox, MemorySweep
+from paydispatch.adapters.redis_connection import connect_async
+from paydispatch.adapters.redis_inbox import RedisInbox
+from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.redis_requests import RedisRequests
+from paydispatch.adapters.redis_scripts import script
+from paydispatch.adapters.redis_sweep import RedisSweep
+from paydispatch.adapters.redis_workers import move_on, note_outcome, note_requests
+from paydispatch.domain.sweep import GRACE_S, KEEP_FINISHED_S, KEPT_LOOK_S, LOOK_AGAIN_S
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from paydispatch.adapters.memory import MemoryJournal
+    from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.ports import FlowInbox, Sweep
+
+    Entries = Callable[..., OutcomeEntry]
+
+
+@pytest.fixture
+def clock() -> MemoryClock:
+    """Begins at the machine's time, which the ids of a stream follow; in whole seconds, so that nothing is rounded."""
+    return MemoryClock(float(int(time.time())))
+
+
+class World:
+    sweep: Sweep
+    inbox: FlowInbox
+
+    async def publish(self, entry: OutcomeEntry) -> None: ...
+
+
+class MemoryWorld(World):
+    def __init__(self, clock: MemoryClock) -> None:
+        self.inbox: MemoryInbox = MemoryInbox(clock)
+        self.sweep = MemorySweep(self.inbox, clock)
+
+    async def publish(self, entry: OutcomeEntry) -> None:
+        self.inbox.put(entry)
+
+
+class RedisWorld(World):
+    def __init__(self, redis: Any, clock: MemoryClock, journal: MemoryJournal) -> None:
+        self.redis = redis
+        self.inbox = RedisInbox(redis, clock, journal, consumer="a", flow_timeout_s=30)
+        self.sweep = RedisSweep(redis, clock, journal)
+        self.outcomes = RedisOutcomes(redis, queue_tenant="local")
+
+    async def publish(self, entry: OutcomeEntry) -> None:
+        await self.outcomes.publish(entry)
+
+    async def note(self, *worker_ids: str) -> None:
+        """As one does that is about to write."""
+        async with self.redis.pipeline(transaction=False) as pipe:
+            note_requests(pipe, worker_ids)
+            await pipe.execute()
+
+
+@pytest.fixture(params=["memory", "valkey", "cluster"])
+async def world(
+    request: pytest.FixtureRequest, clock: MemoryClock, journal: MemoryJournal
+) -> AsyncIterator[World]:
+    if request.param == "memory":
+        yield MemoryWorld(clock)
+        return
+    redis = connect_async(request.getfixturevalue(request.param).url)
+    yield RedisWorld(redis, clock, journal)
+    await redis.aclose()
+
+
+@pytest.fixture(params=["valkey", "cluster"])
+async def server(
+    request: pytest.FixtureRequest, clock: MemoryClock, journal: MemoryJournal
+) -> AsyncIterator[RedisWorld]:
+    redis = connect_async(request.getfixturevalue(request.param).url)
+    yield RedisWorld(redis, clock, journal)
+    await redis.aclose()
+
+
+async def found(world: World) -> list[str]:
+    """What one sweep finds, a look at a time."""
+    workers: list[str] = []
+    while True:
+        swept = await world.sweep.due(at_most=2)
+        workers += swept.with_work
+        if swept.looked_at < 2:
+            return sorted(workers)
+
+
+async def run_all(world: World, worker_id: str = "w1") -> None:
+    for turn in await world.inbox.take(worker_id, at_most=10):
+        await world.inbox.finish(turn, go_on=False)
+
+
+async def test_each_worker_with_an_outcome_is_found_once(world: World, entry: Entries) -> None:
+    for number in range(5):
+        await world.publish(entry(f"r{number}", worker_id=f"w{number}"))
+
+    assert await found(world) == ["w0", "w1", "w2", "w3", "w4"]
+    assert await found(world) == []
+
+
+async def test_a_worker_whose_outcomes_are_finished_is_not_found_again(
+    world: World, clock: MemoryClock, entry: Entries
+) -> None:
+    await world.publish(entry("r1"))
+    await found(world)
+    await run_all(world)
+    clock.advance(LOOK_AGAIN_S)
+
+    assert await found(world) == []
+
+
+async def test_an_outcome_after_the_last_one_is_found_at_once(world: World, entry: Entries) -> None:
+    await world.publish(entry("r1"))
+    await found(world)
+    await run_all(world)
+    await world.publish(entry("r2"))
+
+    assert await found(world) == ["w1"]
+
+
+async def test_a_worker_whose_runner_died_is_found_again(
+    world: World, clock: MemoryClock, entry: Entries
+) -> None:
+    await world.publish(entry("r1"))
+    await found(world)
+    await world.inbox.take("w1", at_most=1)
+    for _ in range(3):
+        clock.advance(LOOK_AGAIN_S)
+        assert await found(world) == ["w1"]
+
+
+async def test_a_sweeper_that_died_before_it_ran_anything_is_followed_by_another(
+    world: World, clock: MemoryClock, entry: Entries
+) -> None:
+    await world.publish(entry("r1"))
+    await found(world)
+    clock.advance(LOOK_AGAIN_S)
+
+    assert await found(world) == ["w1"]
+
+
+async def test_a_postponed_flow_s_worker_is_found_when_it_is_due(
+    world: World, clock: MemoryClock, entry: Entries
+) -> None:
+    await world.publish(entry("r1"))
+    await found(world)
+    (turn,) = await world.inbox.take("w1", at_most=1)
+    await world.inbox.postpone(turn, 1.0, counted=True)
+    assert await found(world) == []
+    clock.advance(1.0)
+
+    assert await found(world) == ["w1"]
+
+
+async def test_a_flow_postponed_for_long_is_found_after_many_looks(
+    world: World, clock: MemoryClock, entry: Entries
+) -> None:
+    await world.publish(entry("r1"))
+    (turn,) = await world.inbox.take("w1", at_most=1)
+    await world.inbox.postpone(turn, 10_000.0, counted=True)
+    for _ in range(9):
+        assert await found(world) == []
+        clock.advance(1_000.0)
+    clock.advance(1_000.0)
+
+    assert await found(world) == ["w1"]
+
+
+async def test_named_workers_are_looked_at_whether_they_are_due_or_not(
+    world: World, entry: Entries
+) -> None:
+    await world.publish(entry("r1"))
+    await found(world)
+
+    assert await world.sweep.with_work(["w0", "w1", "w2"]) == ["w1"]
+    assert await world.sweep.with_work(["w1"]) == ["w1"]
+    await run_all(world)
+    assert await world.sweep.with_work(["w1"]) == []
+
+
+async def test_a_sweep_killed_before_its_looks_is_followed_by_another(
+    server: RedisWorld, clock: MemoryClock, entry: Entries
+) -> None:
+    await server.publish(entry("r1"))
+    now_ms = clock.now_s() * 1000
+    until_ms = now_ms + LOOK_AGAIN_S * 1000
+    await server.redis.eval(script("take_due"), 1, keys.LOOKS, now_ms, 10, until_ms)
+    assert await found(server) == []
+    clock.advance(LOOK_AGAIN_S)
+
+    assert await found(server) == ["w1"]
+
+
+async def test_a_look_makes_nothing(server: RedisWorld) -> None:
+    await server.note("w1", "w2")
+    await found(server)
+    await server.sweep.with_work(["w3"])
+    await server.inbox.take("w4", at_most=1)
+    await server.inbox.take_abandoned("w4", at_most=1)
+
+    assert [key async for key in server.redis.scan_iter("*")] == [keys.LOOKS]
+
+
+async def test_a_worker_for_which_nothing_was_written_is_forgotten(
+    server: RedisWorld, clock: MemoryClock
+) -> None:
+    await server.note("bogus")
+    await found(server)
+    assert await server.redis.zrange(keys.LOOKS, 0, -1) == ["bogus"]
+    clock.advance(GRACE_S)
+    await found(server)
+
+    assert await server.redis.exists(keys.LOOKS) == 0
+
+
+async def test_a_worker_with_an_open_request_is_remembered(
+    server: RedisWorld, clock: MemoryClock
+) -> None:
+    requests = RedisRequests(server.redis, clock, queue_tenant="local")
+    await requests.claim(claim_for("r1"))
+    await requests.send(claim_for("r1"), send_for())
+    for _ in range(3):
+        await found(server)
+        clock.advance(KEPT_LOOK_S)
+
+    assert await server.redis.zrange(keys.LOOKS, 0, -1) == ["w1"]
+
+
+async def test_an_outcome_written_late_after_its_note_is_found(
+    server: RedisWorld, clock: MemoryClock, entry: Entries
+) -> None:
+    """Its publisher was slow between the note and the write, a sweep looked in between, and the bell is lost."""
+    await server.note("w1")
+    await found(server)
+    await server.redis.xadd(keys.outcomes("w1"), {"entry": entry("r1").as_json()})
+    clock.advance(GRACE_S)
+
+    assert await found(server) == ["w1"]
+
+
+async def test_a_note_between_a_look_and_its_end_is_not_lost(server: RedisWorld) -> None:
+    """A sweep found nothing and is about to forget the worker; a publisher notes it just then."""
+    for note in (note_outcome, lambda pipe, worker_id: note_requests(pipe, [worker_id])):
+        await server.redis.zadd(keys.LOOKS, {"w1": 5_000.0})
+        async with server.redis.pipeline(transaction=False) as pipe:
+            note(pipe, "w1")
+            await pipe.execute()
+        await move_on(server.redis, keys.LOOKS, [("w1", 5_000.0, None)])
+
+        assert await server.redis.zscore(keys.LOOKS, "w1") <= 1
+
+
+async def test_a_worker_another_sweep_forgot_comes_back_with_what_was_found_later(
+    server: RedisWorld,
+) -> None:
+    """Both took it in the same millisecond, and a note came between the two."""
+    await server.redis.zadd(keys.LOOKS, {"w1": 5_000.0})
+    await move_on(server.redis, keys.LOOKS, [("w1", 5_000.0, None)])
+    await move_on(server.redis, keys.LOOKS, [("w1", 5_000.0, 9_000.0)])
+
+    assert await server.redis.zscore(keys.LOOKS, "w1") == 9_000.0
+
+
+async def test_outcomes_are_looked_for_before_requests_and_both_before_later_looks(
+    server: RedisWorld,
+) -> None:
+    await server.redis.zadd(keys.LOOKS, {"a-later": 1_000.0})
+    await server.note("b-request", "c-outcome")
+    async with server.redis.pipeline(transaction=False) as pipe:
+        note_outcome(pipe, "c-outcome")
+        note_requests(pipe, ["c-outcome"])
+        await pipe.execute()
+
+    taken = await server.redis.eval(script("take_due"), 1, keys.LOOKS, 2_000, 10, 7_000)
+    assert taken[0::2] == ["c-outcome", "b-request", "a-later"]
+
+
+async def test_a_worker_whose_keys_hold_something_else_stops_no_other(
+    server: RedisWorld, clock: MemoryClock, journal: MemoryJournal, entry: Entries
+) -> None:
+    await server.redis.set(keys.outcomes("foreign"), "a string")
+    await server.note("foreign")
+    await server.publish(entry("r1", worker_id="zebra"))
+
+    assert await found(server) == ["zebra"]
+    assert journal.lines == [("worker.unreadable", {"worker_id": "foreign"})]
+    assert await server.sweep.with_work(["foreign", "zebra"]) == ["zebra"]
+
+
+async def test_entries_that_ended_a_day_ago_are_trimmed_and_their_worker_is_forgotten(
+    server: RedisWorld, clock: MemoryClock, entry: Entries
+) -> None:
+    await server.publish(entry("r1"))
+    await found(server)
+    await run_all(server)
+    clock.advance(KEEP_FINISHED_S + KEPT_LOOK_S)
+    assert await found(server) == ["w1"]
+    await server.inbox.take_abandoned("w1", at_most=1)
+    clock.advance(LOOK_AGAIN_S)
+    assert await found(server) == []
+
+    assert await server.redis.exists(keys.LOOKS) == 0
+
+
+async def test_workers_of_an_earlier_version_s_set_are_taken_over(
+    server: RedisWorld, clock: MemoryClock, entry: Entries
+) -> None:
+    await server.redis.sadd(keys.OLD_WORKERS, "w1", "idle")
+    await server.redis.xadd(keys.outcomes("w1"), {"entry": entry("r1").as_json()})
+    await found(server)
+
+    assert await found(server) == ["w1"]
+    assert await server.redis.exists(keys.OLD_WORKERS) == 0
+
+
+async def test_several_sweeps_share_the_looks(
+    server: RedisWorld, clock: MemoryClock, journal: MemoryJournal, entry: Entries
+) -> None:
+    for number in range(6):
+        await server.publish(entry(f"r{number}", worker_id=f"w{number}"))
+    other = RedisSweep(server.redis, clock, journal)
+
+    one, two = await server.sweep.due(at_most=4), await other.due(at_most=4)
+    assert (one.looked_at, two.looked_at) == (4, 2)
+    assert sorted([*one.with_work, *two.with_work]) == [f"w{number}" for number in range(6)]

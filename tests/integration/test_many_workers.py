@@ -1,0 +1,122 @@
+"""A worker with very many idle neighbours runs its due flows, as a process and as a Lambda."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.integration.adapters.slot_worlds import claim_for
+from tests.unit.examples import entry
+
+from paydispatch.adapters.clock import SystemClock
+from paydispatch.adapters.memory import MemoryDispatchQueue, MemoryJournal, MemoryScripts
+from paydispatch.adapters.redis_connection import connect, connect_async
+from paydispatch.adapters.redis_inbox import RedisInbox
+from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.redis_request_store import RedisRequestStore
+from paydispatch.adapters.redis_sweep import RedisSweep
+from paydispatch.flow import RetryLater
+from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
+from paydispatch.services.serve_flows import FlowServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from paydispatch.domain.claims import Claim
+    from paydispatch.flow import Flow
+
+NEIGHBOURS = 20_000
+AT_ONCE = 100
+PATIENCE_S = 30.0
+"""Only against a test that hangs. How long it takes is measured in docs/adr/0033."""
+
+
+class NoBells:
+    """All bells are lost."""
+
+    async def next(self, timeout_s: float) -> str | None:
+        await asyncio.sleep(timeout_s)
+        return None
+
+    async def close(self) -> None:
+        """Nothing to hang up."""
+
+
+class Runner:
+    """A flow server whose flow asks to be run once more, and then ends."""
+
+    def __init__(self, redis: Any) -> None:
+        self.journal, clock = MemoryJournal(), SystemClock()
+        self.ended = asyncio.Event()
+        self.outcomes = RedisOutcomes(redis, queue_tenant="local")
+        inbox = RedisInbox(redis, clock, self.journal, consumer="a", flow_timeout_s=30)
+        ports = FlowPorts(
+            inbox=inbox,
+            scripts=MemoryScripts(new_create_payment_intent_response=self._flow),
+            queue=MemoryDispatchQueue(),
+            clock=clock,
+            journal=self.journal,
+            fraction=lambda: 0.5,
+            queue_tenant="local",
+        )
+        runner, sweep = FlowRunner(ports, FlowPolicy()), RedisSweep(redis, clock, self.journal)
+        self.server = FlowServer(runner, sweep, NoBells(), clock, self.journal)
+        self._runs = 0
+
+    def _flow(self, data: Any, flow: Flow) -> None:
+        self._runs += 1
+        if self._runs == 1:
+            raise RetryLater(after_s=0.1)
+        self.ended.set()
+
+
+@pytest.fixture
+def crowded(valkey: Any) -> str:
+    """The URL of a server on which everybody's first request has just been accepted."""
+    with contextlib.closing(connect(valkey.url)) as client:
+        store = RedisRequestStore(client, SystemClock())
+        for start in range(0, NEIGHBOURS, AT_ONCE):
+            store.mark_queued([neighbour(number) for number in range(start, start + AT_ONCE)])
+    return str(valkey.url)
+
+
+def neighbour(number: int) -> Claim:
+    worker = f"neighbour-{number}"
+    return claim_for(f"pdr_{number}", worker_id=worker, worker_slot=worker)
+
+
+@pytest.fixture
+async def runner(crowded: str) -> AsyncIterator[Runner]:
+    redis = connect_async(crowded)
+    runner = Runner(redis)
+    await runner.outcomes.publish(entry(request_id="pdr_due", settled_at=time.time()))
+    yield runner
+    await redis.aclose()
+
+
+async def test_a_process_runs_a_due_flow_among_twenty_thousand_idle_workers(runner: Runner) -> None:
+    stop = asyncio.Event()
+    serving = asyncio.create_task(runner.server.serve(None, stop))
+    try:
+        await asyncio.wait_for(runner.ended.wait(), PATIENCE_S)
+    finally:
+        stop.set()
+        await serving
+
+    assert set(runner.journal.events()) == {"flow.postponed", "flow.finished"}
+
+
+async def test_a_lambda_s_sweeps_run_a_due_flow_among_twenty_thousand_idle_workers(
+    runner: Runner, valkey: Any
+) -> None:
+    until = time.time() + PATIENCE_S
+    while not runner.ended.is_set():
+        await runner.server.drain_all(None, until=until)
+        assert time.time() < until
+
+    assert set(runner.journal.events()) == {"flow.postponed", "flow.finished"}
+    with valkey.admin() as admin:
+        assert list(admin.scan_iter("pd:{neighbour-*}:outcomes")) == []

@@ -1,0 +1,145 @@
+"""What others wrote neither moves the operator's cursor nor forges a line, in any report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.unit.examples import KEY, NOW_S, envelope
+
+from paydispatch.adapters.journal_logging import LoggingJournal
+from paydispatch.cli import dlq_report, doctor, reconcile, status, submit
+from paydispatch.cli.journal import journal_shown
+from paydispatch.cli.tables import show_table
+from paydispatch.cli.terminal import complain, say, say_json, show_traceback
+from paydispatch.domain.diagnosis import Finding, Reason
+from paydispatch.domain.printable import printable, printable_lines
+from paydispatch.domain.redrive import Parked, plan_redrive, read_parked
+from paydispatch.local.demo_report import _flow
+from paydispatch.services.reconcile import Reconciled, ReconcileReport, Verdict
+from paydispatch.services.redrive import Examined, Walk
+from paydispatch.services.submit import Refusal, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EVIL = f"\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\u202efdp.\u2066[red]x[/red] {KEY}"
+"""Sets the title, wipes the screen, begins a line, turns the direction round, is rich's markup, and holds a key."""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain, ä, 茶, 🍵", "plain, ä, 茶, 🍵"),
+        ("\x1b[2J", r"\x1b[2J"),
+        ("a\nb\r\tc\x00\x7f", r"a\nb\r\tc\x00\x7f"),
+        ("\x9b31m", r"\x9b31m"),
+        ("\u202eabc\u2069\u200f\u061c", r"\u202eabc\u2069\u200f\u061c"),
+        ("a\u2028b", r"a\u2028b"),
+        ("half \ud800", r"half \ud800"),
+        (f"Bearer {KEY}", "Bearer sk_test_[hidden]"),
+        (7, "7"),
+    ],
+)
+def test_a_line_is_one_line_that_controls_nothing(text: object, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_lines_of_ours_stay_lines() -> None:
+    assert printable_lines("a\n\x1bb") == "a\n\\x1bb"
+
+
+def shown_dead_letter() -> None:
+    parked = Parked("m-1", "r-1", envelope(context_id="c").as_message(), NOW_S, reason=EVIL)
+    read = read_parked(parked)
+    one = Examined(parked, read, EVIL, plan_redrive(read, parked, None, None, NOW_S, deadline_s=60))
+    dlq_report.show_walk(Walk([one], may_be_more=False), 10, as_json=False)
+    dlq_report.show_walk(Walk([one], may_be_more=False), 10, as_json=True)
+    dlq_report.show_one(one)
+
+
+def shown_status() -> None:
+    error = {"kind": "api", "certainty": "not_created", "message": EVIL}
+    found = dict.fromkeys(("request_id", "status", "operation", "worker_id"), EVIL)
+    found |= {"context_id": EVIL, "attempts": 1, "parsed_error": error, "parsed_data": {"id": EVIL}}  # type: ignore[dict-item]
+    for line in status._lines(found):
+        say(line)
+
+
+def shown_report() -> None:
+    report = Report(refused=[Refusal(1, EVIL, EVIL)])
+    arguments = argparse.Namespace(file=Path("requests.jsonl"), json=False)
+    submit._show(report, f"https://api.example.com/{EVIL}", arguments)
+
+
+def shown_fault() -> None:
+    with journal_shown(wanted=True):
+        LoggingJournal().line("an.event", why=EVIL)
+        try:
+            raise ValueError(EVIL)
+        except ValueError:
+            LoggingJournal().trouble("a.fault", why=EVIL)
+
+
+def shown_error() -> None:
+    try:
+        raise ValueError(EVIL)
+    except ValueError as error:
+        show_traceback(type(error), error, error.__traceback__)
+
+
+def shown_finding() -> None:
+    finding = Finding(
+        request_id=EVIL,
+        worker_id=EVIL,
+        object=EVIL,
+        reason=next(iter(Reason)),
+        detail=EVIL,
+        next_step=EVIL,
+        since=NOW_S,
+    )
+    show_table(doctor.COLUMNS, [doctor._row(finding)])
+
+
+def shown_unknown() -> None:
+    one = Reconciled(EVIL, EVIL, Verdict.UNKNOWN, EVIL, EVIL)
+    reconcile._show(ReconcileReport([one], 0), as_json=False)
+
+
+SHOWN: dict[str, Callable[[], None]] = {
+    "a table": lambda: show_table(["id"], [[EVIL]]),
+    "JSON": lambda: say_json({"a": EVIL, EVIL: 1}),
+    "a complaint": lambda: complain(EVIL),
+    "dlq": shown_dead_letter,
+    "doctor": shown_finding,
+    "reconcile": shown_unknown,
+    "status": shown_status,
+    "submit": shown_report,
+    "the journal": shown_fault,
+    "a fault of ours": shown_error,
+}
+
+
+@pytest.mark.parametrize("show", SHOWN.values(), ids=SHOWN)
+def test_no_report_passes_on_what_controls_a_terminal(
+    show: Callable[[], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    show()
+    printed = "".join(capsys.readouterr())
+    assert "owned" in printed
+    assert not set(printed) & set("\x1b\x07\r\x9b\u202e\u2066\x7f")
+    assert KEY not in printed
+
+
+def test_the_demo_shows_a_code_as_it_is_written() -> None:
+    row: dict[str, Any] = {"flow": "f", "error_kind": "api", "certainty": "c"}
+    assert r"\[red]x" in _flow({**row, "error_code": "[red]x"})
+    assert "\x1b" not in _flow({**row, "error_code": EVIL})
+
+
+def test_json_stays_json(capsys: pytest.CaptureFixture[str]) -> None:
+    say_json({"a": "\x1b\x7f\u202e"})
+    assert json.loads(capsys.readouterr().out) == {"a": "\x1b\x7f\u202e"}
