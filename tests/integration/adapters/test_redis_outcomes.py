@@ -1,4 +1,4 @@
-"""What only Redis does: keys that expire, bells, and answers that get lost."""
+"""The worker's slot on Redis: keys that expire, bells, and answers that get lost."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from paydispatch.adapters.redis_board import RedisBoard
+from tests.integration.adapters.slot_worlds import LATE, claim_for, send_for
 
 from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.redis_bells import RedisBells
-from paydispatch.adapters.redis_connection import connect, connect_async
+from paydispatch.adapters.redis_connection import connect_async
 from paydispatch.adapters.redis_inbox import RedisInbox
 from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.redis_requests import RedisRequests
 from paydispatch.adapters.redis_sweep import RedisSweep
+from paydispatch.domain.claims import SendEnd
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.units import REMEMBER_S
 from paydispatch.local.listening import free_port, listen_on_loopback, port_of
@@ -36,18 +38,16 @@ async def redis(valkey: Any) -> AsyncIterator[Any]:
 
 
 @pytest.fixture
-def outcomes(redis: Any, clock: MemoryClock) -> RedisOutcomes:
-    return RedisOutcomes(redis, clock, queue_tenant="local")
+def outcomes(redis: Any) -> RedisOutcomes:
+    return RedisOutcomes(redis, queue_tenant="local")
 
 
-async def test_every_mark_of_a_request_is_forgotten_after_the_queue_has(
-    outcomes: RedisOutcomes, redis: Any, entry: Any, envelope: Any
+async def test_the_mark_of_a_request_is_forgotten_after_the_queue_has(
+    outcomes: RedisOutcomes, redis: Any, entry: Any
 ) -> None:
-    await outcomes.begin(envelope("r1"))
     await outcomes.publish(entry("r1"))
 
-    for key in (keys.seen("w1", "r1"), keys.request("r1")):
-        assert REMEMBER_S - 5 < await redis.ttl(key) <= REMEMBER_S
+    assert REMEMBER_S - 3_600 < await redis.ttl(keys.seen("w1", "r1")) <= REMEMBER_S
 
 
 async def test_what_is_not_finished_does_not_expire(
@@ -63,31 +63,34 @@ async def test_a_worker_with_an_outcome_is_found_by_a_sweep(
     outcomes: RedisOutcomes, redis: Any, entry: Any
 ) -> None:
     await outcomes.publish(entry("r1", worker_id="w2"))
+    await outcomes.publish(entry("r1", tenant="acme"))
 
-    assert await redis.zrange("pd:looks", 0, -1) == ["w2"]
+    assert await redis.zrange("pd:looks", 0, -1) == ["acme w1", "w2"]
 
 
 async def test_the_keys_are_those_of_the_contract(
     outcomes: RedisOutcomes, redis: Any, entry: Any
 ) -> None:
     await outcomes.publish(entry("r1"))
+    await outcomes.publish(entry("r1", tenant="acme"))
 
-    assert {"pd:{w1}:outcomes", "pd:req:{r1}"} <= set(await redis.keys())
+    assert {"pd:{w1}:outcomes", "pd:{acme w1}:outcomes"} <= set(await redis.keys())
 
 
+@pytest.mark.parametrize(("tenant", "worker"), [("local", "a*b[1]"), ("acme", "acme a*b[1]")])
 @pytest.mark.parametrize("mode", ["valkey", "cluster"])
 async def test_publishing_rings_the_worker_s_bell_once(
-    request: pytest.FixtureRequest, mode: str, clock: MemoryClock, journal: Any, entry: Any
+    request: pytest.FixtureRequest, mode: str, journal: Any, entry: Any, tenant: str, worker: str
 ) -> None:
     redis = connect_async(request.getfixturevalue(mode).url)
     bells = RedisBells(redis, journal)
-    outcomes = RedisOutcomes(redis, clock, queue_tenant="local")
+    outcomes = RedisOutcomes(redis, queue_tenant="local")
     try:
         assert await bells.next(0.05) is None
-        await outcomes.publish(entry("r1", worker_id="a*b[1]"))
-        await outcomes.publish(entry("r1", worker_id="a*b[1]"))
+        for _ in range(2):
+            await outcomes.publish(entry("r1", worker_id="a*b[1]", tenant=tenant))
 
-        assert [await bells.next(1.0), await bells.next(0.05)] == ["a*b[1]", None]
+        assert [await bells.next(1.0), await bells.next(0.05)] == [worker, None]
     finally:
         await bells.close()
         await redis.aclose()
@@ -105,11 +108,11 @@ async def test_bells_that_were_hung_up_can_be_heard_again(redis: Any, journal: A
 
 
 async def test_an_outcome_whose_publish_lost_its_answer_stands_on_the_stream_once(
-    lossy: Any, redis: Any, clock: MemoryClock, entry: Any
+    lossy: Any, redis: Any, entry: Any
 ) -> None:
     way, url = lossy
     client = connect_async(url)
-    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    outcomes = RedisOutcomes(client, queue_tenant="local")
     way.lose_answer_to(b"XADD")
     try:
         await asyncio.wait_for(publish_until_taken(outcomes, entry("r1")), 5)
@@ -119,7 +122,6 @@ async def test_an_outcome_whose_publish_lost_its_answer_stands_on_the_stream_onc
     assert way.lost == 1
     assert await redis.xlen(keys.outcomes("w1")) == 1
     assert await redis.llen(keys.context("w1", "c1")) == 1
-    assert await redis.hget(keys.request("r1"), "status") == "succeeded"
 
 
 async def publish_until_taken(outcomes: RedisOutcomes, entry: Any) -> bool:
@@ -128,29 +130,6 @@ async def publish_until_taken(outcomes: RedisOutcomes, entry: Any) -> bool:
         with contextlib.suppress(Unavailable):
             return await outcomes.publish(entry)
     return await outcomes.publish(entry)
-
-
-async def test_an_attempt_whose_beginning_lost_its_answer_is_not_taken_for_an_earlier_one(
-    lossy: Any, clock: MemoryClock, envelope: Any
-) -> None:
-    way, url = lossy
-    client = connect_async(url)
-    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
-    way.lose_answer_to(b"HSETNX")
-    try:
-        seen = await begun(outcomes, envelope("r1"))
-    finally:
-        await client.aclose()
-
-    assert way.lost == 1
-    assert seen is None or not seen.in_doubt
-
-
-async def begun(outcomes: RedisOutcomes, envelope: Any) -> Any:
-    try:
-        return await outcomes.begin(envelope)
-    except Unavailable:
-        return None
 
 
 @pytest.fixture(params=["refused", "silent"])
@@ -165,17 +144,25 @@ def nowhere(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.mark.parametrize("mode", ["", "?cluster=true"], ids=["alone", "cluster"])
 async def test_a_redis_that_is_away_is_unavailable_while_there_is_time_to_defer(
-    nowhere: str, mode: str, clock: MemoryClock, journal: Any, entry: Any, envelope: Any
+    nowhere: str, mode: str, clock: MemoryClock, journal: Any, entry: Any
 ) -> None:
     client = connect_async(nowhere + mode)
-    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    outcomes = RedisOutcomes(client, queue_tenant="local")
+    requests, claim = RedisRequests(client, clock, queue_tenant="local"), claim_for()
     inbox = RedisInbox(client, clock, journal, consumer="a", flow_timeout_s=30)
     bells = RedisBells(client, journal)
     started = time.monotonic()
     calls = (
-        outcomes.begin(envelope()),
-        outcomes.waiting(envelope(), 0.0),
         outcomes.publish(entry("r1")),
+        outcomes.is_settled("w1", "r1"),
+        outcomes.published("w1", "r1"),
+        requests.claim(claim),
+        requests.find(claim),
+        requests.send(claim, send_for()),
+        requests.end_send(claim, "t1", SendEnd.UNKNOWN),
+        requests.close(claim, LATE),
+        requests.mark_retrying(claim, 0.0, attempts=1),
+        requests.write_status(entry("r1")),
         inbox.take("w1", at_most=1),
         RedisSweep(client, clock, journal).due(at_most=10),
         bells.next(0.1),
@@ -187,19 +174,6 @@ async def test_a_redis_that_is_away_is_unavailable_while_there_is_time_to_defer(
 
     assert [type(error) for error in ended] == [Unavailable] * len(calls)
     assert took_s < TIME_TO_PUBLISH_S
-
-
-@pytest.mark.parametrize("mode", ["", "?cluster=true"], ids=["alone", "cluster"])
-def test_the_door_s_board_connects_when_it_is_used_and_is_unavailable_without_redis(
-    mode: str,
-) -> None:
-    with contextlib.closing(connect(f"redis://127.0.0.1:{free_port()}{mode}")) as client:
-        board = RedisBoard(client)
-
-        with pytest.raises(Unavailable):
-            board.find("r1")
-        with pytest.raises(Unavailable):
-            board.claim({"r1": "body"})
 
 
 async def test_bells_leave_no_connection_behind_while_redis_is_away(
@@ -219,7 +193,7 @@ async def test_what_was_published_before_redis_died_is_not_published_again_after
     mortal_valkey: Any, clock: MemoryClock, journal: Any, entry: Any
 ) -> None:
     client = connect_async(mortal_valkey.url)
-    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    outcomes = RedisOutcomes(client, queue_tenant="local")
     inbox = RedisInbox(client, clock, journal, consumer="a", flow_timeout_s=30)
     await outcomes.publish(entry("r1"))
 
@@ -240,10 +214,10 @@ async def listen_on(bells: RedisBells) -> None:
 
 
 async def test_bells_ring_again_after_redis_came_back(
-    mortal_valkey: Any, clock: MemoryClock, journal: Any, entry: Any
+    mortal_valkey: Any, journal: Any, entry: Any
 ) -> None:
     client = connect_async(mortal_valkey.url)
-    outcomes = RedisOutcomes(client, clock, queue_tenant="local")
+    outcomes = RedisOutcomes(client, queue_tenant="local")
     bells = RedisBells(client, journal)
     await bells.next(0.01)
 
@@ -258,16 +232,3 @@ async def test_bells_ring_again_after_redis_came_back(
     assert await bells.next(1.0) == "w1"
     await bells.close()
     await client.aclose()
-
-
-def test_the_door_s_board_works_again_after_redis_came_back(mortal_valkey: Any) -> None:
-    with contextlib.closing(connect(mortal_valkey.url)) as client:
-        board = RedisBoard(client)
-        board.claim({"r1": "body"})
-
-        mortal_valkey.kill()
-        with pytest.raises(Unavailable):
-            board.claim({"r1": "other"})
-        mortal_valkey.start()
-
-        assert not board.claim({"r1": "other"})["r1"].same_body

@@ -154,13 +154,6 @@ async def send_until_answered(slots: SlotsWorld) -> object:
     return await slots.requests.send(CLAIM, send_for())
 
 
-async def test_a_redis_that_cannot_be_reached_is_unavailable(clock: MemoryClock) -> None:
-    async with redis_world(f"redis://127.0.0.1:{free_port()}") as slots:
-        for touch in TOUCHES.values():
-            with pytest.raises(Unavailable):
-                await touch(slots)
-
-
 @pytest.mark.parametrize("mode", ["", "?cluster=true"], ids=["alone", "cluster"])
 def test_the_api_s_side_connects_when_it_is_used_and_is_unavailable_without_redis(
     clock: MemoryClock, mode: str

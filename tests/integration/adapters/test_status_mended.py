@@ -1,22 +1,69 @@
-"""A request whose outcome was published, and whose status was not: the next delivery of its message writes it."""
+"""A request whose outcome was published, and whose status was not: the entry on the stream says what to write."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.integration.adapters.slot_worlds import DONE, REFUSED, SlotsWorld, claim_for, entry_of
 
 from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.redis_connection import connect_async
 from paydispatch.adapters.redis_outcomes import RedisOutcomes
-from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
+from paydispatch.services.report_end import mend_status, report_end
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-REFUSED = Error(
-    kind=ErrorKind.API, message="No.", attempts=1, certainty=Certainty.NOT_CREATED, code="refused"
-)
+    from paydispatch.domain.outcomes import Outcome
+    from paydispatch.ports import OutcomeStream, RequestSlots
+
+CLAIM = claim_for()
+
+
+class Ports:
+    """What reporting an end needs of the world."""
+
+    def __init__(self, slots: SlotsWorld) -> None:
+        self.requests: RequestSlots = slots.requests
+        self.outcomes: OutcomeStream = slots.outcomes
+        self.doorbell = Silent()
+
+
+class Silent:
+    async def ring(self, worker_id: str) -> None:
+        """Nobody listens."""
+
+
+@pytest.mark.parametrize("outcome", [DONE, REFUSED])
+async def test_the_status_that_a_killed_publisher_left_unwritten_is_that_of_its_entry(
+    slots: SlotsWorld, outcome: Outcome
+) -> None:
+    await slots.requests.claim(CLAIM)
+    await report_end(Ports(slots), entry_of(CLAIM, outcome), "w1")
+    written = slots.store.get("r1")
+    killed = claim_for("r2")
+    await slots.requests.claim(killed)
+    await slots.outcomes.publish(entry_of(killed, outcome))
+
+    await mend_status(Ports(slots), "w1", "r2")
+
+    mended = slots.store.get("r2")
+    assert written is not None
+    assert mended is not None
+    for name in ("status", "parsed_data", "parsed_error", "attempts"):
+        assert getattr(mended, name) == getattr(written, name)
+
+
+async def test_a_second_end_never_becomes_the_status_of_the_first(slots: SlotsWorld) -> None:
+    await slots.requests.claim(CLAIM)
+    await slots.outcomes.publish(entry_of(CLAIM, DONE))
+
+    assert not await report_end(Ports(slots), entry_of(CLAIM, REFUSED), "w1")
+
+    record = slots.store.get("r1")
+    assert record is not None
+    assert record.status == "succeeded"
 
 
 @pytest.fixture(params=["valkey", "cluster"])
@@ -26,53 +73,21 @@ async def redis(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
     await client.aclose()
 
 
-@pytest.fixture
-def outcomes(redis: Any, clock: Any) -> RedisOutcomes:
-    return RedisOutcomes(redis, clock, queue_tenant="local")
-
-
-@pytest.mark.parametrize("ending", ["succeeded", "failed"])
-async def test_a_duplicate_writes_the_status_a_killed_publisher_left_unwritten(
-    outcomes: RedisOutcomes, redis: Any, entry: Any, envelope: Any, ending: str
+async def test_a_settled_request_whose_entry_is_trimmed_is_still_settled(
+    redis: Any, entry: Any
 ) -> None:
-    outcome = {"outcome": REFUSED} if ending == "failed" else {}
-    await outcomes.begin(envelope("r1"))
-    await outcomes.publish(entry("r1", **outcome))
-    written = await redis.hgetall(keys.request("r1"))
-    await redis.delete(keys.request("r1"))
-
-    seen = await outcomes.begin(envelope("r1"))
-
-    mended = await redis.hgetall(keys.request("r1"))
-    assert seen.settled
-    assert mended["status"] == ending
-    for name in ("parsed_data", "parsed_error", "attempts"):
-        assert mended.get(name) == written.get(name)
-
-
-async def test_a_second_end_never_becomes_the_status_of_the_first(
-    outcomes: RedisOutcomes, redis: Any, entry: Any
-) -> None:
+    outcomes = RedisOutcomes(redis, queue_tenant="local")
     await outcomes.publish(entry("r1"))
-    await redis.delete(keys.request("r1"))
+    await redis.delete(keys.outcomes("w1"))
 
-    assert not await outcomes.publish(entry("r1", outcome=REFUSED), sole="another")
-
-    assert await redis.hget(keys.request("r1"), "status") == "succeeded"
-
-
-async def test_a_settled_request_whose_entry_is_trimmed_is_still_a_duplicate(
-    outcomes: RedisOutcomes, redis: Any, entry: Any, envelope: Any
-) -> None:
-    await outcomes.publish(entry("r1"))
-    await redis.delete(keys.request("r1"), keys.outcomes("w1"))
-
-    assert (await outcomes.begin(envelope("r1"))).settled
+    assert await outcomes.is_settled("w1", "r1")
+    assert await outcomes.published("w1", "r1") is None
 
 
 async def test_the_mark_names_the_entry_that_settles_and_not_the_provisional_one(
-    outcomes: RedisOutcomes, redis: Any, entry: Any
+    redis: Any, entry: Any
 ) -> None:
+    outcomes = RedisOutcomes(redis, queue_tenant="local")
     await outcomes.publish(entry("r1", unknown=True))
     await outcomes.publish(entry("r1"))
 
