@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
 
@@ -28,37 +28,43 @@ if TYPE_CHECKING:
     from paydispatch.settings import SdkSettings
 
 
+class Clients(NamedTuple):
+    queue: SqsQueue
+    sealer: KmsSealer
+
+
 class SqsDelivery:
     way = "sqs"
     batch_limit = 500
     """Fifty calls' worth in one turn of the thread."""
 
-    def __init__(self, connect: Callable[[], tuple[SqsQueue, KmsSealer]], clock: Clock) -> None:
+    def __init__(self, connect: Callable[[], Clients], clock: Clock) -> None:
         """`connect` makes new clients, which `open` keeps until they are closed or forgotten."""
         self._connect = connect
         self._clock = clock
-        self._clients: tuple[SqsQueue, KmsSealer] | None = None
+        self._clients: Clients | None = None
 
     def open(self) -> None:
         """Fetch the data key and compile the schemas now: the first `create_async` shall be as quick as the rest."""
         self._clients = self._clients or self._connect()
-        self._sealer.warm(QUEUE)
+        self._clients.sealer.warm(QUEUE)
         for resource in RESOURCES:
             check_params(resource.name, {})
 
     def prepare(self, request: CreateRequest) -> Parcel:
+        sealer = self._opened().sealer
         now_s = self._clock.now_s()
         key = request.idempotency_key
         request_id = request_id_for_key("", key) if key else new_request_id(now_s)
         envelope = seal_request(
-            request, principal=QUEUE, request_id=request_id, now_s=now_s, sealer=self._sealer
+            request, principal=QUEUE, request_id=request_id, now_s=now_s, sealer=sealer
         )
         text = envelope.as_message()
         check_size(text)
         return Parcel(request_id, text, request.lane, self.way)
 
     def deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
-        without_yes = self._queue.send_messages(
+        without_yes = self._opened().queue.send_messages(
             {
                 lane: [
                     (parcel.request_id, parcel.text) for parcel in parcels if parcel.lane is lane
@@ -71,7 +77,7 @@ class SqsDelivery:
     def upkeep(self) -> None:
         """A data key lives on until it is replaced, so a KMS that is away for a while is only a log line."""
         with suppress(Unavailable):  # the sealer has logged it
-            self._sealer.warm(QUEUE)
+            self._opened().sealer.warm(QUEUE)
 
     def close(self) -> None:
         """boto3 clients close when they are let go."""
@@ -79,15 +85,7 @@ class SqsDelivery:
 
     forget_clients = close
 
-    @property
-    def _queue(self) -> SqsQueue:
-        return self._opened()[0]
-
-    @property
-    def _sealer(self) -> KmsSealer:
-        return self._opened()[1]
-
-    def _opened(self) -> tuple[SqsQueue, KmsSealer]:
+    def _opened(self) -> Clients:
         if self._clients is None:
             raise NoDispatcher
         return self._clients
@@ -96,11 +94,12 @@ class SqsDelivery:
 def sqs_delivery(settings: SdkSettings) -> SqsDelivery:
     clock = SystemClock()
 
-    def connect() -> tuple[SqsQueue, KmsSealer]:
+    def connect() -> Clients:
         # A session of its own: boto3's default one may hold a lock that a fork has left locked.
         session = boto3.session.Session()
         queue = SqsQueue(session.client("sqs", config=SEND_CONFIG), settings.queue_urls)
         kms = session.client("kms", config=SEAL_CONFIG)
-        return queue, KmsSealer(kms, settings.sealing_key_id, clock, renews_itself=False)
+        sealer = KmsSealer(kms, settings.sealing_key_id, clock, renews_itself=False)
+        return Clients(queue, sealer)
 
     return SqsDelivery(connect, clock)

@@ -9,7 +9,7 @@ import pytest
 from botocore.stub import Stubber
 from tests.unit.examples import FARTHEST
 
-from paydispatch.adapters.delivery_sqs import SqsDelivery
+from paydispatch.adapters.delivery_sqs import Clients, SqsDelivery
 from paydispatch.adapters.kms import KmsSealer
 from paydispatch.adapters.sqs import SqsDispatchQueue, SqsQueue
 from paydispatch.adapters.sqs_sends import SEND_ATTEMPTS
@@ -228,7 +228,9 @@ async def test_parking_without_a_queue_is_unavailable(
 def delivery(aws: Any, sqs: Any, urls: Any, clock: MemoryClock) -> SqsDelivery:
     kms = aws("kms")
     key_id = kms.create_key()["KeyMetadata"]["KeyId"]
-    delivery = SqsDelivery(lambda: (SqsQueue(sqs, urls), KmsSealer(kms, key_id, clock)), clock)
+    delivery = SqsDelivery(
+        lambda: Clients(SqsQueue(sqs, urls), KmsSealer(kms, key_id, clock)), clock
+    )
     delivery.open()
     return delivery
 
