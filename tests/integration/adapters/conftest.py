@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.integration.adapters.slot_worlds import memory_world, redis_world
+from tests.lossy_way import LossyWay
 
 from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.memory import MemoryClock, MemoryInbox, MemoryJournal
@@ -82,45 +83,6 @@ def envelope(clock: MemoryClock) -> Callable[..., Envelope]:
 
 def doubt() -> Error:
     return Error(kind=ErrorKind.HTTP, message="no answer", attempts=3, certainty=Certainty.UNKNOWN)
-
-
-class LossyWay:
-    """A way to a server on loopback on which an answer can be lost after the server has done its work."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._server: asyncio.Server
-        self._lose: bytes | None = None
-        self.lost = 0
-
-    async def open(self) -> int:
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
-        return int(self._server.sockets[0].getsockname()[1])
-
-    async def close(self) -> None:
-        self._server.close()
-        await self._server.wait_closed()
-
-    def lose_answer_to(self, part: bytes) -> None:
-        """The next call that holds `part` is carried out, and its connection dies instead of an answer."""
-        self._lose = part
-
-    async def _carry(self, caller: asyncio.StreamReader, to_caller: asyncio.StreamWriter) -> None:
-        server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
-        try:
-            while call := await caller.read(1 << 20):
-                to_server.write(call)
-                answer = await server.read(1 << 20)
-                if self._lose is not None and self._lose in call:
-                    self._lose = None
-                    self.lost += 1
-                    break
-                to_caller.write(answer)
-        except ConnectionError:
-            pass  # the caller hung up: nothing to carry any more
-        finally:
-            to_server.close()
-            to_caller.close()
 
 
 @pytest.fixture
