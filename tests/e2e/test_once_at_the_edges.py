@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +11,12 @@ import boto3
 import httpx
 import pytest
 import redis
-from tests.swallowing import SwallowingAddress
 
 from paydispatch import Dispatcher, new_coupon
-from paydispatch.domain.errors import NotDelivered
 from paydispatch.domain.identity import request_id_for_key
 
 if TYPE_CHECKING:
     from paydispatch.local.stack import LocalStack
-    from paydispatch.receipt import Receipt
 
 KEY = "sk_test_once__only"
 PATIENCE_S = 30.0
@@ -86,28 +82,6 @@ def test_one_key_over_the_queue_and_over_http_is_one_request(stack: LocalStack) 
     assert same.json()["request_id"] == receipt.request_id
     assert same.headers["idempotent-replayed"] == "true"
     assert other.status_code == 409
-    assert len(effects(stack, receipt.request_id)) == 1
-
-
-def test_an_answer_of_sqs_that_is_lost_and_the_retry_as_told_are_one_effect(
-    stack: LocalStack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    port = int(stack.addresses.aws_endpoint.rpartition(":")[2])
-    way = SwallowingAddress(port, 1.0, random.Random(1))
-    way.open()
-    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", f"http://127.0.0.1:{way.port}")
-    dispatcher = Dispatcher.from_env().start()
-    receipt: Receipt = coupon().create_async("edge-4", "order-4", KEY, dispatcher=dispatcher)
-    with pytest.raises(NotDelivered) as left:
-        dispatcher.close(timeout_s=2.0)
-    assert left.value.unknown == (receipt,)
-    assert left.value.refused == ()
-    way.share = 0.0
-    with Dispatcher.from_env() as later:
-        later.redispatch(receipt).wait(PATIENCE_S)
-    way.close()
-    (entry,) = told(stack, "edge-4")
-    assert entry["request_id"] == receipt.request_id
     assert len(effects(stack, receipt.request_id)) == 1
 
 

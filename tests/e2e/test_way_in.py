@@ -57,7 +57,9 @@ async def test_a_request_whose_answer_was_lost_has_one_effect_and_one_flow(
     async with Dispatcher.from_env():
         receipt = create("lost once")
     assert sqs_way.lost == 1
-    assert await asyncio.to_thread(ends, stack, [receipt.request_id]) == {receipt.request_id: (1, 1)}
+    assert await asyncio.to_thread(ends, stack, [receipt.request_id]) == {
+        receipt.request_id: (1, 1)
+    }
 
 
 async def test_a_request_that_stayed_unknown_and_is_dispatched_again_has_one_effect_and_one_flow(
@@ -73,7 +75,9 @@ async def test_a_request_that_stayed_unknown_and_is_dispatched_again_has_one_eff
     async with Dispatcher.from_env() as again:
         await again.redispatch(receipt)
 
-    assert await asyncio.to_thread(ends, stack, [receipt.request_id]) == {receipt.request_id: (1, 1)}
+    assert await asyncio.to_thread(ends, stack, [receipt.request_id]) == {
+        receipt.request_id: (1, 1)
+    }
 
 
 PROGRAM = """
@@ -81,10 +85,11 @@ import os, sys
 from paydispatch import Dispatcher, new_coupon
 
 def create():
+    ids = []
     for n in range(25):
         coupon = new_coupon().percent_off(10).duration("once")
-        print(coupon.create_async("way-in", f"fork {os.getpid()} {n}", sys.argv[1]).request_id)
-    sys.stdout.flush()
+        ids.append(coupon.create_async("way-in", f"fork {os.getpid()} {n}", sys.argv[1]).request_id)
+    os.write(1, (" ".join(ids) + " ").encode())  # in one piece: four children share the pipe
 
 Dispatcher.from_env().start()
 """
