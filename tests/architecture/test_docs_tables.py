@@ -33,7 +33,7 @@ PROGRAMS: dict[str, Any] = {
 }
 
 # Where a call that makes an error has its code.
-_CODE_AT = {"NotSent": 1, "Unknown": 1, "Malformed": 0, "_given_up": 1, "_dispatcher_error": 0}
+_CODE_AT = {"NotSent": 1, "Unknown": 1, "Malformed": 0, "give_up": 1, "_dispatcher_error": 1}
 _MAKING_CODES = ("attempts", "envelope", "outcomes", "redrive", "retry", "unknown_ends")
 
 
@@ -47,6 +47,9 @@ _SWITCHES = {
     "STRIPE_API_BASE": "https://host",
 }
 """Variables that are no number. Any other takes "30"."""
+
+_SLOT_WRITERS = ("redis_claims", "redis_requests", "redis_request_store")
+_SLOT_SCRIPTS = ("claim", "send", "end_send", "close", "write_status")
 
 
 class Asked(dict[str, str]):
@@ -81,8 +84,9 @@ def test_every_code_of_ours_is_explained() -> None:
 
 def test_every_field_of_the_status_is_in_operations() -> None:
     row = next(line for line in _text("docs/operations.md").splitlines() if "`pd:req:" in line)
-    fields = {name for file in ("redis_outcomes", "redis_board") for name in _fields(file)}
-    assert {"queued", "begun_at", "first_sent_at", "maybe_executed", "parsed_error"} <= fields
+    fields = {name for file in _SLOT_WRITERS for name in _fields(file)}
+    fields |= {name for script in _SLOT_SCRIPTS for name in _written_by(script)}
+    assert {"queued", "last_sent_at", "first_sent_at", "maybe_executed", "parsed_error"} <= fields
     assert sorted(name for name in fields if f"`{name}`" not in row) == []
 
 
@@ -172,6 +176,10 @@ def _fields(adapter: str) -> Iterator[str]:
             yield from _words(node.slice)
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("hsetnx"):
             yield from _words(node.args[1])
-    yield from re.findall(
-        r"'HSETNX', KEYS\[1\], '(\w+)'", (CODE / "adapters/lua/begin.lua").read_text()
-    )
+
+
+def _written_by(script: str) -> set[str]:
+    """The fields that a script writes into the request's slot."""
+    text = (CODE / f"adapters/lua/{script}.lua").read_text("utf-8")
+    calls = re.findall(r"redis\.call\('HSET', KEYS\[1\],(.*?)\)\s*(?:--|\n|$)", text, re.DOTALL)
+    return {name for call in calls for name in re.findall(r"'([a-z_]+)'", call)} - {"calling"}
