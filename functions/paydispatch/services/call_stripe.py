@@ -77,6 +77,10 @@ MOST_FRESH_STARTS = 5
 """How often a copy takes the place of a message on its last receive, if nothing was ever sent. Throttled receives use
 up a message that no process ever looked at. A message that kills its process each time ends after these."""
 
+MOST_WAITS_FOR_PROOF = 3_000
+"""How often a message waits for the proof of its principal: five to ten days. Then it is parked, because a stranger's
+message whose seal KMS may not open would otherwise go round for ever."""
+
 MOST_SENDS_ASKED = 3
 """How often a send is asked for again because its answer came too late for the POST."""
 
@@ -199,10 +203,14 @@ class StripeCall:
     async def _is_proven(self) -> bool:
         """Tell whether the message comes from the principal it names. Nothing is written before that is known."""
         envelope = self._envelope
-        with _putting_off(envelope.progress, claimed=False):
+        try:
             return await is_proven(
                 self._ports, self._claim, envelope.binding, envelope.sealed_secret
             )
+        except Unavailable as error:
+            if envelope.progress.store_waits >= MOST_WAITS_FOR_PROOF:
+                return False
+            raise _PutOff(envelope.progress, str(error), claimed=False) from error
 
     async def _park_unaccepted(self) -> None:
         self._ports.journal.trouble("message.not_accepted", **_ids(self._claim))

@@ -51,7 +51,11 @@ from paydispatch.domain.units import (
 )
 from paydispatch.services import call_stripe
 from paydispatch.services.call_batch import PUBLISHING_TIME_S
-from paydispatch.services.call_stripe import LEAST_CALL_S, MOST_FRESH_STARTS
+from paydispatch.services.call_stripe import (
+    LEAST_CALL_S,
+    MOST_FRESH_STARTS,
+    MOST_WAITS_FOR_PROOF,
+)
 
 if TYPE_CHECKING:
     from tests.unit.services.conftest import Caller
@@ -901,6 +905,14 @@ class TestPrincipals:
         caller.vault.away = False
         assert await caller.receive_deferred()
         assert caller.outcome.code == "deadline_exceeded"
+
+    async def test_the_waits_for_a_proof_are_bounded(self, caller: Caller) -> None:
+        waited = replace(IN_AN_HOUR, store_waits=MOST_WAITS_FOR_PROOF)
+        caller.vault.away = True
+        assert await caller.receive(self.sealed(caller, progress=waited))
+        assert not caller.queue.deferred
+        ((_, reason, _),) = caller.queue.parked
+        assert reason == "not_accepted"
 
     async def test_a_permission_that_is_missing_is_waited_for_until_the_deadline(
         self, caller: Caller
