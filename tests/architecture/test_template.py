@@ -13,6 +13,9 @@ from cfnlint.rules import RulesCollection
 from stack_template import TEMPLATE, load
 
 from flow_runner.handler import STOPPING_TIME_S
+from paydispatch.adapters.aws_errors import LONGEST_SEAL_S
+from paydispatch.adapters.redis_connection import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S
+from paydispatch.adapters.sqs_sends import LONGEST_SEND_S
 from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.units import LONGEST_DEADLINE_S
 from paydispatch.settings import (
@@ -247,6 +250,15 @@ def test_dead_letters_are_kept_for_longer_than_requests(queue: str) -> None:
 
 def test_the_api_ends_before_the_door_gives_up() -> None:
     assert STACK.functions["ApiFunction"]["Timeout"] < HTTP_API_LIMIT_S
+
+
+def test_the_api_answers_itself_though_everything_behind_it_is_slow() -> None:
+    """A create seals with KMS, claims in Redis, sends to SQS and writes to Redis again."""
+    redis_s = CONNECT_TIMEOUT_S + ANSWER_TIMEOUT_S
+
+    longest_s = LONGEST_SEAL_S + redis_s + LONGEST_SEND_S + redis_s
+
+    assert longest_s < STACK.functions["ApiFunction"]["Timeout"] - 1
 
 
 def test_the_stripe_caller_outlives_stripes_slowest_answer() -> None:
