@@ -23,6 +23,14 @@ WAY_IN = (
     "tests/unit/handlers/test_answer_size.py",
 )
 FLOW = ("tests/unit/sdk/test_flow.py",)
+SDK = (
+    "tests/unit/sdk/test_closing.py",
+    "tests/unit/sdk/test_dispatcher.py",
+    "tests/unit/sdk/test_lost_answers.py",
+)
+FORKS = ("tests/unit/sdk/test_forks.py",)
+SQS_ANSWERS = ("tests/integration/adapters/test_sqs_lost_answers.py",)
+HTTP_ANSWERS = ("tests/integration/adapters/test_http_delivery.py",)
 SUBMIT = ("tests/unit/cli/test_submit.py",)
 WIRE = ("tests/integration/adapters/test_stripe_http.py",)
 
@@ -44,6 +52,9 @@ STRIPE_ACCOUNTS_CODE = SOURCE + "adapters/stripe_accounts.py"
 UNKNOWN_ENDS = SOURCE + "domain/unknown_ends.py"
 RUN_FLOWS = SOURCE + "services/run_flows.py"
 ACCEPT = SOURCE + "services/accept.py"
+SENDER = SOURCE + "sender.py"
+DISPATCHER = SOURCE + "dispatcher.py"
+SQS_SENDS = SOURCE + "adapters/sqs_sends.py"
 
 
 @dataclass(frozen=True)
@@ -75,6 +86,9 @@ TERMINAL = "What others wrote controls no operator's terminal."
 ACTS_IN_AN_ACCOUNT = "A key of an organisation names the account it acts in on every call."
 ONE_KEY = "One key of a tenant is one request, by every way in."
 THREE_ANSWERS = "The way in has three answers: accepted, refused, and unknown."
+STOPPED_FIRST = "A receipt is never called lost while it can still arrive."
+OWN_DISPATCHER = "A fork gets a Dispatcher of its own, and no program drops a request silently."
+ONE_WAIT = "One failure that many share is waited for once."
 OWN_TENANT = "A request and its status belong to its tenant alone."
 BOUNDED_ANSWER = "No answer grows over what Lambda carries."
 IN_ORDER = "Flows of one context run in order."
@@ -940,5 +954,133 @@ GUARDS = (
         "  redis.call('ZADD', KEYS[1], ARGV[3], due[at])",
         "  redis.call('ZREM', KEYS[1], due[at])",
         REDIS_SWEEP,
+    ),
+    Guard(
+        "way in: a refusal ends the doubt of a lost answer (SQS)",
+        THREE_ANSWERS,
+        SQS_SENDS,
+        "            in_doubt = in_doubt or not certainly_not_done(failure)",
+        "            in_doubt = not certainly_not_done(failure)",
+        SQS_ANSWERS,
+    ),
+    Guard(
+        "way in: a message that SQS does not name is refused",
+        THREE_ANSWERS,
+        SQS_SENDS,
+        '"a message is not named", in_doubt=True)',
+        '"a message is not named", in_doubt=in_doubt)',
+        SQS_ANSWERS,
+    ),
+    Guard(
+        "way in: botocore may repeat a send and hide a lost answer",
+        THREE_ANSWERS,
+        SQS_SENDS,
+        '        if (config.retries or {}).get("total_max_attempts") != 1:',
+        "        if False:",
+        SQS_ANSWERS,
+    ),
+    Guard(
+        "way in: an item without a yes is accepted because it names its request",
+        THREE_ANSWERS,
+        SOURCE + "adapters/http_results.py",
+        '    if status is None and "error" not in item and "request_id" in item:',
+        '    if "request_id" in item:',
+        HTTP_ANSWERS,
+    ),
+    Guard(
+        "way in: a refusal ends the doubt of a lost answer (Sender)",
+        THREE_ANSWERS,
+        SENDER,
+        "        self.in_doubt = self.in_doubt or isinstance(error, MaybeAccepted)",
+        "        self.in_doubt = isinstance(error, MaybeAccepted)",
+        SDK,
+    ),
+    Guard(
+        "way in: a request that is dispatched again forgets its doubt",
+        THREE_ANSWERS,
+        DISPATCHER,
+        "in_doubt=isinstance(failure, MaybeAccepted))",
+        "in_doubt=False)",
+        SDK,
+    ),
+    Guard(
+        "way in: a request prepared for the API is sent to the queue, its key in the clear",
+        KEY,
+        DISPATCHER,
+        "            if parcel.way != self._delivery.way:",
+        "            if False:",
+        SDK,
+    ),
+    Guard(
+        "close: what is in flight is called refused",
+        STOPPED_FIRST,
+        SENDER,
+        "            for pending in self._offered:",
+        "            for pending in ():",
+        SDK,
+    ),
+    Guard(
+        "close: an answer that comes later changes what was said",
+        STOPPED_FIRST,
+        SENDER,
+        "            if self._over.is_set():\n                return []  # it came too late",
+        "            if False:\n                return []  # it came too late",
+        SDK,
+    ),
+    Guard(
+        "close: a request that comes after the end is waited for",
+        STOPPED_FIRST,
+        SENDER,
+        "        if self._over.is_set():\n            self._end()  # again",
+        "        if False:\n            self._end()  # again",
+        SDK,
+    ),
+    Guard(
+        "fork: a child puts its requests into the parent's buffer",
+        OWN_DISPATCHER,
+        DISPATCHER,
+        "        sender, self._sender = self._sender, None\n        self._delivery.forget_clients()",
+        "        sender = self._sender\n        self._delivery.forget_clients()",
+        FORKS,
+    ),
+    Guard(
+        "fork: a child waits for the parent's receipts",
+        OWN_DISPATCHER,
+        DISPATCHER,
+        "        for receipt in sender.on_their_way() if sender else ():",
+        "        for receipt in ():",
+        FORKS,
+    ),
+    Guard(
+        "end: a program that does not close drops what it has",
+        OWN_DISPATCHER,
+        SOURCE + "process.py",
+        "    atexit.register(function)",
+        "    _ = atexit.register",
+        FORKS,
+    ),
+    Guard(
+        "end: a child of multiprocessing drops what it has",
+        OWN_DISPATCHER,
+        SOURCE + "process.py",
+        "        Finalize(None, function, exitpriority=0)",
+        "        _ = Finalize",
+        FORKS,
+    ),
+    Guard(
+        "bounds: each batch waits for an SQS that does not answer",
+        ONE_WAIT,
+        SQS_SENDS,
+        "        if time.monotonic() >= until:",
+        "        if False:",
+        SQS_ANSWERS,
+    ),
+    Guard(
+        "bounds: each item of a batch asks a key service that failed",
+        ONE_WAIT,
+        SOURCE + "adapters/kms.py",
+        "        if failed_at is not None and self._clock.now_s() - failed_at < FAIL_FAST_S:",
+        "        if False:",
+        VAULT,
     ),
 )
