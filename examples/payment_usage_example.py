@@ -113,7 +113,7 @@ def main() -> int:
         print(f"{missing}\n\n{__doc__}", file=sys.stderr)
         return 2
     except NotDelivered as lost:
-        # Only these are not on the queue. Dispatch them again, with the same idempotency keys.
+        # It says which were refused, and which may be on the queue: those are for dispatcher.redispatch(receipt).
         print(lost, file=sys.stderr)
         return 1
     return 0

@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from paydispatch.builders import *
     from paydispatch.dispatcher import Dispatcher as Dispatcher
     from paydispatch.domain.credentials import SecretRef as SecretRef
+    from paydispatch.domain.errors import BadRequest as BadRequest
+    from paydispatch.domain.errors import BufferFull as BufferFull
+    from paydispatch.domain.errors import InvalidField as InvalidField
+    from paydispatch.domain.errors import InvalidParams as InvalidParams
+    from paydispatch.domain.errors import MaybeAccepted as MaybeAccepted
+    from paydispatch.domain.errors import NoDispatcher as NoDispatcher
+    from paydispatch.domain.errors import NotDelivered as NotDelivered
+    from paydispatch.domain.errors import OtherProcess as OtherProcess
+    from paydispatch.domain.errors import TooLarge as TooLarge
+    from paydispatch.domain.errors import Unavailable as Unavailable
     from paydispatch.receipt import Receipt as Receipt
 
 _HOMES = {
@@ -19,6 +29,21 @@ _HOMES = {
     "Receipt": "paydispatch.receipt",
     "SecretRef": "paydispatch.domain.credentials",
     "RetryLater": "paydispatch.flow",
+    **dict.fromkeys(
+        (
+            "BadRequest",
+            "BufferFull",
+            "InvalidField",
+            "InvalidParams",
+            "MaybeAccepted",
+            "NoDispatcher",
+            "NotDelivered",
+            "OtherProcess",
+            "TooLarge",
+            "Unavailable",
+        ),
+        "paydispatch.domain.errors",
+    ),
 }
 
 
