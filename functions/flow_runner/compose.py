@@ -29,11 +29,15 @@ def compose(settings: RunnerSettings, journal: Journal, *, consumer: str) -> Flo
     clock = SystemClock()
     eviction = EvictionCheck(allowed=settings.allow_eviction, journal=journal)
     redis = connect_async(settings.redis_url, eviction)
-    policy = FlowPolicy(timeout_s=settings.flow_timeout_s, attempts=settings.flow_attempts)
+    policy = FlowPolicy(
+        timeout_s=settings.flow_timeout_s,
+        import_timeout_s=settings.flow_import_timeout_s,
+        attempts=settings.flow_attempts,
+    )
     inbox = RedisInbox(redis, clock, journal, consumer=consumer, flow_timeout_s=policy.timeout_s)
     ports = FlowPorts(
         inbox=inbox,
-        scripts=FlowFolder(settings.flows_dir),
+        scripts=FlowFolder(settings.flows_dir, import_timeout_s=policy.import_timeout_s),
         queue=SqsDispatchQueue(
             boto3.client("sqs", config=SEND_CONFIG),
             settings.queue_urls,

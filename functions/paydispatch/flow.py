@@ -13,11 +13,12 @@ dispatches the very same requests again, which are then the same requests to Str
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from paydispatch.builders import Builders
 from paydispatch.domain.envelope import Envelope, check_size
-from paydispatch.domain.errors import InvalidField, InvalidParams
+from paydispatch.domain.errors import InvalidField, InvalidParams, ScriptFailed
 from paydispatch.domain.identity import End, follow_up_request_id, request_id_for_key
 from paydispatch.domain.outcomes import ErrorKind, Response
 from paydispatch.domain.principal import QUEUE
@@ -30,20 +31,30 @@ from paydispatch.domain.requests import (
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.retry import Progress
 from paydispatch.domain.schema import check_params
+from paydispatch.domain.script_errors import leaves, shown, traceback_text
 from paydispatch.domain.slots import key_space
 from paydispatch.domain.units import DEFAULT_DEADLINE_S, REMEMBER_S
 from paydispatch.receipt import Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.outcomes import Certainty, Error, Outcome
 
-__all__ = ["FLOW_FAILED", "Flow", "FollowUp", "ParsedError", "RetryLater"]
+__all__ = [
+    "CLEAN_UP_S",
+    "FLOW_FAILED",
+    "Flow",
+    "FollowUp",
+    "ParsedError",
+    "RetryLater",
+    "script_end",
+]
 
 FLOW_FAILED = "flow_failed"
 """The code of the error, of kind `dispatcher`, that takes a response's place when its script fails for good."""
+
+CLEAN_UP_S = 2.0
+"""A coroutine that is cancelled has this long to clean up. Then it is left to itself."""
 
 
 class RetryLater(Exception):
@@ -61,6 +72,21 @@ class RetryLater(Exception):
             )
         super().__init__(f"again in {after_s} s")
         self.after_s = float(after_s)
+
+
+def script_end(error: BaseException) -> RetryLater | ScriptFailed:
+    """Read how a script ended from what it raised: it asks for later, or it has failed.
+
+    A group asks for later, by the longest time in it, if it holds nothing but `RetryLater`.
+    """
+    raised = leaves(error)
+    asked = [each for each in raised if isinstance(each, RetryLater)]
+    if not asked or len(asked) < len(raised):
+        return ScriptFailed(shown(error), traceback_text(error))
+    try:
+        return RetryLater(max(each.after_s for each in asked))
+    except Exception as wrong:  # the script has put something else into `after_s`
+        return ScriptFailed(shown(wrong), traceback_text(wrong))
 
 
 class ParsedError:
@@ -137,6 +163,41 @@ class FollowUp(Receipt):
         return f"{self.request_id} ({self.object}): goes to the queue when this flow returns"
 
 
+_LINE_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {
+    *("asctime", "level", "location", "message", "sampling_rate", "service", "timestamp"),
+    *("exception", "exception_name", "exception_notes", "stack_trace", "xray_trace_id"),
+}
+"""What `logging` and the worker's own lines use themselves."""
+
+
+class FlowLog(logging.LoggerAdapter[logging.Logger]):
+    """A logger that knows the run's ids. What a flow gives as `extra` is kept beside them.
+
+    A name in `extra` that is taken gets `extra_` in front: `extra_request_id`.
+    """
+
+    def __init__(self, ids: Mapping[str, str]) -> None:
+        super().__init__(logging.getLogger("paydispatch.flows"), ids)
+        self._taken = _LINE_FIELDS | ids.keys()
+
+    def process(
+        self, msg: Any, kwargs: MutableMapping[str, Any]
+    ) -> tuple[Any, MutableMapping[str, Any]]:
+        given = kwargs.get("extra")
+        named = given if isinstance(given, Mapping) else {}
+        return msg, {**kwargs, "extra": {**self._free(named), **(self.extra or {})}}
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - the name is `logging`'s
+        self.logger.disabled = (
+            False  # a flow that configures `logging` disables what it does not name
+        )
+        return super().isEnabledFor(level)
+
+    def _free(self, given: Mapping[Any, Any]) -> dict[str, Any]:
+        names = ((str(name), value) for name, value in given.items())
+        return {f"extra_{n}" if n in self._taken else n: value for n, value in names}
+
+
 class Flow(Builders):
     """One run of one flow. `new_product()`, `new_price()` … are builders bound to this conversation and its key."""
 
@@ -155,7 +216,7 @@ class Flow(Builders):
             "worker_id": entry.worker_id,
             "context_id": entry.context_id,
         }
-        self.log = logging.LoggerAdapter(logging.getLogger("paydispatch.flows"), ids)
+        self.log = FlowLog(ids)
 
     @property
     def worker_id(self) -> str:

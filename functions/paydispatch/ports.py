@@ -303,7 +303,7 @@ class Turn:
     attempt: int
     """The number of this run, from 1."""
     lease: str
-    worker_slot: str = ""
+    worker_slot: str
     """The name of the worker's slot it was taken from."""
 
 
@@ -323,6 +323,10 @@ class FlowInbox(Protocol):
 
     async def finish(self, turn: Turn, *, go_on: bool) -> Turn | None:
         """Acknowledge. With `go_on`, keep the lease and return the context's next turn, if there is one."""
+        ...
+
+    async def renew(self, turn: Turn, for_s: float) -> bool:
+        """Hold the context for at least so long from now. False: the turn is another's by now, or is over."""
         ...
 
     async def postpone(self, turn: Turn, delay_s: float, *, counted: bool) -> None:
@@ -368,8 +372,16 @@ class Bells(Protocol):
 
 
 class FlowScripts(Protocol):
+    """The scripts by name. Nothing of a script but its end leaves it: no exception, no exit, no cancellation."""
+
+    def is_loaded(self, name: str) -> bool: ...
+
+    async def load(self, name: str) -> None:
+        """Import the script, within a bounded time. Raises `MissingFlow`, `RetryLater` or `ScriptFailed`."""
+        ...
+
     async def run(self, name: str, argument: Any, flow: Flow) -> None:
-        """Run the script's `run(argument, flow)`, sync or async. Raises `MissingFlow`, or what the script raises."""
+        """Run the script's `run(argument, flow)`, sync or async. Raises as `load` does."""
         ...
 
 

@@ -217,6 +217,7 @@ class RunnerSettings:
     allow_eviction: bool
     flows_dir: Path
     flow_timeout_s: float
+    flow_import_timeout_s: float
     flow_attempts: int
     queue_tenant: str
 
@@ -228,6 +229,7 @@ class RunnerSettings:
             allow_eviction=allow_eviction(env),
             flows_dir=Path(env.get("FLOWS_DIR") or "flows").resolve(),
             flow_timeout_s=_number(env, "FLOW_TIMEOUT_S", 30.0),
+            flow_import_timeout_s=_number(env, "FLOW_IMPORT_TIMEOUT_S", 30.0),
             flow_attempts=_count(env, "FLOW_ATTEMPTS", 5),
             queue_tenant=queue_tenant_of(env),
         )

@@ -1,99 +1,96 @@
-"""Flows as files: `new_create_price_response` is the file of that name, imported when first needed."""
+"""Flows as files: `new_create_price_response` is the module of that name in the flows folder."""
 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import inspect
-import re
-import sys
-import threading
-from typing import TYPE_CHECKING, Any
+import time
+from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from paydispatch.domain.errors import MissingFlow
+from paydispatch.adapters.flow_package import FlowPackage
+from paydispatch.adapters.script_threads import ScriptRun, ScriptThreads
+from paydispatch.domain.errors import MissingFlow, ScriptFailed
+from paydispatch.flow import CLEAN_UP_S, script_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from paydispatch.flow import Flow
+    from paydispatch.adapters.flow_package import Run
+    from paydispatch.flow import Flow, RetryLater
 
-_NAME = re.compile(r"new_create_[a-z_]{1,64}_(response|error)")
+    End = MissingFlow | RetryLater | ScriptFailed | None
+
+
+class _Import(NamedTuple):
+    """An import under way. All runs that need the module wait for the same one."""
+
+    ended: Future[End]
+    give_up_at: float
+    """By the monotonic clock."""
 
 
 class FlowFolder:
-    """`FlowScripts` over one folder. A script that cannot be imported is tried again at its next run."""
+    """`FlowScripts` over one folder, which imports and runs everything in threads."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._runs: dict[str, Callable[[Any, Flow], Any]] = {}
+    def __init__(self, folder: Path, *, import_timeout_s: float = 30.0) -> None:
+        """Raises `BadSetting` for a folder that has the name of another package."""
+        self._package = FlowPackage(folder)
+        self._import_timeout_s = import_timeout_s
+        self._threads = ScriptThreads()
+        self._runs: dict[str, Run] = {}
+        self._imports: dict[str, _Import] = {}
+
+    def is_loaded(self, name: str) -> bool:
+        return name in self._runs
+
+    async def load(self, name: str) -> None:
+        if name in self._runs:
+            return
+        importing = self._imports.get(name) or self._begin_import(name)
+        ended = asyncio.wrap_future(importing.ended)
+        await asyncio.wait({ended}, timeout=max(0.0, importing.give_up_at - time.monotonic()))
+        if not ended.done():
+            raise ScriptFailed(f"Its import did not end within {self._import_timeout_s:g} s.")
+        _raise(ended.result())
 
     async def run(self, name: str, argument: Any, flow: Flow) -> None:
-        run = self._runs.get(name) or self._import(name)
-        if inspect.iscoroutinefunction(run):
-            await run(argument, flow)
-            return
-        returned = await _in_own_thread(run, argument, flow)
-        if inspect.isawaitable(returned):  # a plain function around an async one
-            await returned
-
-    def _import(self, name: str) -> Callable[[Any, Flow], Any]:
-        path = self._folder / f"{name}.py"
-        if not _NAME.fullmatch(name) or not path.is_file():
-            raise MissingFlow(name, str(self._folder))
-        if str(self._folder) not in sys.path:
-            sys.path.append(str(self._folder))  # a flow may import a helper that lies beside it
-        spec = importlib.util.spec_from_file_location(f"flows.{name}", path)
-        if spec is None or spec.loader is None:
-            raise MissingFlow(name, str(self._folder))
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        run: Callable[[Any, Flow], Any] = module.run
-        self._runs[name] = run
-        return run
-
-
-async def _in_own_thread(run: Callable[[Any, Flow], Any], argument: Any, flow: Flow) -> Any:
-    """Run a plain function beside the event loop.
-
-    A thread of its own, not one of a pool: a script that hangs past its timeout must not take a place from the next,
-    and as a daemon it does not keep the process alive.
-    """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[Any] = loop.create_future()
-
-    def work() -> None:
+        await self.load(name)
+        script = ScriptRun(self._runs[name], argument, flow)
+        self._threads.start(script.work)
         try:
-            returned = run(argument, flow)
-        except BaseException as error:  # handed over to the event loop whole
-            _tell(loop, done, None, error)
-        else:
-            _tell(loop, done, returned, None)
+            end = await asyncio.wrap_future(script.ended)
+        except asyncio.CancelledError:
+            if script.cancel():
+                await asyncio.wait({asyncio.wrap_future(script.ended)}, timeout=CLEAN_UP_S)
+            raise
+        _raise(end)
 
-    threading.Thread(target=work, name=f"flow-{flow.request_id}", daemon=True).start()
-    return await done
+    def _begin_import(self, name: str) -> _Import:
+        ended: Future[End] = Future()
+        ended.set_running_or_notify_cancel()  # so that nobody who waits for it can cancel it
+        importing = _Import(ended, time.monotonic() + self._import_timeout_s)
+        self._imports[name] = importing
+        self._threads.start(partial(self._import, name, importing))
+        return importing
+
+    def _import(self, name: str, importing: _Import) -> None:
+        end = self._try_to_import(name)
+        del self._imports[name]  # the next run tries again
+        importing.ended.set_result(end)
+
+    def _try_to_import(self, name: str) -> End:
+        try:
+            self._package.check_there(name)
+        except MissingFlow as missing:
+            return missing
+        try:
+            self._runs[name] = self._package.run_of(name)
+        except BaseException as error:  # a module that exits fails, and the worker goes on
+            return script_end(error)
+        return None
 
 
-def _tell(
-    loop: asyncio.AbstractEventLoop,
-    done: asyncio.Future[Any],
-    returned: Any,
-    error: BaseException | None,
-) -> None:
-    def settle() -> None:
-        if done.done():  # nobody waits any more: it took longer than its timeout
-            return
-        if error is None:
-            done.set_result(returned)
-        else:
-            done.set_exception(_as_exception(error))
-
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(settle)
-
-
-def _as_exception(error: BaseException) -> Exception:
-    """What a future may carry: `sys.exit()` in a script is that script's failure, not the runner's end."""
-    if isinstance(error, Exception) and not isinstance(error, StopIteration):
-        return error
-    return RuntimeError(f"{type(error).__name__}: {error}")
+def _raise(end: End) -> None:
+    if end is not None:
+        raise end

@@ -8,7 +8,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.keyless_logs import redact_records
+from paydispatch.adapters.log_settings import LogSettings
 from paydispatch.domain.redaction import redact
+from paydispatch.domain.script_errors import safe_text
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -32,22 +34,25 @@ def json_logger(service: str) -> Logger:
 
 
 class PowertoolsJournal:
-    """Without `metrics`, counts are lines like everything else."""
+    """Without `metrics`, counts are lines like everything else. No flow can mute it, nor the other flows, for good."""
 
     def __init__(self, logger: Logger, metrics: Metrics | None = None) -> None:
         self._logger = logger
         self._metrics = metrics
         self._counted = False
+        self._settings = LogSettings(logger.name, FLOWS_LOGGER)
 
     def line(self, event: str, **fields: Any) -> None:
+        self._settings.put_back()
         self._logger.info(event, **_known(fields))
 
     def trouble(self, event: str, **fields: Any) -> None:
+        self._settings.put_back()
         self._logger.warning(event, exc_info=sys.exc_info()[0] is not None, **_known(fields))
 
     def count(self, metric: str, amount: int = 1) -> None:
         if self._metrics is None:
-            self._logger.info("metric", metric=metric, amount=amount)
+            self.line("metric", metric=metric, amount=amount)
         else:
             self._metrics.add_metric(name=metric, unit="Count", value=amount)
             self._counted = True
@@ -60,7 +65,7 @@ class PowertoolsJournal:
 
 
 def _keyless_line(line: dict[str, Any]) -> str:
-    return redact(json.dumps(line, default=str, separators=(",", ":")))
+    return redact(json.dumps(line, default=safe_text, separators=(",", ":")))
 
 
 def _known(fields: dict[str, Any]) -> dict[str, Any]:

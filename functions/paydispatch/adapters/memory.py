@@ -17,6 +17,7 @@ from paydispatch.domain.identity import new_request_id, request_id_for_key
 from paydispatch.domain.principal import QUEUE, tenant_of
 from paydispatch.domain.slots import slot_name
 from paydispatch.domain.sweep import WorkerLook, has_work, next_look_at
+from paydispatch.flow import script_end
 from paydispatch.ports import Swept, Turn
 from paydispatch.services.seal_request import seal_request
 
@@ -298,8 +299,9 @@ class MemoryInbox:
         self.away = False
 
     def put(self, entry: OutcomeEntry) -> None:
-        self.looks[entry.worker_id] = 0.0
-        self._contexts[entry.worker_id, entry.context_id].entries.append(self._held(entry))
+        worker = _worker_slot(entry)
+        self.looks[worker] = 0.0
+        self._contexts[worker, entry.context_id].entries.append(self._held(entry))
 
     def waiting(self) -> list[OutcomeEntry]:
         return [held.entry for context in self._contexts.values() for held in context.entries]
@@ -318,15 +320,23 @@ class MemoryInbox:
             context.entries.remove(held)
         return self._following(context, turn, go_on=go_on)
 
+    async def renew(self, turn: Turn, for_s: float) -> bool:
+        self._reach()
+        context = self._context(turn)
+        if not self._holds(context, turn):
+            return False
+        context.lease_until = max(context.lease_until, self._clock.now_s() + for_s)
+        return True
+
     async def postpone(self, turn: Turn, delay_s: float, *, counted: bool) -> None:
         self._reach()
         context = self._context(turn)
-        if context.lease != turn.lease or not self._leased(context):
+        if not self._holds(context, turn):
             return
         head, context.lease_until = context.entries[0], 0.0
         head.due_at = self._clock.now_s() + delay_s
-        worker_id = turn.entry.worker_id
-        self.looks[worker_id] = min(head.due_at, self.looks.get(worker_id, head.due_at))
+        worker = turn.worker_slot
+        self.looks[worker] = min(head.due_at, self.looks.get(worker, head.due_at))
         head.runs -= 0 if counted else 1
 
     async def bury(
@@ -371,13 +381,16 @@ class MemoryInbox:
         return [self._turn(context) for context in meant[:at_most]]
 
     def _context(self, turn: Turn) -> _Context:
-        return self._contexts[turn.entry.worker_id, turn.entry.context_id]
+        return self._contexts[turn.worker_slot, turn.entry.context_id]
 
     def _held(self, entry: OutcomeEntry) -> _Held:
         return _Held(str(next(self._ids)), entry)
 
     def _leased(self, context: _Context) -> bool:
         return context.lease_until > self._clock.now_s()
+
+    def _holds(self, context: _Context, turn: Turn) -> bool:
+        return context.lease == turn.lease and self._leased(context)
 
     def _free(self, context: _Context) -> bool:
         return (
@@ -399,11 +412,15 @@ class MemoryInbox:
         head.read = True
         context.lease = f"lease-{next(self._ids)}"
         context.lease_until = self._clock.now_s() + self._lease_s
-        return Turn(head.entry_id, head.entry, head.runs, context.lease)
+        return Turn(head.entry_id, head.entry, head.runs, context.lease, _worker_slot(head.entry))
 
     def _reach(self) -> None:
         if self.away:
             raise Unavailable("Redis is away")
+
+
+def _worker_slot(entry: OutcomeEntry) -> str:
+    return slot_name(entry.tenant or "local", entry.worker_id, "local")
 
 
 class MemorySweep:
@@ -456,12 +473,22 @@ class MemoryScripts:
     def __init__(self, **scripts: Callable[[Any, Flow], Any]) -> None:
         self._scripts = scripts
 
-    async def run(self, name: str, argument: Any, flow: Flow) -> None:
+    def is_loaded(self, name: str) -> bool:
+        return name in self._scripts
+
+    async def load(self, name: str) -> None:
         if name not in self._scripts:
             raise MissingFlow(name, "memory")
-        result = self._scripts[name](argument, flow)
-        if asyncio.iscoroutine(result):
-            await result
+
+    async def run(self, name: str, argument: Any, flow: Flow) -> None:
+        """In the caller's event loop: a task that a script has left behind is not held back here."""
+        await self.load(name)
+        try:
+            result = self._scripts[name](argument, flow)
+            if asyncio.iscoroutine(result):
+                await result
+        except BaseException as error:
+            raise script_end(error) from None
 
 
 class MemoryDelivery:

@@ -37,6 +37,9 @@ FORGET_CONSUMERS_AFTER_S = 86_400
 LOOKS_AT_ONCE = 25
 """Half of the connections: however many workers are drained at once, none waits too long for one, and ends go ahead."""
 
+FINISHED = -1
+"""What `take_turn.lua` says of an entry that was finished before."""
+
 SCAN_EVERY_S = 1.0
 TRIM_EVERY_S = 60.0
 
@@ -69,7 +72,11 @@ class RedisInbox:
 
     async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
         async with self._looks, answered_in_time():
-            return await self._turns(worker_id, await self._read(worker_id, at_most))
+            while True:
+                entries = await self._read(worker_id, at_most)
+                turns, finished = await self._turns(worker_id, entries)
+                if finished < at_most:
+                    return turns
 
     async def take_abandoned(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
         async with self._looks, answered_in_time():
@@ -80,7 +87,8 @@ class RedisInbox:
                 found |= await self._due(worker_id, at_most - len(found))
             if self._time_for(self._trim_at, worker_id, TRIM_EVERY_S):
                 await self._trim(worker_id)
-            return await self._turns(worker_id, found.items())
+            turns, _ = await self._turns(worker_id, found.items())
+            return turns
 
     async def finish(self, turn: Turn, *, go_on: bool) -> Turn | None:
         return await self._finish(turn, go_on=go_on, dead="", reason="", successor="")
@@ -93,8 +101,14 @@ class RedisInbox:
             turn, go_on=go_on, dead=turn.entry.as_json(), reason=reason, successor=following
         )
 
+    async def renew(self, turn: Turn, for_s: float) -> bool:
+        lease = keys.lease(turn.worker_slot, turn.entry.context_id)
+        least_ms = round((for_s + LEASE_MARGIN_S) * 1000)
+        async with answered_in_time():
+            return bool(await self._eval("renew", [lease], turn.lease, least_ms))
+
     async def postpone(self, turn: Turn, delay_s: float, *, counted: bool) -> None:
-        worker_id = turn.entry.worker_id
+        worker_id = turn.worker_slot
         names = [
             keys.lease(worker_id, turn.entry.context_id),
             keys.later(worker_id),
@@ -116,7 +130,7 @@ class RedisInbox:
                 raise
             if not await self._redis.exists(stream):
                 return []  # looking makes no stream
-            await self._make_group(stream)
+            await self._make_group(worker_id)
             answer = await self._xreadgroup(stream, at_most)
         streams = answer.items() if isinstance(answer, dict) else answer or []
         return [entry for _, entries in streams for entry in _flat(entries)]
@@ -126,12 +140,10 @@ class RedisInbox:
             keys.GROUP, self._consumer, {stream: ">"}, count=at_most
         )
 
-    async def _make_group(self, stream: str) -> None:
-        try:
-            await self._redis.xgroup_create(stream, keys.GROUP, id="0")
-        except ResponseError as error:
-            if "BUSYGROUP" not in str(error):  # another runner was quicker
-                raise
+    async def _make_group(self, worker_id: str) -> None:
+        """For a new stream, or because the group was lost: then finished entries are delivered once more."""
+        names = [keys.outcomes(worker_id), keys.finished_before(worker_id)]
+        await self._eval("make_group", names, keys.GROUP)
 
     async def _due(self, worker_id: str, at_most: int) -> dict[str, Any]:
         now_ms = round(self._clock.now_s() * 1000)
@@ -159,14 +171,18 @@ class RedisInbox:
         return dict(answer[1])
 
     async def _claim(self, worker_id: str, entry_ids: Sequence[str]) -> list[Any]:
-        return list(
-            await self._redis.xclaim(
-                keys.outcomes(worker_id), keys.GROUP, self._consumer, 0, list(entry_ids)
+        stream = keys.outcomes(worker_id)
+        try:
+            return list(
+                await self._redis.xclaim(stream, keys.GROUP, self._consumer, 0, list(entry_ids))
             )
-        )
+        except ResponseError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            return []  # the next `take` makes the group, which delivers them anew
 
-    async def _turns(self, worker_id: str, entries: Iterable[Any]) -> list[Turn]:
-        """Of the entries delivered, those whose turn it is."""
+    async def _turns(self, worker_id: str, entries: Iterable[Any]) -> tuple[list[Turn], int]:
+        """Return the turns of those entries whose turn it is, and how many were finished before."""
         read = [
             (entry_id, await self._entry(worker_id, entry_id, fields))
             for entry_id, fields in entries
@@ -175,30 +191,34 @@ class RedisInbox:
             (entry_id, entry, secrets.token_hex(8)) for entry_id, entry in read if entry is not None
         ]
         if not sound:
-            return []
+            return [], 0
         async with self._redis.pipeline(transaction=False) as pipe:
             for entry_id, entry, lease in sound:
-                pipe.eval(script("take_turn"), 5, *self._turn_arguments(entry_id, entry, lease))
+                names, arguments = self._turn_arguments(worker_id, entry_id, entry, lease)
+                pipe.eval(script("take_turn"), len(names), *names, *arguments)
             runs = await pipe.execute()
         taken = zip(sound, runs, strict=True)
-        return [
-            Turn(entry_id, entry, run, lease) for (entry_id, entry, lease), run in taken if run > 0
+        turns = [
+            Turn(entry_id, entry, run, lease, worker_id)
+            for (entry_id, entry, lease), run in taken
+            if run > 0
         ]
+        return turns, runs.count(FINISHED)
 
-    def _turn_arguments(self, entry_id: str, entry: OutcomeEntry, lease: str) -> list[Any]:
-        worker_id = entry.worker_id
-        return [
+    def _turn_arguments(
+        self, worker_id: str, entry_id: str, entry: OutcomeEntry, lease: str
+    ) -> tuple[list[str], list[Any]]:
+        names = [
             keys.context(worker_id, entry.context_id),
             keys.lease(worker_id, entry.context_id),
             keys.later(worker_id),
             keys.runs(worker_id),
             keys.outcomes(worker_id),
-            entry_id,
-            lease,
-            round(self._clock.now_s() * 1000),
-            self._lease_ms,
-            keys.GROUP,
+            keys.finished(worker_id),
+            keys.finished_before(worker_id),
         ]
+        now_ms = round(self._clock.now_s() * 1000)
+        return names, [entry_id, lease, now_ms, self._lease_ms, keys.GROUP]
 
     async def _entry(self, worker_id: str, entry_id: str, fields: Any) -> OutcomeEntry | None:
         """What the entry says. One that nobody can read is moved to the dead stream at once."""
@@ -227,7 +247,7 @@ class RedisInbox:
     async def _finish(
         self, turn: Turn, *, go_on: bool, dead: str, reason: str, successor: str
     ) -> Turn | None:
-        worker_id, context_id = turn.entry.worker_id, turn.entry.context_id
+        worker_id, context_id = turn.worker_slot, turn.entry.context_id
         names = [
             keys.outcomes(worker_id),
             keys.context(worker_id, context_id),
@@ -235,6 +255,7 @@ class RedisInbox:
             keys.later(worker_id),
             keys.runs(worker_id),
             keys.dead(worker_id),
+            keys.finished(worker_id),
         ]
         arguments = [keys.GROUP, turn.entry_id, turn.lease, int(go_on), dead, reason, successor]
         async with answered_in_time():
@@ -247,7 +268,7 @@ class RedisInbox:
         If not, the lease is let go and the entry looked for once more: a runner that read it in between found the
         lease taken and dropped it; one that reads it from now on finds the lease free.
         """
-        worker_id, context_id = turn.entry.worker_id, turn.entry.context_id
+        worker_id, context_id = turn.worker_slot, turn.entry.context_id
         entries = await self._claim(worker_id, [entry_id])
         if not entries:
             await self._eval("release", [keys.lease(worker_id, context_id)], turn.lease)
@@ -258,9 +279,9 @@ class RedisInbox:
         entry = await self._entry(worker_id, following_id, fields)
         if entry is None:
             return await self.finish(replace(turn, entry_id=following_id), go_on=True)
-        arguments = self._turn_arguments(following_id, entry, turn.lease)
-        run = await self._eval("take_turn", arguments[:5], *arguments[5:])
-        return Turn(following_id, entry, run, turn.lease) if run > 0 else None
+        names, arguments = self._turn_arguments(worker_id, following_id, entry, turn.lease)
+        run = await self._eval("take_turn", names, *arguments)
+        return Turn(following_id, entry, run, turn.lease, worker_id) if run > 0 else None
 
     async def _trim(self, worker_id: str) -> None:
         """Forget what ended a day ago: finished entries, and consumers.
@@ -274,6 +295,8 @@ class RedisInbox:
                 continue
             pending = await self._redis.xpending(stream, keys.GROUP)
             needed = _id(pending["min"]) if pending["min"] else _after(group["last-delivered-id"])
+            names = [keys.finished(worker_id), keys.finished_before(worker_id)]
+            await self._eval("forget_finished", names, needed[0])
             kept_from = round((self._clock.now_s() - KEEP_FINISHED_S) * 1000), 0
             minimum = "{}-{}".format(*min(needed, kept_from))
             await self._redis.xtrim(stream, minid=minimum, approximate=False)

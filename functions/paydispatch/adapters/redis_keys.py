@@ -65,6 +65,16 @@ def runs(worker: str) -> str:
     return f"pd:{{{worker}}}:runs"
 
 
+def finished(worker: str) -> str:
+    """The finished entries that a new group would read again, by the time of their ids (unix ms)."""
+    return f"pd:{{{worker}}}:finished"
+
+
+def finished_before(worker: str) -> str:
+    """The time (unix ms) before which every entry is finished."""
+    return f"pd:{{{worker}}}:finished-before"
+
+
 def bell(worker: str) -> str:
     """The channel that says: look at the stream. Never the result itself."""
     return f"pd:{{{worker}}}:bell"

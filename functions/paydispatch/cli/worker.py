@@ -10,7 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paydispatch.cli.bounded_exit import leave_soon
 from paydispatch.cli.flows_folder import flows_folder
+from paydispatch.domain.slots import slot_name
 from paydispatch.settings import RunnerSettings
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="W",
         help="serve this worker; may be given several times",
     )
+    parser.add_argument(
+        "--tenant", metavar="T", help="whose workers these are (the queue's tenant: QUEUE_TENANT)"
+    )
     chosen.add_argument("--all", action="store_true", help="serve every worker there is")
     parser.add_argument(
         "--flows", type=Path, metavar="DIR", help="the flows folder (FLOWS_DIR, or ./flows)"
@@ -43,9 +48,18 @@ def run(arguments: argparse.Namespace) -> int:
     settings = RunnerSettings.from_env()
     settings = replace(settings, flows_dir=flows_folder(arguments.flows))
     refuse_eviction(settings.redis_url, allowed=settings.allow_eviction)
-    workers = None if arguments.all else frozenset(arguments.worker_id)
-    asyncio.run(_serve(settings, workers))
+    asyncio.run(_serve(settings, _worker_slots(arguments, settings)))
     return 0
+
+
+def _worker_slots(
+    arguments: argparse.Namespace, settings: RunnerSettings
+) -> Collection[str] | None:
+    """Return the names of the workers' slots in Redis. None: every one there is."""
+    if arguments.all:
+        return None
+    tenant = arguments.tenant or settings.queue_tenant
+    return frozenset(slot_name(tenant, id_, settings.queue_tenant) for id_ in arguments.worker_id)
 
 
 async def _serve(settings: RunnerSettings, workers: Collection[str] | None) -> None:
@@ -54,6 +68,7 @@ async def _serve(settings: RunnerSettings, workers: Collection[str] | None) -> N
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     await _server(settings).serve(workers, stop)
+    leave_soon(0)
 
 
 def _server(settings: RunnerSettings) -> FlowServer:

@@ -21,7 +21,8 @@ PaydispatchError
 │   └── MissingSetting        or does not say what is needed
 ├── UnexpectedEvent         a Lambda function was given an event of another kind than it takes
 ├── CannotOpen              a sealed key that does not belong to this message, or no such secret
-└── MissingFlow             no script of that name in the flows folder
+├── MissingFlow             no script of that name in the flows folder
+└── ScriptFailed            a script raised, took too long, or is no script
 """
 
 from __future__ import annotations
@@ -296,3 +297,11 @@ class MissingFlow(PaydispatchError):
 
     def __init__(self, name: str, folder: str) -> None:
         super().__init__(f"There is no {name}.py in {folder}.")
+
+
+class ScriptFailed(PaydispatchError):
+    """A script did not return. Holds text alone, because an exception of a script is code of a stranger."""
+
+    def __init__(self, why: str, traceback: str = "") -> None:
+        super().__init__(why)
+        self.traceback = traceback

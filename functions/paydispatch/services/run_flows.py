@@ -12,20 +12,25 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from paydispatch.domain.errors import MissingFlow, Unavailable
+from paydispatch.domain.errors import MissingFlow, ScriptFailed, Unavailable
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
 from paydispatch.domain.retry import backoff_s
-from paydispatch.flow import FLOW_FAILED, Flow, ParsedError, RetryLater
+from paydispatch.flow import CLEAN_UP_S, FLOW_FAILED, Flow, RetryLater
+from paydispatch.services.run_script import NotBegun, copy_for_script, load_script, run_script
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from paydispatch.ports import Clock, DispatchQueue, FlowInbox, FlowScripts, Journal, Turn
+    from paydispatch.services.run_script import ScriptEnd
 
 _T = TypeVar("_T")
 
 LOOK_AGAIN_S = 0.1
 """While runs are under way, the stream is looked at this often: a long run must not hold up the other contexts."""
+
+LOOKS_AT_ONCE = 4
+"""So many streams are looked at together: those who look do not know yet which places the others will take."""
 
 TELL_AGAIN_S = 1.0
 """While Redis is away, the end of a run is told to it this often."""
@@ -37,10 +42,19 @@ class FlowPolicy:
 
     timeout_s: float = 30.0
     """A run that takes longer has failed. Also bounds how soon a dead runner's entries are taken over."""
+    import_timeout_s: float = 30.0
+    """An import that takes longer has failed. It does not count as a part of the run."""
     attempts: int = 5
     """Runs of one script for one outcome, the killed ones included, before it goes to the dead stream."""
     side_by_side: int = 32
-    """Contexts worked on at once."""
+    """Contexts of one worker that are worked on at once."""
+    altogether: int = 128
+    """Contexts of all workers of this process, about: each takes a thread, and may take three file descriptors."""
+
+    @property
+    def longest_run_s(self) -> float:
+        """From the begin of a run to its end, at the most."""
+        return self.import_timeout_s + self.timeout_s + CLEAN_UP_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +77,18 @@ class FlowRunner:
     def __init__(self, ports: FlowPorts, policy: FlowPolicy) -> None:
         self._ports = ports
         self.policy = policy
-        self.stopped = False
+        self._under_way = 0
+        """Contexts of all workers that are worked on."""
+        self._looks = asyncio.Semaphore(LOOKS_AT_ONCE)
+        self._stopping = asyncio.Event()
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopping.is_set()
 
     def stop(self) -> None:
         """Begin no further run; those under way are finished."""
-        self.stopped = True
+        self._stopping.set()
 
     async def drain(self, worker_id: str, *, until: float | None = None) -> int:
         """Run what the worker's stream holds until nothing is due; return how many runs that took.
@@ -80,19 +101,27 @@ class FlowRunner:
         abandoned_first = True
         try:
             while not self._over(until):
-                if len(chains) < self.policy.side_by_side:
+                if self._places(chains):
                     await self._look(worker_id, chains, until, abandoned_first=abandoned_first)
                     abandoned_first = not abandoned_first
-                if not chains:
-                    break
-                ended, chains = await asyncio.wait(
-                    chains, timeout=LOOK_AGAIN_S, return_when=asyncio.FIRST_COMPLETED
-                )
-                runs += sum(task.result() for task in ended)
+                    if not chains:
+                        break
+                runs += await self._wait_a_moment(chains)
         finally:
             if chains:
                 runs += sum(await asyncio.gather(*chains))
         return runs
+
+    async def _wait_a_moment(self, chains: set[asyncio.Task[int]]) -> int:
+        """Until a chain ends, or it is time to look again; return the runs of what has ended."""
+        if not chains:  # the other workers have every place
+            await self._ports.clock.sleep(LOOK_AGAIN_S)
+            return 0
+        ended, _ = await asyncio.wait(
+            chains, timeout=LOOK_AGAIN_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        chains -= ended
+        return sum(chain.result() for chain in ended)
 
     async def _look(
         self,
@@ -109,10 +138,23 @@ class FlowRunner:
         inbox = self._ports.inbox
         asked = (inbox.take, inbox.take_abandoned)
         for take in reversed(asked) if abandoned_first else asked:
-            free = self.policy.side_by_side - len(chains)
-            if free > 0:
-                turns = await take(worker_id, at_most=free)
-                chains |= {asyncio.create_task(self._run_chain(turn, until)) for turn in turns}
+            async with self._looks:
+                places = self._places(chains)
+                turns = await take(worker_id, at_most=places) if places else ()
+                chains |= {self._begin_chain(turn, until) for turn in turns}
+
+    def _places(self, chains: set[asyncio.Task[int]]) -> int:
+        own = self.policy.side_by_side - len(chains)
+        return max(0, min(own, self.policy.altogether - self._under_way))
+
+    def _begin_chain(self, turn: Turn, until: float | None) -> asyncio.Task[int]:
+        chain = asyncio.create_task(self._run_chain(turn, until))
+        self._under_way += 1
+        chain.add_done_callback(self._count_off)
+        return chain
+
+    def _count_off(self, _: asyncio.Task[int]) -> None:
+        self._under_way -= 1
 
     async def _run_chain(self, first: Turn, until: float | None) -> int:
         """Run a context's entries one after the other. Never raises: the stream keeps what is not acknowledged."""
@@ -127,6 +169,11 @@ class FlowRunner:
                     "flow.not_acknowledged", **_ids(current), why=str(error)
                 )
                 return runs
+            except (
+                Exception
+            ):  # the entry stays pending, and is taken over when its lease has run out
+                self._ports.journal.trouble("flow.fault", **_ids(current))
+                return runs
         return runs
 
     async def _run(self, turn: Turn, until: float | None) -> Turn | None:
@@ -134,42 +181,60 @@ class FlowRunner:
         started = self._ports.clock.now_s()
         if turn.attempt > self.policy.attempts:
             return await self._failed(turn, "its runs were killed every time", started, until)
+        entry = copy_for_script(turn.entry)
         flow = Flow(
-            turn.entry,
-            attempt=turn.attempt,
-            now_s=started,
-            queue_tenant=self._ports.queue_tenant,
+            entry, attempt=turn.attempt, now_s=started, queue_tenant=self._ports.queue_tenant
         )
-        try:
-            await self._run_script(turn, flow)
-        except MissingFlow as error:
-            self._ports.journal.count("FlowMissing")
-            return await self._bury(turn, str(error), started, until)
-        except RetryLater as later:
-            await self._postpone(turn, later.after_s, until, counted=False)
-            self._line("flow.postponed", turn, started, after_s=later.after_s)
+        end = await self._load(turn)
+        if end is None:
+            scripts, timeout_s = self._ports.scripts, self.policy.timeout_s
+            end = await run_script(scripts, entry, flow, timeout_s)
+        return await self._end(turn, flow, end, started, until)
+
+    async def _load(self, turn: Turn) -> ScriptEnd:
+        """Import the turn's script if it must be, and have the whole lease for its run all the same."""
+        scripts, name, renew = self._ports.scripts, turn.entry.flow_name, self._ports.inbox.renew
+        if scripts.is_loaded(name):
             return None
-        except (Exception, SystemExit, asyncio.CancelledError) as error:
-            if _runner_is_cancelled():
-                raise
-            self._ports.journal.trouble("flow.raised", **_ids(turn), error=_shown(error))
-            return await self._failed(turn, _shown(error), started, until)
+        await renew(turn, self.policy.import_timeout_s)
+        end = await load_script(scripts, name, self._stopping)
+        if end is None and not await renew(turn, self.policy.timeout_s):
+            return NotBegun("the turn is another runner's by now")
+        return end
+
+    async def _end(
+        self, turn: Turn, flow: Flow, end: ScriptEnd, started: float, until: float | None
+    ) -> Turn | None:
+        """Do what the end of a script asks for; return the next turn of its context."""
+        match end:
+            case None:
+                return await self._finish(turn, flow, started, until)
+            case MissingFlow():
+                self._ports.journal.count("FlowMissing")
+                return await self._bury(turn, str(end), started, until)
+            case RetryLater(after_s=after_s):
+                await self._postpone(turn, after_s, until, counted=False)
+                self._line("flow.postponed", turn, started, after_s=after_s)
+                return None
+            case ScriptFailed(traceback=raised_at):
+                why = str(end)
+                self._ports.journal.trouble(
+                    "flow.raised", **_ids(turn), error=why, exception=raised_at or None
+                )
+                return await self._failed(turn, why, started, until)
+            case NotBegun():
+                await self._postpone(turn, 0.0, until, counted=True)
+                self._line("flow.retried", turn, started, after_s=0.0, why=str(end))
+                return None
+
+    async def _finish(
+        self, turn: Turn, flow: Flow, started: float, until: float | None
+    ) -> Turn | None:
         await self._send_follow_ups(turn, flow, until)
         finish = partial(self._ports.inbox.finish, turn, go_on=not self._over(until))
         following = await self._heard(finish, until)
         self._line("flow.finished", turn, started, dispatched=len(flow.outbox))
         return following
-
-    async def _run_script(self, turn: Turn, flow: Flow) -> None:
-        outcome = turn.entry.outcome
-        argument = outcome.body if isinstance(outcome, Response) else ParsedError(outcome)
-        try:
-            async with asyncio.timeout(self.policy.timeout_s) as limit:
-                await self._ports.scripts.run(turn.entry.flow_name, argument, flow)
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            raise TimeoutError(f"no end within {self.policy.timeout_s} s") from error
 
     async def _send_follow_ups(self, turn: Turn, flow: Flow, until: float | None) -> None:
         """Before the acknowledgement: a crash in between sends them again, under the same identities."""
@@ -257,16 +322,6 @@ def _ids(turn: Turn) -> dict[str, object]:
         "traceparent": entry.traceparent,
         **{f"error_{name}": error.get(name) for name in ("kind", "code", "certainty")},
     }
-
-
-def _runner_is_cancelled() -> bool:
-    """Whether somebody cancels the runner itself: a cancellation inside a script is that script's failure."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-def _shown(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:500]
 
 
 def _script_failure(turn: Turn, why: str) -> Error:

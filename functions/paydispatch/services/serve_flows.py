@@ -38,7 +38,7 @@ class FlowServer:
 
     @property
     def longest_run_s(self) -> float:
-        return self._runner.policy.timeout_s
+        return self._runner.policy.longest_run_s
 
     async def drain_all(
         self, worker_ids: Collection[str] | None, *, until: float | None = None

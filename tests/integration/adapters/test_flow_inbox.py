@@ -402,3 +402,19 @@ async def test_runners_at_the_same_time_keep_every_context_in_order(
 
     assert {c: sorted(r) for c, r in ran.items()} == dict(ran)
     assert sum(map(len, ran.values())) == len(names)
+
+
+async def test_a_worker_of_another_tenant_is_another_worker(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    a = inboxes.runner("a")
+    await inboxes.publish(entry("r1"), entry("r1", tenant="acme"))
+
+    (own,) = await looked(inboxes, a)
+    (other,) = await a.take("acme w1", at_most=5)
+
+    assert (own.worker_slot, other.worker_slot) == ("w1", "acme w1")
+    for turn in (own, other):
+        assert await a.finish(turn, go_on=True) is None
+    assert await looked(inboxes, a) == []
+    assert await a.take("acme w1", at_most=5) == []

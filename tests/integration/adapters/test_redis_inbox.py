@@ -9,6 +9,7 @@ import pytest
 
 from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.redis_inbox import KEEP_FINISHED_S, TRIM_EVERY_S, RedisInbox
+from paydispatch.domain.units import REMEMBER_S
 
 if TYPE_CHECKING:
     from paydispatch.adapters.memory import MemoryClock, MemoryJournal
@@ -150,11 +151,11 @@ async def test_a_finished_entry_that_is_delivered_again_is_not_adopted(
     (turn,) = await a.take("w1", at_most=5)
     await a.finish(turn, go_on=True)
 
-    assert await a._turns("w1", [(turn.entry_id, {"entry": turn.entry.as_json()})]) == []
+    assert await a._turns("w1", [(turn.entry_id, {"entry": turn.entry.as_json()})]) == ([], 1)
     assert await inboxes.redis.exists(keys.context("w1", "c1")) == 0
 
 
-async def test_a_finished_conversation_leaves_nothing_but_its_stream(
+async def test_a_finished_conversation_leaves_its_stream_and_what_is_finished_of_it(
     inboxes: Any, entry: Any
 ) -> None:
     a = inboxes.runner("a")
@@ -166,7 +167,10 @@ async def test_a_finished_conversation_leaves_nothing_but_its_stream(
     await a.finish(turn, go_on=True)
 
     left = {key for key in await inboxes.redis.keys("pd:{w1}:*") if ":seen:" not in key}
-    assert left == {STREAM}
+    finished = {keys.finished("w1"), keys.finished_before("w1")}
+    assert STREAM in left <= {STREAM, *finished}
+    for key in left & finished:
+        assert 0 < await inboxes.redis.ttl(key) <= REMEMBER_S
 
 
 async def test_trimming_forgets_the_finished_and_keeps_pending_and_undelivered(

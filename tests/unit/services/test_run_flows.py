@@ -544,13 +544,15 @@ class TestFollowUps:
         runner.with_scripts(response=self.dispatching())
         runner.put()
 
+        sent: list[int] = []
+
         def crash(*_: Any, **__: Any) -> None:
-            assert runner.queue.sent
+            sent.append(len(runner.queue.sent))
             raise ZeroDivisionError
 
         runner.inbox.finish = crash  # type: ignore[assignment,method-assign]
-        with pytest.raises(ZeroDivisionError):
-            await runner.drain()
+        await runner.drain()
+        assert sent == [2]
         assert runner.waiting == ["pdr_1"]
 
     async def test_a_queue_that_is_away_postpones_and_loses_nothing(self, runner: Runner) -> None:

@@ -1,7 +1,7 @@
 -- May this entry run now? Only the head of its context may, when nobody else holds the context and it is due.
--- KEYS: 1 context queue, 2 lease, 3 postponed, 4 runs, 5 stream
+-- KEYS: 1 context queue, 2 lease, 3 postponed, 4 runs, 5 stream, 6 finished, 7 finished before
 -- ARGV: 1 entry id, 2 lease token, 3 now (unix ms), 4 lease length (ms), 5 group
--- Returns the number of this run, or 0: not its turn.
+-- Returns the number of this run, 0: not its turn, or -1: it was finished before.
 local head = redis.call('LINDEX', KEYS[1], 0)
 while head and head ~= ARGV[1] and #redis.call('XRANGE', KEYS[5], head, head) == 0 do
   redis.call('LPOP', KEYS[1]) -- nobody could read it
@@ -11,7 +11,13 @@ if head ~= ARGV[1] then
   if redis.call('LPOS', KEYS[1], ARGV[1]) then
     return 0
   end
-  -- Not queued: finished meanwhile, or put on the stream by somebody who did not queue it.
+  -- Not queued: finished, or put on the stream by a program that did not queue it.
+  local made_at = tonumber(string.match(ARGV[1], '^%d+'))
+  local all_before = tonumber(redis.call('GET', KEYS[7]) or 0)
+  if made_at < all_before or redis.call('ZSCORE', KEYS[6], ARGV[1]) then
+    redis.call('XACK', KEYS[5], ARGV[5], ARGV[1]) -- a group that was made anew delivers it once more
+    return -1
+  end
   if #redis.call('XPENDING', KEYS[5], ARGV[5], ARGV[1], ARGV[1], 1) == 0 then
     return 0
   end

@@ -1,0 +1,42 @@
+"""Loggers that keep their settings, because a flow that configures `logging` does so for the whole process.
+
+`logging.config.dictConfig` disables every logger it does not name, and `logging.disable` mutes all of them.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    logger: logging.Logger
+    handlers: list[logging.Handler]
+    level: int
+    propagate: bool
+
+    def put_back(self) -> None:
+        self.logger.disabled = False
+        self.logger.propagate = self.propagate
+        if self.logger.handlers != self.handlers:
+            self.logger.handlers = self.handlers.copy()
+        if self.logger.level != self.level:
+            self.logger.setLevel(self.level)
+
+
+class LogSettings:
+    """How some loggers are set now."""
+
+    def __init__(self, *names: str) -> None:
+        loggers = [logging.getLogger(name) for name in names]
+        self._settings = [
+            _Settings(each, each.handlers.copy(), each.level, each.propagate) for each in loggers
+        ]
+        self._disabled_below = logging.root.manager.disable
+
+    def put_back(self) -> None:
+        for settings in self._settings:
+            settings.put_back()
+        if logging.root.manager.disable != self._disabled_below:
+            logging.disable(self._disabled_below)

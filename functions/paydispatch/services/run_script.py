@@ -1,0 +1,88 @@
+"""Run one script within its time, and read how it ended. Nothing a script does ends its runner."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.domain.errors import MissingFlow, ScriptFailed
+from paydispatch.domain.outcomes import Response
+from paydispatch.flow import CLEAN_UP_S, ParsedError, RetryLater, script_end
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.flow import Flow
+    from paydispatch.ports import FlowScripts
+
+
+class NotBegun(Exception):
+    """The runner stops, or has lost its turn, before the script has begun."""
+
+
+ScriptEnd = MissingFlow | RetryLater | ScriptFailed | NotBegun | None
+"""None: the script has returned."""
+
+
+async def load_script(scripts: FlowScripts, name: str, stopping: asyncio.Event) -> ScriptEnd:
+    """Import a script. A runner that stops does not wait for that, because nothing has run yet."""
+    stopped = asyncio.create_task(stopping.wait())
+    loading = asyncio.create_task(_end_of(scripts.load(name)))
+    try:
+        await asyncio.wait({loading, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return loading.result() if loading.done() else NotBegun("the worker stops")
+    finally:
+        stopped.cancel()
+        loading.cancel()
+
+
+async def run_script(
+    scripts: FlowScripts, entry: OutcomeEntry, flow: Flow, timeout_s: float
+) -> ScriptEnd:
+    """Run a script. One that takes longer has failed, and is cancelled.
+
+    It runs in a task of its own: a script may cancel the task it runs in.
+    """
+    running = asyncio.create_task(_end_of(scripts.run(entry.flow_name, _argument(entry), flow)))
+    try:
+        await asyncio.wait({running}, timeout=timeout_s)
+        if running.done():
+            return running.result()
+        running.cancel()
+        await asyncio.wait({running}, timeout=CLEAN_UP_S)
+        return ScriptFailed(f"TimeoutError: no end within {timeout_s:g} s")
+    finally:
+        running.cancel()
+
+
+def copy_for_script(entry: OutcomeEntry) -> OutcomeEntry:
+    """Return a copy that its script may change: the entry itself may have to go to the dead stream."""
+    outcome = entry.outcome
+    if isinstance(outcome, Response):
+        outcome = replace(outcome, body=_copy(outcome.body))
+    return replace(entry, params=_copy(entry.params), outcome=outcome)
+
+
+async def _end_of(work: Coroutine[Any, Any, None]) -> ScriptEnd:
+    """Return what the work raises."""
+    try:
+        await work
+    except (MissingFlow, RetryLater, ScriptFailed) as end:
+        return end
+    except BaseException as error:
+        return script_end(error)
+    return None
+
+
+def _argument(entry: OutcomeEntry) -> Any:
+    outcome = entry.outcome
+    return outcome.body if isinstance(outcome, Response) else ParsedError(outcome)
+
+
+def _copy(value: Any) -> Any:
+    """Copy what JSON can hold."""
+    if isinstance(value, dict):
+        return {name: _copy(each) for name, each in value.items()}
+    return [_copy(each) for each in value] if isinstance(value, list) else value

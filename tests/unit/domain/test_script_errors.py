@@ -1,0 +1,145 @@
+"""Whatever a script raises becomes text that can be logged, stored and sent."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+import pytest
+
+from paydispatch.domain.script_errors import (
+    ERROR_CHARS,
+    LEAF_CHARS,
+    MOST_LEAVES,
+    TRACEBACK_CHARS,
+    leaves,
+    safe_text,
+    shown,
+    traceback_text,
+)
+
+KEY = "sk_" + "live_" + "4eC39HqLyjWDarjtT1zdp7dc"
+HALF_A_SURROGATE = "\ud83d"
+
+
+class Unprintable(Exception):
+    def __str__(self) -> NoReturn:
+        raise RuntimeError(KEY)
+
+    __repr__ = __str__
+
+
+class ExitsWhenPrinted(Exception):
+    def __str__(self) -> NoReturn:
+        raise SystemExit(3)
+
+
+class OddText(str):
+    __slots__ = ()
+
+    def __getitem__(self, _: Any) -> NoReturn:
+        raise RuntimeError(KEY)
+
+    encode = __getitem__
+
+
+class SaysSomethingOdd(Exception):
+    def __str__(self) -> str:
+        return OddText("said")
+
+
+class WeirdNotes(Exception):
+    @property
+    def __notes__(self) -> NoReturn:
+        raise RuntimeError(KEY)
+
+
+class WeirdGroup(ExceptionGroup[ValueError]):
+    @property
+    def exceptions(self) -> Any:
+        raise RuntimeError(KEY)
+
+
+def nested(levels: int) -> BaseException:
+    error: Exception = ValueError("innermost")
+    for level in range(levels):
+        error = ExceptionGroup(f"level {level}", [error])
+    return error
+
+
+def test_an_error_is_shown_with_its_type_and_text() -> None:
+    assert shown(ValueError("broken")) == "ValueError: broken"
+
+
+def test_an_error_without_text_is_shown_by_its_type() -> None:
+    assert shown(KeyboardInterrupt()) == "KeyboardInterrupt"
+
+
+def test_a_group_is_shown_with_the_errors_in_it() -> None:
+    group = BaseExceptionGroup(
+        "unhandled errors in a TaskGroup",
+        [ValueError("one"), ExceptionGroup("more", [KeyError("two"), OSError(5, "three")])],
+    )
+    assert shown(group) == (
+        "ExceptionGroup: ValueError: one; KeyError: 'two'; OSError: [Errno 5] three"
+    )
+
+
+def test_a_large_group_is_shown_in_part_and_counted() -> None:
+    text = shown(ExceptionGroup("many", [ValueError(n) for n in range(MOST_LEAVES + 5)]))
+    assert text.endswith("ValueError: 9; and 5 more")
+
+
+def test_what_is_shown_is_bounded() -> None:
+    assert len(shown(ValueError("x" * 1_000_000))) <= LEAF_CHARS
+    assert len(shown(ExceptionGroup("g", [ValueError("x" * 1_000)] * 50))) <= ERROR_CHARS
+
+
+def test_a_group_has_leaves_at_any_depth() -> None:
+    (leaf,) = leaves(nested(3_000))
+    assert str(leaf) == "innermost"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Unprintable(),
+        ExitsWhenPrinted(),
+        SaysSomethingOdd(),
+        WeirdNotes("x"),
+        WeirdGroup("g", [ValueError(KEY)]),
+        ExceptionGroup("g", [Unprintable(), ValueError(KEY)]),
+        ValueError(f"{KEY} and {HALF_A_SURROGATE}"),
+        ValueError(OddText(KEY)),
+        nested(3_000),
+        RecursionError(KEY),
+        MemoryError(KEY),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_of_any_kind_is_shown_without_a_key(error: BaseException) -> None:
+    for text in (shown(error), traceback_text(error)):
+        assert type(text) is str
+        assert text.encode("utf-8")
+        assert json.loads(json.dumps(text)) == text
+        assert KEY not in text
+
+
+def test_a_text_that_cannot_be_had_is_said_to_be_none() -> None:
+    assert shown(Unprintable()) == "Unprintable: <no text: RuntimeError>"
+    assert safe_text(Unprintable()) == "<no text: RuntimeError>"
+
+
+def test_a_traceback_names_the_line_and_is_bounded() -> None:
+    def deeper(levels: int) -> None:
+        deeper_too(levels - 1) if levels else 1 / 0  # type: ignore[func-returns-value]
+
+    def deeper_too(levels: int) -> None:
+        deeper(levels)
+
+    with pytest.raises(ZeroDivisionError) as raised:
+        deeper(200)
+    text = traceback_text(raised.value)
+    assert "1 / 0" in text
+    assert text.startswith("Traceback (most recent call last):")
+    assert len(text) <= TRACEBACK_CHARS + 3
