@@ -95,7 +95,7 @@ class Dispatcher:
         Raises `NoDispatcher` if there is none, or if several run and the caller has to say which it means.
         """
         around = _block.get(None)
-        running = _living.running() if around is None else [around]
+        running = _living.running if around is None else (around,)
         if len(running) != 1 or not running[0].running:
             raise NoDispatcher(running=len(running))
         return running[0]
@@ -111,6 +111,7 @@ class Dispatcher:
             if not self._running:
                 self._begin()
                 self._running = True
+                _living.began(self)
         return self
 
     def close(self, timeout_s: float | None = None) -> None:
@@ -121,6 +122,7 @@ class Dispatcher:
         """
         with self._lock:
             self._running = False
+            _living.ended(self)
             sender = self._sender
         if sender is None:
             return

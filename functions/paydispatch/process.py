@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
 
 class OwnsThread(Protocol):
-    @property
-    def running(self) -> bool: ...
-
     def begin_anew_after_fork(self) -> None:
         """Called in the child, where the thread is gone and locks may be locked."""
         ...
@@ -26,14 +23,16 @@ Owner = TypeVar("Owner", bound=OwnsThread)
 
 
 class Living(Generic[Owner]):
-    """The objects of one kind that exist in this process, held weakly. Each is told of a fork, in the child.
+    """The objects of one kind in this process: each is told of a fork, and one that runs lives until it ends.
 
-    It keeps nothing alive and nothing is looked up in it by name. Only the objects themselves know whether they run.
+    Their threads do not keep them alive, because a fork ends the threads. Nothing is looked up here by a name.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._all: WeakSet[Owner] = WeakSet()
+        self.running: tuple[Owner, ...] = ()
+        """Replaced and never changed, so it is read without the lock."""
         if hasattr(os, "register_at_fork"):  # Windows has no fork
             os.register_at_fork(after_in_child=self._begin_anew_after_fork)
 
@@ -41,9 +40,13 @@ class Living(Generic[Owner]):
         with self._lock:
             self._all.add(owner)
 
-    def running(self) -> list[Owner]:
+    def began(self, owner: Owner) -> None:
         with self._lock:
-            return [owner for owner in self._all if owner.running]
+            self.running = (*self.running, owner)
+
+    def ended(self, owner: Owner) -> None:
+        with self._lock:
+            self.running = tuple(each for each in self.running if each is not owner)
 
     def _begin_anew_after_fork(self) -> None:
         self._lock = threading.Lock()
@@ -52,11 +55,11 @@ class Living(Generic[Owner]):
 
 
 def run_at_exit(function: Callable[[], None]) -> None:
-    """Run it when the program ends. A method keeps its object alive until `do_not_run_at_exit`."""
+    """Run it when the program ends."""
     atexit.register(function)
     multiprocessing = sys.modules.get("multiprocessing.process")
     if multiprocessing is not None and multiprocessing.parent_process() is not None:
-        # A child of multiprocessing ends without atexit. It runs its finalizers, though.
+        # A child of multiprocessing drops or skips what is registered with atexit. It runs its finalizers, though.
         from multiprocessing.util import Finalize
 
         Finalize(None, function, exitpriority=0)
