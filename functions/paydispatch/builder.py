@@ -111,6 +111,7 @@ class Submit(Protocol):
         lane: str,
         deadline_s: float | None,
         stripe_account: str | None,
+        stripe_context: str | None,
     ) -> Receipt: ...
 
 
@@ -128,6 +129,7 @@ class BoundBuilder(Parameters):
         lane: str = "interactive",
         deadline_s: float | None = None,
         stripe_account: str | None = None,
+        stripe_context: str | None = None,
     ) -> Receipt:
         """Dispatch the next create of this conversation. Raises as `Builder.create_async` does."""
         return self._submit(
@@ -137,6 +139,7 @@ class BoundBuilder(Parameters):
             lane=lane,
             deadline_s=deadline_s,
             stripe_account=stripe_account,
+            stripe_context=stripe_context,
         )
 
 

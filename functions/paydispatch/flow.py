@@ -26,6 +26,7 @@ from paydispatch.domain.requests import (
     check_account,
     check_deadline,
     check_idempotency_key,
+    check_stripe_context,
     parse_lane,
 )
 from paydispatch.domain.resources import resource_named
@@ -283,6 +284,7 @@ class Flow(Builders):
         lane: str,
         deadline_s: float | None,
         stripe_account: str | None,
+        stripe_context: str | None,
     ) -> FollowUp:
         """Put one create into this run's outbox. Raises `InvalidParams`, `InvalidField` or `TooLarge`."""
         entry = self._entry
@@ -291,6 +293,7 @@ class Flow(Builders):
             raise InvalidParams(errors)
         check_deadline(deadline_s)
         check_account(stripe_account)
+        check_stripe_context(stripe_context)
         check_idempotency_key(idempotency_key)
         if entry.sealed_secret is None and entry.secret_ref is None:
             raise InvalidField(
@@ -308,7 +311,7 @@ class Flow(Builders):
             secret_ref=entry.secret_ref,
             lane=parse_lane(lane),
             stripe_account=stripe_account or entry.stripe_account,
-            stripe_context=entry.stripe_context,
+            stripe_context=stripe_context or entry.stripe_context,
             principal=self.principal,
             traceparent=entry.traceparent,
         )

@@ -150,8 +150,7 @@ def test_a_bound_builder_needs_no_worker_context_or_key() -> None:
     submit: Any = flow.submit
     receipt: Any = Builders(submit).new_price().currency("usd").create_async()
     assert receipt == "a receipt"
-    options = {name: value for name, value in DEFAULTS.items() if name != "stripe_context"}
-    assert flow.calls == [(("price", {"currency": "usd"}), options)]
+    assert flow.calls == [(("price", {"currency": "usd"}), DEFAULTS)]
 
 
 def test_bound_builders_know_which_objects_there_are() -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from paydispatch.domain.accounts import bind_account
 from paydispatch.domain.attempts import NotSent, RefusedInFront, Unknown
 from paydispatch.domain.claims import Claim, Disputed, Go, NoSend, Send, SendEnd, claim_of
+from paydispatch.domain.credentials import check_acts_in_account
 from paydispatch.domain.entry import entry_for
 from paydispatch.domain.envelope import check_copy_size, check_operation
 from paydispatch.domain.errors import (
@@ -186,8 +187,14 @@ class StripeCall:
     async def _attempt(self, progress: Progress) -> Progress | None:
         try:
             key = await self._open_key(progress)
+            # The API sees the key itself. Of a named one nobody knows before now whose it is.
+            check_acts_in_account(key, self._envelope.stripe_context)
         except CannotOpen as error:
             refusal = self._dispatcher_error(progress, "key_not_opened", str(error))
+            await self._conclude(progress, end_with(refusal))
+            return None
+        except BadRequest as error:
+            refusal = self._dispatcher_error(progress, error.code, str(error), error.param)
             await self._conclude(progress, end_with(refusal))
             return None
         account = await self._find_account(progress, key)

@@ -37,22 +37,33 @@ def test_what_there_is_no_builder_for_is_an_attribute_error() -> None:
 
 
 def test_a_follow_up_belongs_to_the_conversation() -> None:
-    run = flow(principal="shop/checkout", stripe_account="acct_1", traceparent="00-1")
+    run = flow(
+        principal="shop/checkout",
+        stripe_account="acct_1",
+        stripe_context="acct_3",
+        traceparent="00-1",
+    )
     run.new_product().name("Tea").create_async()
     (sent,) = run.outbox
     assert (sent.principal, sent.sealed_secret) == ("shop/checkout", "sealed-1")
     assert (sent.worker_id, sent.context_id) == ("worker-1", "context-1")
     assert (sent.stripe_account, sent.traceparent) == ("acct_1", "00-1")
+    assert sent.stripe_context == "acct_3"
     assert sent.progress.deadline_at == NOW_S + DEFAULT_DEADLINE_S
 
 
 def test_options_of_a_follow_up_are_its_own() -> None:
     run = flow(stripe_account="acct_1")
     run.new_product().name("Tea").create_async(
-        lane="batch", deadline_s=60, stripe_account="acct_2", idempotency_key="k"
+        lane="batch",
+        deadline_s=60,
+        stripe_account="acct_2",
+        stripe_context="acct_4",
+        idempotency_key="k",
     )
     (sent,) = run.outbox
     assert (sent.lane, sent.stripe_account) == (Lane.BATCH, "acct_2")
+    assert sent.stripe_context == "acct_4"
     assert sent.progress.deadline_at == NOW_S + 60
     assert sent.request_id == request_id_for_key("", "k")
 

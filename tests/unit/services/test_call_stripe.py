@@ -227,6 +227,26 @@ class TestEnds:
         assert (caller.outcome.kind, caller.outcome.code) == (ErrorKind.DISPATCHER, code)
         assert caller.outcome.certainty is Certainty.NOT_CREATED
 
+    async def test_a_named_key_of_an_organisation_needs_the_account_it_acts_in(
+        self, caller: Caller
+    ) -> None:
+        caller.vault = MemoryVault(caller.sealer, {("local", SECRET_REF): "sk_org_live_1"})
+        assert await caller.receive(envelope())
+        assert not caller.stripe.calls
+        assert (caller.outcome.kind, caller.outcome.param) == (
+            ErrorKind.DISPATCHER,
+            "stripe_context",
+        )
+        assert caller.outcome.certainty is Certainty.NOT_CREATED
+
+    async def test_a_key_of_an_organisation_acts_in_the_account_that_is_named(
+        self, caller: Caller
+    ) -> None:
+        caller.vault = MemoryVault(caller.sealer, {("local", SECRET_REF): "sk_org_live_1"})
+        caller.answers(CREATED)
+        assert await caller.receive(envelope(stripe_context="acct_1"))
+        assert caller.stripe.calls[0]["stripe_context"] == "acct_1"
+
     async def test_what_could_not_be_put_back_on_the_queue_is_not_begun(
         self, caller: Caller
     ) -> None:
