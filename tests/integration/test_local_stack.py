@@ -202,6 +202,18 @@ def test_redis_is_behind_a_password(stack: LocalStack) -> None:
         stranger.ping()
 
 
+@pytest.mark.parametrize("page", [{"Origin": "https://evil.example"}, {"Host": "evil.example"}])
+def test_a_web_page_reaches_neither_the_api_nor_the_queues(
+    stack: LocalStack, page: dict[str, str]
+) -> None:
+    action = {"Action": "SendMessage", "MessageBody": "{}", "QueueUrl": stack.addresses.queue_url}
+    posts = [
+        httpx.post(stack.addresses.api + "/v1/products", content=b"{}", headers=page),
+        httpx.post(stack.addresses.aws_endpoint, data=action, headers=page),
+    ]
+    assert [post.status_code for post in posts] == [403, 403]
+
+
 def test_a_killed_door_is_started_again_at_its_address(stack: LocalStack) -> None:
     before = stack.pids["door-1"]
     os.kill(before, signal.SIGKILL)

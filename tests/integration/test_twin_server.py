@@ -54,6 +54,19 @@ async def test_an_object_survives_the_wire(stripe: httpx.AsyncClient) -> None:
     assert found.json()["name"] == "Grüner Tee & €"
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/_twin/faults"), ("PUT", "/_twin/latency"), ("GET", "/_twin/ledger")],
+)
+async def test_a_web_page_neither_makes_nor_breaks_anything(
+    stripe: httpx.AsyncClient, method: str, path: str
+) -> None:
+    page = {"Origin": "https://evil.example"}
+    assert (await stripe.request(method, path, headers=page)).status_code == 403
+    assert (await stripe.request(method, path, headers={"Host": "evil.example"})).status_code == 403
+    assert (await stripe.get("/_twin/faults")).json() == {"faults": []}
+
+
 async def test_a_replay_is_marked_in_the_headers(stripe: httpx.AsyncClient) -> None:
     key = {"Idempotency-Key": "k"}
     first = await stripe.post("/v1/products", data=PRODUCT, headers=key)

@@ -82,6 +82,7 @@ NO_NEEDLESS_DOUBT = "Only a call that was made can leave a doubt."
 MARK = "By our mark an unknown attempt is found again."
 NO_ENDLESS_WALK = "No walk ends at one bad message, and each has its outcome."
 OVER_TLS = "Keys and outcomes leave the machine over TLS alone."
+NO_WEB_PAGE = "No web page reaches what runs on this machine."
 TERMINAL = "What others wrote controls no operator's terminal."
 ACTS_IN_AN_ACCOUNT = "A key of an organisation names the account it acts in on every call."
 ONE_KEY = "One key of a tenant is one request, by every way in."
@@ -436,6 +437,22 @@ GUARDS = (
         "    aiohttp.ClientHttpProxyError,",
         "",
         ("tests/integration/adapters/test_stripe_through_a_proxy.py",),
+    ),
+    Guard(
+        "web page: its requests are taken",
+        NO_WEB_PAGE,
+        SOURCE + "domain/web_pages.py",
+        '    if origin is not None and origin != f"http://{host}":',
+        "    if False:",
+        ("tests/unit/local/test_web_pages.py",),
+    ),
+    Guard(
+        "web page: a foreign name leads here",
+        NO_WEB_PAGE,
+        SOURCE + "domain/web_pages.py",
+        "    if not is_loopback(_name(host)):",
+        "    if False:",
+        ("tests/unit/local/test_web_pages.py",),
     ),
     Guard(
         "terminal: a cell is shown as it came",

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
 
+from paydispatch.domain.web_pages import refuse_web_page
 from paydispatch.local.handlers import Handler, load_handler
 from paydispatch.local.http_event import (
     HttpRequest,
@@ -52,6 +53,11 @@ class Door:
         return application
 
     async def serve(self, request: web.Request) -> web.Response:
+        refusal = refuse_web_page({name.lower(): value for name, value in request.headers.items()})
+        if refusal is not None:
+            return _gateway_answer(
+                refusal.status, json.dumps({"message": refusal.message}).encode()
+            )
         try:
             arrived = await _read(request)
         except web.HTTPRequestEntityTooLarge:

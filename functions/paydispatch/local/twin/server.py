@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from paydispatch.domain.web_pages import refuse_web_page
 from paydispatch.local.twin.control import PREFIX, Control
 from paydispatch.local.twin.errors import api_error
 from paydispatch.local.twin.wire import Answer, Call, Ending
@@ -54,7 +55,7 @@ class TwinServer:
     async def answer(self, http: web.BaseRequest) -> web.StreamResponse:
         call = await _call(http)
         if call.path.startswith(PREFIX):
-            return _response(self._control.answer(call))
+            return self._controlled(call)
         try:
             exchange = self._twin.receive(call)
         except Exception:
@@ -62,6 +63,13 @@ class TwinServer:
             return _response(Answer(500, api_error(500).body("req_twin_bug")))
         await self._latency(exchange)
         return await self._end(http, exchange)
+
+    def _controlled(self, call: Call) -> web.Response:
+        """Control needs no key, as Stripe's own endpoints do: so no web page may have it."""
+        refusal = refuse_web_page(call.headers)
+        if refusal is not None:
+            return web.json_response({"error": refusal.message}, status=refusal.status)
+        return _response(self._control.answer(call))
 
     async def _latency(self, exchange: Exchange) -> None:
         try:
