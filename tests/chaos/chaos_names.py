@@ -14,5 +14,5 @@ TENANT_HEADER = "x-chaos-tenant"
 SUBJECT = "shop"
 """The subject of every tenant's principal."""
 
-POISONED_KEY = "sk_test_poison"
+POISONED_KEY = "sk_test_" + "poison" * 5
 """The one key that is sent in the clear on purpose: it must be refused, and seen nowhere."""
