@@ -134,6 +134,16 @@ class TestReceives:
         )
         assert told(stage, patient) == ("created",)
 
+    def test_an_unknown_end_whose_only_send_was_taken_back_is_settled_in_the_end(self) -> None:
+        """A redrive left it to the reconciler, which left it to a redrive."""
+        hasty = replace(ASK, deadline_s=60.0)
+        stage = steered(
+            replace(ONE, asks=(hasty,)),
+            "caller-1 redis.send: done, then frozen for a day",
+            "caller-1 redis.end_send: killed after",
+        )
+        assert told(stage, hasty) == ("unknown", "not_created")
+
     def test_a_message_that_died_in_a_call_is_not_sent_again_three_weeks_later(self) -> None:
         stage = steered(
             Scenario(

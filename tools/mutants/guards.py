@@ -540,6 +540,13 @@ GUARDS = (
         "    return True",
     ),
     Guard(
+        "redrive: what only the message knows of a send is not handed over",
+        "Redrive and reconcile never leave a request to each other.",
+        REDRIVE,
+        'state.status == "unknown" and state.first_sent_at is not None',
+        'state.status == "unknown"',
+    ),
+    Guard(
         "redrive: a copy of what was handed over may be sent",
         HORIZON,
         SOURCE + "services/redrive.py",
