@@ -61,8 +61,8 @@ class Ask:
     @property
     def worker_slot(self) -> str:
         """Written out here, because the rule is what is tested."""
-        named = self.principal == QUEUE
-        return self.worker_id if named else f"{self.tenant} {self.worker_id}"
+        bare = self.tenant == "local"
+        return self.worker_id if bare else f"{self.tenant} {self.worker_id}"
 
     @property
     def derived_id(self) -> str:

@@ -106,9 +106,6 @@ class GatedUnknownEnds(MemoryUnknownEnds):
         self._stage = stage
         self._process = process
 
-    async def workers(self, *, at_most: int) -> Sequence[str]:
-        return sorted({worker for worker, _ in self._stage.redis.outcomes.unknown})[:at_most]
-
     async def read(self, worker_slot: str, request_id: str) -> UnknownEnd | None:
         read = super().read
         ways = self._stage.ways_to_read(

@@ -33,6 +33,7 @@ OTHER_WORKER = replace(ASK, worker_id="worker-2")
 ACMES = Ask(principal=ACME, key=ACME_KEY)
 MALLORYS = Ask(principal=MALLORY, key=MALLORY_KEY)
 KEYED = keyed(ACMES, "order-1")
+AT_BOTH = keyed(ASK, "order-1")
 FORGED = Ask(principal=ACME, key=MALLORY_KEY, forged=True, amount=1)
 
 ONE = Scenario(name="one message", asks=(ASK,))
@@ -180,6 +181,17 @@ SEVERAL = (
         name="two clients post two bodies under one key",
         posted=(KEYED, replace(KEYED, amount=999)),
         told=((), ("created",)),
+    ),
+    Scenario(
+        name="one key, on the queue and at the API, two bodies",
+        asks=(AT_BOTH,),
+        posted=(replace(AT_BOTH, principal="local", key=SHOP_KEY, amount=999),),
+        told=(("reused",), ("created",)),
+    ),
+    Scenario(
+        name="one request, on the queue and at the API",
+        asks=(AT_BOTH,),
+        posted=(replace(AT_BOTH, principal="local", key=SHOP_KEY),),
     ),
     Scenario(
         name="a client posts, and a forger knows what",

@@ -59,6 +59,20 @@ class TestTwoDeliveries:
         assert told(stage) == ("not_created",)
         assert not stage.stripe.made
 
+    def test_a_request_that_another_delivery_ended_unexecuted_is_not_sent(self) -> None:
+        stage = steered(
+            ONE,
+            "caller-1 redis.send: done",
+            "caller-1 stripe.post: 401",
+            "queue delivers a duplicate",
+            "caller-2 stripe.account: done",
+            "caller-1 stripe.answer: done",
+            "caller-1 redis.close: done",
+            "caller-2 redis.send: done",
+        )
+        assert told(stage) == ("not_created",)
+        assert not stage.stripe.made
+
     def test_what_one_knows_does_not_end_the_doubt_of_another(self) -> None:
         stage = steered(
             BOTH_WAIT,
@@ -110,6 +124,25 @@ class TestReceives:
             "nobody works for 1 days",
         )
         assert told(stage, PATIENT) == ("created",)
+
+    def test_a_copy_of_what_was_never_sent_starts_no_clock(self) -> None:
+        patient = replace(PATIENT, attempt=12)
+        stage = steered(
+            replace(ONE, asks=(patient,), script={"stripe.post": ("no connection",)}),
+            "caller-1 queue.defer: done",
+            "nobody works for 1 days",
+        )
+        assert told(stage, patient) == ("created",)
+
+    def test_an_unknown_end_whose_only_send_was_taken_back_is_settled_in_the_end(self) -> None:
+        """A redrive left it to the reconciler, which left it to a redrive."""
+        hasty = replace(ASK, deadline_s=60.0)
+        stage = steered(
+            replace(ONE, asks=(hasty,)),
+            "caller-1 redis.send: done, then frozen for a day",
+            "caller-1 redis.end_send: killed after",
+        )
+        assert told(stage, hasty) == ("unknown", "not_created")
 
     def test_a_message_that_died_in_a_call_is_not_sent_again_three_weeks_later(self) -> None:
         stage = steered(

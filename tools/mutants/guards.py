@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from guard import LATCH, LUA, SOURCE, Guard
+from identity_guards import IDENTITY_GUARDS
 
-PROTOCOL = ("tests/unit/services", "tests/unit/domain", "tests/model")
 RETRY = ("tests/unit/domain/test_retry.py", "tests/unit/domain/test_retry_table.py")
 REDIS_OUTCOMES = ("tests/integration/adapters/test_outcome_stream.py",)
 REDIS_INBOX = ("tests/integration/adapters/test_flow_inbox.py",)
@@ -34,18 +34,16 @@ HTTP_ANSWERS = ("tests/integration/adapters/test_http_delivery.py",)
 SUBMIT = ("tests/unit/cli/test_submit.py",)
 WIRE = ("tests/integration/adapters/test_stripe_http.py",)
 
-SOURCE = "functions/paydispatch/"
 ATTEMPTS = SOURCE + "domain/attempts.py"
-BATCH = SOURCE + "services/batch.py"
-DISPATCH = SOURCE + "services/dispatch.py"
+CALL = SOURCE + "services/call_stripe.py"
+CALL_BATCH = SOURCE + "services/call_batch.py"
 ENVELOPE = SOURCE + "domain/envelope.py"
 JSON_VALUES = SOURCE + "domain/json_values.py"
 PROTECTED_URLS = SOURCE + "domain/protected_urls.py"
 LISTS = SOURCE + "adapters/stripe_lists.py"
-LUA = SOURCE + "adapters/lua/"
+MARKS = SOURCE + "domain/marks.py"
 MEMORY = SOURCE + "adapters/memory.py"
 WRONG_NODE = SOURCE + "adapters/redis_wrong_node.py"
-REDIS = SOURCE + "adapters/redis_outcomes.py"
 RETRY_RULES = SOURCE + "domain/retry.py"
 REDRIVE = SOURCE + "domain/redrive.py"
 STRIPE_ACCOUNTS_CODE = SOURCE + "adapters/stripe_accounts.py"
@@ -57,22 +55,8 @@ DISPATCHER = SOURCE + "dispatcher.py"
 SQS_SENDS = SOURCE + "adapters/sqs_sends.py"
 
 
-@dataclass(frozen=True)
-class Guard:
-    """`old` stands exactly once in `file`; with `new` in its place `sentence` is no longer true."""
-
-    name: str
-    sentence: str
-    file: str
-    old: str
-    new: str
-    tests: tuple[str, ...] = PROTOCOL
-
-
-LATCH = "Once any attempt was unknown, a later refusal cannot turn the request into “not created”."
 HORIZON = "Past 23 h nothing is POSTed again under the old key."
 ONCE = "Set the seen-mark if absent, and only then append."
-ALONE = "Never a wrong verdict: what one delivery is refused, another may be creating."
 DURABLE = "Nothing is done before what replaces the message is durable."
 BEFORE_PARKING = "Giving up publishes the error first and parks the message second."
 REDIS_FIRST = "Stripe is never called when the outcome could not be published anyway."
@@ -118,14 +102,14 @@ GUARDS = (
         "latch: what the message says is not carried on",
         LATCH,
         RETRY_RULES,
-        "maybe_executed=progress.maybe_executed or _raises_doubt(attempt)",
-        "maybe_executed=_raises_doubt(attempt)",
+        "maybe_executed=progress.maybe_executed or raises_doubt(attempt)",
+        "maybe_executed=raises_doubt(attempt)",
     ),
     Guard(
         "latch: what earlier receives left is ignored",
         LATCH,
-        DISPATCH,
-        "        maybe_executed=progress.maybe_executed or in_doubt,",
+        RETRY_RULES,
+        "        maybe_executed=progress.maybe_executed or state.in_doubt,",
         "        maybe_executed=progress.maybe_executed,",
     ),
     Guard(
@@ -138,69 +122,23 @@ GUARDS = (
     Guard(
         "latch: a response that could not be published leaves no doubt",
         LATCH,
-        DISPATCH,
-        "            self._envelope = doubted\n            raise",
-        "            raise",
+        CALL,
+        "        with _putting_off(copy_knows(progress, outcome)):\n            first",
+        "        with _putting_off(progress):\n            first",
     ),
     Guard(
         "latch: a parked message forgets its doubt",
         LATCH,
-        DISPATCH,
-        "            self._envelope = doubted\n            await self._park",
-        "            await self._park",
+        CALL,
+        "            await self._park(copy_knows(progress, decision.outcome), decision.outcome)",
+        "            await self._park(progress, decision.outcome)",
     ),
     Guard(
         "latch: a call cut off with its invocation raises no doubt",
         LATCH,
-        DISPATCH,
+        CALL,
         'return Unknown("The invocation ended before Stripe answered", "invocation_ended")',
         'raise Unavailable("The invocation ended before Stripe answered") from None',
-    ),
-    Guard(
-        "alone: a refusal is told while others are at work",
-        ALONE,
-        DISPATCH,
-        "        sole = None if self._envelope.progress.maybe_executed else self._name",
-        "        sole = None",
-    ),
-    Guard(
-        "alone: a sleeper calls although the request was settled",
-        ALONE,
-        DISPATCH,
-        "            if not await self._begun():\n                return\n\n    async def _attempt(",
-        "            await self._begun()\n\n    async def _attempt(",
-    ),
-    Guard(
-        "alone: who waits in doubt is no longer at work (twin)",
-        ALONE,
-        MEMORY,
-        "        else:\n            self.at_work[envelope.worker_id, envelope.request_id].discard(by)",
-        "        self.at_work[envelope.worker_id, envelope.request_id].discard(by)",
-    ),
-    Guard(
-        "alone: others at work are not counted (publish.lua)",
-        ALONE,
-        LUA + "publish.lua",
-        "    return 'disputed'",
-        "    mark = false",
-        REDIS_OUTCOMES,
-    ),
-    Guard(
-        "alone: others at work leave no doubt (Redis)",
-        ALONE,
-        REDIS,
-        'maybe_executed == "1" or bool(others)',
-        'maybe_executed == "1"',
-        REDIS_OUTCOMES,
-    ),
-    Guard(
-        "latch: one delivery's word ends another's doubt (Redis)",
-        LATCH,
-        REDIS,
-        '            if progress.maybe_executed:\n                fields["maybe_executed"] = 1',
-        '            fields["maybe_executed"] = int(progress.maybe_executed)\n'
-        "            if progress.maybe_executed:\n                pass",
-        REDIS_OUTCOMES,
     ),
     Guard(
         "horizon: no guard before a POST",
@@ -215,27 +153,6 @@ GUARDS = (
         ENVELOPE,
         '    first_sent_at = fields.get("first_sent_at")',
         "    first_sent_at = None",
-    ),
-    Guard(
-        "horizon: what Redis knows of the first sending is ignored",
-        HORIZON,
-        DISPATCH,
-        "for at in (progress.first_sent_at, seen.first_sent_at) if at",
-        "for at in (progress.first_sent_at,) if at",
-    ),
-    Guard(
-        "horizon: Redis is not told of receives that nobody wrote down",
-        HORIZON,
-        DISPATCH,
-        "begin(self._envelope.at(self._told()), by=self._name)",
-        "begin(self._envelope, by=self._name)",
-    ),
-    Guard(
-        "horizon: a last receive has no time to count from",
-        "Not found, with the horizon passed: the error flow says not_created.",
-        DISPATCH,
-        "            progress = self._envelope.progress.sending(self._ports.clock.now_s())\n",
-        "            progress = self._envelope.progress\n",
     ),
     Guard(
         "seen-mark: always append (twin)",
@@ -253,39 +170,34 @@ GUARDS = (
         REDIS_OUTCOMES,
     ),
     Guard(
-        "seen-mark: a settled request is worked on again",
-        ONCE,
-        DISPATCH,
-        "        if seen.settled:\n",
-        "        if False:\n",
-    ),
-    Guard(
         "publish before park: parked first",
         BEFORE_PARKING,
-        DISPATCH,
-        "        try:\n            await self._publish(decision.outcome)\n",
-        "        try:\n            if isinstance(decision, GivenUp):\n"
-        "                await self._park(decision.outcome)\n"
-        "            await self._publish(decision.outcome)\n",
+        CALL,
+        "        await self._tell(progress, outcome)\n"
+        "        if isinstance(decision, GivenUp):\n"
+        "            await self._park(copy_knows(progress, decision.outcome), decision.outcome)\n",
+        "        if isinstance(decision, GivenUp):\n"
+        "            await self._park(copy_knows(progress, decision.outcome), decision.outcome)\n"
+        "        await self._tell(progress, outcome)\n",
     ),
     Guard(
         "publish before park: an unknown end is not parked",
         "A request that ended unknown is parked for an operator.",
-        DISPATCH,
-        "        if isinstance(decision, GivenUp):\n            self._envelope = doubted\n",
-        "        if False:\n            self._envelope = doubted\n",
+        CALL,
+        "        await self._tell(progress, outcome)\n        if isinstance(decision, GivenUp):\n",
+        "        await self._tell(progress, outcome)\n        if False:\n",
     ),
     Guard(
         "publish before acknowledge: a store away counts as done",
         DURABLE,
-        DISPATCH,
-        "            await self._defer(STORE_RETRY_S, why=str(error))",
-        "            del error",
+        CALL,
+        "            await self._defer_for_store(put_off)",
+        "            del put_off",
     ),
     Guard(
         "publish before acknowledge: a queue away counts as done",
         DURABLE,
-        BATCH,
+        CALL_BATCH,
         '                "message.kept", message_id=message.message_id, why=str(error)\n'
         "            )\n            return False",
         '                "message.kept", message_id=message.message_id, why=str(error)\n'
@@ -294,30 +206,37 @@ GUARDS = (
     Guard(
         "publish before acknowledge: a fault of ours counts as done",
         DURABLE,
-        BATCH,
+        CALL_BATCH,
         '            self._ports.journal.count("MessageFailed")\n            return False',
         '            self._ports.journal.count("MessageFailed")\n            return True',
     ),
     Guard(
         "neighbours: one message fails the batch",
         "One message can neither fail nor delay its neighbours' verdicts.",
-        BATCH,
+        CALL_BATCH,
         "        except Exception:\n",
         "        except ():\n",
     ),
     Guard(
         "last receive: it calls Stripe once more",
         "A message on its last receive is reported without calling Stripe again, then parked.",
-        DISPATCH,
-        "        if self._delivery.last_receive:",
+        CALL,
+        "        if self._receive.last_receive:",
         "        if False:",
     ),
     Guard(
-        "last receive: it is told as not created",
-        "A message on its last receive is reported (dispatcher, unknown).",
-        DISPATCH,
-        "            self._envelope = self._envelope.at(replace(progress, maybe_executed=True))",
-        "            self._envelope = self._envelope.at(progress)",
+        "last receive: what may have been sent goes on as a copy",
+        "A message on its last receive is reported without calling Stripe again, then parked.",
+        CALL,
+        "        return self._receive.last_receive and unsent and progress",
+        "        return self._receive.last_receive and progress",
+    ),
+    Guard(
+        "last receive: there is no end of copies",
+        "A last receive without a send goes on as a bounded number of copies.",
+        CALL,
+        " and unsent and progress.fresh_starts < MOST_FRESH_STARTS",
+        " and unsent",
     ),
     Guard(
         "deadline: attempts go on after it",
@@ -336,7 +255,7 @@ GUARDS = (
     Guard(
         "deadline: calls are left to be killed with the invocation",
         "Requests in flight near the Lambda deadline are abandoned as unknown and deferred.",
-        DISPATCH,
+        CALL,
         "asyncio.timeout(within_s)",
         "asyncio.timeout(None)",
         ("tests/model",),
@@ -344,8 +263,8 @@ GUARDS = (
     Guard(
         "deadline: a call is begun that can only be abandoned",
         NO_NEEDLESS_DOUBT,
-        DISPATCH,
-        "        if within_s < LEAST_CALL_S:",
+        CALL,
+        "        if self._time_left_s() < LEAST_CALL_S:",
         "        if False:",
     ),
     Guard(
@@ -426,8 +345,8 @@ GUARDS = (
         "key: a log line is written as it came",
         KEY,
         SOURCE + "adapters/journal.py",
-        '    return redact(json.dumps(line, default=str, separators=(",", ":")))',
-        '    return json.dumps(line, default=str, separators=(",", ":"))',
+        '    return redact(json.dumps(line, default=safe_text, separators=(",", ":")))',
+        '    return json.dumps(line, default=safe_text, separators=(",", ":"))',
         ("tests/unit/adapters/test_keyless_logs.py",),
     ),
     Guard(
@@ -519,7 +438,7 @@ GUARDS = (
     Guard(
         "key: parked as it came",
         KEY,
-        BATCH,
+        CALL_BATCH,
         "            redact(message.body), reason=malformed.code, kind=ErrorKind.DISPATCHER\n",
         "            message.body, reason=malformed.code, kind=ErrorKind.DISPATCHER\n",
     ),
@@ -569,15 +488,16 @@ GUARDS = (
         "RetryLater counts as a failed run",
         "RetryLater is later, not a failure.",
         RUN_FLOWS,
-        "            await self._postpone(turn, later.after_s, until, counted=False)",
-        "            await self._postpone(turn, later.after_s, until, counted=True)",
+        "                await self._postpone(turn, after_s, until, counted=False)",
+        "                await self._postpone(turn, after_s, until, counted=True)",
     ),
     Guard(
-        "begin: Stripe is called although Redis is away",
+        "send: Stripe is called although Redis is away",
         REDIS_FIRST,
-        DISPATCH,
-        "            self._envelope = self._envelope.at(self._untold())\n            raise\n",
-        "            return True\n",
+        CALL,
+        "            await self._take_back(send.token)\n"
+        "            raise _PutOff(progress, str(error)) from error",
+        "            return Go(asked_at, asked_at)",
     ),
     Guard(
         "wire: httpx's ConnectTimeout counts as not sent",
@@ -602,6 +522,13 @@ GUARDS = (
         "int(min(known)) + LAST_CALL_S + CLOCKS_APART_S",
     ),
     Guard(
+        "proof: what was forgotten counts as absent",
+        PROOF,
+        UNKNOWN_ENDS,
+        "        if unsent or self.forgotten or not self.firsts:",
+        "        if unsent or not self.firsts:",
+    ),
+    Guard(
         "proof: a first POST in the future is believed",
         PROOF,
         ENVELOPE,
@@ -616,18 +543,11 @@ GUARDS = (
         "if False",
     ),
     Guard(
-        "latch: a crash that Redis cannot tell of leaves no doubt",
-        LATCH,
-        DISPATCH,
-        "replace(progress, maybe_executed=True) if self._received_before else progress",
-        "progress",
-    ),
-    Guard(
         "deadline: a vault that stays away outlasts it",
         "A request is tried up to its deadline.",
-        DISPATCH,
-        "        if ended is not None:\n",
-        "        if False:\n",
+        CALL,
+        "        ended = self._guard(progress)\n        if ended is not None:\n",
+        "        ended = self._guard(progress)\n        if False:\n",
     ),
     Guard(
         "redrive: a request that was told is sent back",
@@ -649,6 +569,13 @@ GUARDS = (
         REDRIVE,
         "    return claim.principal == QUEUE or (state is not None and state.proves(claim))",
         "    return True",
+    ),
+    Guard(
+        "redrive: what only the message knows of a send is not handed over",
+        "Redrive and reconcile never leave a request to each other.",
+        REDRIVE,
+        'state.status == "unknown" and state.first_sent_at is not None',
+        'state.status == "unknown"',
     ),
     Guard(
         "redrive: a copy of what was handed over may be sent",
@@ -703,8 +630,8 @@ GUARDS = (
         "proof: a slot that refuses no send proves an absence",
         PROOF,
         UNKNOWN_ENDS,
-        "        if unsent or not self.firsts:",
-        "        if not self.firsts:",
+        "        if unsent or self.forgotten or not self.firsts:",
+        "        if self.forgotten or not self.firsts:",
     ),
     Guard(
         "proof: an intent that is still being confirmed is a success",
@@ -881,14 +808,14 @@ GUARDS = (
     Guard(
         "mark: it is left out",
         MARK,
-        DISPATCH,
-        '    return {**envelope.params, "metadata": {**metadata, MARK: envelope.request_id}}',
-        "    return dict(envelope.params)",
+        MARKS,
+        '    return {**params, "metadata": {**metadata, MARK: request_id}}',
+        "    return dict(params)",
     ),
     Guard(
         "mark: a 51st pair",
         "Stripe takes fifty pairs: our mark never pushes a request over.",
-        DISPATCH,
+        MARKS,
         "len(metadata) >= METADATA_LIMIT",
         "len(metadata) > METADATA_LIMIT",
     ),
@@ -1100,4 +1027,5 @@ GUARDS = (
         "        if False:",
         VAULT,
     ),
+    *IDENTITY_GUARDS,
 )

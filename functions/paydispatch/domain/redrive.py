@@ -157,7 +157,8 @@ def _plan_sent(
     """Return the plan for an envelope that carries all that is known of its sends."""
     if not past_horizon(known.progress.first_sent_at, now_s):
         return SendBack(_anew(known, now_s, deadline_s))
-    told = state is not None and state.status == "unknown"
+    # A slot whose only send was taken back has no first send. Then reconciling needs what this message knows.
+    told = state is not None and state.status == "unknown" and state.first_sent_at is not None
     if told or (claim is not None and _is_proven(claim, state)):
         return GoesToReconcile(known, known=told)
     return NotProven(

@@ -24,7 +24,7 @@ from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.retry import Progress
 from paydispatch.domain.slots import beside
-from paydispatch.domain.units import HORIZON_S, REMEMBER_S
+from paydispatch.domain.units import FORGOTTEN_S, HORIZON_S, REMEMBER_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,11 +81,17 @@ class UnknownEnd:
         return max(_known(self.slot_last_sent_at, self.entry.last_sent_at), default=None)
 
     @property
+    def forgotten(self) -> bool:
+        """Whether its message was older than what Redis remembers, and there is no record of its sends."""
+        accepted_at = self.entry.accepted_at or self.entry.settled_at
+        return self.account is None and self.entry.settled_at - accepted_at >= FORGOTTEN_S
+
+    @property
     def provable_at(self) -> float | None:
         """Unix seconds from which its absence proves that it was not created. None: never."""
         # A slot without a first send refuses no send: it may be redriven at any time.
         unsent = self.slot_stands and self.slot_first_sent_at is None
-        if unsent or not self.firsts:
+        if unsent or self.forgotten or not self.firsts:
             return None
         # The later of both, because the guard of the caller's sends may know the later one alone.
         last_began = max(max(self.firsts) + HORIZON_S, self.last_sent_at or 0.0)
@@ -151,8 +157,10 @@ def windows(end: UnknownEnd) -> tuple[Window, ...]:
     """
     entry = end.entry
     firsts = end.firsts or (entry.accepted_at or entry.settled_at,)
-    # Without a word about the last send, any moment up to the horizon may have been one.
-    known = (*firsts, end.last_sent_at or max(firsts) + HORIZON_S)
+    # Without a word about the last send, any moment up to the horizon may have been one. Of a message that was
+    # forgotten, any moment until it was told.
+    latest_send = entry.settled_at if end.forgotten else max(firsts) + HORIZON_S
+    known = (*firsts, end.last_sent_at or latest_send)
     first, latest = min(known), int(max(known)) + LAST_CALL_S + CLOCKS_APART_S
     earliest, near = int(first) - CLOCKS_APART_S, min(int(first) + FIRST_LOOK_S, latest)
     looks = (Window(earliest, near), Window(near + 1, latest))
@@ -191,6 +199,13 @@ def _contradicts(one: AccountBinding, other: AccountBinding) -> bool:
     """Whether two bindings certainly lead to different places."""
     ids = {one.account_id, other.account_id} - {None}
     return (one.mode, one.headers) != (other.mode, other.headers) or len(ids) > 1
+
+
+FORGOTTEN = "Stripe does not list it, but its message is older than the record of its sends and their account."
+
+UNRECORDED = (
+    "Stripe does not list it, but there is no record of its first send. It can be redriven."
+)
 
 
 def judge(end: UnknownEnd, sighting: Sighting, now_s: float) -> Outcome | StaysUnknown:
@@ -253,9 +268,7 @@ def _card_error(
 def _absent(end: UnknownEnd, answered_at: float | None, now_s: float) -> Error | StaysUnknown:
     provable_at = end.provable_at
     if provable_at is None:
-        return StaysUnknown(
-            "Stripe does not list it, but there is no record of its first send. It can be redriven."
-        )
+        return StaysUnknown(FORGOTTEN if end.forgotten else UNRECORDED)
     if now_s < provable_at:
         return StaysUnknown("Stripe does not list it, but it may still be sent.", provable_at)
     if answered_at is None:

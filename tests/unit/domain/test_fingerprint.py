@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from tests.unit.examples import NOW_S, envelope
 
+from paydispatch.domain.claims import claim_of
 from paydispatch.domain.fingerprint import VERSION, fingerprint
 
 ASKED: dict[str, Any] = {
@@ -91,3 +93,9 @@ def test_one_more_pair_is_another_request(asked: dict[str, Any], name: str, text
 def test_a_number_that_no_form_holds_has_a_fingerprint() -> None:
     endless = json.loads('{"amount": 1e999}')
     assert of(params=endless) == of(params=endless) != of()
+
+
+def test_a_fingerprint_that_a_message_carries_is_not_believed() -> None:
+    first = claim_of(envelope(), "local", NOW_S)
+    other = envelope(params={"amount": 1, "currency": "usd"}, fingerprint=first.fingerprint)
+    assert claim_of(other, "local", NOW_S).fingerprint != first.fingerprint

@@ -146,6 +146,12 @@ def test_reconcile_is_told_unless_it_knows(status: str | None, known: bool) -> N
     assert plan(parked(), slot(status), after_s=HORIZON_S).known is known
 
 
+def test_reconcile_is_told_of_a_send_that_was_taken_back_from_the_slot() -> None:
+    """It would leave a request to redrive that redrive leaves to it."""
+    taken_back = slot("unknown", first_sent_at=None)
+    assert plan(parked(), taken_back, after_s=HORIZON_S).known is False
+
+
 @pytest.mark.parametrize(
     ("principal", "claimed_by", "expected"),
     [

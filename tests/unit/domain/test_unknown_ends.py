@@ -13,7 +13,7 @@ from tests.unit.examples import NOW_S, entry, failed
 from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.outcomes import Certainty, Error, Response
 from paydispatch.domain.resources import RESOURCES
-from paydispatch.domain.units import HORIZON_S
+from paydispatch.domain.units import FORGOTTEN_S, HORIZON_S
 from paydispatch.domain.unknown_ends import (
     CLOCKS_APART_S,
     LAST_CALL_S,
@@ -91,6 +91,18 @@ def test_a_slot_that_knows_of_no_send_refuses_none_so_absence_proves_nothing() -
 
 def test_a_first_post_that_nobody_knows_is_never_proof() -> None:
     assert isinstance(absent(end(first_sent_at=None), NOW_S * 2), StaysUnknown)
+
+
+@pytest.mark.parametrize(("age_s", "proves"), [(FORGOTTEN_S - 1, True), (FORGOTTEN_S, False)])
+def test_a_message_older_than_the_record_of_its_sends_proves_nothing_by_absence(
+    age_s: float, proves: bool
+) -> None:
+    """It was accepted `age_s` before it was told, and sent at any time and to any account since."""
+    forgotten = end(accepted_at=NOW_S, settled_at=NOW_S + age_s, account=None)
+    assert isinstance(absent(forgotten, NOW_S + 2 * age_s), Error) is proves
+    sent_at = NOW_S + 3 * HORIZON_S
+    seen = any(look.earliest <= sent_at <= look.latest for look in windows(forgotten))
+    assert seen is not proves
 
 
 @given(first=st.none() | times, begun=st.none() | times, last=st.none() | times)

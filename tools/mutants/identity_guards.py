@@ -1,0 +1,729 @@
+"""Guards of a request's identity: claim, send, close and end, in the Lua scripts, the twin and the services."""
+
+from __future__ import annotations
+
+from guard import LATCH, LUA, SOURCE, Guard
+
+SLOTS = (
+    "tests/integration/adapters/test_slot_claims.py",
+    "tests/integration/adapters/test_slot_sends.py",
+    "tests/integration/adapters/test_slot_ends.py",
+)
+"""The contract that Redis and the twin share."""
+
+TWIN = (*SLOTS, "tests/unit/services", "tests/model")
+
+ACCOUNTS = SOURCE + "domain/accounts.py"
+CALL = SOURCE + "services/call_stripe.py"
+CALL_BATCH = SOURCE + "services/call_batch.py"
+CLAIMS = SOURCE + "domain/claims.py"
+ENVELOPE = SOURCE + "domain/envelope.py"
+FINGERPRINT = SOURCE + "domain/fingerprint.py"
+IDENTITY = SOURCE + "domain/identity.py"
+PRINCIPAL = SOURCE + "domain/principal.py"
+PROVE = SOURCE + "services/prove_principal.py"
+REDIS_REQUESTS = SOURCE + "adapters/redis_requests.py"
+REPORT = SOURCE + "services/report_end.py"
+REQUESTS_TWIN = SOURCE + "adapters/memory_requests.py"
+RETRY_RULES = SOURCE + "domain/retry.py"
+SLOT_NAMES = SOURCE + "domain/slots.py"
+UNITS = SOURCE + "domain/units.py"
+
+CLOSED = "A request ends unexecuted only if no other send is open or in doubt, and after it nothing is sent."
+FENCE = "The POST leaves within five seconds of its send's answer, or the send is asked for again."
+FINAL = "A final status means that the end was told."
+HORIZON = "Past 23 h nothing is POSTed again under the old key."
+MEMORY_ENDS = "What is too old to be remembered is not sent again."
+NO_DROP = "Nothing accepted is ever dropped without a flow."
+NO_NEEDLESS_DOUBT = "Only a call that was made can leave a doubt."
+ONCE = "Each request has one settled flow, and nothing is sent after it."
+ONE_ACCOUNT = "Under another account or mode nothing is POSTed while a send may have had an effect."
+ONE_ID = "An id stands for one thing asked."
+OPEN = "A send is open until its end is known for certain."
+OWN_TENANT = "A request, its worker and its keys belong to its tenant alone."
+REBIND = "While no send is open or in doubt the request moves to the new key."
+UNPROVEN = "Before a principal is proven nothing is written for it and no flow runs."
+
+IDENTITY_GUARDS = (
+    Guard(
+        "claim: another request's claim is taken for the same (twin)",
+        ONE_ID,
+        REQUESTS_TWIN,
+        "        if slot.claim.fingerprint != claim.fingerprint:\n"
+        "            return SlotState(owned=False)\n",
+        "",
+    ),
+    Guard(
+        "claim: another request's claim is taken for the same (claim.lua)",
+        ONE_ID,
+        LUA + "claim.lua",
+        "if fingerprint and fingerprint ~= ARGV[2] then\n  return {0}\nend",
+        "",
+        SLOTS,
+    ),
+    Guard(
+        "claim: it is made before the principal is proven",
+        UNPROVEN,
+        CALL,
+        "        if not await self._is_proven():\n",
+        "        if False:\n",
+    ),
+    Guard(
+        "claim: it proves a message with another seal",
+        UNPROVEN,
+        CLAIMS,
+        "        same = self.principal == claim.principal and self.seal == claim.seal\n"
+        "        return self.owned and claim.seal is not None and same",
+        "        return self.owned and self.principal == claim.principal",
+    ),
+    Guard(
+        "claim: it proves another principal",
+        UNPROVEN,
+        CLAIMS,
+        "self.principal == claim.principal and self.seal == claim.seal",
+        "self.seal == claim.seal",
+    ),
+    Guard(
+        "claim: the seal is not kept (claim.lua)",
+        UNPROVEN,
+        LUA + "claim.lua",
+        "'queued', 'principal', 'seal')",
+        "'queued', 'principal', 'fingerprint')",
+        SLOTS,
+    ),
+    Guard(
+        "claim: a message without a seal is as good as one with it",
+        UNPROVEN,
+        PROVE,
+        "    if sealed_secret is None:\n        return False\n",
+        "    if sealed_secret is None:\n        return True\n",
+    ),
+    Guard(
+        "claim: an unreadable message is told for any principal",
+        UNPROVEN,
+        CALL_BATCH,
+        "        if not await is_proven(self._ports, claim, address.binding, address.sealed_secret):\n"
+        "            return False\n",
+        "",
+    ),
+    Guard(
+        "claim: the same request a second time is acknowledged",
+        NO_DROP,
+        CALL,
+        "        if state.final:\n",
+        "        if state.final or state.existed:\n",
+    ),
+    Guard(
+        "claim: the second request under an id is dropped",
+        NO_DROP,
+        CALL,
+        "                await self._tell_reused(progress)\n                return None",
+        "                return None",
+    ),
+    Guard(
+        "claim: the latch of a message is not kept (twin)",
+        LATCH,
+        REQUESTS_TWIN,
+        "        slot.maybe_executed |= claim.maybe_executed\n",
+        "",
+        SLOTS,
+    ),
+    Guard(
+        "claim: the latch of a message is not kept (claim.lua)",
+        LATCH,
+        LUA + "claim.lua",
+        "if ARGV[3] == '1' then",
+        "if false then",
+        SLOTS,
+    ),
+    Guard(
+        "claim: a later first send replaces an earlier (claim.lua)",
+        HORIZON,
+        LUA + "claim.lua",
+        "  if not first or tonumber(ARGV[4]) < tonumber(first) then",
+        "  if true then",
+        SLOTS,
+    ),
+    Guard(
+        "claim: a later first send replaces an earlier (twin)",
+        HORIZON,
+        REQUESTS_TWIN,
+        "    if slot.first_sent_at is None or first_sent_at < slot.first_sent_at:\n",
+        "    if True:\n",
+        SLOTS,
+    ),
+    Guard(
+        "forgotten: an old message is sent from an empty slot",
+        MEMORY_ENDS,
+        CLAIMS,
+        "        older_than_memory=now_s - envelope.accepted_at >= FORGOTTEN_S,",
+        "        older_than_memory=False,",
+    ),
+    Guard(
+        "forgotten: an old message is sent from an empty slot (twin)",
+        MEMORY_ENDS,
+        REQUESTS_TWIN,
+        "        if not existed and claim.older_than_memory:\n",
+        "        if False:\n",
+    ),
+    Guard(
+        "forgotten: an old message is sent from an empty slot (claim.lua)",
+        MEMORY_ENDS,
+        LUA + "claim.lua",
+        "  if ARGV[6] ~= '' then",
+        "  if false then",
+        SLOTS,
+    ),
+    Guard(
+        "forgotten: slots are kept for fifteen days",
+        MEMORY_ENDS,
+        UNITS,
+        "REMEMBER_S = 25 * 86_400",
+        "REMEMBER_S = 15 * 86_400",
+        ("tests/model",),
+    ),
+    Guard(
+        "fingerprint: the tenant does not count",
+        ONE_ID,
+        FINGERPRINT,
+        "        space,\n",
+        "",
+    ),
+    Guard(
+        "fingerprint: the worker does not count",
+        ONE_ID,
+        FINGERPRINT,
+        "        worker_id,\n",
+        "",
+    ),
+    Guard(
+        "fingerprint: the context does not count",
+        ONE_ID,
+        FINGERPRINT,
+        "        context_id,\n",
+        "",
+    ),
+    Guard(
+        "fingerprint: the operation does not count",
+        ONE_ID,
+        FINGERPRINT,
+        "        operation,\n",
+        "",
+    ),
+    Guard(
+        "fingerprint: the path does not count",
+        ONE_ID,
+        FINGERPRINT,
+        "        sorted(path.items()),\n",
+        "",
+    ),
+    Guard(
+        "fingerprint: the parameters do not count",
+        ONE_ID,
+        FINGERPRINT,
+        "        _form(params),\n",
+        "",
+    ),
+    Guard(
+        "fingerprint: the account's header does not count",
+        ONE_ID,
+        FINGERPRINT,
+        "        stripe_account,\n",
+        "",
+    ),
+    Guard(
+        "fingerprint: the context's header does not count",
+        ONE_ID,
+        FINGERPRINT,
+        "        stripe_context,\n    ]",
+        "    ]",
+    ),
+    Guard(
+        "fingerprint: a carried one is believed",
+        ONE_ID,
+        CLAIMS,
+        "        fingerprint=fingerprint_of(envelope, queue_tenant),",
+        "        fingerprint=envelope.fingerprint or fingerprint_of(envelope, queue_tenant),",
+    ),
+    Guard(
+        "fingerprint: what a form says alike is told apart",
+        ONE_ID,
+        FINGERPRINT,
+        "        return sorted(pairs(params))",
+        "        return [json.dumps(params, sort_keys=True)]",
+    ),
+    Guard(
+        "ids: two second requests under one id are one",
+        NO_DROP,
+        CLAIMS,
+        "reused_request_id(self.request_id, self.fingerprint)",
+        "reused_request_id(self.request_id, self.slot)",
+    ),
+    Guard(
+        "ids: a second request is told under the first one's id",
+        NO_DROP,
+        CLAIMS,
+        "        return self.under(reused_request_id(self.request_id, self.fingerprint))",
+        "        return self.under(self.request_id)",
+    ),
+    Guard(
+        "ids: an unreadable message speaks for the id it names",
+        NO_DROP,
+        ENVELOPE,
+        "        request_id=unread_request_id(named_id, body),",
+        "        request_id=named_id,",
+    ),
+    Guard(
+        "ids: two unreadable messages under one id are one",
+        NO_DROP,
+        ENVELOPE,
+        "unread_request_id(named_id, body)",
+        'unread_request_id(named_id, "")',
+    ),
+    Guard(
+        "ids: a key means the same to every tenant",
+        OWN_TENANT,
+        IDENTITY,
+        '_hashed("key", space, idempotency_key)',
+        '_hashed("key", "", idempotency_key)',
+    ),
+    Guard(
+        "tenants: all workers and requests have bare names",
+        OWN_TENANT,
+        SLOT_NAMES,
+        '    return name if tenant == queue_tenant else f"{tenant} {name}"',
+        "    return name",
+    ),
+    Guard(
+        "tenants: a principal's subject makes a tenant",
+        OWN_TENANT,
+        PRINCIPAL,
+        '    return queue_tenant if principal == QUEUE else principal.partition("/")[0]',
+        "    return queue_tenant if principal == QUEUE else principal",
+    ),
+    Guard(
+        "send: a request that was told is sent (twin)",
+        ONCE,
+        REQUESTS_TWIN,
+        "    if slot.final:\n        return NoSend.TOLD\n",
+        "",
+        TWIN,
+    ),
+    Guard(
+        "send: a closed request is sent (twin)",
+        CLOSED,
+        REQUESTS_TWIN,
+        "    if slot.closed is not None:\n        return NoSend.CLOSED\n",
+        "",
+    ),
+    Guard(
+        "send: a key is used past its horizon (twin)",
+        HORIZON,
+        REQUESTS_TWIN,
+        "    if slot.first_sent_at is not None and now_s - slot.first_sent_at >= HORIZON_S:\n"
+        "        return NoSend.PAST_HORIZON\n",
+        "",
+    ),
+    Guard(
+        "send: another account is sent to in doubt (twin)",
+        ONE_ACCOUNT,
+        REQUESTS_TWIN,
+        "    return NoSend.OTHER_ACCOUNT if moved and slot.doubted_beside(send.token) else None",
+        "    return None",
+    ),
+    Guard(
+        "send: a refused request waits for its old account (twin)",
+        REBIND,
+        REQUESTS_TWIN,
+        "if moved and slot.doubted_beside(send.token) else None",
+        "if moved else None",
+        TWIN,
+    ),
+    Guard(
+        "send: each send starts the clock anew (twin)",
+        HORIZON,
+        REQUESTS_TWIN,
+        "        if slot.first_sent_at is None:\n"
+        "            slot.first_sent_at, slot.started_by = now_s, send.token",
+        "        if True:\n            slot.first_sent_at, slot.started_by = now_s, send.token",
+        TWIN,
+    ),
+    Guard(
+        "send: a send that another followed takes the clock back (twin)",
+        HORIZON,
+        REQUESTS_TWIN,
+        "        elif send.token not in slot.sends:\n            slot.started_by = None\n",
+        "",
+        TWIN,
+    ),
+    Guard(
+        "send: it leaves nothing open (twin)",
+        OPEN,
+        REQUESTS_TWIN,
+        "        slot.sends.add(send.token)\n",
+        "",
+    ),
+    Guard(
+        "send: the seen-mark is not looked at (twin)",
+        ONCE,
+        REQUESTS_TWIN,
+        '        if self._outcomes.marks.get((claim.worker_slot, claim.request_id)) == "settled":\n'
+        "            return NoSend.TOLD\n",
+        "",
+        TWIN,
+    ),
+    Guard(
+        "send: it goes from another request's slot (twin)",
+        ONE_ID,
+        REQUESTS_TWIN,
+        "        return slot if slot and slot.claim.fingerprint == claim.fingerprint else None",
+        "        return slot",
+        TWIN,
+    ),
+    Guard(
+        "send: a request that was told is sent (send.lua)",
+        ONCE,
+        LUA + "send.lua",
+        "if slot[2] == 'succeeded' or slot[2] == 'failed' then",
+        "if false then",
+        SLOTS,
+    ),
+    Guard(
+        "send: a closed request is sent (send.lua)",
+        CLOSED,
+        LUA + "send.lua",
+        "if slot[3] then",
+        "if false then",
+        SLOTS,
+    ),
+    Guard(
+        "send: a key is used past its horizon (send.lua)",
+        HORIZON,
+        LUA + "send.lua",
+        "if slot[4] and now - tonumber(slot[4]) >= tonumber(ARGV[4]) then",
+        "if false then",
+        SLOTS,
+    ),
+    Guard(
+        "send: another account is sent to in doubt (send.lua)",
+        ONE_ACCOUNT,
+        LUA + "send.lua",
+        "  if not same and (others > 0 or slot[5] == '1') then",
+        "  if false then",
+        SLOTS,
+    ),
+    Guard(
+        "send: a refused request waits for its old account (send.lua)",
+        REBIND,
+        LUA + "send.lua",
+        "  if not same and (others > 0 or slot[5] == '1') then",
+        "  if not same then",
+        SLOTS,
+    ),
+    Guard(
+        "send: each send starts the clock anew (send.lua)",
+        HORIZON,
+        LUA + "send.lua",
+        "if not slot[4] then",
+        "if true then",
+        SLOTS,
+    ),
+    Guard(
+        "send: a send that another followed takes the clock back (send.lua)",
+        HORIZON,
+        LUA + "send.lua",
+        "elseif mine == 0 then",
+        "elseif false then",
+        SLOTS,
+    ),
+    Guard(
+        "send: it leaves nothing open (send.lua)",
+        OPEN,
+        LUA + "send.lua",
+        "redis.call('SADD', KEYS[2], ARGV[3])\n",
+        "",
+        SLOTS,
+    ),
+    Guard(
+        "send: it goes from another request's slot (send.lua)",
+        ONE_ID,
+        LUA + "send.lua",
+        "if slot[1] ~= ARGV[2] then",
+        "if false then",
+        SLOTS,
+    ),
+    Guard(
+        "send: the seen-mark is not looked at (Redis)",
+        ONCE,
+        REDIS_REQUESTS,
+        '        if word != NoSend.NOT_OWNED and str(mark or "").startswith("settled"):\n'
+        "            return NoSend.TOLD\n",
+        "",
+        SLOTS,
+    ),
+    Guard(
+        "send: all sends of a delivery have one name",
+        OPEN,
+        CALL,
+        "        token = secrets.token_hex(\n            8\n        )",
+        "        token = (\n            self._envelope.request_id\n        )",
+    ),
+    Guard(
+        "fence: a POST leaves however long its send was answered ago",
+        FENCE,
+        CALL,
+        "self._ports.clock.now_s() - asked_at <= SEND_AGE_S",
+        "True",
+    ),
+    Guard(
+        "account: test and live are the same",
+        ONE_ACCOUNT,
+        ACCOUNTS,
+        "        if (self.mode, self.headers) != (other.mode, other.headers):",
+        "        if self.headers != other.headers:",
+    ),
+    Guard(
+        "account: the headers do not count",
+        ONE_ACCOUNT,
+        ACCOUNTS,
+        "        if (self.mode, self.headers) != (other.mode, other.headers):",
+        "        if self.mode != other.mode:",
+    ),
+    Guard(
+        "account: two keys that may not ask have one account",
+        ONE_ACCOUNT,
+        ACCOUNTS,
+        "        ids_agree = self.account_id is not None and self.account_id == other.account_id",
+        "        ids_agree = self.account_id == other.account_id",
+    ),
+    Guard(
+        "account: its id is forgotten for a key that may not ask (twin)",
+        ONE_ACCOUNT,
+        REQUESTS_TWIN,
+        "    return replace(now, account_id=before.account_id) if before and keeps_id else now",
+        "    return now",
+        SLOTS,
+    ),
+    Guard(
+        "account: an end is told while another account may have executed it",
+        LATCH,
+        CALL,
+        'give_up(with_doubt(progress), "account_changed")',
+        'give_up(replace(progress, maybe_executed=False), "account_changed")',
+    ),
+    Guard(
+        "takeback: a send whose answer was lost stays open",
+        NO_NEEDLESS_DOUBT,
+        CALL,
+        "            await self._take_back(send.token)\n            raise",
+        "            raise",
+    ),
+    Guard(
+        "takeback: any send takes the clock back (twin)",
+        HORIZON,
+        REQUESTS_TWIN,
+        "        if end is SendEnd.NOT_CONNECTED and slot.started_by == token:",
+        "        if end is SendEnd.NOT_CONNECTED:",
+    ),
+    Guard(
+        "takeback: any send takes the clock back (end_send.lua)",
+        HORIZON,
+        LUA + "end_send.lua",
+        "if ARGV[4] == 'not_connected' and slot[2] == ARGV[3] then",
+        "if ARGV[4] == 'not_connected' then",
+        SLOTS,
+    ),
+    Guard(
+        "takeback: no send takes the clock back (end_send.lua)",
+        NO_NEEDLESS_DOUBT,
+        LUA + "end_send.lua",
+        "if ARGV[4] == 'not_connected' and slot[2] == ARGV[3] then",
+        "if false then",
+        SLOTS,
+    ),
+    Guard(
+        "takeback: a copy carries the time of a send that was taken back",
+        NO_NEEDLESS_DOUBT,
+        CALL,
+        "replace(progress, store_waits=0) if isinstance(attempt, NotSent) else sent",
+        "sent",
+    ),
+    Guard(
+        "end of a send: an unknown one is closed (twin)",
+        OPEN,
+        REQUESTS_TWIN,
+        "        if end is SendEnd.UNKNOWN:\n"
+        "            slot.maybe_executed = True\n"
+        "            return\n",
+        "",
+    ),
+    Guard(
+        "end of a send: an unknown one is closed (end_send.lua)",
+        OPEN,
+        LUA + "end_send.lua",
+        "if ARGV[4] == 'unknown' then",
+        "if false then",
+        SLOTS,
+    ),
+    Guard(
+        "end of a send: a refused one stays open (twin)",
+        NO_NEEDLESS_DOUBT,
+        REQUESTS_TWIN,
+        "            return\n        slot.sends.discard(token)\n",
+        "            return\n",
+    ),
+    Guard(
+        "end of a send: a refused one stays open (end_send.lua)",
+        NO_NEEDLESS_DOUBT,
+        LUA + "end_send.lua",
+        "  redis.call('SREM', KEYS[2], ARGV[3])",
+        "  -- nothing",
+        SLOTS,
+    ),
+    Guard(
+        "end of a send: it is written into another request's slot (end_send.lua)",
+        ONE_ID,
+        LUA + "end_send.lua",
+        "if slot[1] ~= ARGV[2] then",
+        "if false then",
+        SLOTS,
+    ),
+    Guard(
+        "end of a send: an unknown one counts as refused",
+        OPEN,
+        RETRY_RULES,
+        "            return SendEnd.UNKNOWN if raises_doubt(attempt) else SendEnd.REFUSED",
+        "            return SendEnd.REFUSED",
+    ),
+    Guard(
+        "end of a send: a lost answer counts as no connection",
+        OPEN,
+        RETRY_RULES,
+        "        case NotSent():\n            return SendEnd.NOT_CONNECTED\n",
+        "        case NotSent() | Unknown():\n            return SendEnd.NOT_CONNECTED\n",
+    ),
+    Guard(
+        "close: an unexecuted end is told without it",
+        CLOSED,
+        CALL,
+        "        if isinstance(outcome, Error) and outcome.settled and not outcome.answered:\n"
+        "            stands",
+        "        if False:\n            stands",
+    ),
+    Guard(
+        "close: other sends are not counted (twin)",
+        CLOSED,
+        REQUESTS_TWIN,
+        "            if slot.doubted_beside(token):\n"
+        "                return Disputed.MAYBE_EXECUTED\n",
+        "",
+    ),
+    Guard(
+        "close: other sends are not counted (close.lua)",
+        CLOSED,
+        LUA + "close.lua",
+        "  if slot[4] == '1' or redis.call('SCARD', KEYS[2]) > redis.call('SISMEMBER', KEYS[2], ARGV[3]) then",
+        "  if slot[4] == '1' then",
+        SLOTS,
+    ),
+    Guard(
+        "close: the latch does not count (close.lua)",
+        LATCH,
+        LUA + "close.lua",
+        "  if slot[4] == '1' or redis.call(",
+        "  if redis.call(",
+        SLOTS,
+    ),
+    Guard(
+        "close: a request that was told is closed (close.lua)",
+        CLOSED,
+        LUA + "close.lua",
+        "if slot[2] == 'succeeded' or slot[2] == 'failed' then",
+        "if false then",
+        SLOTS,
+    ),
+    Guard(
+        "close: another end replaces it (close.lua)",
+        CLOSED,
+        LUA + "close.lua",
+        "if not slot[3] then",
+        "if true then",
+        SLOTS,
+    ),
+    Guard(
+        "close: another request's slot is closed (close.lua)",
+        ONE_ID,
+        LUA + "close.lua",
+        "if slot[1] ~= ARGV[2] then",
+        "if false then",
+        SLOTS,
+    ),
+    Guard(
+        "close: its end is not told by the next delivery",
+        NO_DROP,
+        CALL,
+        "            await self._tell(progress, state.closed)\n            return None",
+        "            return None",
+    ),
+    Guard(
+        "close: the disputed end is told all the same",
+        CLOSED,
+        CALL,
+        '                raise _PutOff(progress, "Another delivery may still have an effect.")',
+        "                return error",
+    ),
+    Guard(
+        "final: the status is written before the end is told",
+        FINAL,
+        REPORT,
+        "    first = await ports.outcomes.publish(entry)\n",
+        "    await ports.requests.write_status(entry)\n"
+        "    first = await ports.outcomes.publish(entry)\n",
+    ),
+    Guard(
+        "final: a status that was not written is not mended",
+        FINAL,
+        REPORT,
+        "        await mend_status(ports, worker_slot, entry.request_id)\n    return first",
+        "        pass\n    return first",
+    ),
+    Guard(
+        "final: a status replaces a final one (twin)",
+        FINAL,
+        REQUESTS_TWIN,
+        "        if self.final:\n            return False\n",
+        "",
+        SLOTS,
+    ),
+    Guard(
+        "final: a status replaces a final one (write_status.lua)",
+        FINAL,
+        LUA + "write_status.lua",
+        "if slot[2] ~= 'succeeded' and slot[2] ~= 'failed' then",
+        "if true then",
+        SLOTS,
+    ),
+    Guard(
+        "final: an end is written for another request (write_status.lua)",
+        ONE_ID,
+        LUA + "write_status.lua",
+        "if slot[1] and ARGV[2] ~= '' and slot[1] ~= ARGV[2] then",
+        "if false then",
+        SLOTS,
+    ),
+    Guard(
+        "final: an end is written for another request (twin)",
+        ONE_ID,
+        REQUESTS_TWIN,
+        "        return slot if slot.claim.fingerprint == told.fingerprint else None",
+        "        return slot",
+        SLOTS,
+    ),
+    Guard(
+        "final: unknown counts as final",
+        FINAL,
+        CLAIMS,
+        'FINAL_STATUSES = frozenset({"succeeded", "failed"})',
+        'FINAL_STATUSES = frozenset({"succeeded", "failed", "unknown"})',
+    ),
+)
