@@ -145,10 +145,16 @@ class Killer:
         self._note(FAILOVER, "redis")
 
     def _repoint(self, for_s: float) -> None:
-        endpoint = self._stage.aws_endpoint
-        point_secret(endpoint, 1)
+        self._point_secret(1)
         self._note(SECRET, "rotating", for_s)
-        self._later(for_s, lambda: point_secret(endpoint, 0), recovers=True)
+        self._later(for_s, lambda: self._point_secret(0), recovers=True)
+
+    def _point_secret(self, place: int) -> None:
+        """The secrets are in the process of the queue: while that is stopped nothing of it answers."""
+        if time.monotonic() < self._queue_stopped_until and not self._stopping.is_set():
+            self._later(1.0, lambda: self._point_secret(place), recovers=place == 0)
+            return
+        point_secret(self._stage.aws_endpoint, place)
 
     def _stop_queue(self, for_s: float) -> None:
         pid = self._stage.stack.pids["ministack"]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from tests.chaos.requests_made import LOCAL, ROTATING, ROTATING_KEYS
 
+_QUICK = Config(connect_timeout=2, read_timeout=5)
 _NAME = f"paydispatch/{LOCAL}/{ROTATING}"
 
 
 def point_secret(aws_endpoint: str, place: int) -> None:
     """Make the secret hold the key at this place of `ROTATING_KEYS`: of the first account, or of the second."""
-    secrets = boto3.client("secretsmanager", endpoint_url=aws_endpoint)
+    secrets = boto3.client("secretsmanager", endpoint_url=aws_endpoint, config=_QUICK)
     try:
         secrets.put_secret_value(SecretId=_NAME, SecretString=ROTATING_KEYS[place])
     except ClientError as error:
