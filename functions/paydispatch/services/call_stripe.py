@@ -465,11 +465,12 @@ class StripeCall:
         claim, error = self._claim.told_apart(), reused_error()
         unsent = self._envelope.at(Progress(deadline_at=progress.deadline_at))
         entry = entry_for(unsent, claim, error, self._ports.clock.now_s())
-        if not await end_unsent(self._ports, claim, error, entry):
+        told = await end_unsent(self._ports, claim, error, entry)
+        if told is None:
             self._line("request.duplicate", progress)
             return
         self._ports.journal.trouble(
-            "request.id_reused", told_under=claim.request_id, **_ids(self._claim)
+            "request.id_reused", told_under=told.request_id, **_ids(self._claim)
         )
         self._ports.journal.count("IdempotencyKeyReused")
 

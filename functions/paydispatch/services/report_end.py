@@ -6,16 +6,21 @@ delivery of the request may stop there.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from paydispatch.domain.claims import Disputed
 from paydispatch.domain.errors import Unavailable
 
 if TYPE_CHECKING:
-    from paydispatch.domain.claims import Claim
+    from paydispatch.domain.claims import Claim, SlotState
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.outcomes import Error
     from paydispatch.ports import Doorbell, OutcomeStream, RequestSlots
+
+
+MOST_DERIVED_IDS = 20
+"""How many ids a second request under a used id tries, one derived from the other."""
 
 
 class ReportPorts(Protocol):
@@ -49,15 +54,28 @@ async def mend_status(ports: ReportPorts, worker_slot: str, request_id: str) -> 
         await ports.requests.write_status(stands)
 
 
-async def end_unsent(ports: ReportPorts, claim: Claim, error: Error, entry: OutcomeEntry) -> bool:
-    """Close a request of which nothing was sent, and tell `entry`, its end. False: an end was told before.
+async def end_unsent(
+    ports: ReportPorts, claim: Claim, error: Error, entry: OutcomeEntry
+) -> Claim | None:
+    """Close a request of which nothing was sent, and tell `entry`, its end. None: an end was told before.
 
-    Raises `Unavailable`. Done again, it tells the same end, once.
+    Returns the claim it was told under. Raises `Unavailable`. Done again, it tells the same end, once.
     """
-    state = await ports.requests.claim(claim)
+    claim, state = await _claim_free_id(ports, claim)
     stands = Disputed.TOLD if state.final else await ports.requests.close(claim, error)
     if stands is Disputed.TOLD:
-        return False
+        return None
     if stands is Disputed.MAYBE_EXECUTED:
         raise Unavailable("Another delivery may still have an effect.")
-    return await report_end(ports, entry, claim.worker_slot)
+    told = replace(entry, request_id=claim.request_id, fingerprint=claim.fingerprint)
+    return claim if await report_end(ports, told, claim.worker_slot) else None
+
+
+async def _claim_free_id(ports: ReportPorts, claim: Claim) -> tuple[Claim, SlotState]:
+    """Claim the id, or one derived from it: a producer can have taken a derived id for something else before."""
+    for _ in range(MOST_DERIVED_IDS):
+        state = await ports.requests.claim(claim)
+        if state.owned:
+            return claim, state
+        claim = claim.told_apart()
+    raise Unavailable("Every id that is derived for this request stands for another one.")

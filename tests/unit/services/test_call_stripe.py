@@ -674,6 +674,20 @@ class TestIdentity:
         assert caller.requests.status(told.request_id) == "failed"
         assert caller.requests.status("pdr_1") == "succeeded"
 
+    async def test_a_refusal_whose_own_id_was_taken_before_is_told_under_the_next(
+        self, caller: Caller
+    ) -> None:
+        caller.answers(CREATED)
+        assert await caller.receive(envelope())
+        second = envelope(worker_id="worker-2")
+        taken = claim(second).told_apart()
+        await caller.requests.claim(replace(taken, fingerprint="f1:something else"))
+        assert await caller.receive(second)
+        assert not caller.queue.deferred
+        _, told = caller.outcomes.entries
+        assert told.outcome.code == "idempotency_key_reused"
+        assert told.request_id == taken.told_apart().request_id
+
     async def test_the_loser_of_two_bodies_at_once_is_told_under_an_id_of_its_own(
         self, caller: Caller
     ) -> None:
