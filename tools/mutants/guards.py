@@ -79,6 +79,7 @@ BOUNDED_ANSWER = "No answer grows over what Lambda carries."
 IN_ORDER = "Flows of one context run in order."
 RIGHT_NODE = "After a failover the next try finds the new primary."
 NO_EVICTION = "A Redis that can evict a guard is refused."
+EVERY_TENANT = "The flows of every tenant's workers run."
 BELL = "A doorbell never fails an outcome."
 FOUND = "What a lost bell left is found by a sweep, however many workers there are."
 AFTER_THE_FLOW = "The runner acknowledges after the flow returned and what it dispatched is queued."
@@ -1026,6 +1027,14 @@ GUARDS = (
         "        if failed_at is not None and self._clock.now_s() - failed_at < FAIL_FAST_S:",
         "        if False:",
         VAULT,
+    ),
+    Guard(
+        "tenant: a turn is kept under the worker that its entry names",
+        EVERY_TENANT,
+        SOURCE + "adapters/redis_inbox.py",
+        "        worker_id, context_id = turn.worker_slot, turn.entry.context_id\n        names = [",
+        "        worker_id, context_id = turn.entry.worker_id, turn.entry.context_id\n        names = [",
+        REDIS_INBOX,
     ),
     *IDENTITY_GUARDS,
 )

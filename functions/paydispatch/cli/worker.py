@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from paydispatch.cli.bounded_exit import leave_soon
 from paydispatch.cli.flows_folder import flows_folder
+from paydispatch.domain.errors import BadSetting
 from paydispatch.domain.slots import slot_name
 from paydispatch.settings import RunnerSettings
 
@@ -47,19 +48,20 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings = RunnerSettings.from_env()
     settings = replace(settings, flows_dir=flows_folder(arguments.flows))
+    workers = served_slots(arguments, settings.queue_tenant)
     refuse_eviction(settings.redis_url, allowed=settings.allow_eviction)
-    asyncio.run(_serve(settings, _worker_slots(arguments, settings)))
+    asyncio.run(_serve(settings, workers))
     return 0
 
 
-def _worker_slots(
-    arguments: argparse.Namespace, settings: RunnerSettings
-) -> Collection[str] | None:
-    """Return the names of the workers' slots in Redis. None: every one there is."""
-    if arguments.all:
-        return None
-    tenant = arguments.tenant or settings.queue_tenant
-    return frozenset(slot_name(tenant, id_, settings.queue_tenant) for id_ in arguments.worker_id)
+def served_slots(arguments: argparse.Namespace, queue_tenant: str) -> frozenset[str] | None:
+    """Return the names of the workers' slots to serve. None: all. Raises `BadSetting`."""
+    if not arguments.all:
+        tenant = arguments.tenant or queue_tenant
+        return frozenset(slot_name(tenant, id_, queue_tenant) for id_ in arguments.worker_id)
+    if arguments.tenant:
+        raise BadSetting("--tenant needs --worker-id, because --all serves the workers of all.")
+    return None
 
 
 async def _serve(settings: RunnerSettings, workers: Collection[str] | None) -> None:

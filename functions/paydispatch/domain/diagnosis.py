@@ -212,7 +212,7 @@ def of_unknown(end: UnknownEnd, now_s: float) -> Finding:
         next_step = "reconcile finds it, or proves that it was not created"
     return Finding(
         entry.request_id,
-        entry.worker_id,
+        end.worker,
         entry.object,
         entry.accepted_at or entry.settled_at,
         Reason.UNKNOWN,

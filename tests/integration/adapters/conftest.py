@@ -21,6 +21,7 @@ from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
 from paydispatch.domain.retry import Progress
+from paydispatch.domain.slots import slot_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -109,10 +110,14 @@ class MemoryInboxWorld:
             self._inbox.put(entry)
 
     async def let_lease_run_out(self, turn: Turn) -> None:
-        self._inbox._contexts[turn.entry.worker_id, turn.entry.context_id].lease_until = 0.0
+        self._inbox._contexts[turn.worker_slot, turn.entry.context_id].lease_until = 0.0
 
-    async def dead(self) -> list[tuple[OutcomeEntry, str]]:
-        return self._inbox.dead
+    async def dead(self, worker: str = "w1") -> list[tuple[OutcomeEntry, str]]:
+        return [(entry, why) for entry, why in self._inbox.dead if _worker_slot(entry) == worker]
+
+
+def _worker_slot(entry: OutcomeEntry) -> str:
+    return slot_name(entry.tenant or "local", entry.worker_id, "local")
 
 
 class RedisInboxWorld:
@@ -133,19 +138,19 @@ class RedisInboxWorld:
 
     async def let_lease_run_out(self, turn: Turn) -> None:
         """Make it as old as it would be, instead of waiting."""
-        worker_id, context_id = turn.entry.worker_id, turn.entry.context_id
-        await self.redis.delete(keys.lease(worker_id, context_id))
-        await self.age(worker_id, turn.entry_id)
+        worker, context_id = turn.worker_slot, turn.entry.context_id
+        await self.redis.delete(keys.lease(worker, context_id))
+        await self.age(worker, turn.entry_id)
 
-    async def age(self, worker_id: str, *entry_ids: str) -> None:
+    async def age(self, worker: str, *entry_ids: str) -> None:
         """Let entries have been pending for longer than any run may take."""
-        stream = keys.outcomes(worker_id)
+        stream = keys.outcomes(worker)
         await self.redis.xclaim(
             stream, keys.GROUP, "gone", 0, entry_ids, idle=10_000_000, justid=True
         )
 
-    async def dead(self) -> list[tuple[OutcomeEntry, str]]:
-        lying = await self.redis.xrange(keys.dead("w1"))
+    async def dead(self, worker: str = "w1") -> list[tuple[OutcomeEntry, str]]:
+        lying = await self.redis.xrange(keys.dead(worker))
         return [(OutcomeEntry.from_json(f["entry"]), f["reason"]) for _, f in lying]
 
 

@@ -11,9 +11,10 @@ from tests.integration.adapters.slot_worlds import claim_for, send_for
 from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.redis_backlog import RedisBacklog
-from paydispatch.adapters.redis_connection import connect_async
+from paydispatch.adapters.redis_connection import connect, connect_async
 from paydispatch.adapters.redis_inbox import RedisInbox
 from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.redis_request_store import RedisRequestStore
 from paydispatch.adapters.redis_requests import RedisRequests
 from paydispatch.adapters.sqs_depths import SqsDepths
 from paydispatch.domain.diagnosis import Reason, WaitingFlow, of_flow, of_open
@@ -30,8 +31,9 @@ LATER_S = 10.0
 class Shop:
     """Caller, runner and doctor on one server and on the machine's clock, which the streams' ids follow."""
 
-    def __init__(self, redis: Any, journal: MemoryJournal) -> None:
+    def __init__(self, redis: Any, api_redis: Any, journal: MemoryJournal) -> None:
         clock = SystemClock()
+        self.store = RedisRequestStore(api_redis, clock)
         self.redis = redis
         self.outcomes = RedisOutcomes(redis, queue_tenant="local")
         self.requests = RedisRequests(redis, clock, queue_tenant="local")
@@ -55,8 +57,10 @@ class Shop:
 
 @pytest.fixture(params=["valkey", "cluster"])
 async def shop(request: pytest.FixtureRequest, journal: MemoryJournal) -> AsyncIterator[Shop]:
-    redis = connect_async(request.getfixturevalue(request.param).url)
-    yield Shop(redis, journal)
+    url = request.getfixturevalue(request.param).url
+    redis, api_redis = connect_async(url), connect(url)
+    yield Shop(redis, api_redis, journal)
+    api_redis.close()
     await redis.aclose()
 
 
@@ -83,6 +87,31 @@ async def test_a_request_is_followed_from_its_first_attempt_to_its_flow_s_end(
     (turn,) = await shop.inbox.take_abandoned("w1", at_most=10)
     await shop.inbox.finish(turn, go_on=False)
     assert await shop.reasons() == []
+
+
+async def test_a_queued_request_that_no_caller_took_is_on_the_queue(shop: Shop) -> None:
+    shop.store.mark_queued([claim_for()])
+
+    assert await shop.reasons() == [Reason.ON_THE_QUEUE]
+
+
+async def test_another_tenant_s_worker_has_its_own_requests_and_flows(
+    shop: Shop, entry: Any
+) -> None:
+    ours, theirs = claim_for("r1", accepted_at=time.time()), claim_for("r1", tenant="acme")
+    shop.store.mark_queued([ours])
+    await shop.begin(theirs)
+    await shop.outcomes.publish(entry("r2", tenant="acme"))
+    before = time.time() + LATER_S
+
+    (opened,) = await shop.backlog.open_requests("acme w1", before=before, at_most=10)
+    (flow,) = await shop.backlog.waiting_flows("acme w1", before=before, at_most=10)
+
+    assert sorted(await shop.backlog.workers(at_most=10)) == ["acme w1", "w1"]
+    assert (opened.worker_id, opened.request_id, opened.status) == ("acme w1", "r1", "calling")
+    assert flow.entry is not None
+    assert (flow.worker_id, flow.entry.request_id) == ("acme w1", "r2")
+    assert await shop.reasons() == [Reason.ON_THE_QUEUE]
 
 
 async def test_a_context_s_second_outcome_waits_for_the_first(shop: Shop, entry: Any) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
         async def let_lease_run_out(self, turn: Turn) -> None: ...
 
-        async def dead(self) -> list[tuple[OutcomeEntry, str]]: ...
+        async def dead(self, worker: str = "w1") -> list[tuple[OutcomeEntry, str]]: ...
 
     Entries = Callable[..., OutcomeEntry]
 
@@ -50,6 +50,52 @@ async def test_only_the_first_of_a_context_may_run(inboxes: InboxWorld, entry: E
 
     assert turn.entry == entry("r1")
     assert (turn.attempt, await looked(inboxes, b), await looked(inboxes, a)) == (1, [], [])
+
+
+async def test_another_tenant_s_worker_is_served_from_its_own_slot(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    inbox = inboxes.runner("a")
+    await inboxes.publish(entry("r1", tenant="acme"), entry("ours"), entry("r2", tenant="acme"))
+
+    (first,) = await inbox.take("acme w1", at_most=10)
+    (ours,) = await inbox.take("w1", at_most=10)
+    second = await inbox.finish(first, go_on=True)
+
+    assert (first.entry.request_id, first.worker_slot) == ("r1", "acme w1")
+    assert (ours.entry.request_id, ours.worker_slot) == ("ours", "w1")
+    assert second is not None
+    assert (second.entry.request_id, second.worker_slot) == ("r2", "acme w1")
+
+
+async def test_another_tenant_s_postponed_flow_runs_again_when_it_is_due(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    inbox = inboxes.runner("a")
+    await inboxes.publish(entry("r1", tenant="acme"))
+    (turn,) = await inbox.take("acme w1", at_most=10)
+
+    await inbox.postpone(turn, 60, counted=True)
+    inboxes.clock.advance(61)
+
+    assert await inbox.take_abandoned("w1", at_most=10) == []
+    (again,) = await inbox.take_abandoned("acme w1", at_most=10)
+    assert (again.entry.request_id, again.attempt, again.worker_slot) == ("r1", 2, "acme w1")
+
+
+async def test_another_tenant_s_failed_flow_is_dead_in_its_own_slot(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    inbox = inboxes.runner("a")
+    failed = entry("r1", tenant="acme")
+    await inboxes.publish(failed)
+    (turn,) = await inbox.take("acme w1", at_most=10)
+
+    following = await inbox.bury(turn, reason="no script", successor=None, go_on=True)
+
+    assert following is None
+    assert await inboxes.dead("acme w1") == [(failed, "no script")]
+    assert await inboxes.dead("w1") == []
 
 
 async def test_contexts_run_side_by_side(inboxes: InboxWorld, entry: Entries) -> None:

@@ -143,6 +143,22 @@ async def test_entries_nobody_queued_are_adopted_in_their_order(inboxes: Any, en
     assert [first.entry.request_id, second.entry.request_id] == ["r1", "r2"]
 
 
+async def test_an_entry_belongs_to_the_stream_it_stands_on_whatever_worker_it_names(
+    inboxes: Any, entry: Any
+) -> None:
+    """Its context and its lease are kept there, because the runners of that stream take it."""
+    a = inboxes.runner("a")
+    strange = entry("r1", worker_id="w2", tenant="acme")
+    await inboxes.redis.xadd(STREAM, {"entry": strange.as_json()})
+
+    (turn,) = await a.take("w1", at_most=5)
+    await a.finish(turn, go_on=False)
+
+    assert (turn.entry, turn.worker_slot) == (strange, "w1")
+    assert (await inboxes.redis.xpending(STREAM, keys.GROUP))["pending"] == 0
+    assert {key.partition("}")[0] for key in await inboxes.redis.keys("pd:{*")} == {"pd:{w1"}
+
+
 async def test_a_finished_entry_that_is_delivered_again_is_not_adopted(
     inboxes: Any, entry: Any
 ) -> None:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 AN_HOUR_S = 3_600
 
 CLAIMS = (
-    claim_for(),
+    claim_for(seal="seal-1"),
     claim_for(fingerprint="f1:other", principal="somebody else"),
     claim_for(tenant="acme"),
 )
@@ -149,7 +149,7 @@ STEPS = st.sampled_from([one for one, weight in WEIGHED.items() for _ in range(w
 
 
 @settings(
-    max_examples=300,
+    max_examples=200,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -171,8 +171,10 @@ async def drive_both(url: str, steps: list[Step]) -> tuple[list[object], list[ob
 
 
 async def drive(slots: SlotsWorld, steps: list[Step]) -> list[object]:
-    """Return every answer, and how all slots stand in the end."""
-    answers = [await ask(slots) for ask in steps]
+    """Return every answer, how the slot stood after it, and how all slots stand in the end."""
+    answers: list[object] = []
+    for ask in steps:
+        answers += [await ask(slots), await find(slots, CLAIMS[0])]
     for claim in CLAIMS:
         answers.append(await slots.requests.find(claim))
         answers.append(slots.store.get(claim.slot))

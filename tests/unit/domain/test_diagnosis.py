@@ -153,3 +153,11 @@ def test_what_is_noted_as_open_is_listed_for_as_long_as_it_may_be_tried(accepted
 
 def test_a_sound_time_of_acceptance_is_taken_as_it_is() -> None:
     assert open_since(NOW_S - 86_400, NOW_S) == NOW_S - 86_400
+
+
+def test_another_tenant_s_unknown_end_is_shown_under_its_worker_s_slot() -> None:
+    unknown = entry(outcome=failed(certainty=Certainty.UNKNOWN), tenant="acme")
+
+    finding = of_unknown(UnknownEnd(unknown, "acme worker-1"), NOW_S)
+
+    assert finding.worker_id == "acme worker-1"
