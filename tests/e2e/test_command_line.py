@@ -86,7 +86,9 @@ def test_ctrl_c_ends_a_command_without_a_traceback(
         _, told = process.communicate(timeout=30)
     connection.close()
 
-    assert (process.returncode, told) == (130, "")
+    assert process.returncode == 130
+    assert "Traceback" not in told
+    assert len(told.splitlines()) <= 1  # what may have been accepted is said in one line
 
 
 @pytest.fixture
