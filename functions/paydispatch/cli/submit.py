@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from contextlib import contextmanager, suppress
@@ -82,11 +83,18 @@ def _count_lines(file: Path) -> int:
     count = 0
     with file.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
+            if number == 1 and _is_utf16(line):
+                raise PaydispatchError(f"{file} is UTF-16. Save it as UTF-8.")
             try:
-                count += bool(line.decode("utf-8").strip())
+                count += bool(line.decode("utf-8-sig").strip())
             except UnicodeDecodeError:
                 raise PaydispatchError(f"{file}, line {number}, is not UTF-8.") from None
     return count
+
+
+def _is_utf16(first_line: bytes) -> bool:
+    """By its mark. Without one by the zero byte beside each letter: no JSON holds such bytes."""
+    return first_line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in first_line
 
 
 def _target(arguments: argparse.Namespace) -> str:

@@ -8,12 +8,12 @@ line by line, so that a run that broke off goes on where it ended.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from paydispatch.domain.errors import BadRequest, BufferFull, InvalidField, PaydispatchError
+from paydispatch.domain.json_text import read_json
 from paydispatch.domain.requests import CreateRequest, Lane, parse_create_request
 from paydispatch.domain.resources import resource_named
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from paydispatch.receipt import Receipt
+
+
+BYTE_ORDER_MARK = "\ufeff"
+"""Some editors begin a file in UTF-8 with it. It is no part of the line."""
 
 
 class Submitter(Protocol):
@@ -137,7 +141,7 @@ def _refusal(line: _Line, error: PaydispatchError) -> Refusal:
 def _read(lines: Iterable[str], run: str, defaults: Mapping[str, Any]) -> Iterator[_Line]:
     equal: Counter[str] = Counter()
     for number, text in enumerate(lines, start=1):
-        stripped = text.strip()
+        stripped = text.removeprefix(BYTE_ORDER_MARK).strip()
         if not stripped:
             continue
         equal[stripped] += 1
@@ -147,8 +151,8 @@ def _read(lines: Iterable[str], run: str, defaults: Mapping[str, Any]) -> Iterat
 
 def _line(number: int, text: str, made_key: str, defaults: Mapping[str, Any]) -> _Line:
     try:
-        fields = json.loads(text)
-    except (ValueError, RecursionError):
+        fields = read_json(text)
+    except ValueError:
         return _Line(number, made_key, InvalidField(None, "The line is not valid JSON."))
     if not isinstance(fields, dict):
         return _Line(number, made_key, InvalidField(None, "The line is not a JSON object."))

@@ -277,3 +277,41 @@ class TestRuns:
         assert "Delete requests.jsonl.submitted to submit this file as a new run" in (
             capsys.readouterr().out
         )
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(
+    delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = submitted("\ufeff" + line(), line(), to=("--api", API, "--json"))
+
+    assert (code, report(capsys)["submitted"]) == (0, 2)
+
+
+def test_a_line_with_a_mark_is_the_line_without_it(delivery: MemoryDelivery) -> None:
+    submitted(line())
+    submitted("\ufeff" + line())
+
+    assert len(delivery.envelopes) == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_file_in_another_encoding_is_told_by_its_name(
+    delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str], encoding: str
+) -> None:
+    Path("requests.jsonl").write_text(line() + "\n", encoding)
+
+    assert main(["submit", "requests.jsonl", "--api", API]) == 2
+
+    assert "requests.jsonl is UTF-16. Save it as UTF-8." in capsys.readouterr().err
+    assert not delivery.envelopes
+
+
+def test_a_line_without_an_end_is_refused_beside_the_others(
+    delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    endless = line().replace("5", "[" * 5_000 + "]" * 5_000)
+    code = submitted(endless, line(), to=("--api", API, "--json"))
+
+    shown = report(capsys)
+    assert (code, shown["submitted"]) == (1, 1)
+    assert shown["refused"][0]["param"] == "percent_off"
