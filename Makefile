@@ -35,6 +35,9 @@ integration: install ## tests against a real Valkey, MiniStack and the Stripe tw
 e2e: install ## the whole stack on this machine: ways in, objects, bad input, crashes, operations, the demo
 	$(RUN)/pytest tests/e2e
 
+pythons: install ## the unit tests and the model on every other CPython from 3.11 on that this machine has
+	$(RUN)/python infra/every_python.py --uv $(UV)
+
 arch: install ## import contracts and the libraries each entry point loads
 	$(RUN)/lint-imports --no-logo
 	$(RUN)/pytest tests/architecture
@@ -77,4 +80,4 @@ check: lint lint-template type arch unit ## what CI runs first: fast and offline
 
 include infra/build.mk
 
-.PHONY: help install run test unit integration e2e arch schemas properties chaos chaos-short mutants bench fmt lint type check
+.PHONY: help install run test unit pythons integration e2e arch schemas properties chaos chaos-short mutants bench fmt lint type check

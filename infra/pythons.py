@@ -28,9 +28,19 @@ def _candidates(version: str, uv: str) -> Iterator[str]:
     )  # fmt: skip
     if known.returncode == 0:
         yield known.stdout.strip()
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    for found in sorted(pyenv.glob(f"versions/{version}*/bin/python{version}"), reverse=True):
-        yield str(found)
+    for pyenv in _pyenvs():
+        for found in sorted(pyenv.glob(f"versions/{version}*/bin/python{version}"), reverse=True):
+            yield str(found)
+
+
+def _pyenvs() -> Iterator[Path]:
+    """Where it says it is, where its shims are on the PATH, and in the home folder, if there is one."""
+    if os.environ.get("PYENV_ROOT"):
+        yield Path(os.environ["PYENV_ROOT"])
+    on_path = map(Path, os.environ.get("PATH", "").split(os.pathsep))
+    yield from (folder.parent for folder in on_path if folder.name == "shims")
+    if os.environ.get("HOME"):
+        yield Path.home() / ".pyenv"
 
 
 def _is(path: str, version: str) -> bool:

@@ -20,8 +20,8 @@ _PREFIX = r"(?:(?:sk|rk)_(?:test|live)_|(?>sk_org(?:_(?:test|live))?_?))"
 _WORD_STARTS = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4})|(?<=%[0-9A-Fa-f]{2}))"
 """Nothing stands before the key, or an escape whose last character is a letter or a digit."""
 
-_WORDS = ("ta", "di", "de", "ri", "wo", "ma", "pa", "fo", "netwo")
-_NO_WORD_ENDS = "".join(f"(?<!(?<![A-Za-z]){beginning})" for beginning in _WORDS)
+_WORDS = ("task", "disk", "desk", "risk", "work", "mark", "park", "fork", "network")
+_NO_WORD_ENDS = "".join(f"(?<!(?<![A-Za-z]){word[:-2]})" for word in _WORDS)
 """`task_live_…`, `disk_test_…` and `network_test_…` are names that end like the beginning of a key."""
 
 _KEY = re.compile(
