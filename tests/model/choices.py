@@ -77,22 +77,24 @@ class Broken(AssertionError):
         super().__init__("\n".join([str(error), *choices.story]))
 
 
-def explore(play: Play, *, depth: int, one_in: int = 1, seed: str = "") -> int:
+def explore(
+    play: Play, *, depth: int, whole: int | None = None, one_in: int = 1, seed: str = ""
+) -> int:
     """Make every run of at most `depth` deviations, those with fewer first; return how many. Raises `Broken`.
 
-    Of the runs with two deviations and more it makes one in `one_in`, drawn by `seed`.
+    Of the runs with more than `whole` deviations (None: of none) it makes one in `one_in`, drawn by `seed`.
     """
     dice, runs = random.Random(seed), 0
     level: list[dict[int, int]] = [{}]
-    for remaining in range(depth, -1, -1):
+    for made_already in range(depth + 1):
         following: list[dict[int, int]] = []
         for deviations in level:
             choices = Choices(deviations)
             made(play, choices)
             runs += 1
-            if remaining:
+            if made_already < depth:
                 following.extend(_children(deviations, choices.options))
-        drawn = one_in > 1 and remaining < depth
+        drawn = whole is not None and made_already >= whole
         level = [each for each in following if not drawn or dice.randrange(one_in) == 0]
     return runs
 

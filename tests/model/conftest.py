@@ -2,9 +2,9 @@
 
     PROTOCOL_DEPTH=3 PROTOCOL_SEED=7 pytest tests/model
 
-PROTOCOL_DEPTH (2): the core scenarios are searched through to that many deviations, all others to one less. Beyond 2
-the others are drawn from: one in PROTOCOL_ONE_IN (1) of their runs with two deviations and more. The random walks are
-ten times as many for each step above 2. PROTOCOL_SEED (1) decides those, and what is drawn.
+PROTOCOL_DEPTH (2): the core scenarios are searched through to that many deviations, all others to one less. Of the runs
+with more deviations than at depth 2, one in PROTOCOL_ONE_IN (1) is made. The random walks are ten times as many for
+each step above 2. PROTOCOL_SEED (1) decides those, and what is drawn.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Search:
     runs: int = 0
 
     def through(self, play: Play, *, core: bool) -> None:
-        depth, one_in = (self.depth, 1) if core else (self.depth - 1, self.one_in)
-        self.runs += explore(play, depth=depth, one_in=one_in, seed=self.seed)
+        depth, whole = (self.depth, 2) if core else (self.depth - 1, 1)
+        self.runs += explore(play, depth=depth, whole=whole, one_in=self.one_in, seed=self.seed)
 
     def at_random(self, play: Play, name: str) -> None:
         walks = WALKS * 10 ** max(self.depth - 2, 0)

@@ -156,6 +156,11 @@ SEVERAL = (
         told=(("created",), ("not_created",)),
     ),
     Scenario(
+        name="two messages that cannot be read name one id",
+        asks=(replace(ASK, unreadable=True), replace(OTHER_BODY, unreadable=True)),
+        told=(("not_created",),) * 2,
+    ),
+    Scenario(
         name="two tenants use one id and one worker's name",
         asks=(ACMES, MALLORYS, ASK),
     ),
