@@ -12,7 +12,7 @@ from tests.model.stage import Move, Process, Stage, at_once
 from tests.unit.examples import entry
 
 from paydispatch.adapters.memory import MemoryInbox, MemoryJournal
-from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.errors import ScriptFailed, Unavailable
 from paydispatch.domain.identity import End, follow_up_request_id
 from paydispatch.domain.outcomes import Response
 from paydispatch.flow import RetryLater
@@ -154,6 +154,9 @@ class GatedInbox:
         """`take` finds these as well: one call to lose instead of two."""
         return ()
 
+    async def renew(self, turn: Turn, for_s: float) -> bool:
+        return bool(await self._gate("renew", lambda: at_once(self._twin.renew(turn, for_s))))
+
     async def finish(self, turn: Turn, *, go_on: bool) -> Turn | None:
         def finish() -> Any:
             self._stage.check_finish(turn)
@@ -191,6 +194,18 @@ class GatedScripts:
     def __init__(self, stage: FlowRuns, process: Process) -> None:
         self._stage = stage
         self._process = process
+        self._loaded: set[str] = set()
+
+    def is_loaded(self, name: str) -> bool:
+        return name in self._loaded
+
+    async def load(self, name: str) -> None:
+        ways = {"done": lambda: None, "fails": _fail, "killed": self._die}
+        await self._stage.call(self._process, "flow.load", ways)
+        self._loaded.add(name)
+
+    def _die(self) -> None:
+        self._stage.kill(self._process)
 
     async def run(self, name: str, argument: Any, flow: Flow) -> None:
         stage = self._stage
@@ -205,17 +220,21 @@ class GatedScripts:
 
     def _ends(self) -> dict[str, Any]:
         ends = {end: (lambda e=end: e) for end in ("returns", "raises", "later", "hangs")}
-        return {**ends, "killed": lambda: self._stage.kill(self._process)}
+        return {**ends, "killed": self._die}
 
     async def _end(self, end: str, name: str, flow: Flow) -> None:
         if end == "hangs":
             await asyncio.get_running_loop().create_future()
         if end == "raises":
-            raise ValueError(end)
+            _fail()
         if end == "later":
             raise RetryLater(after_s=60)
         flow.new_product().name("Tea").create_async()
         self._stage.returned[flow.request_id, name] += 1
+
+
+def _fail() -> None:
+    raise ScriptFailed("it raised")
 
 
 class GatedSends:

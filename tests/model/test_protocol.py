@@ -50,6 +50,13 @@ def test_many_faults_break_no_promise(scenario: Scenario, search: Search) -> Non
 
 
 @every_flow_scenario
+def test_an_undisturbed_flow_runs_once(scenario: FlowScenario) -> None:
+    runs = play_flows(scenario, Choices({}))
+    returned = {request_id: times for (request_id, _), times in runs.returned.items()}
+    assert returned == {request_id: 1 for request_id, _ in scenario.entries}
+
+
+@every_flow_scenario
 def test_few_faults_lose_no_flow_and_no_order(scenario: FlowScenario, search: Search) -> None:
     search.through(lambda choices: play_flows(scenario, choices), core=scenario is IN_ORDER)
 
