@@ -330,6 +330,27 @@ async def test_a_mute_key_that_was_rotated_settles_by_the_operator_s_word(town: 
     assert await town.status() == "succeeded"
 
 
+async def test_a_key_of_an_organisation_creates_and_is_reconciled_in_the_account_of_its_context(
+    town: Town,
+) -> None:
+    """The twin refuses each call of such a key without `Stripe-Context`: the create, its account and the list."""
+    town.secrets["local", SECRET_REF] = "sk_org_test_shop"
+    await ended_unknown(town, LOST, stripe_context="acct_branch")
+
+    assert await town.reconcile() == {"created": 1}
+    assert (await town.status(), town.effects()) == ("succeeded", 1)
+
+
+async def test_a_key_of_an_organisation_without_a_context_ends_before_any_post(town: Town) -> None:
+    town.secrets["local", SECRET_REF] = "sk_org_test_shop"
+    await town.dispatch(request(town))
+
+    (entry,) = await town.redis.xrange(keys.outcomes("worker-1"))
+    told = json.loads(entry[1]["entry"])["error"]
+    assert (told["code"], told["param"]) == ("parameter_missing", "stripe_context")
+    assert (await town.status(), town.posts()) == ("failed", 0)
+
+
 @pytest.mark.parametrize("ahead_s", [-120, 120])
 async def test_an_object_is_found_though_stripe_s_clock_is_two_minutes_off(
     town: Town, ahead_s: float

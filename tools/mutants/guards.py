@@ -375,6 +375,14 @@ GUARDS = (
         ("tests/unit/local/test_web_pages.py",),
     ),
     Guard(
+        "web page: a browser's own word is not read",
+        NO_WEB_PAGE,
+        SOURCE + "domain/web_pages.py",
+        '    if headers.get("sec-fetch-site") in _OF_ANOTHER_SITE:',
+        "    if False:",
+        ("tests/unit/local/test_web_pages.py",),
+    ),
+    Guard(
         "terminal: a cell is shown as it came",
         TERMINAL,
         SOURCE + "cli/tables.py",
@@ -427,6 +435,14 @@ GUARDS = (
         SOURCE + "domain/credentials.py",
         "    if stripe_context is None and isinstance(credential, StripeKey) and credential.of_organisation:",
         "    if False:",
+    ),
+    Guard(
+        "context: an organisation's named key is sent without an account",
+        ACTS_IN_AN_ACCOUNT,
+        CALL,
+        "            check_acts_in_account(key, self._envelope.stripe_context)\n",
+        "",
+        ("tests/unit/services/test_call_stripe.py",),
     ),
     Guard(
         "key: the binding is not authenticated",

@@ -14,6 +14,7 @@ import secrets
 from typing import TYPE_CHECKING, Self, TextIO
 
 from paydispatch.domain.errors import PaydispatchError
+from paydispatch.domain.json_text import BYTE_ORDER_MARK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +68,7 @@ class FileLedger:
 
     def _read(self) -> None:
         self._file.seek(0)
-        lines = self._file.read().splitlines()
+        lines = self._file.read().removeprefix(BYTE_ORDER_MARK).splitlines()
         self.run = self._run_of(lines[0]) if lines else self._begin()
         noted = [self._noted(number, line) for number, line in enumerate(lines[1:], start=2)]
         self._keys = {key for target, key in noted if target == self._target}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
+import json
 import os
 import sys
 from contextlib import contextmanager, suppress
@@ -80,11 +80,10 @@ def _count_lines(file: Path) -> int:
     """Those that are not blank. Raises `PaydispatchError` before anything is submitted of what is no text."""
     if not file.is_file():
         raise PaydispatchError(f"There is no file {file}.")
+    _check_encoding(file)
     count = 0
     with file.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
-            if number == 1 and _is_utf16(line):
-                raise PaydispatchError(f"{file} is UTF-16. Save it as UTF-8.")
             try:
                 count += bool(line.decode("utf-8-sig").strip())
             except UnicodeDecodeError:
@@ -92,9 +91,12 @@ def _count_lines(file: Path) -> int:
     return count
 
 
-def _is_utf16(first_line: bytes) -> bool:
-    """By its mark. Without one by the zero byte beside each letter: no JSON holds such bytes."""
-    return first_line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in first_line
+def _check_encoding(file: Path) -> None:
+    """Raises `PaydispatchError` for UTF-16 and UTF-32, which the first four bytes of any JSON text tell."""
+    with file.open("rb") as text:
+        encoding = json.detect_encoding(text.read(4))
+    if not encoding.startswith("utf-8"):
+        raise PaydispatchError(f"{file} is {encoding.upper()}. Save it as UTF-8.")
 
 
 def _target(arguments: argparse.Namespace) -> str:

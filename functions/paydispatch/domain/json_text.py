@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+BYTE_ORDER_MARK = "\ufeff"
+"""Some editors begin a file in UTF-8 with it. It is no part of the text."""
+
 MOST_LEVELS_READ = 64
 """More than anything here may have. What is nested below reads as `null`."""
 

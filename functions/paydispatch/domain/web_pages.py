@@ -9,6 +9,7 @@ Content-Type     neither text/plain nor multipart: with those a plain HTML form 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -26,6 +27,11 @@ _OF_A_FORM = ("text/plain", "multipart/form-data")
 class Refusal:
     status: int
     message: str
+
+    def body(self) -> bytes:
+        """Return the answer's body, in Stripe's own shape."""
+        error = {"type": "invalid_request_error", "message": self.message}
+        return json.dumps({"error": error}).encode()
 
 
 def refuse_web_page(headers: Mapping[str, str]) -> Refusal | None:

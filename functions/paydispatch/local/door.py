@@ -55,9 +55,7 @@ class Door:
     async def serve(self, request: web.Request) -> web.Response:
         refusal = refuse_web_page({name.lower(): value for name, value in request.headers.items()})
         if refusal is not None:
-            return _gateway_answer(
-                refusal.status, json.dumps({"message": refusal.message}).encode()
-            )
+            return _gateway_answer(refusal.status, refusal.body())
         try:
             arrived = await _read(request)
         except web.HTTPRequestEntityTooLarge:

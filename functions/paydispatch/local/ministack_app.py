@@ -6,7 +6,6 @@ allows it as well, but pins an old botocore.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ministack.app import app as ministack  # type: ignore[import-untyped]
@@ -33,6 +32,5 @@ def _headers(scope: dict[str, Any]) -> dict[str, str]:
 
 async def _answer(refusal: Refusal, send: Any) -> None:
     headers = [(b"content-type", b"application/json")]
-    body = json.dumps({"message": refusal.message}).encode()
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": refusal.body()})

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from paydispatch.domain.errors import BadRequest, BufferFull, InvalidField, PaydispatchError
-from paydispatch.domain.json_text import read_json
+from paydispatch.domain.json_text import BYTE_ORDER_MARK, read_json
 from paydispatch.domain.requests import CreateRequest, Lane, parse_create_request
 from paydispatch.domain.resources import resource_named
 
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from paydispatch.receipt import Receipt
-
-
-BYTE_ORDER_MARK = "\ufeff"
-"""Some editors begin a file in UTF-8 with it. It is no part of the line."""
 
 
 class Submitter(Protocol):

@@ -302,8 +302,39 @@ def test_a_file_in_another_encoding_is_told_by_its_name(
 
     assert main(["submit", "requests.jsonl", "--api", API]) == 2
 
-    assert "requests.jsonl is UTF-16. Save it as UTF-8." in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"requests.jsonl is {encoding[:6].upper()}" in said
+    assert "Save it as UTF-8." in said
     assert not delivery.envelopes
+
+
+def test_a_file_that_begins_with_an_empty_line_has_its_encoding_told_too(
+    delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("requests.jsonl").write_text("\n" + line() + "\n", "utf-16-le")
+
+    assert main(["submit", "requests.jsonl", "--api", API]) == 2
+    assert "Save it as UTF-8." in capsys.readouterr().err
+
+
+def test_a_zero_byte_makes_no_other_encoding_of_a_line(
+    delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = submitted('{"a": "\0"}', line(), to=("--api", API, "--json"))
+
+    shown = report(capsys)
+    assert (code, shown["submitted"]) == (1, 1)
+    assert shown["refused"][0]["line"] == 1
+
+
+def test_a_ledger_that_an_editor_saved_with_a_byte_order_mark_is_gone_on_with(
+    delivery: MemoryDelivery,
+) -> None:
+    submitted(line())
+    LEDGER.write_text("\ufeff" + LEDGER.read_text("utf-8"), "utf-8")
+
+    assert submitted(line(), line("worker-2")) == 0
+    assert len(delivery.envelopes) == 2
 
 
 def test_a_line_without_an_end_is_refused_beside_the_others(

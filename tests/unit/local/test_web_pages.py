@@ -78,3 +78,14 @@ async def test_the_local_api_calls_nothing_for_a_web_page() -> None:
             assert await post(client, "/v1/products", headers) == 403
         assert handler.called == 0
         assert await post(client, "/v1/products", {}) == 202
+
+
+async def test_a_refused_web_page_is_told_why_in_stripe_s_shape() -> None:
+    page = {"Origin": "https://evil.example"}
+    async with (
+        TestClient(TestServer(Door(Handler()).application())) as client,
+        client.post("/v1/products", headers=page) as answer,
+    ):
+        error = (await answer.json())["error"]
+    assert error["type"] == "invalid_request_error"
+    assert "Origin" in error["message"]

@@ -68,7 +68,9 @@ class TwinServer:
         """Control needs no key, as Stripe's own endpoints do: so no web page may have it."""
         refusal = refuse_web_page(call.headers)
         if refusal is not None:
-            return web.json_response({"error": refusal.message}, status=refusal.status)
+            return web.Response(
+                status=refusal.status, body=refusal.body(), content_type="application/json"
+            )
         return _response(self._control.answer(call))
 
     async def _latency(self, exchange: Exchange) -> None:
