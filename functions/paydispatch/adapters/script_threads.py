@@ -64,6 +64,8 @@ class ScriptRun:
         self._flow = flow
         self._task: asyncio.Task[None] | None = None
         self._cancelled = False
+        self._raised: BaseException | None = None
+        """By the coroutine. Its task tells of a cancellation alone, if the script has cancelled it before."""
 
     def cancel(self) -> bool:
         """Cancel a coroutine; return whether there is one. A plain function cannot be cancelled."""
@@ -90,7 +92,7 @@ class ScriptRun:
         try:
             self._call(runner)
         except BaseException as error:  # `sys.exit()` ends the script, and not the worker
-            return script_end(error)
+            return script_end(self._raised or error)
         return None
 
     def _call(self, runner: asyncio.Runner) -> None:
@@ -105,7 +107,11 @@ class ScriptRun:
         self._task = asyncio.current_task()
         if self._cancelled:
             raise asyncio.CancelledError
-        await returned
+        try:
+            await returned
+        except BaseException as error:
+            self._raised = error
+            raise
 
     def _log_unheard(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Log an error that no code has awaited. The event loop would print its traceback with what is in it."""

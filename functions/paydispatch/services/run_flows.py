@@ -171,7 +171,7 @@ class FlowRunner:
                 return runs
             except (
                 Exception
-            ):  # the entry stays pending, and is taken over when its lease has run out
+            ):  # a fault of ours: the entry stays pending until its lease has run out
                 self._ports.journal.trouble("flow.fault", **_ids(current))
                 return runs
         return runs

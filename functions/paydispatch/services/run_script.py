@@ -48,6 +48,8 @@ async def run_script(
     running = asyncio.create_task(_end_of(scripts.run(entry.flow_name, _argument(entry), flow)))
     try:
         await asyncio.wait({running}, timeout=timeout_s)
+        if running.cancelled():  # the script did that with its last step
+            return ScriptFailed("CancelledError")
         if running.done():
             return running.result()
         running.cancel()

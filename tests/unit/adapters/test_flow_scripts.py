@@ -7,6 +7,7 @@ import logging
 import re
 import sys
 import threading
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -119,6 +120,77 @@ async def test_a_script_is_imported_once(folder: Folder) -> None:
     assert (await folder.run()) == {"n": 2}
 
 
+WAITS = """
+import threading
+from my_signals import begun, go_on
+begun.set()
+go_on.wait(10)
+def run(marks, flow):
+    marks['ran'] = True
+"""
+
+
+@pytest.fixture
+def signals() -> Iterator[Any]:
+    """`begun` and `go_on`, for a module that waits while it is imported."""
+    module: Any = ModuleType("my_signals")
+    module.begun, module.go_on = threading.Event(), threading.Event()
+    sys.modules["my_signals"] = module
+    yield module
+    module.go_on.set()
+    del sys.modules["my_signals"]
+
+
+async def test_an_import_holds_up_nothing_else(folder: Folder, signals: Any) -> None:
+    folder.write(WAITS)
+    folder.write("def run(marks, flow):\n    marks['other'] = True\n", OTHER)
+    importing = asyncio.create_task(folder.run())
+    assert await asyncio.to_thread(signals.begun.wait, 10)
+    assert (await folder.run(OTHER)) == {"other": True}
+    assert not importing.done()
+    signals.go_on.set()
+    assert (await importing)["ran"]
+
+
+async def test_runs_that_need_the_same_module_wait_for_one_import(
+    folder: Folder, signals: Any
+) -> None:
+    folder.write(f"{WAITS}\nimport my_signals\nmy_signals.imports = 1 + my_signals.imports\n")
+    signals.imports = 0
+    runs = [asyncio.create_task(folder.run()) for _ in range(5)]
+    assert await asyncio.to_thread(signals.begun.wait, 10)
+    signals.go_on.set()
+    await asyncio.gather(*runs)
+    assert signals.imports == 1
+
+
+async def test_an_import_that_takes_too_long_is_the_scripts_failure_until_it_ends(
+    folder: Folder, signals: Any
+) -> None:
+    folder.flows = FlowFolder(folder.path, import_timeout_s=0.05)
+    folder.write(WAITS)
+    for _ in range(2):
+        with pytest.raises(ScriptFailed, match=r"Its import did not end within 0\.05 s"):
+            await folder.run()
+    ended = folder.flows._imports[NAME].ended
+    signals.go_on.set()
+    await asyncio.to_thread(ended.result, 10)
+    assert (await folder.run())["ran"]
+
+
+async def test_a_run_that_is_cancelled_leaves_the_import_to_the_others(
+    folder: Folder, signals: Any
+) -> None:
+    folder.write(WAITS)
+    cancelled, other = (asyncio.create_task(folder.run()) for _ in range(2))
+    assert await asyncio.to_thread(signals.begun.wait, 10)
+    cancelled.cancel()
+    signals.go_on.set()
+    assert (await other)["ran"]
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
+
+
 async def test_a_script_may_import_what_lies_beside_it(folder: Folder) -> None:
     folder.write("word = 'tea'\n", "beside_this_flow")
     folder.write("import beside_this_flow\ndef run(marks, flow):\n"
@@ -225,6 +297,10 @@ FAILING_RUNS = {
         "ExceptionGroup: RetryLater: again in 5 s; ValueError: one"
     ),
     "async def run(marks, flow): asyncio.current_task().cancel(); await stay()": "CancelledError",
+    "async def run(marks, flow): asyncio.current_task().cancel(); raise ValueError('last')": (
+        "ValueError: last"
+    ),
+    "async def run(marks, flow): asyncio.current_task().cancel()": "CancelledError",
     "async def run(marks, flow): await asyncio.gather(cancel_all(), stay())": "CancelledError",
     "async def run(marks, flow): asyncio.get_running_loop().stop(); await stay()": "loop stopped",
     "async def run(marks, flow): asyncio.get_running_loop().call_soon(sys.exit); await stay()": (
