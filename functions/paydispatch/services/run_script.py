@@ -49,7 +49,7 @@ async def run_script(
     try:
         await asyncio.wait({running}, timeout=timeout_s)
         if running.cancelled():  # the script did that with its last step
-            return ScriptFailed("CancelledError")
+            return ScriptFailed(asyncio.CancelledError.__name__)
         if running.done():
             return running.result()
         running.cancel()

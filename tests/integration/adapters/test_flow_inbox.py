@@ -205,6 +205,28 @@ async def test_a_run_that_does_not_count_keeps_its_number(
     assert turn.attempt == 1
 
 
+async def test_a_turn_that_is_held_can_be_held_longer(inboxes: InboxWorld, entry: Entries) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(entry("r1"))
+    (turn,) = await looked(inboxes, a)
+
+    assert await a.renew(turn, 10.0)
+    assert await looked(inboxes, b) == []
+    assert await a.finish(turn, go_on=True) is None
+
+
+async def test_a_turn_that_was_lost_is_not_held_longer(inboxes: InboxWorld, entry: Entries) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(entry("r1"))
+    (lost,) = await looked(inboxes, a)
+    await inboxes.let_lease_run_out(lost)
+
+    assert not await a.renew(lost, 10.0)
+    (held,) = await looked(inboxes, b)
+    assert not await a.renew(lost, 10.0)
+    assert await b.renew(held, 10.0)
+
+
 async def test_a_dead_runner_s_entry_is_taken_over_and_not_before_its_lease_ran_out(
     inboxes: InboxWorld, entry: Entries
 ) -> None:

@@ -328,3 +328,154 @@ async def test_many_entries_that_wait_for_their_context_do_not_hide_an_abandoned
         found += await b.take_abandoned("w1", at_most=1)
 
     assert [turn.entry.request_id for turn in found] == ["lost"]
+
+
+async def lease_ms(world: Any) -> int:
+    return int(await world.redis.pttl(keys.lease("w1", "c1")))
+
+
+async def test_a_lease_that_is_renewed_becomes_longer_and_never_shorter(
+    inboxes: Any, entry: Any
+) -> None:
+    a = inboxes.runner("a")  # a flow may take 1,000 s here
+    await inboxes.publish(entry("r1"))
+    (turn,) = await a.take("w1", at_most=1)
+
+    await a.renew(turn, 1.0)
+    assert await lease_ms(inboxes) > 1_000_000
+    await a.renew(turn, 5_000.0)
+    assert await lease_ms(inboxes) > 5_000_000
+
+
+async def everything(world: Any, name: str) -> list[str]:
+    """Run all that can be run now, to its end; return the request ids in order."""
+    runner, ran = world.runner(name), []
+    for _ in range(20):
+        world.clock.advance(1.5)
+        abandoned = await runner.take_abandoned("w1", at_most=5)
+        taken = [*abandoned, *await runner.take("w1", at_most=5)]
+        while taken:
+            turn = taken.pop(0)
+            ran.append(turn.entry.request_id)
+            following = await runner.finish(turn, go_on=True)
+            taken[:0] = [following] if following else []
+    return ran
+
+
+async def lose_the_group(world: Any) -> None:
+    assert await world.redis.xgroup_destroy(STREAM, keys.GROUP) == 1
+
+
+@pytest.mark.parametrize("trimmed", [True, False])
+async def test_what_was_finished_does_not_run_again_after_the_group_was_lost(
+    inboxes: Any, entry: Any, clock: MemoryClock, trimmed: bool
+) -> None:
+    await inboxes.publish(*(entry(f"r{n}", f"c{n % 3}") for n in range(20)))
+    assert len(await everything(inboxes, "a")) == 20
+    if trimmed:
+        clock.advance(TRIM_EVERY_S)
+        await inboxes.runner("a").take_abandoned("w1", at_most=1)
+    await inboxes.publish(entry("new"))
+
+    await lose_the_group(inboxes)
+
+    assert await everything(inboxes, "b") == ["new"]
+    assert (await inboxes.redis.xpending(STREAM, keys.GROUP))["pending"] == 0
+    assert await inboxes.redis.exists(keys.context("w1", "c1")) == 0
+
+
+async def test_what_was_not_finished_runs_once_after_the_group_was_lost(
+    inboxes: Any, entry: Any, clock: MemoryClock
+) -> None:
+    """A run in hand, the next of its context, a postponed one, one that a dead runner has read, and a new one."""
+    a = inboxes.runner("a")
+    await inboxes.publish(entry("done", "c0"), entry("hand", "c1"), entry("next", "c1"))
+    await inboxes.publish(entry("later", "c2"))
+    turns = {turn.entry.request_id: turn for turn in await a.take("w1", at_most=4)}
+    await a.finish(turns["done"], go_on=True)
+    await a.postpone(turns["later"], 30, counted=True)
+    await inboxes.publish(entry("read", "c3"))
+    await inboxes.redis.xreadgroup(keys.GROUP, "dead", {STREAM: ">"})
+    await inboxes.publish(entry("new", "c4"))
+
+    await lose_the_group(inboxes)
+
+    ran = await everything(inboxes, "b")
+    assert sorted(ran) == ["later", "new", "read"]
+    following = await a.finish(turns["hand"], go_on=True)
+    assert following is not None
+    assert following.entry.request_id == "next"
+    await a.finish(following, go_on=True)
+    assert await everything(inboxes, "b") == []
+
+
+async def test_a_postponed_entry_that_is_due_does_not_keep_the_group_from_being_made_anew(
+    inboxes: Any, entry: Any
+) -> None:
+    a = inboxes.runner("a")
+    await inboxes.publish(entry("r1"))
+    (turn,) = await a.take("w1", at_most=1)
+    await a.postpone(turn, 0, counted=True)
+    await lose_the_group(inboxes)
+
+    assert await everything(inboxes, "b") == ["r1"]
+
+
+@pytest.mark.parametrize("successor", [True, False])
+async def test_a_run_that_failed_for_good_is_told_though_the_group_was_lost(
+    inboxes: Any, entry: Any, successor: bool
+) -> None:
+    a = inboxes.runner("a")
+    await inboxes.publish(entry("r1"), entry("r2"))
+    (turn,) = await a.take("w1", at_most=1)
+    await lose_the_group(inboxes)
+
+    told = entry("r1", unknown=True) if successor else None
+    assert await a.bury(turn, reason="raised", successor=told, go_on=False) is None
+    assert await a.bury(turn, reason="raised", successor=told, go_on=False) is None
+
+    assert await inboxes.dead() == [(entry("r1"), "raised")]
+    assert await everything(inboxes, "b") == ["r1"] * successor + ["r2"]
+
+
+@pytest.mark.parametrize("start", ["0", "0-1"])
+async def test_a_group_that_is_set_back_runs_nothing_again(
+    inboxes: Any, entry: Any, clock: MemoryClock, start: str
+) -> None:
+    await inboxes.publish(*(entry(f"r{n}", f"c{n % 3}") for n in range(20)))
+    await everything(inboxes, "a")
+    clock.advance(TRIM_EVERY_S)
+    await inboxes.runner("a").take_abandoned("w1", at_most=1)
+
+    await inboxes.redis.xgroup_setid(STREAM, keys.GROUP, start)
+
+    assert await everything(inboxes, "b") == []
+
+
+async def test_an_entry_that_an_operator_puts_back_runs_after_the_group_was_lost(
+    inboxes: Any, entry: Any
+) -> None:
+    await inboxes.publish(entry("r1"))
+    await everything(inboxes, "a")
+    await lose_the_group(inboxes)
+    await inboxes.redis.xadd(STREAM, {"entry": entry("r1").as_json()})
+
+    assert await everything(inboxes, "b") == ["r1"]
+
+
+async def test_a_thousand_finished_entries_do_not_hold_up_a_new_one(
+    inboxes: Any, entry: Any
+) -> None:
+    await inboxes.publish(*(entry(f"r{n}", f"c{n % 50}") for n in range(1_000)))
+    a = inboxes.runner("a")
+    for _ in range(25):
+        for turn in await a.take("w1", at_most=50):
+            following: Any = turn
+            while following:
+                following = await a.finish(following, go_on=True)
+    await inboxes.publish(entry("new"))
+    await lose_the_group(inboxes)
+
+    (turn,) = await inboxes.runner("b").take("w1", at_most=5)
+
+    assert turn.entry.request_id == "new"

@@ -11,12 +11,12 @@ import pytest
 from tests.unit.examples import NOW_S, entry, failed, succeeded
 
 from paydispatch.domain.accounts import AccountBinding
-from paydispatch.domain.errors import InvalidField, InvalidParams, TooLarge
+from paydispatch.domain.errors import InvalidField, InvalidParams, ScriptFailed, TooLarge
 from paydispatch.domain.identity import follow_up_request_id, request_id_for_key
 from paydispatch.domain.outcomes import Certainty, ErrorKind
 from paydispatch.domain.requests import Lane
 from paydispatch.domain.units import DEFAULT_DEADLINE_S, QUEUE_MESSAGE_LIMIT_BYTES
-from paydispatch.flow import FLOW_FAILED, Flow, FollowUp, ParsedError, RetryLater
+from paydispatch.flow import FLOW_FAILED, Flow, FollowUp, ParsedError, RetryLater, script_end
 
 
 def flow(**changes: Any) -> Flow:
@@ -124,6 +124,38 @@ def test_later_is_any_time_within_twenty_five_days(after_s: float) -> None:
 def test_a_later_that_is_no_time_is_refused_where_it_is_raised(after_s: Any) -> None:
     with pytest.raises(ValueError, match="after_s must be a number of seconds from 0 to 2160000"):
         RetryLater(after_s)
+
+
+def test_a_group_that_holds_nothing_but_later_asks_for_the_latest() -> None:
+    group = ExceptionGroup("g", [RetryLater(5), ExceptionGroup("g", [RetryLater(60)])])
+    end = script_end(group)
+    assert isinstance(end, RetryLater)
+    assert end.after_s == 60
+
+
+def spoilt(after_s: Any) -> RetryLater:
+    later = RetryLater(5)
+    later.after_s = after_s
+    return later
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (ValueError("broken"), "ValueError: broken"),
+        (SystemExit(3), "SystemExit: 3"),
+        (ExceptionGroup("g", [RetryLater(5), ValueError("a")]), "again in 5 s; ValueError: a"),
+        (spoilt("soon"), "ValueError: after_s must be"),
+        (spoilt(float("inf")), "ValueError: after_s must be"),
+        (ExceptionGroup("g", [RetryLater(5), spoilt(None)]), "TypeError: '>' not supported"),
+    ],
+)
+def test_anything_else_that_a_script_raises_is_its_failure(
+    error: BaseException, shown: str
+) -> None:
+    end = script_end(error)
+    assert isinstance(end, ScriptFailed)
+    assert shown in str(end)
 
 
 def test_a_follow_up_cannot_be_waited_for() -> None:

@@ -1,0 +1,169 @@
+"""The worker's lines and those of flows, whatever a flow does to `logging`."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import logging.config
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aws_lambda_powertools import Logger
+from tests.unit.examples import NOW_S, entry
+
+from paydispatch.adapters.journal import FLOWS_LOGGER, PowertoolsJournal, json_logger
+from paydispatch.flow import Flow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+KEY = "sk_" + "live_" + "4eC39HqLyjWDarjtT1zdp7dc"
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    root, flows = logging.getLogger(), logging.getLogger(FLOWS_LOGGER)
+    kept = [(each, each.handlers[:], each.level, each.propagate) for each in (root, flows)]
+    factory = logging.getLogRecordFactory()
+    yield
+    logging.disable(logging.NOTSET)
+    logging.setLogRecordFactory(factory)
+    for each, handlers, level, propagate in kept:
+        each.handlers, each.propagate, each.disabled = handlers, propagate, False
+        each.setLevel(level)
+    for each in logging.Logger.manager.loggerDict.values():
+        if isinstance(each, logging.Logger):
+            each.disabled = False
+
+
+class Log(PowertoolsJournal):
+    """A journal, and the lines that were printed."""
+
+    def __init__(self, service: str) -> None:
+        self._printed = io.StringIO()
+        with contextlib.redirect_stdout(self._printed):
+            super().__init__(json_logger(service))
+
+    @property
+    def printed(self) -> str:
+        return self._printed.getvalue()
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.printed.splitlines()]
+
+
+@pytest.fixture
+def log(request: pytest.FixtureRequest) -> Log:
+    """A service of its own for each test, because Powertools keeps the stream of the first logger of a name."""
+    return Log(f"service of {request.node.name}")
+
+
+@pytest.fixture
+def flow() -> Flow:
+    return Flow(entry(), attempt=1, now_s=NOW_S)
+
+
+def configure_anew() -> None:
+    handler = {"class": "logging.NullHandler"}
+    logging.config.dictConfig(
+        {"version": 1, "handlers": {"null": handler}, "root": {"handlers": ["null"]}}
+    )
+
+
+def configure_ours() -> None:
+    muted = {"handlers": [], "level": "CRITICAL", "propagate": False}
+    logging.config.dictConfig(
+        {"version": 1, "loggers": {"paydispatch": muted, FLOWS_LOGGER: muted}}
+    )
+
+
+def replace_root_handlers() -> None:
+    logging.basicConfig(force=True, handlers=[logging.NullHandler()], level=logging.CRITICAL)
+
+
+def disable_all() -> None:
+    logging.disable(logging.CRITICAL)
+
+
+@pytest.mark.parametrize(
+    "configure", [configure_anew, configure_ours, replace_root_handlers, disable_all]
+)
+def test_a_flow_that_configures_logging_mutes_neither_the_worker_nor_other_flows(
+    log: Log,
+    flow: Flow,
+    configure: Callable[[], None],
+) -> None:
+    configure()
+    log.line("flow.finished", request_id="r1")
+    log.trouble("flow.raised", request_id="r2")
+    flow.log.info("here")
+    events = [(line["message"], line["level"]) for line in log.lines]
+    assert events == [("flow.finished", "INFO"), ("flow.raised", "WARNING"), ("here", "INFO")]
+
+
+def test_a_flow_that_configures_logging_goes_on_logging_itself(log: Log, flow: Flow) -> None:
+    configure_anew()
+    flow.log.info("here")
+    assert [line["message"] for line in log.lines] == ["here"]
+
+
+def test_what_a_flow_gives_as_extra_stands_in_its_line_beside_the_ids(log: Log, flow: Flow) -> None:
+    flow.log.info("paid %s", "pi_1", extra={"order": 1001, "lines": [{"sku": "tea"}]})
+    (line,) = log.lines
+    assert (line["message"], line["order"]) == ("paid pi_1", 1001)
+    assert line["lines"] == [{"sku": "tea"}]
+    assert (line["request_id"], line["worker_id"]) == ("pdr_1", "worker-1")
+    assert line["context_id"] == "context-1"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "request_id",
+        "worker_id",
+        "context_id",
+        "level",
+        "message",
+        "service",
+        "timestamp",
+        "name",
+        "args",
+    ],
+)
+def test_extra_takes_the_place_of_nothing(log: Log, flow: Flow, name: str) -> None:
+    flow.log.info("paid", extra={name: "mine"})
+    (line,) = log.lines
+    assert line[f"extra_{name}"] == "mine"
+    assert line.get(name) != "mine"
+    assert (line["message"], line["request_id"]) == ("paid", "pdr_1")
+
+
+def test_no_key_stands_in_the_line_of_a_flow(log: Log, flow: Flow) -> None:
+    try:
+        raise ValueError(KEY)
+    except ValueError:
+        flow.log.exception("with %s", KEY, extra={"key": KEY, KEY: 1, "deep": [{"a": KEY}]})
+    assert "sk_live_[hidden]" in log.printed
+    assert KEY not in log.printed
+
+
+class Unprintable:
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("value", [object(), Unprintable(), "half \ud83d", {1, 2}])
+def test_a_value_that_json_cannot_hold_costs_no_line(log: Log, flow: Flow, value: Any) -> None:
+    flow.log.info("paid", extra={"value": value})
+    assert [line["message"] for line in log.lines] == ["paid"]
+
+
+def test_powertools_has_a_logger_that_the_registry_knows() -> None:
+    """`LogSettings` finds it there by its name."""
+    logger = Logger(service="some service")
+    assert logging.getLogger(logger.name).handlers == logger.handlers
