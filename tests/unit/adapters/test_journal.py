@@ -24,8 +24,8 @@ KEY = "sk_" + "live_" + "4eC39HqLyjWDarjtT1zdp7dc"
 
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
-    root, flows = logging.getLogger(), logging.getLogger(FLOWS_LOGGER)
-    kept = [(each, each.handlers[:], each.level, each.propagate) for each in (root, flows)]
+    loggers = [logging.getLogger(name) for name in (None, "paydispatch", FLOWS_LOGGER)]
+    kept = [(each, each.handlers[:], each.level, each.propagate) for each in loggers]
     factory = logging.getLogRecordFactory()
     yield
     logging.disable(logging.NOTSET)
