@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from flow_guards import FLOW_GUARDS
 from guard import LATCH, LUA, SOURCE, Guard
 from identity_guards import IDENTITY_GUARDS
 
 RETRY = ("tests/unit/domain/test_retry.py", "tests/unit/domain/test_retry_table.py")
 REDIS_OUTCOMES = ("tests/integration/adapters/test_outcome_stream.py",)
-REDIS_INBOX = ("tests/integration/adapters/test_flow_inbox.py",)
+REDIS_INBOX = (
+    "tests/integration/adapters/test_flow_inbox.py",
+    "tests/integration/adapters/test_redis_inbox.py",
+)
 REDIS_FAILOVER = ("tests/integration/adapters/test_redis_failover.py",)
 REDIS_EVICTION = ("tests/integration/adapters/test_redis_eviction.py",)
 REDIS_USER = ("tests/integration/adapters/test_redis_user.py",)
@@ -1053,4 +1057,5 @@ GUARDS = (
         REDIS_INBOX,
     ),
     *IDENTITY_GUARDS,
+    *FLOW_GUARDS,
 )

@@ -330,6 +330,29 @@ async def test_many_entries_that_wait_for_their_context_do_not_hide_an_abandoned
     assert [turn.entry.request_id for turn in found] == ["lost"]
 
 
+async def test_a_run_in_hand_is_not_taken_over_however_long_it_has_been_pending(
+    inboxes: Any, entry: Any
+) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(entry("r1"))
+    (turn,) = await a.take("w1", at_most=1)
+    await inboxes.age("w1", turn.entry_id)
+
+    assert await b.take_abandoned("w1", at_most=5) == []
+
+
+async def test_a_postponed_entry_does_not_run_before_it_is_due_however_long_it_has_been_pending(
+    inboxes: Any, entry: Any
+) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(entry("r1"))
+    (turn,) = await a.take("w1", at_most=1)
+    await a.postpone(turn, 3_600, counted=True)
+    await inboxes.age("w1", turn.entry_id)
+
+    assert await b.take_abandoned("w1", at_most=5) == []
+
+
 async def lease_ms(world: Any) -> int:
     return int(await world.redis.pttl(keys.lease("w1", "c1")))
 
@@ -371,6 +394,7 @@ async def test_what_was_finished_does_not_run_again_after_the_group_was_lost(
     inboxes: Any, entry: Any, clock: MemoryClock, trimmed: bool
 ) -> None:
     await inboxes.publish(*(entry(f"r{n}", f"c{n % 3}") for n in range(20)))
+    clock.advance(await seconds_ahead(inboxes, clock))
     assert len(await everything(inboxes, "a")) == 20
     if trimmed:
         clock.advance(TRIM_EVERY_S)
@@ -379,6 +403,7 @@ async def test_what_was_finished_does_not_run_again_after_the_group_was_lost(
 
     await lose_the_group(inboxes)
 
+    assert await inboxes.redis.xlen(STREAM) == 21
     assert await everything(inboxes, "b") == ["new"]
     assert (await inboxes.redis.xpending(STREAM, keys.GROUP))["pending"] == 0
     assert await inboxes.redis.exists(keys.context("w1", "c1")) == 0
@@ -443,12 +468,14 @@ async def test_a_group_that_is_set_back_runs_nothing_again(
     inboxes: Any, entry: Any, clock: MemoryClock, start: str
 ) -> None:
     await inboxes.publish(*(entry(f"r{n}", f"c{n % 3}") for n in range(20)))
+    clock.advance(await seconds_ahead(inboxes, clock))
     await everything(inboxes, "a")
     clock.advance(TRIM_EVERY_S)
     await inboxes.runner("a").take_abandoned("w1", at_most=1)
 
     await inboxes.redis.xgroup_setid(STREAM, keys.GROUP, start)
 
+    assert await inboxes.redis.xlen(STREAM) == 20
     assert await everything(inboxes, "b") == []
 
 

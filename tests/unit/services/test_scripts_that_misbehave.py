@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -184,14 +185,10 @@ async def test_a_group_that_asks_for_nothing_but_later_runs_later(runner: Runner
 async def test_a_script_that_does_not_let_itself_be_cancelled_is_left_to_itself(
     runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    enough = asyncio.Event()
-
     async def stay() -> None:
-        while not enough.is_set():
-            try:
-                await enough.wait()
-            except asyncio.CancelledError:
-                continue
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
 
     monkeypatch.setattr("paydispatch.services.run_script.CLEAN_UP_S", 0.01)
     runner.policy = FlowPolicy(timeout_s=0.01, attempts=3)
@@ -199,7 +196,6 @@ async def test_a_script_that_does_not_let_itself_be_cancelled_is_left_to_itself(
     runner.put("pdr_bad", "bad")
     runner.put("pdr_1", "good")
     await runner.drain()
-    enough.set()
     assert ran == ["pdr_1"]
     assert runner.waiting == ["pdr_bad"]
 

@@ -1,0 +1,258 @@
+"""Guards of what a script may do: to its own run, and to nothing else."""
+
+from __future__ import annotations
+
+from guard import LUA, SOURCE, Guard
+
+INBOX = ("tests/integration/adapters/test_redis_inbox.py",)
+JOURNAL = ("tests/unit/adapters/test_journal.py",)
+MISBEHAVING = ("tests/unit/services/test_scripts_that_misbehave.py",)
+PACKAGE = ("tests/unit/adapters/test_flow_package.py",)
+SCRIPTS = ("tests/unit/adapters/test_flow_scripts.py",)
+SDK_FLOW = ("tests/unit/sdk/test_flow.py",)
+WORKER = ("tests/integration/test_worker_process.py",)
+
+FLOW = SOURCE + "flow.py"
+FLOW_PACKAGE = SOURCE + "adapters/flow_package.py"
+FLOW_SCRIPTS = SOURCE + "adapters/flow_scripts.py"
+LOG_SETTINGS = SOURCE + "adapters/log_settings.py"
+RUN_FLOWS = SOURCE + "services/run_flows.py"
+RUN_SCRIPT = SOURCE + "services/run_script.py"
+SCRIPT_ERRORS = SOURCE + "domain/script_errors.py"
+SCRIPT_THREADS = SOURCE + "adapters/script_threads.py"
+WORKER_COMMAND = SOURCE + "cli/worker.py"
+
+ALONE = "Nothing that a script does ends, blocks or mislabels anything but the script."
+BOUNDED = "An import is bounded, and no part of the run."
+FINISHED_ONCE = "What is finished does not run again."
+NO_RUN_BEFORE = "A postponed flow runs when it is due, and its context waits."
+OWN_LOG = "No flow mutes the worker or another flow."
+REAL_MODULES = "A flow is the module of its folder and name, here and in a user's tests."
+SIGTERM = "A worker obeys SIGTERM whatever its scripts do."
+
+FLOW_GUARDS = (
+    Guard(
+        "script: a cancellation by the script counts as the runner's",
+        ALONE,
+        RUN_SCRIPT,
+        "        if running.cancelled():",
+        "        if False:",
+        MISBEHAVING,
+    ),
+    Guard(
+        "script: one that does not let itself be cancelled is waited for",
+        ALONE,
+        RUN_SCRIPT,
+        "        await asyncio.wait({running}, timeout=CLEAN_UP_S)",
+        "        await asyncio.wait({running})",
+        MISBEHAVING,
+    ),
+    Guard(
+        "script: it changes the entry that goes to the dead stream",
+        ALONE,
+        RUN_FLOWS,
+        "        entry = copy_for_script(turn.entry)",
+        "        entry = turn.entry",
+        MISBEHAVING,
+    ),
+    Guard(
+        "script: the contexts of all workers are not counted together",
+        ALONE,
+        RUN_FLOWS,
+        "        return max(0, min(own, self.policy.altogether - self._under_way))",
+        "        return max(0, own)",
+        MISBEHAVING,
+    ),
+    Guard(
+        "script: a group with a failure in it is later",
+        "RetryLater is later, not a failure, and a failure is no RetryLater.",
+        FLOW,
+        "    if not asked or len(asked) < len(raised):",
+        "    if not asked:",
+        SDK_FLOW,
+    ),
+    Guard(
+        "script: the inner errors of a group are not named",
+        "The error flow names the inner errors of a group.",
+        SCRIPT_ERRORS,
+        "    if not isinstance(error, BaseExceptionGroup):",
+        "    if True:",
+        MISBEHAVING,
+    ),
+    Guard(
+        "script: a key stands in the text of its error",
+        "The key is in no queue, stream or log.",
+        SCRIPT_ERRORS,
+        '        return redact(str.encode(text, "utf-8", "backslashreplace").decode())',
+        '        return str.encode(text, "utf-8", "backslashreplace").decode()',
+        MISBEHAVING,
+    ),
+    Guard(
+        "script: an exit is let through",
+        ALONE,
+        SCRIPT_THREADS,
+        "        except BaseException as error:  # `sys.exit()` ends the script, and not the worker",
+        "        except Exception as error:",
+        WORKER,
+    ),
+    Guard(
+        "script: context variables are shared by runs",
+        ALONE,
+        SCRIPT_THREADS,
+        "            Context().run(inbox.get())",
+        "            inbox.get()()",
+        SCRIPTS,
+    ),
+    Guard(
+        "script: a generator counts as a run",
+        "A flow whose body never runs is not finished.",
+        FLOW_PACKAGE,
+        "        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):",
+        "        if False:",
+        SCRIPTS,
+    ),
+    Guard(
+        "script: a generator that is returned counts as a run",
+        "A flow whose body never runs is not finished.",
+        SCRIPT_THREADS,
+        "        elif inspect.isgenerator(returned) or inspect.isasyncgen(returned):",
+        "        elif False:",
+        SCRIPTS,
+    ),
+    Guard(
+        "import: it has no bound",
+        BOUNDED,
+        FLOW_SCRIPTS,
+        "timeout=max(0.0, importing.give_up_at - time.monotonic()))",
+        "timeout=None)",
+        SCRIPTS,
+    ),
+    Guard(
+        "import: the lease is not renewed for it",
+        BOUNDED,
+        RUN_FLOWS,
+        "        await renew(turn, self.policy.import_timeout_s)\n",
+        "",
+        MISBEHAVING,
+    ),
+    Guard(
+        "import: a turn that was lost meanwhile is run",
+        BOUNDED,
+        RUN_FLOWS,
+        "        if end is None and not await renew(turn, self.policy.timeout_s):",
+        "        if False:",
+        MISBEHAVING,
+    ),
+    Guard(
+        "import: a worker that stops waits for it",
+        SIGTERM,
+        RUN_SCRIPT,
+        "        await asyncio.wait({loading, stopped}, return_when=asyncio.FIRST_COMPLETED)",
+        "        await asyncio.wait({loading})",
+        MISBEHAVING,
+    ),
+    Guard(
+        "import: one that hangs until its worker stops does not count",
+        "What hangs in every import goes to the dead stream in the end.",
+        RUN_FLOWS,
+        "                await self._postpone(turn, 0.0, until, counted=True)",
+        "                await self._postpone(turn, 0.0, until, counted=False)",
+        MISBEHAVING,
+    ),
+    Guard(
+        "import: a module without a run is kept",
+        "A failing import is tried again at the next run.",
+        FLOW_PACKAGE,
+        "            sys.modules.pop(module.__name__, None)",
+        "            pass",
+        SCRIPTS,
+    ),
+    Guard(
+        "package: another folder of the same name stays",
+        REAL_MODULES,
+        FLOW_PACKAGE,
+        "                self._forget_modules()",
+        "                pass",
+        PACKAGE,
+    ),
+    Guard(
+        "package: the name of another package is taken",
+        REAL_MODULES,
+        FLOW_PACKAGE,
+        "        if other is not None:",
+        "        if False:",
+        PACKAGE,
+    ),
+    Guard(
+        "log: a disabled logger stays disabled",
+        OWN_LOG,
+        LOG_SETTINGS,
+        "        self.logger.disabled = False",
+        "        pass",
+        JOURNAL,
+    ),
+    Guard(
+        "log: logging.disable is left as it is",
+        OWN_LOG,
+        LOG_SETTINGS,
+        "            logging.disable(self._disabled_below)",
+        "            pass",
+        JOURNAL,
+    ),
+    Guard(
+        "log: extra takes the place of an id",
+        OWN_LOG,
+        FLOW,
+        '        return {f"extra_{n}" if n in self._taken else n: value for n, value in names}',
+        "        return dict(names)",
+        JOURNAL,
+    ),
+    Guard(
+        "worker: threads that a flow has left keep the process",
+        SIGTERM,
+        WORKER_COMMAND,
+        "    leave_soon(0)\n",
+        "",
+        WORKER,
+    ),
+    Guard(
+        "finished: what a new group delivers again is run (take_turn.lua)",
+        FINISHED_ONCE,
+        LUA + "take_turn.lua",
+        "  if made_at < all_before or redis.call('ZSCORE', KEYS[6], ARGV[1]) then",
+        "  if false then",
+        INBOX,
+    ),
+    Guard(
+        "finished: it is not written down (finish.lua)",
+        FINISHED_ONCE,
+        LUA + "finish.lua",
+        "redis.call('ZADD', KEYS[7], string.match(ARGV[2], '^%d+'), ARGV[2])\n",
+        "",
+        INBOX,
+    ),
+    Guard(
+        "finished: a lost group means that it was told before (finish.lua)",
+        "A failing response script is told to its error script.",
+        LUA + "finish.lua",
+        "local unfinished = acknowledged + redis.call('LREM', KEYS[2], 1, ARGV[2]) > 0",
+        "redis.call('LREM', KEYS[2], 1, ARGV[2])\nlocal unfinished = acknowledged > 0",
+        INBOX,
+    ),
+    Guard(
+        "due: an entry is run before its time (take_turn.lua)",
+        NO_RUN_BEFORE,
+        LUA + "take_turn.lua",
+        "if due and tonumber(due) > tonumber(ARGV[3]) then",
+        "if false then",
+        INBOX,
+    ),
+    Guard(
+        "renew: a lease that is another's is renewed (renew.lua)",
+        "Flows of one context run in order.",
+        LUA + "renew.lua",
+        "if redis.call('GET', KEYS[1]) ~= ARGV[1] then",
+        "if false then",
+        ("tests/integration/adapters/test_flow_inbox.py",),
+    ),
+)
