@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 REQUESTS = 60
 FAIL_OVERS_AFTER = (20, 40)
 GOES_ON_WITHIN_S = 15.0
-PATIENCE_S = 60.0
+PATIENCE_S = 35.0
+"""Less than an entry must be idle before another runner takes it over: no context waits for that."""
 
 FLOW = """
 import os
@@ -72,11 +73,10 @@ def test_keyed_creates_and_flows_go_on_after_a_failover_and_none_is_lost_or_doub
                 redis.fail_over()
             request_ids.append(created(door, number))
         wait_until(lambda: set(flow_log.read_text().split()) == set(request_ids), PATIENCE_S)
-
-        statuses = {door.get(f"/v1/requests/{id_}").json()["status"] for id_ in request_ids}
+        # A status is written after the flow can run, and by the next delivery if Redis fails between.
+        wait_until(lambda: statuses(door, request_ids) == {"succeeded"}, PATIENCE_S)
         assert door.get("/health").status_code == 200
 
-    assert statuses == {"succeeded"}
     assert objects_by_key(stack) == dict.fromkeys(request_ids, 1)
     assert Counter(flow_log.read_text().split()) == dict.fromkeys(request_ids, 1)
 
@@ -96,6 +96,10 @@ def created(door: httpx.Client, number: int) -> str:
             return str(answer.json()["request_id"])
         assert answer.status_code == 503, answer.text
         assert time.monotonic() < give_up_at, "keyed creates do not go on"
+
+
+def statuses(door: httpx.Client, request_ids: list[str]) -> set[str]:
+    return {door.get(f"/v1/requests/{id_}").json()["status"] for id_ in request_ids}
 
 
 def objects_by_key(stack: LocalStack) -> dict[str, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from paydispatch.domain.sweep import KEEP_FINISHED_S
 from paydispatch.ports import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from redis.asyncio import Redis
 
@@ -69,9 +70,13 @@ class RedisInbox:
         self._scan_from: dict[str, str] = {}
         """Where the next scan goes on: entries that wait for their context must not hide an abandoned one."""
         self._trim_at: dict[str, float] = {}
+        self._look_back_from: dict[str, str] = {}
+        """For each worker a look of which failed: where to go on reading what this process was handed before."""
+        self._unanswered: dict[str, dict[str, str]] = {}
+        """For each worker: the lease token of each entry whose turn was asked for and not answered. It may hold."""
 
     async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
-        async with self._looks, answered_in_time():
+        async with self._looking(worker_id):
             while True:
                 entries = await self._read(worker_id, at_most)
                 turns, finished = await self._turns(worker_id, entries)
@@ -79,7 +84,9 @@ class RedisInbox:
                     return turns
 
     async def take_abandoned(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
-        async with self._looks, answered_in_time():
+        async with self._looking(worker_id):
+            if handed_before := await self._take_handed_before(worker_id, at_most):
+                return handed_before
             found: dict[str, Any] = {}
             if self._time_for(self._scan_at, worker_id, SCAN_EVERY_S):
                 found |= await self._idle(worker_id, at_most)
@@ -121,23 +128,48 @@ class RedisInbox:
             pipe.eval(script("postpone"), len(names), *names, *arguments)
             await pipe.execute()
 
-    async def _read(self, worker_id: str, at_most: int) -> list[Any]:
+    @asynccontextmanager
+    async def _looking(self, worker_id: str) -> AsyncIterator[None]:
+        """Look at a stream. If that fails, look back later: entries may have been handed out without an answer."""
+        async with self._looks, answered_in_time():
+            try:
+                yield
+            except BaseException:  # being cancelled by its bound, too
+                self._look_back_from[worker_id] = "0"
+                raise
+
+    async def _take_handed_before(self, worker_id: str, at_most: int) -> Sequence[Turn]:
+        """After a failed look: the turns among what is pending for this process. Most of it is out of turn."""
+        while (after := self._look_back_from.get(worker_id)) is not None:
+            entries = await self._read(worker_id, at_most, after=after)
+            turns, _ = await self._turns(worker_id, entries)
+            if entries:
+                self._look_back_from[worker_id] = entries[-1][0]
+            else:
+                del self._look_back_from[worker_id]
+                self._unanswered.pop(worker_id, None)
+            if turns:
+                return turns
+        return []
+
+    async def _read(self, worker_id: str, at_most: int, *, after: str = ">") -> list[Any]:
+        """New entries, or those after the id `after` that this process was handed and has not acknowledged."""
         stream = keys.outcomes(worker_id)
         try:
-            answer = await self._xreadgroup(stream, at_most)
+            answer = await self._xreadgroup(stream, at_most, after)
         except ResponseError as error:
             if "NOGROUP" not in str(error):
                 raise
             if not await self._redis.exists(stream):
                 return []  # looking makes no stream
             await self._make_group(worker_id)
-            answer = await self._xreadgroup(stream, at_most)
+            answer = await self._xreadgroup(stream, at_most, after)
         streams = answer.items() if isinstance(answer, dict) else answer or []
         return [entry for _, entries in streams for entry in _flat(entries)]
 
-    async def _xreadgroup(self, stream: str, at_most: int) -> Any:
+    async def _xreadgroup(self, stream: str, at_most: int, after: str) -> Any:
         return await self._redis.xreadgroup(
-            keys.GROUP, self._consumer, {stream: ">"}, count=at_most
+            keys.GROUP, self._consumer, {stream: after}, count=at_most
         )
 
     async def _make_group(self, worker_id: str) -> None:
@@ -187,16 +219,22 @@ class RedisInbox:
             (entry_id, await self._entry(worker_id, entry_id, fields))
             for entry_id, fields in entries
         ]
+        unanswered = self._unanswered.setdefault(worker_id, {})
         sound = [
-            (entry_id, entry, secrets.token_hex(8)) for entry_id, entry in read if entry is not None
+            (entry_id, entry, unanswered.get(entry_id) or secrets.token_hex(8))
+            for entry_id, entry in read
+            if entry is not None
         ]
         if not sound:
             return [], 0
+        unanswered |= {entry_id: lease for entry_id, _, lease in sound}
         async with self._redis.pipeline(transaction=False) as pipe:
             for entry_id, entry, lease in sound:
                 names, arguments = self._turn_arguments(worker_id, entry_id, entry, lease)
                 pipe.eval(script("take_turn"), len(names), *names, *arguments)
             runs = await pipe.execute()
+        for entry_id, _, _ in sound:
+            unanswered.pop(entry_id, None)
         taken = zip(sound, runs, strict=True)
         turns = [
             Turn(entry_id, entry, run, lease, worker_id)

@@ -185,22 +185,25 @@ class FlowRunner:
         flow = Flow(
             entry, attempt=turn.attempt, now_s=started, queue_tenant=self._ports.queue_tenant
         )
-        end = await self._load(turn)
+        end = await self._load(turn, until)
         if end is None:
             scripts, timeout_s = self._ports.scripts, self.policy.timeout_s
             end = await run_script(scripts, entry, flow, timeout_s)
         return await self._end(turn, flow, end, started, until)
 
-    async def _load(self, turn: Turn) -> ScriptEnd:
+    async def _load(self, turn: Turn, until: float | None) -> ScriptEnd:
         """Import the turn's script if it must be, and have the whole lease for its run all the same."""
-        scripts, name, renew = self._ports.scripts, turn.entry.flow_name, self._ports.inbox.renew
+        scripts, name = self._ports.scripts, turn.entry.flow_name
         if scripts.is_loaded(name):
             return None
-        await renew(turn, self.policy.import_timeout_s)
+        await self._renew(turn, self.policy.import_timeout_s, until)
         end = await load_script(scripts, name, self._stopping)
-        if end is None and not await renew(turn, self.policy.timeout_s):
+        if end is None and not await self._renew(turn, self.policy.timeout_s, until):
             return NotBegun("the turn is another runner's by now")
         return end
+
+    async def _renew(self, turn: Turn, for_s: float, until: float | None) -> bool:
+        return await self._heard(partial(self._ports.inbox.renew, turn, for_s), until)
 
     async def _end(
         self, turn: Turn, flow: Flow, end: ScriptEnd, started: float, until: float | None
@@ -281,7 +284,7 @@ class FlowRunner:
         )
 
     async def _heard(self, end: Callable[[], Awaitable[_T]], until: float | None) -> _T:
-        """Tell the inbox how a run ended, again while it does not hear: untold, the run would be made once more.
+        """Tell the inbox something of a turn, again while it does not hear: untold, its context would stand still.
 
         Told twice it does no harm. Raises `Unavailable` after as long as a run may take.
         """

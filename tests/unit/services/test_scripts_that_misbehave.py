@@ -296,7 +296,8 @@ class Importing:
         self._draining = asyncio.create_task(self.runner.drain("worker-1"))
 
     async def begin(self) -> Importing:
-        await self.scripts.importing.wait()
+        async with asyncio.timeout(10):
+            await self.scripts.importing.wait()
         return self
 
     async def end(self) -> int:
@@ -324,6 +325,27 @@ async def test_a_turn_that_was_lost_during_the_import_is_not_run_here(runner: Ru
     assert importing.ran == []
     assert turn.attempt == 2
     assert await runner.inbox.renew(turn, 1)
+
+
+class AwayForRenewals(MemoryInbox):
+    """Redis is away for the first renewals of a lease."""
+
+    away_for = 2
+
+    async def renew(self, turn: Turn, for_s: float) -> bool:
+        self.away_for -= 1
+        if self.away_for >= 0:
+            raise Unavailable("Redis is away")
+        return await super().renew(turn, for_s)
+
+
+async def test_redis_away_for_a_moment_before_an_import_costs_no_run(runner: Runner) -> None:
+    runner.inbox = AwayForRenewals(runner.clock, lease_s=10.0)
+    importing = await Importing(runner).begin()
+    importing.scripts.go_on.set()
+    assert await importing.end() == 1
+    assert [flow.attempt for flow in importing.ran] == [1]
+    assert not runner.waiting
 
 
 async def test_a_runner_that_stops_waits_for_no_import(runner: Runner) -> None:

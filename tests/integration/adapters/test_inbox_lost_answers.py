@@ -1,0 +1,114 @@
+"""Entries that Redis handed out in an answer that was lost run at the next look, not when they have long been idle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from paydispatch.adapters.redis_connection import connect_async
+from paydispatch.adapters.redis_inbox import RedisInbox
+from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from tests.lossy_way import LossyWay
+
+    from paydispatch.adapters.memory import MemoryClock, MemoryJournal
+    from paydispatch.domain.entry import OutcomeEntry
+
+READ = b"XREADGROUP"
+TURN = b"May this entry run now"
+
+
+class World:
+    """A runner whose answers may be lost, another whose answers are not, and what publishes for both."""
+
+    def __init__(self, lossy: Any, sound: Any, clock: MemoryClock, journal: MemoryJournal) -> None:
+        self.runner = RedisInbox(lossy, clock, journal, consumer="a", flow_timeout_s=1_000)
+        self.neighbour = RedisInbox(sound, clock, journal, consumer="b", flow_timeout_s=1_000)
+        self._outcomes = RedisOutcomes(sound, queue_tenant="local")
+
+    async def publish(self, *entries: OutcomeEntry) -> None:
+        for entry in entries:
+            await self._outcomes.publish(entry)
+
+
+@pytest.fixture
+async def world(
+    lossy: tuple[LossyWay, str], valkey: Any, clock: MemoryClock, journal: MemoryJournal
+) -> AsyncIterator[World]:
+    clients = connect_async(lossy[1]), connect_async(valkey.url)
+    yield World(*clients, clock, journal)
+    for client in clients:
+        await client.aclose()
+
+
+@pytest.fixture
+def way(lossy: tuple[LossyWay, str]) -> LossyWay:
+    return lossy[0]
+
+
+async def everything(inbox: RedisInbox) -> list[str]:
+    """Run all that can be run now, without waiting; return the request ids in order."""
+    turns = [*await inbox.take_abandoned("w1", at_most=2), *await inbox.take("w1", at_most=2)]
+    if not turns:
+        return []
+    followed = [await inbox.finish(turn, go_on=False) for turn in turns]
+    assert followed == [None] * len(turns)
+    return [*(turn.entry.request_id for turn in turns), *await everything(inbox)]
+
+
+@pytest.mark.parametrize("lost", [READ, TURN])
+async def test_entries_run_in_order_at_the_next_looks(
+    world: World, way: LossyWay, entry: Callable[..., OutcomeEntry], lost: bytes
+) -> None:
+    await world.publish(entry("makes the group"))
+    await everything(world.neighbour)
+    await world.publish(entry("r1"), entry("r2", "c2"), entry("r3", "c3"))
+    way.lose_answer_to(lost)
+    with pytest.raises(Unavailable):
+        await world.runner.take("w1", at_most=2)
+
+    assert await everything(world.runner) == ["r1", "r2", "r3"]
+    assert way.lost == 1
+
+
+async def test_a_postponed_entry_whose_turn_was_not_answered_runs_at_the_next_look(
+    world: World, way: LossyWay, entry: Callable[..., OutcomeEntry]
+) -> None:
+    await world.publish(entry("r1"))
+    (turn,) = await world.runner.take("w1", at_most=2)
+    await world.runner.postpone(turn, 0, counted=False)
+    way.lose_answer_to(TURN)
+    with pytest.raises(Unavailable):
+        await world.runner.take_abandoned("w1", at_most=2)
+
+    assert await everything(world.runner) == ["r1"]
+
+
+async def test_looking_back_takes_neither_a_turn_in_hand_nor_what_waits_behind_it(
+    world: World, way: LossyWay, entry: Callable[..., OutcomeEntry]
+) -> None:
+    """However much waits: an entry that can run stands behind more of them than one look reads."""
+    await world.publish(*(entry(f"r{n}") for n in range(6)), entry("free", "c2"))
+    (_,) = await world.runner.take("w1", at_most=6)
+    way.lose_answer_to(TURN)
+    with pytest.raises(Unavailable):
+        await world.runner.take("w1", at_most=6)
+
+    assert await everything(world.runner) == ["free"]
+
+
+async def test_a_neighbour_does_not_take_the_turn_that_was_not_answered(
+    world: World, way: LossyWay, entry: Callable[..., OutcomeEntry]
+) -> None:
+    await world.publish(entry("r1"))
+    way.lose_answer_to(TURN)
+    with pytest.raises(Unavailable):
+        await world.runner.take("w1", at_most=2)
+
+    assert await everything(world.neighbour) == []
+    assert await everything(world.runner) == ["r1"]
