@@ -1,8 +1,9 @@
 """Break each guard of the protocol on purpose, in a copy of the project, and see that a test notices.
 
-    python tools/mutants [WORD …] [--tests PATH]
+    python tools/mutants [WORD …] [--tests PATH] [--jobs N]
 
-WORDs choose the guards whose name holds one of them; `--tests` runs these tests instead of each guard's own.
+WORDs choose the guards whose name holds one of them; `--tests` runs these tests instead of each guard's own; `--jobs`
+breaks that many guards at once, each in a copy of its own.
 Exits 1 when a broken guard goes unnoticed, or when an edit no longer fits the source.
 """
 
@@ -16,8 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from guards import GUARDS, Guard
@@ -42,7 +45,7 @@ LIMIT_S = 300
 TESTS_FAILED = 1
 """pytest's exit code; all others but 0 say that no test was run."""
 
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - |$)", re.MULTILINE)
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S.*?)(?: - |$)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -58,18 +61,39 @@ def main() -> int:
     if arguments.tests:
         guards = [replace(guard, tests=(arguments.tests,)) for guard in guards]
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        copy = _copy_to(Path(folder))
-        if not _sound(copy, sorted({path for guard in guards for path in guard.tests})):
+        copies = [_copy_to(Path(folder) / str(number)) for number in range(arguments.jobs)]
+        if not _sound(copies[0], sorted({path for guard in guards for path in guard.tests})):
             return 1
-        survivors = sum(not _told(guard, _try(guard, copy)) for guard in guards)
+        survivors = _survivors(guards, copies)
     print(f"{len(guards) - survivors} of {len(guards)} broken guards were noticed")
     return 1 if survivors else 0
+
+
+def _survivors(guards: Sequence[Guard], copies: Sequence[Path]) -> int:
+    """Break each guard in a copy that is free, and tell of each in the order of the guards."""
+    free: SimpleQueue[Path] = SimpleQueue()
+    for copy in copies:
+        free.put(copy)
+
+    def broken(guard: Guard) -> Verdict:
+        copy = free.get()
+        try:
+            return _try(guard, copy)
+        finally:
+            free.put(copy)
+
+    with ThreadPoolExecutor(len(copies)) as jobs:
+        verdicts = jobs.map(broken, guards)
+        return sum(
+            not _told(guard, verdict) for guard, verdict in zip(guards, verdicts, strict=True)
+        )
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Break each guard and see that a test notices.")
     parser.add_argument("words", nargs="*", metavar="WORD")
     parser.add_argument("--tests", metavar="PATH")
+    parser.add_argument("--jobs", metavar="N", type=int, default=1)
     return parser.parse_args()
 
 
@@ -78,6 +102,7 @@ def _chosen(guard: Guard, words: Sequence[str]) -> bool:
 
 
 def _copy_to(folder: Path) -> Path:
+    folder.mkdir()
     ignored = shutil.ignore_patterns("__pycache__", ".*_cache", "chaos")
     for name in COPIED:
         source = ROOT / name

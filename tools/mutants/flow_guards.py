@@ -5,6 +5,7 @@ from __future__ import annotations
 from guard import LUA, SOURCE, Guard
 
 INBOX = ("tests/integration/adapters/test_redis_inbox.py",)
+INBOX_ANSWERS = ("tests/integration/adapters/test_inbox_lost_answers.py",)
 JOURNAL = ("tests/unit/adapters/test_journal.py",)
 MISBEHAVING = ("tests/unit/services/test_scripts_that_misbehave.py",)
 PACKAGE = ("tests/unit/adapters/test_flow_package.py",)
@@ -16,6 +17,7 @@ FLOW = SOURCE + "flow.py"
 FLOW_PACKAGE = SOURCE + "adapters/flow_package.py"
 FLOW_SCRIPTS = SOURCE + "adapters/flow_scripts.py"
 LOG_SETTINGS = SOURCE + "adapters/log_settings.py"
+REDIS_INBOX = SOURCE + "adapters/redis_inbox.py"
 RUN_FLOWS = SOURCE + "services/run_flows.py"
 RUN_SCRIPT = SOURCE + "services/run_script.py"
 SCRIPT_ERRORS = SOURCE + "domain/script_errors.py"
@@ -25,6 +27,9 @@ WORKER_COMMAND = SOURCE + "cli/worker.py"
 ALONE = "Nothing that a script does ends, blocks or mislabels anything but the script."
 BOUNDED = "An import is bounded, and no part of the run."
 FINISHED_ONCE = "What is finished does not run again."
+GOES_ON = (
+    "A context goes on when Redis does, and does not wait until its entries have long been idle."
+)
 NO_RUN_BEFORE = "A postponed flow runs when it is due, and its context waits."
 OWN_LOG = "No flow mutes the worker or another flow."
 REAL_MODULES = "A flow is the module of its folder and name, here and in a user's tests."
@@ -254,5 +259,37 @@ FLOW_GUARDS = (
         "if redis.call('GET', KEYS[1]) ~= ARGV[1] then",
         "if false then",
         ("tests/integration/adapters/test_flow_inbox.py",),
+    ),
+    Guard(
+        "failover: nobody looks back at what a failed look was handed",
+        GOES_ON,
+        REDIS_INBOX,
+        '                self._look_back_from[worker_id] = "0"\n',
+        "",
+        INBOX_ANSWERS,
+    ),
+    Guard(
+        "failover: a turn that was not answered is asked for with another lease",
+        GOES_ON,
+        REDIS_INBOX,
+        "unanswered.get(entry_id) or secrets.token_hex(8)",
+        "secrets.token_hex(8)",
+        INBOX_ANSWERS,
+    ),
+    Guard(
+        "failover: a look back ends at the first page",
+        GOES_ON,
+        REDIS_INBOX,
+        "            if turns:\n                return turns\n        return []",
+        "            return turns\n        return []",
+        INBOX_ANSWERS,
+    ),
+    Guard(
+        "failover: a lease is renewed for an import in one try",
+        GOES_ON,
+        RUN_FLOWS,
+        "await self._heard(partial(self._ports.inbox.renew, turn, for_s), until)",
+        "await self._ports.inbox.renew(turn, for_s)",
+        MISBEHAVING,
     ),
 )

@@ -195,7 +195,11 @@ async def test_a_script_that_does_not_let_itself_be_cancelled_is_left_to_itself(
     ran, _ = scripts(runner, stay)
     runner.put("pdr_bad", "bad")
     runner.put("pdr_1", "good")
-    await runner.drain()
+    drain = asyncio.create_task(runner.drain())
+    await asyncio.wait(
+        {drain}, timeout=10
+    )  # not `timeout()`: a drain that is cancelled waits for its runs
+    assert drain.done()
     assert ran == ["pdr_1"]
     assert runner.waiting == ["pdr_bad"]
 
