@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Literal
 
-from paydispatch.domain.errors import MaybeAccepted
+from paydispatch.domain.errors import MaybeAccepted, PaydispatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
     from paydispatch.delivery import Parcel
-    from paydispatch.domain.errors import PaydispatchError
+
+    End = Literal[True] | PaydispatchError
+    """Durable, or why it was given up. One value, so that a thread never sees half of an end."""
 
 
 class Receipt:
@@ -26,9 +29,8 @@ class Receipt:
     """
 
     __slots__ = (
-        "_durable",
-        "_ended",
-        "_failure",
+        "_end",
+        "_waiting",
         "context_id",
         "object",
         "parcel",
@@ -44,47 +46,66 @@ class Receipt:
         self.object = object_name
         self.worker_id = worker_id
         self.context_id = context_id
-        self._ended = False
-        self._failure: PaydispatchError | None = None
-        self._durable: Future[None] = Future()
+        self._end: End | None = None
+        self._waiting: list[Future[End]] = []
         self.parcel: Parcel | None = None
         """For the Dispatcher: what it needs to repeat a request that failed. It is never shown."""
 
     @property
     def durable(self) -> bool:
-        return self._ended and self._failure is None
+        return self._end is True
 
     @property
     def failure(self) -> PaydispatchError | None:
         """Why it did not become durable, once the Dispatcher has given it up."""
-        return self._failure
+        return self._end if isinstance(self._end, PaydispatchError) else None
 
     def wait(self, timeout_s: float | None = None) -> Receipt:
         """Block until the queue has the request. Raises `TimeoutError`, or what kept it from the queue.
 
         Without `timeout_s` it ends at the latest when the Dispatcher gives the request up or is closed.
         """
-        # What has ended is answered without the future's lock: a fork may have left it locked.
-        if not self._ended:
-            self._durable.result(timeout_s)
-        if self._failure is not None:
-            raise self._failure
-        return self
+        end = self._end
+        if end is None:
+            with self._until_it_ends() as future:
+                end = future.result(timeout_s)
+        return self._told(end)
 
     def __await__(self) -> Generator[object, None, Receipt]:
-        if not self._ended:
-            yield from asyncio.shield(asyncio.wrap_future(self._durable)).__await__()
-        return self.wait(0)
+        end = self._end
+        if end is None:
+            with self._until_it_ends() as future:
+                end = yield from asyncio.wrap_future(future).__await__()
+        return self._told(end)
+
+    def _told(self, end: End) -> Receipt:
+        if end is not True:
+            raise end
+        return self
+
+    @contextmanager
+    def _until_it_ends(self) -> Iterator[Future[End]]:
+        """Yield a future of the caller's own. A receipt has none, because most are never waited for."""
+        future: Future[End] = Future()
+        waiting = self._waiting
+        waiting.append(future)
+        if self._end is not None:  # maybe before the future was appended
+            _wake(future, self._end)
+        try:
+            yield future
+        finally:
+            waiting.remove(future)
 
     def __str__(self) -> str:
         return f"{self.request_id} ({self.object} for {self.worker_id}, {self.context_id}): {self._where()}"
 
     def _where(self) -> str:
-        if self._failure is None:
-            return "on the queue" if self._ended else "accepted here, on its way to the queue"
-        if isinstance(self._failure, MaybeAccepted):
-            return f"it may be on the queue: {self._failure}"
-        return f"not delivered: {self._failure}"
+        failure = self.failure
+        if failure is None:
+            return "on the queue" if self.durable else "accepted here, on its way to the queue"
+        if isinstance(failure, MaybeAccepted):
+            return f"it may be on the queue: {failure}"
+        return f"not delivered: {failure}"
 
     def __repr__(self) -> str:
         return f"<Receipt {self}>"
@@ -92,22 +113,30 @@ class Receipt:
     def landed(self, request_id: str) -> None:
         """For the Dispatcher: the queue has it, under this identity."""
         self.request_id = request_id
-        self._ended = True
-        self._durable.set_result(None)
+        self._end_with(True)
 
     def failed(self, error: PaydispatchError, parcel: Parcel | None = None) -> None:
         """For the Dispatcher: it is given up. `parcel` is kept, so that the same request can be repeated."""
         self.parcel = parcel
-        self._failure = error
-        self._ended = True
-        self._durable.set_exception(error)
+        self._end_with(error)
 
     def reopen(self) -> None:
         """For the Dispatcher: it is offered again, and can be waited for again."""
         self.parcel = None
-        self._durable, self._ended, self._failure = Future(), False, None
+        self._end = None
 
     def leave_behind(self, error: PaydispatchError) -> None:
         """For a forked process: the parent carries the request on, so this copy of the receipt ends here."""
-        self._durable = Future()  # a thread of the parent may hold the lock of the old one
+        self._waiting = []  # threads of the parent wait there, and may hold locks
         self.failed(error)
+
+    def _end_with(self, end: End) -> None:
+        """Set the end first, because a thread that begins to wait in between looks at it afterwards."""
+        self._end = end
+        for future in tuple(self._waiting):
+            _wake(future, end)
+
+
+def _wake(future: Future[End], end: End) -> None:
+    with suppress(InvalidStateError):  # cancelled by its waiter, or woken already
+        future.set_result(end)

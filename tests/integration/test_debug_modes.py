@@ -12,6 +12,8 @@ from tests.unit.examples import KEY
 
 from paydispatch.local.settings import local_aws
 
+ROOT = Path(__file__).parents[2]
+
 MODES: dict[str, dict[str, str]] = {
     "none": {},
     "POWERTOOLS_DEV": {"POWERTOOLS_DEV": "true"},
@@ -35,8 +37,8 @@ def test_no_debug_mode_prints_a_key(mode: dict[str, str]) -> None:
         capture_output=True,
         text=True,
         check=False,
-        cwd=Path(__file__).parents[2],
-        env={**aws, "PATH": os.environ["PATH"], **mode},
+        cwd=ROOT,
+        env={**aws, "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "functions"), **mode},
         timeout=120,
     )
     assert run.returncode == 0, run.stderr[-2_000:].replace(KEY, "[the key]")

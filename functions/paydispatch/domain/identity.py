@@ -8,8 +8,12 @@ from enum import StrEnum
 _ALPHABET = (
     "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: sorts as it counts, has no l, o, i
 )
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+"""Two characters at a time, because every create writes an id."""
+
 _MADE_KEY = re.compile(f"pdk_([{_ALPHABET}]{{26}})")
-_LENGTH = 26  # 130 bits: a 48-bit millisecond time and 80 random bits, or a hash cut to 128
+_SHIFTS = range(120, -1, -10)
+"""26 characters hold 130 bits: a 48-bit time in milliseconds and 80 random bits, or a hash cut to 128."""
 
 
 class End(StrEnum):
@@ -81,6 +85,4 @@ def _hashed(*parts: str) -> str:
 
 
 def _written(number: int) -> str:
-    return "pdr_" + "".join(
-        _ALPHABET[number >> shift & 31] for shift in range(5 * (_LENGTH - 1), -1, -5)
-    )
+    return "pdr_" + "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])

@@ -186,7 +186,7 @@ dispatcher = Dispatcher(FileDelivery()).start()
 (receipt,) = create(1)
 receipt.wait()
 from paydispatch.dispatcher import _living
-locks = [dispatcher._lock, dispatcher._sender._changed, _living._lock, receipt._durable._condition]
+locks = [dispatcher._lock, dispatcher._sender._changed, _living._lock]
 for lock in locks:
     lock.acquire()
 held, forked = threading.Event(), threading.Event()

@@ -64,6 +64,27 @@ async def test_giving_up_waiting_does_not_give_up_the_request(held: HeldDelivery
     assert len(held.envelopes) == 1
 
 
+async def test_its_end_wakes_every_thread_and_task_that_waits_for_it(held: HeldDelivery) -> None:
+    async with Dispatcher(held):
+        receipt = dispatch()
+        tasks = [asyncio.ensure_future(receipt) for _ in range(3)]
+        threads = [asyncio.create_task(asyncio.to_thread(receipt.wait, 10)) for _ in range(3)]
+        await asyncio.to_thread(held.reached.wait, 10)
+        held.release()
+        assert await asyncio.gather(*tasks, *threads) == [receipt] * 6
+
+
+def test_a_wait_for_a_failed_request_tells_its_failure_though_it_is_offered_again_meanwhile() -> (
+    None
+):
+    receipt = a_receipt()
+    with receipt._until_it_ends() as future:
+        receipt.failed(Unavailable("the queue is away"))
+        receipt.reopen()
+        assert str(future.result(0)) == "the queue is away"
+    assert not receipt.durable
+
+
 def test_what_kept_it_from_the_queue_is_raised_by_waiting(delivery: MemoryDelivery) -> None:
     delivery.away = True
     with pytest.raises(NotDelivered), Dispatcher(delivery, delivery_timeout_s=0.02):
