@@ -10,11 +10,11 @@ import boto3
 from paydispatch.adapters.aws_errors import SEND_CONFIG
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.flow_scripts import FlowFolder
-from paydispatch.adapters.redis_bells import RedisBells
-from paydispatch.adapters.redis_connection import connect_async
-from paydispatch.adapters.redis_eviction import EvictionCheck
-from paydispatch.adapters.redis_inbox import RedisInbox
-from paydispatch.adapters.redis_sweep import RedisSweep
+from paydispatch.adapters.redis.bells import RedisBells
+from paydispatch.adapters.redis.connection import connect_async
+from paydispatch.adapters.redis.eviction import EvictionCheck
+from paydispatch.adapters.redis.inbox import RedisInbox
+from paydispatch.adapters.redis.sweep import RedisSweep
 from paydispatch.adapters.sqs import SqsDispatchQueue
 from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
 from paydispatch.services.serve_flows import FlowServer

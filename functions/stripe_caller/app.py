@@ -11,13 +11,13 @@ from aws_lambda_powertools.metrics import Metrics
 
 from paydispatch.adapters.aws_errors import CLIENT_CONFIG, SEND_CONFIG
 from paydispatch.adapters.clock import SystemClock
-from paydispatch.adapters.doorbell import SqsDoorbell, StreamOnly
 from paydispatch.adapters.journal import PowertoolsJournal, json_logger
 from paydispatch.adapters.kms import KmsVault
-from paydispatch.adapters.redis_connection import connect_async
-from paydispatch.adapters.redis_eviction import EvictionCheck
-from paydispatch.adapters.redis_outcomes import RedisOutcomes
-from paydispatch.adapters.redis_requests import RedisRequests
+from paydispatch.adapters.redis.connection import connect_async
+from paydispatch.adapters.redis.doorbell import SqsDoorbell, StreamOnly
+from paydispatch.adapters.redis.eviction import EvictionCheck
+from paydispatch.adapters.redis.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.requests import RedisRequests
 from paydispatch.adapters.secrets_manager import SecretsManagerStore
 from paydispatch.adapters.sqs import SqsDispatchQueue
 from paydispatch.adapters.stripe_accounts import HttpStripeAccounts

@@ -98,7 +98,7 @@ def test_every_metric_is_in_operations() -> None:
 
 
 def test_every_redis_key_is_in_operations() -> None:
-    keys = set(_templates(CODE / "paydispatch/adapters/redis_keys.py"))
+    keys = set(_templates(CODE / "paydispatch/adapters/redis/keys.py"))
     assert "pd:{<worker>}:outcomes" in keys
     assert _missing(keys) == []
 

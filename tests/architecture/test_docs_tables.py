@@ -48,7 +48,7 @@ _SWITCHES = {
 }
 """Variables that are no number. Any other takes "30"."""
 
-_SLOT_WRITERS = ("redis_claims", "redis_requests", "redis_request_store")
+_SLOT_WRITERS = ("claims", "requests", "request_store")
 _SLOT_SCRIPTS = ("claim", "send", "end_send", "close", "write_status")
 
 
@@ -168,7 +168,7 @@ def _words(value: ast.expr | None) -> Iterator[str]:
 
 def _fields(adapter: str) -> Iterator[str]:
     """The fields of the status that an adapter writes: keys of dictionaries, and of HSETNX."""
-    text = (CODE / f"adapters/{adapter}.py").read_text("utf-8")
+    text = (CODE / f"adapters/redis/{adapter}.py").read_text("utf-8")
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Dict):
             yield from (word for key in node.keys for word in _words(key))
@@ -180,6 +180,6 @@ def _fields(adapter: str) -> Iterator[str]:
 
 def _written_by(script: str) -> set[str]:
     """The fields that a script writes into the request's slot."""
-    text = (CODE / f"adapters/lua/{script}.lua").read_text("utf-8")
+    text = (CODE / f"adapters/redis/lua/{script}.lua").read_text("utf-8")
     calls = re.findall(r"redis\.call\('HSET', KEYS\[1\],(.*?)\)\s*(?:--|\n|$)", text, re.DOTALL)
     return {name for call in calls for name in re.findall(r"'([a-z_]+)'", call)} - {"calling"}

@@ -13,11 +13,11 @@ from tests.unit.examples import entry
 
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.memory import MemoryDispatchQueue, MemoryJournal, MemoryScripts
-from paydispatch.adapters.redis_connection import connect, connect_async
-from paydispatch.adapters.redis_inbox import RedisInbox
-from paydispatch.adapters.redis_outcomes import RedisOutcomes
-from paydispatch.adapters.redis_request_store import RedisRequestStore
-from paydispatch.adapters.redis_sweep import RedisSweep
+from paydispatch.adapters.redis.connection import connect, connect_async
+from paydispatch.adapters.redis.inbox import RedisInbox
+from paydispatch.adapters.redis.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.request_store import RedisRequestStore
+from paydispatch.adapters.redis.sweep import RedisSweep
 from paydispatch.flow import RetryLater
 from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
 from paydispatch.services.serve_flows import FlowServer

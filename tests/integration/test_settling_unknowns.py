@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.examples import KEY, SECRET_REF, envelope
 
-from paydispatch.adapters import redis_keys as keys
-from paydispatch.adapters.doorbell import StreamOnly
 from paydispatch.adapters.memory import MemoryClock, MemoryJournal, MemorySealer, MemoryVault
-from paydispatch.adapters.redis_connection import connect_async
-from paydispatch.adapters.redis_outcomes import RedisOutcomes
-from paydispatch.adapters.redis_requests import RedisRequests
-from paydispatch.adapters.redis_unknown import RedisUnknownEnds
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.connection import connect_async
+from paydispatch.adapters.redis.doorbell import StreamOnly
+from paydispatch.adapters.redis.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.requests import RedisRequests
+from paydispatch.adapters.redis.unknown_requests import RedisUnknownEnds
 from paydispatch.adapters.sqs import SqsDispatchQueue
 from paydispatch.adapters.sqs_dead_letters import SqsDeadLetters
 from paydispatch.adapters.stripe_accounts import HttpStripeAccounts

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.away import AWAY
 
-from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.memory import MemoryClock
-from paydispatch.adapters.redis_connection import connect_async
-from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.connection import connect_async
+from paydispatch.adapters.redis.outcomes import RedisOutcomes
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.outcomes import Response
 

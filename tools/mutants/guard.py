@@ -7,7 +7,7 @@ from dataclasses import dataclass
 PROTOCOL = ("tests/unit/services", "tests/unit/domain", "tests/model")
 
 SOURCE = "functions/paydispatch/"
-LUA = SOURCE + "adapters/lua/"
+LUA = SOURCE + "adapters/redis/lua/"
 
 LATCH = "Once any attempt was unknown, a later refusal cannot turn the request into “not created”."
 

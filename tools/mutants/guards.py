@@ -47,7 +47,7 @@ PROTECTED_URLS = SOURCE + "domain/protected_urls.py"
 LISTS = SOURCE + "adapters/stripe_lists.py"
 MARKS = SOURCE + "domain/marks.py"
 MEMORY = SOURCE + "adapters/memory.py"
-WRONG_NODE = SOURCE + "adapters/redis_wrong_node.py"
+WRONG_NODE = SOURCE + "adapters/redis/wrong_node.py"
 RETRY_RULES = SOURCE + "domain/retry.py"
 REDRIVE = SOURCE + "domain/redrive.py"
 STRIPE_ACCOUNTS_CODE = SOURCE + "adapters/stripe_accounts.py"
@@ -867,7 +867,7 @@ GUARDS = (
     Guard(
         "failover: a look only reads",
         RIGHT_NODE,
-        SOURCE + "adapters/redis_looks.py",
+        SOURCE + "adapters/redis/looks.py",
         '        pipe.zrem(keys.LOOKS, "")',
         '        pipe.zscore(keys.LOOKS, "")',
         REDIS_FAILOVER,
@@ -875,7 +875,7 @@ GUARDS = (
     Guard(
         "eviction: any policy is taken",
         NO_EVICTION,
-        SOURCE + "adapters/redis_eviction.py",
+        SOURCE + "adapters/redis/eviction.py",
         "        if policy is not None and not self._allowed:",
         "        if False:",
         REDIS_EVICTION,
@@ -907,7 +907,7 @@ GUARDS = (
     Guard(
         "sweep: it is not told when a postponed flow is due",
         FOUND,
-        SOURCE + "adapters/redis_inbox.py",
+        SOURCE + "adapters/redis/inbox.py",
         "            note_due(pipe, worker_id, due_ms)",
         "            pipe.zscore(keys.LOOKS, worker_id)",
         REDIS_SWEEP,
@@ -1051,7 +1051,7 @@ GUARDS = (
     Guard(
         "tenant: a turn is kept under the worker that its entry names",
         EVERY_TENANT,
-        SOURCE + "adapters/redis_inbox.py",
+        SOURCE + "adapters/redis/inbox.py",
         "        worker_id, context_id = turn.worker_slot, turn.entry.context_id\n        names = [",
         "        worker_id, context_id = turn.entry.worker_id, turn.entry.context_id\n        names = [",
         REDIS_INBOX,

@@ -141,12 +141,12 @@ async def _redriver(options: RedriveOptions | None) -> AsyncIterator[Redriver]:
 
     from paydispatch.adapters.aws_errors import CLIENT_CONFIG, SEND_CONFIG
     from paydispatch.adapters.clock import SystemClock
-    from paydispatch.adapters.doorbell import SqsDoorbell, StreamOnly
     from paydispatch.adapters.journal_logging import LoggingJournal
-    from paydispatch.adapters.redis_connection import connect_async
-    from paydispatch.adapters.redis_eviction import EvictionCheck
-    from paydispatch.adapters.redis_outcomes import RedisOutcomes
-    from paydispatch.adapters.redis_requests import RedisRequests
+    from paydispatch.adapters.redis.connection import connect_async
+    from paydispatch.adapters.redis.doorbell import SqsDoorbell, StreamOnly
+    from paydispatch.adapters.redis.eviction import EvictionCheck
+    from paydispatch.adapters.redis.outcomes import RedisOutcomes
+    from paydispatch.adapters.redis.requests import RedisRequests
     from paydispatch.adapters.sqs import SqsDispatchQueue
     from paydispatch.adapters.sqs_dead_letters import SqsDeadLetters
     from paydispatch.services.redrive import RedrivePorts, Redriver

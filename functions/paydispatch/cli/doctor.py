@@ -49,10 +49,10 @@ async def _examine(older_than_s: float) -> Diagnosis:
 
     from paydispatch.adapters.aws_errors import CLIENT_CONFIG
     from paydispatch.adapters.clock import SystemClock
-    from paydispatch.adapters.redis_backlog import RedisBacklog
-    from paydispatch.adapters.redis_connection import connect_async
-    from paydispatch.adapters.redis_eviction import EvictionCheck
-    from paydispatch.adapters.redis_unknown import RedisUnknownEnds
+    from paydispatch.adapters.redis.backlog import RedisBacklog
+    from paydispatch.adapters.redis.connection import connect_async
+    from paydispatch.adapters.redis.eviction import EvictionCheck
+    from paydispatch.adapters.redis.unknown_requests import RedisUnknownEnds
     from paydispatch.adapters.sqs_depths import SqsDepths
     from paydispatch.services.doctor import Doctor
 

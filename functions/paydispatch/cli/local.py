@@ -70,7 +70,7 @@ def _as_ctrl_c(*_: object) -> NoReturn:
 
 def _settings(arguments: argparse.Namespace) -> LocalSettings:
     """Raises `PaydispatchError` for what no part could start with."""
-    from paydispatch.adapters.redis_connection import refuse_eviction
+    from paydispatch.adapters.redis.connection import refuse_eviction
     from paydispatch.domain.protected_urls import check_redis_url
     from paydispatch.local.settings import LocalSettings
     from paydispatch.settings import allow_eviction, allow_plaintext

@@ -44,7 +44,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Return 0 after Ctrl-C or SIGTERM, when the flows under way have ended. Raises `BadSetting`."""
-    from paydispatch.adapters.redis_connection import refuse_eviction
+    from paydispatch.adapters.redis.connection import refuse_eviction
 
     settings = RunnerSettings.from_env()
     settings = replace(settings, flows_dir=flows_folder(arguments.flows))

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.memory import MemoryClock, MemoryOutcomes
 from paydispatch.adapters.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
-from paydispatch.adapters.redis_connection import connect, connect_async
-from paydispatch.adapters.redis_outcomes import RedisOutcomes
-from paydispatch.adapters.redis_request_store import RedisRequestStore
-from paydispatch.adapters.redis_requests import RedisRequests
+from paydispatch.adapters.redis.connection import connect, connect_async
+from paydispatch.adapters.redis.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.request_store import RedisRequestStore
+from paydispatch.adapters.redis.requests import RedisRequests
 from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.claims import Claim, Send
 from paydispatch.domain.entry import OutcomeEntry

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.integration.adapters.slot_worlds import claim_for, send_for
 
-from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.clock import SystemClock
-from paydispatch.adapters.redis_backlog import RedisBacklog
-from paydispatch.adapters.redis_connection import connect, connect_async
-from paydispatch.adapters.redis_inbox import RedisInbox
-from paydispatch.adapters.redis_outcomes import RedisOutcomes
-from paydispatch.adapters.redis_request_store import RedisRequestStore
-from paydispatch.adapters.redis_requests import RedisRequests
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.backlog import RedisBacklog
+from paydispatch.adapters.redis.connection import connect, connect_async
+from paydispatch.adapters.redis.inbox import RedisInbox
+from paydispatch.adapters.redis.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.request_store import RedisRequestStore
+from paydispatch.adapters.redis.requests import RedisRequests
 from paydispatch.adapters.sqs_depths import SqsDepths
 from paydispatch.domain.diagnosis import Reason, WaitingFlow, of_flow, of_open
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.stub import Stubber
 
-from paydispatch.adapters.doorbell import SqsDoorbell
+from paydispatch.adapters.redis.doorbell import SqsDoorbell
 
 if TYPE_CHECKING:
     from paydispatch.adapters.memory import MemoryJournal

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.memory import MemoryClock, MemoryOutcomes
-from paydispatch.adapters.redis_connection import connect_async
-from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.connection import connect_async
+from paydispatch.adapters.redis.outcomes import RedisOutcomes
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
 from paydispatch.domain.slots import slot_name

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from paydispatch.adapters.redis_connection import CONNECTIONS, connect, connect_async
+from paydispatch.adapters.redis.connection import CONNECTIONS, connect, connect_async
 
 AT_ONCE = 4 * CONNECTIONS
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.integration.adapters.slot_worlds import claim_for
 
-from paydispatch.adapters.redis_connection import connect, connect_async, refuse_eviction
-from paydispatch.adapters.redis_eviction import EvictionCheck
-from paydispatch.adapters.redis_outcomes import RedisOutcomes
-from paydispatch.adapters.redis_request_store import RedisRequestStore
+from paydispatch.adapters.redis.connection import connect, connect_async, refuse_eviction
+from paydispatch.adapters.redis.eviction import EvictionCheck
+from paydispatch.adapters.redis.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.request_store import RedisRequestStore
 from paydispatch.domain.errors import BadSetting, Unavailable
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ import pytest
 from tests.integration.adapters.slot_worlds import claim_for
 from tests.replicated_redis import ReplicatedRedis
 
-from paydispatch.adapters import redis_keys as keys
-from paydispatch.adapters.redis_bells import RedisBells
-from paydispatch.adapters.redis_connection import connect, connect_async
-from paydispatch.adapters.redis_inbox import RedisInbox
-from paydispatch.adapters.redis_outcomes import RedisOutcomes
-from paydispatch.adapters.redis_request_store import RedisRequestStore
-from paydispatch.adapters.redis_sweep import RedisSweep
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.bells import RedisBells
+from paydispatch.adapters.redis.connection import connect, connect_async
+from paydispatch.adapters.redis.inbox import RedisInbox
+from paydispatch.adapters.redis.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.request_store import RedisRequestStore
+from paydispatch.adapters.redis.sweep import RedisSweep
 from paydispatch.domain.errors import Unavailable
 
 if TYPE_CHECKING:

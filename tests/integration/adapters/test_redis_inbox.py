@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from paydispatch.adapters import redis_keys as keys
-from paydispatch.adapters.redis_inbox import KEEP_FINISHED_S, TRIM_EVERY_S, RedisInbox
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.inbox import KEEP_FINISHED_S, TRIM_EVERY_S, RedisInbox
 from paydispatch.domain.units import REMEMBER_S
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.integration.adapters.slot_worlds import LATE, claim_for, send_for
 
-from paydispatch.adapters import redis_keys as keys
-from paydispatch.adapters.redis_bells import RedisBells
-from paydispatch.adapters.redis_connection import connect_async
-from paydispatch.adapters.redis_inbox import RedisInbox
-from paydispatch.adapters.redis_outcomes import RedisOutcomes
-from paydispatch.adapters.redis_requests import RedisRequests
-from paydispatch.adapters.redis_sweep import RedisSweep
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.bells import RedisBells
+from paydispatch.adapters.redis.connection import connect_async
+from paydispatch.adapters.redis.inbox import RedisInbox
+from paydispatch.adapters.redis.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.requests import RedisRequests
+from paydispatch.adapters.redis.sweep import RedisSweep
 from paydispatch.domain.claims import SendEnd
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.units import REMEMBER_S

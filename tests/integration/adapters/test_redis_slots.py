@@ -19,9 +19,9 @@ from tests.integration.adapters.slot_worlds import (
     send_for,
 )
 
-from paydispatch.adapters import redis_keys as keys
-from paydispatch.adapters.redis_connection import connect, connect_async
-from paydispatch.adapters.redis_request_store import RedisRequestStore
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.connection import connect, connect_async
+from paydispatch.adapters.redis.request_store import RedisRequestStore
 from paydispatch.domain.claims import Go, SendEnd
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.units import REMEMBER_S

@@ -21,18 +21,18 @@ from tests.integration.adapters.slot_worlds import (
     send_for,
 )
 
-from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.memory import MemoryClock
-from paydispatch.adapters.redis_backlog import RedisBacklog
-from paydispatch.adapters.redis_bells import RedisBells
-from paydispatch.adapters.redis_connection import connect, connect_async
-from paydispatch.adapters.redis_eviction import EvictionCheck
-from paydispatch.adapters.redis_inbox import RedisInbox
-from paydispatch.adapters.redis_outcomes import RedisOutcomes
-from paydispatch.adapters.redis_request_store import RedisRequestStore
-from paydispatch.adapters.redis_requests import RedisRequests
-from paydispatch.adapters.redis_sweep import RedisSweep
-from paydispatch.adapters.redis_unknown import RedisUnknownEnds
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.backlog import RedisBacklog
+from paydispatch.adapters.redis.bells import RedisBells
+from paydispatch.adapters.redis.connection import connect, connect_async
+from paydispatch.adapters.redis.eviction import EvictionCheck
+from paydispatch.adapters.redis.inbox import RedisInbox
+from paydispatch.adapters.redis.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.request_store import RedisRequestStore
+from paydispatch.adapters.redis.requests import RedisRequests
+from paydispatch.adapters.redis.sweep import RedisSweep
+from paydispatch.adapters.redis.unknown_requests import RedisUnknownEnds
 from paydispatch.domain.claims import SendEnd
 from paydispatch.domain.sweep import GRACE_S, KEEP_FINISHED_S
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from paydispatch.adapters.memory import MemoryJournal
 
 ROOT = Path(__file__).parents[3]
-LUA = ROOT / "functions/paydispatch/adapters/lua"
+LUA = ROOT / "functions/paydispatch/adapters/redis/lua"
 USER = "paydispatch"
 CHANNEL = "&pd:{*}:bell"
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.memory import MemoryClock, MemoryOutcomes
 from paydispatch.adapters.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
-from paydispatch.adapters.redis_connection import connect, connect_async
-from paydispatch.adapters.redis_request_store import RedisRequestStore
-from paydispatch.adapters.redis_requests import RedisRequests
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.connection import connect, connect_async
+from paydispatch.adapters.redis.request_store import RedisRequestStore
+from paydispatch.adapters.redis.requests import RedisRequests
 from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.claims import Claim, Go, NoSend, Send, claim_of
 from paydispatch.domain.entry import entry_for

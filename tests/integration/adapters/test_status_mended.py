@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.integration.adapters.slot_worlds import DONE, REFUSED, SlotsWorld, claim_for, entry_of
 
-from paydispatch.adapters import redis_keys as keys
-from paydispatch.adapters.redis_connection import connect_async
-from paydispatch.adapters.redis_outcomes import RedisOutcomes
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.connection import connect_async
+from paydispatch.adapters.redis.outcomes import RedisOutcomes
 from paydispatch.services.report_end import mend_status, report_end
 
 if TYPE_CHECKING:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.integration.adapters.slot_worlds import claim_for, send_for
 
-from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.memory import MemoryClock, MemoryInbox, MemorySweep
-from paydispatch.adapters.redis_connection import connect_async
-from paydispatch.adapters.redis_inbox import RedisInbox
-from paydispatch.adapters.redis_outcomes import RedisOutcomes
-from paydispatch.adapters.redis_requests import RedisRequests
-from paydispatch.adapters.redis_scripts import script
-from paydispatch.adapters.redis_sweep import RedisSweep
-from paydispatch.adapters.redis_workers import move_on, note_outcome, note_requests
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.connection import connect_async
+from paydispatch.adapters.redis.inbox import RedisInbox
+from paydispatch.adapters.redis.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.requests import RedisRequests
+from paydispatch.adapters.redis.scripts import script
+from paydispatch.adapters.redis.sweep import RedisSweep
+from paydispatch.adapters.redis.workers import move_on, note_outcome, note_requests
 from paydispatch.domain.sweep import GRACE_S, KEEP_FINISHED_S, KEPT_LOOK_S, LOOK_AGAIN_S
 
 if TYPE_CHECKING:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from paydispatch.adapters import redis_keys as keys
 from paydispatch.adapters.memory import MemoryOutcomes
 from paydispatch.adapters.memory_operations import MemoryQueueDepths, MemoryUnknownEnds
 from paydispatch.adapters.memory_requests import MemoryRequests
-from paydispatch.adapters.redis_backlog import RedisBacklog
-from paydispatch.adapters.redis_connection import connect, connect_async
-from paydispatch.adapters.redis_outcomes import RedisOutcomes
-from paydispatch.adapters.redis_request_store import RedisRequestStore
-from paydispatch.adapters.redis_requests import RedisRequests
-from paydispatch.adapters.redis_unknown import RedisUnknownEnds
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.backlog import RedisBacklog
+from paydispatch.adapters.redis.connection import connect, connect_async
+from paydispatch.adapters.redis.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.request_store import RedisRequestStore
+from paydispatch.adapters.redis.requests import RedisRequests
+from paydispatch.adapters.redis.unknown_requests import RedisUnknownEnds
 from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.claims import Claim, Go, NoSend, Send, claim_of
 from paydispatch.domain.diagnosis import OLDEST_OPEN_S, Reason

@@ -9,8 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from paydispatch.adapters.doorbell import SqsDoorbell, StreamOnly
 from paydispatch.adapters.memory import MemoryJournal
+from paydispatch.adapters.redis.doorbell import SqsDoorbell, StreamOnly
 
 
 class Sqs:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from paydispatch.adapters.redis_connection import connect, connect_async
+from paydispatch.adapters.redis.connection import connect, connect_async
 from paydispatch.domain.errors import BadSetting
 
 NONE = [

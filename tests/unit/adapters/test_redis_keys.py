@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.cluster import key_slot
 
-from paydispatch.adapters import redis_keys as keys
+from paydispatch.adapters.redis import keys
 from paydispatch.domain.slots import bare_name, beside, slot_name
 
 NAMES = st.text(

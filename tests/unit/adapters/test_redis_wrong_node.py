@@ -7,7 +7,7 @@ from redis._parsers.base import BaseParser
 from redis.exceptions import BusyLoadingError, ResponseError
 from redis.exceptions import ConnectionError as FailedConnection
 
-from paydispatch.adapters.redis_wrong_node import is_of_a_wrong_node
+from paydispatch.adapters.redis.wrong_node import is_of_a_wrong_node
 
 WRONG = [
     "READONLY You can't write against a read only replica.",

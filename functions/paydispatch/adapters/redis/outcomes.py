@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.adapters import redis_keys as keys
-from paydispatch.adapters.redis_scripts import answered_in_time, script
-from paydispatch.adapters.redis_workers import note_outcome
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.scripts import answered_in_time, script
+from paydispatch.adapters.redis.workers import note_outcome
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.slots import slot_name
 from paydispatch.domain.units import REMEMBER_S

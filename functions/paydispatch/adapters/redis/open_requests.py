@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from paydispatch.adapters import redis_keys as keys
-from paydispatch.adapters.redis_scripts import script
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.scripts import script
 from paydispatch.domain.diagnosis import open_since
 from paydispatch.domain.units import REMEMBER_S
 

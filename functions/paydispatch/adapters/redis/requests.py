@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.adapters import redis_keys as keys
-from paydispatch.adapters.redis_claims import (
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.claims import (
     SLOT_FIELDS,
     eval_claim,
     eval_command,
@@ -16,9 +16,9 @@ from paydispatch.adapters.redis_claims import (
     slot_keys,
     slot_state,
 )
-from paydispatch.adapters.redis_open import note_open
-from paydispatch.adapters.redis_scripts import answered_in_time
-from paydispatch.adapters.redis_workers import note_requests
+from paydispatch.adapters.redis.open_requests import note_open
+from paydispatch.adapters.redis.scripts import answered_in_time
+from paydispatch.adapters.redis.workers import note_requests
 from paydispatch.domain.claims import Disputed, Go, NoSend, SlotState
 from paydispatch.domain.outcomes import Response
 from paydispatch.domain.slots import slot_name

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.adapters import redis_keys as keys
-from paydispatch.adapters.redis_looks import look_at
-from paydispatch.adapters.redis_scripts import answered_in_time, script
-from paydispatch.adapters.redis_workers import (
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.looks import look_at
+from paydispatch.adapters.redis.scripts import answered_in_time, script
+from paydispatch.adapters.redis.workers import (
     move_on,
     note_requests,
     note_unknown,

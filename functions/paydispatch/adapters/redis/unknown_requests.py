@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.adapters import redis_keys as keys
-from paydispatch.adapters.redis_claims import read_account, read_seconds
-from paydispatch.adapters.redis_scripts import answered_in_time, script
-from paydispatch.adapters.redis_workers import move_on
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.claims import read_account, read_seconds
+from paydispatch.adapters.redis.scripts import answered_in_time, script
+from paydispatch.adapters.redis.workers import move_on
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.slots import beside
 from paydispatch.domain.sweep import GRACE_S

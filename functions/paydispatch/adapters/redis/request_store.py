@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.adapters import redis_keys as keys
-from paydispatch.adapters.redis_claims import eval_claim, read_state
-from paydispatch.adapters.redis_open import note_open
-from paydispatch.adapters.redis_scripts import unavailable_for_redis_errors
-from paydispatch.adapters.redis_workers import note_requests
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.claims import eval_claim, read_state
+from paydispatch.adapters.redis.open_requests import note_open
+from paydispatch.adapters.redis.scripts import unavailable_for_redis_errors
+from paydispatch.adapters.redis.workers import note_requests
 from paydispatch.domain.resources import create_of
 from paydispatch.domain.slots import bare_name
 from paydispatch.ports import RequestRecord

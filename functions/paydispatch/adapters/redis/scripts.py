@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisClusterException, RedisError
 
-from paydispatch.adapters.redis_connection import ANSWER_TIMEOUT_S
+from paydispatch.adapters.redis.connection import ANSWER_TIMEOUT_S
 from paydispatch.domain.errors import Unavailable
 
 if TYPE_CHECKING:

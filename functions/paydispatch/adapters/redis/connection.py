@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis as AsyncRedis
     from redis.asyncio import RedisCluster as AsyncRedisCluster
 
-    from paydispatch.adapters.redis_eviction import EvictionCheck
+    from paydispatch.adapters.redis.eviction import EvictionCheck
 
 CONNECT_TIMEOUT_S = 2.0
 ANSWER_TIMEOUT_S = 2.0
@@ -55,7 +55,7 @@ def refuse_eviction(url: str, *, allowed: bool) -> None:
     """Raise `BadSetting` for a Redis that evicts, so that a command ends at its start. One that is away passes."""
     from redis.exceptions import RedisClusterException, RedisError
 
-    from paydispatch.adapters.redis_eviction import EvictingServer, EvictionCheck
+    from paydispatch.adapters.redis.eviction import EvictingServer, EvictionCheck
 
     client = connect(url, EvictionCheck(allowed=allowed))
     try:
@@ -72,7 +72,7 @@ def refuse_eviction(url: str, *, allowed: bool) -> None:
 
 
 def _refusal() -> EvictionCheck:
-    from paydispatch.adapters.redis_eviction import EvictionCheck
+    from paydispatch.adapters.redis.eviction import EvictionCheck
 
     return EvictionCheck()
 
@@ -83,7 +83,7 @@ def _connect(url: str, eviction: EvictionCheck) -> Redis:
     from redis.connection import ConnectionPool
     from redis.retry import Retry
 
-    from paydispatch.adapters.redis_wrong_node import LeavingConnection, LeavingPool
+    from paydispatch.adapters.redis.wrong_node import LeavingConnection, LeavingPool
 
     if _CLUSTER in url:
         ConnectionPool.from_url(_plain(url))  # the cluster's client reads it at its first use only
@@ -104,7 +104,7 @@ def _connect_async(url: str, eviction: EvictionCheck) -> AsyncRedis:
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 
-    from paydispatch.adapters.redis_wrong_node import LeavingAsyncConnection, LeavingAsyncPool
+    from paydispatch.adapters.redis.wrong_node import LeavingAsyncConnection, LeavingAsyncPool
 
     if _CLUSTER in url:
         retry = Retry(NoBackoff(), CLUSTER_RETRIES)

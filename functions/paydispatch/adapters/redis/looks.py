@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.adapters import redis_keys as keys
-from paydispatch.adapters.redis_scripts import script
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.scripts import script
 from paydispatch.domain.sweep import WorkerLook
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import ResponseError
 
-from paydispatch.adapters import redis_keys as keys
-from paydispatch.adapters.redis_scripts import answered_in_time, script
-from paydispatch.adapters.redis_workers import note_due
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.scripts import answered_in_time, script
+from paydispatch.adapters.redis.workers import note_due
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.sweep import KEEP_FINISHED_S
 from paydispatch.ports import Turn

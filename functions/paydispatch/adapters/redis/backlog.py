@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import ResponseError
 
-from paydispatch.adapters import redis_keys as keys
-from paydispatch.adapters.redis_eviction import policy_in
-from paydispatch.adapters.redis_looks import look_at
-from paydispatch.adapters.redis_scripts import answered_in_time
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.eviction import policy_in
+from paydispatch.adapters.redis.looks import look_at
+from paydispatch.adapters.redis.scripts import answered_in_time
 from paydispatch.domain.diagnosis import NO_EVICTION, DeadFlow, OpenRequest, WaitingFlow
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.slots import beside

@@ -4,7 +4,7 @@
 -- ARGV: 1 seconds to keep it, 2 fingerprint, 3 '1' if the message carries the latch, 4 first send (unix s) or '',
 --       5 '1' if the queue is known to have had it,
 --       6 when it was accepted (unix s), if the message is older than this memory, or '', then field, value, … of the claim
--- Returns {1, existed, open sends, the fields of `redis_claims.SLOT_FIELDS` …}, or {0}: the id stands for something else.
+-- Returns {1, existed, open sends, the fields of `claims.SLOT_FIELDS` …}, or {0}: the id stands for something else.
 local fingerprint = redis.call('HGET', KEYS[1], 'fingerprint')
 if fingerprint and fingerprint ~= ARGV[2] then
   return {0}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.adapters import redis_keys as keys
-from paydispatch.adapters.redis_scripts import script
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.scripts import script
 from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.claims import SlotState
 from paydispatch.domain.outcomes import Error

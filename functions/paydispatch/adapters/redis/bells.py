@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import NoPermissionError
 
-from paydispatch.adapters import redis_keys as keys
-from paydispatch.adapters.redis_scripts import answered_in_time, unavailable_for_redis_errors
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.scripts import answered_in_time, unavailable_for_redis_errors
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

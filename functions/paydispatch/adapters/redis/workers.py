@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.adapters import redis_keys as keys
-from paydispatch.adapters.redis_scripts import script
+from paydispatch.adapters.redis import keys
+from paydispatch.adapters.redis.scripts import script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
