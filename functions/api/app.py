@@ -8,14 +8,14 @@ import boto3
 
 from api.handler import Door
 from api.principals import PrincipalReader
-from paydispatch.adapters.aws_errors import SEAL_CONFIG, SEND_CONFIG
+from paydispatch.adapters.aws.errors import SEAL_CONFIG, SEND_CONFIG
+from paydispatch.adapters.aws.kms import KmsSealer
+from paydispatch.adapters.aws.sqs import SqsQueue
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.journal import PowertoolsJournal, json_logger
-from paydispatch.adapters.kms import KmsSealer
 from paydispatch.adapters.redis.connection import connect
 from paydispatch.adapters.redis.eviction import EvictionCheck
 from paydispatch.adapters.redis.request_store import RedisRequestStore
-from paydispatch.adapters.sqs import SqsQueue
 from paydispatch.services.accept import Acceptor
 from paydispatch.settings import ApiSettings
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from paydispatch.adapters.aws_errors import SEND_CONFIG
+from paydispatch.adapters.aws.errors import SEND_CONFIG
+from paydispatch.adapters.aws.sqs import SqsDispatchQueue
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.flow_scripts import FlowFolder
 from paydispatch.adapters.redis.bells import RedisBells
@@ -15,7 +16,6 @@ from paydispatch.adapters.redis.connection import connect_async
 from paydispatch.adapters.redis.eviction import EvictionCheck
 from paydispatch.adapters.redis.inbox import RedisInbox
 from paydispatch.adapters.redis.sweep import RedisSweep
-from paydispatch.adapters.sqs import SqsDispatchQueue
 from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
 from paydispatch.services.serve_flows import FlowServer
 

@@ -74,7 +74,7 @@ class Dispatcher:
     @classmethod
     def from_env(cls, **options: Any) -> Self:
         """Straight to SQS. Reads REQUEST_QUEUE_URL, BATCH_QUEUE_URL and SEALING_KEY_ID, and AWS' own variables."""
-        from paydispatch.adapters.delivery_sqs import sqs_delivery
+        from paydispatch.adapters.aws.sqs_delivery import sqs_delivery
         from paydispatch.settings import SdkSettings
 
         return cls(sqs_delivery(SdkSettings.from_env()), **options)
@@ -82,7 +82,7 @@ class Dispatcher:
     @classmethod
     def http(cls, base_url: str, *, auth: Auth | str | None = None, **options: Any) -> Self:
         """Through the HTTP API. `auth` is an `httpx.Auth`, or a text that is sent as a bearer token."""
-        from paydispatch.adapters.delivery_http import HttpDelivery
+        from paydispatch.adapters.http_delivery import HttpDelivery
 
         return cls(HttpDelivery(base_url, auth=auth), **options)
 

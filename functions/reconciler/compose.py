@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from paydispatch.adapters.aws_errors import CLIENT_CONFIG
+from paydispatch.adapters.aws.errors import CLIENT_CONFIG
+from paydispatch.adapters.aws.kms import KmsVault
+from paydispatch.adapters.aws.secrets_manager import SecretsManagerStore
 from paydispatch.adapters.clock import SystemClock
-from paydispatch.adapters.kms import KmsVault
 from paydispatch.adapters.redis.connection import connect_async
 from paydispatch.adapters.redis.doorbell import SqsDoorbell, StreamOnly
 from paydispatch.adapters.redis.eviction import EvictionCheck
 from paydispatch.adapters.redis.outcomes import RedisOutcomes
 from paydispatch.adapters.redis.requests import RedisRequests
 from paydispatch.adapters.redis.unknown_requests import RedisUnknownEnds
-from paydispatch.adapters.secrets_manager import SecretsManagerStore
-from paydispatch.adapters.stripe_accounts import HttpStripeAccounts
-from paydispatch.adapters.stripe_http import stripe_client
-from paydispatch.adapters.stripe_lists import HttpStripeLists
+from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
+from paydispatch.adapters.stripe.gateway import stripe_client
+from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
 from paydispatch.services.reconcile import AT_ONCE, ReconcilePorts, Reconciler
 

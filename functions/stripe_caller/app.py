@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from aws_lambda_powertools.metrics import Metrics
 
-from paydispatch.adapters.aws_errors import CLIENT_CONFIG, SEND_CONFIG
+from paydispatch.adapters.aws.errors import CLIENT_CONFIG, SEND_CONFIG
+from paydispatch.adapters.aws.kms import KmsVault
+from paydispatch.adapters.aws.secrets_manager import SecretsManagerStore
+from paydispatch.adapters.aws.sqs import SqsDispatchQueue
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.journal import PowertoolsJournal, json_logger
-from paydispatch.adapters.kms import KmsVault
 from paydispatch.adapters.redis.connection import connect_async
 from paydispatch.adapters.redis.doorbell import SqsDoorbell, StreamOnly
 from paydispatch.adapters.redis.eviction import EvictionCheck
 from paydispatch.adapters.redis.outcomes import RedisOutcomes
 from paydispatch.adapters.redis.requests import RedisRequests
-from paydispatch.adapters.secrets_manager import SecretsManagerStore
-from paydispatch.adapters.sqs import SqsDispatchQueue
-from paydispatch.adapters.stripe_accounts import HttpStripeAccounts
-from paydispatch.adapters.stripe_http import HttpStripeGateway, stripe_client
+from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
+from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
 from paydispatch.services.call_batch import BatchCall
 from paydispatch.services.call_stripe import CallPorts

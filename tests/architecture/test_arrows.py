@@ -59,8 +59,8 @@ def test_the_dispatcher_loads_adapters_inside_its_constructors_alone() -> None:
     adapters = [(name, id(node) in inside) for name, node in imports(tree) if ".adapters" in name]
 
     assert sorted(adapters) == [
-        ("paydispatch.adapters.delivery_http", True),
-        ("paydispatch.adapters.delivery_sqs", True),
+        ("paydispatch.adapters.aws.sqs_delivery", True),
+        ("paydispatch.adapters.http_delivery", True),
     ]
 
 

@@ -139,7 +139,7 @@ def _fails_without(program: Any, name: str) -> bool:
 
 def _code_makers() -> list[Path]:
     domain = [CODE / f"domain/{name}.py" for name in _MAKING_CODES]
-    return [*domain, *CODE.glob("services/*.py"), CODE / "adapters/stripe_http.py"]
+    return [*domain, *CODE.glob("services/*.py"), CODE / "adapters/stripe/gateway.py"]
 
 
 def _codes(path: Path) -> Iterator[str]:

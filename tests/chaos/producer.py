@@ -18,8 +18,8 @@ from tests.chaos.chaos_names import POISONED_KEY, SUBJECT, TENANT_HEADER
 from tests.chaos.requests_made import LOCAL, Wanted, make, rival_of
 
 from paydispatch import Dispatcher
+from paydispatch.adapters.aws.kms import KmsSealer
 from paydispatch.adapters.clock import SystemClock
-from paydispatch.adapters.kms import KmsSealer
 from paydispatch.domain.claims import claim_of
 from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
 from paydispatch.domain.envelope import Envelope, Malformed, read_message

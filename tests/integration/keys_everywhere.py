@@ -19,12 +19,12 @@ from aiohttp import web
 from moto import mock_aws
 from tests.unit.handlers.conftest import Client, Context, http_event
 
+from paydispatch.adapters.aws.kms import KmsSealer, KmsVault
+from paydispatch.adapters.aws.secrets_manager import SecretsManagerStore
 from paydispatch.adapters.clock import SystemClock
-from paydispatch.adapters.delivery_http import HttpDelivery
+from paydispatch.adapters.http_delivery import HttpDelivery
 from paydispatch.adapters.journal import PowertoolsJournal, json_logger
-from paydispatch.adapters.kms import KmsSealer, KmsVault
-from paydispatch.adapters.secrets_manager import SecretsManagerStore
-from paydispatch.adapters.stripe_http import HttpStripeGateway, stripe_client
+from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
 from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
 from paydispatch.domain.requests import CreateRequest
 

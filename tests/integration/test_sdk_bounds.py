@@ -11,11 +11,11 @@ import pytest
 from tests.unit.examples import KEY, PARAMS
 
 from paydispatch import Dispatcher
-from paydispatch.adapters.aws_errors import SEND_CONFIG
+from paydispatch.adapters.aws.errors import SEND_CONFIG
+from paydispatch.adapters.aws.kms import KmsSealer
+from paydispatch.adapters.aws.sqs import SqsQueue
+from paydispatch.adapters.aws.sqs_delivery import Clients, SqsDelivery
 from paydispatch.adapters.clock import SystemClock
-from paydispatch.adapters.delivery_sqs import Clients, SqsDelivery
-from paydispatch.adapters.kms import KmsSealer
-from paydispatch.adapters.sqs import SqsQueue
 from paydispatch.domain.errors import MaybeAccepted, NotDelivered, Unavailable
 from paydispatch.domain.requests import Lane
 from paydispatch.local.settings import local_aws

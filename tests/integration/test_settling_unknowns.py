@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.examples import KEY, SECRET_REF, envelope
 
+from paydispatch.adapters.aws.dead_letters import SqsDeadLetters
+from paydispatch.adapters.aws.sqs import SqsDispatchQueue
 from paydispatch.adapters.memory import MemoryClock, MemoryJournal, MemorySealer, MemoryVault
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect_async
@@ -17,11 +19,9 @@ from paydispatch.adapters.redis.doorbell import StreamOnly
 from paydispatch.adapters.redis.outcomes import RedisOutcomes
 from paydispatch.adapters.redis.requests import RedisRequests
 from paydispatch.adapters.redis.unknown_requests import RedisUnknownEnds
-from paydispatch.adapters.sqs import SqsDispatchQueue
-from paydispatch.adapters.sqs_dead_letters import SqsDeadLetters
-from paydispatch.adapters.stripe_accounts import HttpStripeAccounts
-from paydispatch.adapters.stripe_http import HttpStripeGateway, stripe_client
-from paydispatch.adapters.stripe_lists import MOST_PAGES, HttpStripeLists
+from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
+from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
+from paydispatch.adapters.stripe.lists import MOST_PAGES, HttpStripeLists
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.envelope import Envelope, read_message
 from paydispatch.domain.redrive import Choice

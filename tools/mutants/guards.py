@@ -44,19 +44,19 @@ CALL_BATCH = SOURCE + "services/call_batch.py"
 ENVELOPE = SOURCE + "domain/envelope.py"
 JSON_VALUES = SOURCE + "domain/json_values.py"
 PROTECTED_URLS = SOURCE + "domain/protected_urls.py"
-LISTS = SOURCE + "adapters/stripe_lists.py"
+LISTS = SOURCE + "adapters/stripe/lists.py"
 MARKS = SOURCE + "domain/marks.py"
 MEMORY = SOURCE + "adapters/memory.py"
 WRONG_NODE = SOURCE + "adapters/redis/wrong_node.py"
 RETRY_RULES = SOURCE + "domain/retry.py"
 REDRIVE = SOURCE + "domain/redrive.py"
-STRIPE_ACCOUNTS_CODE = SOURCE + "adapters/stripe_accounts.py"
+STRIPE_ACCOUNTS_CODE = SOURCE + "adapters/stripe/accounts.py"
 UNKNOWN_ENDS = SOURCE + "domain/unknown_ends.py"
 RUN_FLOWS = SOURCE + "services/run_flows.py"
 ACCEPT = SOURCE + "services/accept.py"
 SENDER = SOURCE + "sender.py"
 DISPATCHER = SOURCE + "dispatcher.py"
-SQS_SENDS = SOURCE + "adapters/sqs_sends.py"
+SQS_SENDS = SOURCE + "adapters/aws/sqs_sends.py"
 
 
 HORIZON = "Past 23 h nothing is POSTed again under the old key."
@@ -341,7 +341,7 @@ GUARDS = (
     Guard(
         "key: the answers of AWS are logged",
         KEY,
-        SOURCE + "adapters/aws_errors.py",
+        SOURCE + "adapters/aws/errors.py",
         "drop_bodies_of_aws()  #",
         "#",
         ("tests/unit/adapters/test_keyless_logs.py",),
@@ -357,7 +357,7 @@ GUARDS = (
     Guard(
         "wire: a proxy that makes no tunnel leaves a doubt",
         NO_NEEDLESS_DOUBT,
-        SOURCE + "adapters/stripe_http.py",
+        SOURCE + "adapters/stripe/gateway.py",
         "    aiohttp.ClientHttpProxyError,",
         "",
         ("tests/integration/adapters/test_stripe_through_a_proxy.py",),
@@ -451,7 +451,7 @@ GUARDS = (
     Guard(
         "key: the binding is not authenticated",
         KEY,
-        SOURCE + "adapters/sealing.py",
+        SOURCE + "adapters/aws/sealing.py",
         "    return json.dumps([binding.principal, binding.worker_id, binding.context_id]).encode()",
         '    return b""',
         VAULT,
@@ -523,7 +523,7 @@ GUARDS = (
     Guard(
         "wire: httpx's ConnectTimeout counts as not sent",
         "Reset after sending is unknown.",
-        SOURCE + "adapters/stripe_http.py",
+        SOURCE + "adapters/stripe/gateway.py",
         "    if isinstance(cause, aiohttp.ClientError):",
         "    if False:",
         WIRE,
@@ -1043,7 +1043,7 @@ GUARDS = (
     Guard(
         "bounds: each item of a batch asks a key service that failed",
         ONE_WAIT,
-        SOURCE + "adapters/kms.py",
+        SOURCE + "adapters/aws/kms.py",
         "        if failed_at is not None and self._clock.now_s() - failed_at < FAIL_FAST_S:",
         "        if False:",
         VAULT,

@@ -139,7 +139,9 @@ async def _redrive(choice: Choice, at_most: int, walk: Walk, options: RedriveOpt
 async def _redriver(options: RedriveOptions | None) -> AsyncIterator[Redriver]:
     import boto3
 
-    from paydispatch.adapters.aws_errors import CLIENT_CONFIG, SEND_CONFIG
+    from paydispatch.adapters.aws.dead_letters import SqsDeadLetters
+    from paydispatch.adapters.aws.errors import CLIENT_CONFIG, SEND_CONFIG
+    from paydispatch.adapters.aws.sqs import SqsDispatchQueue
     from paydispatch.adapters.clock import SystemClock
     from paydispatch.adapters.journal_logging import LoggingJournal
     from paydispatch.adapters.redis.connection import connect_async
@@ -147,8 +149,6 @@ async def _redriver(options: RedriveOptions | None) -> AsyncIterator[Redriver]:
     from paydispatch.adapters.redis.eviction import EvictionCheck
     from paydispatch.adapters.redis.outcomes import RedisOutcomes
     from paydispatch.adapters.redis.requests import RedisRequests
-    from paydispatch.adapters.sqs import SqsDispatchQueue
-    from paydispatch.adapters.sqs_dead_letters import SqsDeadLetters
     from paydispatch.services.redrive import RedrivePorts, Redriver
 
     settings = CallerSettings.from_env()

@@ -47,13 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
 async def _examine(older_than_s: float) -> Diagnosis:
     import boto3
 
-    from paydispatch.adapters.aws_errors import CLIENT_CONFIG
+    from paydispatch.adapters.aws.errors import CLIENT_CONFIG
+    from paydispatch.adapters.aws.queue_depths import SqsDepths
     from paydispatch.adapters.clock import SystemClock
     from paydispatch.adapters.redis.backlog import RedisBacklog
     from paydispatch.adapters.redis.connection import connect_async
     from paydispatch.adapters.redis.eviction import EvictionCheck
     from paydispatch.adapters.redis.unknown_requests import RedisUnknownEnds
-    from paydispatch.adapters.sqs_depths import SqsDepths
     from paydispatch.services.doctor import Doctor
 
     settings, clock = CallerSettings.from_env(), SystemClock()

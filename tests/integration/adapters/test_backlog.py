@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.integration.adapters.slot_worlds import claim_for, send_for
 
+from paydispatch.adapters.aws.queue_depths import SqsDepths
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.backlog import RedisBacklog
@@ -16,7 +17,6 @@ from paydispatch.adapters.redis.inbox import RedisInbox
 from paydispatch.adapters.redis.outcomes import RedisOutcomes
 from paydispatch.adapters.redis.request_store import RedisRequestStore
 from paydispatch.adapters.redis.requests import RedisRequests
-from paydispatch.adapters.sqs_depths import SqsDepths
 from paydispatch.domain.diagnosis import Reason, WaitingFlow, of_flow, of_open
 
 if TYPE_CHECKING:

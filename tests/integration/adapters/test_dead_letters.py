@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from paydispatch.adapters.aws.dead_letters import SqsDeadLetters
 from paydispatch.adapters.memory_operations import MemoryDeadLetters
-from paydispatch.adapters.sqs_dead_letters import SqsDeadLetters
 
 if TYPE_CHECKING:
     from paydispatch.domain.redrive import Parked

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from paydispatch.adapters.delivery_http import BODY_LIMIT_BYTES, HttpDelivery
+from paydispatch.adapters.http_delivery import BODY_LIMIT_BYTES, HttpDelivery
 from paydispatch.delivery import Parcel
 from paydispatch.domain.credentials import SecretRef, StripeKey
 from paydispatch.domain.errors import BadRequest, InvalidParams, MaybeAccepted, Unavailable

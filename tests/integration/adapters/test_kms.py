@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.stub import Stubber
 
-from paydispatch.adapters.kms import DATA_KEY_AGE_S, FAIL_FAST_S, KmsSealer, KmsVault
-from paydispatch.adapters.secrets_manager import KEPT_S, SecretsManagerStore
+from paydispatch.adapters.aws.kms import DATA_KEY_AGE_S, FAIL_FAST_S, KmsSealer, KmsVault
+from paydispatch.adapters.aws.secrets_manager import KEPT_S, SecretsManagerStore
 from paydispatch.domain.credentials import SecretRef, StripeKey
 from paydispatch.domain.errors import CannotOpen, NotPermitted, Unavailable
 

@@ -9,10 +9,10 @@ import pytest
 from botocore.stub import Stubber
 from tests.unit.examples import FARTHEST
 
-from paydispatch.adapters.delivery_sqs import Clients, SqsDelivery
-from paydispatch.adapters.kms import KmsSealer
-from paydispatch.adapters.sqs import SqsDispatchQueue, SqsQueue
-from paydispatch.adapters.sqs_sends import SEND_ATTEMPTS
+from paydispatch.adapters.aws.kms import KmsSealer
+from paydispatch.adapters.aws.sqs import SqsDispatchQueue, SqsQueue
+from paydispatch.adapters.aws.sqs_delivery import Clients, SqsDelivery
+from paydispatch.adapters.aws.sqs_sends import SEND_ATTEMPTS
 from paydispatch.delivery import Parcel
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.envelope import Envelope, check_size, read_message

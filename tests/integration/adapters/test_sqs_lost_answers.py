@@ -10,9 +10,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from paydispatch.adapters.aws_errors import CLIENT_CONFIG, SEND_CONFIG
-from paydispatch.adapters.sqs import SqsQueue
-from paydispatch.adapters.sqs_sends import SEND_ATTEMPTS
+from paydispatch.adapters.aws.errors import CLIENT_CONFIG, SEND_CONFIG
+from paydispatch.adapters.aws.sqs import SqsQueue
+from paydispatch.adapters.aws.sqs_sends import SEND_ATTEMPTS
 from paydispatch.domain.errors import MaybeAccepted, Unavailable
 from paydispatch.domain.requests import Lane
 from paydispatch.local.listening import free_port

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from paydispatch.adapters.stripe_http import HttpStripeGateway, stripe_client
+from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
 from paydispatch.domain.attempts import Answered, Attempt, NotSent, RefusedInFront, Unknown
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
@@ -129,7 +129,7 @@ async def test_a_name_nobody_knows_was_not_sent(calling: Any) -> None:
 async def test_a_handshake_that_does_not_end_was_not_sent(
     wire: Any, calling: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("paydispatch.adapters.stripe_http.CONNECT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("paydispatch.adapters.stripe.gateway.CONNECT_TIMEOUT_S", 0.1)
     _, url = wire
     attempt = await calling(url.replace("http:", "https:")).create()
 
@@ -139,7 +139,7 @@ async def test_a_handshake_that_does_not_end_was_not_sent(
 async def test_a_call_that_found_no_free_connection_was_not_sent(
     wire: Any, calling: Any, wire_answer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("paydispatch.adapters.stripe_http.CONNECT_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("paydispatch.adapters.stripe.gateway.CONNECT_TIMEOUT_S", 0.05)
     stripe, url = wire
     saying(stripe, wire_answer(200, CREATED, after_s=0.15))
     caller = calling(url, connections=1)

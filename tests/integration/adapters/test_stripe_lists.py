@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from paydispatch.adapters.stripe_http import make_stripe_request, stripe_client
-from paydispatch.adapters.stripe_lists import HttpStripeLists
+from paydispatch.adapters.stripe.gateway import make_stripe_request, stripe_client
+from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.resources import RESOURCES, resource_named
 from paydispatch.domain.unknown_ends import Found, NotFound, Window

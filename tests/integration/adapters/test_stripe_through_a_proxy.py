@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from paydispatch.adapters.stripe_http import HttpStripeGateway, stripe_client
+from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
 from paydispatch.domain.attempts import Answered, Attempt, NotSent, Unknown
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.errors import BadSetting

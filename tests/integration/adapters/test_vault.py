@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from paydispatch.adapters.kms import KmsSealer, KmsVault
+from paydispatch.adapters.aws.kms import KmsSealer, KmsVault
+from paydispatch.adapters.aws.secrets_manager import SecretsManagerStore
 from paydispatch.adapters.memory import MemoryClock, MemorySealer, MemoryVault
-from paydispatch.adapters.secrets_manager import SecretsManagerStore
 from paydispatch.domain.credentials import Credential, SecretRef, StripeKey
 from paydispatch.domain.errors import CannotOpen
 

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from tests.unit.examples import KEY
 
-from paydispatch.adapters.aws_errors import CLIENT_CONFIG
+from paydispatch.adapters.aws.errors import CLIENT_CONFIG
 from paydispatch.adapters.journal import json_logger
 from paydispatch.adapters.journal_logging import LoggingJournal
 

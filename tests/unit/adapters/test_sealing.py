@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.examples import BINDING, KEY, NAMED
 
-from paydispatch.adapters.sealing import DataKey, Sealed, open_sealed, seal, take_apart
+from paydispatch.adapters.aws.sealing import DataKey, Sealed, open_sealed, seal, take_apart
 from paydispatch.domain.credentials import Credential, SecretRef, StripeKey
 from paydispatch.domain.errors import CannotOpen
 

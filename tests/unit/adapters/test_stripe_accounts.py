@@ -12,7 +12,7 @@ import pytest
 from tests.unit.examples import KEY
 
 from paydispatch.adapters.memory import MemoryClock
-from paydispatch.adapters.stripe_accounts import KEPT_S, HttpStripeAccounts
+from paydispatch.adapters.stripe.accounts import KEPT_S, HttpStripeAccounts
 from paydispatch.domain.attempts import RefusedInFront
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.errors import Unavailable

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from tests.unit.examples import KEY, PARAMS
 
-from paydispatch.adapters.stripe_http import (
+from paydispatch.adapters.stripe.gateway import (
     HttpStripeGateway,
     failed_attempt,
     make_stripe_request,

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.unit.examples import KEY
 
-from paydispatch.adapters.stripe_lists import HttpStripeLists
+from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.resources import RESOURCES, resource_named
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION

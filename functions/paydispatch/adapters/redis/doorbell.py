@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
-from paydispatch.adapters.aws_errors import unavailable_for_aws_errors
+from paydispatch.adapters.aws.errors import unavailable_for_aws_errors
 from paydispatch.domain.errors import Unavailable
 
 if TYPE_CHECKING:

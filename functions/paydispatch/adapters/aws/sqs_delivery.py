@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
 
-from paydispatch.adapters.aws_errors import SEAL_CONFIG, SEND_CONFIG
+from paydispatch.adapters.aws.errors import SEAL_CONFIG, SEND_CONFIG
+from paydispatch.adapters.aws.kms import KmsSealer
+from paydispatch.adapters.aws.sqs import SqsQueue
 from paydispatch.adapters.clock import SystemClock
-from paydispatch.adapters.kms import KmsSealer
-from paydispatch.adapters.sqs import SqsQueue
 from paydispatch.delivery import Parcel
 from paydispatch.domain.envelope import check_size
 from paydispatch.domain.errors import NoDispatcher, PaydispatchError, Unavailable

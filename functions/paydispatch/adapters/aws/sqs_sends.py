@@ -11,7 +11,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.adapters.aws_errors import (
+from paydispatch.adapters.aws.errors import (
     ANSWER_WITHIN_S,
     CONNECT_WITHIN_S,
     certainly_not_done,

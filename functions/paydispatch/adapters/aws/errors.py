@@ -61,7 +61,7 @@ SEND_CONFIG = Config(
 )
 """For sends to SQS. botocore must not repeat them: it would report a refusal and hide that an earlier answer was lost.
 
-`adapters/sqs.py` repeats them instead, and remembers."""
+`adapters/aws/sqs.py` repeats them instead, and remembers."""
 
 _AFTER_SENDING = (HTTPClientError, BotoConnectionError, IncompleteReadError)
 _NO_CONNECTION = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)

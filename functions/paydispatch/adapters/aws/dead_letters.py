@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.adapters.aws_errors import unavailable_for_aws_errors
+from paydispatch.adapters.aws.errors import unavailable_for_aws_errors
 from paydispatch.domain.redrive import Parked
 from paydispatch.domain.units import QUEUE_BATCH_LIMIT
 

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from paydispatch.adapters.stripe_http import BROKEN_CALL
+from paydispatch.adapters.stripe.gateway import BROKEN_CALL
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
 from paydispatch.domain.unknown_ends import CannotTell, Found, NotFound, Sighting, both
 

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.adapters.stripe_http import BROKEN_CALL
+from paydispatch.adapters.stripe.gateway import BROKEN_CALL
 from paydispatch.domain.accounts import hash_of
 from paydispatch.domain.attempts import RefusedInFront, classify
 from paydispatch.domain.errors import Unavailable

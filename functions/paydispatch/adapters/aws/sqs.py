@@ -6,7 +6,7 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.adapters.sqs_sends import BEGIN_WITHIN_S, SqsSends
+from paydispatch.adapters.aws.sqs_sends import BEGIN_WITHIN_S, SqsSends
 from paydispatch.domain.errors import MaybeAccepted, Unavailable
 from paydispatch.domain.units import QUEUE_BATCH_LIMIT, QUEUE_MESSAGE_LIMIT_BYTES
 

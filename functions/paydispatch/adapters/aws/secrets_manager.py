@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from paydispatch.adapters.aws_errors import unavailable_for_aws_errors
+from paydispatch.adapters.aws.errors import unavailable_for_aws_errors
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.errors import CannotOpen, InvalidField
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from paydispatch.adapters.aws_errors import unavailable_for_aws_errors
-from paydispatch.adapters.sealing import DataKey, open_sealed, seal, take_apart
+from paydispatch.adapters.aws.errors import unavailable_for_aws_errors
+from paydispatch.adapters.aws.sealing import DataKey, open_sealed, seal, take_apart
 from paydispatch.domain.credentials import SecretRef, StripeKey
 from paydispatch.domain.errors import CannotOpen, Unavailable
 from paydispatch.domain.principal import QUEUE, tenant_of
@@ -23,7 +23,7 @@ from paydispatch.domain.principal import QUEUE, tenant_of
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
-    from paydispatch.adapters.secrets_manager import SecretsManagerStore
+    from paydispatch.adapters.aws.secrets_manager import SecretsManagerStore
     from paydispatch.domain.credentials import Binding, Credential
     from paydispatch.domain.envelope import Envelope
     from paydispatch.ports import Clock
