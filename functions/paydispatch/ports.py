@@ -1,7 +1,7 @@
 """What the services need from the world, one Protocol each.
 
-Every port has an in-memory twin: in `adapters/memory.py`, those of operators' services in
-`adapters/memory_operations.py`.
+Every port has an in-memory twin: in `testing/memory.py`, those of operators' services in
+`testing/memory_operations.py`.
 
 The API Lambda and the SDK are synchronous; the Stripe caller and the flow runner live in one event loop. A port says
 by its `async` which of the two it serves.

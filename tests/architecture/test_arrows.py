@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from paydispatch import delivery, ports
-from paydispatch.adapters import memory, memory_operations, memory_requests
+from paydispatch.testing import memory, memory_operations, memory_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,6 @@ from tests.integration.adapters.slot_worlds import claim_for
 from tests.unit.examples import entry
 
 from paydispatch.adapters.clock import SystemClock
-from paydispatch.adapters.memory import MemoryDispatchQueue, MemoryJournal, MemoryScripts
 from paydispatch.adapters.redis.connection import connect, connect_async
 from paydispatch.adapters.redis.inbox import RedisInbox
 from paydispatch.adapters.redis.outcomes import RedisOutcomes
@@ -21,6 +20,7 @@ from paydispatch.adapters.redis.sweep import RedisSweep
 from paydispatch.flow import RetryLater
 from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
 from paydispatch.services.serve_flows import FlowServer
+from paydispatch.testing.memory import MemoryDispatchQueue, MemoryJournal, MemoryScripts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -12,7 +12,6 @@ from tests.unit.examples import KEY, SECRET_REF, envelope
 
 from paydispatch.adapters.aws.dead_letters import SqsDeadLetters
 from paydispatch.adapters.aws.sqs import SqsDispatchQueue
-from paydispatch.adapters.memory import MemoryClock, MemoryJournal, MemorySealer, MemoryVault
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect_async
 from paydispatch.adapters.redis.doorbell import StreamOnly
@@ -35,6 +34,7 @@ from paydispatch.services.call_batch import BatchCall, Message
 from paydispatch.services.call_stripe import CallPorts
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.services.redrive import Action, RedriveOptions, RedrivePorts, Redriver
+from paydispatch.testing.memory import MemoryClock, MemoryJournal, MemorySealer, MemoryVault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.away import AWAY
 
-from paydispatch.adapters.memory import MemoryClock
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect_async
 from paydispatch.adapters.redis.outcomes import RedisOutcomes
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.outcomes import Response
+from paydispatch.testing.memory import MemoryClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,7 +17,7 @@ from paydispatch.domain.principal import QUEUE, tenant_of
 from paydispatch.domain.retry import Progress
 
 if TYPE_CHECKING:
-    from paydispatch.adapters.memory import MemorySealer
+    from paydispatch.testing.memory import MemorySealer
 
 QUEUE_TENANT = "local"
 ACME, MALLORY = "acme/alice", "mallory"

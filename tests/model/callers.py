@@ -16,8 +16,8 @@ from tests.model.operators import reconcile, redrive
 from tests.model.stage import Move, Process, Stage
 from tests.model.ways_in import dispatch, post
 
-from paydispatch.adapters.memory import MemoryJournal, MemorySealer, MemoryVault
 from paydispatch.services.call_batch import BatchCall
+from paydispatch.testing.memory import MemoryJournal, MemorySealer, MemoryVault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

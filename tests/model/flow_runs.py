@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from tests.model.stage import Move, Process, Stage, at_once
 from tests.unit.examples import entry
 
-from paydispatch.adapters.memory import MemoryInbox, MemoryJournal
 from paydispatch.domain.errors import ScriptFailed, Unavailable
 from paydispatch.domain.identity import End, follow_up_request_id
 from paydispatch.domain.outcomes import Response
 from paydispatch.flow import RetryLater
 from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
+from paydispatch.testing.memory import MemoryInbox, MemoryJournal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from tests.model.asks import QUEUE_TENANT
 from tests.model.stage import at_once
 
-from paydispatch.adapters.memory import MemoryOutcomes
-from paydispatch.adapters.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
 from paydispatch.domain.slots import slot_name
 from paydispatch.domain.units import REMEMBER_S
+from paydispatch.testing.memory import MemoryOutcomes
+from paydispatch.testing.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

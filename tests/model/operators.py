@@ -17,11 +17,11 @@ from tests.model.caller_ports import (
 from tests.model.model_stripe import ACCOUNTS
 from tests.model.stage import at_once
 
-from paydispatch.adapters.memory_operations import MemoryUnknownEnds
 from paydispatch.domain.redrive import Choice
 from paydispatch.domain.unknown_ends import CannotTell
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.services.redrive import RedriveOptions, RedrivePorts, Redriver
+from paydispatch.testing.memory_operations import MemoryUnknownEnds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

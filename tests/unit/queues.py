@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paydispatch.adapters.memory import MemoryRequestQueue
 from paydispatch.domain.errors import MaybeAccepted, Unavailable
+from paydispatch.testing.memory import MemoryRequestQueue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

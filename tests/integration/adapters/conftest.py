@@ -12,7 +12,6 @@ import pytest
 from tests.integration.adapters.slot_worlds import memory_world, redis_world
 from tests.lossy_way import LossyWay
 
-from paydispatch.adapters.memory import MemoryClock, MemoryInbox, MemoryJournal
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect_async
 from paydispatch.adapters.redis.inbox import RedisInbox
@@ -22,6 +21,7 @@ from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
 from paydispatch.domain.retry import Progress
 from paydispatch.domain.slots import slot_name
+from paydispatch.testing.memory import MemoryClock, MemoryInbox, MemoryJournal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

@@ -7,8 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.adapters.memory import MemoryClock, MemoryOutcomes
-from paydispatch.adapters.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
 from paydispatch.adapters.redis.connection import connect, connect_async
 from paydispatch.adapters.redis.outcomes import RedisOutcomes
 from paydispatch.adapters.redis.request_store import RedisRequestStore
@@ -18,6 +16,8 @@ from paydispatch.domain.claims import Claim, Send
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Outcome, Response
 from paydispatch.domain.slots import slot_name
+from paydispatch.testing.memory import MemoryClock, MemoryOutcomes
+from paydispatch.testing.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

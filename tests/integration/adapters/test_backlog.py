@@ -22,8 +22,8 @@ from paydispatch.domain.diagnosis import Reason, WaitingFlow, of_flow, of_open
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from paydispatch.adapters.memory import MemoryJournal
     from paydispatch.domain.claims import Claim
+    from paydispatch.testing.memory import MemoryJournal
 
 LATER_S = 10.0
 

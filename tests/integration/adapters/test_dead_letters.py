@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from paydispatch.adapters.aws.dead_letters import SqsDeadLetters
-from paydispatch.adapters.memory_operations import MemoryDeadLetters
+from paydispatch.testing.memory_operations import MemoryDeadLetters
 
 if TYPE_CHECKING:
     from paydispatch.domain.redrive import Parked

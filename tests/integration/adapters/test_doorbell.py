@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 from paydispatch.adapters.redis.doorbell import SqsDoorbell
 
 if TYPE_CHECKING:
-    from paydispatch.adapters.memory import MemoryJournal
+    from paydispatch.testing.memory import MemoryJournal
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Protocol
 
-    from paydispatch.adapters.memory import MemoryClock
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.ports import FlowInbox, Turn
+    from paydispatch.testing.memory import MemoryClock
 
     class InboxWorld(Protocol):
         clock: MemoryClock

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from tests.lossy_way import LossyWay
 
-    from paydispatch.adapters.memory import MemoryClock, MemoryJournal
     from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.testing.memory import MemoryClock, MemoryJournal
 
 READ = b"XREADGROUP"
 TURN = b"May this entry run now"

@@ -16,8 +16,8 @@ from paydispatch.domain.credentials import SecretRef, StripeKey
 from paydispatch.domain.errors import CannotOpen, NotPermitted, Unavailable
 
 if TYPE_CHECKING:
-    from paydispatch.adapters.memory import MemoryClock
     from paydispatch.domain.envelope import Envelope
+    from paydispatch.testing.memory import MemoryClock
 
 KEY = StripeKey("sk_test_one")
 

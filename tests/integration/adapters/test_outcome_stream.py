@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from paydispatch.adapters.memory import MemoryClock, MemoryOutcomes
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect_async
 from paydispatch.adapters.redis.outcomes import RedisOutcomes
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
 from paydispatch.domain.slots import slot_name
+from paydispatch.testing.memory import MemoryClock, MemoryOutcomes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -17,7 +17,7 @@ from paydispatch.domain.errors import BadSetting, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from paydispatch.adapters.memory import MemoryClock, MemoryJournal
+    from paydispatch.testing.memory import MemoryClock, MemoryJournal
 
 REFUSED = r"maxmemory-policy is volatile-lru.*noeviction.*REDIS_ALLOW_EVICTION=true"
 

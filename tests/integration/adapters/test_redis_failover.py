@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
-    from paydispatch.adapters.memory import MemoryClock
     from paydispatch.local.processes import Supervisor
+    from paydispatch.testing.memory import MemoryClock
 
 CALLS_AT_ONCE = 20
 

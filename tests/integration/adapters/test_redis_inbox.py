@@ -12,7 +12,7 @@ from paydispatch.adapters.redis.inbox import KEEP_FINISHED_S, TRIM_EVERY_S, Redi
 from paydispatch.domain.units import REMEMBER_S
 
 if TYPE_CHECKING:
-    from paydispatch.adapters.memory import MemoryClock, MemoryJournal
+    from paydispatch.testing.memory import MemoryClock, MemoryJournal
 
 STREAM = keys.outcomes("w1")
 

@@ -21,7 +21,6 @@ from tests.integration.adapters.slot_worlds import (
     send_for,
 )
 
-from paydispatch.adapters.memory import MemoryClock
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.backlog import RedisBacklog
 from paydispatch.adapters.redis.bells import RedisBells
@@ -35,11 +34,12 @@ from paydispatch.adapters.redis.sweep import RedisSweep
 from paydispatch.adapters.redis.unknown_requests import RedisUnknownEnds
 from paydispatch.domain.claims import SendEnd
 from paydispatch.domain.sweep import GRACE_S, KEEP_FINISHED_S
+from paydispatch.testing.memory import MemoryClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from paydispatch.adapters.memory import MemoryJournal
+    from paydispatch.testing.memory import MemoryJournal
 
 ROOT = Path(__file__).parents[3]
 LUA = ROOT / "functions/paydispatch/adapters/redis/lua"

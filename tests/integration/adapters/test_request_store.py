@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from paydispatch.adapters.memory import MemoryClock, MemoryOutcomes
-from paydispatch.adapters.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect, connect_async
 from paydispatch.adapters.redis.request_store import RedisRequestStore
@@ -21,6 +19,8 @@ from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
 from paydispatch.domain.retry import Progress
 from paydispatch.domain.units import FORGOTTEN_S, REMEMBER_S
 from paydispatch.ports import RequestRecord
+from paydispatch.testing.memory import MemoryClock, MemoryOutcomes
+from paydispatch.testing.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

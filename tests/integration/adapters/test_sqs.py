@@ -22,7 +22,7 @@ from paydispatch.domain.requests import CreateRequest, Lane
 from paydispatch.domain.units import COPY_ROOM_BYTES, QUEUE_MESSAGE_LIMIT_BYTES
 
 if TYPE_CHECKING:
-    from paydispatch.adapters.memory import MemoryClock
+    from paydispatch.testing.memory import MemoryClock
 
 MEBIBYTE = 1024 * 1024
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.integration.adapters.slot_worlds import claim_for, send_for
 
-from paydispatch.adapters.memory import MemoryClock, MemoryInbox, MemorySweep
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect_async
 from paydispatch.adapters.redis.inbox import RedisInbox
@@ -18,13 +17,14 @@ from paydispatch.adapters.redis.scripts import script
 from paydispatch.adapters.redis.sweep import RedisSweep
 from paydispatch.adapters.redis.workers import move_on, note_outcome, note_requests
 from paydispatch.domain.sweep import GRACE_S, KEEP_FINISHED_S, KEPT_LOOK_S, LOOK_AGAIN_S
+from paydispatch.testing.memory import MemoryClock, MemoryInbox, MemorySweep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from paydispatch.adapters.memory import MemoryJournal
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.ports import FlowInbox, Sweep
+    from paydispatch.testing.memory import MemoryJournal
 
     Entries = Callable[..., OutcomeEntry]
 

@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from paydispatch.adapters.memory import MemoryOutcomes
-from paydispatch.adapters.memory_operations import MemoryQueueDepths, MemoryUnknownEnds
-from paydispatch.adapters.memory_requests import MemoryRequests
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.backlog import RedisBacklog
 from paydispatch.adapters.redis.connection import connect, connect_async
@@ -25,13 +22,16 @@ from paydispatch.domain.sweep import GRACE_S
 from paydispatch.domain.units import LONGEST_DEADLINE_S, REMEMBER_S
 from paydispatch.domain.unknown_ends import UnknownEnd
 from paydispatch.services.doctor import Doctor
+from paydispatch.testing.memory import MemoryOutcomes
+from paydispatch.testing.memory_operations import MemoryQueueDepths, MemoryUnknownEnds
+from paydispatch.testing.memory_requests import MemoryRequests
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from paydispatch.adapters.memory import MemoryClock
     from paydispatch.domain.envelope import Envelope
     from paydispatch.ports import OutcomeStream, RequestSlots, UnknownEnds
+    from paydispatch.testing.memory import MemoryClock
 
 UNKNOWN_ENDS = {Reason.UNKNOWN, Reason.UNREADABLE}
 NOT_CREATED = Error(kind=ErrorKind.HTTP, message="no", attempts=3, certainty=Certainty.NOT_CREATED)

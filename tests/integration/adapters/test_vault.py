@@ -9,9 +9,9 @@ import pytest
 
 from paydispatch.adapters.aws.kms import KmsSealer, KmsVault
 from paydispatch.adapters.aws.secrets_manager import SecretsManagerStore
-from paydispatch.adapters.memory import MemoryClock, MemorySealer, MemoryVault
 from paydispatch.domain.credentials import Credential, SecretRef, StripeKey
 from paydispatch.domain.errors import CannotOpen
+from paydispatch.testing.memory import MemoryClock, MemorySealer, MemoryVault
 
 if TYPE_CHECKING:
     from collections.abc import Callable

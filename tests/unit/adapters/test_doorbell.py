@@ -9,8 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from paydispatch.adapters.memory import MemoryJournal
 from paydispatch.adapters.redis.doorbell import SqsDoorbell, StreamOnly
+from paydispatch.testing.memory import MemoryJournal
 
 
 class Sqs:

@@ -11,12 +11,12 @@ import httpx
 import pytest
 from tests.unit.examples import KEY
 
-from paydispatch.adapters.memory import MemoryClock
 from paydispatch.adapters.stripe.accounts import KEPT_S, HttpStripeAccounts
 from paydispatch.domain.attempts import RefusedInFront
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.testing.memory import MemoryClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from paydispatch.adapters.memory import MemoryDelivery
 from paydispatch.cli import submit
 from paydispatch.cli.ledger import FileLedger
 from paydispatch.cli.main import main
 from paydispatch.dispatcher import Dispatcher
 from paydispatch.domain.errors import IdempotencyConflict
 from paydispatch.domain.identity import request_id_for_key
+from paydispatch.testing.memory import MemoryDelivery
 
 if TYPE_CHECKING:
     from paydispatch.delivery import Parcel

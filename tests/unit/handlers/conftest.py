@@ -11,14 +11,14 @@ import pytest
 
 from api.handler import Door
 from api.principals import PrincipalReader
-from paydispatch.adapters.memory import (
+from paydispatch.services.accept import Acceptor
+from paydispatch.testing.memory import (
     MemoryClock,
     MemoryJournal,
     MemoryRequestQueue,
     MemorySealer,
 )
-from paydispatch.adapters.memory_requests import MemoryRequestStore
-from paydispatch.services.accept import Acceptor
+from paydispatch.testing.memory_requests import MemoryRequestStore
 
 QUEUE_TENANT = "local"
 

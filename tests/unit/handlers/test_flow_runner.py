@@ -11,8 +11,8 @@ import pytest
 from tests.unit.handlers.conftest import Context
 
 from flow_runner.handler import STOPPING_TIME_S, answer_bells
-from paydispatch.adapters.memory import MemoryJournal
 from paydispatch.domain.errors import Unavailable
+from paydispatch.testing.memory import MemoryJournal
 
 EVENTS = Path(__file__).parents[2] / "events"
 

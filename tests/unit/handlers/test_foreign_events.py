@@ -9,8 +9,8 @@ from tests.unit.examples import KEY
 from tests.unit.handlers.conftest import Client, Context, http_event
 
 from flow_runner.handler import answer_bells
-from paydispatch.adapters.memory import MemoryJournal
 from paydispatch.domain.errors import UnexpectedEvent
+from paydispatch.testing.memory import MemoryJournal
 from reconciler.handler import settle_unknowns
 from stripe_caller.handler import work_on
 

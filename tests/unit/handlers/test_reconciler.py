@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from tests.unit.handlers.conftest import Context
 
-from paydispatch.adapters.memory import MemoryJournal
 from paydispatch.domain.errors import Unavailable
 from paydispatch.services.reconcile import Reconciled, ReconcileReport, Verdict
+from paydispatch.testing.memory import MemoryJournal
 from reconciler.handler import STOPPING_TIME_S, settle_unknowns
 
 EVENT = json.loads((Path(__file__).parents[2] / "events/schedule_reconcile.json").read_text())

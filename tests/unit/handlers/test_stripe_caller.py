@@ -11,7 +11,7 @@ from tests.unit.examples import message_text
 from tests.unit.handlers.conftest import Context
 from tests.unit.services.conftest import Caller
 
-from paydispatch.adapters.memory import MemoryJournal
+from paydispatch.testing.memory import MemoryJournal
 from stripe_caller.handler import work_on
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import pytest
 from tests.unit.examples import KEY, PARAMS
 
 from paydispatch import Dispatcher
-from paydispatch.adapters.memory import MemoryDelivery
 from paydispatch.domain.errors import MaybeAccepted, NoDispatcher, NotDelivered, Unavailable
 from paydispatch.sender import Sender
+from paydispatch.testing.memory import MemoryDelivery
 
 if TYPE_CHECKING:
     from tests.unit.sdk.conftest import HeldDelivery

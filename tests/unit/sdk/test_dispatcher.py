@@ -11,7 +11,6 @@ import pytest
 from tests.unit.examples import KEY, PARAMS
 
 from paydispatch import Dispatcher, SecretRef, new_payment_intent
-from paydispatch.adapters.memory import MemoryDelivery
 from paydispatch.builders import create_product_async
 from paydispatch.domain.errors import (
     BadRequest,
@@ -24,6 +23,7 @@ from paydispatch.domain.errors import (
     Unavailable,
 )
 from paydispatch.domain.requests import Lane
+from paydispatch.testing.memory import MemoryDelivery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

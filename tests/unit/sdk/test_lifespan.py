@@ -13,8 +13,8 @@ from starlette.routing import Route
 from tests.unit.examples import KEY
 
 from paydispatch import Dispatcher, new_coupon
-from paydispatch.adapters.memory import MemoryDelivery
 from paydispatch.domain.errors import NoDispatcher
+from paydispatch.testing.memory import MemoryDelivery
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -9,7 +9,6 @@ import pytest
 from tests.unit.examples import KEY, PARAMS
 
 from paydispatch import Dispatcher
-from paydispatch.adapters.memory import MemoryDelivery
 from paydispatch.domain.errors import (
     BadRequest,
     BufferFull,
@@ -20,6 +19,7 @@ from paydispatch.domain.errors import (
     PaydispatchError,
     Unavailable,
 )
+from paydispatch.testing.memory import MemoryDelivery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from paydispatch.receipt import Receipt
 if TYPE_CHECKING:
     from tests.unit.sdk.conftest import HeldDelivery
 
-    from paydispatch.adapters.memory import MemoryDelivery
+    from paydispatch.testing.memory import MemoryDelivery
 
 
 def dispatch() -> Receipt:

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.examples import KEY, SECRET_REF, entry
 
-from paydispatch.adapters.memory import (
+from paydispatch.domain.principal import LOCAL, Principal
+from paydispatch.services.accept import Acceptor
+from paydispatch.services.call_batch import BatchCall, Message
+from paydispatch.services.call_stripe import CallPorts
+from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
+from paydispatch.testing.memory import (
     MemoryAccounts,
     MemoryClock,
     MemoryDispatchQueue,
@@ -23,12 +28,7 @@ from paydispatch.adapters.memory import (
     MemoryStripe,
     MemoryVault,
 )
-from paydispatch.adapters.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
-from paydispatch.domain.principal import LOCAL, Principal
-from paydispatch.services.accept import Acceptor
-from paydispatch.services.call_batch import BatchCall, Message
-from paydispatch.services.call_stripe import CallPorts
-from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
+from paydispatch.testing.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,6 @@ import pytest
 from tests.unit.examples import KEY, NOW_S, PARAMS, create_request
 from tests.unit.queues import HalfQueue, LosingQueue
 
-from paydispatch.adapters.memory import MemoryDelivery, MemoryRequestQueue
 from paydispatch.domain.claims import claim_of, fingerprint_of
 from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
 from paydispatch.domain.errors import (
@@ -27,6 +26,7 @@ from paydispatch.domain.principal import LOCAL, Principal
 from paydispatch.domain.requests import CreateRequest, Lane
 from paydispatch.domain.units import DEFAULT_DEADLINE_S, QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.services.accept import MOST_REPEATS, Accepted
+from paydispatch.testing.memory import MemoryDelivery, MemoryRequestQueue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -19,9 +19,9 @@ from tests.unit.examples import (
 )
 from tests.unit.services.conftest import Caller, Doorway
 
-from paydispatch.adapters.memory import MemoryStripe
 from paydispatch.domain.identity import request_id_for_message, unread_request_id
 from paydispatch.domain.outcomes import Certainty, ErrorKind
+from paydispatch.testing.memory import MemoryStripe
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,15 +25,6 @@ from tests.unit.examples import (
     refused,
 )
 
-from paydispatch.adapters.memory import (
-    MemoryAccounts,
-    MemoryClock,
-    MemoryOutcomes,
-    MemorySealer,
-    MemoryStripe,
-    MemoryVault,
-)
-from paydispatch.adapters.memory_requests import MemoryRequests
 from paydispatch.domain.accounts import bind_account
 from paydispatch.domain.claims import Send, SendEnd, claim_of
 from paydispatch.domain.credentials import Binding, StripeKey
@@ -56,6 +47,15 @@ from paydispatch.services.call_stripe import (
     MOST_FRESH_STARTS,
     MOST_WAITS_FOR_PROOF,
 )
+from paydispatch.testing.memory import (
+    MemoryAccounts,
+    MemoryClock,
+    MemoryOutcomes,
+    MemorySealer,
+    MemoryStripe,
+    MemoryVault,
+)
+from paydispatch.testing.memory_requests import MemoryRequests
 
 if TYPE_CHECKING:
     from tests.unit.services.conftest import Caller

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.examples import NOW_S, entry, failed
 
-from paydispatch.adapters.memory import MemoryClock, MemoryOutcomes
-from paydispatch.adapters.memory_operations import (
-    MemoryBacklog,
-    MemoryQueueDepths,
-    MemoryUnknownEnds,
-)
 from paydispatch.domain.diagnosis import DeadFlow, OpenRequest, Reason, WaitingFlow
 from paydispatch.domain.outcomes import Certainty
 from paydispatch.ports import QueueDepth
 from paydispatch.services.doctor import WORKERS, Diagnosis, Doctor
+from paydispatch.testing.memory import MemoryClock, MemoryOutcomes
+from paydispatch.testing.memory_operations import (
+    MemoryBacklog,
+    MemoryQueueDepths,
+    MemoryUnknownEnds,
+)
 
 if TYPE_CHECKING:
     from paydispatch.domain.unknown_ends import UnknownEnd

@@ -10,11 +10,11 @@ from tests.unit.examples import CREATED, IN_AN_HOUR, NOW_S, PARAMS, create_reque
 from tests.unit.queues import LosingQueue
 from tests.unit.services.conftest import Caller, Doorway
 
-from paydispatch.adapters.memory import MemoryDelivery
 from paydispatch.domain.errors import IdempotencyConflict, MaybeAccepted
 from paydispatch.domain.outcomes import Error, Response
 from paydispatch.domain.principal import LOCAL, Principal
 from paydispatch.flow import Flow
+from paydispatch.testing.memory import MemoryDelivery
 
 SHOP = Principal("shop", "checkout")
 KEY = "order-1"

@@ -9,17 +9,6 @@ from typing import Any
 import pytest
 from tests.unit.examples import KEY, NOW_S, PARAMS, SECRET_REF, entry, envelope, failed, refused
 
-from paydispatch.adapters.memory import (
-    MemoryAccounts,
-    MemoryClock,
-    MemoryDoorbell,
-    MemoryJournal,
-    MemoryOutcomes,
-    MemorySealer,
-    MemoryVault,
-)
-from paydispatch.adapters.memory_operations import MemoryStripeLists, MemoryUnknownEnds
-from paydispatch.adapters.memory_requests import MemoryRequests
 from paydispatch.domain.accounts import bind_account
 from paydispatch.domain.claims import Go, Send, SendEnd, claim_of
 from paydispatch.domain.credentials import StripeKey
@@ -39,6 +28,17 @@ from paydispatch.services.reconcile import (
     Verdict,
 )
 from paydispatch.services.report_end import report_end
+from paydispatch.testing.memory import (
+    MemoryAccounts,
+    MemoryClock,
+    MemoryDoorbell,
+    MemoryJournal,
+    MemoryOutcomes,
+    MemorySealer,
+    MemoryVault,
+)
+from paydispatch.testing.memory_operations import MemoryStripeLists, MemoryUnknownEnds
+from paydispatch.testing.memory_requests import MemoryRequests
 
 PROOF_S = HORIZON_S + LAST_CALL_S
 LIVE_KEY = KEY.replace("_test_", "_live_")

@@ -8,15 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.examples import KEY, NOW_S, envelope, failed, message_text, succeeded
 
-from paydispatch.adapters.memory import (
-    MemoryClock,
-    MemoryDispatchQueue,
-    MemoryDoorbell,
-    MemoryJournal,
-    MemoryOutcomes,
-)
-from paydispatch.adapters.memory_operations import MemoryDeadLetters
-from paydispatch.adapters.memory_requests import MemoryRequests, Slot
 from paydispatch.domain.claims import claim_of
 from paydispatch.domain.entry import entry_for
 from paydispatch.domain.errors import Unavailable
@@ -40,6 +31,15 @@ from paydispatch.services.redrive import (
     Redriver,
     Walk,
 )
+from paydispatch.testing.memory import (
+    MemoryClock,
+    MemoryDispatchQueue,
+    MemoryDoorbell,
+    MemoryJournal,
+    MemoryOutcomes,
+)
+from paydispatch.testing.memory_operations import MemoryDeadLetters
+from paydispatch.testing.memory_requests import MemoryRequests, Slot
 
 if TYPE_CHECKING:
     from paydispatch.domain.envelope import Envelope

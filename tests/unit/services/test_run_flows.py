@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.examples import PARAMS, entry, failed, succeeded
 
-from paydispatch.adapters.memory import MemoryClock, MemoryInbox
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.outcomes import Certainty, ErrorKind
 from paydispatch.flow import Flow, ParsedError, RetryLater
 from paydispatch.services.run_flows import FlowPolicy
+from paydispatch.testing.memory import MemoryClock, MemoryInbox
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence

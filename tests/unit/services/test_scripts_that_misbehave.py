@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 from tests.unit.examples import entry
 
-from paydispatch.adapters.memory import MemoryInbox, MemoryScripts
 from paydispatch.domain.errors import MissingFlow, Unavailable
 from paydispatch.domain.outcomes import Certainty, ErrorKind
 from paydispatch.flow import RetryLater
 from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
+from paydispatch.testing.memory import MemoryInbox, MemoryScripts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.examples import entry
 
-from paydispatch.adapters.memory import MemoryBells, MemoryClock, MemoryInbox, MemorySweep
 from paydispatch.domain.errors import Unavailable
 from paydispatch.services.serve_flows import FlowServer
+from paydispatch.testing.memory import MemoryBells, MemoryClock, MemoryInbox, MemorySweep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence

@@ -15,11 +15,11 @@ from paydispatch.ports import RequestRecord
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paydispatch.adapters.memory import MemoryOutcomes
     from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.claims import Send
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.ports import Clock
+    from paydispatch.testing.memory import MemoryOutcomes
 
 
 @dataclass

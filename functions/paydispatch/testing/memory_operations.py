@@ -15,11 +15,11 @@ from paydispatch.ports import StreamState
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from paydispatch.adapters.memory import MemoryOutcomes
-    from paydispatch.adapters.memory_requests import MemoryRequests
     from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.diagnosis import DeadFlow, OpenRequest, WaitingFlow
     from paydispatch.ports import Clock, QueueDepth
+    from paydispatch.testing.memory import MemoryOutcomes
+    from paydispatch.testing.memory_requests import MemoryRequests
 
 
 class MemoryUnknownEnds:
