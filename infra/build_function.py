@@ -30,7 +30,7 @@ IN_THE_RUNTIME = (
     "urllib3",
 )
 # Run on a developer's machine, or in tests, and never in a Lambda.
-NOT_DEPLOYED = ("cli", "local", "testing")
+NOT_DEPLOYED = ("cli", "local", "testing", "twin")
 # Only the runner runs the user's code.
 WITH_FLOWS = ("flow_runner",)
 # Read by nothing at run time. METADATA stays: Amazon Inspector finds vulnerable libraries by it.

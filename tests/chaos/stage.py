@@ -106,7 +106,7 @@ def _settings(
         api_handler="tests.chaos.chaos_door.handler",
         caller_handler="tests.chaos.chaos_caller.handler",
         twin_command=(
-            *(sys.executable, "-m", "paydispatch.local.twin"),
+            *(sys.executable, "-m", "paydispatch.twin"),
             *("--seed", str(plan.seed), "--chaos", str(chaos)),
         ),
         worker_command=(sys.executable, "-m", "tests.chaos.chaos_worker", "worker", "--all"),

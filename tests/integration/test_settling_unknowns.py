@@ -27,14 +27,14 @@ from paydispatch.domain.redrive import Choice
 from paydispatch.domain.requests import Lane
 from paydispatch.domain.retry import Progress
 from paydispatch.domain.units import HORIZON_S
-from paydispatch.local.twin.clock import TwinClock
-from paydispatch.local.twin.server import serving
-from paydispatch.local.twin.twin import StripeTwin
 from paydispatch.services.call_batch import BatchCall, Message
 from paydispatch.services.call_stripe import CallPorts
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.services.redrive import Action, RedriveOptions, RedrivePorts, Redriver
 from paydispatch.testing.memory import MemoryClock, MemoryJournal, MemorySealer, MemoryVault
+from paydispatch.twin.clock import TwinClock
+from paydispatch.twin.server import serving
+from paydispatch.twin.twin import StripeTwin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

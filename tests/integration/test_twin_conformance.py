@@ -28,7 +28,7 @@ EVERY_OBJECT = pytest.mark.parametrize("resource", RESOURCES, ids=lambda row: ro
 @pytest.fixture(scope="module")
 def base_url() -> Iterator[str]:
     """A strict twin without rate limits."""
-    command = (sys.executable, "-m", "paydispatch.local.twin", "--rate-limits", "off")
+    command = (sys.executable, "-m", "paydispatch.twin", "--rate-limits", "off")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())["stripe_base"]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-TWIN = (sys.executable, "-m", "paydispatch.local.twin", "--port", "0")
+TWIN = (sys.executable, "-m", "paydispatch.twin", "--port", "0")
 CLI = (
     sys.executable,
     "-c",

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from paydispatch.local.twin.limits import Rates
-from paydispatch.local.twin.server import serving
-from paydispatch.local.twin.twin import StripeTwin
+from paydispatch.twin.limits import Rates
+from paydispatch.twin.server import serving
+from paydispatch.twin.twin import StripeTwin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -166,7 +166,7 @@ async def test_the_rate_limit_says_which_one_it_is(
 async def test_an_error_of_the_twin_itself_is_a_500_that_names_it(
     stripe: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("paydispatch.local.twin.operations.make", lambda *_: 1 / 0)
+    monkeypatch.setattr("paydispatch.twin.operations.make", lambda *_: 1 / 0)
     answer = await stripe.post("/v1/products", data=PRODUCT)
     assert (answer.status_code, answer.json()["error"]["type"]) == (500, "api_error")
     assert "req_twin_bug" in answer.text

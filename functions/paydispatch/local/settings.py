@@ -39,7 +39,7 @@ class LocalSettings:
 
     api_handler: str = "api.app.handler"
     caller_handler: str = "stripe_caller.app.handler"
-    twin_command: tuple[str, ...] = _own("paydispatch.local.twin")
+    twin_command: tuple[str, ...] = _own("paydispatch.twin")
     worker_command: tuple[str, ...] = _own("paydispatch", "worker", "--all")
 
     door_processes: int = 2

@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 
 import pytest
 
-from paydispatch.local.twin.clock import TwinClock
-from paydispatch.local.twin.exchange import Exchange
-from paydispatch.local.twin.twin import StripeTwin
-from paydispatch.local.twin.wire import Call, Ending
+from paydispatch.twin.clock import TwinClock
+from paydispatch.twin.exchange import Exchange
+from paydispatch.twin.twin import StripeTwin
+from paydispatch.twin.wire import Call, Ending
 
 
 @dataclass

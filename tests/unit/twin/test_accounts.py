@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.unit.twin.conftest import Client
 
-    from paydispatch.local.twin.clock import TwinClock
+    from paydispatch.twin.clock import TwinClock
 
 
 def _basic(user: str) -> str:

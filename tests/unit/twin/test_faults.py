@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from paydispatch.local.twin.faults import RuleError
-from paydispatch.local.twin.wire import Ending
+from paydispatch.twin.faults import RuleError
+from paydispatch.twin.wire import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from paydispatch.local.twin.errors import StripeError
-from paydispatch.local.twin.forms import nest, read_pairs
+from paydispatch.twin.errors import StripeError
+from paydispatch.twin.forms import nest, read_pairs
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.unit.twin.conftest import Client
 
-    from paydispatch.local.twin.clock import TwinClock
+    from paydispatch.twin.clock import TwinClock
 
 PRODUCT = "name=Tea&metadata[order]=1"
 DECLINED = "amount=2000&currency=usd&confirm=true&payment_method=pm_card_chargeDeclined"
@@ -151,7 +151,7 @@ def test_an_execution_that_breaks_leaves_the_key_free(
     stripe: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("paydispatch.local.twin.operations.make", lambda *_: 1 / 0)
+        patched.setattr("paydispatch.twin.operations.make", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             stripe.post("/v1/products", PRODUCT, idempotency_key="k")
     assert stripe.post("/v1/products", PRODUCT, idempotency_key="k").status == 200

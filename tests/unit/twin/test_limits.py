@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paydispatch.local.twin.limits import Rates
+from paydispatch.twin.limits import Rates
 
 if TYPE_CHECKING:
     from tests.unit.twin.conftest import Client
 
-    from paydispatch.local.twin.clock import TwinClock
+    from paydispatch.twin.clock import TwinClock
 
 
 def _burst(stripe: Client, path: str, count: int) -> list[str | None]:

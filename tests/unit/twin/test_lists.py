@@ -11,7 +11,7 @@ from paydispatch.domain.resources import RESOURCES, Resource
 if TYPE_CHECKING:
     from tests.unit.twin.conftest import Client
 
-    from paydispatch.local.twin.clock import TwinClock
+    from paydispatch.twin.clock import TwinClock
 
 START = 1_700_000_000
 

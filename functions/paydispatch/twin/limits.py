@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from paydispatch.local.twin.errors import rate_limited
+from paydispatch.twin.errors import rate_limited
 
 if TYPE_CHECKING:
-    from paydispatch.local.twin.accounts import Account
+    from paydispatch.twin.accounts import Account
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,23 +5,23 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.local.twin import cards
-from paydispatch.local.twin.errors import card_error, missing_object
-from paydispatch.local.twin.expansion import expand_paths, shown
-from paydispatch.local.twin.factory import Birth, make
-from paydispatch.local.twin.lists import page
-from paydispatch.local.twin.references import check_references
-from paydispatch.local.twin.shapes import response_schema
-from paydispatch.local.twin.traits import traits_of
+from paydispatch.twin import cards
+from paydispatch.twin.errors import card_error, missing_object
+from paydispatch.twin.expansion import expand_paths, shown
+from paydispatch.twin.factory import Birth, make
+from paydispatch.twin.lists import page
+from paydispatch.twin.references import check_references
+from paydispatch.twin.shapes import response_schema
+from paydispatch.twin.traits import traits_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from paydispatch.domain.resources import Resource
-    from paydispatch.local.twin.accounts import Account
-    from paydispatch.local.twin.errors import StripeError
-    from paydispatch.local.twin.naming import Naming
-    from paydispatch.local.twin.store import Store, Thing
+    from paydispatch.twin.accounts import Account
+    from paydispatch.twin.errors import StripeError
+    from paydispatch.twin.naming import Naming
+    from paydispatch.twin.store import Store, Thing
 
     Params = Mapping[str, Any]
 

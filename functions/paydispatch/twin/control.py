@@ -17,15 +17,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from paydispatch.local.twin.faults import Latency, RuleError
-from paydispatch.local.twin.limits import Rates
-from paydispatch.local.twin.wire import Answer
+from paydispatch.twin.faults import Latency, RuleError
+from paydispatch.twin.limits import Rates
+from paydispatch.twin.wire import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from paydispatch.local.twin.twin import StripeTwin
-    from paydispatch.local.twin.wire import Call
+    from paydispatch.twin.twin import StripeTwin
+    from paydispatch.twin.wire import Call
 
 PREFIX = "/_twin/"
 

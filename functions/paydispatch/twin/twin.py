@@ -11,31 +11,31 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.resources import RESOURCES
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
-from paydispatch.local.twin.accounts import authenticate, check_may_ask
-from paydispatch.local.twin.clock import TwinClock
-from paydispatch.local.twin.errors import StripeError
-from paydispatch.local.twin.exchange import Exchange
-from paydispatch.local.twin.expansion import expand_paths
-from paydispatch.local.twin.faults import Faults
-from paydispatch.local.twin.forms import nest
-from paydispatch.local.twin.idempotency import IdempotencyLayer, Saved
-from paydispatch.local.twin.ledger import Ledger
-from paydispatch.local.twin.limits import RateLimits, Rates
-from paydispatch.local.twin.naming import Naming
-from paydispatch.local.twin.operations import Operations
-from paydispatch.local.twin.requests import ACCOUNT, Request, understand
-from paydispatch.local.twin.shapes import response_schema
-from paydispatch.local.twin.store import Store
-from paydispatch.local.twin.validation import checked_params
+from paydispatch.twin.accounts import authenticate, check_may_ask
+from paydispatch.twin.clock import TwinClock
+from paydispatch.twin.errors import StripeError
+from paydispatch.twin.exchange import Exchange
+from paydispatch.twin.expansion import expand_paths
+from paydispatch.twin.faults import Faults
+from paydispatch.twin.forms import nest
+from paydispatch.twin.idempotency import IdempotencyLayer, Saved
+from paydispatch.twin.ledger import Ledger
+from paydispatch.twin.limits import RateLimits, Rates
+from paydispatch.twin.naming import Naming
+from paydispatch.twin.operations import Operations
+from paydispatch.twin.requests import ACCOUNT, Request, understand
+from paydispatch.twin.shapes import response_schema
+from paydispatch.twin.store import Store
+from paydispatch.twin.validation import checked_params
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
     from paydispatch.domain.resources import Resource
-    from paydispatch.local.twin.accounts import Account
-    from paydispatch.local.twin.store import Thing
-    from paydispatch.local.twin.wire import Call
+    from paydispatch.twin.accounts import Account
+    from paydispatch.twin.store import Thing
+    from paydispatch.twin.wire import Call
 
 
 class StripeTwin:

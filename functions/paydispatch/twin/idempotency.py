@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from paydispatch.local.twin.errors import (
+from paydispatch.twin.errors import (
     invalid_request,
     key_in_use,
     other_endpoint,
@@ -17,8 +17,8 @@ from paydispatch.local.twin.errors import (
 )
 
 if TYPE_CHECKING:
-    from paydispatch.local.twin.accounts import Account
-    from paydispatch.local.twin.forms import Pairs
+    from paydispatch.twin.accounts import Account
+    from paydispatch.twin.forms import Pairs
 
 KEPT_FOR_S = 24 * 60 * 60
 LONGEST_KEY = 255

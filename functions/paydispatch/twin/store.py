@@ -11,12 +11,12 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.local.twin.errors import existing_object, missing_object
+from paydispatch.twin.errors import existing_object, missing_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from paydispatch.local.twin.accounts import Account
+    from paydispatch.twin.accounts import Account
 
 Thing = dict[str, Any]
 

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from paydispatch.domain.web_pages import refuse_web_page
-from paydispatch.local.twin.control import PREFIX, Control
-from paydispatch.local.twin.errors import api_error
-from paydispatch.local.twin.wire import Answer, Call, Ending
+from paydispatch.twin.control import PREFIX, Control
+from paydispatch.twin.errors import api_error
+from paydispatch.twin.wire import Answer, Call, Ending
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from paydispatch.local.twin.exchange import Exchange
-    from paydispatch.local.twin.twin import StripeTwin
+    from paydispatch.twin.exchange import Exchange
+    from paydispatch.twin.twin import StripeTwin
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 _STOP_WITHIN_S = 0.5

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.local.twin.errors import invalid_request
-from paydispatch.local.twin.traits import traits_of
+from paydispatch.twin.errors import invalid_request
+from paydispatch.twin.traits import traits_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from paydispatch.local.twin.shapes import Schema
-    from paydispatch.local.twin.store import Thing
+    from paydispatch.twin.shapes import Schema
+    from paydispatch.twin.store import Thing
 
 DEEPEST = 4
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.local.twin.faults import Latency, RuleError
-from paydispatch.local.twin.limits import Rates
+from paydispatch.twin.faults import Latency, RuleError
+from paydispatch.twin.limits import Rates
 
 if TYPE_CHECKING:
-    from paydispatch.local.twin.twin import StripeTwin
+    from paydispatch.twin.twin import StripeTwin
 
 _OFF = "off"
 _ON = "on"
@@ -30,7 +30,7 @@ class TwinOptions:
 
     def build(self) -> StripeTwin:
         """Raises `RuleError` for chaos that cannot be understood."""
-        from paydispatch.local.twin.twin import StripeTwin
+        from paydispatch.twin.twin import StripeTwin
 
         rates = self.rates or (Rates() if self.strict else Rates.unlimited())
         twin = StripeTwin(strict=self.strict, seed=self.seed, rates=rates)

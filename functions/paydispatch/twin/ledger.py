@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paydispatch.local.twin.accounts import Account
-    from paydispatch.local.twin.store import Thing
+    from paydispatch.twin.accounts import Account
+    from paydispatch.twin.store import Thing
 
 
 @dataclass(slots=True)

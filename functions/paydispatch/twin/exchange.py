@@ -5,16 +5,16 @@ from __future__ import annotations
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
-from paydispatch.local.twin.faults import Verdict
-from paydispatch.local.twin.idempotency import Saved
-from paydispatch.local.twin.wire import Answer, Ending
+from paydispatch.twin.faults import Verdict
+from paydispatch.twin.idempotency import Saved
+from paydispatch.twin.wire import Answer, Ending
 
 if TYPE_CHECKING:
-    from paydispatch.local.twin.errors import StripeError
-    from paydispatch.local.twin.idempotency import Entry
-    from paydispatch.local.twin.ledger import Attempt
-    from paydispatch.local.twin.requests import Request
-    from paydispatch.local.twin.wire import Call
+    from paydispatch.twin.errors import StripeError
+    from paydispatch.twin.idempotency import Entry
+    from paydispatch.twin.ledger import Attempt
+    from paydispatch.twin.requests import Request
+    from paydispatch.twin.wire import Call
 
 _ENDINGS = {"reset": Ending.RESET, "cut_off": Ending.CUT_OFF, "hang": Ending.HANG}
 _ECHOED = ("Idempotency-Key", "Stripe-Account", "Stripe-Context")

@@ -1,4 +1,4 @@
-"""`python -m paydispatch.local.twin --port 0`: the twin as a process of its own."""
+"""`python -m paydispatch.twin --port 0`: the twin as a process of its own."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import asyncio
 import logging
 import socket
 
-from paydispatch.local.twin.lifetime import stop_on_signals, stop_with_parent
-from paydispatch.local.twin.options import TwinOptions, add_options, options_of
-from paydispatch.local.twin.server import run
+from paydispatch.twin.lifetime import stop_on_signals, stop_with_parent
+from paydispatch.twin.options import TwinOptions, add_options, options_of
+from paydispatch.twin.server import run
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="paydispatch.local.twin", description="A local Stripe.")
+    parser = argparse.ArgumentParser(prog="paydispatch.twin", description="A local Stripe.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (the default)")
     parser.add_argument("--parent-pid", type=int, help="end when that process does")
