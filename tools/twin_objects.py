@@ -28,7 +28,7 @@ LARGEST_ENUM = 8
 OURS = {row.name for row in RESOURCES}
 """Objects that have a file of their own."""
 
-OUTPUT = Path(__file__).parents[1] / "functions/paydispatch/twin/objects"
+OUTPUT = Path(__file__).parents[1] / "functions/paydispatch/twin/objects/fresh"
 
 
 def main(sources: Path) -> None:

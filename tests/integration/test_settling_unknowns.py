@@ -33,7 +33,7 @@ from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.services.redrive import Action, RedriveOptions, RedrivePorts, Redriver
 from paydispatch.testing.memory import MemoryClock, MemoryJournal, MemorySealer, MemoryVault
 from paydispatch.twin.clock import TwinClock
-from paydispatch.twin.server import serving
+from paydispatch.twin.serving.server import serving
 from paydispatch.twin.twin import StripeTwin
 
 if TYPE_CHECKING:

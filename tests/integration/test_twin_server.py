@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from paydispatch.twin.limits import Rates
-from paydispatch.twin.server import serving
+from paydispatch.twin.rate_limits import Rates
+from paydispatch.twin.serving.server import serving
 from paydispatch.twin.twin import StripeTwin
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ _PORTS_TRIED = 100
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from paydispatch.twin.options import add_options
+    from paydispatch.twin.serving.options import add_options
 
     parser = subparsers.add_parser("twin", help="a local Stripe, until Ctrl-C")
     parser.add_argument(
@@ -56,9 +56,9 @@ def _listener_on(wanted: int) -> socket.socket:
 
 
 async def _serve(arguments: argparse.Namespace, listener: socket.socket) -> None:
-    from paydispatch.twin.lifetime import stop_on_signals
-    from paydispatch.twin.options import options_of
-    from paydispatch.twin.server import serving
+    from paydispatch.twin.serving.lifetime import stop_on_signals
+    from paydispatch.twin.serving.options import options_of
+    from paydispatch.twin.serving.server import serving
 
     stopped = asyncio.Event()
     stop_on_signals(stopped)

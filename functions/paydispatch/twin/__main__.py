@@ -7,9 +7,9 @@ import asyncio
 import logging
 import socket
 
-from paydispatch.twin.lifetime import stop_on_signals, stop_with_parent
-from paydispatch.twin.options import TwinOptions, add_options, options_of
-from paydispatch.twin.server import run
+from paydispatch.twin.serving.lifetime import stop_on_signals, stop_with_parent
+from paydispatch.twin.serving.options import TwinOptions, add_options, options_of
+from paydispatch.twin.serving.server import run
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from paydispatch.twin.errors import (
+from paydispatch.twin.wire.errors import (
     invalid_request,
     no_key,
     no_permission,

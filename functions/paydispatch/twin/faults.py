@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.errors import PaydispatchError
-from paydispatch.twin.errors import (
+from paydispatch.twin.wire.errors import (
     StripeError,
     api_error,
     invalid_request,

@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from paydispatch.twin.errors import (
+from paydispatch.twin.wire.errors import (
     invalid_request,
     key_in_use,
     other_endpoint,
@@ -18,7 +18,7 @@ from paydispatch.twin.errors import (
 
 if TYPE_CHECKING:
     from paydispatch.twin.accounts import Account
-    from paydispatch.twin.forms import Pairs
+    from paydispatch.twin.wire.forms import Pairs
 
 KEPT_FOR_S = 24 * 60 * 60
 LONGEST_KEY = 255

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from paydispatch.twin.accounts import Account
-    from paydispatch.twin.store import Thing
+    from paydispatch.twin.objects.store import Thing
 
 
 @dataclass(slots=True)

@@ -5,23 +5,23 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.twin import cards
-from paydispatch.twin.errors import card_error, missing_object
-from paydispatch.twin.expansion import expand_paths, shown
-from paydispatch.twin.factory import Birth, make
-from paydispatch.twin.lists import page
-from paydispatch.twin.references import check_references
-from paydispatch.twin.shapes import response_schema
-from paydispatch.twin.traits import traits_of
+from paydispatch.twin.objects import cards
+from paydispatch.twin.objects.factory import Birth, make
+from paydispatch.twin.objects.lists import page
+from paydispatch.twin.objects.references import check_references
+from paydispatch.twin.objects.shapes import response_schema
+from paydispatch.twin.objects.traits import traits_of
+from paydispatch.twin.wire.errors import card_error, missing_object
+from paydispatch.twin.wire.expansion import expand_paths, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from paydispatch.domain.resources import Resource
     from paydispatch.twin.accounts import Account
-    from paydispatch.twin.errors import StripeError
-    from paydispatch.twin.naming import Naming
-    from paydispatch.twin.store import Store, Thing
+    from paydispatch.twin.objects.naming import Naming
+    from paydispatch.twin.objects.store import Store, Thing
+    from paydispatch.twin.wire.errors import StripeError
 
     Params = Mapping[str, Any]
 

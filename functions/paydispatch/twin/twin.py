@@ -13,20 +13,20 @@ from paydispatch.domain.resources import RESOURCES
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
 from paydispatch.twin.accounts import authenticate, check_may_ask
 from paydispatch.twin.clock import TwinClock
-from paydispatch.twin.errors import StripeError
-from paydispatch.twin.exchange import Exchange
-from paydispatch.twin.expansion import expand_paths
 from paydispatch.twin.faults import Faults
-from paydispatch.twin.forms import nest
 from paydispatch.twin.idempotency import IdempotencyLayer, Saved
 from paydispatch.twin.ledger import Ledger
-from paydispatch.twin.limits import RateLimits, Rates
-from paydispatch.twin.naming import Naming
+from paydispatch.twin.objects.naming import Naming
+from paydispatch.twin.objects.shapes import response_schema
+from paydispatch.twin.objects.store import Store
 from paydispatch.twin.operations import Operations
-from paydispatch.twin.requests import ACCOUNT, Request, understand
-from paydispatch.twin.shapes import response_schema
-from paydispatch.twin.store import Store
-from paydispatch.twin.validation import checked_params
+from paydispatch.twin.rate_limits import RateLimits, Rates
+from paydispatch.twin.wire.errors import StripeError
+from paydispatch.twin.wire.exchange import Exchange
+from paydispatch.twin.wire.expansion import expand_paths
+from paydispatch.twin.wire.forms import nest
+from paydispatch.twin.wire.requests import ACCOUNT, Request, understand
+from paydispatch.twin.wire.validation import checked_params
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.resources import Resource
     from paydispatch.twin.accounts import Account
-    from paydispatch.twin.store import Thing
-    from paydispatch.twin.wire import Call
+    from paydispatch.twin.objects.store import Thing
+    from paydispatch.twin.wire.calls import Call
 
 
 class StripeTwin:

@@ -15,7 +15,7 @@ from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.resources import RESOURCES, resource_named
 from paydispatch.domain.unknown_ends import Found, NotFound, Window
-from paydispatch.twin.server import serving
+from paydispatch.twin.serving.server import serving
 from paydispatch.twin.twin import StripeTwin
 
 if TYPE_CHECKING:

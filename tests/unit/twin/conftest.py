@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 import pytest
 
 from paydispatch.twin.clock import TwinClock
-from paydispatch.twin.exchange import Exchange
 from paydispatch.twin.twin import StripeTwin
-from paydispatch.twin.wire import Call, Ending
+from paydispatch.twin.wire.calls import Call, Ending
+from paydispatch.twin.wire.exchange import Exchange
 
 
 @dataclass

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from paydispatch.twin.control import Control
-from paydispatch.twin.wire import Call
+from paydispatch.twin.serving.control import Control
+from paydispatch.twin.wire.calls import Call
 
 if TYPE_CHECKING:
     from tests.unit.twin.conftest import Client

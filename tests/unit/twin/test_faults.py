@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from paydispatch.twin.faults import RuleError
-from paydispatch.twin.wire import Ending
+from paydispatch.twin.wire.calls import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from paydispatch.twin.errors import StripeError
-from paydispatch.twin.forms import nest, read_pairs
+from paydispatch.twin.wire.errors import StripeError
+from paydispatch.twin.wire.forms import nest, read_pairs
 
 
 @pytest.mark.parametrize(

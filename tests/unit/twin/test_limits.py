@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paydispatch.twin.limits import Rates
+from paydispatch.twin.rate_limits import Rates
 
 if TYPE_CHECKING:
     from tests.unit.twin.conftest import Client

@@ -13,10 +13,10 @@ from tests.unit.schema.bodies import Bodies
 from paydispatch.domain.form import encode
 from paydispatch.domain.resources import RESOURCES, Resource, resource_named
 from paydispatch.domain.schema import check_params, parameter_schema
-from paydispatch.twin.coercion import FormReader
-from paydispatch.twin.forms import nest, read_pairs
-from paydispatch.twin.shapes import response_schema
-from paydispatch.twin.traits import traits_of
+from paydispatch.twin.objects.shapes import response_schema
+from paydispatch.twin.objects.traits import traits_of
+from paydispatch.twin.wire.coercion import FormReader
+from paydispatch.twin.wire.forms import nest, read_pairs
 
 if TYPE_CHECKING:
     from tests.unit.twin.conftest import Client

@@ -6,7 +6,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl
 
-from paydispatch.twin.errors import StripeError, invalid_request
+from paydispatch.twin.wire.errors import StripeError, invalid_request
 
 Pairs = tuple[tuple[str, str], ...]
 

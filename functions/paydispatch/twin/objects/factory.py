@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.twin.shapes import (
+from paydispatch.twin.objects.shapes import (
     UNFIT,
     Fitter,
     fresh_object,
@@ -13,15 +13,15 @@ from paydispatch.twin.shapes import (
     response_schema,
     types,
 )
-from paydispatch.twin.traits import Scope, Traits, holds, traits_of, value
+from paydispatch.twin.objects.traits import Scope, Traits, holds, traits_of, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from paydispatch.twin.accounts import Account
-    from paydispatch.twin.naming import Naming
-    from paydispatch.twin.shapes import Schema
-    from paydispatch.twin.store import Thing
+    from paydispatch.twin.objects.naming import Naming
+    from paydispatch.twin.objects.shapes import Schema
+    from paydispatch.twin.objects.store import Thing
 
 _OURS = ("id", "object", "created", "livemode")
 """Fields that are never an echo, whatever a parameter is called."""

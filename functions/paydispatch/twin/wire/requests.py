@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.resources import Resource
 from paydispatch.twin import accounts
-from paydispatch.twin.errors import invalid_request, unknown_url
 from paydispatch.twin.faults import Facts
-from paydispatch.twin.forms import Pairs, read_pairs
+from paydispatch.twin.wire.errors import invalid_request, unknown_url
+from paydispatch.twin.wire.forms import Pairs, read_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paydispatch.twin.wire import Call
+    from paydispatch.twin.wire.calls import Call
 
 JSON_REFUSED = (
     "Invalid request (check that your POST content type is application/x-www-form-urlencoded). "

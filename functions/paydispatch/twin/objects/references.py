@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.twin.errors import missing_object
+from paydispatch.twin.wire.errors import missing_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from paydispatch.twin.shapes import typed, types
+from paydispatch.twin.objects.shapes import typed, types
 
 Schema = dict[str, Any]
 

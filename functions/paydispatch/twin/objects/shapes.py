@@ -41,7 +41,7 @@ def response_schema(kind: str) -> Schema:
 @cache
 def known_schema(kind: str) -> Schema | None:
     """Return the generated schema of an object's answer, if there is one."""
-    file = files(__package__) / "objects" / f"{kind.replace('.', '_')}.json"
+    file = files(__package__) / "fresh" / f"{kind.replace('.', '_')}.json"
     return json.loads(file.read_text("utf-8")) if file.is_file() else None
 
 

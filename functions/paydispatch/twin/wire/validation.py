@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.marks import MARK
 from paydispatch.domain.schema import check_params, parameter_schema
-from paydispatch.twin.coercion import FormReader
-from paydispatch.twin.errors import StripeError, invalid_request
-from paydispatch.twin.traits import holds, traits_of
+from paydispatch.twin.objects.traits import holds, traits_of
+from paydispatch.twin.wire.coercion import FormReader
+from paydispatch.twin.wire.errors import StripeError, invalid_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from paydispatch.twin.faults import Latency, RuleError
-from paydispatch.twin.limits import Rates
-from paydispatch.twin.wire import Answer
+from paydispatch.twin.rate_limits import Rates
+from paydispatch.twin.wire.calls import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from paydispatch.twin.twin import StripeTwin
-    from paydispatch.twin.wire import Call
+    from paydispatch.twin.wire.calls import Call
 
 PREFIX = "/_twin/"
 

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from paydispatch.domain.web_pages import refuse_web_page
-from paydispatch.twin.control import PREFIX, Control
-from paydispatch.twin.errors import api_error
-from paydispatch.twin.wire import Answer, Call, Ending
+from paydispatch.twin.serving.control import PREFIX, Control
+from paydispatch.twin.wire.calls import Answer, Call, Ending
+from paydispatch.twin.wire.errors import api_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from paydispatch.twin.exchange import Exchange
     from paydispatch.twin.twin import StripeTwin
+    from paydispatch.twin.wire.exchange import Exchange
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 _STOP_WITHIN_S = 0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from paydispatch.twin.errors import rate_limited
+from paydispatch.twin.wire.errors import rate_limited
 
 if TYPE_CHECKING:
     from paydispatch.twin.accounts import Account

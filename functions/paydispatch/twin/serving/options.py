@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.twin.faults import Latency, RuleError
-from paydispatch.twin.limits import Rates
+from paydispatch.twin.rate_limits import Rates
 
 if TYPE_CHECKING:
     from paydispatch.twin.twin import StripeTwin

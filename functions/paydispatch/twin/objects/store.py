@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.twin.errors import existing_object, missing_object
+from paydispatch.twin.wire.errors import existing_object, missing_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from paydispatch.twin.faults import Verdict
 from paydispatch.twin.idempotency import Saved
-from paydispatch.twin.wire import Answer, Ending
+from paydispatch.twin.wire.calls import Answer, Ending
 
 if TYPE_CHECKING:
-    from paydispatch.twin.errors import StripeError
     from paydispatch.twin.idempotency import Entry
     from paydispatch.twin.ledger import Attempt
-    from paydispatch.twin.requests import Request
-    from paydispatch.twin.wire import Call
+    from paydispatch.twin.wire.calls import Call
+    from paydispatch.twin.wire.errors import StripeError
+    from paydispatch.twin.wire.requests import Request
 
 _ENDINGS = {"reset": Ending.RESET, "cut_off": Ending.CUT_OFF, "hang": Ending.HANG}
 _ECHOED = ("Idempotency-Key", "Stripe-Account", "Stripe-Context")

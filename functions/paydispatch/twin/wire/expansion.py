@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.twin.errors import invalid_request
-from paydispatch.twin.traits import traits_of
+from paydispatch.twin.objects.traits import traits_of
+from paydispatch.twin.wire.errors import invalid_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from paydispatch.twin.shapes import Schema
-    from paydispatch.twin.store import Thing
+    from paydispatch.twin.objects.shapes import Schema
+    from paydispatch.twin.objects.store import Thing
 
 DEEPEST = 4
 

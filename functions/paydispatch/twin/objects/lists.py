@@ -5,17 +5,17 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.twin.errors import invalid_request, unknown_parameter
-from paydispatch.twin.shapes import typed, types
-from paydispatch.twin.store import NO_LATEST, Span
+from paydispatch.twin.objects.shapes import typed, types
+from paydispatch.twin.objects.store import NO_LATEST, Span
+from paydispatch.twin.wire.errors import invalid_request, unknown_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from paydispatch.domain.resources import Resource
     from paydispatch.twin.accounts import Account
-    from paydispatch.twin.shapes import Schema
-    from paydispatch.twin.store import Store, Thing
+    from paydispatch.twin.objects.shapes import Schema
+    from paydispatch.twin.objects.store import Store, Thing
 
 LARGEST_PAGE = 100
 _PAGING = ("limit", "starting_after", "ending_before", "expand", "created")

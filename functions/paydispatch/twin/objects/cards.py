@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.twin.traits import at, holds
+from paydispatch.twin.objects.traits import at, holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
