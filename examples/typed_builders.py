@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from paydispatch.builders import (
+from paydispatch.sdk.builders import (
     create_coupon_async,
     new_coupon,
     new_payment_intent,
@@ -18,9 +18,9 @@ from paydispatch.builders import (
 )
 
 if TYPE_CHECKING:
-    from paydispatch.builders import Builders, CouponBuilder, PriceBuilder, ProductBuilder
-    from paydispatch.dispatcher import Receipt
-    from paydispatch.params import SubscriptionItem
+    from paydispatch.sdk.builders import Builders, CouponBuilder, PriceBuilder, ProductBuilder
+    from paydispatch.sdk.dispatcher import Receipt
+    from paydispatch.sdk.params import SubscriptionItem
 
 WORKER, CONTEXT, SECRET = "payment-worker-1", "context-123", "sk_test_..."
 

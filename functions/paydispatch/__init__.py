@@ -9,8 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from paydispatch.builders import *
-    from paydispatch.dispatcher import Dispatcher as Dispatcher
     from paydispatch.domain.credentials import SecretRef as SecretRef
     from paydispatch.domain.errors import BadRequest as BadRequest
     from paydispatch.domain.errors import BufferFull as BufferFull
@@ -22,11 +20,13 @@ if TYPE_CHECKING:
     from paydispatch.domain.errors import OtherProcess as OtherProcess
     from paydispatch.domain.errors import TooLarge as TooLarge
     from paydispatch.domain.errors import Unavailable as Unavailable
-    from paydispatch.receipt import Receipt as Receipt
+    from paydispatch.sdk.builders import *
+    from paydispatch.sdk.dispatcher import Dispatcher as Dispatcher
+    from paydispatch.sdk.receipt import Receipt as Receipt
 
 _HOMES = {
-    "Dispatcher": "paydispatch.dispatcher",
-    "Receipt": "paydispatch.receipt",
+    "Dispatcher": "paydispatch.sdk.dispatcher",
+    "Receipt": "paydispatch.sdk.receipt",
     "SecretRef": "paydispatch.domain.credentials",
     "RetryLater": "paydispatch.flow",
     **dict.fromkeys(
@@ -51,7 +51,7 @@ def __getattr__(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
     home = _HOMES.get(name) or (
-        "paydispatch.builders" if name.startswith(("new_", "create_")) else None
+        "paydispatch.sdk.builders" if name.startswith(("new_", "create_")) else None
     )
     if home is None:
         raise AttributeError(f"module 'paydispatch' has no attribute {name!r}")

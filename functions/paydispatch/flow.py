@@ -16,7 +16,6 @@ import logging
 from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from paydispatch.builders import Builders
 from paydispatch.domain.envelope import Envelope, check_size
 from paydispatch.domain.errors import InvalidField, InvalidParams, ScriptFailed
 from paydispatch.domain.identity import End, follow_up_request_id, request_id_for_key
@@ -35,7 +34,8 @@ from paydispatch.domain.schema import check_params
 from paydispatch.domain.script_errors import leaves, shown, traceback_text
 from paydispatch.domain.slots import key_space
 from paydispatch.domain.units import DEFAULT_DEADLINE_S, REMEMBER_S
-from paydispatch.receipt import Receipt
+from paydispatch.sdk.builders import Builders
+from paydispatch.sdk.receipt import Receipt
 
 if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paydispatch import delivery, ports
+from paydispatch import ports
+from paydispatch.sdk import delivery
 from paydispatch.testing import memory, memory_operations, memory_requests
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def test_the_import_contracts_hold() -> None:
 
 
 def test_the_dispatcher_loads_adapters_inside_its_constructors_alone() -> None:
-    tree = ast.parse((FUNCTIONS / "paydispatch/dispatcher.py").read_text("utf-8"))
+    tree = ast.parse((FUNCTIONS / "paydispatch/sdk/dispatcher.py").read_text("utf-8"))
     (dispatcher,) = (
         node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Dispatcher"
     )

@@ -33,8 +33,8 @@ HTTPX = {"httpx", "httpx_aiohttp", "certifi", "idna"}
 LOADED = {
     "paydispatch": set(),
     "paydispatch.flow": {"jsonschema_rs"},
-    "paydispatch.builders": {"jsonschema_rs"},
-    "paydispatch.dispatcher": set(),
+    "paydispatch.sdk.builders": {"jsonschema_rs"},
+    "paydispatch.sdk.dispatcher": set(),
     "api.app": AWS | POWERTOOLS | SEALING | {"jsonschema_rs", "redis"},
     "stripe_caller.app": AWS | POWERTOOLS | SEALING | AIOHTTP | HTTPX | {"jsonschema_rs", "redis"},
     "reconciler.app": AWS | POWERTOOLS | SEALING | AIOHTTP | HTTPX | {"redis"},

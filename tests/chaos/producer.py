@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tests.chaos.requests_made import Book
 
     from paydispatch.local.addresses import Addresses
-    from paydispatch.receipt import Receipt
+    from paydispatch.sdk.receipt import Receipt
 
 SHARES = {"sdk_sqs": 0.35, "sdk_http": 0.15, "door": 0.2, "batches": 0.1, "queue": 0.2}
 PATIENCE_S = 120.0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from paydispatch.local.stack import LocalStack
-    from paydispatch.receipt import Receipt
+    from paydispatch.sdk.receipt import Receipt
 
 KEY = "sk_test_way_in"
 FLOW = "new_create_coupon_response"

@@ -23,7 +23,7 @@ from paydispatch.local.settings import local_aws
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from paydispatch.receipt import Receipt
+    from paydispatch.sdk.receipt import Receipt
 
 GIVEN_S = 0.5
 GENEROUS_S = 6.0

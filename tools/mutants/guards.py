@@ -54,8 +54,8 @@ STRIPE_ACCOUNTS_CODE = SOURCE + "adapters/stripe/accounts.py"
 UNKNOWN_ENDS = SOURCE + "domain/unknown_ends.py"
 RUN_FLOWS = SOURCE + "services/run_flows.py"
 ACCEPT = SOURCE + "services/accept.py"
-SENDER = SOURCE + "sender.py"
-DISPATCHER = SOURCE + "dispatcher.py"
+SENDER = SOURCE + "sdk/sender.py"
+DISPATCHER = SOURCE + "sdk/dispatcher.py"
 SQS_SENDS = SOURCE + "adapters/aws/sqs_sends.py"
 
 
@@ -1019,7 +1019,7 @@ GUARDS = (
     Guard(
         "end: a program that does not close drops what it has",
         OWN_DISPATCHER,
-        SOURCE + "process.py",
+        SOURCE + "sdk/process.py",
         "    atexit.register(function)",
         "    _ = atexit.register",
         FORKS,
@@ -1027,7 +1027,7 @@ GUARDS = (
     Guard(
         "end: a child of multiprocessing drops what it has",
         OWN_DISPATCHER,
-        SOURCE + "process.py",
+        SOURCE + "sdk/process.py",
         "        Finalize(None, function, exitpriority=0)",
         "        _ = Finalize",
         FORKS,

@@ -50,8 +50,10 @@ def write_package(package: Path, requests: Schemas, schemas: Schemas) -> None:
     names = TypeNames({row.name: schema for row, schema in schemas.items()})
     for row, schema in schemas.items():
         write_schema(package / "schemas" / f"{row.identifier}.json", row.name, share(schema))
-    (package / "params.py").write_text(params_module(names), encoding="utf-8")
-    (package / "builders.pyi").write_text(builders_stub(requests, schemas, names), encoding="utf-8")
+    (package / "sdk/params.py").write_text(params_module(names), encoding="utf-8")
+    (package / "sdk/builders.pyi").write_text(
+        builders_stub(requests, schemas, names), encoding="utf-8"
+    )
 
 
 def write_evidence(root: Path, sources: Path, requests: Schemas, schemas: Schemas) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from paydispatch.adapters.http_results import results_of
-from paydispatch.delivery import Parcel
 from paydispatch.domain.credentials import SecretRef
 from paydispatch.domain.envelope import check_size
 from paydispatch.domain.errors import InvalidParams, MaybeAccepted, PaydispatchError, Unavailable
@@ -17,6 +16,7 @@ from paydispatch.domain.identity import new_request_id
 from paydispatch.domain.protected_urls import check_http_url
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.schema import check_params
+from paydispatch.sdk.delivery import Parcel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -24,8 +24,8 @@ from paydispatch.domain.resources import error_flow, response_flow
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from paydispatch.builder import Builder
-    from paydispatch.receipt import Receipt
+    from paydispatch.sdk.builder import Builder
+    from paydispatch.sdk.receipt import Receipt
 
 WORKER_ID = "demo-worker"
 SECRET = "sk_test_demo_only"  # noqa: S105  the twin takes any key of the right form

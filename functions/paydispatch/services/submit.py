@@ -20,7 +20,7 @@ from paydispatch.domain.resources import resource_named
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from paydispatch.receipt import Receipt
+    from paydispatch.sdk.receipt import Receipt
 
 
 class Submitter(Protocol):

@@ -9,7 +9,6 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.delivery import Parcel
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.diagnosis import open_since
 from paydispatch.domain.errors import CannotOpen, MaybeAccepted, MissingFlow, Unavailable
@@ -19,6 +18,7 @@ from paydispatch.domain.slots import slot_name
 from paydispatch.domain.sweep import WorkerLook, has_work, next_look_at
 from paydispatch.flow import script_end
 from paydispatch.ports import Swept, Turn
+from paydispatch.sdk.delivery import Parcel
 from paydispatch.services.seal_request import seal_request
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from paydispatch.adapters.http_delivery import BODY_LIMIT_BYTES, HttpDelivery
-from paydispatch.delivery import Parcel
 from paydispatch.domain.credentials import SecretRef, StripeKey
 from paydispatch.domain.errors import BadRequest, InvalidParams, MaybeAccepted, Unavailable
 from paydispatch.domain.requests import CreateRequest, Lane
 from paydispatch.local.listening import free_port
+from paydispatch.sdk.delivery import Parcel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

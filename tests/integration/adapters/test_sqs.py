@@ -13,13 +13,13 @@ from paydispatch.adapters.aws.kms import KmsSealer
 from paydispatch.adapters.aws.sqs import SqsDispatchQueue, SqsQueue
 from paydispatch.adapters.aws.sqs_delivery import Clients, SqsDelivery
 from paydispatch.adapters.aws.sqs_sends import SEND_ATTEMPTS
-from paydispatch.delivery import Parcel
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.envelope import Envelope, check_size, read_message
 from paydispatch.domain.errors import InvalidParams, Unavailable
 from paydispatch.domain.outcomes import ErrorKind
 from paydispatch.domain.requests import CreateRequest, Lane
 from paydispatch.domain.units import COPY_ROOM_BYTES, QUEUE_MESSAGE_LIMIT_BYTES
+from paydispatch.sdk.delivery import Parcel
 
 if TYPE_CHECKING:
     from paydispatch.testing.memory import MemoryClock

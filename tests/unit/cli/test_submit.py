@@ -11,14 +11,14 @@ import pytest
 from paydispatch.cli import submit
 from paydispatch.cli.ledger import FileLedger
 from paydispatch.cli.main import main
-from paydispatch.dispatcher import Dispatcher
 from paydispatch.domain.errors import IdempotencyConflict
 from paydispatch.domain.identity import request_id_for_key
+from paydispatch.sdk.dispatcher import Dispatcher
 from paydispatch.testing.memory import MemoryDelivery
 
 if TYPE_CHECKING:
-    from paydispatch.delivery import Parcel
     from paydispatch.domain.requests import CreateRequest
+    from paydispatch.sdk.delivery import Parcel
 
 API = "https://api.example.com"
 RUN = "run_0123456789abcdef"

@@ -17,7 +17,7 @@ from paydispatch.domain.errors import (
     Unavailable,
     UnknownObject,
 )
-from paydispatch.receipt import Receipt
+from paydispatch.sdk.receipt import Receipt
 
 STATUSES = {
     400: InvalidField("worker_id", "wrong"),

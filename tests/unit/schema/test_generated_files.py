@@ -18,7 +18,11 @@ each_object = pytest.mark.parametrize("name", [row.name for row in RESOURCES])
 
 
 def test_all_generated_files_together_stay_small() -> None:
-    files = [*PACKAGE.glob("schemas/*.json"), PACKAGE / "params.py", PACKAGE / "builders.pyi"]
+    files = [
+        *PACKAGE.glob("schemas/*.json"),
+        PACKAGE / "sdk/params.py",
+        PACKAGE / "sdk/builders.pyi",
+    ]
     assert sum(file.stat().st_size for file in files) <= LARGEST_BYTES
 
 
@@ -35,7 +39,7 @@ def test_each_schema_is_valid_json_schema_2020_12(name: str) -> None:
 
 @each_object
 def test_the_stub_has_every_parameter_as_a_method(name: str) -> None:
-    stub = (PACKAGE / "builders.pyi").read_text("utf-8")
+    stub = (PACKAGE / "sdk/builders.pyi").read_text("utf-8")
     title = "".join(part.capitalize() for part in re.split("[._]", name))
     block = stub.split(f"class _{title}(Parameters):")[1].split("\nclass ")[0]
     assert set(re.findall(r"    def (\w+)\(self", block)) == parameter_names(name)

@@ -12,8 +12,8 @@ from paydispatch.testing.memory import MemoryDelivery
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from paydispatch.delivery import Parcel
     from paydispatch.domain.errors import PaydispatchError
+    from paydispatch.sdk.delivery import Parcel
 
 
 class HeldDelivery(MemoryDelivery):

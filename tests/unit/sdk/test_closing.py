@@ -14,13 +14,13 @@ from tests.unit.examples import KEY, PARAMS
 
 from paydispatch import Dispatcher
 from paydispatch.domain.errors import MaybeAccepted, NoDispatcher, NotDelivered, Unavailable
-from paydispatch.sender import Sender
+from paydispatch.sdk.sender import Sender
 from paydispatch.testing.memory import MemoryDelivery
 
 if TYPE_CHECKING:
     from tests.unit.sdk.conftest import HeldDelivery
 
-    from paydispatch.receipt import Receipt
+    from paydispatch.sdk.receipt import Receipt
 
 PATIENCE_S = 10.0
 

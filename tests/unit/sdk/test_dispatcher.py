@@ -11,7 +11,6 @@ import pytest
 from tests.unit.examples import KEY, PARAMS
 
 from paydispatch import Dispatcher, SecretRef, new_payment_intent
-from paydispatch.builders import create_product_async
 from paydispatch.domain.errors import (
     BadRequest,
     BufferFull,
@@ -23,6 +22,7 @@ from paydispatch.domain.errors import (
     Unavailable,
 )
 from paydispatch.domain.requests import Lane
+from paydispatch.sdk.builders import create_product_async
 from paydispatch.testing.memory import MemoryDelivery
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from tests.unit.sdk.conftest import HeldDelivery
 
-    from paydispatch.delivery import Parcel
     from paydispatch.domain.errors import PaydispatchError
-    from paydispatch.receipt import Receipt
+    from paydispatch.sdk.delivery import Parcel
+    from paydispatch.sdk.receipt import Receipt
 
 
 def dispatch(context_id: str = "context-1", **options: Any) -> Receipt:

@@ -185,7 +185,7 @@ def test_a_fork_waits_for_no_lock_of_the_parent(tmp_path: Path) -> None:
 dispatcher = Dispatcher(FileDelivery()).start()
 (receipt,) = create(1)
 receipt.wait()
-from paydispatch.dispatcher import _living
+from paydispatch.sdk.dispatcher import _living
 locks = [dispatcher._lock, dispatcher._sender._changed, _living._lock]
 for lock in locks:
     lock.acquire()

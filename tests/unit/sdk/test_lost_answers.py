@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from tests.unit.sdk.conftest import HeldDelivery
 
-    from paydispatch.delivery import Parcel
-    from paydispatch.receipt import Receipt
+    from paydispatch.sdk.delivery import Parcel
+    from paydispatch.sdk.receipt import Receipt
 
 
 class Answers(MemoryDelivery):

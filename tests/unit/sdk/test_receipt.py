@@ -10,7 +10,7 @@ from tests.unit.examples import KEY
 
 from paydispatch import Dispatcher, new_payment_intent
 from paydispatch.domain.errors import NotDelivered, Unavailable
-from paydispatch.receipt import Receipt
+from paydispatch.sdk.receipt import Receipt
 
 if TYPE_CHECKING:
     from tests.unit.sdk.conftest import HeldDelivery

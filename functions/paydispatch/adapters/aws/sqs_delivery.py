@@ -11,13 +11,13 @@ from paydispatch.adapters.aws.errors import SEAL_CONFIG, SEND_CONFIG
 from paydispatch.adapters.aws.kms import KmsSealer
 from paydispatch.adapters.aws.sqs import SqsQueue
 from paydispatch.adapters.clock import SystemClock
-from paydispatch.delivery import Parcel
 from paydispatch.domain.envelope import check_size
 from paydispatch.domain.errors import NoDispatcher, PaydispatchError, Unavailable
 from paydispatch.domain.identity import new_request_id, request_id_for_key
 from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.resources import RESOURCES
 from paydispatch.domain.schema import check_params
+from paydispatch.sdk.delivery import Parcel
 from paydispatch.services.seal_request import seal_request
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@
 from collections.abc import Mapping
 from typing import Literal, Protocol, Self, TypeVar
 
-from paydispatch import params as p
-from paydispatch.builder import BoundBuilder, Builder, Parameters, Submit
-from paydispatch.dispatcher import Dispatcher, Receipt
 from paydispatch.domain.credentials import SecretRef
+from paydispatch.sdk import params as p
+from paydispatch.sdk.builder import BoundBuilder, Builder, Parameters, Submit
+from paydispatch.sdk.dispatcher import Dispatcher, Receipt
 
 _B = TypeVar("_B", bound=Builder, contravariant=True)
 

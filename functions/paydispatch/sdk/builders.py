@@ -8,8 +8,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from paydispatch.builder import BoundBuilder, Builder, Submit
 from paydispatch.domain.resources import RESOURCES, Resource
+from paydispatch.sdk.builder import BoundBuilder, Builder, Submit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,9 +26,9 @@ from paydispatch.domain.errors import (
     PaydispatchError,
 )
 from paydispatch.domain.requests import CreateRequest, parse_lane
-from paydispatch.process import Living, do_not_run_at_exit, run_at_exit
-from paydispatch.receipt import Receipt
-from paydispatch.sender import Sender
+from paydispatch.sdk.process import Living, do_not_run_at_exit, run_at_exit
+from paydispatch.sdk.receipt import Receipt
+from paydispatch.sdk.sender import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from httpx import Auth
 
-    from paydispatch.delivery import Delivery
+    from paydispatch.sdk.delivery import Delivery
 
 __all__ = ["Dispatcher", "Receipt"]
 

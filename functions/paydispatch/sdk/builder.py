@@ -1,7 +1,7 @@
 """The builders behind every `new_<object>()`: the same two classes for all objects.
 
 Any create parameter of the object is a method that sets it and returns the builder; the generated
-schemas know which there are. `paydispatch.builders` has the functions users call.
+schemas know which there are. `paydispatch.sdk.builders` has the functions users call.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from paydispatch.domain.schema_errors import unknown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paydispatch.dispatcher import Dispatcher, Receipt
     from paydispatch.domain.credentials import SecretRef
+    from paydispatch.sdk.dispatcher import Dispatcher, Receipt
 
 
 class UnknownParameter(InvalidParams, AttributeError):
@@ -83,7 +83,7 @@ class Builder(Parameters):
         The outcome runs a flow in the worker `worker_id`. Raises `InvalidParams`, `InvalidField`,
         `BufferFull`, and `NoDispatcher` when none is passed and `Dispatcher.current()` finds none.
         """
-        from paydispatch.dispatcher import Dispatcher
+        from paydispatch.sdk.dispatcher import Dispatcher
 
         return (dispatcher or Dispatcher.current()).submit(
             self.object_name,

@@ -23,8 +23,8 @@ from paydispatch.domain.retry import backoff_s
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from paydispatch.delivery import Delivery, Parcel
-    from paydispatch.receipt import Receipt
+    from paydispatch.sdk.delivery import Delivery, Parcel
+    from paydispatch.sdk.receipt import Receipt
 
 QUIET_S = 0.005
 LONGEST_LINGER_S = 0.1
@@ -34,7 +34,7 @@ the interpreter to themselves: a thread that works beside them would hold each u
 UPKEEP_EVERY_S = 60.0
 LONGEST_PAUSE_S = 5.0
 
-_log = logging.getLogger("paydispatch.dispatcher")
+_log = logging.getLogger("paydispatch.sdk.dispatcher")
 
 
 class Pending:

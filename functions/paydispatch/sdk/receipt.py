@@ -12,7 +12,7 @@ from paydispatch.domain.errors import MaybeAccepted, PaydispatchError
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from paydispatch.delivery import Parcel
+    from paydispatch.sdk.delivery import Parcel
 
     End = Literal[True] | PaydispatchError
     """Durable, or why it was given up. One value, so that a thread never sees half of an end."""
