@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from api.openapi.document import document
+from paydispatch.handlers.api.openapi.document import document
 
 OUTPUT = Path(__file__).parents[1] / "docs/openapi.json"
 LINE = 100

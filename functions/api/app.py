@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from api.handler import Door
-from api.principals import PrincipalReader
 from paydispatch.adapters.aws.errors import SEAL_CONFIG, SEND_CONFIG
 from paydispatch.adapters.aws.kms import KmsSealer
 from paydispatch.adapters.aws.sqs import SqsQueue
@@ -16,6 +14,8 @@ from paydispatch.adapters.journal import PowertoolsJournal, json_logger
 from paydispatch.adapters.redis.connection import connect
 from paydispatch.adapters.redis.eviction import EvictionCheck
 from paydispatch.adapters.redis.request_store import RedisRequestStore
+from paydispatch.handlers.api.handler import Door
+from paydispatch.handlers.api.principals import PrincipalReader
 from paydispatch.services.accept import Acceptor
 from paydispatch.settings import ApiSettings
 

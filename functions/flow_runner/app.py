@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.metrics import Metrics
 
 from flow_runner.compose import compose
-from flow_runner.handler import answer_bells
 from paydispatch.adapters.journal import PowertoolsJournal, json_logger
+from paydispatch.handlers.flow_runner import answer_bells
 from paydispatch.settings import RunnerSettings
 
 if TYPE_CHECKING:

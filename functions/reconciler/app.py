@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.metrics import Metrics
 
 from paydispatch.adapters.journal import PowertoolsJournal, json_logger
+from paydispatch.handlers.reconciler import settle_unknowns
 from paydispatch.settings import ReconcilerSettings
 from reconciler.compose import Clients, compose
-from reconciler.handler import settle_unknowns
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

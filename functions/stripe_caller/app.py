@@ -23,10 +23,10 @@ from paydispatch.adapters.redis.requests import RedisRequests
 from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
 from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.handlers.stripe_caller import work_on
 from paydispatch.services.call_batch import BatchCall
 from paydispatch.services.call_stripe import CallPorts
 from paydispatch.settings import CallerSettings
-from stripe_caller.handler import work_on
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -14,13 +14,13 @@ import pytest
 from tests.unit.examples import KEY, body
 from tests.unit.handlers.conftest import Client
 
-from api.openapi.document import document
-from api.openapi.example_params import example_of, example_params
 from paydispatch.domain.errors import BadRequest
 from paydispatch.domain.requests import parse_create_request
 from paydispatch.domain.resources import RESOURCES, Resource
 from paydispatch.domain.schema import check_params, parameter_schema
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.handlers.api.openapi.document import document
+from paydispatch.handlers.api.openapi.example_params import example_of, example_params
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -231,7 +231,7 @@ def test_the_door_serves_it_to_everybody(client: Client) -> None:
 
 
 def test_no_cold_start_waits_for_it() -> None:
-    program = "import sys, api.handler; print([name for name in sys.modules if 'openapi' in name])"
+    program = "import sys, paydispatch.handlers.api.handler; print([name for name in sys.modules if 'openapi' in name])"
     run = subprocess.run(
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )

@@ -333,7 +333,7 @@ GUARDS = (
     Guard(
         "key: a debug mode prints every event",
         KEY,
-        "functions/api/handler.py",
+        "functions/paydispatch/handlers/api/handler.py",
         "        routes = APIGatewayHttpResolver(debug=False)",
         "        routes = APIGatewayHttpResolver()",
         ("tests/integration/test_debug_modes.py",),
@@ -781,7 +781,7 @@ GUARDS = (
     Guard(
         "answer: every error is shown",
         BOUNDED_ANSWER,
-        "functions/api/budget.py",
+        "functions/paydispatch/handlers/api/budget.py",
         "        if room_bytes < 0:",
         "        if False:",
         WAY_IN,
@@ -789,7 +789,7 @@ GUARDS = (
     Guard(
         "answer: a text is shown whole",
         BOUNDED_ANSWER,
-        "functions/api/budget.py",
+        "functions/paydispatch/handlers/api/budget.py",
         "    if size_in_answer(text) - _QUOTES <= most_bytes:",
         "    if True:",
         WAY_IN,

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from api.handler import Door
-from api.principals import PrincipalReader
+from paydispatch.handlers.api.handler import Door
+from paydispatch.handlers.api.principals import PrincipalReader
 from paydispatch.services.accept import Acceptor
 from paydispatch.testing.memory import (
     MemoryClock,

@@ -9,9 +9,9 @@ import pytest
 from tests.unit.examples import KEY, PARAMS, body, succeeded
 from tests.unit.queues import LosingQueue
 
-from api.openapi.example_params import example_params
 from paydispatch.domain.resources import RESOURCES, Resource
 from paydispatch.domain.units import QUEUE_MESSAGE_LIMIT_BYTES
+from paydispatch.handlers.api.openapi.example_params import example_params
 from paydispatch.testing.memory import MemoryRequestQueue
 
 if TYPE_CHECKING:

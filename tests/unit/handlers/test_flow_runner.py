@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from tests.unit.handlers.conftest import Context
 
-from flow_runner.handler import STOPPING_TIME_S, answer_bells
 from paydispatch.domain.errors import Unavailable
+from paydispatch.handlers.flow_runner import STOPPING_TIME_S, answer_bells
 from paydispatch.testing.memory import MemoryJournal
 
 EVENTS = Path(__file__).parents[2] / "events"

@@ -8,11 +8,11 @@ import pytest
 from tests.unit.examples import KEY
 from tests.unit.handlers.conftest import Client, Context, http_event
 
-from flow_runner.handler import answer_bells
 from paydispatch.domain.errors import UnexpectedEvent
+from paydispatch.handlers.flow_runner import answer_bells
+from paydispatch.handlers.reconciler import settle_unknowns
+from paydispatch.handlers.stripe_caller import work_on
 from paydispatch.testing.memory import MemoryJournal
-from reconciler.handler import settle_unknowns
-from stripe_caller.handler import work_on
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -11,8 +11,8 @@ from tests.unit.examples import message_text
 from tests.unit.handlers.conftest import Context
 from tests.unit.services.conftest import Caller
 
+from paydispatch.handlers.stripe_caller import work_on
 from paydispatch.testing.memory import MemoryJournal
-from stripe_caller.handler import work_on
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

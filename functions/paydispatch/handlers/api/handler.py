@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-from api.answers import (
+from paydispatch.domain.errors import BadRequest, InvalidField, RequestNotFound, Unavailable
+from paydispatch.domain.resources import RESOURCES, Resource
+from paydispatch.handlers.api.answers import (
     accepted,
     batch_answer,
     error_answer,
@@ -18,9 +20,7 @@ from api.answers import (
     unexpected,
     unhealthy,
 )
-from api.bodies import create_request, json_object, requests_of_batch
-from paydispatch.domain.errors import BadRequest, InvalidField, RequestNotFound, Unavailable
-from paydispatch.domain.resources import RESOURCES, Resource
+from paydispatch.handlers.api.bodies import create_request, json_object, requests_of_batch
 from paydispatch.services.refuse_events import refuse_event
 from paydispatch.services.status import status_of
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from api.principals import PrincipalReader
     from paydispatch.domain.principal import Principal
+    from paydispatch.handlers.api.principals import PrincipalReader
     from paydispatch.ports import Journal, RequestStore
     from paydispatch.services.accept import Acceptor
 
@@ -108,7 +108,9 @@ class Door:
         return json_answer(200, {"status": "ok"})
 
     def _openapi(self) -> Response[str]:
-        from api.openapi.document import document  # for the few who ask: no cold start waits for it
+        from paydispatch.handlers.api.openapi.document import (
+            document,  # for the few who ask: no cold start waits for it
+        )
 
         return json_answer(200, document())
 

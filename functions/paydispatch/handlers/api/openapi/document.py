@@ -8,16 +8,16 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from api.openapi.answer_schemas import answer_schemas
-from api.openapi.operations import PARAMETERS, paths
-from api.openapi.parameters import params_schemas
-from api.openapi.request_bodies import request_schemas
-from api.openapi.responses import HEADERS, shared_responses
 from paydispatch.domain.resources import RESOURCES
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.handlers.api.openapi.answer_schemas import answer_schemas
+from paydispatch.handlers.api.openapi.operations import PARAMETERS, paths
+from paydispatch.handlers.api.openapi.parameters import params_schemas
+from paydispatch.handlers.api.openapi.request_bodies import request_schemas
+from paydispatch.handlers.api.openapi.responses import HEADERS, shared_responses
 
 if TYPE_CHECKING:
-    from api.openapi.references import Node
+    from paydispatch.handlers.api.openapi.references import Node
 
 _DESCRIPTION = f"""\
 Asks for Stripe objects to be created and answers at once, when the queue has the request. The call to Stripe is made

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from api.openapi import references
 from paydispatch.domain.schema import parameter_schema
+from paydispatch.handlers.api.openapi import references
 
 if TYPE_CHECKING:
-    from api.openapi.references import Node
     from paydispatch.domain.resources import Resource
+    from paydispatch.handlers.api.openapi.references import Node
 
 _DEFINITION = "#/$defs/"
 

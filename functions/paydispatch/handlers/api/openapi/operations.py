@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from api.openapi import examples, references
-from api.openapi.request_bodies import (
+from paydispatch.domain.resources import RESOURCES, Resource
+from paydispatch.domain.units import BATCH_ITEMS_LIMIT
+from paydispatch.handlers.api.openapi import examples, references
+from paydispatch.handlers.api.openapi.request_bodies import (
     LONGEST_KEY,
     create_name,
     example_batch,
     example_body,
     example_named_body,
 )
-from api.openapi.responses import headers, json_response, refusals
-from paydispatch.domain.resources import RESOURCES, Resource
-from paydispatch.domain.units import BATCH_ITEMS_LIMIT
+from paydispatch.handlers.api.openapi.responses import headers, json_response, refusals
 
 if TYPE_CHECKING:
-    from api.openapi.references import Node
+    from paydispatch.handlers.api.openapi.references import Node
 
 PARAMETERS: dict[str, Node] = {
     "Idempotency-Key": {

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from api.answers import accepted, batch_item, error_answer, failure, unavailable
-from api.openapi.request_bodies import example_body, example_named_body
 from paydispatch.domain.errors import (
     BadRequest,
     IdempotencyConflict,
@@ -23,6 +21,14 @@ from paydispatch.domain.requests import parse_create_request
 from paydispatch.domain.resources import RESOURCES
 from paydispatch.domain.schema import check_params
 from paydispatch.domain.units import QUEUE_MESSAGE_LIMIT_BYTES
+from paydispatch.handlers.api.answers import (
+    accepted,
+    batch_item,
+    error_answer,
+    failure,
+    unavailable,
+)
+from paydispatch.handlers.api.openapi.request_bodies import example_body, example_named_body
 from paydispatch.ports import RequestRecord
 from paydispatch.services.accept import Accepted
 from paydispatch.services.status import shown_status

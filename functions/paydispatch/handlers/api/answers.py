@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from api.budget import ANSWER_BYTES, STATUS_BYTES, cut_error, errors_within, size_in_answer
 from paydispatch.domain.errors import (
     BadRequest,
     InvalidParams,
@@ -15,6 +14,13 @@ from paydispatch.domain.errors import (
     PaydispatchError,
     Unavailable,
     UnexpectedEvent,
+)
+from paydispatch.handlers.api.budget import (
+    ANSWER_BYTES,
+    STATUS_BYTES,
+    cut_error,
+    errors_within,
+    size_in_answer,
 )
 
 if TYPE_CHECKING:
