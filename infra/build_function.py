@@ -31,6 +31,7 @@ IN_THE_RUNTIME = (
 )
 # Run on a developer's machine, or in tests, and never in a Lambda.
 NOT_DEPLOYED = ("cli", "local", "testing", "twin")
+PROGRAMS = ("api", "stripe_caller", "reconciler", "flow_runner")
 # Only the runner runs the user's code.
 WITH_FLOWS = ("flow_runner",)
 # Read by nothing at run time. METADATA stays: Amazon Inspector finds vulnerable libraries by it.
@@ -125,8 +126,18 @@ def _copy_code(package: str, out: Path) -> None:
     functions = ROOT / "functions"
     _copy(functions / package, out / package)
     _copy(functions / "paydispatch", out / "paydispatch", *NOT_DEPLOYED)
+    _drop_other_programs(package, out / "paydispatch")
     if package in WITH_FLOWS:
         _copy(ROOT / "flows", out / "flows")
+
+
+def _drop_other_programs(package: str, library: Path) -> None:
+    """Leave a Lambda its own handler and composition root only."""
+    for folder in ("compose", "handlers"):
+        for program in PROGRAMS:
+            if program != package:
+                _remove(library / folder / program)
+                _remove(library / folder / f"{program}.py")
 
 
 def _copy(source: Path, to: Path, *leave_out: str) -> None:
@@ -179,7 +190,7 @@ def _in_template(pattern: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("package", choices=("api", "stripe_caller", "reconciler", "flow_runner"))
+    parser.add_argument("package", choices=PROGRAMS)
     parser.add_argument("out", type=Path)
     parser.add_argument("--uv", default="uv")
     chosen = parser.parse_args()

@@ -1,33 +1,13 @@
-"""The flow runner's composition root as a Lambda. `paydispatch worker` runs the same server as a process."""
+"""The entry point of the flow runner's Lambda. `paydispatch worker` runs the same server as a process."""
 
-from __future__ import annotations
-
-import asyncio
 import os
-from typing import TYPE_CHECKING, Any
+from functools import partial
 
-from aws_lambda_powertools.metrics import Metrics
-
-from flow_runner.compose import compose
-from paydispatch.adapters.journal import PowertoolsJournal, json_logger
+from paydispatch.compose.async_lambda import lambda_journal, on_one_loop
+from paydispatch.compose.flow_runner import compose, connect
 from paydispatch.handlers.flow_runner import answer_bells
 from paydispatch.settings import RunnerSettings
 
-if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.typing import LambdaContext
-
-_journal = PowertoolsJournal(
-    json_logger("flow_runner"), Metrics(namespace="paydispatch", service="flow_runner")
-)
-_server = compose(
-    RunnerSettings.from_env(),
-    _journal,
-    consumer=f"lambda-{os.urandom(6).hex()}",
-)
-_loop = asyncio.new_event_loop()
-
-
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    answer = _loop.run_until_complete(answer_bells(event, context, _server, _journal))
-    _journal.flush()
-    return answer
+_settings, _journal = RunnerSettings.from_env(), lambda_journal("flow_runner")
+_server = compose(_settings, connect(_settings, _journal, consumer=f"lambda-{os.urandom(6).hex()}"))
+handler = on_one_loop(partial(answer_bells, server=_server, journal=_journal), _journal)

@@ -6,6 +6,7 @@ import ast
 import inspect
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,15 @@ def test_every_name_says_what_is_in_it() -> None:
     names = {part for path in MODULES for part in Path(name_of(path)).with_suffix("").parts}
 
     assert not names & {"utils", "common", "helpers", "shared", "core", "models"}
+
+
+def test_the_wheel_installs_one_top_level_name() -> None:
+    """Another one would overwrite, or be shadowed by, a module of the project it is installed in."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+    assert project["tool"]["hatch"]["build"]["targets"]["wheel"] == {
+        "packages": ["functions/paydispatch"]
+    }
 
 
 def test_a_package_loads_nothing_of_others_when_it_is_imported() -> None:

@@ -11,7 +11,7 @@ import os
 import random
 import re
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -32,8 +32,13 @@ from tests.chaos.points import (
 )
 from tests.chaos.wrapping import Wrapper
 
+from paydispatch.compose.async_lambda import lambda_journal
+from paydispatch.compose.stripe_caller import compose, connect
 from paydispatch.domain.attempts import Answered, Unknown
-from stripe_caller import app
+from paydispatch.settings import CallerSettings
+
+if TYPE_CHECKING:
+    from paydispatch.services.call_stripe import CallPorts
 
 _KEY_IN_CLEAR = re.compile(r"\b[sr]k_(?:test|live)_\w+")
 _QUEUES = ("REQUEST_QUEUE_URL", "BATCH_QUEUE_URL")
@@ -139,9 +144,8 @@ def _report_keys(records: list[dict[str, Any]]) -> None:
             )
 
 
-def _chaotic(service: Any, points: Points) -> None:
-    ports = service._ports
-    service._ports = replace(
+def _chaotic(ports: CallPorts, points: Points) -> CallPorts:
+    return replace(
         ports,
         gateway=Gateway(ports.gateway, points),
         vault=Vault(ports.vault, points),
@@ -151,7 +155,9 @@ def _chaotic(service: Any, points: Points) -> None:
     )
 
 
-_chaotic(app._service, Points.of("caller"))
+_settings, _journal = CallerSettings.from_env(), lambda_journal("stripe_caller")
+_ports = _chaotic(connect(_settings, _journal), Points.of("caller"))
+_call = compose(_settings, _ports, _journal)
 _repeater = Repeater(float(os.environ[REPEATED_SHARE]), f"{os.environ[SEED]} {os.getpid()}")
 
 
@@ -159,4 +165,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     _report_receives(event["Records"])
     _report_keys(event["Records"])
     _repeater.repeat_some(event["Records"])
-    return app.handler(event, context)
+    return _call(event, context)

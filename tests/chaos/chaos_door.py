@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import random
+from dataclasses import replace
 from typing import Any
 
 from tests.chaos.chaos_names import LOST_SHARE, SEED, SUBJECT, TENANT_HEADER
 from tests.chaos.points import CLAIMED_BY_API, QUEUED, SEALING, Points
 from tests.chaos.wrapping import Wrapper
 
-from api import app
+from paydispatch.compose.api import ApiPorts, compose, connect
 from paydispatch.domain.errors import MaybeAccepted
+from paydispatch.settings import ApiSettings
 
 
 class Sealer(Wrapper):
@@ -45,15 +47,18 @@ class Queue(Wrapper):
         return refused
 
 
-def _chaotic(acceptor: Any, points: Points) -> None:
-    acceptor._sealer = Sealer(acceptor._sealer, points)
-    acceptor._requests = Board(acceptor._requests, points)
-    acceptor._queue = Queue(
-        acceptor._queue, points, float(os.environ[LOST_SHARE]), f"{os.environ[SEED]} {os.getpid()}"
+def _chaotic(ports: ApiPorts, points: Points) -> ApiPorts:
+    share, seed = float(os.environ[LOST_SHARE]), f"{os.environ[SEED]} {os.getpid()}"
+    return replace(
+        ports,
+        sealer=Sealer(ports.sealer, points),
+        requests=Board(ports.requests, points),
+        queue=Queue(ports.queue, points, share, seed),
     )
 
 
-_chaotic(app._door._acceptor, Points.of("door"))
+_settings = ApiSettings.from_env()
+_door = compose(_settings, _chaotic(connect(_settings), Points.of("door")))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -61,4 +66,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if tenant is not None:  # as API Gateway's authorizer would have found out
         claims = {"tenant": tenant, "sub": SUBJECT}
         event["requestContext"]["authorizer"] = {"jwt": {"claims": claims}}
-    return app.handler(event, context)
+    return _door.answer(event, context)

@@ -12,8 +12,8 @@ from typing import Any
 from tests.chaos.points import ACKNOWLEDGED, FOLLOWED_UP, RETURNED, Points
 from tests.chaos.wrapping import Wrapper
 
-from flow_runner import compose as composition
 from paydispatch.cli.main import main
+from paydispatch.compose import flow_runner as composition
 
 
 class Scripts(Wrapper):
@@ -35,21 +35,20 @@ class Inbox(Wrapper):
         return following
 
 
-def _chaotic(compose: Any, points: Points) -> Any:
+def _chaotic(connect: Any, points: Points) -> Any:
     def chaotic(*settings: Any, **options: Any) -> Any:
-        server = compose(*settings, **options)
-        ports = server._runner._ports
-        server._runner._ports = replace(
-            ports,
-            scripts=Scripts(ports.scripts, points),
-            queue=Queue(ports.queue, points),
-            inbox=Inbox(ports.inbox, points),
+        ports = connect(*settings, **options)
+        flows = replace(
+            ports.flows,
+            scripts=Scripts(ports.flows.scripts, points),
+            queue=Queue(ports.flows.queue, points),
+            inbox=Inbox(ports.flows.inbox, points),
         )
-        return server
+        return replace(ports, flows=flows)
 
     return chaotic
 
 
 if __name__ == "__main__":
-    composition.compose = _chaotic(composition.compose, Points.of("worker"))
+    composition.connect = _chaotic(composition.connect, Points.of("worker"))
     sys.exit(main())

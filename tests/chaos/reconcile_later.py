@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from paydispatch.cli.main import main
-from reconciler import compose as composition
+from paydispatch.compose import reconciler as composition
 
 LATER_S = 25 * 3600.0
 """Past the horizon, and past what Stripe keeps of a key."""
@@ -26,15 +26,13 @@ class LaterClock:
         await asyncio.sleep(seconds)
 
 
-def _later(compose: Any) -> Any:
-    def composed(*parts: Any) -> Any:
-        reconciler = compose(*parts)
-        reconciler._ports = replace(reconciler._ports, clock=LaterClock())
-        return reconciler
+def _later(connect: Any) -> Any:
+    def later(*parts: Any) -> Any:
+        return replace(connect(*parts), clock=LaterClock())
 
-    return composed
+    return later
 
 
 if __name__ == "__main__":
-    composition.compose = _later(composition.compose)
+    composition.connect = _later(composition.connect)
     sys.exit(main())

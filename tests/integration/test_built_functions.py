@@ -46,11 +46,22 @@ def test_a_zip_holds_its_own_code_and_no_other_function_s(zip_content: Path) -> 
     assert ours == {"paydispatch", zip_content.name}
 
 
+@pytest.mark.parametrize("folder", ["compose", "handlers"])
+def test_a_zip_holds_its_own_composition_and_its_own_handler_only(
+    zip_content: Path, folder: str
+) -> None:
+    held = {path.stem for path in (zip_content / "paydispatch" / folder).iterdir()}
+
+    assert held & set(PACKAGES.values()) <= {zip_content.name}
+
+
 def test_a_zip_leaves_out_what_the_runtime_has_and_what_a_lambda_never_runs(
     zip_content: Path,
 ) -> None:
     assert not IN_THE_RUNTIME & {path.name for path in zip_content.iterdir()}
     assert not (zip_content / "paydispatch" / "local").exists()
+    assert not (zip_content / "paydispatch" / "testing").exists()
+    assert not (zip_content / "paydispatch" / "twin").exists()
     assert not (zip_content / "paydispatch" / "cli").exists()
 
 

@@ -58,12 +58,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _reconcile(arguments: argparse.Namespace) -> ReconcileReport:
     from paydispatch.adapters.journal_logging import LoggingJournal
-    from reconciler.compose import Clients, compose
+    from paydispatch.compose.reconciler import Clients, connect
+    from paydispatch.services.reconcile import Reconciler
 
     settings, journal = ReconcilerSettings.from_env(), LoggingJournal()
     clients = Clients.connect(settings, journal)
     try:
-        service = compose(settings, journal, clients)
+        service = Reconciler(connect(settings, journal, clients))
         if arguments.same_account:
             return await service.reconcile_in_same_account(
                 arguments.same_account, arguments.worker_id

@@ -74,8 +74,9 @@ async def _serve(settings: RunnerSettings, workers: Collection[str] | None) -> N
 
 
 def _server(settings: RunnerSettings) -> FlowServer:
-    from flow_runner.compose import compose
     from paydispatch.adapters.journal import PowertoolsJournal, json_logger
+    from paydispatch.compose.flow_runner import compose, connect
 
     consumer = f"{socket.gethostname()}-{os.getpid()}"
-    return compose(settings, PowertoolsJournal(json_logger("flow_worker")), consumer=consumer)
+    journal = PowertoolsJournal(json_logger("flow_worker"))
+    return compose(settings, connect(settings, journal, consumer=consumer))

@@ -1,6 +1,6 @@
 """The HTTP door: API Gateway and one execution environment of the API function behind it.
 
-    python -m paydispatch.local.door --name door-1 --fd 5 --handler api.app.handler
+    python -m paydispatch.local.door --name door-1 --fd 5 --handler paydispatch.local.lambdas.api.handler
 
 The stack opens the listening socket and starts several doors on it. Each calls its handler with one
 event at a time, as Lambda does: Powertools' resolver keeps the current event in a class attribute.

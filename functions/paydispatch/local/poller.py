@@ -1,7 +1,7 @@
 """One execution environment of the Stripe caller, fed from a queue.
 
     python -m paydispatch.local.poller --name poller-batch-1 --queue-url URL \
-        --handler stripe_caller.app.handler --batch-size 100 --timeout-s 30
+        --handler paydispatch.local.lambdas.stripe_caller.handler --batch-size 100 --timeout-s 30
 
 It does what Lambda's SQS event source does: receives, calls the unchanged handler with one event at
 a time, deletes what the answer lets go of, and leaves the rest to the visibility timeout.

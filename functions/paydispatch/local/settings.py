@@ -37,8 +37,8 @@ class LocalSettings:
     flows: Path | None = None
     """The flows' directory; without it `FLOWS_DIR`, and without that `./flows`."""
 
-    api_handler: str = "api.app.handler"
-    caller_handler: str = "stripe_caller.app.handler"
+    api_handler: str = "paydispatch.local.lambdas.api.handler"
+    caller_handler: str = "paydispatch.local.lambdas.stripe_caller.handler"
     twin_command: tuple[str, ...] = _own("paydispatch.twin")
     worker_command: tuple[str, ...] = _own("paydispatch", "worker", "--all")
 

@@ -5,8 +5,8 @@
 
 Parts, in the order they end:
 
-    door-1…            HTTP → API Gateway events → api.app.handler
-    poller-<lane>-1…   SQS → SQS events → stripe_caller.app.handler
+    door-1…            HTTP → API Gateway events → paydispatch.local.lambdas.api.handler
+    poller-<lane>-1…   SQS → SQS events → paydispatch.local.lambdas.stripe_caller.handler
     worker             Redis streams → flows
     twin               Stripe
     valkey             Redis

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import boto3
@@ -20,24 +21,32 @@ from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
 from paydispatch.services.serve_flows import FlowServer
 
 if TYPE_CHECKING:
-    from paydispatch.ports import Journal
+    from paydispatch.ports import Bells, Journal, Sweep
     from paydispatch.settings import RunnerSettings
 
 
-def compose(settings: RunnerSettings, journal: Journal, *, consumer: str) -> FlowServer:
-    """`consumer` names this process in the consumer group of every stream it reads."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerPorts:
+    """The world as a flow server sees it: `flows` to run them, the others to learn of them."""
+
+    flows: FlowPorts
+    sweep: Sweep
+    bells: Bells
+
+
+def connect(settings: RunnerSettings, journal: Journal, *, consumer: str) -> ServerPorts:
+    """Build the clients, for one event loop. They connect when they are first used.
+
+    `consumer` names this process in the consumer group of every stream it reads.
+    """
     clock = SystemClock()
     eviction = EvictionCheck(allowed=settings.allow_eviction, journal=journal)
     redis = connect_async(settings.redis_url, eviction)
-    policy = FlowPolicy(
-        timeout_s=settings.flow_timeout_s,
-        import_timeout_s=settings.flow_import_timeout_s,
-        attempts=settings.flow_attempts,
-    )
-    inbox = RedisInbox(redis, clock, journal, consumer=consumer, flow_timeout_s=policy.timeout_s)
-    ports = FlowPorts(
-        inbox=inbox,
-        scripts=FlowFolder(settings.flows_dir, import_timeout_s=policy.import_timeout_s),
+    flows = FlowPorts(
+        inbox=RedisInbox(
+            redis, clock, journal, consumer=consumer, flow_timeout_s=settings.flow_timeout_s
+        ),
+        scripts=FlowFolder(settings.flows_dir, import_timeout_s=settings.flow_import_timeout_s),
         queue=SqsDispatchQueue(
             boto3.client("sqs", config=SEND_CONFIG),
             settings.queue_urls,
@@ -48,5 +57,17 @@ def compose(settings: RunnerSettings, journal: Journal, *, consumer: str) -> Flo
         fraction=random.random,
         queue_tenant=settings.queue_tenant,
     )
-    sweep, bells = RedisSweep(redis, clock, journal), RedisBells(redis, journal)
-    return FlowServer(FlowRunner(ports, policy), sweep, bells, clock, journal)
+    return ServerPorts(
+        flows=flows, sweep=RedisSweep(redis, clock, journal), bells=RedisBells(redis, journal)
+    )
+
+
+def compose(settings: RunnerSettings, ports: ServerPorts) -> FlowServer:
+    policy = FlowPolicy(
+        timeout_s=settings.flow_timeout_s,
+        import_timeout_s=settings.flow_import_timeout_s,
+        attempts=settings.flow_attempts,
+    )
+    flows = ports.flows
+    runner = FlowRunner(flows, policy)
+    return FlowServer(runner, ports.sweep, ports.bells, flows.clock, flows.journal)

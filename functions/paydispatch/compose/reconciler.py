@@ -21,7 +21,7 @@ from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
 from paydispatch.adapters.stripe.gateway import stripe_client
 from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
-from paydispatch.services.reconcile import AT_ONCE, ReconcilePorts, Reconciler
+from paydispatch.services.reconcile import AT_ONCE, ReconcilePorts
 
 if TYPE_CHECKING:
     import httpx
@@ -58,14 +58,14 @@ class Clients:
         await self.redis.aclose()
 
 
-def compose(settings: ReconcilerSettings, journal: Journal, clients: Clients) -> Reconciler:
+def connect(settings: ReconcilerSettings, journal: Journal, clients: Clients) -> ReconcilePorts:
     """It looks with the same keys, in the same accounts and at the same Stripe as the caller that sent the creates."""
     clock = SystemClock()
     secrets = SecretsManagerStore(boto3.client("secretsmanager", config=CLIENT_CONFIG), clock)
     tenant, bell_url = settings.queue_tenant, settings.doorbell_queue_url
     sqs = boto3.client("sqs", config=CLIENT_CONFIG)
     version = settings.stripe_api_version or STRIPE_API_VERSION
-    ports = ReconcilePorts(
+    return ReconcilePorts(
         unknown_ends=RedisUnknownEnds(clients.redis, clock),
         requests=RedisRequests(clients.redis, clock, queue_tenant=tenant),
         lists=HttpStripeLists(clients.stripe, version=version),
@@ -76,4 +76,3 @@ def compose(settings: ReconcilerSettings, journal: Journal, clients: Clients) ->
         clock=clock,
         journal=journal,
     )
-    return Reconciler(ports)

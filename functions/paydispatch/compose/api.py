@@ -1,0 +1,63 @@
+"""Compose the API: its ports from the settings, its handler from the ports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+
+from paydispatch.adapters.aws.errors import SEAL_CONFIG, SEND_CONFIG
+from paydispatch.adapters.aws.kms import KmsSealer
+from paydispatch.adapters.aws.sqs import SqsQueue
+from paydispatch.adapters.clock import SystemClock
+from paydispatch.adapters.journal import PowertoolsJournal, json_logger
+from paydispatch.adapters.redis.connection import connect as connect_redis
+from paydispatch.adapters.redis.eviction import EvictionCheck
+from paydispatch.adapters.redis.request_store import RedisRequestStore
+from paydispatch.handlers.api.handler import Door
+from paydispatch.handlers.api.principals import PrincipalReader
+from paydispatch.services.accept import Acceptor
+
+if TYPE_CHECKING:
+    from paydispatch.ports import Clock, Journal, Queue, RequestStore, Sealer
+    from paydispatch.settings import ApiSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiPorts:
+    """The world as the API sees it."""
+
+    queue: Queue
+    sealer: Sealer
+    requests: RequestStore
+    clock: Clock
+    journal: Journal
+
+
+def connect(settings: ApiSettings) -> ApiPorts:
+    """Build the clients. They connect when they are first used."""
+    clock = SystemClock()
+    journal = PowertoolsJournal(json_logger("api"))
+    eviction = EvictionCheck(allowed=settings.allow_eviction, journal=journal)
+    return ApiPorts(
+        queue=SqsQueue(boto3.client("sqs", config=SEND_CONFIG), settings.queue_urls),
+        sealer=KmsSealer(boto3.client("kms", config=SEAL_CONFIG), settings.sealing_key_id, clock),
+        requests=RedisRequestStore(connect_redis(settings.redis_url, eviction), clock),
+        clock=clock,
+        journal=journal,
+    )
+
+
+def compose(settings: ApiSettings, ports: ApiPorts) -> Door:
+    tenant = settings.queue_tenant
+    acceptor = Acceptor(
+        queue=ports.queue,
+        sealer=ports.sealer,
+        requests=ports.requests,
+        clock=ports.clock,
+        journal=ports.journal,
+        queue_tenant=tenant,
+    )
+    principals = PrincipalReader(sign_in=settings.sign_in, tenant_claim=settings.tenant_claim)
+    return Door(acceptor, ports.requests, principals, ports.journal, queue_tenant=tenant)

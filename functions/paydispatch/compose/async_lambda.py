@@ -1,0 +1,42 @@
+"""Run the asynchronous handler of a Lambda, and count what it counts."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.metrics import Metrics
+
+from paydispatch.adapters.journal import PowertoolsJournal, json_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    Event = dict[str, Any]
+    Handler = Callable[[Event, LambdaContext], Event]
+    AsyncHandler = Callable[[Event, LambdaContext], Coroutine[Any, Any, Event]]
+
+
+def lambda_journal(service: str) -> PowertoolsJournal:
+    """A journal whose counts are CloudWatch metrics. It must be flushed at the end of each invocation."""
+    return PowertoolsJournal(
+        json_logger(service), Metrics(namespace="paydispatch", service=service)
+    )
+
+
+def on_one_loop(answer: AsyncHandler, journal: PowertoolsJournal) -> Handler:
+    """Return a handler that runs `answer` on the same event loop at each invocation.
+
+    The connections to Stripe and Redis survive from one invocation to the next, because their loop does.
+    """
+    loop = asyncio.new_event_loop()
+
+    def handler(event: Event, context: LambdaContext) -> Event:
+        try:
+            return loop.run_until_complete(answer(event, context))
+        finally:
+            journal.flush()
+
+    return handler

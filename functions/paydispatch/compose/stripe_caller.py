@@ -1,0 +1,72 @@
+"""Compose the Stripe caller: its ports from the settings, its handler from the ports."""
+
+from __future__ import annotations
+
+import random
+from functools import partial
+from typing import TYPE_CHECKING
+
+import boto3
+
+from paydispatch.adapters.aws.errors import CLIENT_CONFIG, SEND_CONFIG
+from paydispatch.adapters.aws.kms import KmsVault
+from paydispatch.adapters.aws.secrets_manager import SecretsManagerStore
+from paydispatch.adapters.aws.sqs import SqsDispatchQueue
+from paydispatch.adapters.clock import SystemClock
+from paydispatch.adapters.redis.connection import connect_async
+from paydispatch.adapters.redis.doorbell import SqsDoorbell, StreamOnly
+from paydispatch.adapters.redis.eviction import EvictionCheck
+from paydispatch.adapters.redis.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.requests import RedisRequests
+from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
+from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
+from paydispatch.compose.async_lambda import on_one_loop
+from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.handlers.stripe_caller import work_on
+from paydispatch.services.call_batch import BatchCall
+from paydispatch.services.call_stripe import CallPorts
+
+if TYPE_CHECKING:
+    from paydispatch.adapters.journal import PowertoolsJournal
+    from paydispatch.compose.async_lambda import Handler
+    from paydispatch.ports import Journal
+    from paydispatch.settings import CallerSettings
+
+
+def connect(settings: CallerSettings, journal: Journal) -> CallPorts:
+    """Build the clients, for one event loop. They connect when they are first used."""
+    clock = SystemClock()
+    bells = boto3.client("sqs", config=CLIENT_CONFIG)
+    sends = boto3.client("sqs", config=SEND_CONFIG)
+    secrets = SecretsManagerStore(boto3.client("secretsmanager", config=CLIENT_CONFIG), clock)
+    tenant = settings.queue_tenant
+    bell_url = settings.doorbell_queue_url
+    eviction = EvictionCheck(allowed=settings.allow_eviction, journal=journal)
+    redis = connect_async(settings.redis_url, eviction)
+    stripe = stripe_client(
+        settings.stripe_api_base,
+        read_timeout_s=settings.stripe_read_timeout_s,
+        proxy=settings.stripe_proxy,
+        ca_bundle=settings.ca_bundle,
+    )
+    version = settings.stripe_api_version or STRIPE_API_VERSION
+    return CallPorts(
+        gateway=HttpStripeGateway(stripe, version=version),
+        accounts=HttpStripeAccounts(stripe, clock, version=version),
+        vault=KmsVault(boto3.client("kms", config=CLIENT_CONFIG), secrets, queue_tenant=tenant),
+        requests=RedisRequests(redis, clock, queue_tenant=tenant),
+        outcomes=RedisOutcomes(redis, queue_tenant=tenant),
+        queue=SqsDispatchQueue(
+            sends, settings.queue_urls, dead_letter_queue_url=settings.dead_letter_queue_url
+        ),
+        doorbell=SqsDoorbell(bells, bell_url, journal) if bell_url else StreamOnly(),
+        clock=clock,
+        journal=journal,
+        fraction=random.random,
+        queue_tenant=tenant,
+    )
+
+
+def compose(settings: CallerSettings, ports: CallPorts, journal: PowertoolsJournal) -> Handler:
+    service = BatchCall(ports, max_receives=settings.max_receives)
+    return on_one_loop(partial(work_on, service=service, journal=journal), journal)
