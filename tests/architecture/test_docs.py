@@ -76,7 +76,7 @@ def test_every_environment_variable_is_in_operations() -> None:
     settings = {
         text for text in _texts(CODE / "paydispatch/settings.py") if _VARIABLE.fullmatch(text)
     } - vars(settings_module).keys()
-    read = settings.union(*(_variables(path) for path in CODE.glob("paydispatch/cli/*.py")))
+    read = settings.union(*(_variables(path) for path in CODE.glob("paydispatch/cli/**/*.py")))
     assert "REQUEST_QUEUE_URL" in read
     assert _missing(read) == []
 

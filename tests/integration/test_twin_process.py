@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 import httpx
 import pytest
 
-from paydispatch.cli.twin import _listener
+from paydispatch.cli.commands.twin import _listener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ TWIN = (sys.executable, "-m", "paydispatch.twin", "--port", "0")
 CLI = (
     sys.executable,
     "-c",
-    "import argparse; from paydispatch.cli import twin; p = argparse.ArgumentParser();"
+    "import argparse; from paydispatch.cli.commands import twin; p = argparse.ArgumentParser();"
     "twin.add_parser(p.add_subparsers()); a = p.parse_args(); raise SystemExit(a.run(a))",
     "twin",
     "--port",

@@ -22,7 +22,7 @@ RUN_FLOWS = SOURCE + "services/run_flows.py"
 RUN_SCRIPT = SOURCE + "services/run_script.py"
 SCRIPT_ERRORS = SOURCE + "domain/script_errors.py"
 SCRIPT_THREADS = SOURCE + "adapters/script_threads.py"
-WORKER_COMMAND = SOURCE + "cli/worker.py"
+WORKER_COMMAND = SOURCE + "cli/commands/worker.py"
 
 ALONE = "Nothing that a script does ends, blocks or mislabels anything but the script."
 BOUNDED = "An import is bounded, and no part of the run."

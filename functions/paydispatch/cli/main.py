@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from paydispatch.cli import (
+from paydispatch.cli.commands import (
     demo,
     dlq,
     doctor,
@@ -19,7 +19,7 @@ from paydispatch.cli import (
     twin,
     worker,
 )
-from paydispatch.cli.mistakes import one_line
+from paydispatch.cli.errors import one_line
 from paydispatch.cli.terminal import complain, show_traceback
 
 if TYPE_CHECKING:

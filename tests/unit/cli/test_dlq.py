@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from tests.unit.examples import KEY, NOW_S, envelope
 
-from paydispatch.cli import dlq, dlq_report
+from paydispatch.cli import dlq_report
+from paydispatch.cli.commands import dlq
 from paydispatch.cli.main import main
 from paydispatch.domain.claims import SlotState
 from paydispatch.domain.errors import Unavailable

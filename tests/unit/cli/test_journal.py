@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from paydispatch.adapters.journal_logging import LoggingJournal
-from paydispatch.cli import dlq, reconcile
+from paydispatch.cli.commands import dlq, reconcile
 from paydispatch.cli.journal import journal_shown
 from paydispatch.cli.main import main
 from paydispatch.domain.errors import Unavailable

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from paydispatch.cli import twin
+from paydispatch.cli.commands import twin
+from paydispatch.cli.errors import one_line
 from paydispatch.cli.main import main
-from paydispatch.cli.mistakes import one_line
 
 FLOWS = str(Path(__file__).parents[3] / "flows")
 READ_REDIS_URL = [

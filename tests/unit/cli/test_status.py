@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from paydispatch.cli.api_url import api_url
+from paydispatch.cli.commands.status import _ask_api
 from paydispatch.cli.main import main
-from paydispatch.cli.status import _ask_api
 from paydispatch.domain.errors import Unavailable
 
 API = "https://api.example.com"

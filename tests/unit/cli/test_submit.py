@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from paydispatch.cli import submit
+from paydispatch.cli.commands import submit
 from paydispatch.cli.ledger import FileLedger
 from paydispatch.cli.main import main
 from paydispatch.domain.errors import IdempotencyConflict

@@ -11,7 +11,8 @@ import pytest
 from tests.unit.examples import KEY, NOW_S, envelope
 
 from paydispatch.adapters.journal_logging import LoggingJournal
-from paydispatch.cli import dlq_report, doctor, reconcile, status, submit
+from paydispatch.cli import dlq_report
+from paydispatch.cli.commands import doctor, reconcile, status, submit
 from paydispatch.cli.journal import journal_shown
 from paydispatch.cli.tables import show_table
 from paydispatch.cli.terminal import complain, say, say_json, show_traceback

@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from paydispatch.cli import worker
+from paydispatch.cli.commands import worker
 from paydispatch.domain.errors import BadSetting
 
 
