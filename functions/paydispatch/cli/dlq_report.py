@@ -6,7 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.cli.ages import shown_age
+from paydispatch.cli.arguments import shown_age
 from paydispatch.cli.tables import show_table
 from paydispatch.cli.terminal import complain, say, say_json
 

@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from paydispatch.cli.ages import age_s, shown_age
+from paydispatch.cli.arguments import age_s, shown_age
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from paydispatch.cli.api_url import api_url
+from paydispatch.cli.arguments import api_url
 from paydispatch.cli.commands.status import _ask_api
 from paydispatch.cli.main import main
 from paydispatch.domain.errors import Unavailable

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.cli.flows_folder import flows_folder
+from paydispatch.cli.arguments import flows_folder
 from paydispatch.cli.terminal import complain_in_lines, say_json
 
 if TYPE_CHECKING:

@@ -6,10 +6,9 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from paydispatch.cli.ages import age_s
+from paydispatch.cli.arguments import age_s, count, positive, rate
 from paydispatch.cli.dlq_report import show_one, show_walk
 from paydispatch.cli.journal import add_verbose, journal_shown
-from paydispatch.cli.numbers import count, positive, rate
 from paydispatch.cli.terminal import complain
 from paydispatch.settings import CallerSettings
 

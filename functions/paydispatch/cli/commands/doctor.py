@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from paydispatch.cli.ages import age_s, shown_age
+from paydispatch.cli.arguments import age_s, shown_age
 from paydispatch.cli.tables import show_table
 from paydispatch.cli.terminal import say, say_json
 from paydispatch.settings import CallerSettings

@@ -7,9 +7,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from paydispatch.cli.api_url import api_url
-from paydispatch.cli.flows_folder import flows_folder
-from paydispatch.cli.numbers import port
+from paydispatch.cli.arguments import api_url, flows_folder, port
 from paydispatch.cli.terminal import complain_in_lines
 from paydispatch.domain.printable import printable
 

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from paydispatch.cli.api_url import api_url, bearer_token
+from paydispatch.cli.arguments import api_url, bearer_token
 from paydispatch.cli.terminal import complain, say, say_json
 from paydispatch.domain.errors import Unavailable
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.cli.api_url import api_url, bearer_token
+from paydispatch.cli.arguments import api_url, bearer_token
 from paydispatch.cli.ledger import FileLedger, ledger_of, run_id
 from paydispatch.cli.terminal import say, say_json
 from paydispatch.domain.errors import NotDelivered, PaydispatchError

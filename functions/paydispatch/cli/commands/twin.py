@@ -7,7 +7,7 @@ import json
 import socket
 from typing import TYPE_CHECKING
 
-from paydispatch.cli.numbers import port
+from paydispatch.cli.arguments import port
 from paydispatch.domain.errors import PaydispatchError
 
 if TYPE_CHECKING:

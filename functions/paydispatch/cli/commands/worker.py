@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paydispatch.cli.arguments import flows_folder
 from paydispatch.cli.bounded_exit import leave_soon
-from paydispatch.cli.flows_folder import flows_folder
 from paydispatch.domain.errors import BadSetting
 from paydispatch.domain.slots import slot_name
 from paydispatch.settings import RunnerSettings

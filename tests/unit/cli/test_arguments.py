@@ -6,8 +6,8 @@ import argparse
 
 import pytest
 
+from paydispatch.cli.arguments import count, port, positive, rate
 from paydispatch.cli.main import main
-from paydispatch.cli.numbers import count, port, positive, rate
 
 
 @pytest.mark.parametrize(

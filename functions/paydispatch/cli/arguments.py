@@ -1,0 +1,91 @@
+"""Read the arguments that several commands share: lengths of time, numbers, addresses, the folder of the flows.
+
+The functions that `argparse` calls raise `ArgumentTypeError` and name the value in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from paydispatch.domain.errors import PaydispatchError
+from paydispatch.domain.protected_urls import is_protected
+
+HIGHEST_PORT = 65_535
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_AGE = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+
+
+def age_s(text: str) -> float:
+    """Return the seconds of a length of time: 45s, 30m, 2h, 3d."""
+    match = _AGE.fullmatch(text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no length of time like 45s, 30m, 2h or 3d")
+    return float(match[1]) * _UNITS_S[match[2]]
+
+
+def shown_age(seconds: float) -> str:
+    """Write seconds in the largest unit that fits one and a half times: 89s, 60m, 36h, 2d."""
+    for unit in "dhm":
+        if seconds >= 1.5 * _UNITS_S[unit]:
+            return f"{seconds / _UNITS_S[unit]:.0f}{unit}"
+    return f"{seconds:.0f}s"
+
+
+def port(text: str) -> int:
+    """Return a port of TCP. 0 stands for any free one."""
+    if not text.isdecimal() or int(text) > HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to {HIGHEST_PORT}")
+    return int(text)
+
+
+def count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not (math.isfinite(number) and number > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return number
+
+
+def rate(text: str) -> float:
+    """Return a number per second: 5 or 5/s."""
+    return positive(text.removesuffix("/s"))
+
+
+def api_url(text: str) -> str:
+    """Return the address of the HTTP API or of Stripe, without a slash at its end."""
+    try:
+        usable = urlsplit(text).port != 0 and is_protected(text)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no address like https://api.example.com (http:// is for this machine alone)"
+        )
+    return text.rstrip("/")
+
+
+def bearer_token() -> str | None:
+    """Return the token for the HTTP API, from the environment."""
+    return os.environ.get("PAYDISPATCH_TOKEN") or None
+
+
+def flows_folder(named: Path | None) -> Path:
+    """Return the folder `--flows` names, or `FLOWS_DIR`, or `./flows`. Raises `PaydispatchError` if it is missing."""
+    folder = (named or Path(os.environ.get("FLOWS_DIR") or "flows")).resolve()
+    if not folder.is_dir():
+        raise PaydispatchError(f"There is no flows folder {folder}.")
+    return folder
