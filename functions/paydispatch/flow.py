@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from paydispatch.domain.envelope import Envelope, check_size
 from paydispatch.domain.errors import InvalidField, InvalidParams, ScriptFailed
 from paydispatch.domain.identity import End, follow_up_request_id, request_id_for_key
+from paydispatch.domain.limits import DEFAULT_DEADLINE_S, REMEMBER_S
 from paydispatch.domain.outcomes import ErrorKind, Response
+from paydispatch.domain.parameters.check import check_params
 from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.requests import (
     check_account,
@@ -30,10 +32,8 @@ from paydispatch.domain.requests import (
 )
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.retry import Progress
-from paydispatch.domain.schema import check_params
 from paydispatch.domain.script_errors import leaves, shown, traceback_text
 from paydispatch.domain.slots import key_space
-from paydispatch.domain.units import DEFAULT_DEADLINE_S, REMEMBER_S
 from paydispatch.sdk.builders import Builders
 from paydispatch.sdk.receipt import Receipt
 

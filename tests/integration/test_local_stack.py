@@ -16,7 +16,7 @@ import httpx
 import pytest
 import redis
 
-from paydispatch.domain.units import LONGEST_DEADLINE_S
+from paydispatch.domain.limits import LONGEST_DEADLINE_S
 from paydispatch.local.processes import PartFailed
 from paydispatch.local.settings import LocalSettings, local_aws
 from paydispatch.local.stack import LocalStack

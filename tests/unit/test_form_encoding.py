@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from paydispatch.domain.form import encode
+from paydispatch.domain.form_encoding import encode
 
 
 @pytest.mark.parametrize(

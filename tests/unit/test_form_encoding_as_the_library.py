@@ -8,7 +8,7 @@ import pytest
 import stripe
 from tests.unit.schema.bodies import Bodies
 
-from paydispatch.domain.form import encode
+from paydispatch.domain.form_encoding import encode
 from paydispatch.domain.resources import RESOURCES, Resource
 
 SETS_PER_OBJECT = 2000 // len(RESOURCES)

@@ -15,9 +15,9 @@ from tests.unit.examples import KEY, body
 from tests.unit.handlers.conftest import Client
 
 from paydispatch.domain.errors import BadRequest
+from paydispatch.domain.parameters.check import check_params, parameter_schema
 from paydispatch.domain.requests import parse_create_request
 from paydispatch.domain.resources import RESOURCES, Resource
-from paydispatch.domain.schema import check_params, parameter_schema
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
 from paydispatch.handlers.api.openapi.document import document
 from paydispatch.handlers.api.openapi.example_params import example_of, example_params

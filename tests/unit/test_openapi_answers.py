@@ -11,9 +11,9 @@ from tests.unit.examples import failed, succeeded
 from tests.unit.handlers.conftest import Client
 from tests.unit.queues import LosingQueue
 
+from paydispatch.domain.limits import QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
 from paydispatch.domain.resources import RESOURCES, Resource
-from paydispatch.domain.units import QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.handlers.api.openapi.answer_schemas import answer_schemas
 from paydispatch.handlers.api.openapi.document import document
 from paydispatch.handlers.api.openapi.request_bodies import example_body

@@ -27,7 +27,7 @@ REPORT = SOURCE + "services/report_end.py"
 REQUESTS_TWIN = SOURCE + "testing/memory_requests.py"
 RETRY_RULES = SOURCE + "domain/retry.py"
 SLOT_NAMES = SOURCE + "domain/slots.py"
-UNITS = SOURCE + "domain/units.py"
+UNITS = SOURCE + "domain/limits.py"
 
 CLOSED = "A request ends unexecuted only if no other send is open or in doubt, and after it nothing is sent."
 FENCE = "The POST leaves within five seconds of its send's answer, or the send is asked for again."

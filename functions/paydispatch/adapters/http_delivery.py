@@ -13,9 +13,9 @@ from paydispatch.domain.credentials import SecretRef
 from paydispatch.domain.envelope import check_size
 from paydispatch.domain.errors import InvalidParams, MaybeAccepted, PaydispatchError, Unavailable
 from paydispatch.domain.identity import new_request_id
+from paydispatch.domain.parameters.check import check_params
 from paydispatch.domain.protected_urls import check_http_url
 from paydispatch.domain.resources import resource_named
-from paydispatch.domain.schema import check_params
 from paydispatch.sdk.delivery import Parcel
 
 if TYPE_CHECKING:

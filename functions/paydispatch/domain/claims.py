@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.fingerprint import fingerprint
 from paydispatch.domain.identity import reused_request_id
+from paydispatch.domain.limits import FORGOTTEN_S
 from paydispatch.domain.principal import tenant_of
 from paydispatch.domain.slots import beside, key_space, slot_name
-from paydispatch.domain.units import FORGOTTEN_S
 
 if TYPE_CHECKING:
     from paydispatch.domain.accounts import AccountBinding

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.units import LONGEST_DEADLINE_S, REMEMBER_S
+from paydispatch.domain.limits import LONGEST_DEADLINE_S, REMEMBER_S
 
 if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry

@@ -16,17 +16,17 @@ from paydispatch.domain.credentials import Binding
 from paydispatch.domain.errors import InvalidField, TooLarge
 from paydispatch.domain.identity import request_id_for_message, unread_request_id
 from paydispatch.domain.json_text import read_json
-from paydispatch.domain.json_values import fault_of_depth, place_of_secret
+from paydispatch.domain.limits import (
+    COPY_ROOM_BYTES,
+    DEFAULT_DEADLINE_S,
+    QUEUE_MESSAGE_LIMIT_BYTES,
+)
+from paydispatch.domain.parameters.json_values import fault_of_depth, place_of_secret
 from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.redaction import holds_key, redacted
 from paydispatch.domain.requests import Lane
 from paydispatch.domain.resources import create_of, resource_named
 from paydispatch.domain.retry import Progress
-from paydispatch.domain.units import (
-    COPY_ROOM_BYTES,
-    DEFAULT_DEADLINE_S,
-    QUEUE_MESSAGE_LIMIT_BYTES,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

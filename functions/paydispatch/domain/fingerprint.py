@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.form import pairs
+from paydispatch.domain.form_encoding import pairs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

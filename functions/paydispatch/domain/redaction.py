@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from paydispatch.domain.param_path import Path
+    from paydispatch.domain.parameters.path import Path
 
 _PREFIX = r"(?:(?:sk|rk)_(?:test|live)_|(?>sk_org(?:_(?:test|live))?_?))"
 

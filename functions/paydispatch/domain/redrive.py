@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.entry import OutcomeEntry, entry_for
 from paydispatch.domain.envelope import Envelope, Malformed, read_message
+from paydispatch.domain.limits import MOST_ATTEMPTS
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
 from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.retry import merge_history, past_horizon
-from paydispatch.domain.units import MOST_ATTEMPTS
 
 if TYPE_CHECKING:
     from paydispatch.domain.claims import Claim, SlotState

@@ -16,8 +16,8 @@ from paydispatch.domain.credentials import (
     redact,
 )
 from paydispatch.domain.errors import InvalidField, InvalidParams
-from paydispatch.domain.json_values import fault_of_depth
-from paydispatch.domain.units import LONGEST_DEADLINE_S
+from paydispatch.domain.limits import LONGEST_DEADLINE_S
+from paydispatch.domain.parameters.json_values import fault_of_depth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

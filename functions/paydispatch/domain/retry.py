@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.attempts import Answered, Attempt, NotSent, RefusedInFront, Unknown
 from paydispatch.domain.claims import SendEnd
+from paydispatch.domain.limits import HORIZON_S, MOST_ATTEMPTS
 from paydispatch.domain.outcomes import (
     Certainty,
     Error,
@@ -21,7 +22,6 @@ from paydispatch.domain.outcomes import (
     Response,
     error_of_stripe,
 )
-from paydispatch.domain.units import HORIZON_S, MOST_ATTEMPTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.claims import Claim
 from paydispatch.domain.envelope import Envelope
+from paydispatch.domain.limits import FORGOTTEN_S, HORIZON_S, REMEMBER_S
 from paydispatch.domain.outcomes import (
     Certainty,
     Error,
@@ -24,7 +25,6 @@ from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.retry import Progress
 from paydispatch.domain.slots import beside
-from paydispatch.domain.units import FORGOTTEN_S, HORIZON_S, REMEMBER_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,9 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from paydispatch.domain.errors import InvalidParams
-from paydispatch.domain.json_values import fault_of_depth
-from paydispatch.domain.schema import parameter_names
-from paydispatch.domain.schema_errors import unknown
+from paydispatch.domain.parameters.check import parameter_names
+from paydispatch.domain.parameters.json_values import fault_of_depth
+from paydispatch.domain.parameters.messages import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,8 +27,10 @@ from paydispatch.domain.errors import (
     NotPermitted,
     Unavailable,
 )
+from paydispatch.domain.limits import QUEUE_DELAY_LIMIT_S, SEND_AGE_S
 from paydispatch.domain.marks import with_mark
 from paydispatch.domain.outcomes import Error, ErrorKind, Outcome, reused_error
+from paydispatch.domain.parameters.check import check_params
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.retry import (
     Again,
@@ -47,8 +49,6 @@ from paydispatch.domain.retry import (
     store_backoff_s,
     with_doubt,
 )
-from paydispatch.domain.schema import check_params
-from paydispatch.domain.units import QUEUE_DELAY_LIMIT_S, SEND_AGE_S
 from paydispatch.services.prove_principal import is_proven
 from paydispatch.services.report_end import end_unsent, mend_status, report_end
 

@@ -16,6 +16,7 @@ from paydispatch.domain.claims import claim_of, claim_of_unread
 from paydispatch.domain.entry import entry_for_malformed, malformed_error
 from paydispatch.domain.envelope import Malformed
 from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.limits import DEFAULT_DEADLINE_S
 from paydispatch.domain.redrive import (
     AlreadySettled,
     Choice,
@@ -29,7 +30,6 @@ from paydispatch.domain.redrive import (
     read_parked,
     unknown_entry,
 )
-from paydispatch.domain.units import DEFAULT_DEADLINE_S
 from paydispatch.services.report_end import end_unsent, report_end
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from paydispatch.domain.credentials import Binding
 from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.errors import InvalidParams
+from paydispatch.domain.limits import DEFAULT_DEADLINE_S
+from paydispatch.domain.parameters.check import check_params
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.retry import Progress
-from paydispatch.domain.schema import check_params
-from paydispatch.domain.units import DEFAULT_DEADLINE_S
 
 if TYPE_CHECKING:
     from paydispatch.domain.requests import CreateRequest

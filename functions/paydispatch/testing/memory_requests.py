@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.claims import Claim, Disputed, Go, NoSend, SendEnd, SlotState
 from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.limits import HORIZON_S
 from paydispatch.domain.outcomes import Error, Response
 from paydispatch.domain.slots import slot_name
-from paydispatch.domain.units import HORIZON_S
 from paydispatch.ports import RequestRecord
 
 if TYPE_CHECKING:

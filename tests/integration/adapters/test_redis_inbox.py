@@ -9,7 +9,7 @@ import pytest
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.inbox import KEEP_FINISHED_S, TRIM_EVERY_S, RedisInbox
-from paydispatch.domain.units import REMEMBER_S
+from paydispatch.domain.limits import REMEMBER_S
 
 if TYPE_CHECKING:
     from paydispatch.testing.memory import MemoryClock, MemoryJournal

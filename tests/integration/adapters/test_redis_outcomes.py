@@ -19,7 +19,7 @@ from paydispatch.adapters.redis.requests import RedisRequests
 from paydispatch.adapters.redis.sweep import RedisSweep
 from paydispatch.domain.claims import SendEnd
 from paydispatch.domain.errors import Unavailable
-from paydispatch.domain.units import REMEMBER_S
+from paydispatch.domain.limits import REMEMBER_S
 from paydispatch.local.listening import free_port, listen_on_loopback, port_of
 
 if TYPE_CHECKING:

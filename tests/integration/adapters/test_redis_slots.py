@@ -24,7 +24,7 @@ from paydispatch.adapters.redis.connection import connect, connect_async
 from paydispatch.adapters.redis.request_store import RedisRequestStore
 from paydispatch.domain.claims import Go, SendEnd
 from paydispatch.domain.errors import Unavailable
-from paydispatch.domain.units import REMEMBER_S
+from paydispatch.domain.limits import REMEMBER_S
 from paydispatch.local.listening import free_port
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from paydispatch.adapters.redis.requests import RedisRequests
 from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.claims import Claim, Go, NoSend, Send, claim_of
 from paydispatch.domain.entry import entry_for
+from paydispatch.domain.limits import FORGOTTEN_S, REMEMBER_S
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
 from paydispatch.domain.retry import Progress
-from paydispatch.domain.units import FORGOTTEN_S, REMEMBER_S
 from paydispatch.ports import RequestRecord
 from paydispatch.testing.memory import MemoryClock, MemoryOutcomes
 from paydispatch.testing.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots

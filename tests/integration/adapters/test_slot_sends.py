@@ -20,7 +20,7 @@ from tests.integration.adapters.slot_worlds import (
 )
 
 from paydispatch.domain.claims import Disputed, Go, NoSend, SendEnd, SlotState
-from paydispatch.domain.units import HORIZON_S
+from paydispatch.domain.limits import HORIZON_S
 
 if TYPE_CHECKING:
     from paydispatch.domain.accounts import AccountBinding

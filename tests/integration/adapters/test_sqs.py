@@ -16,9 +16,9 @@ from paydispatch.adapters.aws.sqs_sends import SEND_ATTEMPTS
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.envelope import Envelope, check_size, read_message
 from paydispatch.domain.errors import InvalidParams, Unavailable
+from paydispatch.domain.limits import COPY_ROOM_BYTES, QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.outcomes import ErrorKind
 from paydispatch.domain.requests import CreateRequest, Lane
-from paydispatch.domain.units import COPY_ROOM_BYTES, QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.sdk.delivery import Parcel
 
 if TYPE_CHECKING:

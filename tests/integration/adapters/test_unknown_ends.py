@@ -17,9 +17,9 @@ from paydispatch.adapters.redis.unknown_requests import RedisUnknownEnds
 from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.claims import Claim, Go, NoSend, Send, claim_of
 from paydispatch.domain.diagnosis import OLDEST_OPEN_S, Reason
+from paydispatch.domain.limits import LONGEST_DEADLINE_S, REMEMBER_S
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
 from paydispatch.domain.sweep import GRACE_S
-from paydispatch.domain.units import LONGEST_DEADLINE_S, REMEMBER_S
 from paydispatch.domain.unknown_ends import UnknownEnd
 from paydispatch.services.doctor import Doctor
 from paydispatch.testing.memory import MemoryOutcomes

@@ -24,8 +24,8 @@ from paydispatch.domain.diagnosis import (
     of_unreadable_end,
     open_since,
 )
+from paydispatch.domain.limits import HORIZON_S, LONGEST_DEADLINE_S, REMEMBER_S
 from paydispatch.domain.outcomes import Certainty
-from paydispatch.domain.units import HORIZON_S, LONGEST_DEADLINE_S, REMEMBER_S
 from paydispatch.domain.unknown_ends import LAST_CALL_S, UnknownEnd
 
 

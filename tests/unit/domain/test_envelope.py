@@ -22,15 +22,15 @@ from paydispatch.domain.envelope import (
 )
 from paydispatch.domain.errors import InvalidField, TooLarge
 from paydispatch.domain.identity import request_id_for_message
-from paydispatch.domain.principal import QUEUE
-from paydispatch.domain.redaction import holds_key
-from paydispatch.domain.requests import Lane
-from paydispatch.domain.retry import Progress
-from paydispatch.domain.units import (
+from paydispatch.domain.limits import (
     COPY_ROOM_BYTES,
     DEFAULT_DEADLINE_S,
     QUEUE_MESSAGE_LIMIT_BYTES,
 )
+from paydispatch.domain.principal import QUEUE
+from paydispatch.domain.redaction import holds_key
+from paydispatch.domain.requests import Lane
+from paydispatch.domain.retry import Progress
 
 
 def read(text: str, *, sent_at: float = NOW_S) -> Envelope | Malformed:

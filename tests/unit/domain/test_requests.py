@@ -10,8 +10,8 @@ from tests.unit.examples import KEY, PARAMS, body, create_request
 
 from paydispatch.domain.credentials import SecretRef, StripeKey
 from paydispatch.domain.errors import InvalidField, InvalidParams
+from paydispatch.domain.limits import LONGEST_DEADLINE_S
 from paydispatch.domain.requests import CreateRequest, Lane, parse_create_request
-from paydispatch.domain.units import LONGEST_DEADLINE_S
 
 
 def parse(fields: dict[str, Any], **options: Any) -> CreateRequest:

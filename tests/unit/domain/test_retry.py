@@ -19,6 +19,7 @@ from tests.unit.examples import (
 
 from paydispatch.domain.attempts import Answered, Attempt, NotSent, RefusedInFront, Unknown
 from paydispatch.domain.claims import SlotState
+from paydispatch.domain.limits import HORIZON_S, MOST_ATTEMPTS
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
 from paydispatch.domain.retry import (
     BACKOFF_BASE_S,
@@ -34,7 +35,6 @@ from paydispatch.domain.retry import (
     past_horizon,
     store_backoff_s,
 )
-from paydispatch.domain.units import HORIZON_S, MOST_ATTEMPTS
 
 fractions = st.floats(0, 1, exclude_max=True)
 codes = st.sampled_from([None, "lock_timeout", "idempotency_key_in_use", "rate_limit"])

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tests.unit.examples import NOW_S, entry, failed
 
 from paydispatch.domain.accounts import AccountBinding
+from paydispatch.domain.limits import FORGOTTEN_S, HORIZON_S
 from paydispatch.domain.outcomes import Certainty, Error, Response
 from paydispatch.domain.resources import RESOURCES
-from paydispatch.domain.units import FORGOTTEN_S, HORIZON_S
 from paydispatch.domain.unknown_ends import (
     CLOCKS_APART_S,
     LAST_CALL_S,

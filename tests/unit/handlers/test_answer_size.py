@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.examples import body, create_request
 
 from paydispatch.domain.errors import InvalidField, InvalidParams, MaybeAccepted, ParamError
-from paydispatch.domain.units import BATCH_ITEMS_LIMIT
+from paydispatch.domain.limits import BATCH_ITEMS_LIMIT
 from paydispatch.handlers.api.answers import batch_answer, error_answer
 from paydispatch.handlers.api.budget import ANSWER_BYTES, MOST_ERRORS
 from paydispatch.services.accept import Accepted

@@ -9,8 +9,8 @@ import pytest
 from tests.unit.examples import KEY, PARAMS, body, succeeded
 from tests.unit.queues import LosingQueue
 
+from paydispatch.domain.limits import QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.resources import RESOURCES, Resource
-from paydispatch.domain.units import QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.handlers.api.openapi.example_params import example_params
 from paydispatch.testing.memory import MemoryRequestQueue
 

@@ -9,9 +9,9 @@ import pytest
 from tests.unit.schema.bodies import Bodies, extract
 from tests.unit.schema.spoiling import spoiled
 
-from paydispatch.domain.param_path import bracketed
+from paydispatch.domain.parameters.check import check_params
+from paydispatch.domain.parameters.path import bracketed
 from paydispatch.domain.resources import RESOURCES
-from paydispatch.domain.schema import check_params
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
 
 BODIES = int(os.environ.get("PROPERTY_BODIES", "200"))

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.examples import KEY
 
 from paydispatch.domain.errors import ParamError, UnknownObject
-from paydispatch.domain.schema import check_params
+from paydispatch.domain.parameters.check import check_params
 
 CHARGE = {"amount": 2000, "currency": "usd"}
 

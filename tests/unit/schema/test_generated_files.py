@@ -7,8 +7,8 @@ import jsonschema_rs
 import pytest
 
 import paydispatch
+from paydispatch.domain.parameters.check import parameter_names, parameter_schema
 from paydispatch.domain.resources import RESOURCES
-from paydispatch.domain.schema import parameter_names, parameter_schema
 
 PACKAGE = Path(paydispatch.__file__).parent
 LARGEST_BYTES = 200 * 1024

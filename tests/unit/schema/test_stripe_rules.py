@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from paydispatch.domain.schema import check_params
+from paydispatch.domain.parameters.check import check_params
 
 CHARGE = {"amount": 2000, "currency": "usd"}
 PRICE = {"currency": "usd", "product": "prod_1", "unit_amount": 100}

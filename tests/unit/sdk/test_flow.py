@@ -13,9 +13,9 @@ from tests.unit.examples import NOW_S, entry, failed, succeeded
 from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.errors import InvalidField, InvalidParams, ScriptFailed, TooLarge
 from paydispatch.domain.identity import follow_up_request_id, request_id_for_key
+from paydispatch.domain.limits import DEFAULT_DEADLINE_S, QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.outcomes import Certainty, ErrorKind
 from paydispatch.domain.requests import Lane
-from paydispatch.domain.units import DEFAULT_DEADLINE_S, QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.flow import FLOW_FAILED, Flow, FollowUp, ParsedError, RetryLater, script_end
 
 

@@ -22,9 +22,9 @@ from paydispatch.domain.errors import (
     UnknownObject,
 )
 from paydispatch.domain.identity import again_request_id, key_for, request_id_for_key
+from paydispatch.domain.limits import DEFAULT_DEADLINE_S, QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.principal import LOCAL, Principal
 from paydispatch.domain.requests import CreateRequest, Lane
-from paydispatch.domain.units import DEFAULT_DEADLINE_S, QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.services.accept import MOST_REPEATS, Accepted
 from paydispatch.testing.memory import MemoryDelivery, MemoryRequestQueue
 

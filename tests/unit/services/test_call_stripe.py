@@ -30,16 +30,16 @@ from paydispatch.domain.claims import Send, SendEnd, claim_of
 from paydispatch.domain.credentials import Binding, StripeKey
 from paydispatch.domain.envelope import read_message
 from paydispatch.domain.errors import NotPermitted, Unavailable
-from paydispatch.domain.marks import MARK, METADATA_LIMIT
-from paydispatch.domain.outcomes import Certainty, ErrorKind, Response
-from paydispatch.domain.requests import Lane
-from paydispatch.domain.retry import Progress
-from paydispatch.domain.units import (
+from paydispatch.domain.limits import (
     FORGOTTEN_S,
     HORIZON_S,
     QUEUE_DELAY_LIMIT_S,
     QUEUE_MESSAGE_LIMIT_BYTES,
 )
+from paydispatch.domain.marks import MARK, METADATA_LIMIT
+from paydispatch.domain.outcomes import Certainty, ErrorKind, Response
+from paydispatch.domain.requests import Lane
+from paydispatch.domain.retry import Progress
 from paydispatch.services import call_stripe
 from paydispatch.services.call_batch import PUBLISHING_TIME_S
 from paydispatch.services.call_stripe import (

@@ -14,10 +14,10 @@ from paydispatch.domain.claims import Go, Send, SendEnd, claim_of
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.entry import entry_for
 from paydispatch.domain.errors import NotPermitted, Unavailable
+from paydispatch.domain.limits import HORIZON_S, REMEMBER_S
 from paydispatch.domain.marks import METADATA_LIMIT
 from paydispatch.domain.outcomes import Certainty, Error, Response
 from paydispatch.domain.retry import merge_history
-from paydispatch.domain.units import HORIZON_S, REMEMBER_S
 from paydispatch.domain.unknown_ends import CLOCKS_APART_S, LAST_CALL_S, CannotTell, NotFound
 from paydispatch.services.reconcile import (
     AT_ONCE,

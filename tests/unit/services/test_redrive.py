@@ -11,6 +11,7 @@ from tests.unit.examples import KEY, NOW_S, envelope, failed, message_text, succ
 from paydispatch.domain.claims import claim_of
 from paydispatch.domain.entry import entry_for
 from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.limits import HORIZON_S
 from paydispatch.domain.outcomes import Certainty
 from paydispatch.domain.redrive import (
     Choice,
@@ -21,7 +22,6 @@ from paydispatch.domain.redrive import (
     Unreadable,
 )
 from paydispatch.domain.retry import Progress
-from paydispatch.domain.units import HORIZON_S
 from paydispatch.services import redrive
 from paydispatch.services.redrive import (
     Action,

@@ -10,9 +10,9 @@ import jsonschema_rs
 import pytest
 from tests.unit.schema.bodies import Bodies
 
-from paydispatch.domain.form import encode
+from paydispatch.domain.form_encoding import encode
+from paydispatch.domain.parameters.check import check_params, parameter_schema
 from paydispatch.domain.resources import RESOURCES, Resource, resource_named
-from paydispatch.domain.schema import check_params, parameter_schema
 from paydispatch.twin.objects.shapes import response_schema
 from paydispatch.twin.objects.traits import traits_of
 from paydispatch.twin.wire.coercion import FormReader

@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.aws.errors import unavailable_for_aws_errors
+from paydispatch.domain.limits import QUEUE_BATCH_LIMIT
 from paydispatch.domain.redrive import Parked
-from paydispatch.domain.units import QUEUE_BATCH_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

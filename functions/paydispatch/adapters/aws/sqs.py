@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.aws.sqs_sends import BEGIN_WITHIN_S, SqsSends
 from paydispatch.domain.errors import MaybeAccepted, Unavailable
-from paydispatch.domain.units import QUEUE_BATCH_LIMIT, QUEUE_MESSAGE_LIMIT_BYTES
+from paydispatch.domain.limits import QUEUE_BATCH_LIMIT, QUEUE_MESSAGE_LIMIT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

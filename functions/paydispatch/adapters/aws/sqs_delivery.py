@@ -14,9 +14,9 @@ from paydispatch.adapters.clock import SystemClock
 from paydispatch.domain.envelope import check_size
 from paydispatch.domain.errors import NoDispatcher, PaydispatchError, Unavailable
 from paydispatch.domain.identity import new_request_id, request_id_for_key
+from paydispatch.domain.parameters.check import check_params
 from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.resources import RESOURCES
-from paydispatch.domain.schema import check_params
 from paydispatch.sdk.delivery import Parcel
 from paydispatch.services.seal_request import seal_request
 

@@ -9,8 +9,8 @@ from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.scripts import script
 from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.claims import SlotState
+from paydispatch.domain.limits import REMEMBER_S
 from paydispatch.domain.outcomes import Error
-from paydispatch.domain.units import REMEMBER_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

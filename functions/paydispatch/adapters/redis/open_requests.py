@@ -7,7 +7,7 @@ from typing import Any
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.scripts import script
 from paydispatch.domain.diagnosis import open_since
-from paydispatch.domain.units import REMEMBER_S
+from paydispatch.domain.limits import REMEMBER_S
 
 
 def note_open(

@@ -20,9 +20,9 @@ from paydispatch.adapters.redis.open_requests import note_open
 from paydispatch.adapters.redis.scripts import answered_in_time
 from paydispatch.adapters.redis.workers import note_requests
 from paydispatch.domain.claims import Disputed, Go, NoSend, SlotState
+from paydispatch.domain.limits import HORIZON_S, REMEMBER_S
 from paydispatch.domain.outcomes import Response
 from paydispatch.domain.slots import slot_name
-from paydispatch.domain.units import HORIZON_S, REMEMBER_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

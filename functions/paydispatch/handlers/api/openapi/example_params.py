@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.schema import parameter_schema
+from paydispatch.domain.parameters.check import parameter_schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -16,11 +16,11 @@ from paydispatch.domain.errors import (
     Unavailable,
 )
 from paydispatch.domain.identity import key_for, request_id_for_key
+from paydispatch.domain.limits import QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
+from paydispatch.domain.parameters.check import check_params
 from paydispatch.domain.requests import parse_create_request
 from paydispatch.domain.resources import RESOURCES
-from paydispatch.domain.schema import check_params
-from paydispatch.domain.units import QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.handlers.api.answers import (
     accepted,
     batch_item,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.domain.limits import BATCH_ITEMS_LIMIT
 from paydispatch.domain.resources import RESOURCES, Resource
-from paydispatch.domain.units import BATCH_ITEMS_LIMIT
 from paydispatch.handlers.api.openapi import examples, references
 from paydispatch.handlers.api.openapi.request_bodies import (
     LONGEST_KEY,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.domain.limits import BATCH_ITEMS_LIMIT, DEFAULT_DEADLINE_S, LONGEST_DEADLINE_S
 from paydispatch.domain.resources import RESOURCES, Resource
-from paydispatch.domain.units import BATCH_ITEMS_LIMIT, DEFAULT_DEADLINE_S, LONGEST_DEADLINE_S
 from paydispatch.handlers.api.openapi import references
 from paydispatch.handlers.api.openapi.example_params import example_params
 from paydispatch.handlers.api.openapi.parameters import params_name

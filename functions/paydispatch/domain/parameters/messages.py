@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.credentials import redact
 from paydispatch.domain.errors import ParamError
-from paydispatch.domain.param_path import bracketed, value_at
+from paydispatch.domain.parameters.path import bracketed, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -2,7 +2,7 @@
 
 The schemas are generated (`make schemas`); an object's file is read and compiled when first
 needed. A valid request costs one call of the engine, one look at its leaves and the few
-`stripe_rules`; what is wrong with an invalid one is worked out only then.
+`rules`; what is wrong with an invalid one is worked out only then.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 import jsonschema_rs
 
 from paydispatch.domain.errors import ParamError
-from paydispatch.domain.json_values import (
+from paydispatch.domain.parameters.json_values import (
     fault_of_depth,
     faults_of_secrets,
     for_schema,
     is_plain,
 )
-from paydispatch.domain.param_path import bracketed
+from paydispatch.domain.parameters.messages import describe
+from paydispatch.domain.parameters.path import bracketed
+from paydispatch.domain.parameters.rules import broken_rules
 from paydispatch.domain.resources import resource_named
-from paydispatch.domain.schema_errors import describe
-from paydispatch.domain.stripe_rules import broken_rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MOST_ERRORS = 100
 """How many errors of one request are reported."""
 
-SCHEMAS = Path(__file__).parents[1] / "schemas"
+SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 
 def check_params(object_name: str, params: Mapping[str, Any]) -> tuple[ParamError, ...]:

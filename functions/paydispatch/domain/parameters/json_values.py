@@ -10,7 +10,7 @@ from typing import Any
 
 from paydispatch.domain.errors import ParamError
 from paydispatch.domain.marks import MARK
-from paydispatch.domain.param_path import Path, bracketed
+from paydispatch.domain.parameters.path import Path, bracketed
 from paydispatch.domain.redaction import holds_key, places_of_keys
 
 _CONTAINERS = (dict, list, tuple)
