@@ -277,6 +277,14 @@ FLOW_GUARDS = (
         INBOX_ANSWERS,
     ),
     Guard(
+        "failover: two looks at once share a lease",
+        GOES_ON,
+        REDIS_INBOX,
+        "async with self._look[worker_id], self._looks,",
+        "async with self._looks,",
+        INBOX_ANSWERS,
+    ),
+    Guard(
         "failover: a look back ends at the first page",
         GOES_ON,
         REDIS_INBOX,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -100,6 +101,25 @@ async def test_looking_back_takes_neither_a_turn_in_hand_nor_what_waits_behind_i
         await world.runner.take("w1", at_most=6)
 
     assert await everything(world.runner) == ["free"]
+
+
+async def test_two_looks_at_once_do_not_both_get_a_turn_while_one_looks_back(
+    world: World, way: LossyWay, entry: Callable[..., OutcomeEntry]
+) -> None:
+    await world.publish(entry("lost", "lost"))
+    way.lose_answer_to(TURN)
+    with pytest.raises(Unavailable):
+        await world.runner.take("w1", at_most=9)
+    await world.publish(*(entry(f"r{n}", f"c{n}") for n in range(9)))
+
+    looks = await asyncio.gather(
+        world.runner.take("w1", at_most=9),
+        world.runner.take_abandoned("w1", at_most=20),
+        world.runner.take_abandoned("w1", at_most=20),
+    )
+
+    taken = sorted(turn.entry.request_id for look in looks for turn in look)
+    assert taken == sorted(["lost", *(f"r{n}" for n in range(9))])
 
 
 async def test_a_neighbour_does_not_take_the_turn_that_was_not_answered(

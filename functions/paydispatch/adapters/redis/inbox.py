@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import defaultdict
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -66,14 +67,16 @@ class RedisInbox:
         self._idle_ms = round((flow_timeout_s + 2 * LEASE_MARGIN_S) * 1000)
         self._forget_consumers_after_ms = round(forget_consumers_after_s * 1000)
         self._looks = asyncio.Semaphore(LOOKS_AT_ONCE)
+        self._look: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """One look at a worker's stream at a time. Two that ask for one turn under one lease would both get it."""
         self._scan_at: dict[str, float] = {}
         self._scan_from: dict[str, str] = {}
         """Where the next scan goes on: entries that wait for their context must not hide an abandoned one."""
         self._trim_at: dict[str, float] = {}
         self._look_back_from: dict[str, str] = {}
-        """For each worker a look of which failed: where to go on reading what this process was handed before."""
+        """For each worker with a failed look: the id after which to read its pending entries again."""
         self._unanswered: dict[str, dict[str, str]] = {}
-        """For each worker: the lease token of each entry whose turn was asked for and not answered. It may hold."""
+        """For each worker: the lease token of each entry whose turn got no answer. Redis may have granted it."""
 
     async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
         async with self._looking(worker_id):
@@ -130,16 +133,16 @@ class RedisInbox:
 
     @asynccontextmanager
     async def _looking(self, worker_id: str) -> AsyncIterator[None]:
-        """Look at a stream. If that fails, look back later: entries may have been handed out without an answer."""
-        async with self._looks, answered_in_time():
+        """Look at a stream. After a failure look back later, because Redis may have given out entries."""
+        async with self._look[worker_id], self._looks, answered_in_time():
             try:
                 yield
-            except BaseException:  # being cancelled by its bound, too
+            except BaseException:  # a cancellation by the time limit, too
                 self._look_back_from[worker_id] = "0"
                 raise
 
     async def _take_handed_before(self, worker_id: str, at_most: int) -> Sequence[Turn]:
-        """After a failed look: the turns among what is pending for this process. Most of it is out of turn."""
+        """After a failed look, take the turns among the entries that are pending for this process."""
         while (after := self._look_back_from.get(worker_id)) is not None:
             entries = await self._read(worker_id, at_most, after=after)
             turns, _ = await self._turns(worker_id, entries)
@@ -153,7 +156,7 @@ class RedisInbox:
         return []
 
     async def _read(self, worker_id: str, at_most: int, *, after: str = ">") -> list[Any]:
-        """New entries, or those after the id `after` that this process was handed and has not acknowledged."""
+        """Read new entries, or the entries after the id `after` that are pending for this process."""
         stream = keys.outcomes(worker_id)
         try:
             answer = await self._xreadgroup(stream, at_most, after)
