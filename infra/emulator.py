@@ -88,11 +88,11 @@ class EmulatedFunction:
         directory = Path(self._cleanup.enter_context(tempfile.TemporaryDirectory()))
         supervisor = Supervisor(directory, tell=print)
         self._cleanup.callback(supervisor.close)
-        door, runtime_api = _free_address(), _free_address()
-        self._address = door
+        gateway, runtime_api = _free_address(), _free_address()
+        self._address = gateway
         try:
-            self._child = supervisor.start(self._program(door, runtime_api))
-            _await_listening(self._child, door)
+            self._child = supervisor.start(self._program(gateway, runtime_api))
+            _await_listening(self._child, gateway)
         except BaseException:
             self._cleanup.close()
             raise
@@ -127,9 +127,14 @@ class EmulatedFunction:
     def _output(self) -> str:
         return self._child.output() if self._child else ""
 
-    def _program(self, door: str, runtime_api: str) -> Program:
+    def _program(self, gateway: str, runtime_api: str) -> Program:
         emulator = str(self.runtime.binary.resolve())
-        ports = ("--runtime-interface-emulator-address", door, "--runtime-api-address", runtime_api)
+        ports = (
+            "--runtime-interface-emulator-address",
+            gateway,
+            "--runtime-api-address",
+            runtime_api,
+        )
         client = (self.runtime.python, "-S", "-m", "awslambdaric", self.function.handler)
         start = (*_IN_DIRECTORY, str(self.function.directory), emulator, *ports)
         return Program("emulator", (*start, *_dies_with_its_parent(), *client), self._variables())

@@ -1,4 +1,4 @@
-"""Write `docs/openapi.json`: the document the door serves, laid out to be read. By `make schemas`.
+"""Write `docs/openapi.json`: the document the API serves, laid out to be read. By `make schemas`.
 
     python tools/openapi.py
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from paydispatch.domain.envelope import Envelope, check_size
 from paydispatch.domain.errors import InvalidField, InvalidParams, ScriptFailed
-from paydispatch.domain.identity import End, follow_up_request_id, request_id_for_key
+from paydispatch.domain.identity import OutcomeKind, follow_up_request_id, request_id_for_key
 from paydispatch.domain.limits import DEFAULT_DEADLINE_S, REMEMBER_S
 from paydispatch.domain.outcomes import ErrorKind, Response
 from paydispatch.domain.parameters.check import check_params
@@ -327,12 +327,12 @@ class Flow(Builders):
     def _follow_up_id(self, idempotency_key: str | None) -> str:
         if idempotency_key is not None:
             return request_id_for_key(key_space(self.tenant, self._queue_tenant), idempotency_key)
-        end = _end(self._entry.outcome)
+        end = _kind(self._entry.outcome)
         return follow_up_request_id(self.request_id, len(self._outbox) + 1, end)
 
 
-def _end(outcome: Outcome) -> End:
+def _kind(outcome: Outcome) -> OutcomeKind:
     if isinstance(outcome, Response) or outcome.settled:
-        return End.SETTLED
+        return OutcomeKind.SETTLED
     ours = outcome.kind is ErrorKind.DISPATCHER
-    return End.FLOW_FAILED if ours and outcome.code == FLOW_FAILED else End.UNKNOWN
+    return OutcomeKind.FLOW_FAILED if ours and outcome.code == FLOW_FAILED else OutcomeKind.UNKNOWN

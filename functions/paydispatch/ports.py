@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.outcomes import Error, ErrorKind
     from paydispatch.domain.redrive import Parked
     from paydispatch.domain.resources import Resource
-    from paydispatch.domain.unknown_ends import Sighting, UnknownEnd, Window
+    from paydispatch.domain.unknown_outcomes import LookupResult, UnknownOutcome, Window
     from paydispatch.flow import Flow
 
 
@@ -38,12 +38,12 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None: ...
 
 
-class Journal(Protocol):
+class EventLog(Protocol):
     """One wide line per unit of work, with a dotted name and all ids; and a count for what is alarmed on."""
 
-    def line(self, event: str, **fields: Any) -> None: ...
+    def info(self, event: str, **fields: Any) -> None: ...
 
-    def trouble(self, event: str, **fields: Any) -> None:
+    def warning(self, event: str, **fields: Any) -> None:
         """A line for what somebody should look at; inside an `except` it carries the traceback."""
         ...
 
@@ -61,7 +61,7 @@ class Queue(Protocol):
         ...
 
 
-class DispatchQueue(Protocol):
+class AsyncQueue(Protocol):
     """The same queues from inside the event loop, and the dead-letter queue."""
 
     async def send(self, envelopes: Sequence[Envelope]) -> None:
@@ -136,7 +136,7 @@ class StripeLists(Protocol):
         key: StripeKey,
         stripe_account: str | None,
         stripe_context: str | None = None,
-    ) -> Sighting:
+    ) -> LookupResult:
         """Look for the object whose metadata holds `mark`. Never raises for what the network or Stripe does.
 
         `params` are those of the create: they may name a test clock, or a customer who is on one, whose objects are
@@ -219,18 +219,18 @@ class OutcomeStream(Protocol):
         ...
 
 
-class UnknownEnds(Protocol):
+class UnknownOutcomes(Protocol):
     """The index of requests that ended unknown; `OutcomeStream.publish` keeps it. All raise `Unavailable`."""
 
     async def workers(self, *, at_most: int) -> Sequence[str]:
-        """Workers that have unknown ends, drawn at random where there are more."""
+        """Workers that have unknown outcomes, drawn at random where there are more."""
         ...
 
     async def some(self, worker_slot: str, *, at_most: int) -> Sequence[str]:
         """Request ids, drawn at random where there are more: none waits behind those that cannot be settled."""
         ...
 
-    async def read(self, worker_slot: str, request_id: str) -> UnknownEnd | None:
+    async def read(self, worker_slot: str, request_id: str) -> UnknownOutcome | None:
         """Return the entry with what the request's slot knows of its sends. None: it has been settled meanwhile.
 
         Raises `ValueError` for an entry that cannot be read.
@@ -321,8 +321,8 @@ class FlowInbox(Protocol):
         """Entries read before whose turn it is: postponed ones that are due, and those a dead runner left."""
         ...
 
-    async def finish(self, turn: Turn, *, go_on: bool) -> Turn | None:
-        """Acknowledge. With `go_on`, keep the lease and return the context's next turn, if there is one."""
+    async def finish(self, turn: Turn, *, take_next: bool) -> Turn | None:
+        """Acknowledge. With `take_next`, keep the lease and return the context's next turn, if there is one."""
         ...
 
     async def renew(self, turn: Turn, for_s: float) -> bool:
@@ -333,8 +333,8 @@ class FlowInbox(Protocol):
         """Leave the entry pending until then; its context waits with it. `counted`: as a failed run."""
         ...
 
-    async def bury(
-        self, turn: Turn, *, reason: str, successor: OutcomeEntry | None, go_on: bool
+    async def move_to_dead_stream(
+        self, turn: Turn, *, reason: str, successor: OutcomeEntry | None, take_next: bool
     ) -> Turn | None:
         """Move to the worker's dead stream; `successor` takes its place at the head of the context."""
         ...
@@ -361,8 +361,8 @@ class Sweep(Protocol):
         ...
 
 
-class Bells(Protocol):
-    """The other end of the doorbell, for a runner that stays awake. Both raise `Unavailable`."""
+class DoorbellListener(Protocol):
+    """The other end of the APIbell, for a runner that stays awake. Both raise `Unavailable`."""
 
     async def next(self, timeout_s: float) -> str | None:
         """The worker whose stream got something, or None after `timeout_s`."""

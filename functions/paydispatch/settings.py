@@ -123,7 +123,7 @@ def queue_tenant_of(env: Mapping[str, str] = os.environ) -> str:
 
 
 def _deployed(env: Mapping[str, str]) -> bool:
-    """Whether this runs as a real Lambda: there the door needs a signed-in caller, on a developer's machine none."""
+    """Whether this runs as a real Lambda: there the API needs a signed-in caller, on a developer's machine none."""
     return "LAMBDA_TASK_ROOT" in env and env.get("AWS_SAM_LOCAL") != "true"
 
 

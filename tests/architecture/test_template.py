@@ -115,7 +115,7 @@ def test_a_template_that_breaks_a_rule_is_caught(line: str, instead: str, rule: 
     assert rule in our_rules(broken)
 
 
-def test_the_door_has_the_routes_of_the_contract() -> None:
+def test_the_api_has_the_routes_of_the_contract() -> None:
     routes = {route["RouteKey"] for route in STACK.of_type("AWS::ApiGatewayV2::Route").values()}
 
     assert routes == {
@@ -157,7 +157,7 @@ def test_the_sealing_key_says_itself_who_may_use_it(action: str, who: list[str])
     assert named == who
 
 
-def test_the_door_seals_and_the_others_do_not() -> None:
+def test_the_api_seals_and_the_others_do_not() -> None:
     sealing = {name for name in STACK.functions if "kms:GenerateDataKey" in allowed(name)}
     using_kms = {name for name in STACK.functions if any("kms:" in a for a in allowed(name))}
 
@@ -248,7 +248,7 @@ def test_dead_letters_are_kept_for_longer_than_requests(queue: str) -> None:
     assert kept_s > STACK.queues[queue]["MessageRetentionPeriod"]
 
 
-def test_the_api_ends_before_the_door_gives_up() -> None:
+def test_the_api_ends_before_the_api_gives_up() -> None:
     assert STACK.functions["ApiFunction"]["Timeout"] < HTTP_API_LIMIT_S
 
 

@@ -32,7 +32,7 @@ from tests.chaos.points import (
 )
 from tests.chaos.wrapping import Wrapper
 
-from paydispatch.compose.async_lambda import lambda_journal
+from paydispatch.compose.async_lambda import lambda_log
 from paydispatch.compose.stripe_caller import compose, connect
 from paydispatch.domain.attempts import Answered, Unknown
 from paydispatch.settings import CallerSettings
@@ -155,9 +155,9 @@ def _chaotic(ports: CallPorts, points: Points) -> CallPorts:
     )
 
 
-_settings, _journal = CallerSettings.from_env(), lambda_journal("stripe_caller")
-_ports = _chaotic(connect(_settings, _journal), Points.of("caller"))
-_call = compose(_settings, _ports, _journal)
+_settings, _log = CallerSettings.from_env(), lambda_log("stripe_caller")
+_ports = _chaotic(connect(_settings, _log), Points.of("caller"))
+_call = compose(_settings, _ports, _log)
 _repeater = Repeater(float(os.environ[REPEATED_SHARE]), f"{os.environ[SEED]} {os.getpid()}")
 
 

@@ -29,8 +29,8 @@ class Queue(Wrapper):
 
 
 class Inbox(Wrapper):
-    async def finish(self, turn: Any, *, go_on: bool) -> Any:
-        following = await self.inner.finish(turn, go_on=go_on)
+    async def finish(self, turn: Any, *, take_next: bool) -> Any:
+        following = await self.inner.finish(turn, take_next=take_next)
         self.points.pass_by(ACKNOWLEDGED, turn.entry.request_id)
         return following
 

@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tests.chaos.plan import CALLER, DOOR, FAILOVER, QUEUE, REDIS, SECRET, WORKER, Event
+from tests.chaos.plan import CALLER, FAILOVER, GATEWAY, QUEUE, REDIS, SECRET, WORKER, Event
 from tests.chaos.points import ADULT_S, append_line, file_name
 from tests.chaos.secret import point_secret
 
@@ -27,7 +27,7 @@ ARMED_FOR_S = 12.0
 AFTER_A_STRIKE_S = 0.5
 """How long a Redis that was killed at a named point stays away."""
 
-_PARTS = {CALLER: "poller-", WORKER: "worker", DOOR: "door-"}
+_PARTS = {CALLER: "poller-", WORKER: "worker", GATEWAY: "gateway-"}
 
 
 class Killer:
@@ -133,7 +133,7 @@ class Killer:
 
     def _bury_struck_redis(self) -> None:
         if self._stage.redis.struck():
-            self._stage.redis.bury()
+            self._stage.redis.move_to_dead_stream()
             self._later(AFTER_A_STRIKE_S, self._stage.redis.start, recovers=True)
 
     def _fail_over(self) -> None:

@@ -73,9 +73,9 @@ class MortalRedis:
 
     def kill(self) -> None:
         os.kill(self._children[self._primary].pid, signal.SIGKILL)
-        self.bury()
+        self.move_to_dead_stream()
 
-    def bury(self) -> None:
+    def move_to_dead_stream(self) -> None:
         """It is dead: by `kill`, or by a strike at a named point."""
         self._pid_file.unlink(missing_ok=True)
         self._supervisor.stop([_name(self._primary)])

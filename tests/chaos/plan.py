@@ -15,7 +15,7 @@ REQUESTS_PER_S = 45.0
 DEADLY_PASSAGES = 6
 """A named point is deadly at one of its first this many passages: not always for the first of a batch."""
 
-CALLER, WORKER, REDIS, QUEUE, DOOR = "caller", "worker", "redis", "queue", "door"
+CALLER, WORKER, REDIS, QUEUE, GATEWAY = "caller", "worker", "redis", "queue", "gateway"
 FAILOVER, SECRET = "failover", "secret"
 
 
@@ -63,7 +63,7 @@ class Plan:
             *self._kills(CALLER, CALLER_POINTS),
             *self._kills(WORKER, WORKER_POINTS),
             *self._kills(REDIS, REDIS_POINTS),
-            *self._kills(DOOR, DOOR_POINTS, always_named=True),
+            *self._kills(GATEWAY, DOOR_POINTS, always_named=True),
             *self._kills(QUEUE, ()),
             *self._kills(FAILOVER, ()),
             *self._repoints(),

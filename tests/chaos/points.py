@@ -29,9 +29,9 @@ PUBLISHING = "redis: an outcome is being published"
 RETURNED = "worker: flow returned, not acknowledged"
 FOLLOWED_UP = "worker: follow-ups sent, flow not acknowledged"
 ACKNOWLEDGED = "worker: flow acknowledged, next of its context not begun"
-SEALING = "door: sealing"
-CLAIMED_BY_API = "door: claimed, not queued"
-QUEUED = "door: queued, not answered"
+SEALING = "gateway: sealing"
+CLAIMED_BY_API = "gateway: claimed, not queued"
+QUEUED = "gateway: queued, not answered"
 
 CALLER_POINTS = (
     ANSWERED,

@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from paydispatch.local.addresses import Addresses
     from paydispatch.sdk.receipt import Receipt
 
-SHARES = {"sdk_sqs": 0.35, "sdk_http": 0.15, "door": 0.2, "batches": 0.1, "queue": 0.2}
+SHARES = {"sdk_sqs": 0.35, "sdk_http": 0.15, "gateway": 0.2, "batches": 0.1, "queue": 0.2}
 PATIENCE_S = 120.0
 BATCH = 10
 REPEATED_KEYS = 0.25
 POISONED_BATCHES = 0.15
 RIVALS = 0.12
-"""Of the door's requests, those under whose id another body is sent to the queue, and to the door."""
+"""Of the API's requests, those under whose id another body is sent to the queue, and to the API."""
 _NEVER_TWICE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
 
 
@@ -60,7 +60,7 @@ class Producer:
         self._ways: dict[str, Callable[[str, Iterator[int]], None]] = {
             "sdk_sqs": self._sdk_sqs,
             "sdk_http": self._sdk_http,
-            "door": self._door,
+            "gateway": self._api,
             "batches": self._batches,
             "queue": self._queue,
         }
@@ -132,7 +132,7 @@ class Producer:
             dispatcher.submit(*place, **options)
         return dispatcher.submit(*place, **options)
 
-    def _door(self, way: str, numbers: Iterator[int]) -> None:
+    def _api(self, way: str, numbers: Iterator[int]) -> None:
         dice = self._plan.dice(way)
         with httpx.Client(base_url=self._addresses.api, timeout=35.0) as client:
             for number in numbers:
@@ -149,7 +149,7 @@ class Producer:
                     self._send_rival(wanted, request_id)
 
     def _expect_a_conflict(self, client: httpx.Client, wanted: Wanted) -> None:
-        """Another body under the same key: refused at the door, whatever becomes of the first."""
+        """Another body under the same key: refused at the API, whatever becomes of the first."""
         rival = rival_of(wanted)
         headers = {"Idempotency-Key": self._key(wanted)}
         for _ in self._tries():
@@ -180,7 +180,7 @@ class Producer:
             self._book.surprises.append(f"the queue never took the rival of {wanted.n}")
 
     def _key(self, wanted: Wanted) -> str:
-        return f"door {self._plan.seed} {wanted.n}"
+        return f"gateway {self._plan.seed} {wanted.n}"
 
     def _expect_the_same(self, client: httpx.Client, wanted: Wanted, request_id: str) -> None:
         again = self._post_until_accepted(client, wanted)
@@ -188,7 +188,7 @@ class Producer:
             self._book.surprises.append(f"one idempotency key, two requests: {request_id}, {again}")
 
     def _post_until_accepted(self, client: httpx.Client, wanted: Wanted) -> str | None:
-        """Under one idempotency key, as often as the door is killed or away."""
+        """Under one idempotency key, as often as the API is killed or away."""
         headers = {"Idempotency-Key": self._key(wanted), **_signed_in(wanted)}
         for _ in self._tries():
             try:
@@ -198,7 +198,7 @@ class Producer:
             if answer.status_code == 202:
                 return str(answer.json()["request_id"])
             if answer.status_code not in (503, 504):
-                self._book.surprises.append(f"the door: {answer.status_code} {answer.text[:300]}")
+                self._book.surprises.append(f"the API: {answer.status_code} {answer.text[:300]}")
                 return None
         return None
 

@@ -71,7 +71,7 @@ def figures(evidence: Evidence, violations: Sequence[Violation], took_s: float) 
         "deferrals": evidence.events["request.deferred"],
         "flow_runs": len(evidence.flows),
         "flow_repeats": _repeats(evidence),
-        "flows_buried": evidence.events["flow.buried"],
+        "flows_dead": evidence.events["flow.dead"],
         "dead_letters": Counter(reason or "by the queue" for _, reason in evidence.dead_letters),
         "p50_ms": _quantile(ages_ms, 0.50),
         "p99_ms": _quantile(ages_ms, 0.99),

@@ -3,9 +3,9 @@
     python -m tests.chaos.run --requests 10000 --kills 20 --seed 7 --seeds 3
 
 Prints its seed first, its figures last, and exits 1 with the whole trail of a request that broke a promise.
-`--kills` is how many kills each kind of process gets: callers, the flow worker, Redis, the doors; how often the queue
+`--kills` is how many kills each kind of process gets: callers, the flow worker, Redis, the APIs; how often the queue
 is stopped, and how often Redis fails over.
-Callers, worker and Redis are struck at random and at named points in turn, the doors at named points; the queue is
+Callers, worker and Redis are struck at random and at named points in turn, the APIs at named points; the queue is
 stopped at random.
 """
 

@@ -103,7 +103,7 @@ def _settings(
     return LocalSettings(
         redis_url=redis_url,
         flows=_write_flows(directory / "flows"),
-        api_handler="tests.chaos.chaos_door.handler",
+        api_handler="tests.chaos.chaos_gateway.handler",
         caller_handler="tests.chaos.chaos_caller.handler",
         twin_command=(
             *(sys.executable, "-m", "paydispatch.twin"),

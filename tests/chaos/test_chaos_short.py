@@ -25,6 +25,6 @@ def test_no_promise_breaks_while_every_process_is_killed() -> None:
     assert found["requests"] >= 490
     assert all(
         found["kills"][target] >= KILLS - 1
-        for target in ("caller", "worker", "redis", "door", "queue", "failover")
+        for target in ("caller", "worker", "redis", "gateway", "queue", "failover")
     )
     assert not any(found["broken"].values())

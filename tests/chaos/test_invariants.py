@@ -76,7 +76,7 @@ def test_one_effect_one_outcome_and_one_flow_break_nothing() -> None:
     assert broken(evidence()) == []
 
 
-def test_an_unknown_end_that_was_settled_later_breaks_nothing() -> None:
+def test_an_unknown_outcome_that_was_settled_later_breaks_nothing() -> None:
     both = [entry(1, error=UNKNOWN), entry(2)]
     assert broken(evidence(entries=both, flows=[flow(one) for one in both])) == []
 

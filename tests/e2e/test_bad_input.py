@@ -1,4 +1,4 @@
-"""What the door does with bad input: a clear error in Stripe's shape, and nothing on the queue or in a log."""
+"""What the API does with bad input: a clear error in Stripe's shape, and nothing on the queue or in a log."""
 
 from __future__ import annotations
 

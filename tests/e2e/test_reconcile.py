@@ -91,7 +91,7 @@ def await_status(stack: LocalStack, request_id: str, status: str) -> dict[str, A
 
 
 @pytest.mark.usefixtures("lost_answers")
-def test_an_unknown_end_is_seen_looked_for_and_settled(stack: LocalStack) -> None:
+def test_an_unknown_outcome_is_seen_looked_for_and_settled(stack: LocalStack) -> None:
     request_id = ended_unknown(stack)
 
     code, shown = command("doctor", "--older-than", "0s")

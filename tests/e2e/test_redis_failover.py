@@ -67,21 +67,21 @@ def test_keyed_creates_and_flows_go_on_after_a_failover_and_none_is_lost_or_doub
     stack: LocalStack, redis: ReplicatedRedis, flow_log: Path
 ) -> None:
     request_ids = []
-    with httpx.Client(base_url=stack.addresses.api) as door:
+    with httpx.Client(base_url=stack.addresses.api) as gateway:
         for number in range(REQUESTS):
             if number in FAIL_OVERS_AFTER:
                 redis.fail_over()
-            request_ids.append(created(door, number))
+            request_ids.append(created(gateway, number))
         wait_until(lambda: set(flow_log.read_text().split()) == set(request_ids), PATIENCE_S)
         # A status is written after the flow can run, and by the next delivery if Redis fails between.
-        wait_until(lambda: statuses(door, request_ids) == {"succeeded"}, PATIENCE_S)
-        assert door.get("/health").status_code == 200
+        wait_until(lambda: statuses(gateway, request_ids) == {"succeeded"}, PATIENCE_S)
+        assert gateway.get("/health").status_code == 200
 
     assert objects_by_key(stack) == dict.fromkeys(request_ids, 1)
     assert Counter(flow_log.read_text().split()) == dict.fromkeys(request_ids, 1)
 
 
-def created(door: httpx.Client, number: int) -> str:
+def created(gateway: httpx.Client, number: int) -> str:
     """The request's id. A `503` is answered as it asks for: the same again, under the same key."""
     body = {
         "worker_id": "failover-worker",
@@ -91,15 +91,17 @@ def created(door: httpx.Client, number: int) -> str:
     }
     give_up_at = time.monotonic() + GOES_ON_WITHIN_S
     while True:
-        answer = door.post("/v1/coupons", json=body, headers={"Idempotency-Key": f"key-{number}"})
+        answer = gateway.post(
+            "/v1/coupons", json=body, headers={"Idempotency-Key": f"key-{number}"}
+        )
         if answer.status_code == 202:
             return str(answer.json()["request_id"])
         assert answer.status_code == 503, answer.text
         assert time.monotonic() < give_up_at, "keyed creates do not go on"
 
 
-def statuses(door: httpx.Client, request_ids: list[str]) -> set[str]:
-    return {door.get(f"/v1/requests/{id_}").json()["status"] for id_ in request_ids}
+def statuses(gateway: httpx.Client, request_ids: list[str]) -> set[str]:
+    return {gateway.get(f"/v1/requests/{id_}").json()["status"] for id_ in request_ids}
 
 
 def objects_by_key(stack: LocalStack) -> dict[str, int]:

@@ -22,8 +22,8 @@ from tests.unit.handlers.conftest import Client, Context, http_event
 from paydispatch.adapters.aws.kms import KmsSealer, KmsVault
 from paydispatch.adapters.aws.secrets_manager import SecretsManagerStore
 from paydispatch.adapters.clock import SystemClock
+from paydispatch.adapters.event_log import PowertoolsEventLog, json_logger
 from paydispatch.adapters.http_delivery import HttpDelivery
-from paydispatch.adapters.journal import PowertoolsJournal, json_logger
 from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
 from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
 from paydispatch.domain.requests import CreateRequest
@@ -36,10 +36,10 @@ def main(key: str) -> None:
     for name in ("", "boto3", "botocore", "httpx", "httpcore", "aiohttp", "redis", "urllib3"):
         logging.getLogger(name).setLevel(1)
     boto3.set_stream_logger("", 1)
-    journal = PowertoolsJournal(json_logger("everywhere"))
+    log = PowertoolsEventLog(json_logger("everywhere"))
     through_the_api(key)
-    through_our_logs(key, journal)
-    asyncio.run(to_stripe(key, journal))
+    through_our_logs(key, log)
+    asyncio.run(to_stripe(key, log))
     print(through_aws(key))
 
 
@@ -52,21 +52,21 @@ def through_the_api(key: str) -> None:
     client.post("/v1/payment_intents", json.dumps(body) + "cut")
     client.get(f"/v1/requests/{key}")
     client.get(f"/v1/{key}", headers={"idempotency-key": key})
-    client._door().answer(http_event("POST", "/v1/products", json.dumps(body)), Context())
+    client._api().answer(http_event("POST", "/v1/products", json.dumps(body)), Context())
 
 
-def through_our_logs(key: str, journal: PowertoolsJournal) -> None:
+def through_our_logs(key: str, log: PowertoolsEventLog) -> None:
     logging.getLogger("paydispatch.flows").info("a flow says %s", key, extra={key: key})
     logging.getLogger("some.library").debug("sent %s", {"Authorization": f"Bearer {key}"})
     logging.getLogger("some.library").debug("a line that is wrong: %d %s", key)  # noqa: PLE1206
-    journal.line("a.line", why=f"line one\n{key}", fields={key: key})
+    log.info("a.line", why=f"line one\n{key}", fields={key: key})
     try:
         raise ValueError(f"quoted {key}")
     except ValueError:
-        journal.trouble("a.fault", path=f"/v1/{key}")
+        log.warning("a.fault", path=f"/v1/{key}")
 
 
-async def to_stripe(key: str, journal: PowertoolsJournal) -> None:
+async def to_stripe(key: str, log: PowertoolsEventLog) -> None:
     runner = web.ServerRunner(web.Server(quoting))
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -80,7 +80,7 @@ async def to_stripe(key: str, journal: PowertoolsJournal) -> None:
             request_id="pdr_1",
             stripe_account=None,
         )
-    journal.line("an.attempt", attempt=repr(attempt))
+    log.info("an.attempt", attempt=repr(attempt))
     await asyncio.to_thread(over_http, base, key)
     await runner.cleanup()
 

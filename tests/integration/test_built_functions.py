@@ -149,7 +149,7 @@ def test_a_message_that_is_not_json_is_parked_and_its_neighbour_goes_on(
     assert parked(services) == ["{ this is not JSON"]
 
 
-def test_the_hourly_schedule_looks_for_unknown_ends(run: Any) -> None:
+def test_the_hourly_schedule_looks_for_unknown_outcomes(run: Any) -> None:
     answer, _ = run("ReconcileFunction", "schedule_reconcile")
 
     assert not answer.failed

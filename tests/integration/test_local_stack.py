@@ -1,4 +1,4 @@
-"""The local stack with stub handlers: its doors, pollers and stores, and that nothing outlives it."""
+"""The local stack with stub handlers: its gateways, pollers and stores, and that nothing outlives it."""
 
 import json
 import os
@@ -120,7 +120,7 @@ def test_the_addresses_are_the_ones_of_the_contract(stack: LocalStack) -> None:
     ]
 
 
-def test_the_door_turns_a_request_into_an_event_and_the_answer_back(stack: LocalStack) -> None:
+def test_the_api_turns_a_request_into_an_event_and_the_answer_back(stack: LocalStack) -> None:
     status, headers, body = _http(stack.addresses.api + "/v1/products?a=1&a=2", b'{"name": "x"}')
     event = json.loads(body)
     assert status == 200
@@ -214,10 +214,10 @@ def test_a_web_page_reaches_neither_the_api_nor_the_queues(
     assert [post.status_code for post in posts] == [403, 403]
 
 
-def test_a_killed_door_is_started_again_at_its_address(stack: LocalStack) -> None:
-    before = stack.pids["door-1"]
+def test_a_killed_gateway_is_started_again_at_its_address(stack: LocalStack) -> None:
+    before = stack.pids["gateway-1"]
     os.kill(before, signal.SIGKILL)
-    _eventually(lambda: stack.pids.get("door-1", before) != before)
+    _eventually(lambda: stack.pids.get("gateway-1", before) != before)
     assert _http(stack.addresses.api + "/health")[0] == 200
 
 
@@ -239,9 +239,9 @@ def test_a_part_that_does_not_start_is_named_with_its_last_lines(
     assert list(tmp_path.glob("paydispatch-*/poller-interactive-1.log"))
 
 
-def test_a_port_that_is_taken_is_the_doors_failure(stack: LocalStack, tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_the_api_failure(stack: LocalStack, tmp_path: Path) -> None:
     port = int(stack.addresses.api.rpartition(":")[2])
-    with pytest.raises(PartFailed, match=f"door cannot listen on port {port}"):
+    with pytest.raises(PartFailed, match=f"gateway cannot listen on port {port}"):
         LocalStack(LocalSettings(**_stubs(tmp_path), port=port), tell=print).__enter__()
 
 
@@ -283,7 +283,7 @@ def test_the_command_names_the_part_that_does_not_start(stack: LocalStack) -> No
     command = (sys.executable, "-m", "paydispatch", "local", "--port", port)
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
-    assert ended.stderr.startswith(f"paydispatch local: door cannot listen on port {port}")
+    assert ended.stderr.startswith(f"paydispatch local: gateway cannot listen on port {port}")
 
 
 def _http(url: str, body: bytes | None = None) -> tuple[int, Any, bytes]:

@@ -20,7 +20,7 @@ from paydispatch.adapters.redis.sweep import RedisSweep
 from paydispatch.flow import RetryLater
 from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
 from paydispatch.services.serve_flows import FlowServer
-from paydispatch.testing.memory import MemoryDispatchQueue, MemoryJournal, MemoryScripts
+from paydispatch.testing.memory import MemoryAsyncQueue, MemoryEventLog, MemoryScripts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ PATIENCE_S = 30.0
 """Only against a test that hangs. How long it takes is measured in docs/adr/0033."""
 
 
-class NoBells:
+class NoDoorbells:
     """All bells are lost."""
 
     async def next(self, timeout_s: float) -> str | None:
@@ -49,21 +49,21 @@ class Runner:
     """A flow server whose flow asks to be run once more, and then ends."""
 
     def __init__(self, redis: Any) -> None:
-        self.journal, clock = MemoryJournal(), SystemClock()
+        self.log, clock = MemoryEventLog(), SystemClock()
         self.ended = asyncio.Event()
         self.outcomes = RedisOutcomes(redis, queue_tenant="local")
-        inbox = RedisInbox(redis, clock, self.journal, consumer="a", flow_timeout_s=30)
+        inbox = RedisInbox(redis, clock, self.log, consumer="a", flow_timeout_s=30)
         ports = FlowPorts(
             inbox=inbox,
             scripts=MemoryScripts(new_create_payment_intent_response=self._flow),
-            queue=MemoryDispatchQueue(),
+            queue=MemoryAsyncQueue(),
             clock=clock,
-            journal=self.journal,
+            log=self.log,
             fraction=lambda: 0.5,
             queue_tenant="local",
         )
-        runner, sweep = FlowRunner(ports, FlowPolicy()), RedisSweep(redis, clock, self.journal)
-        self.server = FlowServer(runner, sweep, NoBells(), clock, self.journal)
+        runner, sweep = FlowRunner(ports, FlowPolicy()), RedisSweep(redis, clock, self.log)
+        self.server = FlowServer(runner, sweep, NoDoorbells(), clock, self.log)
         self._runs = 0
 
     def _flow(self, data: Any, flow: Flow) -> None:
@@ -106,7 +106,7 @@ async def test_a_process_runs_a_due_flow_among_twenty_thousand_idle_workers(runn
         stop.set()
         await serving
 
-    assert set(runner.journal.events()) == {"flow.postponed", "flow.finished"}
+    assert set(runner.log.events()) == {"flow.postponed", "flow.finished"}
 
 
 async def test_a_lambda_s_sweeps_run_a_due_flow_among_twenty_thousand_idle_workers(
@@ -117,6 +117,6 @@ async def test_a_lambda_s_sweeps_run_a_due_flow_among_twenty_thousand_idle_worke
         await runner.server.drain_all(None, until=until)
         assert time.time() < until
 
-    assert set(runner.journal.events()) == {"flow.postponed", "flow.finished"}
+    assert set(runner.log.events()) == {"flow.postponed", "flow.finished"}
     with valkey.admin() as admin:
         assert list(admin.scan_iter("pd:{neighbour-*}:outcomes")) == []

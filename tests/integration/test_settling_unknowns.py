@@ -1,4 +1,4 @@
-"""An unknown end over the wire: real Redis, SQS and a Stripe that loses its answers. One clock for both sides."""
+"""An unknown outcome over the wire: real Redis, SQS and a Stripe that loses its answers. One clock for both sides."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 from tests.unit.examples import KEY, SECRET_REF, envelope
 
 from paydispatch.adapters.aws.dead_letters import SqsDeadLetters
-from paydispatch.adapters.aws.sqs import SqsDispatchQueue
+from paydispatch.adapters.aws.sqs import SqsAsyncQueue
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect_async
-from paydispatch.adapters.redis.doorbell import StreamOnly
+from paydispatch.adapters.redis.doorbell import NoDoorbell
 from paydispatch.adapters.redis.outcomes import RedisOutcomes
 from paydispatch.adapters.redis.requests import RedisRequests
-from paydispatch.adapters.redis.unknown_requests import RedisUnknownEnds
+from paydispatch.adapters.redis.unknown_requests import RedisUnknownOutcomes
 from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
 from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
 from paydispatch.adapters.stripe.lists import MOST_PAGES, HttpStripeLists
@@ -31,7 +31,7 @@ from paydispatch.services.call_batch import BatchCall, Message
 from paydispatch.services.call_stripe import CallPorts
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.services.redrive import Action, RedriveOptions, RedrivePorts, Redriver
-from paydispatch.testing.memory import MemoryClock, MemoryJournal, MemorySealer, MemoryVault
+from paydispatch.testing.memory import MemoryClock, MemoryEventLog, MemorySealer, MemoryVault
 from paydispatch.twin.clock import TwinClock
 from paydispatch.twin.serving.server import serving
 from paydispatch.twin.twin import StripeTwin
@@ -62,7 +62,7 @@ class Town:
             name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("main", "batch", "dead")
         }
         lanes = {Lane.INTERACTIVE: self.urls["main"], Lane.BATCH: self.urls["batch"]}
-        self._queue = SqsDispatchQueue(sqs, lanes, dead_letter_queue_url=self.urls["dead"])
+        self._queue = SqsAsyncQueue(sqs, lanes, dead_letter_queue_url=self.urls["dead"])
 
     async def dispatch(self, sent: Envelope) -> None:
         """One delivery of its message, with all the time it wants: backoffs pass on the standing clock."""
@@ -73,9 +73,9 @@ class Town:
             vault=self._vault,
             outcomes=self._outcomes,
             queue=self._queue,
-            doorbell=StreamOnly(),
+            doorbell=NoDoorbell(),
             clock=self.clock,
-            journal=MemoryJournal(),
+            log=MemoryEventLog(),
             fraction=lambda: 0.5,
             queue_tenant="local",
         )
@@ -86,15 +86,15 @@ class Town:
         self, *, most_pages: int = MOST_PAGES, same_account: str | None = None
     ) -> dict[str, int]:
         ports = ReconcilePorts(
-            unknown_ends=RedisUnknownEnds(self.redis, self.clock),
+            unknown_outcomes=RedisUnknownOutcomes(self.redis, self.clock),
             requests=self._requests,
             accounts=self._accounts,
             lists=HttpStripeLists(self.stripe, most_pages=most_pages),
             vault=self._vault,
             outcomes=self._outcomes,
-            doorbell=StreamOnly(),
+            doorbell=NoDoorbell(),
             clock=self.clock,
-            journal=MemoryJournal(),
+            log=MemoryEventLog(),
         )
         service = Reconciler(ports)
         named = same_account and service.reconcile_in_same_account(same_account)
@@ -107,9 +107,9 @@ class Town:
             queue=self._queue,
             requests=self._requests,
             outcomes=self._outcomes,
-            doorbell=StreamOnly(),
+            doorbell=NoDoorbell(),
             clock=self.clock,
-            journal=MemoryJournal(),
+            log=MemoryEventLog(),
             queue_tenant="local",
         )
         redriver = Redriver(ports, RedriveOptions(**options))

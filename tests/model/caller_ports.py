@@ -48,7 +48,7 @@ def ports_of(stage: Callers, process: Process) -> CallPorts:
         queue=GatedQueue(stage, process),
         doorbell=SilentDoorbell(),
         clock=stage.clock,
-        journal=stage.journal,
+        log=stage.log,
         fraction=lambda: 0.5,
         queue_tenant=QUEUE_TENANT,
     )

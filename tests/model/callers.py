@@ -17,7 +17,7 @@ from tests.model.stage import Move, Process, Stage
 from tests.model.ways_in import dispatch, post
 
 from paydispatch.services.call_batch import BatchCall
-from paydispatch.testing.memory import MemoryJournal, MemorySealer, MemoryVault
+from paydispatch.testing.memory import MemoryEventLog, MemorySealer, MemoryVault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,7 +83,7 @@ class Callers(Invariants, Stage):
         self.stripe = ModelStripe(self.clock, self.loop)
         self.queue = ModelQueue(self.clock.now_s)
         self.redis = ModelRedis(self.clock)
-        self.journal = MemoryJournal()
+        self.log = MemoryEventLog()
         self.sealer = MemorySealer()
         self._secrets = {
             (QUEUE_TENANT, SHOP): scenario.secret,

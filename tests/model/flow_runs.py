@@ -12,11 +12,11 @@ from tests.model.stage import Move, Process, Stage, at_once
 from tests.unit.examples import entry
 
 from paydispatch.domain.errors import ScriptFailed, Unavailable
-from paydispatch.domain.identity import End, follow_up_request_id
+from paydispatch.domain.identity import OutcomeKind, follow_up_request_id
 from paydispatch.domain.outcomes import Response
 from paydispatch.flow import RetryLater
 from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
-from paydispatch.testing.memory import MemoryInbox, MemoryJournal
+from paydispatch.testing.memory import MemoryEventLog, MemoryInbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,7 +47,7 @@ class FlowRuns(Stage):
     def __init__(self, scenario: FlowScenario, choices: Choices) -> None:
         super().__init__(choices, scenario.script)
         self.inbox = MemoryInbox(self.clock, lease_s=LEASE_S)  # type: ignore[arg-type]
-        self.journal = MemoryJournal()
+        self.log = MemoryEventLog()
         self.contexts: dict[str, list[str]] = {}
         self.running: dict[str, Process] = {}
         """{context: who runs a flow of it}"""
@@ -91,7 +91,7 @@ class FlowRuns(Stage):
             queue=GatedSends(self, process),
             queue_tenant="local",
             clock=self.clock,
-            journal=self.journal,
+            log=self.log,
             fraction=lambda: 0.5,
         )
         with contextlib.suppress(Unavailable):  # whoever looks next goes on
@@ -130,7 +130,11 @@ class FlowRuns(Stage):
         """At the acknowledgement."""
         ran = (turn.entry.request_id, turn.entry.flow_name) in self.returned
         assert ran, f"{turn.entry.request_id} is acknowledged, and its flow did not run"
-        end = End.SETTLED if isinstance(turn.entry.outcome, Response) else End.FLOW_FAILED
+        end = (
+            OutcomeKind.SETTLED
+            if isinstance(turn.entry.outcome, Response)
+            else OutcomeKind.FLOW_FAILED
+        )
         followed = follow_up_request_id(turn.entry.request_id, 1, end) in self.sent
         assert followed, f"{turn.entry.request_id} is acknowledged before its follow-ups are sent"
 
@@ -157,10 +161,10 @@ class GatedInbox:
     async def renew(self, turn: Turn, for_s: float) -> bool:
         return bool(await self._gate("renew", lambda: at_once(self._twin.renew(turn, for_s))))
 
-    async def finish(self, turn: Turn, *, go_on: bool) -> Turn | None:
+    async def finish(self, turn: Turn, *, take_next: bool) -> Turn | None:
         def finish() -> Any:
             self._stage.check_finish(turn)
-            return at_once(self._twin.finish(turn, go_on=go_on))
+            return at_once(self._twin.finish(turn, take_next=take_next))
 
         following: Turn | None = await self._gate("finish", finish)
         return following
@@ -170,13 +174,17 @@ class GatedInbox:
             "postpone", lambda: at_once(self._twin.postpone(turn, delay_s, counted=counted))
         )
 
-    async def bury(
-        self, turn: Turn, *, reason: str, successor: OutcomeEntry | None, go_on: bool
+    async def move_to_dead_stream(
+        self, turn: Turn, *, reason: str, successor: OutcomeEntry | None, take_next: bool
     ) -> Turn | None:
-        def bury() -> Any:
-            return at_once(self._twin.bury(turn, reason=reason, successor=successor, go_on=go_on))
+        def move() -> Any:
+            return at_once(
+                self._twin.move_to_dead_stream(
+                    turn, reason=reason, successor=successor, take_next=take_next
+                )
+            )
 
-        following: Turn | None = await self._gate("bury", bury)
+        following: Turn | None = await self._gate("move_to_dead_stream", move)
         return following
 
     async def _gate(self, name: str, call: Any, *, changes: int = 1) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.attempts import NotSent, RefusedInFront, Unknown
-from paydispatch.domain.unknown_ends import Found, NotFound
+from paydispatch.domain.unknown_outcomes import Found, NotFound
 
 if TYPE_CHECKING:
     import asyncio
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.model.virtual_time import ModelClock
 
     from paydispatch.domain.attempts import Attempt
-    from paydispatch.domain.unknown_ends import Sighting, Window
+    from paydispatch.domain.unknown_outcomes import LookupResult, Window
 
 PRUNED_AFTER_S = 24 * 3600.0
 LONGEST_EXECUTION_S = 80.0
@@ -234,7 +234,7 @@ class ModelStripe:
             return refusal(402, "card_declined")
         return refusal(500, "api_error")
 
-    def listed(self, mark: tuple[str, str], within: Window, account: Account) -> Sighting:
+    def listed(self, mark: tuple[str, str], within: Window, account: Account) -> LookupResult:
         """The object whose metadata holds `mark`, if it was created within the window."""
         name, value = mark
         for made in self.made:

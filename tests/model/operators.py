@@ -18,10 +18,10 @@ from tests.model.model_stripe import ACCOUNTS
 from tests.model.stage import at_once
 
 from paydispatch.domain.redrive import Choice
-from paydispatch.domain.unknown_ends import CannotTell
+from paydispatch.domain.unknown_outcomes import Inconclusive
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.services.redrive import RedriveOptions, RedrivePorts, Redriver
-from paydispatch.testing.memory_operations import MemoryUnknownEnds
+from paydispatch.testing.memory_operations import MemoryUnknownOutcomes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.credentials import StripeKey
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.redrive import Parked
-    from paydispatch.domain.unknown_ends import Sighting, UnknownEnd, Window
+    from paydispatch.domain.unknown_outcomes import LookupResult, UnknownOutcome, Window
 
 
 OPTIONS = RedriveOptions(deadline_s=1800.0)
@@ -47,7 +47,7 @@ async def redrive(stage: Callers, process: Process) -> None:
         outcomes=GatedOutcomes(stage, process),
         doorbell=SilentDoorbell(),
         clock=stage.clock,
-        journal=stage.journal,
+        log=stage.log,
         queue_tenant=QUEUE_TENANT,
     )
     await Redriver(ports, OPTIONS).redrive(Choice(), at_most=10)
@@ -56,7 +56,7 @@ async def redrive(stage: Callers, process: Process) -> None:
 
 async def reconcile(stage: Callers, process: Process) -> None:
     ports = ReconcilePorts(
-        unknown_ends=GatedUnknownEnds(stage, process),
+        unknown_outcomes=GatedUnknownOutcomes(stage, process),
         requests=GatedRequests(stage, process),
         lists=GatedLists(stage, process),
         accounts=GatedAccounts(stage, process),
@@ -64,7 +64,7 @@ async def reconcile(stage: Callers, process: Process) -> None:
         outcomes=GatedOutcomes(stage, process),
         doorbell=SilentDoorbell(),
         clock=stage.clock,
-        journal=stage.journal,
+        log=stage.log,
     )
     await Reconciler(ports).reconcile()
     stage.end(process)
@@ -95,10 +95,12 @@ class GatedDeadLetters(Gated):
         return
 
     async def delete(self, parked: Parked) -> None:
-        await self._command("dead_letters.delete", lambda: self._stage.queue.bury(parked))
+        await self._command(
+            "dead_letters.delete", lambda: self._stage.queue.move_to_dead_stream(parked)
+        )
 
 
-class GatedUnknownEnds(MemoryUnknownEnds):
+class GatedUnknownOutcomes(MemoryUnknownOutcomes):
     """Redis, for the reconciler: which requests it looks for is fixed at once, what is known of each is read later."""
 
     def __init__(self, stage: Callers, process: Process) -> None:
@@ -106,12 +108,12 @@ class GatedUnknownEnds(MemoryUnknownEnds):
         self._stage = stage
         self._process = process
 
-    async def read(self, worker_slot: str, request_id: str) -> UnknownEnd | None:
+    async def read(self, worker_slot: str, request_id: str) -> UnknownOutcome | None:
         read = super().read
         ways = self._stage.ways_to_read(
             self._process, lambda: at_once(read(worker_slot, request_id))
         )
-        end: UnknownEnd | None = await self._stage.call(self._process, "redis.unknown", ways)
+        end: UnknownOutcome | None = await self._stage.call(self._process, "redis.unknown", ways)
         return end
 
     async def accept_account(
@@ -123,12 +125,12 @@ class GatedUnknownEnds(MemoryUnknownEnds):
 class GatedLists(Gated):
     async def find_created(
         self, *, mark: tuple[str, str], within: Window, key: StripeKey, **rest: object
-    ) -> Sighting:
+    ) -> LookupResult:
         account = ACCOUNTS[key.reveal()]
         ways = {
             "done": lambda: self._stage.stripe.listed(mark, within, account),
-            "no answer": lambda: CannotTell("no answer"),
+            "no answer": lambda: Inconclusive("no answer"),
             "killed before": lambda: self._stage.kill(self._process),
         }
-        sighting: Sighting = await self._stage.call(self._process, "stripe.list", ways)
-        return sighting
+        result: LookupResult = await self._stage.call(self._process, "stripe.list", ways)
+        return result

@@ -134,7 +134,7 @@ class TestReceives:
         )
         assert told(stage, patient) == ("created",)
 
-    def test_an_unknown_end_whose_only_send_was_taken_back_is_settled_in_the_end(self) -> None:
+    def test_an_unknown_outcome_whose_only_send_was_taken_back_is_settled_in_the_end(self) -> None:
         """A redrive left it to the reconciler, which left it to a redrive."""
         hasty = replace(ASK, deadline_s=60.0)
         stage = steered(

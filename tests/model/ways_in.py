@@ -89,7 +89,7 @@ def _accept(stage: Callers, process: Process, strings: Puppet, ask: Ask) -> None
         sealer=stage.sealer,
         requests=PuppetStore(stage, process, strings),
         clock=stage.clock,
-        journal=stage.journal,
+        log=stage.log,
         queue_tenant=QUEUE_TENANT,
     )
     tenant, _, subject = ask.principal.partition("/")

@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, true to the schemas the door checks with, and the same in `docs/`."""
+"""The OpenAPI document: valid, true to the schemas the API checks with, and the same in `docs/`."""
 
 from __future__ import annotations
 
@@ -113,14 +113,14 @@ def test_every_error_has_an_example() -> None:
 
 
 @each_object
-def test_the_door_accepts_every_example_of_a_create(row: Resource) -> None:
+def test_the_api_accepts_every_example_of_a_create(row: Resource) -> None:
     operation = document()["paths"][row.endpoint]["post"]
     said = operation["requestBody"]["content"]["application/json"]["examples"]
     for example in said.values():
         assert Client().post(row.endpoint, example["value"]).status == 202
 
 
-def test_the_door_accepts_the_example_of_a_batch() -> None:
+def test_the_api_accepts_the_example_of_a_batch() -> None:
     operation = document()["paths"]["/v1/batches"]["post"]
     said = operation["requestBody"]["content"]["application/json"]["examples"]
     (example,) = said.values()
@@ -164,7 +164,7 @@ def test_an_example_has_what_is_required_and_what_it_belongs_to() -> None:
 
 
 @each_object
-def test_the_parameters_are_those_the_door_checks_with(row: Resource) -> None:
+def test_the_parameters_are_those_the_api_checks_with(row: Resource) -> None:
     name = f"{row.identifier}_params"
     schemas = document()["components"]["schemas"]
     shared = {
@@ -196,7 +196,7 @@ FIELDS = [
 
 
 @pytest.mark.parametrize(("field", "value"), FIELDS, ids=ascii)
-def test_the_fields_of_a_create_are_valid_where_the_door_takes_them(field: str, value: Any) -> None:
+def test_the_fields_of_a_create_are_valid_where_the_api_takes_them(field: str, value: Any) -> None:
     other_credential = {"stripe_secret": None} if field == "secret_ref" else {}
     sent = body(**{**other_credential, field: value})
     schema = {"$ref": "#/components/schemas/payment_intent_create"}
@@ -224,7 +224,7 @@ def test_the_longest_key_of_a_batch_is_a_key_for_every_item(over: int, status: i
 
 
 @pytest.mark.parametrize("client", [Client(), Client(sign_in=True)], ids=["local", "deployed"])
-def test_the_door_serves_it_to_everybody(client: Client) -> None:
+def test_the_api_serves_it_to_everybody(client: Client) -> None:
     answer = client.get("/v1/openapi.json")
     assert (answer.status, answer.json) == (200, document())
     assert answer.headers["Content-Type"] == "application/json"

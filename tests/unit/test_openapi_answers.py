@@ -1,4 +1,4 @@
-"""What the document says of every answer, and what the door answers: one cannot change without the other."""
+"""What the document says of every answer, and what the API answers: one cannot change without the other."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def create_refused(row: Resource) -> Answer:
 
 
 def create_broken(row: Resource) -> Answer:
-    return broken_door().post(row.endpoint, example_body(row))
+    return broken_api().post(row.endpoint, example_body(row))
 
 
 def create_unavailable(row: Resource) -> Answer:
@@ -130,7 +130,7 @@ def looked_up(status: str, **known: Any) -> Call:
     def call(row: Resource) -> Answer:
         client = Client()
         location = client.post(row.endpoint, example_body(row)).headers["Location"]
-        (slot,) = client.requests.board.slots.values()
+        (slot,) = client.requests.store.slots.values()
         for name, value in {"status": status, **known}.items():
             setattr(slot, name, value)
         answer = client.get(location)
@@ -152,7 +152,7 @@ def unhealthy(_: Resource) -> Answer:
     return client.get("/health")
 
 
-def broken_door() -> Client:
+def broken_api() -> Client:
     client = Client()
     client.sealer = client.requests = None  # type: ignore[assignment]
     return client
@@ -176,7 +176,7 @@ OTHERS: dict[tuple[str, str], dict[int, list[Call]]] = {
         202: [batched, batch_unavailable, batch_lost, batch_of_many_faults],
         400: [lambda _: Client().post(BATCHES, {"requests": []})],
         401: [lambda _: batch_of(Client(sign_in=True), {})],
-        500: [lambda _: batch_of(broken_door(), {})],
+        500: [lambda _: batch_of(broken_api(), {})],
     },
     ("get", STATUS): {
         200: [
@@ -191,7 +191,7 @@ OTHERS: dict[tuple[str, str], dict[int, list[Call]]] = {
         400: [lambda _: Client(sign_in=True).get("/v1/requests/x", authorizer=TENANT_WITH_A_SLASH)],
         401: [lambda _: Client(sign_in=True).get("/v1/requests/pdr_1")],
         404: [lambda _: Client().get("/v1/requests/pdr_1")],
-        500: [lambda _: broken_door().get("/v1/requests/pdr_1")],
+        500: [lambda _: broken_api().get("/v1/requests/pdr_1")],
         503: [status_unavailable],
     },
     ("get", "/v1/openapi.json"): {200: [lambda _: Client().get("/v1/openapi.json")]},
@@ -202,7 +202,7 @@ ANSWERS = {("post", row.endpoint): CREATE for row in RESOURCES} | OTHERS
 GATEWAY_ALONE = {
     (method, path, 403) for method, path in ANSWERS if path not in ("/v1/openapi.json", "/health")
 } | {("post", BATCHES, 413), ("post", BATCHES, 503)}
-"""What only API Gateway answers: the door is not asked, or hides it in the results."""
+"""What only API Gateway answers: the API is not asked, or hides it in the results."""
 
 ALL_CALLS = [
     pytest.param(method, path, status, call, id=f"{method} {path} {status} {number}")
@@ -224,7 +224,7 @@ def test_every_documented_answer_is_tried_here() -> None:
 
 
 @pytest.mark.parametrize(("method", "path", "status", "call"), ALL_CALLS)
-def test_the_door_answers_as_documented(method: str, path: str, status: int, call: Call) -> None:
+def test_the_api_answers_as_documented(method: str, path: str, status: int, call: Call) -> None:
     rows = {row.endpoint: row for row in RESOURCES}
     answer = call(rows.get(path, ROW))
     response = documented_response(method, path, status)

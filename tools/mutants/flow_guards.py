@@ -6,7 +6,7 @@ from guard import LUA, SOURCE, Guard
 
 INBOX = ("tests/integration/adapters/test_redis_inbox.py",)
 INBOX_ANSWERS = ("tests/integration/adapters/test_inbox_lost_answers.py",)
-JOURNAL = ("tests/unit/adapters/test_journal.py",)
+EVENT_LOG = ("tests/unit/adapters/test_event_log.py",)
 MISBEHAVING = ("tests/unit/services/test_scripts_that_misbehave.py",)
 PACKAGE = ("tests/unit/adapters/test_flow_package.py",)
 SCRIPTS = ("tests/unit/adapters/test_flow_scripts.py",)
@@ -194,7 +194,7 @@ FLOW_GUARDS = (
         LOG_SETTINGS,
         "        self.logger.disabled = False",
         "        pass",
-        JOURNAL,
+        EVENT_LOG,
     ),
     Guard(
         "log: logging.disable is left as it is",
@@ -202,7 +202,7 @@ FLOW_GUARDS = (
         LOG_SETTINGS,
         "            logging.disable(self._disabled_below)",
         "            pass",
-        JOURNAL,
+        EVENT_LOG,
     ),
     Guard(
         "log: extra takes the place of an id",
@@ -210,7 +210,7 @@ FLOW_GUARDS = (
         FLOW,
         '        return {f"extra_{n}" if n in self._taken else n: value for n, value in names}',
         "        return dict(names)",
-        JOURNAL,
+        EVENT_LOG,
     ),
     Guard(
         "worker: threads that a flow has left keep the process",

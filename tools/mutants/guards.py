@@ -51,7 +51,7 @@ WRONG_NODE = SOURCE + "adapters/redis/wrong_node.py"
 RETRY_RULES = SOURCE + "domain/retry.py"
 REDRIVE = SOURCE + "domain/redrive.py"
 STRIPE_ACCOUNTS_CODE = SOURCE + "adapters/stripe/accounts.py"
-UNKNOWN_ENDS = SOURCE + "domain/unknown_ends.py"
+UNKNOWN_OUTCOMES = SOURCE + "domain/unknown_outcomes.py"
 RUN_FLOWS = SOURCE + "services/run_flows.py"
 ACCEPT = SOURCE + "services/accept.py"
 SENDER = SOURCE + "sdk/sender.py"
@@ -186,7 +186,7 @@ GUARDS = (
         "        await self._tell(progress, outcome)\n",
     ),
     Guard(
-        "publish before park: an unknown end is not parked",
+        "publish before park: an unknown outcome is not parked",
         "A request that ended unknown is parked for an operator.",
         CALL,
         "        await self._tell(progress, outcome)\n        if isinstance(decision, GivenUp):\n",
@@ -203,17 +203,17 @@ GUARDS = (
         "publish before acknowledge: a queue away counts as done",
         DURABLE,
         CALL_BATCH,
-        '                "message.kept", message_id=message.message_id, why=str(error)\n'
-        "            )\n            return False",
-        '                "message.kept", message_id=message.message_id, why=str(error)\n'
-        "            )\n            return True",
+        '            self._ports.log.warning("message.kept", message_id=message.message_id, why=str(error))'
+        "\n            return False",
+        '            self._ports.log.warning("message.kept", message_id=message.message_id, why=str(error))'
+        "\n            return True",
     ),
     Guard(
         "publish before acknowledge: a fault of ours counts as done",
         DURABLE,
         CALL_BATCH,
-        '            self._ports.journal.count("MessageFailed")\n            return False',
-        '            self._ports.journal.count("MessageFailed")\n            return True',
+        '            self._ports.log.count("MessageFailed")\n            return False',
+        '            self._ports.log.count("MessageFailed")\n            return True',
     ),
     Guard(
         "neighbours: one message fails the batch",
@@ -349,7 +349,7 @@ GUARDS = (
     Guard(
         "key: a log line is written as it came",
         KEY,
-        SOURCE + "adapters/journal.py",
+        SOURCE + "adapters/event_log.py",
         '    return redact(json.dumps(line, default=safe_text, separators=(",", ":")))',
         '    return json.dumps(line, default=safe_text, separators=(",", ":"))',
         ("tests/unit/adapters/test_keyless_logs.py",),
@@ -468,9 +468,9 @@ GUARDS = (
         AFTER_THE_FLOW,
         RUN_FLOWS,
         "        await self._send_follow_ups(turn, flow, until)\n"
-        "        finish = partial(self._ports.inbox.finish, turn, go_on=not self._over(until))\n"
+        "        finish = partial(self._ports.inbox.finish, turn, take_next=not self._over(until))\n"
         "        following = await self._heard(finish, until)\n",
-        "        finish = partial(self._ports.inbox.finish, turn, go_on=not self._over(until))\n"
+        "        finish = partial(self._ports.inbox.finish, turn, take_next=not self._over(until))\n"
         "        following = await self._heard(finish, until)\n"
         "        await self._send_follow_ups(turn, flow, until)\n",
     ),
@@ -531,21 +531,21 @@ GUARDS = (
     Guard(
         "proof: the others' horizon does not count",
         PROOF,
-        UNKNOWN_ENDS,
+        UNKNOWN_OUTCOMES,
         "max(max(self.firsts) + HORIZON_S, self.last_sent_at or 0.0)",
         "(self.entry.first_sent_at or 0.0) + HORIZON_S",
     ),
     Guard(
         "proof: a late attempt is not looked for",
         PROOF,
-        UNKNOWN_ENDS,
+        UNKNOWN_OUTCOMES,
         "int(max(known)) + LAST_CALL_S + CLOCKS_APART_S",
         "int(min(known)) + LAST_CALL_S + CLOCKS_APART_S",
     ),
     Guard(
         "proof: what was forgotten counts as absent",
         PROOF,
-        UNKNOWN_ENDS,
+        UNKNOWN_OUTCOMES,
         "        if unsent or self.forgotten or not self.firsts:",
         "        if unsent or not self.firsts:",
     ),
@@ -559,7 +559,7 @@ GUARDS = (
     Guard(
         "proof: a declined payment counts as created",
         "What was declined is told as declined, whichever way the answer comes.",
-        UNKNOWN_ENDS,
+        UNKNOWN_OUTCOMES,
         "if _declined(end.entry, body)",
         "if False",
     ),
@@ -615,49 +615,49 @@ GUARDS = (
     Guard(
         "proof: a look in another account counts",
         "Under another binding nothing is POSTed, and no look proves anything.",
-        UNKNOWN_ENDS,
+        UNKNOWN_OUTCOMES,
         "    if sent_to is None or sent_to.same_as(looked_in):",
         "    if True:",
     ),
     Guard(
         "proof: an operator's word stands against Stripe's",
         "Under another binding nothing is POSTed, and no look proves anything.",
-        UNKNOWN_ENDS,
+        UNKNOWN_OUTCOMES,
         "    if _contradicts(sent_to, looked_in):",
         "    if False:",
     ),
     Guard(
         "proof: no clock but ours is looked for",
         PROOF,
-        UNKNOWN_ENDS,
+        UNKNOWN_OUTCOMES,
         "CLOCKS_APART_S = 900",
         "CLOCKS_APART_S = 0",
     ),
     Guard(
         "proof: absence counts while the clocks disagree",
         PROOF,
-        UNKNOWN_ENDS,
+        UNKNOWN_OUTCOMES,
         "    if abs(answered_at - now_s) > CLOCKS_APART_S:",
         "    if False:",
     ),
     Guard(
         "proof: absence counts though Stripe said no time",
         PROOF,
-        UNKNOWN_ENDS,
+        UNKNOWN_OUTCOMES,
         "    if answered_at is None:",
         "    answered_at = now_s if answered_at is None else answered_at\n    if False:",
     ),
     Guard(
         "proof: a slot that refuses no send proves an absence",
         PROOF,
-        UNKNOWN_ENDS,
+        UNKNOWN_OUTCOMES,
         "        if unsent or self.forgotten or not self.firsts:",
         "        if self.forgotten or not self.firsts:",
     ),
     Guard(
         "proof: an intent that is still being confirmed is a success",
         "A look settles only with an object in a state that its row calls complete.",
-        UNKNOWN_ENDS,
+        UNKNOWN_OUTCOMES,
         "    return not (_confirms(entry) and unconfirmed and not failed)",
         "    return True",
     ),
@@ -665,8 +665,8 @@ GUARDS = (
         "proof: the clock is read after the facts",
         PROOF,
         SOURCE + "services/reconcile.py",
-        "        judged = judge(end, await self._sighting(end, same=same), now_s)",
-        "        judged = judge(end, await self._sighting(end, same=same), self._ports.clock.now_s())",
+        "        decided = decide(end, await self._look_up(end, same=same), now_s)",
+        "        decided = decide(end, await self._look_up(end, same=same), self._ports.clock.now_s())",
     ),
     Guard(
         "account: a proxy's 403 counts as Stripe's",
@@ -693,10 +693,10 @@ GUARDS = (
         STRIPE_LISTS,
     ),
     Guard(
-        "follow-ups of an unknown end and of the settled one are one request",
+        "follow-ups of an unknown outcome and of the settled one are one request",
         "Every accepted request has its effect: what two flows dispatch are two requests.",
         SOURCE + "domain/identity.py",
-        "    told = () if end is End.SETTLED else (end.value,)",
+        "    told = () if kind is OutcomeKind.SETTLED else (kind.value,)",
         "    told = ()",
     ),
     Guard(
@@ -972,7 +972,7 @@ GUARDS = (
         "way in: a request prepared for the API is sent to the queue, its key in the clear",
         KEY,
         DISPATCHER,
-        "            if parcel.way != self._delivery.way:",
+        "            if prepared.way != self._delivery.way:",
         "            if False:",
         SDK,
     ),

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from paydispatch.adapters.flow_package import Run
     from paydispatch.flow import Flow, RetryLater
 
-    End = MissingFlow | RetryLater | ScriptFailed | None
+    ImportResult = MissingFlow | RetryLater | ScriptFailed | None
 
 
 class _Import(NamedTuple):
     """An import under way. All runs that need the module wait for the same one."""
 
-    ended: Future[End]
+    ended: Future[ImportResult]
     give_up_at: float
     """By the monotonic clock."""
 
@@ -67,7 +67,7 @@ class FlowFolder:
         _raise(end)
 
     def _begin_import(self, name: str) -> _Import:
-        ended: Future[End] = Future()
+        ended: Future[ImportResult] = Future()
         ended.set_running_or_notify_cancel()  # so that nobody who waits for it can cancel it
         importing = _Import(ended, time.monotonic() + self._import_timeout_s)
         self._imports[name] = importing
@@ -79,7 +79,7 @@ class FlowFolder:
         del self._imports[name]  # the next run tries again
         importing.ended.set_result(end)
 
-    def _try_to_import(self, name: str) -> End:
+    def _try_to_import(self, name: str) -> ImportResult:
         try:
             self._package.check_there(name)
         except MissingFlow as missing:
@@ -91,6 +91,6 @@ class FlowFolder:
         return None
 
 
-def _raise(end: End) -> None:
+def _raise(end: ImportResult) -> None:
     if end is not None:
         raise end

@@ -16,7 +16,7 @@ from paydispatch.domain.identity import new_request_id
 from paydispatch.domain.parameters.check import check_params
 from paydispatch.domain.protected_urls import check_http_url
 from paydispatch.domain.resources import resource_named
-from paydispatch.sdk.delivery import Parcel
+from paydispatch.sdk.delivery import PreparedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,7 +60,7 @@ class HttpDelivery:
         """Make a client. Its first batch connects."""
         self._client = self._make_client()
 
-    def prepare(self, request: CreateRequest) -> Parcel:
+    def prepare(self, request: CreateRequest) -> PreparedRequest:
         import time
 
         errors = check_params(resource_named(request.object).name, request.params)
@@ -69,33 +69,35 @@ class HttpDelivery:
         key = request.idempotency_key or new_request_id(time.time())
         text = json.dumps(_item(request, key), allow_nan=False)
         check_size(text)
-        return Parcel(key, text, request.lane, self.way)
+        return PreparedRequest(key, text, request.lane, self.way)
 
-    def deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
+    def deliver(
+        self, prepared_requests: Sequence[PreparedRequest]
+    ) -> Sequence[str | PaydispatchError]:
         """Once a call gets no answer the rest waits for the next turn: one bound of time is enough."""
         results: list[str | PaydispatchError] = []
-        for group in _groups(parcels):
+        for group in _groups(prepared_requests):
             answered = self._post(group)
             results += answered
             if any(isinstance(result, Unavailable) for result in answered):
                 break
-        left = len(parcels) - len(results)
+        left = len(prepared_requests) - len(results)
         return [
             *results,
             *[Unavailable("The API did not answer the calls before this one.")] * left,
         ]
 
-    def _post(self, parcels: Sequence[Parcel]) -> list[str | PaydispatchError]:
+    def _post(self, prepared_requests: Sequence[PreparedRequest]) -> list[str | PaydispatchError]:
         if self._client is None:
-            return [Unavailable("The client of the API is closed.")] * len(parcels)
-        body = '{"requests":[' + ",".join(parcel.text for parcel in parcels) + "]}"
+            return [Unavailable("The client of the API is closed.")] * len(prepared_requests)
+        body = '{"requests":[' + ",".join(prepared.text for prepared in prepared_requests) + "]}"
         try:
             answer = self._client.post(
                 "/v1/batches", content=body, headers={"Content-Type": "application/json"}
             )
         except httpx.RequestError as error:
-            return [_no_answer(error)] * len(parcels)
-        return results_of(answer, len(parcels))
+            return [_no_answer(error)] * len(prepared_requests)
+        return results_of(answer, len(prepared_requests))
 
     def upkeep(self) -> None:
         """Nothing to keep up."""
@@ -108,16 +110,16 @@ class HttpDelivery:
         self._client = None
 
 
-def _groups(parcels: Sequence[Parcel]) -> Iterator[list[Parcel]]:
+def _groups(prepared_requests: Sequence[PreparedRequest]) -> Iterator[list[PreparedRequest]]:
     """Cut what is too large for one call."""
-    group: list[Parcel] = []
+    group: list[PreparedRequest] = []
     size = 0
-    for parcel in parcels:
-        if group and size + len(parcel.text) > BODY_LIMIT_BYTES:
+    for prepared in prepared_requests:
+        if group and size + len(prepared.text) > BODY_LIMIT_BYTES:
             yield group
             group, size = [], 0
-        group.append(parcel)
-        size += len(parcel.text)
+        group.append(prepared)
+        size += len(prepared.text)
     if group:
         yield group
 

@@ -11,16 +11,16 @@ from paydispatch.adapters.aws.errors import SEAL_CONFIG, SEND_CONFIG
 from paydispatch.adapters.aws.kms import KmsSealer
 from paydispatch.adapters.aws.sqs import SqsQueue
 from paydispatch.adapters.clock import SystemClock
-from paydispatch.adapters.journal import PowertoolsJournal, json_logger
+from paydispatch.adapters.event_log import PowertoolsEventLog, json_logger
 from paydispatch.adapters.redis.connection import connect as connect_redis
 from paydispatch.adapters.redis.eviction import EvictionCheck
 from paydispatch.adapters.redis.request_store import RedisRequestStore
-from paydispatch.handlers.api.handler import Door
+from paydispatch.handlers.api.handler import ApiHandler
 from paydispatch.handlers.api.principals import PrincipalReader
 from paydispatch.services.accept import Acceptor
 
 if TYPE_CHECKING:
-    from paydispatch.ports import Clock, Journal, Queue, RequestStore, Sealer
+    from paydispatch.ports import Clock, EventLog, Queue, RequestStore, Sealer
     from paydispatch.settings import ApiSettings
 
 
@@ -32,32 +32,32 @@ class ApiPorts:
     sealer: Sealer
     requests: RequestStore
     clock: Clock
-    journal: Journal
+    log: EventLog
 
 
 def connect(settings: ApiSettings) -> ApiPorts:
     """Build the clients. They connect when they are first used."""
     clock = SystemClock()
-    journal = PowertoolsJournal(json_logger("api"))
-    eviction = EvictionCheck(allowed=settings.allow_eviction, journal=journal)
+    log = PowertoolsEventLog(json_logger("api"))
+    eviction = EvictionCheck(allowed=settings.allow_eviction, log=log)
     return ApiPorts(
         queue=SqsQueue(boto3.client("sqs", config=SEND_CONFIG), settings.queue_urls),
         sealer=KmsSealer(boto3.client("kms", config=SEAL_CONFIG), settings.sealing_key_id, clock),
         requests=RedisRequestStore(connect_redis(settings.redis_url, eviction), clock),
         clock=clock,
-        journal=journal,
+        log=log,
     )
 
 
-def compose(settings: ApiSettings, ports: ApiPorts) -> Door:
+def compose(settings: ApiSettings, ports: ApiPorts) -> ApiHandler:
     tenant = settings.queue_tenant
     acceptor = Acceptor(
         queue=ports.queue,
         sealer=ports.sealer,
         requests=ports.requests,
         clock=ports.clock,
-        journal=ports.journal,
+        log=ports.log,
         queue_tenant=tenant,
     )
     principals = PrincipalReader(sign_in=settings.sign_in, tenant_claim=settings.tenant_claim)
-    return Door(acceptor, ports.requests, principals, ports.journal, queue_tenant=tenant)
+    return ApiHandler(acceptor, ports.requests, principals, ports.log, queue_tenant=tenant)

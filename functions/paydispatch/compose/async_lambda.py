@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import Metrics
 
-from paydispatch.adapters.journal import PowertoolsJournal, json_logger
+from paydispatch.adapters.event_log import PowertoolsEventLog, json_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     AsyncHandler = Callable[[Event, LambdaContext], Coroutine[Any, Any, Event]]
 
 
-def lambda_journal(service: str) -> PowertoolsJournal:
-    """A journal whose counts are CloudWatch metrics. It must be flushed at the end of each invocation."""
-    return PowertoolsJournal(
+def lambda_log(service: str) -> PowertoolsEventLog:
+    """An event log whose counts are CloudWatch metrics. It must be flushed at the end of each invocation."""
+    return PowertoolsEventLog(
         json_logger(service), Metrics(namespace="paydispatch", service=service)
     )
 
 
-def on_one_loop(answer: AsyncHandler, journal: PowertoolsJournal) -> Handler:
+def on_one_loop(answer: AsyncHandler, log: PowertoolsEventLog) -> Handler:
     """Return a handler that runs `answer` on the same event loop at each invocation.
 
     The connections to Stripe and Redis survive from one invocation to the next, because their loop does.
@@ -37,6 +37,6 @@ def on_one_loop(answer: AsyncHandler, journal: PowertoolsJournal) -> Handler:
         try:
             return loop.run_until_complete(answer(event, context))
         finally:
-            journal.flush()
+            log.flush()
 
     return handler

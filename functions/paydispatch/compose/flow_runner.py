@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import boto3
 
 from paydispatch.adapters.aws.errors import SEND_CONFIG
-from paydispatch.adapters.aws.sqs import SqsDispatchQueue
+from paydispatch.adapters.aws.sqs import SqsAsyncQueue
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.flow_scripts import FlowFolder
-from paydispatch.adapters.redis.bells import RedisBells
 from paydispatch.adapters.redis.connection import connect_async
+from paydispatch.adapters.redis.doorbell_listener import RedisDoorbellListener
 from paydispatch.adapters.redis.eviction import EvictionCheck
 from paydispatch.adapters.redis.inbox import RedisInbox
 from paydispatch.adapters.redis.sweep import RedisSweep
@@ -21,7 +21,7 @@ from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
 from paydispatch.services.serve_flows import FlowServer
 
 if TYPE_CHECKING:
-    from paydispatch.ports import Bells, Journal, Sweep
+    from paydispatch.ports import DoorbellListener, EventLog, Sweep
     from paydispatch.settings import RunnerSettings
 
 
@@ -31,34 +31,34 @@ class ServerPorts:
 
     flows: FlowPorts
     sweep: Sweep
-    bells: Bells
+    bells: DoorbellListener
 
 
-def connect(settings: RunnerSettings, journal: Journal, *, consumer: str) -> ServerPorts:
+def connect(settings: RunnerSettings, log: EventLog, *, consumer: str) -> ServerPorts:
     """Build the clients, for one event loop. They connect when they are first used.
 
     `consumer` names this process in the consumer group of every stream it reads.
     """
     clock = SystemClock()
-    eviction = EvictionCheck(allowed=settings.allow_eviction, journal=journal)
+    eviction = EvictionCheck(allowed=settings.allow_eviction, log=log)
     redis = connect_async(settings.redis_url, eviction)
     flows = FlowPorts(
         inbox=RedisInbox(
-            redis, clock, journal, consumer=consumer, flow_timeout_s=settings.flow_timeout_s
+            redis, clock, log, consumer=consumer, flow_timeout_s=settings.flow_timeout_s
         ),
         scripts=FlowFolder(settings.flows_dir, import_timeout_s=settings.flow_import_timeout_s),
-        queue=SqsDispatchQueue(
+        queue=SqsAsyncQueue(
             boto3.client("sqs", config=SEND_CONFIG),
             settings.queue_urls,
             dead_letter_queue_url=None,
         ),
         clock=clock,
-        journal=journal,
+        log=log,
         fraction=random.random,
         queue_tenant=settings.queue_tenant,
     )
     return ServerPorts(
-        flows=flows, sweep=RedisSweep(redis, clock, journal), bells=RedisBells(redis, journal)
+        flows=flows, sweep=RedisSweep(redis, clock, log), bells=RedisDoorbellListener(redis, log)
     )
 
 
@@ -70,4 +70,4 @@ def compose(settings: RunnerSettings, ports: ServerPorts) -> FlowServer:
     )
     flows = ports.flows
     runner = FlowRunner(flows, policy)
-    return FlowServer(runner, ports.sweep, ports.bells, flows.clock, flows.journal)
+    return FlowServer(runner, ports.sweep, ports.bells, flows.clock, flows.log)

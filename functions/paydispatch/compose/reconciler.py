@@ -12,11 +12,11 @@ from paydispatch.adapters.aws.kms import KmsVault
 from paydispatch.adapters.aws.secrets_manager import SecretsManagerStore
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.redis.connection import connect_async
-from paydispatch.adapters.redis.doorbell import SqsDoorbell, StreamOnly
+from paydispatch.adapters.redis.doorbell import NoDoorbell, SqsDoorbell
 from paydispatch.adapters.redis.eviction import EvictionCheck
 from paydispatch.adapters.redis.outcomes import RedisOutcomes
 from paydispatch.adapters.redis.requests import RedisRequests
-from paydispatch.adapters.redis.unknown_requests import RedisUnknownEnds
+from paydispatch.adapters.redis.unknown_requests import RedisUnknownOutcomes
 from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
 from paydispatch.adapters.stripe.gateway import stripe_client
 from paydispatch.adapters.stripe.lists import HttpStripeLists
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import httpx
     from redis.asyncio import Redis
 
-    from paydispatch.ports import Journal
+    from paydispatch.ports import EventLog
     from paydispatch.settings import ReconcilerSettings
 
 LIST_TIMEOUT_S = 20.0
@@ -42,7 +42,7 @@ class Clients:
     stripe: httpx.AsyncClient
 
     @classmethod
-    def connect(cls, settings: ReconcilerSettings, journal: Journal) -> Clients:
+    def connect(cls, settings: ReconcilerSettings, log: EventLog) -> Clients:
         stripe = stripe_client(
             settings.stripe_api_base,
             read_timeout_s=LIST_TIMEOUT_S,
@@ -50,7 +50,7 @@ class Clients:
             proxy=settings.stripe_proxy,
             ca_bundle=settings.ca_bundle,
         )
-        eviction = EvictionCheck(allowed=settings.allow_eviction, journal=journal)
+        eviction = EvictionCheck(allowed=settings.allow_eviction, log=log)
         return cls(connect_async(settings.redis_url, eviction), stripe)
 
     async def close(self) -> None:
@@ -58,7 +58,7 @@ class Clients:
         await self.redis.aclose()
 
 
-def connect(settings: ReconcilerSettings, journal: Journal, clients: Clients) -> ReconcilePorts:
+def connect(settings: ReconcilerSettings, log: EventLog, clients: Clients) -> ReconcilePorts:
     """It looks with the same keys, in the same accounts and at the same Stripe as the caller that sent the creates."""
     clock = SystemClock()
     secrets = SecretsManagerStore(boto3.client("secretsmanager", config=CLIENT_CONFIG), clock)
@@ -66,13 +66,13 @@ def connect(settings: ReconcilerSettings, journal: Journal, clients: Clients) ->
     sqs = boto3.client("sqs", config=CLIENT_CONFIG)
     version = settings.stripe_api_version or STRIPE_API_VERSION
     return ReconcilePorts(
-        unknown_ends=RedisUnknownEnds(clients.redis, clock),
+        unknown_outcomes=RedisUnknownOutcomes(clients.redis, clock),
         requests=RedisRequests(clients.redis, clock, queue_tenant=tenant),
         lists=HttpStripeLists(clients.stripe, version=version),
         accounts=HttpStripeAccounts(clients.stripe, clock, version=version),
         vault=KmsVault(boto3.client("kms", config=CLIENT_CONFIG), secrets, queue_tenant=tenant),
         outcomes=RedisOutcomes(clients.redis, queue_tenant=tenant),
-        doorbell=SqsDoorbell(sqs, bell_url, journal) if bell_url else StreamOnly(),
+        doorbell=SqsDoorbell(sqs, bell_url, log) if bell_url else NoDoorbell(),
         clock=clock,
-        journal=journal,
+        log=log,
     )

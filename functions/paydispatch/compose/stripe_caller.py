@@ -11,10 +11,10 @@ import boto3
 from paydispatch.adapters.aws.errors import CLIENT_CONFIG, SEND_CONFIG
 from paydispatch.adapters.aws.kms import KmsVault
 from paydispatch.adapters.aws.secrets_manager import SecretsManagerStore
-from paydispatch.adapters.aws.sqs import SqsDispatchQueue
+from paydispatch.adapters.aws.sqs import SqsAsyncQueue
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.redis.connection import connect_async
-from paydispatch.adapters.redis.doorbell import SqsDoorbell, StreamOnly
+from paydispatch.adapters.redis.doorbell import NoDoorbell, SqsDoorbell
 from paydispatch.adapters.redis.eviction import EvictionCheck
 from paydispatch.adapters.redis.outcomes import RedisOutcomes
 from paydispatch.adapters.redis.requests import RedisRequests
@@ -27,13 +27,13 @@ from paydispatch.services.call_batch import BatchCall
 from paydispatch.services.call_stripe import CallPorts
 
 if TYPE_CHECKING:
-    from paydispatch.adapters.journal import PowertoolsJournal
+    from paydispatch.adapters.event_log import PowertoolsEventLog
     from paydispatch.compose.async_lambda import Handler
-    from paydispatch.ports import Journal
+    from paydispatch.ports import EventLog
     from paydispatch.settings import CallerSettings
 
 
-def connect(settings: CallerSettings, journal: Journal) -> CallPorts:
+def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
     """Build the clients, for one event loop. They connect when they are first used."""
     clock = SystemClock()
     bells = boto3.client("sqs", config=CLIENT_CONFIG)
@@ -41,7 +41,7 @@ def connect(settings: CallerSettings, journal: Journal) -> CallPorts:
     secrets = SecretsManagerStore(boto3.client("secretsmanager", config=CLIENT_CONFIG), clock)
     tenant = settings.queue_tenant
     bell_url = settings.doorbell_queue_url
-    eviction = EvictionCheck(allowed=settings.allow_eviction, journal=journal)
+    eviction = EvictionCheck(allowed=settings.allow_eviction, log=log)
     redis = connect_async(settings.redis_url, eviction)
     stripe = stripe_client(
         settings.stripe_api_base,
@@ -56,17 +56,17 @@ def connect(settings: CallerSettings, journal: Journal) -> CallPorts:
         vault=KmsVault(boto3.client("kms", config=CLIENT_CONFIG), secrets, queue_tenant=tenant),
         requests=RedisRequests(redis, clock, queue_tenant=tenant),
         outcomes=RedisOutcomes(redis, queue_tenant=tenant),
-        queue=SqsDispatchQueue(
+        queue=SqsAsyncQueue(
             sends, settings.queue_urls, dead_letter_queue_url=settings.dead_letter_queue_url
         ),
-        doorbell=SqsDoorbell(bells, bell_url, journal) if bell_url else StreamOnly(),
+        doorbell=SqsDoorbell(bells, bell_url, log) if bell_url else NoDoorbell(),
         clock=clock,
-        journal=journal,
+        log=log,
         fraction=random.random,
         queue_tenant=tenant,
     )
 
 
-def compose(settings: CallerSettings, ports: CallPorts, journal: PowertoolsJournal) -> Handler:
+def compose(settings: CallerSettings, ports: CallPorts, log: PowertoolsEventLog) -> Handler:
     service = BatchCall(ports, max_receives=settings.max_receives)
-    return on_one_loop(partial(work_on, service=service, journal=journal), journal)
+    return on_one_loop(partial(work_on, service=service, log=log), log)

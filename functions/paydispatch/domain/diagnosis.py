@@ -10,7 +10,7 @@ from paydispatch.domain.limits import LONGEST_DEADLINE_S, REMEMBER_S
 
 if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
-    from paydispatch.domain.unknown_ends import UnknownEnd
+    from paydispatch.domain.unknown_outcomes import UnknownOutcome
 
 LONGEST_CALL_S = 120.0
 """The Stripe caller's timeout: what is calling for longer has died."""
@@ -85,7 +85,7 @@ class DeadFlow:
     worker_id: str
     entry: OutcomeEntry | None
     reason: str
-    buried_at: float
+    dead_since: float
     """Unix seconds."""
 
 
@@ -140,7 +140,7 @@ def _open(request: OpenRequest, now_s: float) -> _Told:
         case "calling" if request.begun_at is not None:
             return _calling(request, request.begun_at, now_s)
         case _:
-            seen = "the door or a caller took it; look for it on the queues"
+            seen = "the API or a caller took it; look for it on the queues"
             return Reason.NOT_KNOWN, f"status {request.status or 'not known'}", seen, None
 
 
@@ -196,14 +196,14 @@ def of_dead(dead: DeadFlow) -> Finding:
         entry.request_id if entry else "?",
         dead.worker_id,
         entry.object if entry else None,
-        dead.buried_at,
+        dead.dead_since,
         Reason.FLOW_DEAD,
         f"{entry.flow_name if entry else 'entry'}: {dead.reason}",
         "mend the script, do by hand what it was to do, delete the entry from the dead stream",
     )
 
 
-def of_unknown(end: UnknownEnd, now_s: float) -> Finding:
+def of_unknown(end: UnknownOutcome, now_s: float) -> Finding:
     entry, error = end.entry, end.entry.outcome
     provable_at = end.provable_at
     if provable_at is not None and now_s >= provable_at + 2 * RECONCILE_EVERY_S:
@@ -222,14 +222,17 @@ def of_unknown(end: UnknownEnd, now_s: float) -> Finding:
     )
 
 
-def of_unreadable_end(worker_id: str, request_id: str, now_s: float) -> Finding:
-    """An unknown end that somebody else wrote, or a newer version. Since when it waits, only its entry could tell."""
+def of_unreadable_outcome(worker_id: str, request_id: str, now_s: float) -> Finding:
+    """An unknown outcome that another program or a newer version wrote.
+
+    Only its entry says since when it waits.
+    """
     return Finding(
         request_id,
         worker_id,
         None,
         now_s,
         Reason.UNREADABLE,
-        "no outcome entry in the index of unknown ends",
-        "look for its object at Stripe by hand, then delete its field from the worker's hash of unknown ends",
+        "no outcome entry in the index of unknown outcomes",
+        "look for its object at Stripe by hand, then delete its field from the worker's hash of unknown outcomes",
     )

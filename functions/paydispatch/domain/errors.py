@@ -1,7 +1,7 @@
 """Every error this project raises on purpose, sorted by who must act.
 
 PaydispatchError
-├── BadRequest              the caller must change the request; `status` is the door's HTTP answer
+├── BadRequest              the caller must change the request; `status` is the API's HTTP answer
 │   ├── InvalidField          400  one field is missing or wrong
 │   ├── UnknownObject         404  no such Stripe object in the table
 │   ├── InvalidParams         422  Stripe's schema refuses the parameters; `errors` has them all
@@ -9,7 +9,7 @@ PaydispatchError
 │   ├── IdempotencyConflict   409  the key was used with another body
 │   ├── IdempotencyKeyUsedUp  409  the key was tried too often without an effect
 │   ├── RequestNotFound       404  no such request, or not yours
-│   └── NotAllowed            401  no principal
+│   └── NotAuthenticated            401  no principal
 ├── Unavailable             nobody's fault: try again later; nothing was accepted
 │   ├── MaybeAccepted         the answer was lost: it may have been accepted; repeat it under the same identity
 │   ├── NotPermitted          AWS denies an access: somebody has to grant a permission
@@ -163,7 +163,7 @@ class RequestNotFound(BadRequest):
         )
 
 
-class NotAllowed(BadRequest):
+class NotAuthenticated(BadRequest):
     status = 401
 
     def __init__(self, message: str = "Sign in: this call needs a principal.") -> None:

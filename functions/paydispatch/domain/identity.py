@@ -16,7 +16,7 @@ _SHIFTS = range(120, -1, -10)
 """26 characters hold 130 bits: a 48-bit time in milliseconds and 80 random bits, or a hash cut to 128."""
 
 
-class End(StrEnum):
+class OutcomeKind(StrEnum):
     """The ends of one request that have a flow each. What these dispatch are different requests."""
 
     SETTLED = "settled"
@@ -73,9 +73,11 @@ def request_id_for_message(message_id: str) -> str:
     return _hashed("message", message_id)
 
 
-def follow_up_request_id(parent_request_id: str, ordinal: int, end: End = End.SETTLED) -> str:
+def follow_up_request_id(
+    parent_request_id: str, ordinal: int, kind: OutcomeKind = OutcomeKind.SETTLED
+) -> str:
     """The nth create (from 1) of the flow for one end is the same request however often the flow runs."""
-    told = () if end is End.SETTLED else (end.value,)
+    told = () if kind is OutcomeKind.SETTLED else (kind.value,)
     return _hashed("follow-up", parent_request_id, str(ordinal), *told)
 
 

@@ -82,7 +82,7 @@ class Error:
 
     @property
     def settled(self) -> bool:
-        """An unknown end is not the last word: reconciling may still settle it."""
+        """An unknown outcome is not the last word: reconciling may still settle it."""
         return self.certainty is Certainty.NOT_CREATED
 
     def as_dict(self) -> dict[str, Any]:

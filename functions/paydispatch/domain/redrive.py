@@ -55,7 +55,7 @@ class GoesToReconcile:
 
     envelope: Envelope
     known: bool
-    """Whether its unknown end has been published, so that reconciling looks for it already."""
+    """Whether its unknown outcome has been published, so that reconciling looks for it already."""
 
 
 @dataclass(frozen=True, slots=True)

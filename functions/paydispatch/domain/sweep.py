@@ -31,7 +31,7 @@ class WorkerLook:
     oldest_entry_at: float | None = None
     """Of all entries on the stream, the finished ones too."""
     others: int = 0
-    """Open requests, unknown ends and dead entries."""
+    """Open requests, unknown outcomes and dead entries."""
 
     @property
     def unfinished(self) -> bool:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from paydispatch.ports import Journal
+    from paydispatch.ports import EventLog
     from paydispatch.services.serve_flows import FlowServer
 
 STOPPING_TIME_S = 5.0
@@ -22,7 +22,7 @@ STOPPING_TIME_S = 5.0
 
 
 async def answer_bells(
-    event: Mapping[str, Any], context: LambdaContext, server: FlowServer, journal: Journal
+    event: Mapping[str, Any], context: LambdaContext, server: FlowServer, log: EventLog
 ) -> dict[str, Any]:
     """Run the flows of the workers that were rung for; of all workers, when no bell is named (the schedule).
 
@@ -30,9 +30,7 @@ async def answer_bells(
     """
     records = [] if is_schedule(event) else queue_messages(event)
     if records is None:
-        raise refuse_event(
-            event, takes="doorbells from an SQS queue, or a schedule", journal=journal
-        )
+        raise refuse_event(event, takes="doorbells from an SQS queue, or a schedule", log=log)
     ends_at = time.time() + context.get_remaining_time_in_millis() / 1000
     until = ends_at - server.longest_run_s - STOPPING_TIME_S
     rung = {record["messageId"]: _worker_id(record) for record in records}

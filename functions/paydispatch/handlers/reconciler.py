@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from paydispatch.ports import Journal
+    from paydispatch.ports import EventLog
     from paydispatch.services.reconcile import Reconciler
 
 STOPPING_TIME_S = 70.0
@@ -20,14 +20,14 @@ STOPPING_TIME_S = 70.0
 
 
 async def settle_unknowns(
-    event: Mapping[str, Any], context: LambdaContext, service: Reconciler, journal: Journal
+    event: Mapping[str, Any], context: LambdaContext, service: Reconciler, log: EventLog
 ) -> dict[str, Any]:
     """Raises `Unavailable` without Redis: the invocation counts as failed, and the next hour's tries again.
 
     Raises `UnexpectedEvent` for anything but a schedule.
     """
     if not is_schedule(event):
-        raise refuse_event(event, takes="a schedule of EventBridge", journal=journal)
+        raise refuse_event(event, takes="a schedule of EventBridge", log=log)
     ends_at = time.time() + context.get_remaining_time_in_millis() / 1000
     report = await service.reconcile(until=ends_at - STOPPING_TIME_S)
     return {**report.counts, "left": report.left}

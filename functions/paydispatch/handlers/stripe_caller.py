@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from paydispatch.ports import Journal
+    from paydispatch.ports import EventLog
     from paydispatch.services.call_batch import BatchCall
 
 
 async def work_on(
-    event: Mapping[str, Any], context: LambdaContext, service: BatchCall, journal: Journal
+    event: Mapping[str, Any], context: LambdaContext, service: BatchCall, log: EventLog
 ) -> dict[str, Any]:
     """Return the ids of the messages SQS must keep; an empty list acknowledges them all.
 
@@ -26,7 +26,7 @@ async def work_on(
     """
     records = queue_messages(event)
     if records is None:
-        raise refuse_event(event, takes="messages of an SQS queue", journal=journal)
+        raise refuse_event(event, takes="messages of an SQS queue", log=log)
     messages = [_message(record) for record in records]
     ends_at = time.time() + context.get_remaining_time_in_millis() / 1000
     kept = await service.call(messages, ends_at=ends_at)

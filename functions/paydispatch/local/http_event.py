@@ -21,7 +21,7 @@ _API_ID = "local"
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """What arrived at the door."""
+    """What arrived at the API."""
 
     method: str
     path: str

@@ -23,16 +23,16 @@ def twin(settings: LocalSettings, port: int) -> Program:
     return Program(TWIN, (*settings.twin_command, *own), environment)
 
 
-def doors(
+def gateways(
     settings: LocalSettings, environment: Mapping[str, str], listener_fd: int
 ) -> Iterator[Program]:
-    """The HTTP doors: several processes on one listening socket."""
-    for number in range(1, settings.door_processes + 1):
-        name = f"door-{number}"
+    """The HTTP gateways: several processes on one listening socket."""
+    for number in range(1, settings.gateway_processes + 1):
+        name = f"gateway-{number}"
         own = ("--name", name, "--fd", str(listener_fd), "--handler", settings.api_handler)
         yield Program(
             name,
-            (sys.executable, "-m", "paydispatch.local.door", *own),
+            (sys.executable, "-m", "paydispatch.local.gateway", *own),
             environment,
             inherited_fds=(listener_fd,),
             restarts=True,

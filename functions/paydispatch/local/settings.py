@@ -26,7 +26,7 @@ class LocalSettings:
     """One local stack. Every default is what `paydispatch local` uses."""
 
     port: int = 0
-    """The door's port; 0 takes a free one. Everything else always takes a free one."""
+    """The API's port; 0 takes a free one. Everything else always takes a free one."""
 
     stripe_base: str | None = None
     """Another Stripe than the twin: then no twin is started."""
@@ -42,7 +42,7 @@ class LocalSettings:
     twin_command: tuple[str, ...] = _own("paydispatch.twin")
     worker_command: tuple[str, ...] = _own("paydispatch", "worker", "--all")
 
-    door_processes: int = 2
+    gateway_processes: int = 2
     """One event at a time each, as in Lambda; two keep two cores busy (docs/adr/0003)."""
 
     interactive_pollers: int = 2

@@ -5,7 +5,7 @@
 
 Parts, in the order they end:
 
-    door-1…            HTTP → API Gateway events → paydispatch.local.lambdas.api.handler
+    gateway-1…            HTTP → API Gateway events → paydispatch.local.lambdas.api.handler
     poller-<lane>-1…   SQS → SQS events → paydispatch.local.lambdas.stripe_caller.handler
     worker             Redis streams → flows
     twin               Stripe
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
-_STOP_ORDER = ("door-", "poller-", "worker", "twin", "valkey", "ministack")
+_STOP_ORDER = ("gateway-", "poller-", "worker", "twin", "valkey", "ministack")
 
 
 def _tell_on_stderr(message: str) -> None:
@@ -68,7 +68,7 @@ class LocalStack:
         self.directory = Path(tempfile.mkdtemp(prefix="paydispatch-"))
         self._supervisor = Supervisor(self.directory, tell=self._tell)
         self._follower = Follower(self.directory) if self._settings.verbose else None
-        self._door: socket.socket | None = None
+        self._api: socket.socket | None = None
         try:
             self._start()
         except BaseException as error:
@@ -126,9 +126,9 @@ class LocalStack:
         self._start_all([self._parts[name]])
 
     def _start(self) -> None:
-        self._door = self._listen()
-        self.addresses = self._start_stores(self._door)
-        self._start_all(self._programs(self._door))
+        self._api = self._listen()
+        self.addresses = self._start_stores(self._api)
+        self._start_all(self._programs(self._api))
         self._supervisor.watch()
 
     def _listen(self) -> socket.socket:
@@ -136,9 +136,9 @@ class LocalStack:
             return listen_on_loopback(self._settings.port)
         except OSError as error:
             what = f"cannot listen on port {self._settings.port}: {error.strerror}"
-            raise PartFailed("door", what) from None
+            raise PartFailed("gateway", what) from None
 
-    def _start_stores(self, door: socket.socket) -> Addresses:
+    def _start_stores(self, gateway: socket.socket) -> Addresses:
         settings = self._settings
         aws = MiniStack(self._supervisor, self.directory)
         redis = Valkey(self._supervisor, self.directory, durable=settings.durable_redis)
@@ -149,17 +149,17 @@ class LocalStack:
         }
         self._start_all([aws, *(part for part, wanted in stand_ins.items() if wanted)])
         return Addresses(
-            api=f"http://127.0.0.1:{port_of(door)}",
+            api=f"http://127.0.0.1:{port_of(gateway)}",
             aws_endpoint=aws.url,
             redis_url=settings.redis_url or redis.url,
             stripe_base=settings.stripe_base or stripe.url,
             **asdict(aws.create_resources(settings)),
         )
 
-    def _programs(self, door: socket.socket) -> list[Part]:
+    def _programs(self, gateway: socket.socket) -> list[Part]:
         environment = self.environment()
         announcing: list[Program] = [
-            *programs.doors(self._settings, environment, door.fileno()),
+            *programs.gateways(self._settings, environment, gateway.fileno()),
             *programs.pollers(self._settings, environment),
         ]
         parts: list[Part] = [OwnPart(self._supervisor, program) for program in announcing]
@@ -186,8 +186,8 @@ class LocalStack:
     def _stop_in_order(self) -> None:
         for prefix in _STOP_ORDER:
             self._supervisor.stop([name for name in self.pids if name.startswith(prefix)])
-            if self._door is not None:  # nobody is behind it any more
-                self._door.close()
+            if self._api is not None:  # nobody is behind it any more
+                self._api.close()
 
     def _leave(self, *, failed: bool) -> None:
         if failed and any(self.directory.glob("*.log")):

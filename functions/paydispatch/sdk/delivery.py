@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Parcel:
+class PreparedRequest:
     """One request, ready to be sent. Over HTTP its text holds the key: it is never shown."""
 
     request_id: str
@@ -28,18 +28,20 @@ class Delivery(Protocol):
     """`sqs` or `http`."""
 
     batch_limit: int
-    """Parcels one `deliver` takes."""
+    """PreparedRequests one `deliver` takes."""
 
     def open(self) -> None:
         """Make clients and connect; called again after `close` or `forget_clients`. Raises `Unavailable`."""
         ...
 
-    def prepare(self, request: CreateRequest) -> Parcel:
+    def prepare(self, request: CreateRequest) -> PreparedRequest:
         """Check and seal, without any I/O. Raises `BadRequest`."""
         ...
 
-    def deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
-        """Return for each parcel the id under which it is durable, or why it is not.
+    def deliver(
+        self, prepared_requests: Sequence[PreparedRequest]
+    ) -> Sequence[str | PaydispatchError]:
+        """Return for each prepared the id under which it is durable, or why it is not.
 
         An `Unavailable` may be tried again. A `MaybeAccepted` has to be, because the answer was lost.
         """

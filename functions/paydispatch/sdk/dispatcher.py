@@ -145,18 +145,18 @@ class Dispatcher:
         """
         sender = self._current_sender()
         with self._lock:
-            failure, parcel = receipt.failure, receipt.parcel
+            failure, prepared = receipt.failure, receipt.prepared
             if failure is None:
                 return receipt
-            if parcel is None:
+            if prepared is None:
                 raise failure
-            if parcel.way != self._delivery.way:
+            if prepared.way != self._delivery.way:
                 raise PaydispatchError(
-                    f"The request was prepared for {parcel.way}, and this Dispatcher uses {self._delivery.way}."
+                    f"The request was prepared for {prepared.way}, and this Dispatcher uses {self._delivery.way}."
                 )
             sender.check_room()
             receipt.reopen()
-        sender.put(parcel, receipt, in_doubt=isinstance(failure, MaybeAccepted))
+        sender.put(prepared, receipt, in_doubt=isinstance(failure, MaybeAccepted))
         return receipt
 
     def submit(
@@ -198,14 +198,14 @@ class Dispatcher:
         if sender is None or sender.closing:
             sender = self._current_sender()
         sender.check_room()
-        parcel = self._delivery.prepare(request)
+        prepared = self._delivery.prepare(request)
         receipt = Receipt(
-            request_id=parcel.request_id,
+            request_id=prepared.request_id,
             object_name=request.object,
             worker_id=request.worker_id,
             context_id=request.context_id,
         )
-        sender.put(parcel, receipt)
+        sender.put(prepared, receipt)
         return receipt
 
     def __enter__(self) -> Self:

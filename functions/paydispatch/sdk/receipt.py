@@ -12,9 +12,9 @@ from paydispatch.domain.errors import MaybeAccepted, PaydispatchError
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from paydispatch.sdk.delivery import Parcel
+    from paydispatch.sdk.delivery import PreparedRequest
 
-    End = Literal[True] | PaydispatchError
+    DeliveryResult = Literal[True] | PaydispatchError
     """Durable, or why it was given up. One value, so that a thread never sees half of an end."""
 
 
@@ -33,7 +33,7 @@ class Receipt:
         "_waiting",
         "context_id",
         "object",
-        "parcel",
+        "prepared",
         "request_id",
         "worker_id",
     )
@@ -42,13 +42,13 @@ class Receipt:
         self, *, request_id: str, object_name: str, worker_id: str, context_id: str
     ) -> None:
         self.request_id = request_id
-        """The request's identity. Over HTTP the door gives it: until durable, this is the idempotency key sent."""
+        """The request's identity. Over HTTP the API gives it: until durable, this is the idempotency key sent."""
         self.object = object_name
         self.worker_id = worker_id
         self.context_id = context_id
-        self._end: End | None = None
-        self._waiting: list[Future[End]] = []
-        self.parcel: Parcel | None = None
+        self._end: DeliveryResult | None = None
+        self._waiting: list[Future[DeliveryResult]] = []
+        self.prepared: PreparedRequest | None = None
         """For the Dispatcher: what it needs to repeat a request that failed. It is never shown."""
 
     @property
@@ -78,15 +78,15 @@ class Receipt:
                 end = yield from asyncio.wrap_future(future).__await__()
         return self._told(end)
 
-    def _told(self, end: End) -> Receipt:
+    def _told(self, end: DeliveryResult) -> Receipt:
         if end is not True:
             raise end
         return self
 
     @contextmanager
-    def _until_it_ends(self) -> Iterator[Future[End]]:
+    def _until_it_ends(self) -> Iterator[Future[DeliveryResult]]:
         """Yield a future of the caller's own. A receipt has none, because most are never waited for."""
-        future: Future[End] = Future()
+        future: Future[DeliveryResult] = Future()
         waiting = self._waiting
         waiting.append(future)
         if self._end is not None:  # maybe before the future was appended
@@ -110,33 +110,33 @@ class Receipt:
     def __repr__(self) -> str:
         return f"<Receipt {self}>"
 
-    def landed(self, request_id: str) -> None:
+    def mark_durable(self, request_id: str) -> None:
         """For the Dispatcher: the queue has it, under this identity."""
         self.request_id = request_id
         self._end_with(True)
 
-    def failed(self, error: PaydispatchError, parcel: Parcel | None = None) -> None:
-        """For the Dispatcher: it is given up. `parcel` is kept, so that the same request can be repeated."""
-        self.parcel = parcel
+    def mark_failed(self, error: PaydispatchError, prepared: PreparedRequest | None = None) -> None:
+        """For the Dispatcher: it is given up. `prepared` is kept, so that the same request can be repeated."""
+        self.prepared = prepared
         self._end_with(error)
 
     def reopen(self) -> None:
         """For the Dispatcher: it is offered again, and can be waited for again."""
-        self.parcel = None
+        self.prepared = None
         self._end = None
 
     def leave_behind(self, error: PaydispatchError) -> None:
         """For a forked process: the parent carries the request on, so this copy of the receipt ends here."""
         self._waiting = []  # threads of the parent wait there, and may hold locks
-        self.failed(error)
+        self.mark_failed(error)
 
-    def _end_with(self, end: End) -> None:
+    def _end_with(self, end: DeliveryResult) -> None:
         """Set the end first, because a thread that begins to wait in between looks at it afterwards."""
         self._end = end
         for future in tuple(self._waiting):
             _wake(future, end)
 
 
-def _wake(future: Future[End], end: End) -> None:
+def _wake(future: Future[DeliveryResult], end: DeliveryResult) -> None:
     with suppress(InvalidStateError):  # cancelled by its waiter, or woken already
         future.set_result(end)

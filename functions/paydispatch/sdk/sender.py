@@ -23,7 +23,7 @@ from paydispatch.domain.retry import backoff_s
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from paydispatch.sdk.delivery import Delivery, Parcel
+    from paydispatch.sdk.delivery import Delivery, PreparedRequest
     from paydispatch.sdk.receipt import Receipt
 
 QUIET_S = 0.005
@@ -38,12 +38,12 @@ _log = logging.getLogger("paydispatch.sdk.dispatcher")
 
 
 class Pending:
-    """A parcel on its way, its receipt, and until when (monotonic seconds) it is offered."""
+    """A prepared on its way, its receipt, and until when (monotonic seconds) it is offered."""
 
-    __slots__ = ("give_up_at", "in_doubt", "last_error", "parcel", "receipt")
+    __slots__ = ("give_up_at", "in_doubt", "last_error", "prepared", "receipt")
 
-    def __init__(self, parcel: Parcel, receipt: Receipt, give_up_at: float) -> None:
-        self.parcel = parcel
+    def __init__(self, prepared: PreparedRequest, receipt: Receipt, give_up_at: float) -> None:
+        self.prepared = prepared
         self.receipt = receipt
         self.give_up_at = give_up_at
         self.in_doubt = False
@@ -94,9 +94,9 @@ class Sender:
         if len(self._undelivered) >= self._buffer_size:
             raise BufferFull(self._buffer_size)
 
-    def put(self, parcel: Parcel, receipt: Receipt, *, in_doubt: bool = False) -> None:
+    def put(self, prepared: PreparedRequest, receipt: Receipt, *, in_doubt: bool = False) -> None:
         """Take a request into the buffer. Raises `NoDispatcher` when the Sender has ended meanwhile."""
-        pending = Pending(parcel, receipt, time.monotonic() + self._delivery_timeout_s)
+        pending = Pending(prepared, receipt, time.monotonic() + self._delivery_timeout_s)
         pending.in_doubt = in_doubt
         self._undelivered[pending] = None
         self._buffer.append(pending)
@@ -178,20 +178,22 @@ class Sender:
             if self._over.is_set():
                 return []
             self._offered = batch
-        results = self._deliver([pending.parcel for pending in batch])
+        results = self._deliver([pending.prepared for pending in batch])
         with self._changed:
             self._offered = ()
             if self._over.is_set():
                 return []  # it came too late: their receipts have ended as unknown
             return self._judge(zip(batch, results, strict=True))
 
-    def _deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
+    def _deliver(
+        self, prepared_requests: Sequence[PreparedRequest]
+    ) -> Sequence[str | PaydispatchError]:
         """A fault in the delivery must not end the thread. What it had done by then is not known."""
         try:
-            return self._delivery.deliver(parcels)
+            return self._delivery.deliver(prepared_requests)
         except Exception as error:
             fault = MaybeAccepted(redact(f"{type(error).__name__}: {error}"))
-            return [fault] * len(parcels)
+            return [fault] * len(prepared_requests)
 
     def _judge(self, results: Iterable[tuple[Pending, str | PaydispatchError]]) -> list[Pending]:
         """Under the lock: end the receipts of what was taken and of what is given up; return the others."""
@@ -200,7 +202,7 @@ class Sender:
         given_up: list[Pending] = []
         for pending, result in results:
             if isinstance(result, str):
-                pending.receipt.landed(result)
+                pending.receipt.mark_durable(result)
                 del self._undelivered[pending]
                 continue
             pending.hear(result)
@@ -220,7 +222,7 @@ class Sender:
     def _give_up(self, pendings: Sequence[Pending]) -> None:
         """Under the lock."""
         for pending in pendings:
-            pending.receipt.failed(pending.verdict(), pending.parcel)
+            pending.receipt.mark_failed(pending.verdict(), pending.prepared)
             del self._undelivered[pending]
         failed = [pending.receipt for pending in pendings]
         if failed:

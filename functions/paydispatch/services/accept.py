@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.principal import Principal
     from paydispatch.domain.requests import CreateRequest
-    from paydispatch.ports import Clock, Journal, Queue, RequestStore, Sealer
+    from paydispatch.ports import Clock, EventLog, Queue, RequestStore, Sealer
 
 MOST_REPEATS = 100
 """How often a key is tried again after ends without an effect. Each try is one more round trip for every later one."""
@@ -90,14 +90,14 @@ class Acceptor:
         sealer: Sealer,
         requests: RequestStore,
         clock: Clock,
-        journal: Journal,
+        log: EventLog,
         queue_tenant: str,
     ) -> None:
         self._queue = queue
         self._sealer = sealer
         self._requests = requests
         self._clock = clock
-        self._journal = journal
+        self._log = log
         self._queue_tenant = queue_tenant
 
     def accept(self, request: CreateRequest, principal: Principal) -> Accepted:
@@ -127,7 +127,7 @@ class Acceptor:
         try:
             return self._seal(request, principal, sealer)
         except Unavailable as error:
-            self._journal.trouble("request.not_sealed", principal=str(principal), why=str(error))
+            self._log.warning("request.not_sealed", principal=str(principal), why=str(error))
             return error
         except PaydispatchError as error:
             return error
@@ -162,7 +162,7 @@ class Acceptor:
         try:
             decided = iter([_decide(item, state) for item, state in self._claim_ids(ready)])
         except Unavailable as error:
-            self._journal.trouble("request.not_claimed", requests=len(ready), why=str(error))
+            self._log.warning("request.not_claimed", requests=len(ready), why=str(error))
             decided = iter([_unclaimed(item, error) for item in ready])
         return [next(decided) if isinstance(item, _Ready) else item for item in prepared]
 
@@ -203,7 +203,7 @@ class Acceptor:
         try:
             self._requests.mark_queued(claims)
         except Unavailable as error:
-            self._journal.trouble("status.not_written", requests=len(claims), why=str(error))
+            self._log.warning("status.not_written", requests=len(claims), why=str(error))
 
     # Answer
 
@@ -218,12 +218,12 @@ class Acceptor:
             return _accepted(item)
         maybe = isinstance(error, MaybeAccepted)
         event = "request.maybe_queued" if maybe else "request.not_queued"
-        self._journal.trouble(event, request_id=item.request_id, why=str(error))
+        self._log.warning(event, request_id=item.request_id, why=str(error))
         return _maybe_accepted(item) if maybe else _not_accepted()
 
     def _note_accepted(self, item: _Ready) -> None:
         envelope = item.envelope
-        self._journal.line(
+        self._log.info(
             "request.accepted",
             request_id=envelope.request_id,
             object=envelope.object,

@@ -56,14 +56,12 @@ class BatchCall:
         try:
             await self._call(message, until)
         except Unavailable as error:
-            self._ports.journal.trouble(
-                "message.kept", message_id=message.message_id, why=str(error)
-            )
+            self._ports.log.warning("message.kept", message_id=message.message_id, why=str(error))
             return False
         except Exception:
             # A fault of ours costs this message alone: kept, in the log, dead-lettered in the end.
-            self._ports.journal.trouble("message.failed", message_id=message.message_id)
-            self._ports.journal.count("MessageFailed")
+            self._ports.log.warning("message.failed", message_id=message.message_id)
+            self._ports.log.count("MessageFailed")
             return False
         return True
 
@@ -81,7 +79,7 @@ class BatchCall:
 
     async def _refuse(self, malformed: Malformed, message: Message) -> None:
         """End what is no envelope in an error flow if its worker can be believed, else on the dead-letter queue."""
-        self._ports.journal.line(
+        self._ports.log.info(
             "message.refused",
             message_id=message.message_id,
             code=malformed.code,
@@ -90,7 +88,7 @@ class BatchCall:
         address = malformed.address
         if address is not None and await self._tell(malformed, address, message.sent_at):
             return
-        self._ports.journal.count("MessageNotAttributable")
+        self._ports.log.count("MessageNotAttributable")
         await self._ports.queue.park(
             redact(message.body), reason=malformed.code, kind=ErrorKind.DISPATCHER
         )

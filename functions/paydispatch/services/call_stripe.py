@@ -61,10 +61,10 @@ if TYPE_CHECKING:
     from paydispatch.domain.envelope import Envelope
     from paydispatch.ports import (
         Accounts,
+        AsyncQueue,
         Clock,
-        DispatchQueue,
         Doorbell,
-        Journal,
+        EventLog,
         OutcomeStream,
         RequestSlots,
         StripeGateway,
@@ -95,10 +95,10 @@ class CallPorts:
     accounts: Accounts
     gateway: StripeGateway
     vault: Vault
-    queue: DispatchQueue
+    queue: AsyncQueue
     doorbell: Doorbell
     clock: Clock
-    journal: Journal
+    log: EventLog
     fraction: Callable[[], float]
     """A random number in [0, 1): the jitter of the backoff."""
     queue_tenant: str
@@ -220,8 +220,8 @@ class StripeCall:
             raise _PutOff(envelope.progress, str(error), claimed=False) from error
 
     async def _park_unaccepted(self) -> None:
-        self._ports.journal.trouble("message.not_accepted", **_ids(self._claim))
-        self._ports.journal.count("MessageNotAccepted")
+        self._ports.log.warning("message.not_accepted", **_ids(self._claim))
+        self._ports.log.count("MessageNotAccepted")
         await self._ports.queue.park(
             self._envelope.as_message(), reason="not_accepted", kind=ErrorKind.DISPATCHER
         )
@@ -268,10 +268,8 @@ class StripeCall:
                 return await self._ports.vault.open(self._envelope)
             except NotPermitted as error:
                 # Somebody has to grant the permission. Until the deadline the request waits for that.
-                self._ports.journal.trouble(
-                    "key.not_permitted", why=str(error), **_ids(self._claim)
-                )
-                self._ports.journal.count("KeyNotPermitted")
+                self._ports.log.warning("key.not_permitted", why=str(error), **_ids(self._claim))
+                self._ports.log.count("KeyNotPermitted")
                 raise
 
     async def _find_account(
@@ -334,7 +332,7 @@ class StripeCall:
         try:
             await self._ports.requests.end_send(self._claim, token, SendEnd.NOT_CONNECTED)
         except Unavailable as error:
-            self._ports.journal.trouble("send.not_taken_back", why=str(error), **_ids(self._claim))
+            self._ports.log.warning("send.not_taken_back", why=str(error), **_ids(self._claim))
 
     async def _act_on_no_send(self, progress: Progress, why: NoSend) -> Progress | None:
         match why:
@@ -469,10 +467,10 @@ class StripeCall:
         if told is None:
             self._line("request.duplicate", progress)
             return
-        self._ports.journal.trouble(
+        self._ports.log.warning(
             "request.id_reused", told_under=told.request_id, **_ids(self._claim)
         )
-        self._ports.journal.count("IdempotencyKeyReused")
+        self._ports.log.count("IdempotencyKeyReused")
 
     async def _park(self, progress: Progress, error: Error) -> None:
         message = self._envelope.at(progress).as_message()
@@ -480,7 +478,7 @@ class StripeCall:
             await self._ports.queue.park(
                 message, reason=error.code or error.kind.value, kind=error.kind
             )
-        self._ports.journal.count("RequestParked")
+        self._ports.log.count("RequestParked")
 
     # Waiting
 
@@ -498,7 +496,7 @@ class StripeCall:
             try:
                 await self._mark_retrying(progress, self._ports.clock.now_s() + delay_s)
             except Unavailable as error:
-                self._ports.journal.trouble("status.not_written", why=str(error))
+                self._ports.log.warning("status.not_written", why=str(error))
         await self._ports.queue.defer(self._envelope.at(progress), delay_s)
         self._line("request.deferred", progress, delay_s=round(delay_s, 3), why=why)
 
@@ -524,7 +522,7 @@ class StripeCall:
 
     def _line(self, event: str, progress: Progress, **fields: object) -> None:
         envelope = self._envelope
-        self._ports.journal.line(
+        self._ports.log.info(
             event,
             **_ids(self._claim),
             lane=envelope.lane.value,

@@ -11,20 +11,27 @@ from paydispatch.domain.diagnosis import (
     of_flow,
     of_open,
     of_unknown,
-    of_unreadable_end,
+    of_unreadable_outcome,
 )
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from paydispatch.domain.diagnosis import Finding
-    from paydispatch.ports import Backlog, Clock, QueueDepth, QueueDepths, StreamState, UnknownEnds
+    from paydispatch.ports import (
+        Backlog,
+        Clock,
+        QueueDepth,
+        QueueDepths,
+        StreamState,
+        UnknownOutcomes,
+    )
 
 WORKERS = 1_000
 """Workers looked at in detail. Where more of them wait, the first thousand say enough."""
 
 PER_WORKER = 1_000
-"""Requests of each kind: the oldest, and of the unknown ends any. More would not be read by anybody."""
+"""Requests of each kind: the oldest, and of the unknown outcomes any. More would not be read by anybody."""
 
 
 @dataclass(slots=True)
@@ -50,10 +57,10 @@ class Diagnosis:
 
 class Doctor:
     def __init__(
-        self, backlog: Backlog, unknown_ends: UnknownEnds, queues: QueueDepths, clock: Clock
+        self, backlog: Backlog, unknown_outcomes: UnknownOutcomes, queues: QueueDepths, clock: Clock
     ) -> None:
         self._backlog = backlog
-        self._unknown_ends = unknown_ends
+        self._unknown_outcomes = unknown_outcomes
         self._queues = queues
         self._clock = clock
 
@@ -87,11 +94,11 @@ class Doctor:
             yield of_flow(flow, now_s)
         for dead in await backlog.dead_flows(worker_id, before=before, at_most=PER_WORKER):
             yield of_dead(dead)
-        for request_id in await self._unknown_ends.some(worker_id, at_most=PER_WORKER):
+        for request_id in await self._unknown_outcomes.some(worker_id, at_most=PER_WORKER):
             try:
-                end = await self._unknown_ends.read(worker_id, request_id)
+                end = await self._unknown_outcomes.read(worker_id, request_id)
             except ValueError:
-                yield of_unreadable_end(worker_id, request_id, now_s)
+                yield of_unreadable_outcome(worker_id, request_id, now_s)
                 continue
             if end is not None and end.entry.settled_at <= before:
                 yield of_unknown(end, now_s)

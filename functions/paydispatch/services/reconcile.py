@@ -18,17 +18,17 @@ from paydispatch.domain.errors import CannotOpen, NotPermitted, Unavailable, Unk
 from paydispatch.domain.marks import MARK, with_mark
 from paydispatch.domain.outcomes import Outcome, Response
 from paydispatch.domain.resources import resource_named
-from paydispatch.domain.unknown_ends import (
-    CannotTell,
+from paydispatch.domain.unknown_outcomes import (
     Found,
+    Inconclusive,
+    LookupResult,
     NotFound,
-    Sighting,
     StaysUnknown,
     beyond_memory,
     both,
-    claim_of_end,
+    claim_of_unknown,
+    decide,
     envelope_of,
-    judge,
     other_account,
     windows,
 )
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.credentials import StripeKey
-    from paydispatch.domain.unknown_ends import UnknownEnd
+    from paydispatch.domain.unknown_outcomes import UnknownOutcome
     from paydispatch.ports import (
         Accounts,
         Clock,
         Doorbell,
-        Journal,
+        EventLog,
         OutcomeStream,
         RequestSlots,
         StripeLists,
-        UnknownEnds,
+        UnknownOutcomes,
         Vault,
     )
 
@@ -58,7 +58,7 @@ AT_ONCE = 8
 REQUESTS_PER_RUN = 1_000
 
 WORKERS_SEARCHED = 100_000
-"""For one request that an operator names. Where more have unknown ends, the worker must be named too."""
+"""For one request that an operator names. Where more have unknown outcomes, the worker must be named too."""
 
 LOOK_WITHIN_S = 60.0
 """One request's pages, all together."""
@@ -109,7 +109,7 @@ class ReconcileReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcilePorts:
-    unknown_ends: UnknownEnds
+    unknown_outcomes: UnknownOutcomes
     requests: RequestSlots
     lists: StripeLists
     accounts: Accounts
@@ -117,7 +117,7 @@ class ReconcilePorts:
     outcomes: OutcomeStream
     doorbell: Doorbell
     clock: Clock
-    journal: Journal
+    log: EventLog
 
 
 class Reconciler:
@@ -130,11 +130,11 @@ class Reconciler:
     ) -> ReconcileReport:
         """Look for one request, on an operator's word that its key opens the account that it was sent to.
 
-        Empty where no unknown end of these workers (None: of all) has that id. Raises `Unavailable` without Redis.
+        Empty where no unknown outcome of these workers (None: of all) has that id. Raises `Unavailable` without Redis.
         """
         report = ReconcileReport()
         if worker_ids is None:
-            worker_ids = await self._ports.unknown_ends.workers(at_most=WORKERS_SEARCHED)
+            worker_ids = await self._ports.unknown_outcomes.workers(at_most=WORKERS_SEARCHED)
         for worker_id in worker_ids:
             if await self._is_unknown(worker_id, request_id):
                 report.reconciled.append(await self._guarded(worker_id, request_id, same=True))
@@ -143,14 +143,14 @@ class Reconciler:
 
     async def _is_unknown(self, worker_id: str, request_id: str) -> bool:
         try:
-            return await self._ports.unknown_ends.read(worker_id, request_id) is not None
+            return await self._ports.unknown_outcomes.read(worker_id, request_id) is not None
         except ValueError:  # it is there, and cannot be read
             return True
 
     async def reconcile(
         self, worker_ids: Collection[str] | None = None, *, until: float | None = None
     ) -> ReconcileReport:
-        """Look once for each unknown end of these workers (None: of all). Raises `Unavailable` without Redis.
+        """Look once for each unknown outcome of these workers (None: of all). Raises `Unavailable` without Redis.
 
         `until` (unix seconds): after it no further look is begun.
         """
@@ -171,7 +171,7 @@ class Reconciler:
 
     async def _chosen(self, worker_ids: Collection[str] | None) -> list[tuple[str, str]]:
         """As many as a run takes, worker by worker in turn, so that no one's flood hides another's few."""
-        ends = self._ports.unknown_ends
+        ends = self._ports.unknown_outcomes
         per_worker: list[Iterator[tuple[str, str]]] = []
         if worker_ids is None:
             worker_ids = await ends.workers(at_most=self._requests_per_run)
@@ -188,7 +188,7 @@ class Reconciler:
             why = str(error)
         except Exception as error:
             # A fault of ours, or an entry that cannot be read, costs this request alone.
-            self._ports.journal.trouble(
+            self._ports.log.warning(
                 "request.not_reconciled", worker_id=worker_id, request_id=request_id
             )
             why = f"internal: {type(error).__name__}"
@@ -196,35 +196,35 @@ class Reconciler:
 
     async def _reconcile(self, worker_id: str, request_id: str, *, same: bool) -> Reconciled:
         now_s = self._ports.clock.now_s()  # before the facts: what is read later can only be newer
-        end = await self._ports.unknown_ends.read(worker_id, request_id)
+        end = await self._ports.unknown_outcomes.read(worker_id, request_id)
         if end is None:
             return Reconciled(worker_id, request_id, Verdict.SETTLED_BEFORE)
-        judged = judge(end, await self._sighting(end, same=same), now_s)
-        if isinstance(judged, StaysUnknown):
-            done = await self._left_unknown(end, judged)
+        decided = decide(end, await self._look_up(end, same=same), now_s)
+        if isinstance(decided, StaysUnknown):
+            done = await self._left_unknown(end, decided)
         else:
-            done = await self._settled(end, judged)
+            done = await self._settled(end, decided)
         self._line(end, done)
         return done
 
-    async def _sighting(self, end: UnknownEnd, *, same: bool) -> Sighting:
+    async def _look_up(self, end: UnknownOutcome, *, same: bool) -> LookupResult:
         entry = end.entry
         metadata = with_mark(entry.params, entry.request_id).get("metadata")
         if not isinstance(metadata, dict) or metadata.get(MARK) != entry.request_id:
-            return CannotTell(UNMARKED)
+            return Inconclusive(UNMARKED)
         if entry.sealed_secret is None and entry.secret_ref is None:
-            return CannotTell("Its message held no key to look with.")
+            return Inconclusive("Its message held no key to look with.")
         try:
             key = await self._ports.vault.open(envelope_of(entry))
             return await self._other_account(end, key, same=same) or await self._look(end, key)
         except (CannotOpen, NotPermitted) as error:
-            return CannotTell(str(error))
+            return Inconclusive(str(error))
         except UnknownObject as error:
-            return CannotTell(error.message)
+            return Inconclusive(error.message)
 
     async def _other_account(
-        self, end: UnknownEnd, key: StripeKey, *, same: bool
-    ) -> CannotTell | None:
+        self, end: UnknownOutcome, key: StripeKey, *, same: bool
+    ) -> Inconclusive | None:
         """Return why a look with this key proves nothing. None: it opens the account that the request was sent to."""
         entry = end.entry
         if end.account is None:
@@ -233,7 +233,7 @@ class Reconciler:
             key, stripe_context=entry.stripe_context, within_s=ACCOUNT_WITHIN_S
         )
         if isinstance(found, RefusedInFront):
-            return CannotTell(f"Stripe refuses its key with status {found.http_status}.")
+            return Inconclusive(f"Stripe refuses its key with status {found.http_status}.")
         opened = bind_account(
             key,
             found,
@@ -245,14 +245,16 @@ class Reconciler:
             await self._accept(end, opened)
         return why
 
-    async def _accept(self, end: UnknownEnd, account: AccountBinding) -> None:
+    async def _accept(self, end: UnknownOutcome, account: AccountBinding) -> None:
         """Write down the operator's word, so that later looks and sends go by it too."""
         if end.slot_stands:
-            await self._ports.requests.accept_account(claim_of_end(end), account)
+            await self._ports.requests.accept_account(claim_of_unknown(end), account)
         else:
-            await self._ports.unknown_ends.accept_account(end.worker, end.entry.request_id, account)
+            await self._ports.unknown_outcomes.accept_account(
+                end.worker, end.entry.request_id, account
+            )
         before = end.account
-        self._ports.journal.trouble(
+        self._ports.log.warning(
             "account.accepted",
             request_id=end.entry.request_id,
             worker_id=end.entry.worker_id,
@@ -262,12 +264,12 @@ class Reconciler:
             account=account.account_id,
         )
 
-    async def _look(self, end: UnknownEnd, key: StripeKey) -> Sighting:
+    async def _look(self, end: UnknownOutcome, key: StripeKey) -> LookupResult:
         """Look through one window after the other. "Not found" takes all of them."""
         resource = resource_named(end.entry.object)
         # What is listed without a time shows everything in one look.
         looks = windows(end) if resource.dated else windows(end)[:1]
-        seen: NotFound | CannotTell | None = None
+        seen: NotFound | Inconclusive | None = None
         try:
             async with asyncio.timeout(LOOK_WITHIN_S):
                 for window in looks:
@@ -284,10 +286,10 @@ class Reconciler:
                         return look
                     seen = look if seen is None else both(seen, look)
         except TimeoutError:
-            return CannotTell(f"Stripe's lists had no end within {LOOK_WITHIN_S:.0f} s")
-        return seen or CannotTell("There is no time to look in.")
+            return Inconclusive(f"Stripe's lists had no end within {LOOK_WITHIN_S:.0f} s")
+        return seen or Inconclusive("There is no time to look in.")
 
-    async def _settled(self, end: UnknownEnd, outcome: Outcome) -> Reconciled:
+    async def _settled(self, end: UnknownOutcome, outcome: Outcome) -> Reconciled:
         settled = replace(
             end.entry, outcome=outcome, settled_at=self._ports.clock.now_s(), inferred=True
         )
@@ -295,16 +297,16 @@ class Reconciler:
         created = Verdict.CREATED if isinstance(outcome, Response) else Verdict.NOT_CREATED
         return _reconciled(end, created if first else Verdict.SETTLED_BEFORE)
 
-    async def _left_unknown(self, end: UnknownEnd, judged: StaysUnknown) -> Reconciled:
+    async def _left_unknown(self, end: UnknownOutcome, decided: StaysUnknown) -> Reconciled:
         if not beyond_memory(end.entry, self._ports.clock.now_s()):
-            return _reconciled(end, Verdict.UNKNOWN, judged)
-        await self._ports.unknown_ends.forget(end.worker, end.entry.request_id)
-        return _reconciled(end, Verdict.FORGOTTEN, judged)
+            return _reconciled(end, Verdict.UNKNOWN, decided)
+        await self._ports.unknown_outcomes.forget(end.worker, end.entry.request_id)
+        return _reconciled(end, Verdict.FORGOTTEN, decided)
 
-    def _line(self, end: UnknownEnd, done: Reconciled) -> None:
+    def _line(self, end: UnknownOutcome, done: Reconciled) -> None:
         entry = end.entry
         settled = done.verdict in (Verdict.CREATED, Verdict.NOT_CREATED, Verdict.SETTLED_BEFORE)
-        written = self._ports.journal.line if settled else self._ports.journal.trouble
+        written = self._ports.log.info if settled else self._ports.log.warning
         written(
             "request.reconciled" if settled else "request.still_unknown",
             request_id=entry.request_id,
@@ -332,13 +334,13 @@ class Reconciler:
             ("UnknownForgotten", Verdict.FORGOTTEN),
         ):
             if counts[verdict]:
-                self._ports.journal.count(metric, counts[verdict])
+                self._ports.log.count(metric, counts[verdict])
         if report.left:
-            self._ports.journal.count("ReconcileLeft", report.left)
+            self._ports.log.count("ReconcileLeft", report.left)
 
 
 def _reconciled(
-    end: UnknownEnd, verdict: Verdict, judged: StaysUnknown | None = None
+    end: UnknownOutcome, verdict: Verdict, decided: StaysUnknown | None = None
 ) -> Reconciled:
     entry = end.entry
     return Reconciled(
@@ -346,6 +348,6 @@ def _reconciled(
         entry.request_id,
         verdict,
         entry.object,
-        judged.why if judged else None,
-        judged.until if judged else None,
+        decided.why if decided else None,
+        decided.until if decided else None,
     )

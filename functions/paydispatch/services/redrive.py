@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from paydispatch.domain.claims import Claim
     from paydispatch.domain.envelope import Address, Envelope
     from paydispatch.ports import (
+        AsyncQueue,
         Clock,
         DeadLetterQueue,
-        DispatchQueue,
         Doorbell,
-        Journal,
+        EventLog,
         OutcomeStream,
         RequestSlots,
     )
@@ -86,12 +86,12 @@ class RedriveOptions:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedrivePorts:
     dead_letters: DeadLetterQueue
-    queue: DispatchQueue
+    queue: AsyncQueue
     requests: RequestSlots
     outcomes: OutcomeStream
     doorbell: Doorbell
     clock: Clock
-    journal: Journal
+    log: EventLog
     queue_tenant: str
     """The tenant of programs that write to the queue themselves."""
 
@@ -186,7 +186,7 @@ class Redriver:
 
     def _failed(self, parked: Parked, read: Envelope | Malformed, why: str) -> Examined:
         failed = Examined(parked, read, None, NotExamined(why), Action.FAILED)
-        self._ports.journal.trouble("message.not_redriven", why=why, **_ids(failed))
+        self._ports.log.warning("message.not_redriven", why=why, **_ids(failed))
         return failed
 
     async def _work_on(
@@ -236,7 +236,7 @@ class Redriver:
             case _:
                 return one
         done = replace(one, action=action)
-        self._ports.journal.line("request.redriven", **_ids(done))
+        self._ports.log.info("request.redriven", **_ids(done))
         return done
 
     async def _send_back(self, parked: Parked, envelope: Envelope) -> None:
@@ -246,7 +246,7 @@ class Redriver:
             await self._ports.clock.sleep(1 / self._options.rate_per_s)
 
     async def _hand_over(self, envelope: Envelope) -> None:
-        """Publish the unknown end that the message's callers did not live to publish, so that reconcile looks for it.
+        """Publish the unknown outcome that the callers died before publishing, so that reconcile looks for it.
 
         The claim carries the first send into the slot: from then on no copy of the message is sent.
         """

@@ -9,15 +9,15 @@ from paydispatch.domain.errors import UnexpectedEvent
 from paydispatch.domain.redaction import redact
 
 if TYPE_CHECKING:
-    from paydispatch.ports import Journal
+    from paydispatch.ports import EventLog
 
 MOST_NAMES_SHOWN = 5
 
 
-def refuse_event(event: object, *, takes: str, journal: Journal) -> UnexpectedEvent:
+def refuse_event(event: object, *, takes: str, log: EventLog) -> UnexpectedEvent:
     """Log the refusal, and return the error to raise or to answer with."""
     came = describe_event(event)
-    journal.trouble("event.refused", came=came, takes=takes)
+    log.warning("event.refused", came=came, takes=takes)
     return UnexpectedEvent(f"This function takes {takes}. What came is {came}.")
 
 

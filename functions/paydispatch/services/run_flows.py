@@ -21,7 +21,7 @@ from paydispatch.services.run_script import NotBegun, copy_for_script, load_scri
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from paydispatch.ports import Clock, DispatchQueue, FlowInbox, FlowScripts, Journal, Turn
+    from paydispatch.ports import AsyncQueue, Clock, EventLog, FlowInbox, FlowScripts, Turn
     from paydispatch.services.run_script import ScriptEnd
 
 _T = TypeVar("_T")
@@ -63,9 +63,9 @@ class FlowPorts:
 
     inbox: FlowInbox
     scripts: FlowScripts
-    queue: DispatchQueue
+    queue: AsyncQueue
     clock: Clock
-    journal: Journal
+    log: EventLog
     fraction: Callable[[], float]
     queue_tenant: str
     """The tenant of programs that write to the queue themselves."""
@@ -165,14 +165,12 @@ class FlowRunner:
             try:
                 turn = await self._run(current, until)
             except Unavailable as error:
-                self._ports.journal.trouble(
-                    "flow.not_acknowledged", **_ids(current), why=str(error)
-                )
+                self._ports.log.warning("flow.not_acknowledged", **_ids(current), why=str(error))
                 return runs
             except (
                 Exception
             ):  # a fault of ours: the entry stays pending until its lease has run out
-                self._ports.journal.trouble("flow.fault", **_ids(current))
+                self._ports.log.warning("flow.fault", **_ids(current))
                 return runs
         return runs
 
@@ -213,7 +211,7 @@ class FlowRunner:
             case None:
                 return await self._finish(turn, flow, started, until)
             case MissingFlow():
-                self._ports.journal.count("FlowMissing")
+                self._ports.log.count("FlowMissing")
                 return await self._bury(turn, str(end), started, until)
             case RetryLater(after_s=after_s):
                 await self._postpone(turn, after_s, until, counted=False)
@@ -221,7 +219,7 @@ class FlowRunner:
                 return None
             case ScriptFailed(traceback=raised_at):
                 why = str(end)
-                self._ports.journal.trouble(
+                self._ports.log.warning(
                     "flow.raised", **_ids(turn), error=why, exception=raised_at or None
                 )
                 return await self._failed(turn, why, started, until)
@@ -234,7 +232,7 @@ class FlowRunner:
         self, turn: Turn, flow: Flow, started: float, until: float | None
     ) -> Turn | None:
         await self._send_follow_ups(turn, flow, until)
-        finish = partial(self._ports.inbox.finish, turn, go_on=not self._over(until))
+        finish = partial(self._ports.inbox.finish, turn, take_next=not self._over(until))
         following = await self._heard(finish, until)
         self._line("flow.finished", turn, started, dispatched=len(flow.outbox))
         return following
@@ -256,7 +254,7 @@ class FlowRunner:
             await self._postpone(turn, delay_s, until, counted=True)
             self._line("flow.retried", turn, started, after_s=round(delay_s, 3), why=why)
             return None
-        self._ports.journal.count("FlowFailed")
+        self._ports.log.count("FlowFailed")
         return await self._bury(turn, why, started, until, tell=True)
 
     async def _bury(
@@ -266,14 +264,14 @@ class FlowRunner:
         response = isinstance(turn.entry.outcome, Response)
         successor = turn.entry.failed(_script_failure(turn, why)) if tell and response else None
         bury = partial(
-            self._ports.inbox.bury,
+            self._ports.inbox.move_to_dead_stream,
             turn,
             reason=why,
             successor=successor,
-            go_on=not self._over(until),
+            take_next=not self._over(until),
         )
         following = await self._heard(bury, until)
-        self._line("flow.buried", turn, started, why=why)
+        self._line("flow.dead", turn, started, why=why)
         return following
 
     async def _postpone(
@@ -302,7 +300,7 @@ class FlowRunner:
 
     def _line(self, event: str, turn: Turn, started: float, **fields: object) -> None:
         now_s, entry = self._ports.clock.now_s(), turn.entry
-        self._ports.journal.line(
+        self._ports.log.info(
             event,
             **_ids(turn),
             run_ms=round((now_s - started) * 1000),

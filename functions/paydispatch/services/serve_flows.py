@@ -10,7 +10,7 @@ from paydispatch.domain.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
 
-    from paydispatch.ports import Bells, Clock, Journal, Sweep
+    from paydispatch.ports import Clock, DoorbellListener, EventLog, Sweep
     from paydispatch.services.run_flows import FlowRunner
 
 SWEEP_EVERY_S = 1.0
@@ -26,13 +26,13 @@ class FlowServer:
     """Runs the flows of some workers, or of all of them."""
 
     def __init__(
-        self, runner: FlowRunner, sweep: Sweep, bells: Bells, clock: Clock, journal: Journal
+        self, runner: FlowRunner, sweep: Sweep, bells: DoorbellListener, clock: Clock, log: EventLog
     ) -> None:
         self._runner = runner
         self._sweep = sweep
         self._bells = bells
         self._clock = clock
-        self._journal = journal
+        self._log = log
         self._drains: dict[str, asyncio.Task[int]] = {}
         self._rung_again: set[str] = set()
 
@@ -113,7 +113,7 @@ class FlowServer:
             self._look_at(worker_id)
 
     async def _pause(self, error: Unavailable) -> None:
-        self._journal.trouble("stream.unavailable", why=str(error))
+        self._log.warning("stream.unavailable", why=str(error))
         await self._bells.close()
         await self._clock.sleep(PAUSE_WITHOUT_REDIS_S)
 
@@ -136,5 +136,5 @@ class FlowServer:
         try:
             return await self._runner.drain(worker_id)
         except Unavailable as error:
-            self._journal.trouble("stream.unavailable", worker_id=worker_id, why=str(error))
+            self._log.warning("stream.unavailable", worker_id=worker_id, why=str(error))
             return 0

@@ -18,7 +18,7 @@ from paydispatch.domain.slots import slot_name
 from paydispatch.domain.sweep import WorkerLook, has_work, next_look_at
 from paydispatch.flow import script_end
 from paydispatch.ports import Swept, Turn
-from paydispatch.sdk.delivery import Parcel
+from paydispatch.sdk.delivery import PreparedRequest
 from paydispatch.services.seal_request import seal_request
 
 if TYPE_CHECKING:
@@ -53,15 +53,15 @@ class MemoryClock:
         await asyncio.sleep(0)
 
 
-class MemoryJournal:
+class MemoryEventLog:
     def __init__(self) -> None:
         self.lines: list[tuple[str, dict[str, Any]]] = []
         self.counts: defaultdict[str, int] = defaultdict(int)
 
-    def line(self, event: str, **fields: Any) -> None:
+    def info(self, event: str, **fields: Any) -> None:
         self.lines.append((event, fields))
 
-    trouble = line
+    warning = info
 
     def count(self, metric: str, amount: int = 1) -> None:
         self.counts[metric] += amount
@@ -127,7 +127,7 @@ class MemoryVault:
 
 @dataclass
 class MemoryQueue:
-    """`Queue` and `DispatchQueue`: what was sent, deferred and parked stays here to be looked at."""
+    """`Queue` and `AsyncQueue`: what was sent, deferred and parked stays here to be looked at."""
 
     sent: list[Envelope] = field(default_factory=list)
     deferred: list[tuple[Envelope, float]] = field(default_factory=list)
@@ -153,14 +153,14 @@ class MemoryQueue:
 
 
 class MemoryRequestQueue(MemoryQueue):
-    """The door's side."""
+    """The API's side."""
 
     def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, Unavailable]:
         self.take(envelopes)
         return {}
 
 
-class MemoryDispatchQueue(MemoryQueue):
+class MemoryAsyncQueue(MemoryQueue):
     """The event loop's side."""
 
     async def send(self, envelopes: Sequence[Envelope]) -> None:
@@ -190,7 +190,7 @@ class MemoryOutcomes:
         self.entries: list[OutcomeEntry] = []
         self.marks: dict[tuple[str, str], str] = {}
         self.unknown: dict[tuple[str, str], OutcomeEntry] = {}
-        """Unknown ends that are not settled."""
+        """Unknown outcomes that are not settled."""
         self.open: dict[tuple[str, str], float] = {}
         """Since when (unix s) requests without a published outcome are known."""
         self.away = False
@@ -312,13 +312,13 @@ class MemoryInbox:
     async def take_abandoned(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
         return self._take(worker_id, at_most, read=True)
 
-    async def finish(self, turn: Turn, *, go_on: bool) -> Turn | None:
+    async def finish(self, turn: Turn, *, take_next: bool) -> Turn | None:
         self._reach()
         context = self._context(turn)
         held = context.held(turn.entry_id)
         if held is not None:
             context.entries.remove(held)
-        return self._following(context, turn, go_on=go_on)
+        return self._following(context, turn, take_next=take_next)
 
     async def renew(self, turn: Turn, for_s: float) -> bool:
         self._reach()
@@ -339,17 +339,17 @@ class MemoryInbox:
         self.looks[worker] = min(head.due_at, self.looks.get(worker, head.due_at))
         head.runs -= 0 if counted else 1
 
-    async def bury(
-        self, turn: Turn, *, reason: str, successor: OutcomeEntry | None, go_on: bool
+    async def move_to_dead_stream(
+        self, turn: Turn, *, reason: str, successor: OutcomeEntry | None, take_next: bool
     ) -> Turn | None:
         self._reach()
         context = self._context(turn)
         if context.held(turn.entry_id) is None:
-            return self._following(context, turn, go_on=go_on)
+            return self._following(context, turn, take_next=take_next)
         self.dead.append((turn.entry, reason))
         if successor is not None:
             context.entries.appendleft(self._held(successor))
-        return await self.finish(turn, go_on=go_on)
+        return await self.finish(turn, take_next=take_next)
 
     def look(self, worker_id: str) -> WorkerLook:
         """What a sweep finds."""
@@ -399,12 +399,12 @@ class MemoryInbox:
             and not self._leased(context)
         )
 
-    def _following(self, context: _Context, turn: Turn, *, go_on: bool) -> Turn | None:
+    def _following(self, context: _Context, turn: Turn, *, take_next: bool) -> Turn | None:
         """The context's next turn for whoever held the last, unless another has the context by now."""
         if self._leased(context) and context.lease != turn.lease:
             return None
         context.lease_until = 0.0
-        return self._turn(context) if go_on and self._free(context) else None
+        return self._turn(context) if take_next and self._free(context) else None
 
     def _turn(self, context: _Context) -> Turn:
         head = context.entries[0]
@@ -448,8 +448,8 @@ class MemorySweep:
             self._inbox.looks[worker_id] = at
 
 
-class MemoryBells:
-    """Bells a test rings by hand."""
+class MemoryDoorbellListener:
+    """DoorbellListener a test rings by hand."""
 
     def __init__(self) -> None:
         self._rung: asyncio.Queue[str] = asyncio.Queue()
@@ -501,7 +501,7 @@ class MemoryDelivery:
         self.sealer = sealer or MemorySealer()
         self.envelopes: list[Envelope] = []
         self.batches: list[int] = []
-        """How many parcels each call carried."""
+        """How many prepared_requests each call carried."""
         self.refusals: dict[str, PaydispatchError] = {}
         """{worker_id: error} for those the queue refuses for good."""
         self.away = False
@@ -513,30 +513,32 @@ class MemoryDelivery:
     def open(self) -> None:
         self.opened = True
 
-    def prepare(self, request: CreateRequest) -> Parcel:
+    def prepare(self, request: CreateRequest) -> PreparedRequest:
         now_s, key = time.time(), request.idempotency_key
         request_id = request_id_for_key("", key) if key else new_request_id(now_s)
         envelope = seal_request(
             request, principal=QUEUE, request_id=request_id, now_s=now_s, sealer=self.sealer
         )
         self._prepared[request_id] = envelope
-        return Parcel(request_id, envelope.as_message(), request.lane, self.way)
+        return PreparedRequest(request_id, envelope.as_message(), request.lane, self.way)
 
-    def deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
-        self.batches.append(len(parcels))
-        results = [self._taken(parcel) for parcel in parcels]
+    def deliver(
+        self, prepared_requests: Sequence[PreparedRequest]
+    ) -> Sequence[str | PaydispatchError]:
+        self.batches.append(len(prepared_requests))
+        results = [self._taken(prepared) for prepared in prepared_requests]
         if self.loses_answers:
-            return [MaybeAccepted("the answer of the queue was lost")] * len(parcels)
+            return [MaybeAccepted("the answer of the queue was lost")] * len(prepared_requests)
         return results
 
-    def _taken(self, parcel: Parcel) -> str | PaydispatchError:
+    def _taken(self, prepared: PreparedRequest) -> str | PaydispatchError:
         if self.away:
             return Unavailable("the queue is away")
-        envelope = self._prepared[parcel.request_id]
+        envelope = self._prepared[prepared.request_id]
         if envelope.worker_id in self.refusals:
             return self.refusals[envelope.worker_id]
         self.envelopes.append(envelope)
-        return parcel.request_id
+        return prepared.request_id
 
     def upkeep(self) -> None:
         """Nothing to keep up."""

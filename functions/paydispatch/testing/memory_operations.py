@@ -1,4 +1,4 @@
-"""Twins of the ports that operators' services use: unknown ends, Stripe's lists, dead letters, what waits."""
+"""Twins of the ports that operators' services use: unknown outcomes, Stripe's lists, dead letters, what waits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.redrive import Parked
 from paydispatch.domain.slots import beside
-from paydispatch.domain.unknown_ends import Found, NotFound, Sighting, UnknownEnd
+from paydispatch.domain.unknown_outcomes import Found, LookupResult, NotFound, UnknownOutcome
 from paydispatch.ports import StreamState
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from paydispatch.testing.memory_requests import MemoryRequests
 
 
-class MemoryUnknownEnds:
+class MemoryUnknownOutcomes:
     """The index that a `MemoryOutcomes` keeps, beside the slots of a `MemoryRequests`."""
 
     def __init__(self, outcomes: MemoryOutcomes, requests: MemoryRequests | None = None) -> None:
         self._outcomes = outcomes
-        self._slots = requests.board.slots if requests else {}
+        self._slots = requests.store.slots if requests else {}
 
     async def workers(self, *, at_most: int) -> Sequence[str]:
         return sorted({worker_slot for worker_slot, _ in self._outcomes.unknown})[:at_most]
@@ -36,14 +36,14 @@ class MemoryUnknownEnds:
         ids = [request for worker, request in self._outcomes.unknown if worker == worker_slot]
         return ids[:at_most]
 
-    async def read(self, worker_slot: str, request_id: str) -> UnknownEnd | None:
+    async def read(self, worker_slot: str, request_id: str) -> UnknownOutcome | None:
         entry = self._outcomes.unknown.get((worker_slot, request_id))
         if entry is None:
             return None
         slot = self._slots.get(beside(worker_slot, request_id))
         if slot is None:
-            return UnknownEnd(entry, worker_slot)
-        return UnknownEnd(
+            return UnknownOutcome(entry, worker_slot)
+        return UnknownOutcome(
             entry,
             worker_slot,
             slot_stands=True,
@@ -74,10 +74,10 @@ class MemoryStripeLists:
         self.clock = clock
         self.accounts: dict[str, list[Mapping[str, Any]]] = {}
         self.created: list[Mapping[str, Any]] = []
-        self.instead: Sighting | None = None
+        self.instead: LookupResult | None = None
         self.looks: list[dict[str, Any]] = []
 
-    async def find_created(self, **look: Any) -> Sighting:
+    async def find_created(self, **look: Any) -> LookupResult:
         self.looks.append(look)
         await asyncio.sleep(0)
         if self.instead is not None:
@@ -163,7 +163,7 @@ class MemoryBacklog:
         self, worker_id: str, *, before: float, at_most: int
     ) -> Sequence[DeadFlow]:
         mine = [one for one in self.dead if one.worker_id == worker_id]
-        return [one for one in mine if one.buried_at <= before][:at_most]
+        return [one for one in mine if one.dead_since <= before][:at_most]
 
     async def stream(self, worker_id: str) -> StreamState:
         mine = [one for one in self.waiting if one.worker_id == worker_id]

@@ -129,34 +129,34 @@ class MemoryRequests:
         self._clock = clock
         self._outcomes = outcomes
         self._queue_tenant = queue_tenant
-        self.board = slots or MemorySlots()
+        self.store = slots or MemorySlots()
 
     @property
     def away(self) -> bool:
-        return self.board.away
+        return self.store.away
 
     @away.setter
     def away(self, away: bool) -> None:
-        self.board.away = away
+        self.store.away = away
 
     def slot(self, name: str) -> Slot:
-        return self.board.slots[name]
+        return self.store.slots[name]
 
     def status(self, name: str) -> str | None:
-        slot = self.board.slots.get(name)
+        slot = self.store.slots.get(name)
         return slot.status if slot else None
 
     async def claim(self, claim: Claim) -> SlotState:
-        return self.board.claim(claim, queued=True)
+        return self.store.claim(claim, queued=True)
 
     async def find(self, claim: Claim) -> SlotState | None:
-        slot = self.board.held(claim)
+        slot = self.store.held(claim)
         if slot is not None:
             return _state(slot, existed=True)
-        return SlotState(owned=False) if claim.slot in self.board.slots else None
+        return SlotState(owned=False) if claim.slot in self.store.slots else None
 
     async def send(self, claim: Claim, send: Send) -> Go | NoSend:
-        slot, now_s = self.board.held(claim), self._clock.now_s()
+        slot, now_s = self.store.held(claim), self._clock.now_s()
         self._outcomes.note_open(claim)
         if slot is None:
             return NoSend.NOT_OWNED
@@ -177,7 +177,7 @@ class MemoryRequests:
         slot.sends.add(send.token)
 
     async def end_send(self, claim: Claim, token: str, end: SendEnd) -> None:
-        slot = self.board.held(claim)
+        slot = self.store.held(claim)
         if slot is None:
             return
         if end is SendEnd.UNKNOWN:
@@ -188,7 +188,7 @@ class MemoryRequests:
             slot.first_sent_at = slot.last_sent_at = slot.started_by = None
 
     async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:
-        slot = self.board.held(claim)
+        slot = self.store.held(claim)
         if slot is None:
             return Disputed.MAYBE_EXECUTED
         if slot.final:
@@ -201,13 +201,13 @@ class MemoryRequests:
         return slot.closed
 
     async def mark_retrying(self, claim: Claim, retry_at: float, *, attempts: int) -> None:
-        slot = self.board.held(claim)
+        slot = self.store.held(claim)
         if slot is not None and slot.write("retrying"):
             slot.attempts, slot.retry_at = attempts, retry_at
         self._outcomes.note_open(claim)
 
     async def write_status(self, entry: OutcomeEntry) -> None:
-        self.board.reach()
+        self.store.reach()
         slot = self._slot_of(entry)
         if slot is not None and slot.write(_status(entry.outcome)):
             slot.outcome, slot.attempts = entry.outcome, entry.outcome.attempts
@@ -217,12 +217,12 @@ class MemoryRequests:
         """Return the slot of a told request, made anew if it is empty. None: it stands for another by now."""
         told = _claim_of(entry, self._queue_tenant)
         if entry.fingerprint is None:  # an older release wrote it
-            return self.board.slots.get(told.slot)
-        slot = self.board.slots.setdefault(told.slot, Slot(told))
+            return self.store.slots.get(told.slot)
+        slot = self.store.slots.setdefault(told.slot, Slot(told))
         return slot if slot.claim.fingerprint == told.fingerprint else None
 
     async def accept_account(self, claim: Claim, account: AccountBinding) -> None:
-        slot = self.board.held(claim)
+        slot = self.store.held(claim)
         if slot is not None and not slot.final:
             slot.account = account
 
@@ -272,32 +272,32 @@ class MemoryRequestStore:
     """`RequestStore`."""
 
     def __init__(self, slots: MemorySlots | None = None) -> None:
-        self.board = slots or MemorySlots()
+        self.store = slots or MemorySlots()
 
     @property
     def away(self) -> bool:
-        return self.board.away
+        return self.store.away
 
     @away.setter
     def away(self, away: bool) -> None:
-        self.board.away = away
+        self.store.away = away
 
     def claim(self, claims: Sequence[Claim]) -> Sequence[SlotState]:
-        return [self.board.claim(claim, queued=False) for claim in claims]
+        return [self.store.claim(claim, queued=False) for claim in claims]
 
     def mark_queued(self, claims: Sequence[Claim]) -> None:
         for claim in claims:
-            self.board.claim(claim, queued=True)
+            self.store.claim(claim, queued=True)
 
     def get(self, slot: str) -> RequestRecord | None:
-        self.board.reach()
-        found = self.board.slots.get(slot)
+        self.store.reach()
+        found = self.store.slots.get(slot)
         if found is None or not (found.queued or found.status):
             return None
         return _record(found)
 
     def check(self) -> None:
-        self.board.reach()
+        self.store.reach()
 
 
 def _record(slot: Slot) -> RequestRecord:

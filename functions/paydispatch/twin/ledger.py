@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from paydispatch.twin.accounts import Account
-    from paydispatch.twin.objects.store import Thing
+    from paydispatch.twin.objects.store import StripeObject
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class Ledger:
 
     def record(
         self,
-        thing: Thing,
+        stripe_object: StripeObject,
         account: Account,
         attempt: Attempt,
         params: Mapping[str, Any],
@@ -50,18 +50,18 @@ class Ledger:
         """Note that an object was created."""
         effect = {
             "seq": len(self._effects) + 1,
-            "object": thing["object"],
-            "id": thing["id"],
+            "object": stripe_object["object"],
+            "id": stripe_object["id"],
             "idempotency_key": attempt.idempotency_key,
             "created": now,
             "account": account.id,
             "livemode": account.livemode,
             "request_id": attempt.request_id,
-            "metadata": thing.get("metadata"),
+            "metadata": stripe_object.get("metadata"),
             "params": params,
         }
         self._effects.append(json.dumps(effect).encode())
-        self._kinds.append(thing["object"])
+        self._kinds.append(stripe_object["object"])
 
     def open(self, **known: Any) -> Attempt:
         """Note that a POST arrived."""

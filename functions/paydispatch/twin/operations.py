@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.twin.objects import cards
-from paydispatch.twin.objects.factory import Birth, make
+from paydispatch.twin.objects.factory import CreationContext, make
 from paydispatch.twin.objects.lists import page
 from paydispatch.twin.objects.references import check_references
 from paydispatch.twin.objects.shapes import response_schema
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.resources import Resource
     from paydispatch.twin.accounts import Account
     from paydispatch.twin.objects.naming import Naming
-    from paydispatch.twin.objects.store import Store, Thing
+    from paydispatch.twin.objects.store import Store, StripeObject
     from paydispatch.twin.wire.errors import StripeError
 
     Params = Mapping[str, Any]
@@ -46,7 +46,7 @@ class Operations:
         resource: Resource,
         params: Params,
         now: int,
-        record: Callable[[Thing], None],
+        record: Callable[[StripeObject], None],
     ) -> bytes:
         """Make, keep and `record` an object. Raises `StripeError` (400, 402)."""
         if self._strict:
@@ -55,23 +55,23 @@ class Operations:
             )
         traits = traits_of(resource.name)
         refusal = cards.refusal(traits.charges, params)
-        birth = self._birth(account, now)
+        context = self._context(account, now)
         if isinstance(refusal, cards.Declined):
-            raise self._declined(resource, params, birth, record, refusal)
+            raise self._declined(resource, params, context, record, refusal)
         also = {} if refusal is None else traits.unauthenticated.get("set", {})
-        thing = make(resource.name, params, birth, also)
-        text = self._store.put(account, thing)
-        record(thing)
-        return self._shown(account, resource, thing, params) or text
+        stripe_object = make(resource.name, params, context, also)
+        text = self._store.put(account, stripe_object)
+        record(stripe_object)
+        return self._shown(account, resource, stripe_object, params) or text
 
     def retrieve(
         self, account: Account, resource: Resource, object_id: str, params: Params
     ) -> bytes:
         """Raises `StripeError` (404, 400)."""
-        thing = self._store.find(account, resource.name, object_id)
-        if thing is None:
+        stripe_object = self._store.find(account, resource.name, object_id)
+        if stripe_object is None:
             raise missing_object(resource.name, object_id, param="id", status=404)
-        return self._shown(account, resource, thing, params) or _text(thing)
+        return self._shown(account, resource, stripe_object, params) or _text(stripe_object)
 
     def list(self, account: Account, resource: Resource, params: Params) -> bytes:
         """Raises `StripeError` (400)."""
@@ -79,15 +79,17 @@ class Operations:
         paths = expand_paths(params, schema, inside="data.")
         answer = page(self._store, account, resource, schema, params)
         find = self._store.finder(account)
-        answer["data"] = [shown(thing, schema, paths, find) for thing in answer["data"]]
+        answer["data"] = [
+            shown(stripe_object, schema, paths, find) for stripe_object in answer["data"]
+        ]
         return _text(answer)
 
     def _declined(
         self,
         resource: Resource,
         params: Params,
-        birth: Birth,
-        record: Callable[[Thing], None],
+        context: CreationContext,
+        record: Callable[[StripeObject], None],
         refusal: cards.Declined,
     ) -> StripeError:
         """Return the card error, with the object the declined card leaves behind, if any."""
@@ -95,29 +97,29 @@ class Operations:
         error = card_error({**refusal.error, "charge": charge})
         declined = traits_of(resource.name).declined
         if declined:
-            thing = make(resource.name, params, birth, declined["set"])
-            thing[declined["charge_in"]] = charge
-            thing[declined["reason_in"]] = dict(error.error)
-            self._store.put(birth.account, thing)
-            record(thing)
-            error.error[declined["shown_as"]] = thing
+            stripe_object = make(resource.name, params, context, declined["set"])
+            stripe_object[declined["charge_in"]] = charge
+            stripe_object[declined["reason_in"]] = dict(error.error)
+            self._store.put(context.account, stripe_object)
+            record(stripe_object)
+            error.error[declined["shown_as"]] = stripe_object
         return error
 
     def _shown(
-        self, account: Account, resource: Resource, thing: Thing, params: Params
+        self, account: Account, resource: Resource, stripe_object: StripeObject, params: Params
     ) -> bytes | None:
         """Return the body if it differs from the object as it is kept."""
         schema = response_schema(resource.name)
         paths = expand_paths(params, schema)
-        answer = shown(thing, schema, paths, self._store.finder(account))
-        return None if answer is thing else _text(answer)
+        answer = shown(stripe_object, schema, paths, self._store.finder(account))
+        return None if answer is stripe_object else _text(answer)
 
-    def _birth(self, account: Account, now: int) -> Birth:
-        def keep(thing: Thing) -> None:
-            self._store.put(account, thing)
+    def _context(self, account: Account, now: int) -> CreationContext:
+        def keep(stripe_object: StripeObject) -> None:
+            self._store.put(account, stripe_object)
 
-        return Birth(account, now, self._naming, self._store.finder(account), keep)
+        return CreationContext(account, now, self._naming, self._store.finder(account), keep)
 
 
-def _text(answer: Thing) -> bytes:
+def _text(answer: StripeObject) -> bytes:
     return json.dumps(answer).encode()

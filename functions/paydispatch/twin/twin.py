@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.resources import Resource
     from paydispatch.twin.accounts import Account
-    from paydispatch.twin.objects.store import Thing
+    from paydispatch.twin.objects.store import StripeObject
     from paydispatch.twin.wire.calls import Call
 
 
@@ -142,10 +142,10 @@ class StripeTwin:
         """Run the create: whatever comes of it, a success or a `StripeError`, is its answer."""
         now = self.clock.now()
 
-        def record(thing: Thing) -> None:
+        def record(stripe_object: StripeObject) -> None:
             if exchange.attempt is not None:
                 exchange.attempt.executed = True
-                self.ledger.record(thing, account, exchange.attempt, params, now)
+                self.ledger.record(stripe_object, account, exchange.attempt, params, now)
 
         try:
             exchange.verdict.raise_if("during")

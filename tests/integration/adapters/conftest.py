@@ -21,7 +21,7 @@ from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
 from paydispatch.domain.retry import Progress
 from paydispatch.domain.slots import slot_name
-from paydispatch.testing.memory import MemoryClock, MemoryInbox, MemoryJournal
+from paydispatch.testing.memory import MemoryClock, MemoryEventLog, MemoryInbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -42,8 +42,8 @@ def clock() -> MemoryClock:
 
 
 @pytest.fixture
-def journal() -> MemoryJournal:
-    return MemoryJournal()
+def log() -> MemoryEventLog:
+    return MemoryEventLog()
 
 
 @pytest.fixture
@@ -123,14 +123,14 @@ def _worker_slot(entry: OutcomeEntry) -> str:
 class RedisInboxWorld:
     """Every runner is a consumer of its own, on one server."""
 
-    def __init__(self, redis: Any, clock: MemoryClock, journal: MemoryJournal) -> None:
+    def __init__(self, redis: Any, clock: MemoryClock, log: MemoryEventLog) -> None:
         self.redis = redis
         self.clock = clock
-        self.journal = journal
+        self.log = log
         self._outcomes = RedisOutcomes(redis, queue_tenant="local")
 
     def runner(self, name: str) -> RedisInbox:
-        return RedisInbox(self.redis, self.clock, self.journal, consumer=name, flow_timeout_s=1_000)
+        return RedisInbox(self.redis, self.clock, self.log, consumer=name, flow_timeout_s=1_000)
 
     async def publish(self, *entries: OutcomeEntry) -> None:
         for entry in entries:
@@ -156,13 +156,13 @@ class RedisInboxWorld:
 
 @pytest.fixture(params=["memory", "valkey", "cluster"])
 async def inboxes(
-    request: pytest.FixtureRequest, clock: MemoryClock, journal: MemoryJournal
+    request: pytest.FixtureRequest, clock: MemoryClock, log: MemoryEventLog
 ) -> AsyncIterator[MemoryInboxWorld | RedisInboxWorld]:
     if request.param == "memory":
         yield MemoryInboxWorld(clock)
         return
     redis = connect_async(request.getfixturevalue(request.param).url)
-    yield RedisInboxWorld(redis, clock, journal)
+    yield RedisInboxWorld(redis, clock, log)
     await redis.aclose()
 
 

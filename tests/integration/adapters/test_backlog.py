@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from paydispatch.domain.claims import Claim
-    from paydispatch.testing.memory import MemoryJournal
+    from paydispatch.testing.memory import MemoryEventLog
 
 LATER_S = 10.0
 
@@ -31,13 +31,13 @@ LATER_S = 10.0
 class Shop:
     """Caller, runner and doctor on one server and on the machine's clock, which the streams' ids follow."""
 
-    def __init__(self, redis: Any, api_redis: Any, journal: MemoryJournal) -> None:
+    def __init__(self, redis: Any, api_redis: Any, log: MemoryEventLog) -> None:
         clock = SystemClock()
         self.store = RedisRequestStore(api_redis, clock)
         self.redis = redis
         self.outcomes = RedisOutcomes(redis, queue_tenant="local")
         self.requests = RedisRequests(redis, clock, queue_tenant="local")
-        self.inbox = RedisInbox(redis, clock, journal, consumer="runner", flow_timeout_s=100)
+        self.inbox = RedisInbox(redis, clock, log, consumer="runner", flow_timeout_s=100)
         self.backlog = RedisBacklog(redis, clock)
 
     async def begin(self, claim: Claim) -> None:
@@ -56,10 +56,10 @@ class Shop:
 
 
 @pytest.fixture(params=["valkey", "cluster"])
-async def shop(request: pytest.FixtureRequest, journal: MemoryJournal) -> AsyncIterator[Shop]:
+async def shop(request: pytest.FixtureRequest, log: MemoryEventLog) -> AsyncIterator[Shop]:
     url = request.getfixturevalue(request.param).url
     redis, api_redis = connect_async(url), connect(url)
-    yield Shop(redis, api_redis, journal)
+    yield Shop(redis, api_redis, log)
     api_redis.close()
     await redis.aclose()
 
@@ -85,7 +85,7 @@ async def test_a_request_is_followed_from_its_first_attempt_to_its_flow_s_end(
 
     await shop.redis.zadd(keys.later("w1"), {turn.entry_id: 0})
     (turn,) = await shop.inbox.take_abandoned("w1", at_most=10)
-    await shop.inbox.finish(turn, go_on=False)
+    await shop.inbox.finish(turn, take_next=False)
     assert await shop.reasons() == []
 
 
@@ -145,7 +145,7 @@ async def test_a_stream_s_state_counts_pending_unread_and_dead(shop: Shop, entry
     for number in range(4):
         await shop.outcomes.publish(entry(f"r{number}", context_id=f"c{number}"))
     first, _ = await shop.inbox.take("w1", at_most=2)
-    await shop.inbox.bury(first, reason="no script", successor=None, go_on=False)
+    await shop.inbox.move_to_dead_stream(first, reason="no script", successor=None, take_next=False)
 
     state = await shop.backlog.stream("w1")
 
@@ -157,7 +157,7 @@ async def test_a_stream_s_state_counts_pending_unread_and_dead(shop: Shop, entry
 async def test_a_dead_flow_has_its_reason(shop: Shop, entry: Any) -> None:
     await shop.outcomes.publish(entry("r1"))
     (turn,) = await shop.inbox.take("w1", at_most=1)
-    await shop.inbox.bury(turn, reason="no script", successor=None, go_on=False)
+    await shop.inbox.move_to_dead_stream(turn, reason="no script", successor=None, take_next=False)
 
     (dead,) = await shop.backlog.dead_flows("w1", before=time.time() + LATER_S, at_most=10)
 
@@ -195,7 +195,7 @@ async def test_of_all_workers_those_are_named_for_whom_something_waits(
     await shop.outcomes.publish(entry("r2", worker_id="unread"))
     await shop.outcomes.publish(entry("r3", worker_id="finished"))
     (turn,) = await shop.inbox.take("finished", at_most=1)
-    await shop.inbox.finish(turn, go_on=False)
+    await shop.inbox.finish(turn, take_next=False)
     await shop.redis.xadd(keys.dead("dead"), {"reason": "no"})
     await shop.redis.zadd(keys.LOOKS, {"dead": 0, **{f"idle-{n}": 0 for n in range(1_000)}})
 

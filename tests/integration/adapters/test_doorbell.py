@@ -1,4 +1,4 @@
-"""The doorbell on SQS: few rings for many outcomes, and never an exception."""
+"""The APIbell on SQS: few rings for many outcomes, and never an exception."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 from paydispatch.adapters.redis.doorbell import SqsDoorbell
 
 if TYPE_CHECKING:
-    from paydispatch.testing.memory import MemoryJournal
+    from paydispatch.testing.memory import MemoryEventLog
 
 
 @pytest.fixture
@@ -21,9 +21,9 @@ def sqs(aws: Any) -> Any:
 
 
 @pytest.fixture
-def doorbell(sqs: Any, journal: MemoryJournal) -> SqsDoorbell:
+def doorbell(sqs: Any, log: MemoryEventLog) -> SqsDoorbell:
     url = sqs.create_queue(QueueName="doorbell")["QueueUrl"]
-    return SqsDoorbell(sqs, url, journal)
+    return SqsDoorbell(sqs, url, log)
 
 
 @pytest.fixture
@@ -51,13 +51,13 @@ async def test_a_hundred_rings_at_once_are_two(doorbell: SqsDoorbell, rings: lis
 
 
 async def test_a_lost_ring_is_a_line_and_no_exception(
-    doorbell: SqsDoorbell, sqs: Any, journal: MemoryJournal
+    doorbell: SqsDoorbell, sqs: Any, log: MemoryEventLog
 ) -> None:
     with Stubber(sqs) as stub:
         stub.add_client_error("send_message", "ThrottlingException")
         await doorbell.ring("w1")
 
-    assert journal.events() == ["doorbell.lost"]
+    assert log.events() == ["doorbell.lost"]
 
 
 async def test_a_bell_rings_again_after_it_was_lost(

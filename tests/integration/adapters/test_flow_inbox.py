@@ -60,7 +60,7 @@ async def test_another_tenant_s_worker_is_served_from_its_own_slot(
 
     (first,) = await inbox.take("acme w1", at_most=10)
     (ours,) = await inbox.take("w1", at_most=10)
-    second = await inbox.finish(first, go_on=True)
+    second = await inbox.finish(first, take_next=True)
 
     assert (first.entry.request_id, first.worker_slot) == ("r1", "acme w1")
     assert (ours.entry.request_id, ours.worker_slot) == ("ours", "w1")
@@ -91,7 +91,9 @@ async def test_another_tenant_s_failed_flow_is_dead_in_its_own_slot(
     await inboxes.publish(failed)
     (turn,) = await inbox.take("acme w1", at_most=10)
 
-    following = await inbox.bury(turn, reason="no script", successor=None, go_on=True)
+    following = await inbox.move_to_dead_stream(
+        turn, reason="no script", successor=None, take_next=True
+    )
 
     assert following is None
     assert await inboxes.dead("acme w1") == [(failed, "no script")]
@@ -118,12 +120,12 @@ async def test_finishing_goes_on_with_the_context_s_next(
     (first,) = await looked(inboxes, a)
     assert await looked(inboxes, b) == []  # reads the second out of turn and drops it
 
-    second = await a.finish(first, go_on=True)
+    second = await a.finish(first, take_next=True)
 
     assert second is not None
     assert second.entry == entry("r2")
     assert await looked(inboxes, b) == []
-    assert await a.finish(second, go_on=True) is None
+    assert await a.finish(second, take_next=True) is None
 
 
 async def test_what_a_stopping_runner_does_not_go_on_with_is_found_at_once(
@@ -133,7 +135,7 @@ async def test_what_a_stopping_runner_does_not_go_on_with_is_found_at_once(
     await inboxes.publish(entry("r1"), entry("r2"))
     (first,) = await looked(inboxes, a)
 
-    assert await a.finish(first, go_on=False) is None
+    assert await a.finish(first, take_next=False) is None
     assert ids(await looked(inboxes, b)) == ["r2"]
 
 
@@ -145,7 +147,7 @@ async def test_an_entry_published_while_its_context_runs_is_found_by_the_next_lo
     (first,) = await looked(inboxes, a)
     await inboxes.publish(entry("r2"))
 
-    following = await a.finish(first, go_on=True)
+    following = await a.finish(first, take_next=True)
     found = [following] if following else await looked(inboxes, a)
 
     assert ids(found) == ["r2"]
@@ -187,7 +189,7 @@ async def test_what_a_stopping_runner_leaves_unread_does_not_hide_a_postponed_en
     first, postponed = await a.take("w1", at_most=2)
     await a.postpone(postponed, 0, counted=True)
     await inboxes.publish(entry("r3", "c1"))
-    await a.finish(first, go_on=False)
+    await a.finish(first, take_next=False)
 
     assert ids(list(await b.take_abandoned("w1", at_most=1))) == ["r2"]
     assert ids(list(await b.take("w1", at_most=1))) == ["r3"]
@@ -212,7 +214,7 @@ async def test_a_turn_that_is_held_can_be_held_longer(inboxes: InboxWorld, entry
 
     assert await a.renew(turn, 10.0)
     assert await looked(inboxes, b) == []
-    assert await a.finish(turn, go_on=True) is None
+    assert await a.finish(turn, take_next=True) is None
 
 
 async def test_a_turn_that_was_lost_is_not_held_longer(inboxes: InboxWorld, entry: Entries) -> None:
@@ -253,12 +255,12 @@ async def test_a_runner_that_lost_its_turn_cannot_take_it_from_the_one_that_has_
     await a.postpone(lost, 0, counted=True)
 
     assert await looked(inboxes, a) == []
-    assert (await b.finish(held, go_on=True)) is not None
+    assert (await b.finish(held, take_next=True)) is not None
 
 
-@pytest.mark.parametrize("go_on", [True, False])
+@pytest.mark.parametrize("take_next", [True, False])
 async def test_a_late_finish_does_not_let_the_next_run_beside_the_one_that_took_over(
-    inboxes: InboxWorld, entry: Entries, go_on: bool
+    inboxes: InboxWorld, entry: Entries, take_next: bool
 ) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.publish(entry("r1"), entry("r2"))
@@ -266,9 +268,9 @@ async def test_a_late_finish_does_not_let_the_next_run_beside_the_one_that_took_
     await inboxes.let_lease_run_out(lost)
     (held,) = await looked(inboxes, b)
 
-    assert await a.finish(lost, go_on=go_on) is None
+    assert await a.finish(lost, take_next=take_next) is None
     assert await looked(inboxes, a) == []
-    assert (await b.finish(held, go_on=True)) is not None
+    assert (await b.finish(held, take_next=True)) is not None
 
 
 async def test_a_turn_that_was_finished_by_another_is_over(
@@ -279,11 +281,14 @@ async def test_a_turn_that_was_finished_by_another_is_over(
     (lost,) = await looked(inboxes, a)
     await inboxes.let_lease_run_out(lost)
     (held,) = await looked(inboxes, b)
-    await b.finish(held, go_on=True)
+    await b.finish(held, take_next=True)
 
     await a.postpone(lost, 0, counted=False)
-    assert await a.finish(lost, go_on=True) is None
-    assert await a.bury(lost, reason="late", successor=entry("r1"), go_on=True) is None
+    assert await a.finish(lost, take_next=True) is None
+    assert (
+        await a.move_to_dead_stream(lost, reason="late", successor=entry("r1"), take_next=True)
+        is None
+    )
     assert [await looked(inboxes, a), await inboxes.dead()] == [[], []]
 
 
@@ -296,7 +301,7 @@ async def test_the_next_is_not_lost_when_two_runners_finish_the_same_turn(
     await inboxes.let_lease_run_out(lost)
     (held,) = await looked(inboxes, b)
 
-    following = [await a.finish(lost, go_on=True), await b.finish(held, go_on=True)]
+    following = [await a.finish(lost, take_next=True), await b.finish(held, take_next=True)]
     found = [turn for turn in following if turn] or await looked(inboxes, b)
 
     assert ids(found) == ["r2"]
@@ -309,7 +314,7 @@ async def test_a_buried_entry_lies_in_the_dead_stream_and_its_context_goes_on(
     await inboxes.publish(entry("r1"), entry("r2"))
     (first,) = await looked(inboxes, a)
 
-    following = await a.bury(first, reason="missing", successor=None, go_on=True)
+    following = await a.move_to_dead_stream(first, reason="missing", successor=None, take_next=True)
 
     assert ids([following] if following else await looked(inboxes, a)) == ["r2"]
     assert await inboxes.dead() == [(entry("r1"), "missing")]
@@ -322,14 +327,14 @@ async def test_a_successor_takes_its_place_before_the_context_s_next(
     await inboxes.publish(entry("r1"), entry("r2"))
     (first,) = await looked(inboxes, a)
 
-    following = await a.bury(
-        first, reason="raised", successor=entry("r1", unknown=True), go_on=True
+    following = await a.move_to_dead_stream(
+        first, reason="raised", successor=entry("r1", unknown=True), take_next=True
     )
     (successor,) = [following] if following else await looked(inboxes, b)
 
     assert (successor.entry, successor.attempt) == (entry("r1", unknown=True), 1)
     assert await looked(inboxes, a) == []
-    assert (await b.finish(successor, go_on=True)) is not None
+    assert (await b.finish(successor, take_next=True)) is not None
 
 
 async def test_a_worker_s_entries_are_not_another_s(inboxes: InboxWorld, entry: Entries) -> None:
@@ -404,20 +409,26 @@ class Schedule:
 
     async def _finish(self, runner: FlowInbox, turn: Turn) -> None:
         self._expected[turn.entry.context_id].popleft()
-        self._go_on(runner, await runner.finish(turn, go_on=self._chance.random() < 0.8))
+        self._go_on(runner, await runner.finish(turn, take_next=self._chance.random() < 0.8))
 
     async def _postpone(self, runner: FlowInbox, turn: Turn) -> None:
         await runner.postpone(turn, self._chance.choice([0.0, 20.0]), counted=True)
 
     async def _bury(self, runner: FlowInbox, turn: Turn) -> None:
         self._expected[turn.entry.context_id].popleft()
-        go_on = self._chance.random() < 0.8
-        self._go_on(runner, await runner.bury(turn, reason="x", successor=None, go_on=go_on))
+        take_next = self._chance.random() < 0.8
+        self._go_on(
+            runner,
+            await runner.move_to_dead_stream(turn, reason="x", successor=None, take_next=take_next),
+        )
 
     async def _replace(self, runner: FlowInbox, turn: Turn) -> None:
         successor = self._make(turn.entry.request_id, turn.entry.context_id, unknown=True)
         self._expected[turn.entry.context_id][0] = successor
-        self._go_on(runner, await runner.bury(turn, reason="x", successor=successor, go_on=True))
+        self._go_on(
+            runner,
+            await runner.move_to_dead_stream(turn, reason="x", successor=successor, take_next=True),
+        )
 
     def _go_on(self, runner: FlowInbox, following: Turn | None) -> None:
         if following is not None:
@@ -454,7 +465,7 @@ async def test_runners_at_the_same_time_keep_every_context_in_order(
             await asyncio.sleep(0)
             ran[context_id].append(turn.entry.request_id)
             running.remove(context_id)
-            turn = await runner.finish(turn, go_on=True)
+            turn = await runner.finish(turn, take_next=True)
 
     async def serve(runner: FlowInbox) -> None:
         while sum(map(len, ran.values())) < len(names):
@@ -483,6 +494,6 @@ async def test_a_worker_of_another_tenant_is_another_worker(
 
     assert (own.worker_slot, other.worker_slot) == ("w1", "acme w1")
     for turn in (own, other):
-        assert await a.finish(turn, go_on=True) is None
+        assert await a.finish(turn, take_next=True) is None
     assert await looked(inboxes, a) == []
     assert await a.take("acme w1", at_most=5) == []

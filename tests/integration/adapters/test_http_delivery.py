@@ -13,12 +13,14 @@ from paydispatch.domain.credentials import SecretRef, StripeKey
 from paydispatch.domain.errors import BadRequest, InvalidParams, MaybeAccepted, Unavailable
 from paydispatch.domain.requests import CreateRequest, Lane
 from paydispatch.local.listening import free_port
-from paydispatch.sdk.delivery import Parcel
+from paydispatch.sdk.delivery import PreparedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-PARCELS = [Parcel(f"key-{n}", json.dumps({"n": n}), Lane.INTERACTIVE, "http") for n in range(3)]
+PARCELS = [
+    PreparedRequest(f"key-{n}", json.dumps({"n": n}), Lane.INTERACTIVE, "http") for n in range(3)
+]
 
 
 @pytest.fixture
@@ -34,9 +36,11 @@ def delivery(wire: Any) -> Iterator[HttpDelivery]:
     delivery.close()
 
 
-async def delivered(delivery: HttpDelivery, parcels: Sequence[Parcel] = PARCELS) -> list[Any]:
+async def delivered(
+    delivery: HttpDelivery, prepared_requests: Sequence[PreparedRequest] = PARCELS
+) -> list[Any]:
     """From a thread, as the Dispatcher does it."""
-    return list(await asyncio.to_thread(delivery.deliver, parcels))
+    return list(await asyncio.to_thread(delivery.deliver, prepared_requests))
 
 
 def request(**changed: Any) -> CreateRequest:
@@ -188,7 +192,10 @@ async def test_an_answer_that_is_lost_is_tried_again(
 async def test_an_api_that_does_not_answer_is_waited_for_once_and_not_once_per_call(
     api: Any, delivery: HttpDelivery, wire_answer: Any
 ) -> None:
-    large = [Parcel(f"key-{n}", json.dumps("x" * 3_000_000), Lane.BATCH, "http") for n in range(5)]
+    large = [
+        PreparedRequest(f"key-{n}", json.dumps("x" * 3_000_000), Lane.BATCH, "http")
+        for n in range(5)
+    ]
     kind = type(wire_answer(202, b""))
     api.answers = iter([kind(b"", then=lambda writer: writer.close())] * 5)
 
@@ -201,12 +208,14 @@ async def test_an_api_that_does_not_answer_is_waited_for_once_and_not_once_per_c
 async def test_a_repeat_is_the_same_request_under_the_same_key(
     api: Any, delivery: HttpDelivery, wire_answer: Any
 ) -> None:
-    parcels = [delivery.prepare(request())]
+    prepared_requests = [delivery.prepare(request())]
     lost = type(wire_answer(202, b""))(b"", then=lambda writer: writer.close())
     api.answers = iter([lost, wire_answer(202, {"results": [{"request_id": "pdr_1"}]})])
 
-    assert [type(result) for result in await delivered(delivery, parcels)] == [MaybeAccepted]
-    assert await delivered(delivery, parcels) == ["pdr_1"]
+    assert [type(result) for result in await delivered(delivery, prepared_requests)] == [
+        MaybeAccepted
+    ]
+    assert await delivered(delivery, prepared_requests) == ["pdr_1"]
     assert api.received[0].body == api.received[1].body
 
 
@@ -221,7 +230,10 @@ async def test_an_api_that_is_not_there_is_tried_again() -> None:
 async def test_a_batch_too_large_for_one_call_is_cut(
     api: Any, delivery: HttpDelivery, wire_answer: Any
 ) -> None:
-    large = [Parcel(f"key-{n}", json.dumps("x" * 1_000_000), Lane.BATCH, "http") for n in range(10)]
+    large = [
+        PreparedRequest(f"key-{n}", json.dumps("x" * 1_000_000), Lane.BATCH, "http")
+        for n in range(10)
+    ]
     api.answers = iter(
         wire_answer(202, {"results": [{"request_id": "r"}] * count}) for count in counts(api)
     )
@@ -238,11 +250,11 @@ def counts(api: Any) -> Iterator[int]:
 
 
 def test_what_is_sent_names_everything_the_caller_said(delivery: HttpDelivery) -> None:
-    parcel = delivery.prepare(
+    prepared = delivery.prepare(
         request(lane=Lane.BATCH, deadline_s=60, stripe_account="acct_1", idempotency_key="order-1")
     )
 
-    assert json.loads(parcel.text) == {
+    assert json.loads(prepared.text) == {
         "object": "product",
         "worker_id": "w1",
         "context_id": "c1",
@@ -274,5 +286,5 @@ def test_parameters_stripe_refuses_are_refused_here(delivery: HttpDelivery) -> N
         delivery.prepare(request(params={"nome": "Tea"}))
 
 
-def test_a_parcel_does_not_show_the_key_it_holds(delivery: HttpDelivery) -> None:
+def test_a_prepared_request_does_not_show_the_key_it_holds(delivery: HttpDelivery) -> None:
     assert "sk_test_1" not in repr(delivery.prepare(request()))

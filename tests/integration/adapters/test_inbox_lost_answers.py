@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.lossy_way import LossyWay
 
     from paydispatch.domain.entry import OutcomeEntry
-    from paydispatch.testing.memory import MemoryClock, MemoryJournal
+    from paydispatch.testing.memory import MemoryClock, MemoryEventLog
 
 READ = b"XREADGROUP"
 TURN = b"May this entry run now"
@@ -27,9 +27,9 @@ TURN = b"May this entry run now"
 class World:
     """A runner whose answers may be lost, another whose answers are not, and what publishes for both."""
 
-    def __init__(self, lossy: Any, sound: Any, clock: MemoryClock, journal: MemoryJournal) -> None:
-        self.runner = RedisInbox(lossy, clock, journal, consumer="a", flow_timeout_s=1_000)
-        self.neighbour = RedisInbox(sound, clock, journal, consumer="b", flow_timeout_s=1_000)
+    def __init__(self, lossy: Any, sound: Any, clock: MemoryClock, log: MemoryEventLog) -> None:
+        self.runner = RedisInbox(lossy, clock, log, consumer="a", flow_timeout_s=1_000)
+        self.neighbour = RedisInbox(sound, clock, log, consumer="b", flow_timeout_s=1_000)
         self._outcomes = RedisOutcomes(sound, queue_tenant="local")
 
     async def publish(self, *entries: OutcomeEntry) -> None:
@@ -39,10 +39,10 @@ class World:
 
 @pytest.fixture
 async def world(
-    lossy: tuple[LossyWay, str], valkey: Any, clock: MemoryClock, journal: MemoryJournal
+    lossy: tuple[LossyWay, str], valkey: Any, clock: MemoryClock, log: MemoryEventLog
 ) -> AsyncIterator[World]:
     clients = connect_async(lossy[1]), connect_async(valkey.url)
-    yield World(*clients, clock, journal)
+    yield World(*clients, clock, log)
     for client in clients:
         await client.aclose()
 
@@ -57,7 +57,7 @@ async def everything(inbox: RedisInbox) -> list[str]:
     turns = [*await inbox.take_abandoned("w1", at_most=2), *await inbox.take("w1", at_most=2)]
     if not turns:
         return []
-    followed = [await inbox.finish(turn, go_on=False) for turn in turns]
+    followed = [await inbox.finish(turn, take_next=False) for turn in turns]
     assert followed == [None] * len(turns)
     return [*(turn.entry.request_id for turn in turns), *await everything(inbox)]
 

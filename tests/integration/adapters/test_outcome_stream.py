@@ -83,7 +83,7 @@ async def test_of_many_publishers_at_once_one_is_first(world: World, entry: Entr
     assert len(await world.entries("w1")) == 1
 
 
-async def test_an_unknown_end_may_be_settled_once(world: World, entry: Entries) -> None:
+async def test_an_unknown_outcome_may_be_settled_once(world: World, entry: Entries) -> None:
     firsts = [
         await world.stream.publish(entry("r1", unknown=unknown)) for unknown in (True, False, False)
     ]
@@ -111,7 +111,7 @@ async def test_nothing_follows_a_settled_end(world: World, entry: Entries, unkno
     assert await world.stream.published("w1", "r1") == refused
 
 
-async def test_an_unknown_end_is_published_once(world: World, entry: Entries) -> None:
+async def test_an_unknown_outcome_is_published_once(world: World, entry: Entries) -> None:
     firsts = [await world.stream.publish(entry("r1", unknown=True)) for _ in range(2)]
 
     assert firsts == [True, False]

@@ -39,7 +39,7 @@ async def test_no_command_fails_on_a_connection_from_before_a_restart(mortal_val
     await client.aclose()
 
 
-def test_the_door_s_connection_survives_a_restart_too(mortal_valkey: Any) -> None:
+def test_the_api_s_connection_survives_a_restart_too(mortal_valkey: Any) -> None:
     client = connect(mortal_valkey.url)
     assert client.get("k") is None
     mortal_valkey.kill()

@@ -17,7 +17,7 @@ from paydispatch.domain.errors import BadSetting, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from paydispatch.testing.memory import MemoryClock, MemoryJournal
+    from paydispatch.testing.memory import MemoryClock, MemoryEventLog
 
 REFUSED = r"maxmemory-policy is volatile-lru.*noeviction.*REDIS_ALLOW_EVICTION=true"
 
@@ -64,29 +64,29 @@ def test_nothing_is_claimed_in_a_redis_that_evicts(evicting: str, clock: MemoryC
 
 
 async def test_where_it_is_allowed_one_warning_tells_of_it(
-    evicting: str, clock: MemoryClock, journal: MemoryJournal, entry: Any
+    evicting: str, clock: MemoryClock, log: MemoryEventLog, entry: Any
 ) -> None:
-    client = connect_async(evicting, EvictionCheck(allowed=True, journal=journal))
+    client = connect_async(evicting, EvictionCheck(allowed=True, log=log))
     outcomes = RedisOutcomes(client, queue_tenant="local")
     assert await outcomes.publish(entry("r1"))
     await client.connection_pool.disconnect() if hasattr(client, "connection_pool") else None
     assert await outcomes.publish(entry("r2"))
     await client.aclose()
 
-    assert journal.lines == [("redis.evicts", {"policy": "volatile-lru"})]
+    assert log.lines == [("redis.evicts", {"policy": "volatile-lru"})]
 
 
 async def test_a_policy_that_cannot_be_seen_is_believed_and_noted_once(
-    hidden: str, clock: MemoryClock, journal: MemoryJournal, entry: Any
+    hidden: str, clock: MemoryClock, log: MemoryEventLog, entry: Any
 ) -> None:
-    client = connect_async(hidden, EvictionCheck(journal=journal))
+    client = connect_async(hidden, EvictionCheck(log=log))
     outcomes = RedisOutcomes(client, queue_tenant="local")
     assert await outcomes.publish(entry("r1"))
     await client.aclose()
-    with contextlib.closing(connect(hidden)) as door:
-        RedisRequestStore(door, clock).check()
+    with contextlib.closing(connect(hidden)) as api:
+        RedisRequestStore(api, clock).check()
 
-    assert journal.events() == ["redis.policy_hidden"]
+    assert log.events() == ["redis.policy_hidden"]
 
 
 def test_a_command_ends_at_its_start_with_a_redis_that_evicts(evicting: str) -> None:

@@ -12,8 +12,8 @@ from tests.integration.adapters.slot_worlds import claim_for
 from tests.replicated_redis import ReplicatedRedis
 
 from paydispatch.adapters.redis import keys
-from paydispatch.adapters.redis.bells import RedisBells
 from paydispatch.adapters.redis.connection import connect, connect_async
+from paydispatch.adapters.redis.doorbell_listener import RedisDoorbellListener
 from paydispatch.adapters.redis.inbox import RedisInbox
 from paydispatch.adapters.redis.outcomes import RedisOutcomes
 from paydispatch.adapters.redis.request_store import RedisRequestStore
@@ -80,9 +80,9 @@ async def test_one_wrong_answer_makes_all_connections_leave_the_node(
 
 
 async def test_the_runner_reads_and_finishes_what_was_published_before(
-    pair: ReplicatedRedis, client: Any, clock: MemoryClock, journal: Any, entry: Any
+    pair: ReplicatedRedis, client: Any, clock: MemoryClock, log: Any, entry: Any
 ) -> None:
-    inbox = RedisInbox(client, clock, journal, consumer="a", flow_timeout_s=30)
+    inbox = RedisInbox(client, clock, log, consumer="a", flow_timeout_s=30)
     outcomes = RedisOutcomes(client, queue_tenant="local")
     await outcomes.publish(entry("r1"))
     await outcomes.publish(entry("r2", "c2"))
@@ -92,7 +92,7 @@ async def test_the_runner_reads_and_finishes_what_was_published_before(
     taken = await on_the_second_try(lambda: inbox.take("w1", at_most=5))
     assert [turn.entry.request_id for turn in (*running, *taken)] == ["r1", "r2"]
     for turn in (*running, *taken):
-        await inbox.finish(turn, go_on=False)
+        await inbox.finish(turn, take_next=False)
     assert await inbox.take_abandoned("w1", at_most=5) == []
 
 
@@ -126,10 +126,10 @@ def test_the_health_check_fails_on_a_replica_and_leaves_it(
 
 @pytest.mark.parametrize("named", [True, False], ids=["named", "all"])
 async def test_a_sweep_that_finds_nothing_to_do_learns_of_a_failover_too(
-    pair: ReplicatedRedis, client: Any, clock: MemoryClock, journal: Any, entry: Any, named: bool
+    pair: ReplicatedRedis, client: Any, clock: MemoryClock, log: Any, entry: Any, named: bool
 ) -> None:
     """It would look at a replica that follows no primary any more, and find nothing there for ever."""
-    sweep = RedisSweep(client, clock, journal)
+    sweep = RedisSweep(client, clock, log)
 
     async def found() -> Sequence[str]:
         if named:
@@ -147,12 +147,12 @@ async def test_a_sweep_that_finds_nothing_to_do_learns_of_a_failover_too(
 
 
 async def test_a_listener_leaves_the_node_with_everybody_else(
-    pair: ReplicatedRedis, client: Any, clock: MemoryClock, journal: Any, entry: Any
+    pair: ReplicatedRedis, client: Any, clock: MemoryClock, log: Any, entry: Any
 ) -> None:
     """A replica passes its primary's bells on only as long as it follows that primary."""
     outcomes, bells = (
         RedisOutcomes(client, queue_tenant="local"),
-        RedisBells(client, journal),
+        RedisDoorbellListener(client, log),
     )
     await bells.next(0.01)
     await outcomes.publish(entry("r1"))

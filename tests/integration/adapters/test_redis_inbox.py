@@ -12,7 +12,7 @@ from paydispatch.adapters.redis.inbox import KEEP_FINISHED_S, TRIM_EVERY_S, Redi
 from paydispatch.domain.limits import REMEMBER_S
 
 if TYPE_CHECKING:
-    from paydispatch.testing.memory import MemoryClock, MemoryJournal
+    from paydispatch.testing.memory import MemoryClock, MemoryEventLog
 
 STREAM = keys.outcomes("w1")
 
@@ -48,7 +48,7 @@ async def test_runners_that_come_at_once_make_one_group(inboxes: Any, entry: Any
 
 @pytest.mark.parametrize("fields", [{"entry": "{"}, {"entry": '{"v": 99}'}, {"other": "1"}])
 async def test_what_nobody_can_read_goes_to_the_dead_stream(
-    inboxes: Any, journal: MemoryJournal, fields: Any
+    inboxes: Any, log: MemoryEventLog, fields: Any
 ) -> None:
     entry_id = await inboxes.redis.xadd(STREAM, fields)
 
@@ -56,7 +56,7 @@ async def test_what_nobody_can_read_goes_to_the_dead_stream(
     ((_, dead),) = await inboxes.redis.xrange(keys.dead("w1"))
     assert dead == {"reason": "unreadable", "entry_id": entry_id, **fields}
     assert (await inboxes.redis.xpending(STREAM, keys.GROUP))["pending"] == 0
-    assert journal.events() == ["entry.unreadable"]
+    assert log.events() == ["entry.unreadable"]
 
 
 async def test_what_nobody_can_read_any_more_does_not_hide_a_postponed_entry(
@@ -126,7 +126,7 @@ async def test_an_unreadable_entry_in_the_middle_is_gone_past(
     if read_before:
         assert await b.take("w1", at_most=5) == []
 
-    following = await a.finish(first, go_on=True)
+    following = await a.finish(first, take_next=True)
     found = [following] if following else await b.take("w1", at_most=5)
 
     assert [turn.entry.request_id for turn in found] == ["r2"]
@@ -138,7 +138,7 @@ async def test_entries_nobody_queued_are_adopted_in_their_order(inboxes: Any, en
     a = inboxes.runner("a")
 
     (first,) = await a.take("w1", at_most=5)
-    second = await a.finish(first, go_on=True)
+    second = await a.finish(first, take_next=True)
 
     assert [first.entry.request_id, second.entry.request_id] == ["r1", "r2"]
 
@@ -152,7 +152,7 @@ async def test_an_entry_belongs_to_the_stream_it_stands_on_whatever_worker_it_na
     await inboxes.redis.xadd(STREAM, {"entry": strange.as_json()})
 
     (turn,) = await a.take("w1", at_most=5)
-    await a.finish(turn, go_on=False)
+    await a.finish(turn, take_next=False)
 
     assert (turn.entry, turn.worker_slot) == (strange, "w1")
     assert (await inboxes.redis.xpending(STREAM, keys.GROUP))["pending"] == 0
@@ -165,7 +165,7 @@ async def test_a_finished_entry_that_is_delivered_again_is_not_adopted(
     a = inboxes.runner("a")
     await inboxes.publish(entry("r1"))
     (turn,) = await a.take("w1", at_most=5)
-    await a.finish(turn, go_on=True)
+    await a.finish(turn, take_next=True)
 
     assert await a._turns("w1", [(turn.entry_id, {"entry": turn.entry.as_json()})]) == ([], 1)
     assert await inboxes.redis.exists(keys.context("w1", "c1")) == 0
@@ -179,8 +179,8 @@ async def test_a_finished_conversation_leaves_its_stream_and_what_is_finished_of
     (turn,) = await a.take("w1", at_most=1)
     await a.postpone(turn, 0, counted=False)
     (turn,) = await a.take_abandoned("w1", at_most=1)
-    turn = await a.finish(turn, go_on=True) or (await a.take("w1", at_most=1))[0]
-    await a.finish(turn, go_on=True)
+    turn = await a.finish(turn, take_next=True) or (await a.take("w1", at_most=1))[0]
+    await a.finish(turn, take_next=True)
 
     left = {key for key in await inboxes.redis.keys("pd:{w1}:*") if ":seen:" not in key}
     finished = {keys.finished("w1"), keys.finished_before("w1")}
@@ -196,7 +196,7 @@ async def test_trimming_forgets_the_finished_and_keeps_pending_and_undelivered(
     names = [f"r{n:04}" for n in range(600)]
     await inboxes.publish(*(entry(name, name) for name in names))
     for turn in await a.take("w1", at_most=300):
-        await a.finish(turn, go_on=False)
+        await a.finish(turn, take_next=False)
     (pending, *_) = await a.take("w1", at_most=2)
 
     clock.advance(await seconds_ahead(inboxes, clock) + KEEP_FINISHED_S + TRIM_EVERY_S)
@@ -217,7 +217,7 @@ def tidy(world: Any, name: str) -> RedisInbox:
     return RedisInbox(
         world.redis,
         world.clock,
-        world.journal,
+        world.log,
         consumer=name,
         flow_timeout_s=1_000,
         forget_consumers_after_s=0,
@@ -249,7 +249,7 @@ async def test_a_consumer_that_was_here_today_is_kept(inboxes: Any, entry: Any) 
     await inboxes.publish(entry("r1"))
     a = inboxes.runner("a")
     (turn,) = await a.take("w1", at_most=1)
-    await a.finish(turn, go_on=True)
+    await a.finish(turn, take_next=True)
 
     await inboxes.runner("b").take_abandoned("w1", at_most=1)
 
@@ -260,7 +260,7 @@ async def test_a_forgotten_consumer_that_comes_back_goes_on(inboxes: Any, entry:
     a = inboxes.runner("a")
     await inboxes.publish(entry("r1"))
     (turn,) = await a.take("w1", at_most=1)
-    await a.finish(turn, go_on=True)
+    await a.finish(turn, take_next=True)
     await tidy(inboxes, "b").take_abandoned("w1", at_most=1)
     assert "a" not in await consumers(inboxes)
     await inboxes.publish(entry("r2"))
@@ -282,7 +282,7 @@ async def test_young_finished_entries_are_not_trimmed(
     a = inboxes.runner("a")
     await inboxes.publish(*(entry(f"r{n}", f"c{n}") for n in range(300)))
     for turn in await a.take("w1", at_most=300):
-        await a.finish(turn, go_on=False)
+        await a.finish(turn, take_next=False)
     clock.advance(await seconds_ahead(inboxes, clock) - 3600)
 
     await a.take_abandoned("w1", at_most=1)
@@ -302,13 +302,11 @@ async def test_an_entry_read_between_the_last_look_and_the_release_of_the_lease_
                 assert await b.take("w1", at_most=5) == []
             return found
 
-    a = ReadInBetween(
-        inboxes.redis, inboxes.clock, inboxes.journal, consumer="a", flow_timeout_s=1_000
-    )
+    a = ReadInBetween(inboxes.redis, inboxes.clock, inboxes.log, consumer="a", flow_timeout_s=1_000)
     await inboxes.publish(entry("r1"), entry("r2"))
     (first,) = await a.take("w1", at_most=1)
 
-    following = await a.finish(first, go_on=True)
+    following = await a.finish(first, take_next=True)
 
     assert following is not None
     assert following.entry.request_id == "r2"
@@ -380,7 +378,7 @@ async def everything(world: Any, name: str) -> list[str]:
         while taken:
             turn = taken.pop(0)
             ran.append(turn.entry.request_id)
-            following = await runner.finish(turn, go_on=True)
+            following = await runner.finish(turn, take_next=True)
             taken[:0] = [following] if following else []
     return ran
 
@@ -417,7 +415,7 @@ async def test_what_was_not_finished_runs_once_after_the_group_was_lost(
     await inboxes.publish(entry("done", "c0"), entry("hand", "c1"), entry("next", "c1"))
     await inboxes.publish(entry("later", "c2"))
     turns = {turn.entry.request_id: turn for turn in await a.take("w1", at_most=4)}
-    await a.finish(turns["done"], go_on=True)
+    await a.finish(turns["done"], take_next=True)
     await a.postpone(turns["later"], 30, counted=True)
     await inboxes.publish(entry("read", "c3"))
     await inboxes.redis.xreadgroup(keys.GROUP, "dead", {STREAM: ">"})
@@ -427,10 +425,10 @@ async def test_what_was_not_finished_runs_once_after_the_group_was_lost(
 
     ran = await everything(inboxes, "b")
     assert sorted(ran) == ["later", "new", "read"]
-    following = await a.finish(turns["hand"], go_on=True)
+    following = await a.finish(turns["hand"], take_next=True)
     assert following is not None
     assert following.entry.request_id == "next"
-    await a.finish(following, go_on=True)
+    await a.finish(following, take_next=True)
     assert await everything(inboxes, "b") == []
 
 
@@ -456,8 +454,12 @@ async def test_a_run_that_failed_for_good_is_told_though_the_group_was_lost(
     await lose_the_group(inboxes)
 
     told = entry("r1", unknown=True) if successor else None
-    assert await a.bury(turn, reason="raised", successor=told, go_on=False) is None
-    assert await a.bury(turn, reason="raised", successor=told, go_on=False) is None
+    assert (
+        await a.move_to_dead_stream(turn, reason="raised", successor=told, take_next=False) is None
+    )
+    assert (
+        await a.move_to_dead_stream(turn, reason="raised", successor=told, take_next=False) is None
+    )
 
     assert await inboxes.dead() == [(entry("r1"), "raised")]
     assert await everything(inboxes, "b") == ["r1"] * successor + ["r2"]
@@ -499,7 +501,7 @@ async def test_a_thousand_finished_entries_do_not_hold_up_a_new_one(
         for turn in await a.take("w1", at_most=50):
             following: Any = turn
             while following:
-                following = await a.finish(following, go_on=True)
+                following = await a.finish(following, take_next=True)
     await inboxes.publish(entry("new"))
     await lose_the_group(inboxes)
 

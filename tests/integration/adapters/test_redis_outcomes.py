@@ -11,8 +11,8 @@ import pytest
 from tests.integration.adapters.slot_worlds import LATE, claim_for, send_for
 
 from paydispatch.adapters.redis import keys
-from paydispatch.adapters.redis.bells import RedisBells
 from paydispatch.adapters.redis.connection import connect_async
+from paydispatch.adapters.redis.doorbell_listener import RedisDoorbellListener
 from paydispatch.adapters.redis.inbox import RedisInbox
 from paydispatch.adapters.redis.outcomes import RedisOutcomes
 from paydispatch.adapters.redis.requests import RedisRequests
@@ -80,10 +80,10 @@ async def test_the_keys_are_those_of_the_contract(
 @pytest.mark.parametrize(("tenant", "worker"), [("local", "a*b[1]"), ("acme", "acme a*b[1]")])
 @pytest.mark.parametrize("mode", ["valkey", "cluster"])
 async def test_publishing_rings_the_worker_s_bell_once(
-    request: pytest.FixtureRequest, mode: str, journal: Any, entry: Any, tenant: str, worker: str
+    request: pytest.FixtureRequest, mode: str, log: Any, entry: Any, tenant: str, worker: str
 ) -> None:
     redis = connect_async(request.getfixturevalue(mode).url)
-    bells = RedisBells(redis, journal)
+    bells = RedisDoorbellListener(redis, log)
     outcomes = RedisOutcomes(redis, queue_tenant="local")
     try:
         assert await bells.next(0.05) is None
@@ -96,8 +96,8 @@ async def test_publishing_rings_the_worker_s_bell_once(
         await redis.aclose()
 
 
-async def test_bells_that_were_hung_up_can_be_heard_again(redis: Any, journal: Any) -> None:
-    bells = RedisBells(redis, journal)
+async def test_bells_that_were_hung_up_can_be_heard_again(redis: Any, log: Any) -> None:
+    bells = RedisDoorbellListener(redis, log)
     await bells.next(0.01)
     await bells.close()
     await bells.next(0.01)
@@ -144,13 +144,13 @@ def nowhere(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.mark.parametrize("mode", ["", "?cluster=true"], ids=["alone", "cluster"])
 async def test_a_redis_that_is_away_is_unavailable_while_there_is_time_to_defer(
-    nowhere: str, mode: str, clock: MemoryClock, journal: Any, entry: Any
+    nowhere: str, mode: str, clock: MemoryClock, log: Any, entry: Any
 ) -> None:
     client = connect_async(nowhere + mode)
     outcomes = RedisOutcomes(client, queue_tenant="local")
     requests, claim = RedisRequests(client, clock, queue_tenant="local"), claim_for()
-    inbox = RedisInbox(client, clock, journal, consumer="a", flow_timeout_s=30)
-    bells = RedisBells(client, journal)
+    inbox = RedisInbox(client, clock, log, consumer="a", flow_timeout_s=30)
+    bells = RedisDoorbellListener(client, log)
     started = time.monotonic()
     calls = (
         outcomes.publish(entry("r1")),
@@ -164,7 +164,7 @@ async def test_a_redis_that_is_away_is_unavailable_while_there_is_time_to_defer(
         requests.mark_retrying(claim, 0.0, attempts=1),
         requests.write_status(entry("r1")),
         inbox.take("w1", at_most=1),
-        RedisSweep(client, clock, journal).due(at_most=10),
+        RedisSweep(client, clock, log).due(at_most=10),
         bells.next(0.1),
     )
     ended = await asyncio.gather(*calls, return_exceptions=True)
@@ -176,11 +176,9 @@ async def test_a_redis_that_is_away_is_unavailable_while_there_is_time_to_defer(
     assert took_s < TIME_TO_PUBLISH_S
 
 
-async def test_bells_leave_no_connection_behind_while_redis_is_away(
-    nowhere: str, journal: Any
-) -> None:
+async def test_bells_leave_no_connection_behind_while_redis_is_away(nowhere: str, log: Any) -> None:
     client = connect_async(nowhere)
-    bells = RedisBells(client, journal)
+    bells = RedisDoorbellListener(client, log)
     with pytest.raises(Unavailable):
         await bells.next(0.1)
 
@@ -190,11 +188,11 @@ async def test_bells_leave_no_connection_behind_while_redis_is_away(
 
 
 async def test_what_was_published_before_redis_died_is_not_published_again_after_it_came_back(
-    mortal_valkey: Any, clock: MemoryClock, journal: Any, entry: Any
+    mortal_valkey: Any, clock: MemoryClock, log: Any, entry: Any
 ) -> None:
     client = connect_async(mortal_valkey.url)
     outcomes = RedisOutcomes(client, queue_tenant="local")
-    inbox = RedisInbox(client, clock, journal, consumer="a", flow_timeout_s=30)
+    inbox = RedisInbox(client, clock, log, consumer="a", flow_timeout_s=30)
     await outcomes.publish(entry("r1"))
 
     mortal_valkey.kill()
@@ -207,18 +205,18 @@ async def test_what_was_published_before_redis_died_is_not_published_again_after
     await client.aclose()
 
 
-async def listen_on(bells: RedisBells) -> None:
+async def listen_on(bells: RedisDoorbellListener) -> None:
     """More than once: what had arrived before the kill is read first."""
     for _ in range(5):
         await bells.next(0.5)
 
 
 async def test_bells_ring_again_after_redis_came_back(
-    mortal_valkey: Any, journal: Any, entry: Any
+    mortal_valkey: Any, log: Any, entry: Any
 ) -> None:
     client = connect_async(mortal_valkey.url)
     outcomes = RedisOutcomes(client, queue_tenant="local")
-    bells = RedisBells(client, journal)
+    bells = RedisDoorbellListener(client, log)
     await bells.next(0.01)
 
     mortal_valkey.kill()

@@ -23,15 +23,15 @@ from tests.integration.adapters.slot_worlds import (
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.backlog import RedisBacklog
-from paydispatch.adapters.redis.bells import RedisBells
 from paydispatch.adapters.redis.connection import connect, connect_async
+from paydispatch.adapters.redis.doorbell_listener import RedisDoorbellListener
 from paydispatch.adapters.redis.eviction import EvictionCheck
 from paydispatch.adapters.redis.inbox import RedisInbox
 from paydispatch.adapters.redis.outcomes import RedisOutcomes
 from paydispatch.adapters.redis.request_store import RedisRequestStore
 from paydispatch.adapters.redis.requests import RedisRequests
 from paydispatch.adapters.redis.sweep import RedisSweep
-from paydispatch.adapters.redis.unknown_requests import RedisUnknownEnds
+from paydispatch.adapters.redis.unknown_requests import RedisUnknownOutcomes
 from paydispatch.domain.claims import SendEnd
 from paydispatch.domain.sweep import GRACE_S, KEEP_FINISHED_S
 from paydispatch.testing.memory import MemoryClock
@@ -39,7 +39,7 @@ from paydispatch.testing.memory import MemoryClock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from paydispatch.testing.memory import MemoryJournal
+    from paydispatch.testing.memory import MemoryEventLog
 
 ROOT = Path(__file__).parents[3]
 LUA = ROOT / "functions/paydispatch/adapters/redis/lua"
@@ -80,17 +80,17 @@ def clock() -> MemoryClock:
 
 
 async def test_the_programs_can_do_their_work_as_the_user_of_the_docs(
-    server: Any, clock: MemoryClock, journal: MemoryJournal, entry: Any
+    server: Any, clock: MemoryClock, log: MemoryEventLog, entry: Any
 ) -> None:
     url = url_of_user(server)
-    redis = connect_async(url, EvictionCheck(journal=journal))
+    redis = connect_async(url, EvictionCheck(log=log))
     await call(redis, clock)
-    await asyncio.to_thread(open_the_door, url, clock)
-    await run_flows(redis, clock, journal, entry)
+    await asyncio.to_thread(open_the_api, url, clock)
+    await run_flows(redis, clock, log, entry)
     await operate(redis, clock)
     await redis.aclose()
 
-    assert journal.events() == ["entry.unreadable"]  # the one that was meant to be
+    assert log.events() == ["entry.unreadable"]  # the one that was meant to be
 
 
 async def call(redis: Any, clock: MemoryClock) -> None:
@@ -106,14 +106,14 @@ async def call(redis: Any, clock: MemoryClock) -> None:
     await requests.accept_account(claim, account_for())
     unknown, done = entry_of(claim, DOUBT), entry_of(claim, DONE)
     assert await outcomes.publish(unknown)
-    await RedisUnknownEnds(redis, clock).accept_account("w1", "r1", account_for())
+    await RedisUnknownOutcomes(redis, clock).accept_account("w1", "r1", account_for())
     assert await outcomes.publish(done)
     await requests.write_status(done)
     assert await outcomes.is_settled("w1", "r1")
     assert await outcomes.published("w1", "r1") is not None
 
 
-def open_the_door(url: str, clock: MemoryClock) -> None:
+def open_the_api(url: str, clock: MemoryClock) -> None:
     with contextlib.closing(connect(url)) as client:
         store = RedisRequestStore(client, clock)
         store.check()
@@ -122,8 +122,8 @@ def open_the_door(url: str, clock: MemoryClock) -> None:
         assert store.get("r2") is not None
 
 
-async def run_flows(redis: Any, clock: MemoryClock, journal: MemoryJournal, entry: Any) -> None:
-    bells = RedisBells(redis, journal)
+async def run_flows(redis: Any, clock: MemoryClock, log: MemoryEventLog, entry: Any) -> None:
+    bells = RedisDoorbellListener(redis, log)
     await bells.next(0.01)
     outcomes = RedisOutcomes(redis, queue_tenant="local")
     await outcomes.publish(entry("r3", "c2", worker_id="w3"))
@@ -132,21 +132,21 @@ async def run_flows(redis: Any, clock: MemoryClock, journal: MemoryJournal, entr
     await redis.xadd(keys.outcomes("w3"), {"entry": "unreadable"})
     await bells.close()
 
-    sweep = RedisSweep(redis, clock, journal)
+    sweep = RedisSweep(redis, clock, log)
     assert "w3" in (await sweep.due(at_most=10)).with_work
-    inbox = RedisInbox(redis, clock, journal, consumer="a", flow_timeout_s=30)
+    inbox = RedisInbox(redis, clock, log, consumer="a", flow_timeout_s=30)
     (first,) = await inbox.take("w3", at_most=5)
     await inbox.postpone(first, 1.0, counted=True)
     clock.advance(1.0)
     (again,) = await inbox.take_abandoned("w3", at_most=5)
-    second = await inbox.finish(again, go_on=True)
+    second = await inbox.finish(again, take_next=True)
     assert second is not None
-    third = await inbox.bury(
-        second, reason="no", successor=entry("r4", "c2", worker_id="w3"), go_on=True
+    third = await inbox.move_to_dead_stream(
+        second, reason="no", successor=entry("r4", "c2", worker_id="w3"), take_next=True
     )
     assert third is None
     (successor,) = await inbox.take("w3", at_most=5)
-    await inbox.finish(successor, go_on=False)
+    await inbox.finish(successor, take_next=False)
     clock.advance(KEEP_FINISHED_S + 120)
     await inbox.take_abandoned("w3", at_most=5)  # trims
     await sweep.due(at_most=10)
@@ -154,7 +154,7 @@ async def run_flows(redis: Any, clock: MemoryClock, journal: MemoryJournal, entr
 
 async def operate(redis: Any, clock: MemoryClock) -> None:
     clock.advance(GRACE_S)
-    ends = RedisUnknownEnds(redis, clock)
+    ends = RedisUnknownOutcomes(redis, clock)
     await ends.workers(at_most=5)
     await ends.some("w1", at_most=5)
     await ends.read("w1", "r1")
@@ -199,12 +199,12 @@ async def test_an_outcome_is_published_once_by_a_user_that_may_not_ring(
 
 
 async def test_a_user_that_may_not_listen_is_told_once_and_hears_nothing(
-    server: Any, journal: MemoryJournal
+    server: Any, log: MemoryEventLog
 ) -> None:
     client = connect_async(url_of_user(server, "resetchannels"))
-    bells = RedisBells(client, journal)
+    bells = RedisDoorbellListener(client, log)
 
     assert [await bells.next(0.05) for _ in range(3)] == [None, None, None]
-    assert journal.events() == ["bells.not_allowed"]
+    assert log.events() == ["doorbell.not_allowed"]
     await bells.close()
     await client.aclose()

@@ -288,7 +288,7 @@ class TestQueued:
             status="succeeded", attempts=1, parsed_data={"id": "prod_1"}
         )
 
-    async def test_an_unknown_end_shows_its_error_until_it_is_settled(
+    async def test_an_unknown_outcome_shows_its_error_until_it_is_settled(
         self, world: World, claim: Callable[..., Claim], envelope: Make
     ) -> None:
         await world.caller.claim(claim())

@@ -141,7 +141,7 @@ async def test_nothing_is_written_over_a_final_status(slots: SlotsWorld, final: 
     assert record_of(slots) == told
 
 
-async def test_an_unknown_end_shows_its_error_until_it_is_settled(slots: SlotsWorld) -> None:
+async def test_an_unknown_outcome_shows_its_error_until_it_is_settled(slots: SlotsWorld) -> None:
     await slots.requests.claim(CLAIM)
     await slots.requests.write_status(entry_of(CLAIM, DOUBT))
     unknown = record_of(slots)

@@ -308,7 +308,9 @@ async def test_a_refused_send_is_open_no_more_and_leaves_no_doubt(slots: SlotsWo
     assert state.first_sent_at is not None
 
 
-async def test_an_unknown_end_leaves_the_send_open_and_sets_the_latch(slots: SlotsWorld) -> None:
+async def test_an_unknown_outcome_leaves_the_send_open_and_sets_the_latch(
+    slots: SlotsWorld,
+) -> None:
     await open_send(slots)
 
     await slots.requests.end_send(CLAIM, "t1", SendEnd.UNKNOWN)

@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 from tests.unit.examples import FARTHEST
 
 from paydispatch.adapters.aws.kms import KmsSealer
-from paydispatch.adapters.aws.sqs import SqsDispatchQueue, SqsQueue
+from paydispatch.adapters.aws.sqs import SqsAsyncQueue, SqsQueue
 from paydispatch.adapters.aws.sqs_delivery import Clients, SqsDelivery
 from paydispatch.adapters.aws.sqs_sends import SEND_ATTEMPTS
 from paydispatch.domain.credentials import StripeKey
@@ -19,7 +19,7 @@ from paydispatch.domain.errors import InvalidParams, Unavailable
 from paydispatch.domain.limits import COPY_ROOM_BYTES, QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.outcomes import ErrorKind
 from paydispatch.domain.requests import CreateRequest, Lane
-from paydispatch.sdk.delivery import Parcel
+from paydispatch.sdk.delivery import PreparedRequest
 
 if TYPE_CHECKING:
     from paydispatch.testing.memory import MemoryClock
@@ -146,7 +146,7 @@ def test_a_call_that_fails_refuses_its_own_batch_alone(sqs: Any, urls: Any, enve
 async def test_sending_from_the_event_loop_is_all_or_unavailable(
     sqs: Any, urls: Any, envelope: Any
 ) -> None:
-    queue = SqsDispatchQueue(sqs, urls, dead_letter_queue_url=None)
+    queue = SqsAsyncQueue(sqs, urls, dead_letter_queue_url=None)
     with answering(sqs, "ThrottlingException"), pytest.raises(Unavailable):
         await queue.send([envelope("r1")])
 
@@ -157,7 +157,7 @@ async def test_a_deferred_copy_waits_on_its_lane_s_queue(
 ) -> None:
     copy = envelope("r1", lane=Lane.BATCH)
 
-    await SqsDispatchQueue(sqs, urls, dead_letter_queue_url=None).defer(copy, delay_s)
+    await SqsAsyncQueue(sqs, urls, dead_letter_queue_url=None).defer(copy, delay_s)
 
     (call,) = calls
     assert (call["QueueUrl"], call["DelaySeconds"]) == (urls[Lane.BATCH], sent_s)
@@ -166,7 +166,7 @@ async def test_a_deferred_copy_waits_on_its_lane_s_queue(
 
 
 async def test_a_parked_message_says_why(sqs: Any, urls: Any, dead_letters: str) -> None:
-    queue = SqsDispatchQueue(sqs, urls, dead_letter_queue_url=dead_letters)
+    queue = SqsAsyncQueue(sqs, urls, dead_letter_queue_url=dead_letters)
 
     await queue.park("not an envelope", reason="message_not_json", kind=ErrorKind.DISPATCHER)
 
@@ -185,7 +185,7 @@ async def test_the_largest_message_that_is_accepted_can_still_be_deferred_and_pa
 ) -> None:
     accepted = as_large_as_accepted(envelope)
     copy = accepted.at(FARTHEST)
-    queue = SqsDispatchQueue(sqs, urls, dead_letter_queue_url=dead_letters)
+    queue = SqsAsyncQueue(sqs, urls, dead_letter_queue_url=dead_letters)
 
     await queue.defer(copy, 900)
     await queue.park(copy.as_message(), reason=LONGEST_CODE, kind=ErrorKind.DISPATCHER)
@@ -219,7 +219,7 @@ def counted_bytes(call: Any) -> int:
 async def test_parking_without_a_queue_is_unavailable(
     sqs: Any, urls: Any, dead_letter_queue_url: str | None
 ) -> None:
-    queue = SqsDispatchQueue(sqs, urls, dead_letter_queue_url=dead_letter_queue_url)
+    queue = SqsAsyncQueue(sqs, urls, dead_letter_queue_url=dead_letter_queue_url)
     with pytest.raises(Unavailable):
         await queue.park("x", reason="y", kind=ErrorKind.HTTP)
 
@@ -246,11 +246,11 @@ def request(**changed: Any) -> CreateRequest:
     return CreateRequest(**{**fields, **changed})
 
 
-def test_a_parcel_holds_the_key_sealed(delivery: SqsDelivery) -> None:
-    parcel = delivery.prepare(request())
+def test_a_prepared_request_holds_the_key_sealed(delivery: SqsDelivery) -> None:
+    prepared = delivery.prepare(request())
 
-    assert "visible" not in parcel.text
-    assert json.loads(parcel.text)["sealed_secret"].startswith("1.")
+    assert "visible" not in prepared.text
+    assert json.loads(prepared.text)["sealed_secret"].startswith("1.")
 
 
 def test_the_same_key_makes_the_same_request(delivery: SqsDelivery) -> None:
@@ -266,17 +266,21 @@ def test_parameters_stripe_refuses_are_refused_before_anything_is_sent(
         delivery.prepare(request(params={"nome": "Tea"}))
 
 
-def test_parcels_are_delivered_to_their_lanes(delivery: SqsDelivery, sqs: Any, urls: Any) -> None:
-    parcels = [delivery.prepare(request(lane=lane)) for lane in Lane]
+def test_prepared_requests_are_delivered_to_their_lanes(
+    delivery: SqsDelivery, sqs: Any, urls: Any
+) -> None:
+    prepared_requests = [delivery.prepare(request(lane=lane)) for lane in Lane]
 
-    assert delivery.deliver(parcels) == [parcel.request_id for parcel in parcels]
+    assert delivery.deliver(prepared_requests) == [
+        prepared.request_id for prepared in prepared_requests
+    ]
     assert [len(received(sqs, url)) for url in urls.values()] == [1, 1]
 
 
-def test_a_parcel_the_queue_did_not_take_can_be_tried_again(
+def test_a_prepared_request_the_queue_did_not_take_can_be_tried_again(
     delivery: SqsDelivery, sqs: Any
 ) -> None:
     with answering(sqs, "RequestThrottled"):
-        (result,) = delivery.deliver([Parcel("r1", "{}", Lane.BATCH, "sqs")])
+        (result,) = delivery.deliver([PreparedRequest("r1", "{}", Lane.BATCH, "sqs")])
 
     assert isinstance(result, Unavailable)

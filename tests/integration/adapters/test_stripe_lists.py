@@ -14,7 +14,7 @@ from paydispatch.adapters.stripe.gateway import make_stripe_request, stripe_clie
 from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.resources import RESOURCES, resource_named
-from paydispatch.domain.unknown_ends import Found, NotFound, Window
+from paydispatch.domain.unknown_outcomes import Found, NotFound, Window
 from paydispatch.twin.serving.server import serving
 from paydispatch.twin.twin import StripeTwin
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from paydispatch.domain.unknown_ends import Sighting
+    from paydispatch.domain.unknown_outcomes import LookupResult
 
 CREATES = json.loads((Path(__file__).parents[1] / "twin_creates.json").read_text("utf-8"))
 KEY = "sk_test_one"
@@ -45,7 +45,7 @@ class Shop:
 
     async def look(
         self, name: str, params: dict[str, Any], *, within: Window | None = None
-    ) -> Sighting:
+    ) -> LookupResult:
         now = int(time.time())
         return await HttpStripeLists(self._stripe).find_created(
             resource=resource_named(name),

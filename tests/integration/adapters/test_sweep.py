@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.ports import FlowInbox, Sweep
-    from paydispatch.testing.memory import MemoryJournal
+    from paydispatch.testing.memory import MemoryEventLog
 
     Entries = Callable[..., OutcomeEntry]
 
@@ -52,10 +52,10 @@ class MemoryWorld(World):
 
 
 class RedisWorld(World):
-    def __init__(self, redis: Any, clock: MemoryClock, journal: MemoryJournal) -> None:
+    def __init__(self, redis: Any, clock: MemoryClock, log: MemoryEventLog) -> None:
         self.redis = redis
-        self.inbox = RedisInbox(redis, clock, journal, consumer="a", flow_timeout_s=30)
-        self.sweep = RedisSweep(redis, clock, journal)
+        self.inbox = RedisInbox(redis, clock, log, consumer="a", flow_timeout_s=30)
+        self.sweep = RedisSweep(redis, clock, log)
         self.outcomes = RedisOutcomes(redis, queue_tenant="local")
 
     async def publish(self, entry: OutcomeEntry) -> None:
@@ -70,22 +70,22 @@ class RedisWorld(World):
 
 @pytest.fixture(params=["memory", "valkey", "cluster"])
 async def world(
-    request: pytest.FixtureRequest, clock: MemoryClock, journal: MemoryJournal
+    request: pytest.FixtureRequest, clock: MemoryClock, log: MemoryEventLog
 ) -> AsyncIterator[World]:
     if request.param == "memory":
         yield MemoryWorld(clock)
         return
     redis = connect_async(request.getfixturevalue(request.param).url)
-    yield RedisWorld(redis, clock, journal)
+    yield RedisWorld(redis, clock, log)
     await redis.aclose()
 
 
 @pytest.fixture(params=["valkey", "cluster"])
 async def server(
-    request: pytest.FixtureRequest, clock: MemoryClock, journal: MemoryJournal
+    request: pytest.FixtureRequest, clock: MemoryClock, log: MemoryEventLog
 ) -> AsyncIterator[RedisWorld]:
     redis = connect_async(request.getfixturevalue(request.param).url)
-    yield RedisWorld(redis, clock, journal)
+    yield RedisWorld(redis, clock, log)
     await redis.aclose()
 
 
@@ -101,7 +101,7 @@ async def found(world: World) -> list[str]:
 
 async def run_all(world: World, worker_id: str = "w1") -> None:
     for turn in await world.inbox.take(worker_id, at_most=10):
-        await world.inbox.finish(turn, go_on=False)
+        await world.inbox.finish(turn, take_next=False)
 
 
 async def test_each_worker_with_an_outcome_is_found_once(world: World, entry: Entries) -> None:
@@ -290,14 +290,14 @@ async def test_outcomes_are_looked_for_before_requests_and_both_before_later_loo
 
 
 async def test_a_worker_whose_keys_hold_something_else_stops_no_other(
-    server: RedisWorld, clock: MemoryClock, journal: MemoryJournal, entry: Entries
+    server: RedisWorld, clock: MemoryClock, log: MemoryEventLog, entry: Entries
 ) -> None:
     await server.redis.set(keys.outcomes("foreign"), "a string")
     await server.note("foreign")
     await server.publish(entry("r1", worker_id="zebra"))
 
     assert await found(server) == ["zebra"]
-    assert journal.lines == [("worker.unreadable", {"worker_id": "foreign"})]
+    assert log.lines == [("worker.unreadable", {"worker_id": "foreign"})]
     assert await server.sweep.with_work(["foreign", "zebra"]) == ["zebra"]
 
 
@@ -328,11 +328,11 @@ async def test_workers_of_an_earlier_version_s_set_are_taken_over(
 
 
 async def test_several_sweeps_share_the_looks(
-    server: RedisWorld, clock: MemoryClock, journal: MemoryJournal, entry: Entries
+    server: RedisWorld, clock: MemoryClock, log: MemoryEventLog, entry: Entries
 ) -> None:
     for number in range(6):
         await server.publish(entry(f"r{number}", worker_id=f"w{number}"))
-    other = RedisSweep(server.redis, clock, journal)
+    other = RedisSweep(server.redis, clock, log)
 
     one, two = await server.sweep.due(at_most=4), await other.due(at_most=4)
     assert (one.looked_at, two.looked_at) == (4, 2)

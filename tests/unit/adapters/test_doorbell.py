@@ -1,4 +1,4 @@
-"""The doorbell: rings seldom, never too seldom, and never raises."""
+"""The APIbell: rings seldom, never too seldom, and never raises."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from paydispatch.adapters.redis.doorbell import SqsDoorbell, StreamOnly
-from paydispatch.testing.memory import MemoryJournal
+from paydispatch.adapters.redis.doorbell import NoDoorbell, SqsDoorbell
+from paydispatch.testing.memory import MemoryEventLog
 
 
 class Sqs:
@@ -29,8 +29,8 @@ class Sqs:
             raise self._errors.pop(0)
 
 
-def bell(sqs: Any, journal: MemoryJournal | None = None) -> SqsDoorbell:
-    return SqsDoorbell(sqs, "https://queue.test/bells", journal or MemoryJournal())
+def bell(sqs: Any, log: MemoryEventLog | None = None) -> SqsDoorbell:
+    return SqsDoorbell(sqs, "https://queue.test/bells", log or MemoryEventLog())
 
 
 async def test_a_ring_names_the_worker() -> None:
@@ -71,13 +71,13 @@ async def test_a_ring_after_a_ring_is_sent() -> None:
 async def test_a_lost_ring_is_a_line_in_the_log_and_the_next_one_rings() -> None:
     refused = ClientError({"Error": {"Code": "Throttled", "Message": "slow"}}, "SendMessage")
     sqs = Sqs(refused, EndpointConnectionError(endpoint_url="https://queue.test"))
-    journal = MemoryJournal()
-    doorbell = bell(sqs, journal)
+    log = MemoryEventLog()
+    doorbell = bell(sqs, log)
     for _ in range(3):
         await doorbell.ring("worker-1")
-    assert journal.events() == ["doorbell.lost", "doorbell.lost"]
+    assert log.events() == ["doorbell.lost", "doorbell.lost"]
     assert len(sqs.sent) == 3
 
 
 async def test_where_workers_listen_to_the_stream_there_is_nothing_to_ring() -> None:
-    await StreamOnly().ring("worker-1")
+    await NoDoorbell().ring("worker-1")

@@ -123,9 +123,9 @@ async def test_a_script_is_imported_once(folder: Folder) -> None:
 
 WAITS = """
 import threading
-from my_signals import begun, go_on
+from my_signals import begun, take_next
 begun.set()
-go_on.wait(10)
+take_next.wait(10)
 def run(marks, flow):
     marks['ran'] = True
 """
@@ -133,12 +133,12 @@ def run(marks, flow):
 
 @pytest.fixture
 def signals() -> Iterator[Any]:
-    """`begun` and `go_on`, for a module that waits while it is imported."""
+    """`begun` and `take_next`, for a module that waits while it is imported."""
     module: Any = ModuleType("my_signals")
-    module.begun, module.go_on = threading.Event(), threading.Event()
+    module.begun, module.take_next = threading.Event(), threading.Event()
     sys.modules["my_signals"] = module
     yield module
-    module.go_on.set()
+    module.take_next.set()
     del sys.modules["my_signals"]
 
 
@@ -149,7 +149,7 @@ async def test_an_import_holds_up_nothing_else(folder: Folder, signals: Any) -> 
     assert await asyncio.to_thread(signals.begun.wait, 10)
     assert (await folder.run(OTHER)) == {"other": True}
     assert not importing.done()
-    signals.go_on.set()
+    signals.take_next.set()
     assert (await importing)["ran"]
 
 
@@ -160,7 +160,7 @@ async def test_runs_that_need_the_same_module_wait_for_one_import(
     signals.imports = 0
     runs = [asyncio.create_task(folder.run()) for _ in range(5)]
     assert await asyncio.to_thread(signals.begun.wait, 10)
-    signals.go_on.set()
+    signals.take_next.set()
     await asyncio.gather(*runs)
     assert signals.imports == 1
 
@@ -174,7 +174,7 @@ async def test_an_import_that_takes_too_long_is_the_scripts_failure_until_it_end
         with pytest.raises(ScriptFailed, match=r"Its import did not end within 0\.05 s"):
             await folder.run()
     ended = folder.flows._imports[NAME].ended
-    signals.go_on.set()
+    signals.take_next.set()
     await asyncio.to_thread(ended.result, 10)
     assert (await folder.run())["ran"]
 
@@ -186,7 +186,7 @@ async def test_a_run_that_is_cancelled_leaves_the_import_to_the_others(
     cancelled, other = (asyncio.create_task(folder.run()) for _ in range(2))
     assert await asyncio.to_thread(signals.begun.wait, 10)
     cancelled.cancel()
-    signals.go_on.set()
+    signals.take_next.set()
     assert (await other)["ran"]
     with pytest.raises(asyncio.CancelledError):
         await cancelled

@@ -12,8 +12,8 @@ import pytest
 from tests.unit.examples import KEY
 
 from paydispatch.adapters.aws.errors import CLIENT_CONFIG
-from paydispatch.adapters.journal import json_logger
-from paydispatch.adapters.journal_logging import LoggingJournal
+from paydispatch.adapters.command_event_log import CommandEventLog
+from paydispatch.adapters.event_log import json_logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,6 +81,6 @@ def test_a_line_of_our_own_is_json_without_a_key(
 
 def test_what_a_command_writes_down_is_redacted(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    LoggingJournal().line("an.event", why=f"quoted {KEY}", fields={KEY: 1})
+    CommandEventLog().info("an.event", why=f"quoted {KEY}", fields={KEY: 1})
     assert "quoted sk_test_[hidden]" in caplog.text
     assert KEY not in caplog.text

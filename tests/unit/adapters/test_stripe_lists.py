@@ -14,7 +14,7 @@ from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.resources import RESOURCES, resource_named
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
-from paydispatch.domain.unknown_ends import CannotTell, Found, NotFound, Sighting, Window
+from paydispatch.domain.unknown_outcomes import Found, Inconclusive, LookupResult, NotFound, Window
 
 MARK = ("paydispatch_request_id", "pdr_1")
 OURS = {"id": "pi_1", "metadata": dict([MARK])}
@@ -47,7 +47,7 @@ async def look(
     account: str | None = None,
     context: str | None = None,
     pages: int = 5,
-) -> Sighting:
+) -> LookupResult:
     transport = httpx.MockTransport(answer)
     async with httpx.AsyncClient(transport=transport, base_url="http://stripe") as client:
         return await HttpStripeLists(client, most_pages=pages).find_created(
@@ -185,7 +185,7 @@ async def test_a_test_clock_that_nobody_can_list_proves_nothing() -> None:
         params={"test_clock": "clock_1"},
     )
 
-    assert isinstance(seen, CannotTell)
+    assert isinstance(seen, Inconclusive)
 
 
 @pytest.mark.parametrize("params", [{}, {"customer": ""}, {"description": "Tea"}])
@@ -218,7 +218,7 @@ async def test_more_pages_than_are_read_prove_nothing() -> None:
 
     seen = await look(lambda r: asked.append(r) or page(OTHER, has_more=True), pages=3)
 
-    assert isinstance(seen, CannotTell)
+    assert isinstance(seen, Inconclusive)
     assert len(asked) == 3
 
 
@@ -244,7 +244,7 @@ async def test_more_pages_than_are_read_prove_nothing() -> None:
     ids=lambda answer: f"{answer.status_code} {answer.text[:70]}",
 )
 async def test_any_other_answer_proves_nothing(answer: httpx.Response) -> None:
-    assert isinstance(await look(lambda _: answer), CannotTell)
+    assert isinstance(await look(lambda _: answer), Inconclusive)
 
 
 async def test_an_object_on_a_page_of_doubtful_end_is_found_all_the_same() -> None:
@@ -265,7 +265,7 @@ async def test_a_broken_connection_proves_nothing(error: type[Exception]) -> Non
     def broken(_: httpx.Request) -> httpx.Response:
         raise error("broken")
 
-    assert isinstance(await look(broken), CannotTell)
+    assert isinstance(await look(broken), Inconclusive)
 
 
 async def test_a_listing_that_fails_leaves_no_proof_to_the_other() -> None:
@@ -273,7 +273,7 @@ async def test_a_listing_that_fails_leaves_no_proof_to_the_other() -> None:
 
     seen = await look(lambda r: answers[r.url.params["active"]], object_name="price")
 
-    assert isinstance(seen, CannotTell)
+    assert isinstance(seen, Inconclusive)
 
 
 async def test_the_key_is_in_no_reason() -> None:

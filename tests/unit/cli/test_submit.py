@@ -18,7 +18,7 @@ from paydispatch.testing.memory import MemoryDelivery
 
 if TYPE_CHECKING:
     from paydispatch.domain.requests import CreateRequest
-    from paydispatch.sdk.delivery import Parcel
+    from paydispatch.sdk.delivery import PreparedRequest
 
 API = "https://api.example.com"
 RUN = "run_0123456789abcdef"
@@ -28,7 +28,7 @@ LEDGER = Path("requests.jsonl.submitted")
 class Delivery(MemoryDelivery):
     """Ctrl-C is pressed at the request of a worker called so."""
 
-    def prepare(self, request: CreateRequest) -> Parcel:
+    def prepare(self, request: CreateRequest) -> PreparedRequest:
         if request.worker_id == "ctrl-c":
             raise KeyboardInterrupt
         return super().prepare(request)
@@ -237,7 +237,7 @@ class TestRuns:
         found: list[str] = []
         prepare = delivery.prepare
 
-        def look_first(request: CreateRequest) -> Parcel:
+        def look_first(request: CreateRequest) -> PreparedRequest:
             found.append(LEDGER.read_text())
             return prepare(request)
 

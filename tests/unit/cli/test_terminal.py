@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.examples import KEY, NOW_S, envelope
 
-from paydispatch.adapters.journal_logging import LoggingJournal
+from paydispatch.adapters.command_event_log import CommandEventLog
 from paydispatch.cli import dlq_report
 from paydispatch.cli.commands import doctor, reconcile, status, submit
-from paydispatch.cli.journal import journal_shown
+from paydispatch.cli.event_log import log_shown
 from paydispatch.cli.tables import show_table
 from paydispatch.cli.terminal import complain, say, say_json, show_traceback
 from paydispatch.domain.diagnosis import Finding, Reason
@@ -77,12 +77,12 @@ def shown_report() -> None:
 
 
 def shown_fault() -> None:
-    with journal_shown(wanted=True):
-        LoggingJournal().line("an.event", why=EVIL)
+    with log_shown(wanted=True):
+        CommandEventLog().info("an.event", why=EVIL)
         try:
             raise ValueError(EVIL)
         except ValueError:
-            LoggingJournal().trouble("a.fault", why=EVIL)
+            CommandEventLog().warning("a.fault", why=EVIL)
 
 
 def shown_error() -> None:
@@ -119,7 +119,7 @@ SHOWN: dict[str, Callable[[], None]] = {
     "reconcile": shown_unknown,
     "status": shown_status,
     "submit": shown_report,
-    "the journal": shown_fault,
+    "the event log": shown_fault,
     "a fault of ours": shown_error,
 }
 

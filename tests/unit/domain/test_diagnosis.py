@@ -21,12 +21,12 @@ from paydispatch.domain.diagnosis import (
     of_flow,
     of_open,
     of_unknown,
-    of_unreadable_end,
+    of_unreadable_outcome,
     open_since,
 )
 from paydispatch.domain.limits import HORIZON_S, LONGEST_DEADLINE_S, REMEMBER_S
 from paydispatch.domain.outcomes import Certainty
-from paydispatch.domain.unknown_ends import LAST_CALL_S, UnknownEnd
+from paydispatch.domain.unknown_outcomes import LAST_CALL_S, UnknownOutcome
 
 
 def open_request(**changes: Any) -> Finding:
@@ -107,7 +107,7 @@ def test_a_flow_s_run_is_named() -> None:
 
 
 def test_a_dead_flow_says_why() -> None:
-    dead = DeadFlow(worker_id="worker-1", entry=entry(), reason="ValueError: no", buried_at=NOW_S)
+    dead = DeadFlow(worker_id="worker-1", entry=entry(), reason="ValueError: no", dead_since=NOW_S)
 
     finding = of_dead(dead)
 
@@ -119,24 +119,24 @@ def test_a_dead_flow_says_why() -> None:
     ("first_sent_at", "expected_at"),
     [(NOW_S, NOW_S + HORIZON_S + LAST_CALL_S + RECONCILE_EVERY_S), (None, None)],
 )
-def test_an_unknown_end_waits_for_reconcile(
+def test_an_unknown_outcome_waits_for_reconcile(
     first_sent_at: float | None, expected_at: float | None
 ) -> None:
     unknown = entry(outcome=failed(certainty=Certainty.UNKNOWN), first_sent_at=first_sent_at)
 
-    finding = of_unknown(UnknownEnd(unknown), NOW_S)
+    finding = of_unknown(UnknownOutcome(unknown), NOW_S)
 
     assert (finding.reason, finding.expected_at) == (Reason.UNKNOWN, expected_at)
 
 
-def test_an_unknown_end_that_should_be_settled_sends_its_reader_to_reconcile() -> None:
+def test_an_unknown_outcome_that_should_be_settled_sends_its_reader_to_reconcile() -> None:
     unknown = entry(outcome=failed(certainty=Certainty.UNKNOWN), first_sent_at=NOW_S)
 
-    assert "says why" in of_unknown(UnknownEnd(unknown), NOW_S + 2 * HORIZON_S).next_step
+    assert "says why" in of_unknown(UnknownOutcome(unknown), NOW_S + 2 * HORIZON_S).next_step
 
 
-def test_an_unknown_end_nobody_can_read_still_says_whose_it_is() -> None:
-    finding = of_unreadable_end("worker-1", "pdr_1", NOW_S)
+def test_an_unknown_outcome_nobody_can_read_still_says_whose_it_is() -> None:
+    finding = of_unreadable_outcome("worker-1", "pdr_1", NOW_S)
 
     assert (finding.worker_id, finding.request_id) == ("worker-1", "pdr_1")
     assert finding.reason is Reason.UNREADABLE
@@ -155,9 +155,9 @@ def test_a_sound_time_of_acceptance_is_taken_as_it_is() -> None:
     assert open_since(NOW_S - 86_400, NOW_S) == NOW_S - 86_400
 
 
-def test_another_tenant_s_unknown_end_is_shown_under_its_worker_s_slot() -> None:
+def test_another_tenant_s_unknown_outcome_is_shown_under_its_worker_s_slot() -> None:
     unknown = entry(outcome=failed(certainty=Certainty.UNKNOWN), tenant="acme")
 
-    finding = of_unknown(UnknownEnd(unknown, "acme worker-1"), NOW_S)
+    finding = of_unknown(UnknownOutcome(unknown, "acme worker-1"), NOW_S)
 
     assert finding.worker_id == "acme worker-1"

@@ -9,7 +9,7 @@ from paydispatch.domain.errors import (
     InvalidField,
     InvalidParams,
     NoDispatcher,
-    NotAllowed,
+    NotAuthenticated,
     NotDelivered,
     ParamError,
     RequestNotFound,
@@ -21,7 +21,7 @@ from paydispatch.sdk.receipt import Receipt
 
 STATUSES = {
     400: InvalidField("worker_id", "wrong"),
-    401: NotAllowed(),
+    401: NotAuthenticated(),
     404: UnknownObject("tea", known=("coupon",)),
     409: IdempotencyConflict("order-1"),
     413: TooLarge(2_000_000, 1_048_576),

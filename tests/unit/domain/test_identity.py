@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.unit.examples import NOW_S
 
 from paydispatch.domain.identity import (
-    End,
+    OutcomeKind,
     follow_up_request_id,
     new_request_id,
     request_id_for_key,
@@ -63,10 +63,12 @@ def test_the_nth_follow_up_is_the_same_on_every_run() -> None:
 def test_what_the_flows_of_a_requests_ends_dispatch_never_are_the_same_request(
     parent: str, ordinals: set[int]
 ) -> None:
-    ids = [follow_up_request_id(parent, ordinal, end) for ordinal in ordinals for end in End]
+    ids = [
+        follow_up_request_id(parent, ordinal, end) for ordinal in ordinals for end in OutcomeKind
+    ]
     assert len(set(ids)) == len(ids)
     assert all(SHAPE.fullmatch(id_) for id_ in ids)
 
 
 def test_the_settled_end_is_meant_unless_another_is_named() -> None:
-    assert follow_up_request_id("pdr_1", 1) == follow_up_request_id("pdr_1", 1, End.SETTLED)
+    assert follow_up_request_id("pdr_1", 1) == follow_up_request_id("pdr_1", 1, OutcomeKind.SETTLED)

@@ -145,7 +145,7 @@ def test_a_replay_ends_every_doubt(status: int) -> None:
     assert decision.outcome.settled
 
 
-def test_a_kept_500_stops_with_an_unknown_end() -> None:
+def test_a_kept_500_stops_with_an_unknown_outcome() -> None:
     kept = classify(500, {"idempotent-replayed": "true"}, {"error": SORRY})
     decision = decide(kept, progress(latched=False, deadline="time left"), NOW_S, 0.5)
     assert_error(decision, GivenUp, Certainty.UNKNOWN)

@@ -1,4 +1,4 @@
-"""Events as AWS sends them, and the door with a twin behind every port."""
+"""Events as AWS sends them, and the API with a twin behind every port."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from paydispatch.handlers.api.handler import Door
+from paydispatch.handlers.api.handler import ApiHandler
 from paydispatch.handlers.api.principals import PrincipalReader
 from paydispatch.services.accept import Acceptor
 from paydispatch.testing.memory import (
     MemoryClock,
-    MemoryJournal,
+    MemoryEventLog,
     MemoryRequestQueue,
     MemorySealer,
 )
@@ -85,11 +85,11 @@ def http_event(
 
 
 class Client:
-    """Speaks to a door over twins."""
+    """Speaks to an API over twins."""
 
     def __init__(self, *, sign_in: bool = False) -> None:
         self.clock = MemoryClock()
-        self.journal = MemoryJournal()
+        self.log = MemoryEventLog()
         self.queue = MemoryRequestQueue()
         self.sealer = MemorySealer()
         self.requests = MemoryRequestStore()
@@ -98,7 +98,7 @@ class Client:
     def send(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:
         """`body` as JSON, or as it is if it is text."""
         text = body if body is None or isinstance(body, str) else json.dumps(body)
-        raw = self._door().answer(http_event(method, path, text, **options), Context())
+        raw = self._api().answer(http_event(method, path, text, **options), Context())
         headers = raw.get("headers", {}) | {
             name: values[0] for name, values in raw.get("multiValueHeaders", {}).items()
         }
@@ -110,20 +110,20 @@ class Client:
     def get(self, path: str, **options: Any) -> Answer:
         return self.send("GET", path, **options)
 
-    def _door(self) -> Door:
+    def _api(self) -> ApiHandler:
         acceptor = Acceptor(
             queue=self.queue,
             sealer=self.sealer,
             requests=self.requests,
             clock=self.clock,
-            journal=self.journal,
+            log=self.log,
             queue_tenant=QUEUE_TENANT,
         )
-        return Door(
+        return ApiHandler(
             acceptor,
             self.requests,
             self.principals,
-            self.journal,
+            self.log,
             queue_tenant=QUEUE_TENANT,
         )
 

@@ -22,9 +22,9 @@ INTENTS = "/v1/payment_intents"
 
 def assert_nothing_happened(client: Client) -> None:
     assert not client.queue.sent
-    assert not client.requests.board.slots
+    assert not client.requests.store.slots
     assert not client.sealer.sealed
-    assert KEY not in repr(client.journal.lines)
+    assert KEY not in repr(client.log.lines)
 
 
 class TestCreate:
@@ -119,7 +119,7 @@ def test_a_body_that_is_not_the_base64_it_claims_to_be_is_a_400(client: Client, 
 def answer_to(client: Client, changes: dict[str, Any]) -> Answer:
     from tests.unit.handlers.conftest import Answer, Context, http_event
 
-    raw = client._door().answer(http_event("POST", INTENTS) | changes, Context())
+    raw = client._api().answer(http_event("POST", INTENTS) | changes, Context())
     return Answer(raw["statusCode"], {}, raw["body"])
 
 
@@ -211,7 +211,7 @@ def test_a_key_where_it_does_not_belong_is_refused_and_never_repeated(
     answer = client.post(INTENTS, body(**change), headers=headers)
     assert (answer.status in (400, 422), answer.error["param"]) == (True, param)
     assert KEY not in answer.text
-    assert KEY not in repr(client.journal.lines)
+    assert KEY not in repr(client.log.lines)
     assert_nothing_happened(client)
 
 
@@ -268,7 +268,7 @@ def test_what_cannot_be_accepted_now_says_when_to_come_back(client: Client, away
     answer = client.post(INTENTS, body())
     assert (answer.status, answer.error["type"]) == (503, "api_error")
     assert int(answer.headers["Retry-After"]) >= 1
-    assert "away" not in answer.text  # what is behind the door is nobody's business
+    assert "away" not in answer.text  # what is behind the API is nobody's business
     assert not client.queue.sent
 
 
@@ -277,7 +277,7 @@ def test_a_fault_of_ours_is_a_500_without_a_word_of_it(client: Client) -> None:
     answer = client.post(INTENTS, body())
     assert (answer.status, answer.error["code"]) == (500, "internal_error")
     assert "NoneType" not in answer.text
-    assert "door.fault" in client.journal.events()
+    assert "api.fault" in client.log.events()
 
 
 class TestBatch:
@@ -410,7 +410,7 @@ class TestReplay:
     def test_a_replay_says_what_the_request_has_become(self, client: Client) -> None:
         key = {"idempotency-key": "order-1"}
         first = client.post(INTENTS, body(), headers=key)
-        client.requests.board.slots[first.json["request_id"]].status = "succeeded"
+        client.requests.store.slots[first.json["request_id"]].status = "succeeded"
         again = client.post(INTENTS, body(), headers=key)
         assert again.json == {**first.json, "status": "succeeded"}
         assert again.headers["Idempotent-Replayed"] == "true"
@@ -442,7 +442,7 @@ class TestStatus:
         self, client: Client
     ) -> None:
         location = client.post(INTENTS, body()).headers["Location"]
-        slot = client.requests.board.slots[location.rpartition("/")[2]]
+        slot = client.requests.store.slots[location.rpartition("/")[2]]
         slot.status, slot.outcome = "succeeded", succeeded(body={"id": "pi_1", "x": "é" * 500_000})
         assert client.get(location).json["parsed_data"]["id"] == "pi_1"
 
@@ -474,12 +474,12 @@ class TestWhoAsks:
         answer = deployed.get("/health")
         assert (answer.status, answer.json) == (200, {"status": "ok"})
 
-    def test_a_door_that_cannot_write_to_redis_is_not_healthy(self, deployed: Client) -> None:
+    def test_an_api_that_cannot_write_to_redis_is_not_healthy(self, deployed: Client) -> None:
         deployed.requests.away = True
         answer = deployed.get("/health")
         assert (answer.status, answer.error["code"]) == (503, "unavailable")
         assert "Redis takes no writes" in answer.error["message"]
-        assert "door.unhealthy" in deployed.journal.events()
+        assert "api.unhealthy" in deployed.log.events()
 
     def test_on_one_machine_everybody_is_local(self, client: Client) -> None:
         client.post(INTENTS, body())

@@ -12,7 +12,7 @@ from tests.unit.handlers.conftest import Context
 
 from paydispatch.domain.errors import Unavailable
 from paydispatch.handlers.flow_runner import STOPPING_TIME_S, answer_bells
-from paydispatch.testing.memory import MemoryJournal
+from paydispatch.testing.memory import MemoryEventLog
 
 EVENTS = Path(__file__).parents[2] / "events"
 
@@ -37,7 +37,7 @@ class Server:
 
 async def answered(event: dict[str, Any], server: Any, left_ms: int = 60_000) -> Any:
     context: Any = Context(left_ms)
-    return await answer_bells(event, context, server, MemoryJournal())
+    return await answer_bells(event, context, server, MemoryEventLog())
 
 
 def bells(*bodies: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from paydispatch.domain.errors import UnexpectedEvent
 from paydispatch.handlers.flow_runner import answer_bells
 from paydispatch.handlers.reconciler import settle_unknowns
 from paydispatch.handlers.stripe_caller import work_on
-from paydispatch.testing.memory import MemoryJournal
+from paydispatch.testing.memory import MemoryEventLog
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -82,24 +82,24 @@ HANDLERS: dict[str, Callable[..., Awaitable[Any]]] = {
 async def test_an_event_of_another_kind_is_one_line_and_one_error(
     function: str, event: Any, came: str
 ) -> None:
-    journal, service = MemoryJournal(), object()
+    log, service = MemoryEventLog(), object()
     with pytest.raises(UnexpectedEvent, match=r"This function takes .*\. What came is") as refusal:
-        await HANDLERS[function](event, Context(), service, journal)
+        await HANDLERS[function](event, Context(), service, log)
     assert came in str(refusal.value)
-    assert journal.events() == ["event.refused"]
-    assert KEY not in repr((journal.lines, str(refusal.value)))
+    assert log.events() == ["event.refused"]
+    assert KEY not in repr((log.lines, str(refusal.value)))
 
 
 @pytest.mark.parametrize(("function", "event", "came"), cases("api"))
 def test_the_api_answers_any_gateway_what_it_takes_instead(
     client: Client, function: str, event: Any, came: str
 ) -> None:
-    answer = client._door().answer(event, Context())
+    answer = client._api().answer(event, Context())
     assert answer["statusCode"] == 501
     assert came in answer["body"]
     assert "payload format 2.0" in answer["body"]
-    assert client.journal.events() == ["event.refused"]
-    assert KEY not in repr((client.journal.lines, answer))
+    assert client.log.events() == ["event.refused"]
+    assert KEY not in repr((client.log.lines, answer))
 
 
 @pytest.mark.parametrize("event", [{}, SCHEDULE])
@@ -114,5 +114,5 @@ async def test_an_operator_may_invoke_what_a_schedule_invokes(event: dict[str, A
 
     server: Any = Server()
     context: Any = Context()
-    await answer_bells(event, context, server, MemoryJournal())
+    await answer_bells(event, context, server, MemoryEventLog())
     assert server.asked == ("everybody", None)

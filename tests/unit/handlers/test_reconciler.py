@@ -13,7 +13,7 @@ from tests.unit.handlers.conftest import Context
 from paydispatch.domain.errors import Unavailable
 from paydispatch.handlers.reconciler import STOPPING_TIME_S, settle_unknowns
 from paydispatch.services.reconcile import Reconciled, ReconcileReport, Verdict
-from paydispatch.testing.memory import MemoryJournal
+from paydispatch.testing.memory import MemoryEventLog
 
 EVENT = json.loads((Path(__file__).parents[2] / "events/schedule_reconcile.json").read_text())
 
@@ -36,10 +36,10 @@ class Service:
 
 async def settle(service: Any, *, left_s: float = 900.0) -> dict[str, Any]:
     context: Any = Context(round(left_s * 1000))
-    return await settle_unknowns(EVENT, context, service, MemoryJournal())
+    return await settle_unknowns(EVENT, context, service, MemoryEventLog())
 
 
-async def test_what_became_of_the_unknown_ends_is_counted() -> None:
+async def test_what_became_of_the_unknown_outcomes_is_counted() -> None:
     service = Service(Verdict.CREATED, Verdict.CREATED, Verdict.UNKNOWN, left=3)
 
     assert await settle(service) == {

@@ -12,7 +12,7 @@ from tests.unit.handlers.conftest import Context
 from tests.unit.services.conftest import Caller
 
 from paydispatch.handlers.stripe_caller import work_on
-from paydispatch.testing.memory import MemoryJournal
+from paydispatch.testing.memory import MemoryEventLog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ class Service:
 
 async def answered(event: dict[str, Any], service: Any, left_ms: int = 60_000) -> Any:
     context: Any = Context(left_ms)
-    return await work_on(event, context, service, MemoryJournal())
+    return await work_on(event, context, service, MemoryEventLog())
 
 
 async def test_what_the_queue_must_keep_is_named() -> None:
@@ -93,4 +93,4 @@ async def test_an_exception_in_the_services_parts_never_escapes() -> None:
     event = {"Records": [record("m-1", message_text()), record("m-2", "nonsense")]}
     answer = await answered(event, caller.service())
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
-    assert caller.journal.counts["MessageFailed"] == 1
+    assert caller.log.counts["MessageFailed"] == 1

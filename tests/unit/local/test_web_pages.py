@@ -8,7 +8,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from paydispatch.domain.web_pages import refuse_web_page
-from paydispatch.local.door import Door
+from paydispatch.local.gateway import Gateway
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +73,7 @@ async def post(client: TestClient[Any, Any], path: str, headers: Mapping[str, st
 
 async def test_the_local_api_calls_nothing_for_a_web_page() -> None:
     handler = Handler()
-    async with TestClient(TestServer(Door(handler).application())) as client:
+    async with TestClient(TestServer(Gateway(handler).application())) as client:
         for headers in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
             assert await post(client, "/v1/products", headers) == 403
         assert handler.called == 0
@@ -83,7 +83,7 @@ async def test_the_local_api_calls_nothing_for_a_web_page() -> None:
 async def test_a_refused_web_page_is_told_why_in_stripe_s_shape() -> None:
     page = {"Origin": "https://evil.example"}
     async with (
-        TestClient(TestServer(Door(Handler()).application())) as client,
+        TestClient(TestServer(Gateway(Handler()).application())) as client,
         client.post("/v1/products", headers=page) as answer,
     ):
         error = (await answer.json())["error"]

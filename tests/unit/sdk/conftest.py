@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from paydispatch.domain.errors import PaydispatchError
-    from paydispatch.sdk.delivery import Parcel
+    from paydispatch.sdk.delivery import PreparedRequest
 
 
 class HeldDelivery(MemoryDelivery):
@@ -27,10 +27,12 @@ class HeldDelivery(MemoryDelivery):
     def release(self) -> None:
         self._released.set()
 
-    def deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
+    def deliver(
+        self, prepared_requests: Sequence[PreparedRequest]
+    ) -> Sequence[str | PaydispatchError]:
         self.reached.set()
         assert self._released.wait(10)
-        return super().deliver(parcels)
+        return super().deliver(prepared_requests)
 
 
 @pytest.fixture

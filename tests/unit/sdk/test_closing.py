@@ -145,9 +145,9 @@ def test_a_request_that_comes_after_the_end_is_refused_and_nobody_waits_for_it(
     sender = Sender(delivery, buffer_size=1, delivery_timeout_s=60)
     sender.start()
     sender.stop(PATIENCE_S)
-    parcel = MemoryDelivery().prepare  # any parcel would do: it is never offered
+    prepared = MemoryDelivery().prepare  # any prepared would do: it is never offered
     with pytest.raises(NoDispatcher):
-        sender.put(parcel, late)  # type: ignore[arg-type]
+        sender.put(prepared, late)  # type: ignore[arg-type]
     with pytest.raises(Unavailable):
         late.wait(0)
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.unit.sdk.conftest import HeldDelivery
 
     from paydispatch.domain.errors import PaydispatchError
-    from paydispatch.sdk.delivery import Parcel
+    from paydispatch.sdk.delivery import PreparedRequest
     from paydispatch.sdk.receipt import Receipt
 
 
@@ -297,16 +297,20 @@ class TestLeaving:
 
 
 class AwayTwice(MemoryDelivery):
-    def deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
+    def deliver(
+        self, prepared_requests: Sequence[PreparedRequest]
+    ) -> Sequence[str | PaydispatchError]:
         self.away = len(self.batches) < 2
-        return super().deliver(parcels)
+        return super().deliver(prepared_requests)
 
 
 class Faulty(MemoryDelivery):
     mended = False
 
-    def deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
-        results = super().deliver(parcels)
+    def deliver(
+        self, prepared_requests: Sequence[PreparedRequest]
+    ) -> Sequence[str | PaydispatchError]:
+        results = super().deliver(prepared_requests)
         if not self.mended:
             raise ZeroDivisionError
         return results

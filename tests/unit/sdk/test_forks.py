@@ -24,10 +24,10 @@ from paydispatch.domain.errors import OtherProcess, PaydispatchError
 class FileDelivery(MemoryDelivery):
     "The queue is a file, to which each process writes."
 
-    def deliver(self, parcels):
+    def deliver(self, prepared_requests):
         with open(sys.argv[1], "a") as queue:
-            queue.write("".join(f"{os.getpid()} {parcel.request_id}\\n" for parcel in parcels))
-        return super().deliver(parcels)
+            queue.write("".join(f"{os.getpid()} {prepared.request_id}\\n" for prepared in prepared_requests))
+        return super().deliver(prepared_requests)
 
 class HeldDelivery(FileDelivery):
     "Takes nothing until it is let."
@@ -35,10 +35,10 @@ class HeldDelivery(FileDelivery):
     let = threading.Event()
     reached = threading.Event()
 
-    def deliver(self, parcels):
+    def deliver(self, prepared_requests):
         self.reached.set()
         self.let.wait()
-        return super().deliver(parcels)
+        return super().deliver(prepared_requests)
 
 def create(count=25, **options):
     coupon = new_coupon().percent_off(5).duration("once")

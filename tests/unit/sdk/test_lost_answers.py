@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.unit.sdk.conftest import HeldDelivery
 
-    from paydispatch.sdk.delivery import Parcel
+    from paydispatch.sdk.delivery import PreparedRequest
     from paydispatch.sdk.receipt import Receipt
 
 
@@ -37,10 +37,12 @@ class Answers(MemoryDelivery):
         super().__init__()
         self._results = list(results)
 
-    def deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
+    def deliver(
+        self, prepared_requests: Sequence[PreparedRequest]
+    ) -> Sequence[str | PaydispatchError]:
         result = self._results.pop(0) if len(self._results) > 1 else self._results[0]
-        taken = super().deliver(parcels)
-        return taken if result is None else [result] * len(parcels)
+        taken = super().deliver(prepared_requests)
+        return taken if result is None else [result] * len(prepared_requests)
 
 
 LOST = MaybeAccepted("the answer was lost")

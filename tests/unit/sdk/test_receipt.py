@@ -79,7 +79,7 @@ def test_a_wait_for_a_failed_request_tells_its_failure_though_it_is_offered_agai
 ):
     receipt = a_receipt()
     with receipt._until_it_ends() as future:
-        receipt.failed(Unavailable("the queue is away"))
+        receipt.mark_failed(Unavailable("the queue is away"))
         receipt.reopen()
         assert str(future.result(0)) == "the queue is away"
     assert not receipt.durable
@@ -97,7 +97,7 @@ def test_what_kept_it_from_the_queue_is_raised_by_waiting(delivery: MemoryDelive
 
 async def test_what_kept_it_from_the_queue_is_raised_by_awaiting() -> None:
     receipt = a_receipt()
-    receipt.failed(Unavailable("the queue is away"))
+    receipt.mark_failed(Unavailable("the queue is away"))
     with pytest.raises(Unavailable, match="away"):
         await receipt
 
@@ -111,7 +111,7 @@ def test_it_confirms_the_request_and_never_shows_the_key(delivery: MemoryDeliver
         assert KEY not in shown
 
 
-def test_over_http_the_door_gives_the_identity() -> None:
+def test_over_http_the_api_gives_the_identity() -> None:
     receipt = a_receipt()
-    receipt.landed("pdr_2")
+    receipt.mark_durable("pdr_2")
     assert receipt.request_id == "pdr_2"

@@ -16,11 +16,11 @@ from paydispatch.services.call_stripe import CallPorts
 from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
 from paydispatch.testing.memory import (
     MemoryAccounts,
+    MemoryAsyncQueue,
     MemoryClock,
-    MemoryDispatchQueue,
     MemoryDoorbell,
+    MemoryEventLog,
     MemoryInbox,
-    MemoryJournal,
     MemoryOutcomes,
     MemoryRequestQueue,
     MemoryScripts,
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
     from paydispatch.services.accept import Accepted
 
 
-class Doorway:
-    """The door's service; what it accepted lies on `queue`."""
+class Api:
+    """The API's service; what it accepted lies on `queue`."""
 
     def __init__(self) -> None:
         self.clock = MemoryClock()
-        self.journal = MemoryJournal()
+        self.log = MemoryEventLog()
         self.queue = MemoryRequestQueue()
         self.sealer = MemorySealer()
         self.requests = MemoryRequestStore()
@@ -53,7 +53,7 @@ class Doorway:
 
     @property
     def slots(self) -> MemorySlots:
-        return self.requests.board
+        return self.requests.store
 
     def in_front_of(self, queue: MemoryRequestQueue) -> Acceptor:
         return Acceptor(
@@ -61,7 +61,7 @@ class Doorway:
             sealer=self.sealer,
             requests=self.requests,
             clock=self.clock,
-            journal=self.journal,
+            log=self.log,
             queue_tenant="local",
         )
 
@@ -78,8 +78,8 @@ class Caller:
         self, sealer: MemorySealer | None = None, slots: MemorySlots | None = None
     ) -> None:
         self.clock = MemoryClock()
-        self.journal = MemoryJournal()
-        self.queue = MemoryDispatchQueue()
+        self.log = MemoryEventLog()
+        self.queue = MemoryAsyncQueue()
         self.doorbell = MemoryDoorbell()
         self.outcomes = MemoryOutcomes(self.clock)
         self.requests = MemoryRequests(self.clock, self.outcomes, slots)
@@ -102,7 +102,7 @@ class Caller:
             queue=self.queue,
             doorbell=self.doorbell,
             clock=self.clock,
-            journal=self.journal,
+            log=self.log,
             fraction=lambda: self.fraction,
             queue_tenant="local",
         )
@@ -141,7 +141,7 @@ class Caller:
         """Everything somebody could read without the sealing key."""
         written = [published.as_json() for published in self.outcomes.entries]
         copies = [copy.as_message() for copy, _ in self.queue.deferred]
-        lines = [json.dumps(line, default=repr) for line in self.journal.lines]
+        lines = [json.dumps(line, default=repr) for line in self.log.lines]
         return "\n".join([*written, *copies, *map(repr, self.queue.parked), *lines])
 
 
@@ -150,8 +150,8 @@ class Runner:
 
     def __init__(self) -> None:
         self.clock = MemoryClock()
-        self.journal = MemoryJournal()
-        self.queue = MemoryDispatchQueue()
+        self.log = MemoryEventLog()
+        self.queue = MemoryAsyncQueue()
         self.inbox = MemoryInbox(self.clock)
         self.policy = FlowPolicy(timeout_s=5.0, attempts=3)
         self.runner = self.with_scripts()
@@ -164,7 +164,7 @@ class Runner:
             scripts=MemoryScripts(**named),
             queue=self.queue,
             clock=self.clock,
-            journal=self.journal,
+            log=self.log,
             fraction=lambda: 0.5,
             queue_tenant="local",
         )
@@ -197,8 +197,8 @@ class Runner:
 
 
 @pytest.fixture
-def door() -> Doorway:
-    return Doorway()
+def api() -> Api:
+    return Api()
 
 
 @pytest.fixture

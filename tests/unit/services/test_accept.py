@@ -31,7 +31,7 @@ from paydispatch.testing.memory import MemoryDelivery, MemoryRequestQueue
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tests.unit.services.conftest import Doorway
+    from tests.unit.services.conftest import Api
 
     from paydispatch.domain.envelope import Envelope
 
@@ -42,9 +42,9 @@ def keyed(**changes: Any) -> CreateRequest:
     return create_request(**{"idempotency_key": "order-1", **changes})
 
 
-def test_an_accepted_request_is_on_the_queue(door: Doorway) -> None:
-    accepted = door.accept(create_request(stripe_account="acct_1", traceparent="00-1"))
-    (sent,) = door.queue.sent
+def test_an_accepted_request_is_on_the_queue(api: Api) -> None:
+    accepted = api.accept(create_request(stripe_account="acct_1", traceparent="00-1"))
+    (sent,) = api.queue.sent
     assert sent.request_id == accepted.request_id
     assert (sent.object, sent.params) == ("payment_intent", PARAMS)
     assert (sent.worker_id, sent.context_id) == ("worker-1", "context-1")
@@ -54,50 +54,50 @@ def test_an_accepted_request_is_on_the_queue(door: Doorway) -> None:
     assert not accepted.replayed
 
 
-def test_every_option_of_a_request_travels_with_it(door: Doorway) -> None:
-    door.accept(create_request(stripe_context="acct_1/acct_2"))
-    assert door.queue.sent[0].stripe_context == "acct_1/acct_2"
+def test_every_option_of_a_request_travels_with_it(api: Api) -> None:
+    api.accept(create_request(stripe_context="acct_1/acct_2"))
+    assert api.queue.sent[0].stripe_context == "acct_1/acct_2"
 
 
-def test_a_message_carries_the_fingerprint_of_what_it_asks(door: Doorway) -> None:
-    door.accept(create_request(), SHOP)
-    (sent,) = door.queue.sent
+def test_a_message_carries_the_fingerprint_of_what_it_asks(api: Api) -> None:
+    api.accept(create_request(), SHOP)
+    (sent,) = api.queue.sent
     assert sent.fingerprint == fingerprint_of(sent, "local")
 
 
-def test_the_key_is_sealed_for_this_conversation_alone(door: Doorway) -> None:
-    door.accept(create_request(), SHOP)
-    (sent,) = door.queue.sent
+def test_the_key_is_sealed_for_this_conversation_alone(api: Api) -> None:
+    api.accept(create_request(), SHOP)
+    (sent,) = api.queue.sent
     bound = Binding("shop/checkout", "worker-1", "context-1")
-    assert door.sealer.sealed == {sent.sealed_secret: (StripeKey(KEY), bound)}
+    assert api.sealer.sealed == {sent.sealed_secret: (StripeKey(KEY), bound)}
 
 
-def test_the_name_of_a_secret_is_sealed_like_a_key(door: Doorway) -> None:
-    door.accept(create_request(credential=SecretRef("main")), SHOP)
-    (sent,) = door.queue.sent
+def test_the_name_of_a_secret_is_sealed_like_a_key(api: Api) -> None:
+    api.accept(create_request(credential=SecretRef("main")), SHOP)
+    (sent,) = api.queue.sent
     assert sent.secret_ref is None
     assert sent.sealed_secret is not None
-    assert door.sealer.sealed[sent.sealed_secret][0] == SecretRef("main")
+    assert api.sealer.sealed[sent.sealed_secret][0] == SecretRef("main")
 
 
 @pytest.mark.parametrize("lane", Lane)
-def test_the_lane_is_the_callers(door: Doorway, lane: Lane) -> None:
-    door.accept(create_request(lane=lane))
-    assert door.queue.sent[0].lane is lane
+def test_the_lane_is_the_callers(api: Api, lane: Lane) -> None:
+    api.accept(create_request(lane=lane))
+    assert api.queue.sent[0].lane is lane
 
 
 @pytest.mark.parametrize(("deadline_s", "left_s"), [(60, 60), (None, DEFAULT_DEADLINE_S)])
 def test_the_deadline_counts_from_acceptance(
-    door: Doorway, deadline_s: float | None, left_s: float
+    api: Api, deadline_s: float | None, left_s: float
 ) -> None:
-    door.accept(create_request(deadline_s=deadline_s))
-    assert door.queue.sent[0].progress.deadline_at == NOW_S + left_s
+    api.accept(create_request(deadline_s=deadline_s))
+    assert api.queue.sent[0].progress.deadline_at == NOW_S + left_s
 
 
-def test_two_requests_without_a_key_are_two(door: Doorway) -> None:
-    first, second = door.accept(create_request()), door.accept(create_request())
+def test_two_requests_without_a_key_are_two(api: Api) -> None:
+    first, second = api.accept(create_request()), api.accept(create_request())
     assert first.request_id != second.request_id
-    assert len(door.queue.sent) == 2
+    assert len(api.queue.sent) == 2
 
 
 REFUSED = {
@@ -112,32 +112,32 @@ REFUSED = {
 
 @pytest.mark.parametrize(("request_", "error"), REFUSED.values(), ids=REFUSED)
 def test_what_is_refused_leaves_no_trace(
-    door: Doorway, request_: CreateRequest, error: type[PaydispatchError]
+    api: Api, request_: CreateRequest, error: type[PaydispatchError]
 ) -> None:
     with pytest.raises(error):
-        door.accept(request_)
-    assert not door.queue.sent
-    assert not door.slots.slots
-    assert not door.sealer.sealed
+        api.accept(request_)
+    assert not api.queue.sent
+    assert not api.slots.slots
+    assert not api.sealer.sealed
 
 
-def test_every_wrong_parameter_is_told(door: Doorway) -> None:
+def test_every_wrong_parameter_is_told(api: Api) -> None:
     with pytest.raises(InvalidParams) as refusal:
-        door.accept(create_request(params={"amount": "x", "colour": "red"}))
+        api.accept(create_request(params={"amount": "x", "colour": "red"}))
     assert {error.param for error in refusal.value.errors} == {"amount", "colour", "currency"}
 
 
-def test_characters_count_as_the_bytes_they_take_on_the_queue(door: Doorway) -> None:
+def test_characters_count_as_the_bytes_they_take_on_the_queue(api: Api) -> None:
     twelve_bytes_each = "\U0001f375" * (QUEUE_MESSAGE_LIMIT_BYTES // 12)
     with pytest.raises(TooLarge):
-        door.accept(create_request(params={**PARAMS, "description": twelve_bytes_each}))
+        api.accept(create_request(params={**PARAMS, "description": twelve_bytes_each}))
 
 
 class TestIdempotencyKey:
-    def test_the_same_body_is_the_same_request(self, door: Doorway) -> None:
-        first, again = door.accept(keyed()), door.accept(keyed())
+    def test_the_same_body_is_the_same_request(self, api: Api) -> None:
+        first, again = api.accept(keyed()), api.accept(keyed())
         assert (again.request_id, again.replayed) == (first.request_id, True)
-        assert len(door.queue.sent) == 1
+        assert len(api.queue.sent) == 1
 
     @pytest.mark.parametrize(
         "change",
@@ -152,11 +152,11 @@ class TestIdempotencyKey:
         ids=lambda change: next(iter(change)),
     )
     def test_what_the_fingerprint_leaves_out_makes_no_other_body(
-        self, door: Doorway, change: dict[str, Any]
+        self, api: Api, change: dict[str, Any]
     ) -> None:
-        door.accept(keyed())
-        assert door.accept(keyed(**change)).replayed
-        assert len(door.queue.sent) == 1
+        api.accept(keyed())
+        assert api.accept(keyed(**change)).replayed
+        assert len(api.queue.sent) == 1
 
     @pytest.mark.parametrize(
         "change",
@@ -170,286 +170,284 @@ class TestIdempotencyKey:
         ],
         ids=lambda change: next(iter(change)),
     )
-    def test_another_body_is_a_conflict(self, door: Doorway, change: dict[str, Any]) -> None:
-        door.accept(keyed())
+    def test_another_body_is_a_conflict(self, api: Api, change: dict[str, Any]) -> None:
+        api.accept(keyed())
         with pytest.raises(IdempotencyConflict):
-            door.accept(keyed(**change))
-        assert len(door.queue.sent) == 1
+            api.accept(keyed(**change))
+        assert len(api.queue.sent) == 1
 
-    def test_the_key_of_one_tenant_is_one_request_whoever_of_it_asks(self, door: Doorway) -> None:
-        first = door.accept(keyed(), SHOP)
-        again = door.accept(keyed(), Principal("shop", "back-office"))
+    def test_the_key_of_one_tenant_is_one_request_whoever_of_it_asks(self, api: Api) -> None:
+        first = api.accept(keyed(), SHOP)
+        again = api.accept(keyed(), Principal("shop", "back-office"))
         assert (again.request_id, again.replayed) == (first.request_id, True)
 
-    def test_the_same_key_of_another_tenant_is_another_request(self, door: Doorway) -> None:
-        ours, theirs = door.accept(keyed()), door.accept(keyed(), SHOP)
+    def test_the_same_key_of_another_tenant_is_another_request(self, api: Api) -> None:
+        ours, theirs = api.accept(keyed()), api.accept(keyed(), SHOP)
         assert theirs.request_id != ours.request_id
         assert not theirs.replayed
 
-    def test_a_key_is_the_same_request_over_the_queue_and_over_the_api(self, door: Doorway) -> None:
+    def test_a_key_is_the_same_request_over_the_queue_and_over_the_api(self, api: Api) -> None:
         over_the_queue = MemoryDelivery().prepare(keyed()).request_id
-        assert door.accept(keyed()).request_id == over_the_queue
+        assert api.accept(keyed()).request_id == over_the_queue
 
     def test_a_key_that_came_in_over_the_queue_with_another_amount_is_a_conflict(
-        self, door: Doorway
+        self, api: Api
     ) -> None:
         queued = keyed(params={**PARAMS, "amount": 1})
         delivery = MemoryDelivery()
         delivery.deliver([delivery.prepare(queued)])
-        door.slots.claim(claim_of(delivery.envelopes[0], "local", NOW_S), queued=True)
+        api.slots.claim(claim_of(delivery.envelopes[0], "local", NOW_S), queued=True)
         with pytest.raises(IdempotencyConflict):
-            door.accept(keyed())
-        assert not door.queue.sent
+            api.accept(keyed())
+        assert not api.queue.sent
 
-    def test_a_queue_that_was_away_makes_the_next_call_send_it(self, door: Doorway) -> None:
-        door.queue.away = True
+    def test_a_queue_that_was_away_makes_the_next_call_send_it(self, api: Api) -> None:
+        api.queue.away = True
         with pytest.raises(Unavailable):
-            door.accept(keyed())
-        door.queue.away = False
-        accepted = door.accept(keyed())
-        assert [sent.request_id for sent in door.queue.sent] == [accepted.request_id]
+            api.accept(keyed())
+        api.queue.away = False
+        accepted = api.accept(keyed())
+        assert [sent.request_id for sent in api.queue.sent] == [accepted.request_id]
         assert not accepted.replayed
 
-    def test_no_replay_is_told_of_a_request_that_the_queue_never_had(self, door: Doorway) -> None:
+    def test_no_replay_is_told_of_a_request_that_the_queue_never_had(self, api: Api) -> None:
         """A second server must not answer `202` from the first one's claim alone."""
-        door.queue.away = True
+        api.queue.away = True
         for _ in range(2):
             with pytest.raises(Unavailable):
-                door.accept(keyed())
+                api.accept(keyed())
 
-    def test_a_replay_says_what_the_request_has_become(self, door: Doorway) -> None:
-        first = door.accept(keyed())
-        door.slots.slots[first.request_id].status = "succeeded"
-        again = door.accept(keyed())
+    def test_a_replay_says_what_the_request_has_become(self, api: Api) -> None:
+        first = api.accept(keyed())
+        api.slots.slots[first.request_id].status = "succeeded"
+        again = api.accept(keyed())
         assert (again.status, again.replayed) == ("succeeded", True)
 
-    def test_nothing_is_accepted_under_a_key_nobody_can_look_up(self, door: Doorway) -> None:
-        door.requests.away = True
+    def test_nothing_is_accepted_under_a_key_nobody_can_look_up(self, api: Api) -> None:
+        api.requests.away = True
         with pytest.raises(Unavailable) as away:
-            door.accept(keyed())
+            api.accept(keyed())
         assert not isinstance(away.value, MaybeAccepted)
-        assert not door.queue.sent
+        assert not api.queue.sent
 
-    def test_a_refused_request_does_not_use_its_key_up(self, door: Doorway) -> None:
+    def test_a_refused_request_does_not_use_its_key_up(self, api: Api) -> None:
         with pytest.raises(InvalidParams):
-            door.accept(keyed(params={}))
-        assert not door.accept(keyed()).replayed
+            api.accept(keyed(params={}))
+        assert not api.accept(keyed()).replayed
 
 
 class TestAfterAnEndWithoutAnEffect:
     """The key of a request that was never executed may be used again."""
 
-    def fail(self, door: Doorway, request_id: str, *, answered: bool = False) -> None:
-        slot = door.slots.slots[request_id]
+    def fail(self, api: Api, request_id: str, *, answered: bool = False) -> None:
+        slot = api.slots.slots[request_id]
         slot.status, slot.answered = "failed", answered
 
-    def test_the_same_key_makes_a_new_request(self, door: Doorway) -> None:
-        first = door.accept(keyed())
-        self.fail(door, first.request_id)
-        second = door.accept(keyed())
+    def test_the_same_key_makes_a_new_request(self, api: Api) -> None:
+        first = api.accept(keyed())
+        self.fail(api, first.request_id)
+        second = api.accept(keyed())
         assert second.request_id == again_request_id(first.request_id)
         assert not second.replayed
-        assert [sent.request_id for sent in door.queue.sent] == [
+        assert [sent.request_id for sent in api.queue.sent] == [
             first.request_id,
             second.request_id,
         ]
 
-    def test_the_new_request_is_the_same_for_each_who_repeats_it(self, door: Doorway) -> None:
-        self.fail(door, door.accept(keyed()).request_id)
-        second, third = door.accept(keyed()), door.accept(keyed())
+    def test_the_new_request_is_the_same_for_each_who_repeats_it(self, api: Api) -> None:
+        self.fail(api, api.accept(keyed()).request_id)
+        second, third = api.accept(keyed()), api.accept(keyed())
         assert (third.request_id, third.replayed) == (second.request_id, True)
 
-    def test_a_batch_repeats_it_once(self, door: Doorway) -> None:
-        self.fail(door, door.accept(keyed()).request_id)
-        door.queue.sent.clear()
-        door.acceptor.accept_all([keyed(), create_request(), keyed()], LOCAL)
-        assert len(door.queue.sent) == 2
+    def test_a_batch_repeats_it_once(self, api: Api) -> None:
+        self.fail(api, api.accept(keyed()).request_id)
+        api.queue.sent.clear()
+        api.acceptor.accept_all([keyed(), create_request(), keyed()], LOCAL)
+        assert len(api.queue.sent) == 2
 
-    def test_it_goes_on_as_often_as_it_fails(self, door: Doorway) -> None:
+    def test_it_goes_on_as_often_as_it_fails(self, api: Api) -> None:
         ids = []
         for _ in range(5):
-            ids.append(door.accept(keyed()).request_id)
-            self.fail(door, ids[-1])
+            ids.append(api.accept(keyed()).request_id)
+            self.fail(api, ids[-1])
         assert len(set(ids)) == 5
 
-    def test_another_body_is_a_conflict_all_the_same(self, door: Doorway) -> None:
-        self.fail(door, door.accept(keyed()).request_id)
+    def test_another_body_is_a_conflict_all_the_same(self, api: Api) -> None:
+        self.fail(api, api.accept(keyed()).request_id)
         with pytest.raises(IdempotencyConflict):
-            door.accept(keyed(context_id="context-2"))
+            api.accept(keyed(context_id="context-2"))
 
-    def test_an_answer_that_stripe_keeps_is_told_again(self, door: Doorway) -> None:
-        first = door.accept(keyed())
-        self.fail(door, first.request_id, answered=True)
-        again = door.accept(keyed())
+    def test_an_answer_that_stripe_keeps_is_told_again(self, api: Api) -> None:
+        first = api.accept(keyed())
+        self.fail(api, first.request_id, answered=True)
+        again = api.accept(keyed())
         assert (again.request_id, again.status) == (first.request_id, "failed")
 
     @pytest.mark.parametrize("status", ["succeeded", "unknown", "calling", "retrying"])
-    def test_no_other_end_makes_a_new_request(self, door: Doorway, status: str) -> None:
-        first = door.accept(keyed())
-        door.slots.slots[first.request_id].status = status
-        again = door.accept(keyed())
+    def test_no_other_end_makes_a_new_request(self, api: Api, status: str) -> None:
+        first = api.accept(keyed())
+        api.slots.slots[first.request_id].status = status
+        again = api.accept(keyed())
         assert (again.request_id, again.status) == (first.request_id, status)
 
-    def test_a_key_that_never_has_an_effect_is_used_up_in_the_end(self, door: Doorway) -> None:
+    def test_a_key_that_never_has_an_effect_is_used_up_in_the_end(self, api: Api) -> None:
         for _ in range(MOST_REPEATS + 1):
-            self.fail(door, door.accept(keyed()).request_id)
+            self.fail(api, api.accept(keyed()).request_id)
         with pytest.raises(IdempotencyKeyUsedUp):
-            door.accept(keyed())
+            api.accept(keyed())
 
 
 class TestALostAnswer:
-    def test_it_is_told_as_one_that_may_have_been_accepted(self, door: Doorway) -> None:
-        acceptor = door.in_front_of(LosingQueue())
+    def test_it_is_told_as_one_that_may_have_been_accepted(self, api: Api) -> None:
+        acceptor = api.in_front_of(LosingQueue())
         with pytest.raises(MaybeAccepted) as lost:
             acceptor.accept(keyed(), LOCAL)
         assert lost.value.request_id == request_id_for_key("", "order-1")
         assert lost.value.idempotency_key == "order-1"
 
-    def test_done_as_told_it_is_one_request(self, door: Doorway) -> None:
+    def test_done_as_told_it_is_one_request(self, api: Api) -> None:
         losing = LosingQueue()
         with pytest.raises(MaybeAccepted) as lost:
-            door.in_front_of(losing).accept(create_request(), LOCAL)
-        accepted = door.accept(create_request(idempotency_key=lost.value.idempotency_key))
-        ids = {sent.request_id for sent in [*losing.sent, *door.queue.sent]}
+            api.in_front_of(losing).accept(create_request(), LOCAL)
+        accepted = api.accept(create_request(idempotency_key=lost.value.idempotency_key))
+        ids = {sent.request_id for sent in [*losing.sent, *api.queue.sent]}
         assert ids == {accepted.request_id, lost.value.request_id}
         assert len(ids) == 1
 
-    def test_the_made_key_is_claimed_before_it_is_told(self, door: Doorway) -> None:
+    def test_the_made_key_is_claimed_before_it_is_told(self, api: Api) -> None:
         with pytest.raises(MaybeAccepted) as lost:
-            door.in_front_of(LosingQueue()).accept(create_request(), LOCAL)
+            api.in_front_of(LosingQueue()).accept(create_request(), LOCAL)
         made = lost.value.idempotency_key
         with pytest.raises(IdempotencyConflict):
-            door.accept(create_request(idempotency_key=made, context_id="context-2"))
+            api.accept(create_request(idempotency_key=made, context_id="context-2"))
 
-    def test_another_tenant_s_made_key_leads_to_nothing_of_theirs(self, door: Doorway) -> None:
-        theirs = door.accept(create_request())
-        ours = door.accept(create_request(idempotency_key=key_for(theirs.request_id)), SHOP)
+    def test_another_tenant_s_made_key_leads_to_nothing_of_theirs(self, api: Api) -> None:
+        theirs = api.accept(create_request())
+        ours = api.accept(create_request(idempotency_key=key_for(theirs.request_id)), SHOP)
         assert not ours.replayed
-        assert len(door.slots.slots) == 2
+        assert len(api.slots.slots) == 2
 
-    def test_it_does_not_count_as_queued(self, door: Doorway) -> None:
+    def test_it_does_not_count_as_queued(self, api: Api) -> None:
         with pytest.raises(MaybeAccepted):
-            door.in_front_of(LosingQueue()).accept(keyed(), LOCAL)
-        assert not door.accept(keyed()).replayed
+            api.in_front_of(LosingQueue()).accept(keyed(), LOCAL)
+        assert not api.accept(keyed()).replayed
 
-    def test_a_refused_one_was_certainly_not_accepted(self, door: Doorway) -> None:
-        door.queue.away = True
+    def test_a_refused_one_was_certainly_not_accepted(self, api: Api) -> None:
+        api.queue.away = True
         with pytest.raises(Unavailable) as refused:
-            door.accept(create_request())
+            api.accept(create_request())
         assert not isinstance(refused.value, MaybeAccepted)
 
-    def test_the_words_of_aws_stay_in_the_log(self, door: Doorway) -> None:
+    def test_the_words_of_aws_stay_in_the_log(self, api: Api) -> None:
         with pytest.raises(MaybeAccepted) as lost:
-            door.in_front_of(LosingQueue()).accept(keyed(), LOCAL)
+            api.in_front_of(LosingQueue()).accept(keyed(), LOCAL)
         assert "Read timeout on AWS" not in str(lost.value)
         assert ("request.maybe_queued", "Read timeout on AWS") in [
-            (event, fields.get("why")) for event, fields in door.journal.lines
+            (event, fields.get("why")) for event, fields in api.log.lines
         ]
 
 
-def test_without_a_key_redis_is_not_needed(door: Doorway) -> None:
-    door.requests.away = True
-    accepted = door.accept(create_request())
-    assert [sent.request_id for sent in door.queue.sent] == [accepted.request_id]
-    assert "request.not_claimed" in door.journal.events()
+def test_without_a_key_redis_is_not_needed(api: Api) -> None:
+    api.requests.away = True
+    accepted = api.accept(create_request())
+    assert [sent.request_id for sent in api.queue.sent] == [accepted.request_id]
+    assert "request.not_claimed" in api.log.events()
 
 
-def test_a_status_that_cannot_be_written_costs_nobody_his_receipt(door: Doorway) -> None:
+def test_a_status_that_cannot_be_written_costs_nobody_his_receipt(api: Api) -> None:
     class LeavingQueue(MemoryRequestQueue):
         def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, Unavailable]:
-            door.requests.away = True
+            api.requests.away = True
             return super().send(envelopes)
 
-    assert not door.in_front_of(LeavingQueue()).accept(keyed(), LOCAL).replayed
-    assert "status.not_written" in door.journal.events()
+    assert not api.in_front_of(LeavingQueue()).accept(keyed(), LOCAL).replayed
+    assert "status.not_written" in api.log.events()
 
 
 @pytest.mark.parametrize("away", ["queue", "sealer"])
-def test_without_queue_or_sealing_key_nothing_is_accepted(door: Doorway, away: str) -> None:
-    getattr(door, away).away = True
+def test_without_queue_or_sealing_key_nothing_is_accepted(api: Api, away: str) -> None:
+    getattr(api, away).away = True
     with pytest.raises(Unavailable):
-        door.accept(create_request())
-    assert not door.queue.sent
-    assert not any(slot.queued for slot in door.slots.slots.values())
+        api.accept(create_request())
+    assert not api.queue.sent
+    assert not any(slot.queued for slot in api.slots.slots.values())
 
 
 class TestBatch:
-    def accept_all(
-        self, door: Doorway, *requests: CreateRequest | PaydispatchError
-    ) -> Sequence[Any]:
-        return door.acceptor.accept_all(requests, LOCAL)
+    def accept_all(self, api: Api, *requests: CreateRequest | PaydispatchError) -> Sequence[Any]:
+        return api.acceptor.accept_all(requests, LOCAL)
 
-    def test_an_invalid_item_stands_in_its_place_and_stops_no_other(self, door: Doorway) -> None:
+    def test_an_invalid_item_stands_in_its_place_and_stops_no_other(self, api: Api) -> None:
         unread = InvalidField("worker_id", "missing")
         results = self.accept_all(
-            door, create_request(), create_request(params={}), unread, create_request()
+            api, create_request(), create_request(params={}), unread, create_request()
         )
         kinds = [Accepted, InvalidParams, InvalidField, Accepted]
         assert [type(result) for result in results] == kinds
         ids = [result.request_id for result in results if isinstance(result, Accepted)]
-        assert [sent.request_id for sent in door.queue.sent] == ids
+        assert [sent.request_id for sent in api.queue.sent] == ids
 
-    def test_the_same_item_twice_is_one_request(self, door: Doorway) -> None:
-        first, second = self.accept_all(door, keyed(), keyed())
+    def test_the_same_item_twice_is_one_request(self, api: Api) -> None:
+        first, second = self.accept_all(api, keyed(), keyed())
         assert first.request_id == second.request_id
-        assert len(door.queue.sent) == 1
+        assert len(api.queue.sent) == 1
 
-    def test_one_key_for_two_bodies_is_a_conflict_for_the_second(self, door: Doorway) -> None:
-        first, second, third = self.accept_all(door, keyed(), keyed(context_id="other"), keyed())
+    def test_one_key_for_two_bodies_is_a_conflict_for_the_second(self, api: Api) -> None:
+        first, second, third = self.accept_all(api, keyed(), keyed(context_id="other"), keyed())
         assert isinstance(second, IdempotencyConflict)
         assert first.request_id == third.request_id
-        assert len(door.queue.sent) == 1
+        assert len(api.queue.sent) == 1
 
-    def test_an_invalid_twin_does_not_hold_its_key(self, door: Doorway) -> None:
-        bad, good = self.accept_all(door, keyed(params={}), keyed())
+    def test_an_invalid_twin_does_not_hold_its_key(self, api: Api) -> None:
+        bad, good = self.accept_all(api, keyed(params={}), keyed())
         assert isinstance(bad, InvalidParams)
         assert isinstance(good, Accepted)
 
-    def test_replays_and_new_ones_stand_side_by_side(self, door: Doorway) -> None:
-        door.accept(keyed())
-        old, new = self.accept_all(door, keyed(), keyed(idempotency_key="new"))
+    def test_replays_and_new_ones_stand_side_by_side(self, api: Api) -> None:
+        api.accept(keyed())
+        old, new = self.accept_all(api, keyed(), keyed(idempotency_key="new"))
         assert (old.replayed, new.replayed) == (True, False)
-        assert len(door.queue.sent) == 2
+        assert len(api.queue.sent) == 2
 
-    def test_without_redis_only_what_has_a_key_is_put_off(self, door: Doorway) -> None:
-        door.requests.away = True
-        put_off, plain = self.accept_all(door, keyed(), create_request())
+    def test_without_redis_only_what_has_a_key_is_put_off(self, api: Api) -> None:
+        api.requests.away = True
+        put_off, plain = self.accept_all(api, keyed(), create_request())
         assert isinstance(put_off, Unavailable)
         assert isinstance(plain, Accepted)
 
-    def test_the_queue_may_take_some_and_refuse_others(self, door: Doorway) -> None:
+    def test_the_queue_may_take_some_and_refuse_others(self, api: Api) -> None:
         queue = HalfQueue()
-        results = door.in_front_of(queue).accept_all([create_request() for _ in range(4)], LOCAL)
+        results = api.in_front_of(queue).accept_all([create_request() for _ in range(4)], LOCAL)
         kinds = [type(result) for result in results]
         assert kinds == [Accepted, Unavailable, Accepted, Unavailable]
-        queued = {name for name, slot in door.slots.slots.items() if slot.queued}
+        queued = {name for name, slot in api.slots.slots.items() if slot.queued}
         assert queued == {sent.request_id for sent in queue.sent}
 
-    def test_each_item_of_a_lost_answer_is_told_its_own_identity(self, door: Doorway) -> None:
-        acceptor = door.in_front_of(LosingQueue())
+    def test_each_item_of_a_lost_answer_is_told_its_own_identity(self, api: Api) -> None:
+        acceptor = api.in_front_of(LosingQueue())
         results = acceptor.accept_all([keyed(), create_request()], LOCAL)
         keys = [result.idempotency_key for result in results if isinstance(result, MaybeAccepted)]
         assert keys[0] == "order-1"
         assert keys[1].startswith("pdk_")
 
-    def test_a_key_service_that_is_away_is_asked_once(self, door: Doorway) -> None:
-        door.sealer.away = True
+    def test_a_key_service_that_is_away_is_asked_once(self, api: Api) -> None:
+        api.sealer.away = True
         asked = []
-        seal = door.sealer.seal
-        door.sealer.seal = lambda *sealed: asked.append(sealed) or seal(*sealed)  # type: ignore[method-assign,func-returns-value]
-        results = self.accept_all(door, *[create_request() for _ in range(20)])
+        seal = api.sealer.seal
+        api.sealer.seal = lambda *sealed: asked.append(sealed) or seal(*sealed)  # type: ignore[method-assign,func-returns-value]
+        results = self.accept_all(api, *[create_request() for _ in range(20)])
         assert [type(result) for result in results] == [Unavailable] * 20
         assert len(asked) == 1
 
-    def test_an_empty_batch_asks_nobody(self, door: Doorway) -> None:
-        door.queue.away = door.requests.away = True
-        assert self.accept_all(door) == []
+    def test_an_empty_batch_asks_nobody(self, api: Api) -> None:
+        api.queue.away = api.requests.away = True
+        assert self.accept_all(api) == []
 
 
-def test_no_line_of_the_journal_shows_a_key(door: Doorway) -> None:
-    door.accept(create_request())
-    door.queue.away = True
+def test_no_line_of_the_event_log_shows_a_key(api: Api) -> None:
+    api.accept(create_request())
+    api.queue.away = True
     with pytest.raises(Unavailable) as away:
-        door.accept(create_request())
-    shown = [repr(door.journal.lines), str(away.value), repr(door.slots.slots)]
-    assert KEY not in "".join([*shown, *(sent.as_message() for sent in door.queue.sent)])
+        api.accept(create_request())
+    shown = [repr(api.log.lines), str(away.value), repr(api.slots.slots)]
+    assert KEY not in "".join([*shown, *(sent.as_message() for sent in api.queue.sent)])

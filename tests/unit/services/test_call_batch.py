@@ -17,7 +17,7 @@ from tests.unit.examples import (
     message_text,
     refused,
 )
-from tests.unit.services.conftest import Caller, Doorway
+from tests.unit.services.conftest import Api, Caller
 
 from paydispatch.domain.identity import request_id_for_message, unread_request_id
 from paydispatch.domain.outcomes import Certainty, ErrorKind
@@ -63,7 +63,7 @@ async def test_a_message_of_nobody_is_parked_and_counted(caller: Caller) -> None
     ((parked, reason, _),) = caller.queue.parked
     assert reason == "plaintext_key_refused"
     assert json.loads(parked) == {**json.loads(text), "sealed_secret": "sk_test_[hidden]"}
-    assert caller.journal.counts == {"MessageNotAttributable": 1}
+    assert caller.log.counts == {"MessageNotAttributable": 1}
     assert not caller.outcomes.entries
 
 
@@ -103,7 +103,7 @@ async def test_no_key_of_a_message_is_told_parked_or_logged(caller: Caller, plac
     assert await caller.receive(message_text(**change))
     assert caller.outcome.code == "plaintext_key_refused"
     told = [entry.as_json() for entry in caller.outcomes.entries]
-    assert KEY not in repr((told, caller.queue.parked, caller.journal.lines))
+    assert KEY not in repr((told, caller.queue.parked, caller.log.lines))
 
 
 async def test_an_escaped_key_in_a_message_that_nobody_can_read_is_not_parked(
@@ -151,7 +151,7 @@ async def test_a_fault_of_ours_costs_its_message_alone(caller: Caller) -> None:
     )
     assert kept == ["m-1"]
     assert [each.request_id for each in caller.outcomes.entries] == ["sound"]
-    assert caller.journal.counts == {"MessageFailed": 1}
+    assert caller.log.counts == {"MessageFailed": 1}
 
 
 async def test_after_a_fault_of_ours_the_request_is_in_doubt(caller: Caller) -> None:
@@ -184,17 +184,17 @@ ENDS: dict[str, tuple[Attempt, ...]] = {
 
 
 @pytest.mark.parametrize("answers", ENDS.values(), ids=ENDS)
-async def test_from_the_door_to_the_stream_the_key_shows_nowhere(
-    door: Doorway, answers: tuple[Attempt, ...]
+async def test_from_the_api_to_the_stream_the_key_shows_nowhere(
+    api: Api, answers: tuple[Attempt, ...]
 ) -> None:
-    door.accept(create_request())
-    (sent,) = door.queue.sent
-    caller = Caller(door.sealer)
+    api.accept(create_request())
+    (sent,) = api.queue.sent
+    caller = Caller(api.sealer)
     caller.answers(*answers)
     assert await caller.receive(sent, left_s=6.3)
     assert caller.stripe.calls[0]["key"].reveal() == KEY
     assert KEY not in caller.observable()
-    assert KEY not in sent.as_message() + repr(sent) + repr(door.journal.lines)
+    assert KEY not in sent.as_message() + repr(sent) + repr(api.log.lines)
     assert KEY not in repr(caller.stripe.calls)
 
 

@@ -219,7 +219,7 @@ class TestEnds:
             ({"sealed_secret": "1.sealed-elsewhere"}, "key_not_opened"),
         ],
     )
-    async def test_the_queue_is_trusted_no_more_than_the_door(
+    async def test_the_queue_is_trusted_no_more_than_the_api(
         self, caller: Caller, change: dict[str, Any], code: str
     ) -> None:
         assert await caller.receive(envelope(**change))
@@ -283,7 +283,7 @@ class TestDuplicates:
         assert kept == []
         assert len(caller.outcomes.entries) == 1
 
-    async def test_an_unknown_end_may_still_be_settled(self, caller: Caller) -> None:
+    async def test_an_unknown_outcome_may_still_be_settled(self, caller: Caller) -> None:
         caller.answers(TIMED_OUT, INVALID, REPLAYED)
         await caller.receive(envelope())
         ((text, _, _),) = caller.queue.parked
@@ -470,7 +470,7 @@ class TestStoresAway:
         caller.redis_away(True)
         caller.queue.away = True
         assert not await caller.receive(envelope())
-        assert "message.kept" in caller.journal.events()
+        assert "message.kept" in caller.log.events()
 
     async def test_the_error_is_published_before_the_message_is_parked(
         self, caller: Caller
@@ -604,7 +604,7 @@ class TestTheWideLine:
     async def test_it_has_all_ids_and_the_verdict(self, caller: Caller) -> None:
         caller.answers(DECLINED)
         await caller.receive(envelope(traceparent="00-1"))
-        lines = [fields for event, fields in caller.journal.lines if event == "request.settled"]
+        lines = [fields for event, fields in caller.log.lines if event == "request.settled"]
         (line,) = lines
         assert line["request_id"] == "pdr_1"
         assert (line["worker_id"], line["context_id"]) == ("worker-1", "context-1")
@@ -616,12 +616,12 @@ class TestTheWideLine:
     async def test_there_is_one_line_for_one_request(self, caller: Caller) -> None:
         caller.answers(RATE_LIMITED, CREATED)
         await caller.receive(envelope())
-        assert caller.journal.events() == ["request.settled"]
+        assert caller.log.events() == ["request.settled"]
 
     async def test_giving_up_is_counted(self, caller: Caller) -> None:
         await send_and_die(caller, envelope())
         await caller.receive(envelope(), receive=5)
-        assert caller.journal.counts == {"RequestParked": 1}
+        assert caller.log.counts == {"RequestParked": 1}
 
 
 class TestIdentity:
@@ -856,15 +856,15 @@ class TestPrincipals:
         assert await caller.receive(envelope(principal="acme/shop"))
         assert not caller.stripe.calls
         assert not caller.outcomes.entries
-        assert not caller.requests.board.slots
+        assert not caller.requests.store.slots
         ((_, reason, _),) = caller.queue.parked
         assert reason == "not_accepted"
-        assert caller.journal.counts == {"MessageNotAccepted": 1}
+        assert caller.log.counts == {"MessageNotAccepted": 1}
 
     async def test_a_seal_of_another_conversation_proves_nothing(self, caller: Caller) -> None:
         sealed = caller.sealer.seal(StripeKey(KEY), Binding("acme/shop", "worker-1", "elsewhere"))
         assert await caller.receive(envelope(principal="acme/shop", sealed_secret=sealed))
-        assert not caller.requests.board.slots
+        assert not caller.requests.store.slots
         assert not caller.outcomes.entries
 
     async def test_a_forged_message_cannot_take_an_id_that_the_api_will_give(
@@ -935,7 +935,7 @@ class TestPrincipals:
         caller.clock.advance(3600)
         assert await caller.receive(asked)
         assert not caller.outcomes.entries
-        assert not caller.requests.board.slots
+        assert not caller.requests.store.slots
         caller.vault.away = False
         assert await caller.receive_deferred()
         assert caller.outcome.code == "deadline_exceeded"
@@ -954,7 +954,7 @@ class TestPrincipals:
         caller.vault = NotPermittedVault(caller.sealer)
         assert await caller.receive(envelope())
         assert not caller.outcomes.entries
-        assert caller.journal.counts == {"KeyNotPermitted": 1}
+        assert caller.log.counts == {"KeyNotPermitted": 1}
         caller.clock.advance(3600)
         assert await caller.receive_deferred()
         assert caller.outcome.code == "deadline_exceeded"

@@ -15,11 +15,11 @@ from paydispatch.testing.memory import MemoryClock, MemoryOutcomes
 from paydispatch.testing.memory_operations import (
     MemoryBacklog,
     MemoryQueueDepths,
-    MemoryUnknownEnds,
+    MemoryUnknownOutcomes,
 )
 
 if TYPE_CHECKING:
-    from paydispatch.domain.unknown_ends import UnknownEnd
+    from paydispatch.domain.unknown_outcomes import UnknownOutcome
 
 DEPTH = QueueDepth(name="dead letters", waiting=3, in_flight=0, delayed=0)
 
@@ -30,7 +30,7 @@ class Practice:
         self.backlog = MemoryBacklog()
         self.outcomes = MemoryOutcomes(self.clock)
 
-        self.ends = MemoryUnknownEnds(self.outcomes)
+        self.ends = MemoryUnknownOutcomes(self.outcomes)
 
     async def examine(self, older_than_s: float = 300.0) -> Diagnosis:
         doctor = Doctor(self.backlog, self.ends, MemoryQueueDepths(DEPTH), self.clock)
@@ -82,7 +82,7 @@ async def test_each_kind_of_waiting_is_found_the_longest_first(practice: Practic
     practice.published("pdr_flow", 500)
     dead = entry(request_id="pdr_dead")
     practice.backlog.dead.append(
-        DeadFlow(worker_id="worker-1", entry=dead, reason="no", buried_at=NOW_S - 600)
+        DeadFlow(worker_id="worker-1", entry=dead, reason="no", dead_since=NOW_S - 600)
     )
     await practice.ended_unknown("pdr_unknown", 700)
 
@@ -96,10 +96,10 @@ async def test_each_kind_of_waiting_is_found_the_longest_first(practice: Practic
     ]
 
 
-class OneUnreadable(MemoryUnknownEnds):
+class OneUnreadable(MemoryUnknownOutcomes):
     """Of one request there is an end in the index that nobody can read."""
 
-    async def read(self, worker_id: str, request_id: str) -> UnknownEnd | None:
+    async def read(self, worker_id: str, request_id: str) -> UnknownOutcome | None:
         if request_id == "pdr_unreadable":
             raise ValueError("no outcome entry")
         return await super().read(worker_id, request_id)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.unit.examples import CREATED, IN_AN_HOUR, NOW_S, PARAMS, create_request, refused
 from tests.unit.queues import LosingQueue
-from tests.unit.services.conftest import Caller, Doorway
+from tests.unit.services.conftest import Api, Caller
 
 from paydispatch.domain.errors import IdempotencyConflict, MaybeAccepted
 from paydispatch.domain.outcomes import Error, Response
@@ -21,9 +21,9 @@ KEY = "order-1"
 
 
 @pytest.fixture
-def caller(door: Doorway) -> Caller:
-    """The Stripe caller behind this door."""
-    caller = Caller(door.sealer, door.slots)
+def caller(api: Api) -> Caller:
+    """The Stripe caller behind this api."""
+    caller = Caller(api.sealer, api.slots)
     caller.answers(CREATED)
     return caller
 
@@ -33,12 +33,10 @@ def flow_of(caller: Caller) -> Flow:
     return Flow(caller.outcomes.entries[-1], attempt=1, now_s=caller.clock.now_s())
 
 
-async def test_a_flow_that_uses_its_own_request_s_key_is_told_so(
-    door: Doorway, caller: Caller
-) -> None:
+async def test_a_flow_that_uses_its_own_request_s_key_is_told_so(api: Api, caller: Caller) -> None:
     """The follow-up is another request under a used key: it is not dropped as a duplicate of its parent."""
-    door.accept(create_request(idempotency_key=KEY))
-    await caller.receive(door.queue.sent[0])
+    api.accept(create_request(idempotency_key=KEY))
+    await caller.receive(api.queue.sent[0])
     flow = flow_of(caller)
     flow.new_payment_intent().amount(1).currency("usd").create_async(idempotency_key=KEY)
 
@@ -48,26 +46,26 @@ async def test_a_flow_that_uses_its_own_request_s_key_is_told_so(
     assert isinstance(told.outcome, Error)
     assert told.outcome.code == "idempotency_key_reused"
     assert (told.flow_name, told.worker_id) == ("new_create_payment_intent_error", "worker-1")
-    assert told.request_id != door.queue.sent[0].request_id
+    assert told.request_id != api.queue.sent[0].request_id
     assert len(caller.stripe.calls) == 1
 
 
 async def test_a_flow_s_own_key_is_the_key_of_its_tenant_by_every_way_in(
-    door: Doorway, caller: Caller
+    api: Api, caller: Caller
 ) -> None:
-    door.accept(create_request(), SHOP)
-    await caller.receive(door.queue.sent[0])
+    api.accept(create_request(), SHOP)
+    await caller.receive(api.queue.sent[0])
     flow = flow_of(caller)
     flow.new_payment_intent().amount(1).currency("usd").create_async(idempotency_key="next")
 
     again = create_request(params={"amount": 1, "currency": "usd"}, idempotency_key="next")
-    assert door.accept(again, SHOP).request_id == flow.outbox[0].request_id
-    assert door.accept(again, LOCAL).request_id != flow.outbox[0].request_id
+    assert api.accept(again, SHOP).request_id == flow.outbox[0].request_id
+    assert api.accept(again, LOCAL).request_id != flow.outbox[0].request_id
 
 
-async def test_a_flow_sees_the_tenant_that_asked(door: Doorway, caller: Caller) -> None:
-    door.accept(create_request(), SHOP)
-    await caller.receive(door.queue.sent[0])
+async def test_a_flow_sees_the_tenant_that_asked(api: Api, caller: Caller) -> None:
+    api.accept(create_request(), SHOP)
+    await caller.receive(api.queue.sent[0])
     flow = flow_of(caller)
     assert (flow.principal, flow.tenant) == ("shop/checkout", "shop")
     assert flow.operation == "create_payment_intent"
@@ -75,28 +73,28 @@ async def test_a_flow_sees_the_tenant_that_asked(door: Doorway, caller: Caller) 
 
 
 async def test_one_line_over_the_queue_and_over_the_api_with_another_amount_is_one_charge(
-    door: Doorway, caller: Caller
+    api: Api, caller: Caller
 ) -> None:
-    delivery = MemoryDelivery(door.sealer)
+    delivery = MemoryDelivery(api.sealer)
     delivery.deliver([delivery.prepare(create_request(idempotency_key=KEY))])
     await caller.receive(replace(delivery.envelopes[0], accepted_at=NOW_S, progress=IN_AN_HOUR))
 
     with pytest.raises(IdempotencyConflict):
-        door.accept(create_request(idempotency_key=KEY, params={**PARAMS, "amount": 1}))
+        api.accept(create_request(idempotency_key=KEY, params={**PARAMS, "amount": 1}))
 
-    assert door.accept(create_request(idempotency_key=KEY)).status == "succeeded"
+    assert api.accept(create_request(idempotency_key=KEY)).status == "succeeded"
     assert len(caller.stripe.calls) == 1
 
 
 async def test_a_lost_answer_and_the_repeat_as_told_are_one_effect_and_one_flow(
-    door: Doorway, caller: Caller
+    api: Api, caller: Caller
 ) -> None:
     losing = LosingQueue()
     with pytest.raises(MaybeAccepted) as lost:
-        door.in_front_of(losing).accept(create_request(), LOCAL)
-    door.accept(create_request(idempotency_key=lost.value.idempotency_key))
+        api.in_front_of(losing).accept(create_request(), LOCAL)
+    api.accept(create_request(idempotency_key=lost.value.idempotency_key))
 
-    for message in (*losing.sent, *door.queue.sent):
+    for message in (*losing.sent, *api.queue.sent):
         assert await caller.receive(message)
 
     assert len(caller.stripe.calls) == 1
@@ -104,36 +102,36 @@ async def test_a_lost_answer_and_the_repeat_as_told_are_one_effect_and_one_flow(
 
 
 async def test_after_an_end_without_an_effect_the_same_key_creates_the_object(
-    door: Doorway, caller: Caller
+    api: Api, caller: Caller
 ) -> None:
     caller.answers(refused(400, code="resource_missing"), CREATED)
     request = create_request(idempotency_key=KEY)
     ends: list[Any] = []
     for _ in range(2):
-        door.accept(request)
-        await caller.receive(door.queue.sent[-1])
+        api.accept(request)
+        await caller.receive(api.queue.sent[-1])
         ends.append(caller.outcomes.entries[-1])
 
     assert isinstance(ends[0].outcome, Error)
     assert isinstance(ends[1].outcome, Response)
     assert len({call["request_id"] for call in caller.stripe.calls}) == 2
-    assert door.accept(request).status == "succeeded"
+    assert api.accept(request).status == "succeeded"
 
 
 async def test_one_key_for_two_workers_is_one_effect_and_a_conflict(
-    door: Doorway, caller: Caller
+    api: Api, caller: Caller
 ) -> None:
-    door.accept(create_request(idempotency_key=KEY))
+    api.accept(create_request(idempotency_key=KEY))
     with pytest.raises(IdempotencyConflict):
-        door.accept(create_request(idempotency_key=KEY, worker_id="worker-2"))
-    for sent in door.queue.sent:
+        api.accept(create_request(idempotency_key=KEY, worker_id="worker-2"))
+    for sent in api.queue.sent:
         await caller.receive(sent)
     assert len(caller.outcomes.entries) == 1
 
 
 async def test_another_tenant_s_request_runs_no_flow_of_a_worker_with_the_same_name(
-    door: Doorway, caller: Caller
+    api: Api, caller: Caller
 ) -> None:
-    door.accept(create_request(), SHOP)
-    await caller.receive(door.queue.sent[0])
+    api.accept(create_request(), SHOP)
+    await caller.receive(api.queue.sent[0])
     assert {worker for worker, _ in caller.outcomes.marks} == {"shop worker-1"}

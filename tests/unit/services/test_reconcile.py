@@ -18,7 +18,7 @@ from paydispatch.domain.limits import HORIZON_S, REMEMBER_S
 from paydispatch.domain.marks import METADATA_LIMIT
 from paydispatch.domain.outcomes import Certainty, Error, Response
 from paydispatch.domain.retry import merge_history
-from paydispatch.domain.unknown_ends import CLOCKS_APART_S, LAST_CALL_S, CannotTell, NotFound
+from paydispatch.domain.unknown_outcomes import CLOCKS_APART_S, LAST_CALL_S, Inconclusive, NotFound
 from paydispatch.services.reconcile import (
     AT_ONCE,
     UNMARKED,
@@ -32,12 +32,12 @@ from paydispatch.testing.memory import (
     MemoryAccounts,
     MemoryClock,
     MemoryDoorbell,
-    MemoryJournal,
+    MemoryEventLog,
     MemoryOutcomes,
     MemorySealer,
     MemoryVault,
 )
-from paydispatch.testing.memory_operations import MemoryStripeLists, MemoryUnknownEnds
+from paydispatch.testing.memory_operations import MemoryStripeLists, MemoryUnknownOutcomes
 from paydispatch.testing.memory_requests import MemoryRequests
 
 PROOF_S = HORIZON_S + LAST_CALL_S
@@ -51,7 +51,7 @@ class Office:
 
     def __init__(self) -> None:
         self.clock = MemoryClock()
-        self.journal = MemoryJournal()
+        self.log = MemoryEventLog()
         self.outcomes = MemoryOutcomes(self.clock)
         self.requests = MemoryRequests(self.clock, self.outcomes)
         self.accounts = MemoryAccounts()
@@ -62,7 +62,7 @@ class Office:
 
     def service(self, *, requests_per_run: int = 1_000) -> Reconciler:
         ports = ReconcilePorts(
-            unknown_ends=MemoryUnknownEnds(self.outcomes, self.requests),
+            unknown_outcomes=MemoryUnknownOutcomes(self.outcomes, self.requests),
             requests=self.requests,
             lists=self.lists,
             accounts=self.accounts,
@@ -70,7 +70,7 @@ class Office:
             outcomes=self.outcomes,
             doorbell=self.doorbell,
             clock=self.clock,
-            journal=self.journal,
+            log=self.log,
         )
         return Reconciler(ports, requests_per_run=requests_per_run)
 
@@ -157,7 +157,7 @@ async def test_an_object_in_stripe_s_list_is_the_response(office: Office) -> Non
     assert office.outcomes.entries[-1].inferred
     assert office.doorbell.rung == ["worker-1"]
     assert report.counts["created"] == 1
-    assert office.journal.events() == ["request.reconciled"]
+    assert office.log.events() == ["request.reconciled"]
 
 
 async def test_what_is_settled_is_not_looked_for_again(office: Office) -> None:
@@ -220,7 +220,7 @@ async def test_without_word_of_the_last_attempt_all_of_the_horizon_is_searched(
 @pytest.mark.parametrize("after_s", [0, PROOF_S])
 async def test_a_look_that_cannot_tell_settles_nothing(office: Office, after_s: float) -> None:
     await office.ended_unknown()
-    office.lists.instead = CannotTell("Stripe's list answered 503")
+    office.lists.instead = Inconclusive("Stripe's list answered 503")
     office.clock.advance(after_s)
 
     (left,) = (await office.reconcile()).reconciled
@@ -365,18 +365,18 @@ async def test_what_nothing_else_remembers_any_more_is_dropped_and_said_so(offic
     office.clock.advance(60 + REMEMBER_S)
 
     assert (await office.reconcile()).counts["forgotten"] == 1
-    assert office.journal.counts["UnknownForgotten"] == 1
+    assert office.log.counts["UnknownForgotten"] == 1
     assert (await office.reconcile()).reconciled == []
 
 
 async def test_without_redis_a_run_fails_as_a_whole() -> None:
     office = Office()
 
-    class Away(MemoryUnknownEnds):
+    class Away(MemoryUnknownOutcomes):
         async def workers(self, *, at_most: int) -> Any:
             raise Unavailable("Redis is away")
 
-    ports = replace(office.service()._ports, unknown_ends=Away(office.outcomes))
+    ports = replace(office.service()._ports, unknown_outcomes=Away(office.outcomes))
     with pytest.raises(Unavailable):
         await Reconciler(ports).reconcile()
 
@@ -397,7 +397,7 @@ async def why_it_stays(office: Office) -> str:
 @pytest.mark.parametrize(
     "to", [OTHER_KEY, LIVE_KEY], ids=["another account", "live mode of the account"]
 )
-async def test_a_secret_pointed_elsewhere_after_an_unknown_end_proves_nothing(
+async def test_a_secret_pointed_elsewhere_after_an_unknown_outcome_proves_nothing(
     office: Office, to: str, there: bool
 ) -> None:
     """The object exists in the account it was sent to: `not_created` would be paid twice."""
@@ -429,7 +429,7 @@ async def test_another_key_of_the_same_account_and_mode_proves_as_well(office: O
 async def test_the_account_is_known_when_the_slot_is_gone(office: Office) -> None:
     office.accounts.ids[OTHER_KEY] = "acct_2"
     await office.sent()
-    office.requests.board.slots.clear()
+    office.requests.store.slots.clear()
     office.secret_is(OTHER_KEY)
     office.clock.advance(PROOF_S)
 
@@ -443,7 +443,7 @@ async def test_a_mute_key_that_was_rotated_proves_by_the_operator_s_word(
     office.accounts.ids |= {RESTRICTED: None, ROTATED: None}
     await office.sent(RESTRICTED, None)
     if slot_is_gone:
-        office.requests.board.slots.clear()
+        office.requests.store.slots.clear()
     office.stripe_has(key=ROTATED)
     office.secret_is(ROTATED)
 
@@ -451,7 +451,7 @@ async def test_a_mute_key_that_was_rotated_proves_by_the_operator_s_word(
     report = await office.service().reconcile_in_same_account("pdr_1")
 
     assert report.counts["created"] == 1
-    assert office.journal.events()[-2:] == ["account.accepted", "request.reconciled"]
+    assert office.log.events()[-2:] == ["account.accepted", "request.reconciled"]
 
 
 async def test_the_operator_s_word_is_kept_for_later_looks_and_sends(office: Office) -> None:
@@ -463,7 +463,7 @@ async def test_the_operator_s_word_is_kept_for_later_looks_and_sends(office: Off
     office.stripe_has(key=ROTATED)
 
     assert (await office.reconcile()).counts["created"] == 1
-    assert office.journal.events().count("account.accepted") == 1
+    assert office.log.events().count("account.accepted") == 1
 
 
 @pytest.mark.parametrize("to", [OTHER_KEY, LIVE_KEY])
@@ -476,7 +476,7 @@ async def test_the_operator_s_word_does_not_stand_against_stripe_s(office: Offic
     report = await office.service().reconcile_in_same_account("pdr_1")
 
     assert (report.counts["unknown"], office.settled) == (1, [])
-    assert "account.accepted" not in office.journal.events()
+    assert "account.accepted" not in office.log.events()
 
 
 async def test_the_operator_s_word_is_about_one_request(office: Office) -> None:
@@ -576,14 +576,14 @@ async def test_the_clock_is_read_before_the_facts(office: Office) -> None:
     await office.sent()
     office.clock.advance(PROOF_S - 1)
 
-    class Frozen(MemoryUnknownEnds):
+    class Frozen(MemoryUnknownOutcomes):
         async def read(self, worker_slot: str, request_id: str) -> Any:
             read = await super().read(worker_slot, request_id)
             office.clock.advance(60)
             return read
 
     frozen = Frozen(office.outcomes, office.requests)
-    ports = replace(office.service()._ports, unknown_ends=frozen)
+    ports = replace(office.service()._ports, unknown_outcomes=frozen)
     assert (await Reconciler(ports).reconcile()).counts["unknown"] == 1
 
 

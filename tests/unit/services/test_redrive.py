@@ -32,10 +32,10 @@ from paydispatch.services.redrive import (
     Walk,
 )
 from paydispatch.testing.memory import (
+    MemoryAsyncQueue,
     MemoryClock,
-    MemoryDispatchQueue,
     MemoryDoorbell,
-    MemoryJournal,
+    MemoryEventLog,
     MemoryOutcomes,
 )
 from paydispatch.testing.memory_operations import MemoryDeadLetters
@@ -52,9 +52,9 @@ class Desk:
 
     def __init__(self) -> None:
         self.clock = MemoryClock()
-        self.journal = MemoryJournal()
+        self.log = MemoryEventLog()
         self.dead_letters = MemoryDeadLetters()
-        self.queue = MemoryDispatchQueue()
+        self.queue = MemoryAsyncQueue()
         self.outcomes = MemoryOutcomes(self.clock)
         self.requests = MemoryRequests(self.clock, self.outcomes)
         self.doorbell = MemoryDoorbell()
@@ -67,7 +67,7 @@ class Desk:
             outcomes=self.outcomes,
             doorbell=self.doorbell,
             clock=self.clock,
-            journal=self.journal,
+            log=self.log,
             queue_tenant="local",
         )
         return Redriver(ports, RedriveOptions(**options))
@@ -84,7 +84,7 @@ class Desk:
 
     def slot(self, asked: Envelope, **fields: Any) -> None:
         claim = claim_of(asked, "local", NOW_S)
-        self.requests.board.slots[claim.slot] = Slot(claim, **fields)
+        self.requests.store.slots[claim.slot] = Slot(claim, **fields)
 
     async def redrive(
         self, choice: Choice = EVERY, *, at_most: int = 1_000, **options: Any
@@ -126,7 +126,7 @@ async def test_a_message_goes_back_and_is_gone_from_the_dead_letters(desk: Desk)
     assert sent.progress.first_sent_at == NOW_S
     assert done.action is Action.SENT_BACK
     assert desk.dead_letters.messages == {}
-    assert desk.journal.events() == ["request.redriven"]
+    assert desk.log.events() == ["request.redriven"]
 
 
 async def test_looking_changes_nothing(desk: Desk) -> None:
@@ -166,7 +166,7 @@ async def test_a_message_that_fails_is_reported_and_the_walk_goes_on(desk: Desk)
     desk.park("pdr_bad")
     desk.park("pdr_good")
 
-    class Choosy(MemoryDispatchQueue):
+    class Choosy(MemoryAsyncQueue):
         async def send(self, envelopes: Any) -> None:
             if envelopes[0].request_id == "pdr_bad":
                 raise RecursionError
@@ -177,7 +177,7 @@ async def test_a_message_that_fails_is_reported_and_the_walk_goes_on(desk: Desk)
 
     assert (bad.plan, bad.action) == (NotExamined("internal: RecursionError"), Action.FAILED)
     assert good.action is Action.SENT_BACK
-    assert "message.not_redriven" in desk.journal.events()
+    assert "message.not_redriven" in desk.log.events()
 
 
 async def test_a_crash_before_the_deletion_leaves_two_copies_of_one_identity(desk: Desk) -> None:
@@ -240,7 +240,7 @@ async def test_what_no_record_proves_is_not_handed_over(desk: Desk) -> None:
 
     assert isinstance(left.plan, NotProven)
     assert left.action is Action.LEFT
-    assert (desk.outcomes.entries, desk.requests.board.slots) == ([], {})
+    assert (desk.outcomes.entries, desk.requests.store.slots) == ([], {})
 
 
 async def test_what_a_claim_proves_is_handed_over_to_its_own_tenant_s_worker(desk: Desk) -> None:
@@ -462,7 +462,7 @@ async def test_no_more_than_asked_for(desk: Desk) -> None:
 async def test_what_is_parked_again_meanwhile_is_not_sent_twice_in_one_run(desk: Desk) -> None:
     desk.park()
 
-    class Failing(MemoryDispatchQueue):
+    class Failing(MemoryAsyncQueue):
         async def send(self, envelopes: Any) -> None:
             await super().send(envelopes)
             desk.park()

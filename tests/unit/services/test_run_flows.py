@@ -56,14 +56,14 @@ class HardOfHearing(MemoryInbox):
         self._deaf_to = deaf_to
         self._afterwards = afterwards
 
-    async def finish(self, turn: Turn, *, go_on: bool) -> Turn | None:
-        return await self._misheard(super().finish(turn, go_on=go_on))
+    async def finish(self, turn: Turn, *, take_next: bool) -> Turn | None:
+        return await self._misheard(super().finish(turn, take_next=take_next))
 
     async def postpone(self, turn: Turn, delay_s: float, *, counted: bool) -> None:
         await self._misheard(super().postpone(turn, delay_s, counted=counted))
 
-    async def bury(self, turn: Turn, **why: Any) -> Turn | None:
-        return await self._misheard(super().bury(turn, **why))
+    async def move_to_dead_stream(self, turn: Turn, **why: Any) -> Turn | None:
+        return await self._misheard(super().move_to_dead_stream(turn, **why))
 
     async def _misheard(self, word: Coroutine[Any, Any, Any]) -> Any:
         lost = self._deaf_to > 0
@@ -133,7 +133,7 @@ class TestARun:
         runner.with_scripts(response=Log())
         runner.put(traceparent="00-1")
         await runner.drain()
-        ((event, line),) = runner.journal.lines
+        ((event, line),) = runner.log.lines
         assert event == "flow.finished"
         assert line["flow"] == "new_create_payment_intent_response"
         assert (line["request_id"], line["context_id"]) == ("pdr_1", "context-1")
@@ -340,7 +340,7 @@ class TestFailing:
         runner.with_scripts(response=always(ValueError("broken")), error=Log())
         runner.put()
         await runner.drain_until_quiet()
-        waits = [line["after_s"] for event, line in runner.journal.lines if event == "flow.retried"]
+        waits = [line["after_s"] for event, line in runner.log.lines if event == "flow.retried"]
         assert waits == [0.25, 0.5]
 
     async def test_after_its_last_run_it_is_dead_and_the_error_script_is_told(
@@ -355,7 +355,7 @@ class TestFailing:
         assert (told.kind, told.code) == (ErrorKind.DISPATCHER, "flow_failed")
         assert told.certainty is Certainty.UNKNOWN
         assert "ValueError: broken" in str(told)
-        assert runner.journal.counts["FlowFailed"] == 1
+        assert runner.log.counts["FlowFailed"] == 1
 
     async def test_the_error_script_comes_before_the_next_entry_of_its_context(
         self, runner: Runner
@@ -407,7 +407,7 @@ class TestFailing:
         await runner.drain()
         assert [buried.request_id for buried in runner.dead] == ["pdr_1"]
         assert log.request_ids == ["pdr_2"]
-        assert runner.journal.counts == {"FlowMissing": 1}
+        assert runner.log.counts == {"FlowMissing": 1}
 
     async def test_a_missing_response_script_does_not_run_the_error_script(
         self, runner: Runner
@@ -506,7 +506,7 @@ class TestFollowUps:
         assert again == [first, second]
         assert first != second
 
-    async def test_those_of_an_unknown_end_and_of_the_settled_one_after_it_are_different_requests(
+    async def test_those_of_an_unknown_outcome_and_of_the_settled_one_after_it_are_different_requests(
         self, runner: Runner
     ) -> None:
         runner.with_scripts(error=self.dispatching(), response=self.dispatching())
@@ -596,7 +596,7 @@ class TestDying:
         with pytest.raises(asyncio.CancelledError):
             await draining
         assert runner.waiting == ["pdr_1"]
-        assert runner.journal.events() == []
+        assert runner.log.events() == []
 
     async def test_a_killed_runners_entry_is_taken_over_when_its_lease_is_out(
         self, runner: Runner
@@ -632,7 +632,7 @@ class TestDying:
         runner.put()
         with pytest.raises(Exception, match="Redis is away"):
             await runner.drain()
-        assert "flow.not_acknowledged" in runner.journal.events()
+        assert "flow.not_acknowledged" in runner.log.events()
         runner.inbox.away = False
         runner.clock.advance(41)
         await runner.drain()
@@ -653,7 +653,7 @@ class TestDying:
         await runner.drain()
         assert [flow.attempt for flow in script.runs] == [1]
         assert len(runner.dead) <= 1
-        assert "flow.not_acknowledged" not in runner.journal.events()
+        assert "flow.not_acknowledged" not in runner.log.events()
 
     async def test_stop_ends_after_the_run_in_hand(self, runner: Runner) -> None:
         log = Log()

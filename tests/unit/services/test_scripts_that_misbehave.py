@@ -140,11 +140,11 @@ async def test_it_is_logged_with_its_error_and_retried_at_once(
     scripts(runner, misbehave)
     runner.put("pdr_1", "bad")
     await runner.drain()
-    (raised,) = (line for event, line in runner.journal.lines if event == "flow.raised")
-    (retried,) = (line for event, line in runner.journal.lines if event == "flow.retried")
+    (raised,) = (line for event, line in runner.log.lines if event == "flow.raised")
+    (retried,) = (line for event, line in runner.log.lines if event == "flow.retried")
     assert raised["error"] == retried["why"] == shown
     assert retried["run_ms"] == 0
-    assert KEY not in repr(runner.journal.lines)
+    assert KEY not in repr(runner.log.lines)
 
 
 @each_misbehaviour
@@ -178,7 +178,7 @@ async def test_a_group_that_asks_for_nothing_but_later_runs_later(runner: Runner
     scripts(runner, lambda: together(ask_for_later(5), together(ask_for_later(60))))
     runner.put("pdr_1", "bad")
     await runner.drain()
-    ((event, line),) = runner.journal.lines
+    ((event, line),) = runner.log.lines
     assert (event, line["after_s"]) == ("flow.postponed", 60)
 
 
@@ -237,7 +237,7 @@ async def test_a_runner_that_is_cancelled_makes_no_failure_of_it(runner: Runner)
         task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await draining
-    assert runner.journal.lines == []
+    assert runner.log.lines == []
     assert runner.waiting == ["pdr_1"]
 
 
@@ -245,10 +245,10 @@ async def test_a_fault_of_ours_ends_one_context_and_is_logged(runner: Runner) ->
     ran, _ = scripts(runner, lambda: None)
 
     class Faulty(MemoryInbox):
-        async def finish(self, turn: Turn, *, go_on: bool) -> Turn | None:
+        async def finish(self, turn: Turn, *, take_next: bool) -> Turn | None:
             if turn.entry.context_id == "bad":
                 raise ZeroDivisionError
-            return await super().finish(turn, go_on=go_on)
+            return await super().finish(turn, take_next=take_next)
 
     runner.inbox = Faulty(runner.clock)
     ran, _ = scripts(runner, lambda: None)
@@ -257,7 +257,7 @@ async def test_a_fault_of_ours_ends_one_context_and_is_logged(runner: Runner) ->
     await runner.drain()
     assert ran == ["pdr_1"]
     assert runner.waiting == ["pdr_bad"]
-    assert "flow.fault" in runner.journal.events()
+    assert "flow.fault" in runner.log.events()
 
 
 class SlowScripts(MemoryScripts):
@@ -266,14 +266,14 @@ class SlowScripts(MemoryScripts):
     def __init__(self, **named: Callable[[Any, Flow], Any]) -> None:
         super().__init__(**named)
         self.importing = asyncio.Event()
-        self.go_on = asyncio.Event()
+        self.take_next = asyncio.Event()
 
     def is_loaded(self, name: str) -> bool:
-        return self.go_on.is_set()
+        return self.take_next.is_set()
 
     async def load(self, name: str) -> None:
         self.importing.set()
-        await self.go_on.wait()
+        await self.take_next.wait()
         await super().load(name)
 
 
@@ -291,7 +291,7 @@ class Importing:
             scripts=self.scripts,
             queue=runner.queue,
             clock=runner.clock,
-            journal=runner.journal,
+            log=runner.log,
             fraction=lambda: 0.5,
             queue_tenant="local",
         )
@@ -314,7 +314,7 @@ async def test_a_long_import_is_no_part_of_the_run(runner: Runner) -> None:
     importing = await Importing(runner).begin()
     runner.clock.advance(25)  # longer than the lease of a run
     assert await runner.inbox.take_abandoned("worker-1", at_most=5) == []
-    importing.scripts.go_on.set()
+    importing.scripts.take_next.set()
     assert await importing.end() == 1
     assert [flow.attempt for flow in importing.ran] == [1]
     assert not runner.waiting
@@ -324,7 +324,7 @@ async def test_a_turn_that_was_lost_during_the_import_is_not_run_here(runner: Ru
     importing = await Importing(runner).begin()
     runner.clock.advance(1_000)
     (turn,) = await runner.inbox.take_abandoned("worker-1", at_most=5)
-    importing.scripts.go_on.set()
+    importing.scripts.take_next.set()
     await importing.end()
     assert importing.ran == []
     assert turn.attempt == 2
@@ -346,7 +346,7 @@ class AwayForRenewals(MemoryInbox):
 async def test_redis_away_for_a_moment_before_an_import_costs_no_run(runner: Runner) -> None:
     runner.inbox = AwayForRenewals(runner.clock, lease_s=10.0)
     importing = await Importing(runner).begin()
-    importing.scripts.go_on.set()
+    importing.scripts.take_next.set()
     assert await importing.end() == 1
     assert [flow.attempt for flow in importing.ran] == [1]
     assert not runner.waiting

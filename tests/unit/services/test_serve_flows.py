@@ -11,7 +11,7 @@ from tests.unit.examples import entry
 
 from paydispatch.domain.errors import Unavailable
 from paydispatch.services.serve_flows import FlowServer
-from paydispatch.testing.memory import MemoryBells, MemoryClock, MemoryInbox, MemorySweep
+from paydispatch.testing.memory import MemoryClock, MemoryDoorbellListener, MemoryInbox, MemorySweep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence
@@ -53,7 +53,7 @@ class Served:
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
         self.clock = TickingClock()
-        self.bells = MemoryBells()
+        self.bells = MemoryDoorbellListener()
         self.stop = asyncio.Event()
         self.ran: list[str] = []
         runner.with_scripts(response=self._response)
@@ -63,7 +63,7 @@ class Served:
 
     def server(self) -> FlowServer:
         sweep = MemorySweep(self.runner.inbox, self.clock)
-        parts = (sweep, self.bells, self.clock, self.runner.journal)
+        parts = (sweep, self.bells, self.clock, self.runner.log)
         return FlowServer(self.runner.runner, *parts)
 
     @asynccontextmanager
@@ -122,7 +122,7 @@ async def test_redis_may_go_away_and_come_back(served: Served) -> None:
         served.bells.ring("worker-1")
         await settle()
         assert served.ran == []
-        assert "stream.unavailable" in served.runner.journal.events()
+        assert "stream.unavailable" in served.runner.log.events()
         served.runner.inbox.away = False
         for _ in range(3):
             await served.clock.tick()
@@ -130,13 +130,13 @@ async def test_redis_may_go_away_and_come_back(served: Served) -> None:
 
 
 async def test_a_bell_during_a_drain_is_not_lost(served: Served) -> None:
-    in_hand, go_on = asyncio.Event(), asyncio.Event()
+    in_hand, take_next = asyncio.Event(), asyncio.Event()
 
     async def response(data: Any, flow: Flow) -> None:
         served.ran.append(flow.request_id)
         if flow.request_id == "pdr_1":
             in_hand.set()
-            await go_on.wait()
+            await take_next.wait()
 
     served.runner.with_scripts(response=response)
     served.runner.put("pdr_1")
@@ -145,7 +145,7 @@ async def test_a_bell_during_a_drain_is_not_lost(served: Served) -> None:
         served.runner.put("pdr_2")
         served.bells.ring("worker-1")
         await settle()
-        go_on.set()
+        take_next.set()
         await settle()
         assert served.ran == ["pdr_1", "pdr_2"]
 
@@ -208,7 +208,7 @@ class TestDrainAll:
 class LateInbox(MemoryInbox):
     """An outcome comes, and its bell rings, just after somebody found nothing."""
 
-    bells: MemoryBells
+    bells: MemoryDoorbellListener
     came = False
 
     async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:

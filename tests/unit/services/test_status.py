@@ -10,18 +10,18 @@ from paydispatch.domain.principal import Principal
 from paydispatch.services.status import status_of
 
 if TYPE_CHECKING:
-    from tests.unit.services.conftest import Doorway
+    from tests.unit.services.conftest import Api
 
 SHOP = Principal("shop", "checkout")
 
 
-def shown(door: Doorway, request_id: str, tenant: str) -> dict[str, Any] | None:
-    return status_of(door.requests, request_id, tenant=tenant, queue_tenant="local")
+def shown(api: Api, request_id: str, tenant: str) -> dict[str, Any] | None:
+    return status_of(api.requests, request_id, tenant=tenant, queue_tenant="local")
 
 
-def test_the_status_of_an_accepted_request_is_dispatched(door: Doorway) -> None:
-    accepted = door.accept(create_request())
-    assert shown(door, accepted.request_id, "local") == {
+def test_the_status_of_an_accepted_request_is_dispatched(api: Api) -> None:
+    accepted = api.accept(create_request())
+    assert shown(api, accepted.request_id, "local") == {
         "request_id": accepted.request_id,
         "object": "payment_intent",
         "operation": "create_payment_intent",
@@ -32,14 +32,14 @@ def test_the_status_of_an_accepted_request_is_dispatched(door: Doorway) -> None:
     }
 
 
-def test_a_request_is_shown_to_its_tenant_only(door: Doorway) -> None:
-    id_ = door.accept(create_request(), SHOP).request_id
-    assert shown(door, id_, "shop") is not None
-    assert shown(door, id_, "bank") is None
-    assert shown(door, id_, "local") is None
-    assert shown(door, "pdr_unknown", "shop") is None
+def test_a_request_is_shown_to_its_tenant_only(api: Api) -> None:
+    id_ = api.accept(create_request(), SHOP).request_id
+    assert shown(api, id_, "shop") is not None
+    assert shown(api, id_, "bank") is None
+    assert shown(api, id_, "local") is None
+    assert shown(api, "pdr_unknown", "shop") is None
 
 
-def test_no_tenant_reads_another_one_s_request_by_naming_its_slot(door: Doorway) -> None:
-    id_ = door.accept(create_request(), SHOP).request_id
-    assert shown(door, f"shop {id_}", "local") is None
+def test_no_tenant_reads_another_one_s_request_by_naming_its_slot(api: Api) -> None:
+    id_ = api.accept(create_request(), SHOP).request_id
+    assert shown(api, f"shop {id_}", "local") is None

@@ -1,4 +1,4 @@
-"""The request queues on SQS, for threads (`SqsQueue`) and for the event loop (`SqsDispatchQueue`)."""
+"""The request queues on SQS, for threads (`SqsQueue`) and for the event loop (`SqsAsyncQueue`)."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def _note(without_yes: dict[str, Unavailable], request_id: str, error: Unavailab
         without_yes[request_id] = error
 
 
-class SqsDispatchQueue:
-    """`DispatchQueue`: the same client, in worker threads (boto3 clients are made for that)."""
+class SqsAsyncQueue:
+    """`AsyncQueue`: the same client, in worker threads (boto3 clients are made for that)."""
 
     def __init__(
         self, sqs: SQSClient, queue_urls: Mapping[Lane, str], *, dead_letter_queue_url: str | None

@@ -17,7 +17,7 @@ from paydispatch.domain.identity import new_request_id, request_id_for_key
 from paydispatch.domain.parameters.check import check_params
 from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.resources import RESOURCES
-from paydispatch.sdk.delivery import Parcel
+from paydispatch.sdk.delivery import PreparedRequest
 from paydispatch.services.seal_request import seal_request
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class SqsDelivery:
         for resource in RESOURCES:
             check_params(resource.name, {})
 
-    def prepare(self, request: CreateRequest) -> Parcel:
+    def prepare(self, request: CreateRequest) -> PreparedRequest:
         sealer = self._opened().sealer
         now_s = self._clock.now_s()
         key = request.idempotency_key
@@ -61,18 +61,25 @@ class SqsDelivery:
         )
         text = envelope.as_message()
         check_size(text)
-        return Parcel(request_id, text, request.lane, self.way)
+        return PreparedRequest(request_id, text, request.lane, self.way)
 
-    def deliver(self, parcels: Sequence[Parcel]) -> Sequence[str | PaydispatchError]:
+    def deliver(
+        self, prepared_requests: Sequence[PreparedRequest]
+    ) -> Sequence[str | PaydispatchError]:
         without_yes = self._opened().queue.send_messages(
             {
                 lane: [
-                    (parcel.request_id, parcel.text) for parcel in parcels if parcel.lane is lane
+                    (prepared.request_id, prepared.text)
+                    for prepared in prepared_requests
+                    if prepared.lane is lane
                 ]
-                for lane in {parcel.lane for parcel in parcels}
+                for lane in {prepared.lane for prepared in prepared_requests}
             }
         )
-        return [without_yes.get(parcel.request_id, parcel.request_id) for parcel in parcels]
+        return [
+            without_yes.get(prepared.request_id, prepared.request_id)
+            for prepared in prepared_requests
+        ]
 
     def upkeep(self) -> None:
         """A data key lives on until it is replaced, so a KMS that is away for a while is only a log line."""

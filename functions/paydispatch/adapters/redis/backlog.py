@@ -94,7 +94,7 @@ class RedisBacklog:
                 worker_id=worker_id,
                 entry=_entry(fields),
                 reason=str(fields.get("reason", "")),
-                buried_at=_published_at(entry_id),
+                dead_since=_published_at(entry_id),
             )
             for entry_id, fields in lying
         ]

@@ -12,10 +12,10 @@ from paydispatch.domain.errors import Unavailable
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-    from paydispatch.ports import Journal
+    from paydispatch.ports import EventLog
 
 
-class StreamOnly:
+class NoDoorbell:
     """No doorbell but the one the publishing script rings in Redis: for workers that listen there."""
 
     async def ring(self, worker_id: str) -> None:
@@ -25,10 +25,10 @@ class StreamOnly:
 class SqsDoorbell:
     """Wakes the flow runner through a queue of its own. A hundred outcomes of one worker in flight ring twice."""
 
-    def __init__(self, sqs: SQSClient, queue_url: str, journal: Journal) -> None:
+    def __init__(self, sqs: SQSClient, queue_url: str, log: EventLog) -> None:
         self._sqs = sqs
         self._queue_url = queue_url
-        self._journal = journal
+        self._log = log
         self._ringing: dict[str, bool] = {}
         """Workers whose ring is on its way, and whether another is asked for after it."""
 
@@ -52,4 +52,4 @@ class SqsDoorbell:
                     self._sqs.send_message, QueueUrl=self._queue_url, MessageBody=body
                 )
         except Unavailable as error:
-            self._journal.trouble("doorbell.lost", worker_id=worker_id, why=str(error))
+            self._log.warning("doorbell.lost", worker_id=worker_id, why=str(error))

@@ -17,7 +17,7 @@ from paydispatch.domain.diagnosis import NO_EVICTION
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from paydispatch.ports import Journal
+    from paydispatch.ports import EventLog
 
 _FIELD = "maxmemory_policy:"
 _ASKED = ("INFO", "memory")
@@ -28,11 +28,11 @@ class EvictingServer(RedisConnectionError):
 
 
 class EvictionCheck:
-    """`allowed` goes on all the same, and says so in the journal: once in the life of a program."""
+    """`allowed` goes on all the same, and says so in the event log: once in the life of a program."""
 
-    def __init__(self, *, allowed: bool = False, journal: Journal | None = None) -> None:
+    def __init__(self, *, allowed: bool = False, log: EventLog | None = None) -> None:
         self._allowed = allowed
-        self._journal = journal
+        self._log = log
         self._told = False
 
     def greet(self, connection: Any) -> None:
@@ -71,13 +71,13 @@ class EvictionCheck:
         self._tell(policy)
 
     def _tell(self, policy: str | None) -> None:
-        if self._told or self._journal is None:
+        if self._told or self._log is None:
             return
         self._told = True
         if policy is None:
-            self._journal.line("redis.policy_hidden")
+            self._log.info("redis.policy_hidden")
         else:
-            self._journal.trouble("redis.evicts", policy=policy)
+            self._log.warning("redis.evicts", policy=policy)
 
 
 def refusal(policy: str) -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from paydispatch.ports import Clock, Journal
+    from paydispatch.ports import Clock, EventLog
 
 LEASE_MARGIN_S = 5.0
 """A lease outlives its flow's timeout by this much, and an entry's idle time the lease by as much again."""
@@ -53,7 +53,7 @@ class RedisInbox:
         self,
         redis: Redis,
         clock: Clock,
-        journal: Journal,
+        log: EventLog,
         *,
         consumer: str,
         flow_timeout_s: float,
@@ -61,7 +61,7 @@ class RedisInbox:
     ) -> None:
         self._redis = redis
         self._clock = clock
-        self._journal = journal
+        self._log = log
         self._consumer = consumer
         self._lease_ms = round((flow_timeout_s + LEASE_MARGIN_S) * 1000)
         self._idle_ms = round((flow_timeout_s + 2 * LEASE_MARGIN_S) * 1000)
@@ -100,15 +100,15 @@ class RedisInbox:
             turns, _ = await self._turns(worker_id, found.items())
             return turns
 
-    async def finish(self, turn: Turn, *, go_on: bool) -> Turn | None:
-        return await self._finish(turn, go_on=go_on, dead="", reason="", successor="")
+    async def finish(self, turn: Turn, *, take_next: bool) -> Turn | None:
+        return await self._finish(turn, take_next=take_next, dead="", reason="", successor="")
 
-    async def bury(
-        self, turn: Turn, *, reason: str, successor: OutcomeEntry | None, go_on: bool
+    async def move_to_dead_stream(
+        self, turn: Turn, *, reason: str, successor: OutcomeEntry | None, take_next: bool
     ) -> Turn | None:
         following = successor.as_json() if successor else ""
         return await self._finish(
-            turn, go_on=go_on, dead=turn.entry.as_json(), reason=reason, successor=following
+            turn, take_next=take_next, dead=turn.entry.as_json(), reason=reason, successor=following
         )
 
     async def renew(self, turn: Turn, for_s: float) -> bool:
@@ -266,13 +266,15 @@ class RedisInbox:
         try:
             return OutcomeEntry.from_json(fields["entry"])
         except (ValueError, KeyError, TypeError) as error:
-            self._journal.trouble(
+            self._log.warning(
                 "entry.unreadable", worker_id=worker_id, entry_id=entry_id, why=str(error)
             )
-            await self._bury_unreadable(worker_id, entry_id, fields or {})
+            await self._move_unreadable_to_dead_stream(worker_id, entry_id, fields or {})
             return None
 
-    async def _bury_unreadable(self, worker_id: str, entry_id: str, fields: Any) -> None:
+    async def _move_unreadable_to_dead_stream(
+        self, worker_id: str, entry_id: str, fields: Any
+    ) -> None:
         """Off its stream altogether: its context is not known, and must not wait for it."""
         stream = keys.outcomes(worker_id)
         async with self._redis.pipeline(transaction=False) as pipe:
@@ -286,7 +288,7 @@ class RedisInbox:
             await pipe.execute()
 
     async def _finish(
-        self, turn: Turn, *, go_on: bool, dead: str, reason: str, successor: str
+        self, turn: Turn, *, take_next: bool, dead: str, reason: str, successor: str
     ) -> Turn | None:
         worker_id, context_id = turn.worker_slot, turn.entry.context_id
         names = [
@@ -298,10 +300,10 @@ class RedisInbox:
             keys.dead(worker_id),
             keys.finished(worker_id),
         ]
-        arguments = [keys.GROUP, turn.entry_id, turn.lease, int(go_on), dead, reason, successor]
+        arguments = [keys.GROUP, turn.entry_id, turn.lease, int(take_next), dead, reason, successor]
         async with answered_in_time():
             following = await self._eval("finish", names, *arguments)
-            return await self._next(turn, following) if following and go_on else None
+            return await self._next(turn, following) if following and take_next else None
 
     async def _next(self, turn: Turn, entry_id: str) -> Turn | None:
         """The context's next entry, under the same lease, if any runner has read it already.
@@ -319,7 +321,7 @@ class RedisInbox:
         following_id, fields = entries[0]
         entry = await self._entry(worker_id, following_id, fields)
         if entry is None:
-            return await self.finish(replace(turn, entry_id=following_id), go_on=True)
+            return await self.finish(replace(turn, entry_id=following_id), take_next=True)
         names, arguments = self._turn_arguments(worker_id, following_id, entry, turn.lease)
         run = await self._eval("take_turn", names, *arguments)
         return Turn(following_id, entry, run, turn.lease, worker_id) if run > 0 else None

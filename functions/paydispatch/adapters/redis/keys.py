@@ -11,7 +11,7 @@ LOOKS = "pd:looks"
 """Workers by when a sweep looks at them next (unix ms). 0 or 1: at once, because something is written for them."""
 
 UNKNOWN_WORKERS = "pd:unknown"
-"""Workers that have unknown ends, where reconciling looks. The score says since when (unix s) there is none, or 0."""
+"""Workers that have unknown outcomes. The score is the time (unix seconds) since which there is none, or 0."""
 
 OLD_WORKERS = "pd:workers"
 """The set an earlier version kept instead. Sweeps take it over."""

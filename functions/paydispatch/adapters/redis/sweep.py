@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from paydispatch.ports import Clock, Journal
+    from paydispatch.ports import Clock, EventLog
 
 LOOKS_AT_ONCE = 100
 """In one round trip: a few milliseconds of Redis."""
@@ -36,10 +36,10 @@ LOOKS_AT_ONCE = 100
 class RedisSweep:
     """Several may sweep at once: each look is taken by one of them."""
 
-    def __init__(self, redis: Redis, clock: Clock, journal: Journal) -> None:
+    def __init__(self, redis: Redis, clock: Clock, log: EventLog) -> None:
         self._redis = redis
         self._clock = clock
-        self._journal = journal
+        self._log = log
 
     async def due(self, *, at_most: int) -> Swept:
         now_s = self._clock.now_s()
@@ -82,7 +82,7 @@ class RedisSweep:
         self, worker_id: str, look: WorkerLook | None, now_s: float, *, noted: bool
     ) -> float | None:
         if look is None:
-            self._journal.trouble("worker.unreadable", worker_id=worker_id)
+            self._log.warning("worker.unreadable", worker_id=worker_id)
             return (now_s + KEPT_LOOK_S) * 1000
         following_s = next_look_at(look, now_s, noted=noted)
         return None if following_s is None else following_s * 1000

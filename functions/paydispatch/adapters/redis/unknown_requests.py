@@ -1,4 +1,4 @@
-"""`UnknownEnds` on Redis: a hash per worker, filled and emptied by the script that publishes outcomes."""
+"""`UnknownOutcomes` on Redis: a hash per worker, filled and emptied by the script that publishes outcomes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from paydispatch.adapters.redis.workers import move_on
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.slots import beside
 from paydispatch.domain.sweep import GRACE_S
-from paydispatch.domain.unknown_ends import UnknownEnd
+from paydispatch.domain.unknown_outcomes import UnknownOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _SLOT_FIELDS = ("fingerprint", "first_sent_at", "last_sent_at", "account")
 
 
-class RedisUnknownEnds:
+class RedisUnknownOutcomes:
     def __init__(self, redis: Redis, clock: Clock) -> None:
         self._redis = redis
         self._clock = clock
@@ -46,13 +46,13 @@ class RedisUnknownEnds:
             drawn: Any = await self._redis.hrandfield(keys.unknown(worker_slot), at_most)
         return list(drawn or ())
 
-    async def read(self, worker_slot: str, request_id: str) -> UnknownEnd | None:
+    async def read(self, worker_slot: str, request_id: str) -> UnknownOutcome | None:
         request = keys.request(beside(worker_slot, request_id))
         async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
             pipe.hget(keys.unknown(worker_slot), request_id)
             pipe.hmget(request, _SLOT_FIELDS)
             text, slot = await pipe.execute()
-        return None if text is None else _unknown_end(worker_slot, text, *slot)
+        return None if text is None else _unknown_outcome(worker_slot, text, *slot)
 
     async def accept_account(
         self, worker_slot: str, request_id: str, account: AccountBinding
@@ -92,15 +92,15 @@ def _pairs(drawn: Any) -> list[Any]:
     return list(drawn or ())
 
 
-def _unknown_end(
+def _unknown_outcome(
     worker_slot: str,
     text: str,
     fingerprint: str | None,
     first_sent_at: str | None,
     last_sent_at: str | None,
     account: str | None,
-) -> UnknownEnd:
-    return UnknownEnd(
+) -> UnknownOutcome:
+    return UnknownOutcome(
         _entry(text),
         worker_slot,
         slot_stands=fingerprint is not None,

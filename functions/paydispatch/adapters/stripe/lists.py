@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from paydispatch.adapters.stripe.gateway import BROKEN_CALL
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
-from paydispatch.domain.unknown_ends import CannotTell, Found, NotFound, Sighting, both
+from paydispatch.domain.unknown_outcomes import Found, Inconclusive, LookupResult, NotFound, both
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.credentials import StripeKey
     from paydispatch.domain.resources import Resource
-    from paydispatch.domain.unknown_ends import Window
+    from paydispatch.domain.unknown_outcomes import Window
 
 PAGE = 100
 """The most that Stripe lists at once."""
@@ -53,19 +53,19 @@ class HttpStripeLists:
         key: StripeKey,
         stripe_account: str | None,
         stripe_context: str | None = None,
-    ) -> Sighting:
+    ) -> LookupResult:
         headers = {"Authorization": f"Bearer {key.reveal()}", "Stripe-Version": self._version}
         if stripe_account is not None:
             headers["Stripe-Account"] = stripe_account
         if stripe_context is not None:
             headers["Stripe-Context"] = stripe_context
-        seen: NotFound | CannotTell | None = None
+        seen: NotFound | Inconclusive | None = None
         for query in _queries(resource, params, within, key):
             found = await self._look_through(resource.endpoint, query, headers, mark)
             if isinstance(found, Found):
                 return found
             seen = found if seen is None else both(seen, found)
-        return seen or CannotTell("nothing of Stripe's was asked for")
+        return seen or Inconclusive("nothing of Stripe's was asked for")
 
     async def _look_through(
         self,
@@ -73,30 +73,30 @@ class HttpStripeLists:
         query: dict[str, str],
         headers: Mapping[str, str],
         mark: tuple[str, str],
-    ) -> Sighting:
+    ) -> LookupResult:
         for _ in range(self._most_pages):
             page = await self._page(endpoint, query, headers)
-            if isinstance(page, CannotTell):
+            if isinstance(page, Inconclusive):
                 return page
             seen = page.look(mark)
             if seen is not None:
                 return seen
             query = {**query, "starting_after": str(page.listed[-1].get("id"))}
-        return CannotTell(f"more than {self._most_pages * PAGE} objects to look through")
+        return Inconclusive(f"more than {self._most_pages * PAGE} objects to look through")
 
     async def _page(
         self, endpoint: str, query: Mapping[str, str], headers: Mapping[str, str]
-    ) -> _Page | CannotTell:
+    ) -> _Page | Inconclusive:
         try:
             response = await self._client.get(endpoint, params=dict(query), headers=dict(headers))
         except BROKEN_CALL as error:
-            return CannotTell(f"Stripe cannot be reached: {type(error).__name__}")
+            return Inconclusive(f"Stripe cannot be reached: {type(error).__name__}")
         body = _object(response.content)
         if response.status_code != 200:
-            return CannotTell(f"Stripe's list answered {response.status_code}{_code(body)}")
+            return Inconclusive(f"Stripe's list answered {response.status_code}{_code(body)}")
         listed = body.get("data")
         if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
-            return CannotTell("Stripe's list is no list")
+            return Inconclusive("Stripe's list is no list")
         return _Page(
             listed,
             body.get("has_more"),
@@ -114,7 +114,7 @@ class _Page:
     answered_at: float | None
     """Unix seconds by Stripe's clock."""
 
-    def look(self, mark: tuple[str, str]) -> Sighting | None:
+    def look(self, mark: tuple[str, str]) -> LookupResult | None:
         """None: not here, and there is a next page."""
         for candidate in self.listed:
             if _carries(candidate, mark):
@@ -122,7 +122,7 @@ class _Page:
         if self.has_more is False:
             return NotFound(self.answered_at)
         if self.has_more is not True or not self.listed:
-            return CannotTell("Stripe's list does not say where it ends")
+            return Inconclusive("Stripe's list does not say where it ends")
         return None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from paydispatch.cli.arguments import age_s, count, positive, rate
 from paydispatch.cli.dlq_report import show_one, show_walk
-from paydispatch.cli.journal import add_verbose, journal_shown
+from paydispatch.cli.event_log import add_verbose, log_shown
 from paydispatch.cli.terminal import complain
 from paydispatch.settings import CallerSettings
 
@@ -81,7 +81,7 @@ def run_list(arguments: argparse.Namespace) -> int:
     from paydispatch.services.redrive import Walk
 
     walk = Walk()
-    with journal_shown(wanted=False):
+    with log_shown(wanted=False):
         return _follow(_examine(_choice(arguments), arguments.limit, walk), walk, arguments)
 
 
@@ -91,7 +91,7 @@ def run_show(arguments: argparse.Namespace) -> int:
     from paydispatch.services.redrive import Walk
 
     walk = Walk()
-    with journal_shown(wanted=False):
+    with log_shown(wanted=False):
         asyncio.run(_examine(Choice(request_id=arguments.request_id), 1, walk))
     if not walk.examined:
         complain(f"No parked message of {arguments.request_id}.")
@@ -106,7 +106,7 @@ def run_redrive(arguments: argparse.Namespace) -> int:
 
     walk, work = Walk(), _examine if arguments.dry_run else _redrive
     walking = work(_choice(arguments), arguments.limit, walk, _options(arguments))
-    with journal_shown(wanted=arguments.verbose):
+    with log_shown(wanted=arguments.verbose):
         return _follow(walking, walk, arguments)
 
 
@@ -140,11 +140,11 @@ async def _redriver(options: RedriveOptions | None) -> AsyncIterator[Redriver]:
 
     from paydispatch.adapters.aws.dead_letters import SqsDeadLetters
     from paydispatch.adapters.aws.errors import CLIENT_CONFIG, SEND_CONFIG
-    from paydispatch.adapters.aws.sqs import SqsDispatchQueue
+    from paydispatch.adapters.aws.sqs import SqsAsyncQueue
     from paydispatch.adapters.clock import SystemClock
-    from paydispatch.adapters.journal_logging import LoggingJournal
+    from paydispatch.adapters.command_event_log import CommandEventLog
     from paydispatch.adapters.redis.connection import connect_async
-    from paydispatch.adapters.redis.doorbell import SqsDoorbell, StreamOnly
+    from paydispatch.adapters.redis.doorbell import NoDoorbell, SqsDoorbell
     from paydispatch.adapters.redis.eviction import EvictionCheck
     from paydispatch.adapters.redis.outcomes import RedisOutcomes
     from paydispatch.adapters.redis.requests import RedisRequests
@@ -154,18 +154,18 @@ async def _redriver(options: RedriveOptions | None) -> AsyncIterator[Redriver]:
     bell_url = settings.doorbell_queue_url
     sqs = boto3.client("sqs", config=CLIENT_CONFIG)
     sending = boto3.client("sqs", config=SEND_CONFIG)
-    clock, journal = SystemClock(), LoggingJournal()
-    eviction = EvictionCheck(allowed=settings.allow_eviction, journal=journal)
+    clock, log = SystemClock(), CommandEventLog()
+    eviction = EvictionCheck(allowed=settings.allow_eviction, log=log)
     redis = connect_async(settings.redis_url, eviction)
     tenant = settings.queue_tenant
     ports = RedrivePorts(
         dead_letters=SqsDeadLetters(sqs, settings.dead_letter_queue_url),
-        queue=SqsDispatchQueue(sending, settings.queue_urls, dead_letter_queue_url=None),
+        queue=SqsAsyncQueue(sending, settings.queue_urls, dead_letter_queue_url=None),
         requests=RedisRequests(redis, clock, queue_tenant=tenant),
         outcomes=RedisOutcomes(redis, queue_tenant=tenant),
-        doorbell=SqsDoorbell(sqs, bell_url, journal) if bell_url else StreamOnly(),
+        doorbell=SqsDoorbell(sqs, bell_url, log) if bell_url else NoDoorbell(),
         clock=clock,
-        journal=journal,
+        log=log,
         queue_tenant=tenant,
     )
     try:

@@ -26,7 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="the whole stack on this machine until Ctrl-C",
         description="Start every part on this machine and keep it running until Ctrl-C.",
     )
-    parser.add_argument("--port", type=port, default=0, help="the HTTP door's port (a free one)")
+    parser.add_argument("--port", type=port, default=0, help="the HTTP gateway's port (a free one)")
     parser.add_argument(
         "--stripe-base", type=api_url, metavar="URL", help="another Stripe than the twin"
     )

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from paydispatch.cli.journal import add_verbose, journal_shown
+from paydispatch.cli.event_log import add_verbose, log_shown
 from paydispatch.cli.tables import show_table
 from paydispatch.cli.terminal import complain, say, say_json
 from paydispatch.settings import ReconcilerSettings
@@ -46,25 +46,25 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Return 0 if nothing stays unknown, 1 if something does, or no request has the id of `--same-account`."""
-    with journal_shown(wanted=arguments.verbose):
+    with log_shown(wanted=arguments.verbose):
         report = asyncio.run(_reconcile(arguments))
     named = arguments.same_account
     if named and not report.reconciled:
-        complain(f"No unknown end of {named}.")
+        complain(f"No unknown outcome of {named}.")
         return 1
     _show(report, as_json=arguments.json)
     return 1 if report.left or report.counts["unknown"] else 0
 
 
 async def _reconcile(arguments: argparse.Namespace) -> ReconcileReport:
-    from paydispatch.adapters.journal_logging import LoggingJournal
+    from paydispatch.adapters.command_event_log import CommandEventLog
     from paydispatch.compose.reconciler import Clients, connect
     from paydispatch.services.reconcile import Reconciler
 
-    settings, journal = ReconcilerSettings.from_env(), LoggingJournal()
-    clients = Clients.connect(settings, journal)
+    settings, log = ReconcilerSettings.from_env(), CommandEventLog()
+    clients = Clients.connect(settings, log)
     try:
-        service = Reconciler(connect(settings, journal, clients))
+        service = Reconciler(connect(settings, log, clients))
         if arguments.same_account:
             return await service.reconcile_in_same_account(
                 arguments.same_account, arguments.worker_id

@@ -74,9 +74,9 @@ async def _serve(settings: RunnerSettings, workers: Collection[str] | None) -> N
 
 
 def _server(settings: RunnerSettings) -> FlowServer:
-    from paydispatch.adapters.journal import PowertoolsJournal, json_logger
+    from paydispatch.adapters.event_log import PowertoolsEventLog, json_logger
     from paydispatch.compose.flow_runner import compose, connect
 
     consumer = f"{socket.gethostname()}-{os.getpid()}"
-    journal = PowertoolsJournal(json_logger("flow_worker"))
-    return compose(settings, connect(settings, journal, consumer=consumer))
+    log = PowertoolsEventLog(json_logger("flow_worker"))
+    return compose(settings, connect(settings, log, consumer=consumer))

@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.principal import Principal
     from paydispatch.handlers.api.principals import PrincipalReader
-    from paydispatch.ports import Journal, RequestStore
+    from paydispatch.ports import EventLog, RequestStore
     from paydispatch.services.accept import Acceptor
 
 
 TAKES = "requests of an API Gateway HTTP API with payload format 2.0"
 
 
-class Door:
+class ApiHandler:
     """The HTTP API, one route per row of the table of objects."""
 
     def __init__(
@@ -46,20 +46,20 @@ class Door:
         acceptor: Acceptor,
         requests: RequestStore,
         principals: PrincipalReader,
-        journal: Journal,
+        log: EventLog,
         *,
         queue_tenant: str,
     ) -> None:
         self._acceptor = acceptor
         self._requests = requests
         self._principals = principals
-        self._journal = journal
+        self._log = log
         self._queue_tenant = queue_tenant
         self._routes = self._made_routes()
 
     def answer(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         if not _is_http_request(event):
-            return unexpected(refuse_event(event, takes=TAKES, journal=self._journal))
+            return unexpected(refuse_event(event, takes=TAKES, log=self._log))
         return self._routes.resolve(event, context)
 
     def _made_routes(self) -> APIGatewayHttpResolver:
@@ -103,7 +103,7 @@ class Door:
         try:
             self._requests.check()
         except Unavailable as error:
-            self._journal.trouble("door.unhealthy", why=str(error))
+            self._log.warning("api.unhealthy", why=str(error))
             return unhealthy(error)
         return json_answer(200, {"status": "ok"})
 
@@ -121,7 +121,7 @@ class Door:
         return error_answer(InvalidField(None, message, code="url_unknown"), status=404)
 
     def _fault(self, _: Exception) -> Response[str]:
-        self._journal.trouble("door.fault", path=self._routes.current_event.path)
+        self._log.warning("api.fault", path=self._routes.current_event.path)
         return failure()
 
     def _principal(self) -> Principal:

@@ -1,11 +1,11 @@
-"""Who is at the door: what API Gateway's authorizer found out, as a principal."""
+"""Who is at the API: what API Gateway's authorizer found out, as a principal."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.errors import NotAllowed
+from paydispatch.domain.errors import NotAuthenticated
 from paydispatch.domain.principal import LOCAL, Principal
 
 if TYPE_CHECKING:
@@ -22,20 +22,22 @@ class PrincipalReader:
         self._tenant_claim = tenant_claim
 
     def read(self, event: Mapping[str, Any]) -> Principal:
-        """Raises `NotAllowed` for a caller nobody vouches for, where sign-in is asked for."""
+        """Raises `NotAuthenticated` for a caller nobody vouches for, where sign-in is asked for."""
         authorizer = event.get("requestContext", {}).get("authorizer") or {}
         if "jwt" in authorizer:
             return self._from_claims(authorizer["jwt"].get("claims") or {})
         if "iam" in authorizer:
             return _from_iam(authorizer["iam"])
         if self._sign_in:
-            raise NotAllowed
+            raise NotAuthenticated
         return LOCAL
 
     def _from_claims(self, claims: Mapping[str, Any]) -> Principal:
         tenant, subject = claims.get(self._tenant_claim), claims.get("sub")
         if not tenant or not subject:
-            raise NotAllowed(f"The token must carry the claims {self._tenant_claim!r} and 'sub'.")
+            raise NotAuthenticated(
+                f"The token must carry the claims {self._tenant_claim!r} and 'sub'."
+            )
         return Principal(str(tenant), str(subject))
 
 

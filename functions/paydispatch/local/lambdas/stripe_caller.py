@@ -1,8 +1,8 @@
 """The Stripe caller's Lambda on the local stack: an installed package has no `functions/stripe_caller/app.py`."""
 
-from paydispatch.compose.async_lambda import lambda_journal
+from paydispatch.compose.async_lambda import lambda_log
 from paydispatch.compose.stripe_caller import compose, connect
 from paydispatch.settings import CallerSettings
 
-_settings, _journal = CallerSettings.from_env(), lambda_journal("stripe_caller")
-handler = compose(_settings, connect(_settings, _journal), _journal)
+_settings, _log = CallerSettings.from_env(), lambda_log("stripe_caller")
+handler = compose(_settings, connect(_settings, _log), _log)

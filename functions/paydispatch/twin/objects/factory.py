@@ -21,53 +21,61 @@ if TYPE_CHECKING:
     from paydispatch.twin.accounts import Account
     from paydispatch.twin.objects.naming import Naming
     from paydispatch.twin.objects.shapes import Schema
-    from paydispatch.twin.objects.store import Thing
+    from paydispatch.twin.objects.store import StripeObject
 
 _OURS = ("id", "object", "created", "livemode")
 """Fields that are never an echo, whatever a parameter is called."""
 
 
 @dataclass(frozen=True, slots=True)
-class Birth:
+class CreationContext:
     """Where and when objects are made."""
 
     account: Account
     now: int
     naming: Naming
-    find: Callable[[str], Thing | None]
-    keep: Callable[[Thing], None]
+    find: Callable[[str], StripeObject | None]
+    keep: Callable[[StripeObject], None]
     """Puts a companion (the product inside a price's `product_data`) into the account."""
 
 
 def make(
-    kind: str, params: Mapping[str, Any], birth: Birth, also: Mapping[str, Any] | None = None
-) -> Thing:
+    kind: str,
+    params: Mapping[str, Any],
+    context: CreationContext,
+    also: Mapping[str, Any] | None = None,
+) -> StripeObject:
     """Return the object a valid create of `kind` gives. It is not kept; its companions are.
 
     `also` is set last: what a refused card makes of it.
     """
     schema = response_schema(kind)
-    return Maker(kind, schema, params, birth).make(also or {})
+    return Maker(kind, schema, params, context).make(also or {})
 
 
 class Maker:
     """One object on its way; its list elements and companions get makers of their own."""
 
     def __init__(
-        self, kind: str, schema: Schema, params: Mapping[str, Any], birth: Birth, parent: str = ""
+        self,
+        kind: str,
+        schema: Schema,
+        params: Mapping[str, Any],
+        context: CreationContext,
+        parent: str = "",
     ) -> None:
         self._kind = kind
         self._schema = schema
         self._traits: Traits = traits_of(kind)
-        self._birth = birth
-        self._names = {"parent": parent, "mode": birth.account.mode}
+        self._context = context
+        self._names = {"parent": parent, "mode": context.account.mode}
         self._params = self._with_defaults(params)
-        self._made: Thing = {}
+        self._made: StripeObject = {}
 
-    def make(self, also: Mapping[str, Any]) -> Thing:
+    def make(self, also: Mapping[str, Any]) -> StripeObject:
         self._made["id"] = self._params.get("id") or self._value(self._traits.id)
         self._made["object"] = self._kind
-        self._made = {**self._made, **fresh_object(self._schema, self._birth.now), **self._made}
+        self._made = {**self._made, **fresh_object(self._schema, self._context.now), **self._made}
         self._stamp()
         self._echo()
         self._make_companions()
@@ -85,9 +93,9 @@ class Maker:
 
     def _stamp(self) -> None:
         stamps = {
-            "created": self._birth.now,
-            "updated": self._birth.now,
-            "livemode": self._birth.account.livemode,
+            "created": self._context.now,
+            "updated": self._context.now,
+            "livemode": self._context.account.livemode,
             "metadata": {},
         }
         known = self._schema["properties"]
@@ -106,26 +114,26 @@ class Maker:
     def _shown(self, schema: Schema, given: Any) -> Any:
         if "list" in schema and isinstance(given, list) and schema["list"].get("properties"):
             return self._list(schema, given)
-        return Fitter(self._birth.now, self._embedded).fit(schema, given)
+        return Fitter(self._context.now, self._embedded).fit(schema, given)
 
-    def _embedded(self, schema: Schema, object_id: str) -> Thing:
+    def _embedded(self, schema: Schema, object_id: str) -> StripeObject:
         """The object of that id; where nobody made it, one as whole as the twin knows its kind."""
         kind = schema["embeds"]
-        found = self._birth.find(object_id)
+        found = self._context.find(object_id)
         if found is not None and found["object"] == kind:
             return found
         whole = known_schema(kind)
         if whole is None:
-            return {**fresh_object(schema, self._birth.now), "id": object_id, "object": kind}
+            return {**fresh_object(schema, self._context.now), "id": object_id, "object": kind}
         given = {"id": object_id, "currency": "usd"}
-        return Maker(kind, whole, given, self._birth).make({})
+        return Maker(kind, whole, given, self._context).make({})
 
-    def _list(self, schema: Schema, given: list[Any]) -> Thing:
+    def _list(self, schema: Schema, given: list[Any]) -> StripeObject:
         element = schema["list"]
         kind = element["properties"].get("object", {}).get("enum", ["item"])[0]
         parent = self._made["id"]
         made = [
-            Maker(kind, element, params, self._birth, parent).make({})
+            Maker(kind, element, params, self._context, parent).make({})
             for params in given
             if isinstance(params, dict)
         ]
@@ -136,11 +144,11 @@ class Maker:
             given = self._params.get(param)
             if isinstance(given, dict):
                 more = self._value(companion.get("with", {}))
-                made = make(companion["object"], {**given, **more}, self._birth)
-                self._birth.keep(made)
+                made = make(companion["object"], {**given, **more}, self._context)
+                self._context.keep(made)
                 self._refer(companion["as"], made)
 
-    def _refer(self, field: str, made: Thing) -> None:
+    def _refer(self, field: str, made: StripeObject) -> None:
         embedded = "embeds" in self._schema["properties"].get(field, {})
         self._made[field] = made if embedded else made["id"]
 
@@ -150,7 +158,7 @@ class Maker:
         for name in self._schema["required"]:
             field = fields[name]
             if "embeds" in field and self._made[name] is None and "null" not in types(field):
-                letters = self._birth.naming.letters(24)
+                letters = self._context.naming.letters(24)
                 self._made[name] = self._embedded(field, f"{field['embeds']}_{letters}")
 
     def _apply_traits(self) -> None:
@@ -168,14 +176,14 @@ class Maker:
             self._params,
             self._made,
             self._names,
-            self._birth.now,
-            self._birth.naming.letters,
-            self._birth.find,
+            self._context.now,
+            self._context.naming.letters,
+            self._context.find,
         )
         return value(template, scope)
 
 
-def _in_stripes_order(thing: Thing) -> Thing:
+def _in_stripes_order(stripe_object: StripeObject) -> StripeObject:
     """`id` and `object`, then the alphabet."""
-    first = {"id": thing.pop("id"), "object": thing.pop("object")}
-    return {**first, **dict(sorted(thing.items()))}
+    first = {"id": stripe_object.pop("id"), "object": stripe_object.pop("object")}
+    return {**first, **dict(sorted(stripe_object.items()))}

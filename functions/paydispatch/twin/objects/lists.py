@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.resources import Resource
     from paydispatch.twin.accounts import Account
     from paydispatch.twin.objects.shapes import Schema
-    from paydispatch.twin.objects.store import Store, Thing
+    from paydispatch.twin.objects.store import Store, StripeObject
 
 LARGEST_PAGE = 100
 _PAGING = ("limit", "starting_after", "ending_before", "expand", "created")
@@ -34,10 +34,10 @@ def page(
     _refuse_undated(schema, params)
     limit, span, wanted = _limit(params), _span(params), _fields(schema, params)
     matching = (
-        thing
-        for thing in store.listed(account, resource.name, span)
-        if _in_view(thing, wanted)
-        and all(thing.get(name) == value for name, value in wanted.items())
+        stripe_object
+        for stripe_object in store.listed(account, resource.name, span)
+        if _in_view(stripe_object, wanted)
+        and all(stripe_object.get(name) == value for name, value in wanted.items())
     )
     found = list(islice(matching, limit + 1))
     shown = found[:limit]
@@ -55,8 +55,8 @@ def _refuse_undated(schema: Schema, params: Mapping[str, Any]) -> None:
         raise unknown_parameter("created")
 
 
-def _in_view(thing: Thing, wanted: Mapping[str, Any]) -> bool:
-    return thing.get("test_clock") is None or not _BY_CLOCK.isdisjoint(wanted)
+def _in_view(stripe_object: StripeObject, wanted: Mapping[str, Any]) -> bool:
+    return stripe_object.get("test_clock") is None or not _BY_CLOCK.isdisjoint(wanted)
 
 
 def _limit(params: Mapping[str, Any]) -> int:

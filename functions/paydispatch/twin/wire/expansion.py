@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from paydispatch.twin.objects.shapes import Schema
-    from paydispatch.twin.objects.store import Thing
+    from paydispatch.twin.objects.store import StripeObject
 
 DEEPEST = 4
 
@@ -34,14 +34,17 @@ def expand_paths(params: Mapping[str, Any], schema: Schema, *, inside: str = "")
 
 
 def shown(
-    thing: Thing, schema: Schema, paths: Sequence[str], find: Callable[[str], Thing | None]
-) -> Thing:
+    stripe_object: StripeObject,
+    schema: Schema,
+    paths: Sequence[str],
+    find: Callable[[str], StripeObject | None],
+) -> StripeObject:
     """Return the object as it is answered: what is only given on request, only then."""
-    on_request = {*_optional_lists(schema), *traits_of(thing["object"]).on_request}
+    on_request = {*_optional_lists(schema), *traits_of(stripe_object["object"]).on_request}
     hidden = on_request - {path.partition(".")[0] for path in paths}
-    answer = thing
-    if hidden & thing.keys():
-        answer = {name: value for name, value in thing.items() if name not in hidden}
+    answer = stripe_object
+    if hidden & stripe_object.keys():
+        answer = {name: value for name, value in stripe_object.items() if name not in hidden}
     kinds = {name: field.get("refers", name) for name, field in schema["properties"].items()}
     for path in paths:
         answer = _along(answer, path.split("."), find, kinds)
@@ -54,7 +57,10 @@ def _optional_lists(schema: Schema) -> set[str]:
 
 
 def _along(
-    node: Any, steps: list[str], find: Callable[[str], Thing | None], kinds: Mapping[str, str]
+    node: Any,
+    steps: list[str],
+    find: Callable[[str], StripeObject | None],
+    kinds: Mapping[str, str],
 ) -> Any:
     """Follow one path. `kinds` names the objects the first step's ids are of, where it is known."""
     if isinstance(node, list):

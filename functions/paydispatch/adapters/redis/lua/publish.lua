@@ -1,5 +1,5 @@
--- Publish an outcome once. An unknown end may be followed by a settled one; nothing follows that.
--- KEYS: 1 seen-mark, 2 stream, 3 context queue, 4 open requests, 5 unknown ends
+-- Publish an outcome once. An unknown outcome may be followed by a settled one; nothing follows that.
+-- KEYS: 1 seen-mark, 2 stream, 3 context queue, 4 open requests, 5 unknown outcomes
 -- ARGV: 1 'unknown' or 'settled', 2 seconds to remember it, 3 entry (JSON), 4 bell channel, 5 request id
 -- The mark says how it ended and, after a blank, which entry says so: a status that was never written is read there.
 -- Returns the entry's id, or false if it had been published before.

@@ -1,4 +1,4 @@
-"""What the door answers. Fields may be added to an answer; a client ignores those it does not know."""
+"""What the API answers. Fields may be added to an answer; a client ignores those it does not know."""
 
 from __future__ import annotations
 
@@ -207,5 +207,5 @@ def _params_refused() -> Node:
 
 
 def _gateway_answer() -> Node:
-    meaning = "API Gateway answered by itself; the door was not asked."
+    meaning = "API Gateway answered by itself; the API was not asked."
     return {"description": meaning} | _object({"message": {"type": "string"}})

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of the door, from the table of objects, Stripe's schemas and the door's own answers.
+"""The OpenAPI 3.1 document of the API, from the table of objects, Stripe's schemas and the API's own answers.
 
 https://spec.openapis.org/oas/v3.1.1.html. Loaded when it is first asked for, and then kept.
 """
@@ -47,7 +47,7 @@ _SECURITY_SCHEMES: dict[str, Node] = {
 _TAGS = [
     {"name": "creates", "description": "Ask for objects to be created."},
     {"name": "requests", "description": "What became of what was asked."},
-    {"name": "service", "description": "About the door itself."},
+    {"name": "service", "description": "About the API itself."},
 ]
 
 

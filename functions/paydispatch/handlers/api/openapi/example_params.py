@@ -56,7 +56,7 @@ _OF_TYPE: Mapping[str, Any] = {"boolean": True, "integer": 1, "number": 1.5, "st
 
 
 def example_params(object_name: str) -> dict[str, Any]:
-    """Parameters the door accepts. Raises `UnknownObject`."""
+    """Parameters the API accepts. Raises `UnknownObject`."""
     return example_of(parameter_schema(object_name))
 
 

@@ -1,4 +1,4 @@
-"""Examples of answers, made by the code that answers: they cannot say what the door does not."""
+"""Examples of answers, made by the code that answers: they cannot say what the API does not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from paydispatch.domain.errors import (
     IdempotencyConflict,
     InvalidParams,
     MaybeAccepted,
-    NotAllowed,
+    NotAuthenticated,
     RequestNotFound,
     TooLarge,
     Unavailable,
@@ -73,7 +73,7 @@ def malformed() -> Examples:
 def refusals() -> dict[int, Examples]:
     """By HTTP status: the errors of which one example tells all."""
     errors = {
-        "not_signed_in": NotAllowed(),
+        "not_signed_in": NotAuthenticated(),
         "not_found": RequestNotFound(REQUEST_ID),
         "key_reused": IdempotencyConflict("order-1001"),
         "too_large": TooLarge(QUEUE_MESSAGE_LIMIT_BYTES + 1, QUEUE_MESSAGE_LIMIT_BYTES),

@@ -137,13 +137,13 @@ def _openapi() -> Node:
 
 def _health() -> Node:
     healthy = json_response(
-        "The door answers, and Redis takes writes from it.",
+        "The API answers, and Redis takes writes from it.",
         references.schema("health"),
         example={"status": "ok"},
     )
     return {
         "operationId": "get_health",
-        "summary": "Whether the door answers and can write to Redis",
+        "summary": "Whether the API answers and can write to Redis",
         "tags": ["service"],
         "responses": {"200": healthy, **refusals(503)},
     }

@@ -1,4 +1,4 @@
-"""Stripe's create parameters: the schemas the door checks with, as components of the document."""
+"""Stripe's create parameters: the schemas the API checks with, as components of the document."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The HTTP door: API Gateway and one execution environment of the API function behind it.
+"""The local gateway: API Gateway and one execution environment of the API function behind it.
 
-    python -m paydispatch.local.door --name door-1 --fd 5 --handler paydispatch.local.lambdas.api.handler
+    python -m paydispatch.local.gateway --name gateway-1 --fd 5 --handler paydispatch.local.lambdas.api.handler
 
-The stack opens the listening socket and starts several doors on it. Each calls its handler with one
+The stack opens the listening socket and starts several gateways on it. Each calls its handler with one
 event at a time, as Lambda does: Powertools' resolver keeps the current event in a class attribute.
 """
 
@@ -31,7 +31,7 @@ from paydispatch.local.lambda_context import LambdaContext
 
 FUNCTION_NAME = "paydispatch-api"
 
-# API Gateway's own limits for an HTTP API, and the answers it gives when they are met.
+# Gateway Gateway's own limits for an HTTP API, and the answers it gives when they are met.
 _MAX_BODY_BYTES = 10 * 1024 * 1024
 _GATEWAY_TIMEOUT_S = 30.0
 _FUNCTION_TIMEOUT_S = 29.0
@@ -40,7 +40,7 @@ _UNAVAILABLE = b'{"message":"Service Unavailable"}'
 _FAILED = b'{"message":"Internal Server Error"}'
 
 
-class Door:
+class Gateway:
     """Translates requests and calls the handler in the one thread it owns."""
 
     def __init__(self, handler: Handler) -> None:
@@ -69,7 +69,7 @@ class Door:
             return _gateway_answer(503, _UNAVAILABLE)
 
     def invoke(self, request: HttpRequest) -> HttpResponse:
-        """One invocation. Whatever the handler raises is a 500, as in API Gateway."""
+        """One invocation. Whatever the handler raises is a 500, as in Gateway Gateway."""
         context = LambdaContext(FUNCTION_NAME, _FUNCTION_TIMEOUT_S)
         try:
             return http_response(self._handler(http_event(request), context))
@@ -100,10 +100,10 @@ def _gateway_answer(status: int, body: bytes) -> web.Response:
     return web.Response(status=status, body=body, content_type="application/json")
 
 
-async def serve_until_stopped(name: str, door: Door, listener: socket.socket) -> None:
+async def serve_until_stopped(name: str, gateway: Gateway, listener: socket.socket) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    runner = web.AppRunner(door.application(), access_log=None, shutdown_timeout=5.0)
+    runner = web.AppRunner(gateway.application(), access_log=None, shutdown_timeout=5.0)
     await runner.setup()
     await web.SockSite(runner, listener).start()
     print(json.dumps({"ready": name}), flush=True)
@@ -117,9 +117,9 @@ def main() -> int:
     parser.add_argument("--fd", type=int, required=True, help="the listening socket, inherited")
     parser.add_argument("--handler", required=True)
     arguments = parser.parse_args()
-    door = Door(load_handler(arguments.handler))
+    gateway = Gateway(load_handler(arguments.handler))
     listener = socket.socket(fileno=arguments.fd)
-    asyncio.run(serve_until_stopped(arguments.name, door, listener))
+    asyncio.run(serve_until_stopped(arguments.name, gateway, listener))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""A thousand requests through the HTTP door, and what became of each."""
+"""A thousand requests through the HTTP gateway, and what became of each."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ async def post_all(api: str) -> list[dict[str, Any]]:
 
         async def post(number: int) -> dict[str, Any]:
             body = {
-                "worker_id": f"door-worker-{number % 3}",
+                "worker_id": f"gateway-worker-{number % 3}",
                 "context_id": f"order-{number % 250}",
-                "stripe_secret": "sk_test_door",
+                "stripe_secret": "sk_test_http",
                 "params": {"amount": 1000 + number, "currency": "usd"},
             }
             async with places:

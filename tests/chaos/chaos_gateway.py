@@ -1,4 +1,4 @@
-"""The real door, its ports wrapped in ones that can kill it while it seals and before it answers."""
+"""The real gateway, its ports wrapped in ones that can kill it while it seals and before it answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Sealer(Wrapper):
         return sealed
 
 
-class Board(Wrapper):
+class RequestStore(Wrapper):
     def claim(self, claims: Any) -> Any:
         states = self.inner.claim(claims)
         self.points.pass_by(CLAIMED_BY_API, claims[0].request_id)
@@ -31,7 +31,7 @@ class Board(Wrapper):
 
 
 class Queue(Wrapper):
-    """Loses SQS' answer now and then: the messages are on the queue, and the door cannot know."""
+    """Loses SQS' answer now and then: the messages are on the queue, and the API cannot know."""
 
     def __init__(self, inner: Any, points: Points, share: float, seed: str) -> None:
         super().__init__(inner, points)
@@ -52,13 +52,13 @@ def _chaotic(ports: ApiPorts, points: Points) -> ApiPorts:
     return replace(
         ports,
         sealer=Sealer(ports.sealer, points),
-        requests=Board(ports.requests, points),
+        requests=RequestStore(ports.requests, points),
         queue=Queue(ports.queue, points, share, seed),
     )
 
 
 _settings = ApiSettings.from_env()
-_door = compose(_settings, _chaotic(connect(_settings), Points.of("door")))
+_api = compose(_settings, _chaotic(connect(_settings), Points.of("gateway")))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -66,4 +66,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if tenant is not None:  # as API Gateway's authorizer would have found out
         claims = {"tenant": tenant, "sub": SUBJECT}
         event["requestContext"]["authorizer"] = {"jwt": {"claims": claims}}
-    return _door.answer(event, context)
+    return _api.answer(event, context)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paydispatch.adapters.journal_logging import LoggingJournal
+from paydispatch.adapters.command_event_log import CommandEventLog
 from paydispatch.cli.commands import dlq, reconcile
-from paydispatch.cli.journal import journal_shown
+from paydispatch.cli.event_log import log_shown
 from paydispatch.cli.main import main
 from paydispatch.domain.errors import Unavailable
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(("wanted", "shown"), [(True, True), (False, False)])
-def test_the_journal_is_shown_when_it_is_asked_for(
+def test_the_event_log_is_shown_when_it_is_asked_for(
     wanted: bool, shown: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with journal_shown(wanted=wanted):
-        LoggingJournal().line("request.redriven", request_id="pdr_1")
+    with log_shown(wanted=wanted):
+        CommandEventLog().info("request.redriven", request_id="pdr_1")
 
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -29,9 +29,9 @@ def test_the_journal_is_shown_when_it_is_asked_for(
 
 
 def test_afterwards_it_is_quiet_again(capsys: pytest.CaptureFixture[str]) -> None:
-    with journal_shown(wanted=True):
+    with log_shown(wanted=True):
         pass
-    LoggingJournal().line("request.redriven")
+    CommandEventLog().info("request.redriven")
 
     assert capsys.readouterr().err == ""
 
@@ -40,7 +40,7 @@ def test_afterwards_it_is_quiet_again(capsys: pytest.CaptureFixture[str]) -> Non
     ("module", "work", "line"),
     [(dlq, "_redrive", "dlq redrive"), (reconcile, "_reconcile", "reconcile")],
 )
-def test_a_command_that_writes_a_journal_has_the_option(
+def test_a_command_that_writes_an_event_log_has_the_option(
     module: ModuleType,
     work: str,
     line: str,
@@ -48,7 +48,7 @@ def test_a_command_that_writes_a_journal_has_the_option(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     async def telling(*_: object) -> None:
-        LoggingJournal().line("request.redriven")
+        CommandEventLog().info("request.redriven")
         raise Unavailable("Redis: gone")
 
     monkeypatch.setattr(module, work, telling)

@@ -1,4 +1,4 @@
-"""The journal of a command: its report is what it prints, so only faults are shown beside it (on stderr)."""
+"""The event log of a command: its report is what it prints, so only faults are shown beside it (on stderr)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from paydispatch.domain.redaction import redacted
 _log = logging.getLogger("paydispatch.operations")
 
 
-class LoggingJournal:
+class CommandEventLog:
     """Through Python's logging: set its level to INFO to see every line."""
 
-    def line(self, event: str, **fields: Any) -> None:
+    def info(self, event: str, **fields: Any) -> None:
         _log.info("%s %s", event, _known(fields))
 
-    def trouble(self, event: str, **fields: Any) -> None:
+    def warning(self, event: str, **fields: Any) -> None:
         in_except = sys.exc_info()[0] is not None
         level = logging.WARNING if in_except else logging.INFO
         _log.log(level, "%s %s", event, _known(fields), exc_info=in_except)

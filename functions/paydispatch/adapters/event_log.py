@@ -1,4 +1,4 @@
-"""The journal as Powertools writes it: JSON lines for reading, embedded metrics for alarms."""
+"""The event log as Powertools writes it: JSON lines for reading, embedded metrics for alarms."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def json_logger(service: str) -> Logger:
     return logger
 
 
-class PowertoolsJournal:
+class PowertoolsEventLog:
     """Without `metrics`, counts are lines like everything else. No flow can mute it, nor the other flows, for good."""
 
     def __init__(self, logger: Logger, metrics: Metrics | None = None) -> None:
@@ -42,17 +42,17 @@ class PowertoolsJournal:
         self._counted = False
         self._settings = LogSettings(logger.name, FLOWS_LOGGER)
 
-    def line(self, event: str, **fields: Any) -> None:
+    def info(self, event: str, **fields: Any) -> None:
         self._settings.put_back()
         self._logger.info(event, **_known(fields))
 
-    def trouble(self, event: str, **fields: Any) -> None:
+    def warning(self, event: str, **fields: Any) -> None:
         self._settings.put_back()
         self._logger.warning(event, exc_info=sys.exc_info()[0] is not None, **_known(fields))
 
     def count(self, metric: str, amount: int = 1) -> None:
         if self._metrics is None:
-            self.line("metric", metric=metric, amount=amount)
+            self.info("metric", metric=metric, amount=amount)
         else:
             self._metrics.add_metric(name=metric, unit="Count", value=amount)
             self._counted = True

@@ -1,4 +1,4 @@
-"""The indexes that are kept with the outcomes: unknown ends, and what is open. Twin, Redis and cluster alike."""
+"""The indexes that are kept with the outcomes: unknown outcomes, and what is open. Twin, Redis and cluster alike."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from paydispatch.adapters.redis.connection import connect, connect_async
 from paydispatch.adapters.redis.outcomes import RedisOutcomes
 from paydispatch.adapters.redis.request_store import RedisRequestStore
 from paydispatch.adapters.redis.requests import RedisRequests
-from paydispatch.adapters.redis.unknown_requests import RedisUnknownEnds
+from paydispatch.adapters.redis.unknown_requests import RedisUnknownOutcomes
 from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.claims import Claim, Go, NoSend, Send, claim_of
 from paydispatch.domain.diagnosis import OLDEST_OPEN_S, Reason
 from paydispatch.domain.limits import LONGEST_DEADLINE_S, REMEMBER_S
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
 from paydispatch.domain.sweep import GRACE_S
-from paydispatch.domain.unknown_ends import UnknownEnd
+from paydispatch.domain.unknown_outcomes import UnknownOutcome
 from paydispatch.services.doctor import Doctor
 from paydispatch.testing.memory import MemoryOutcomes
-from paydispatch.testing.memory_operations import MemoryQueueDepths, MemoryUnknownEnds
+from paydispatch.testing.memory_operations import MemoryQueueDepths, MemoryUnknownOutcomes
 from paydispatch.testing.memory_requests import MemoryRequests
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from paydispatch.domain.envelope import Envelope
-    from paydispatch.ports import OutcomeStream, RequestSlots, UnknownEnds
+    from paydispatch.ports import OutcomeStream, RequestSlots, UnknownOutcomes
     from paydispatch.testing.memory import MemoryClock
 
-UNKNOWN_ENDS = {Reason.UNKNOWN, Reason.UNREADABLE}
+UNKNOWN_OUTCOMES = {Reason.UNKNOWN, Reason.UNREADABLE}
 NOT_CREATED = Error(kind=ErrorKind.HTTP, message="no", attempts=3, certainty=Certainty.NOT_CREATED)
 
 
@@ -43,7 +43,7 @@ ACCOUNT = AccountBinding(account_id="acct_1", mode="test", key_sha256="one")
 class World(Protocol):
     stream: OutcomeStream
     requests: RequestSlots
-    ends: UnknownEnds
+    ends: UnknownOutcomes
 
     async def open(self, worker_id: str) -> dict[str, float]: ...
 
@@ -52,7 +52,7 @@ class MemoryWorld:
     def __init__(self, clock: MemoryClock) -> None:
         self.stream = MemoryOutcomes(clock)
         self.requests = MemoryRequests(clock, self.stream)
-        self.ends = MemoryUnknownEnds(self.stream, self.requests)
+        self.ends = MemoryUnknownOutcomes(self.stream, self.requests)
 
     async def open(self, worker_id: str) -> dict[str, float]:
         return {
@@ -65,7 +65,7 @@ class RedisWorld:
         self.redis = redis
         self.stream = RedisOutcomes(redis, queue_tenant="local")
         self.requests = RedisRequests(redis, clock, queue_tenant="local")
-        self.ends = RedisUnknownEnds(redis, clock)
+        self.ends = RedisUnknownOutcomes(redis, clock)
 
     async def open(self, worker_id: str) -> dict[str, float]:
         return dict(await self.redis.zrange(keys.open_requests(worker_id), 0, -1, withscores=True))
@@ -88,14 +88,14 @@ async def sent(world: World, envelope: Envelope, *, named: str = "t1") -> Go | N
     return await world.requests.send(claim, Send(token=named, account=ACCOUNT, attempt=1))
 
 
-async def test_an_unknown_end_is_in_the_index_of_its_worker(world: World, entry: Any) -> None:
+async def test_an_unknown_outcome_is_in_the_index_of_its_worker(world: World, entry: Any) -> None:
     unknown = entry("r1", unknown=True)
     await world.stream.publish(unknown)
 
     assert await world.ends.workers(at_most=10) == ["w1"]
     assert await world.ends.some("w1", at_most=10) == ["r1"]
     assert await world.ends.some("w2", at_most=10) == []
-    assert await world.ends.read("w1", "r1") == UnknownEnd(unknown, "w1")
+    assert await world.ends.read("w1", "r1") == UnknownOutcome(unknown, "w1")
 
 
 async def test_another_tenant_s_is_under_the_name_of_its_worker_s_slot(
@@ -151,7 +151,9 @@ async def test_an_entry_keeps_the_account_that_an_operator_called_the_same(
 
     await world.ends.accept_account("w1", "r1", ACCOUNT)
 
-    assert await world.ends.read("w1", "r1") == UnknownEnd(replace(unknown, account=ACCOUNT), "w1")
+    assert await world.ends.read("w1", "r1") == UnknownOutcome(
+        replace(unknown, account=ACCOUNT), "w1"
+    )
 
 
 async def test_no_entry_comes_back_when_an_account_is_accepted_too_late(
@@ -175,7 +177,9 @@ async def test_a_settled_outcome_takes_it_out(world: World, entry: Any, outcome:
     assert await world.ends.read("w1", "r1") is None
 
 
-async def test_an_unknown_end_after_a_settled_one_is_not_indexed(world: World, entry: Any) -> None:
+async def test_an_unknown_outcome_after_a_settled_one_is_not_indexed(
+    world: World, entry: Any
+) -> None:
     await world.stream.publish(entry("r1"))
 
     assert not await world.stream.publish(entry("r1", unknown=True))
@@ -183,12 +187,12 @@ async def test_an_unknown_end_after_a_settled_one_is_not_indexed(world: World, e
     assert await world.ends.some("w1", at_most=10) == []
 
 
-async def test_an_unknown_end_keeps_its_first_entry(world: World, entry: Any) -> None:
+async def test_an_unknown_outcome_keeps_its_first_entry(world: World, entry: Any) -> None:
     first = entry("r1", unknown=True)
     await world.stream.publish(first)
     await world.stream.publish(replace(first, settled_at=first.settled_at + 60))
 
-    assert await world.ends.read("w1", "r1") == UnknownEnd(first, "w1")
+    assert await world.ends.read("w1", "r1") == UnknownOutcome(first, "w1")
 
 
 async def test_a_forgotten_one_is_gone(world: World, entry: Any) -> None:
@@ -219,7 +223,7 @@ async def test_an_end_nobody_can_read_is_a_finding_of_the_doctor_s(
         doctor = Doctor(RedisBacklog(redis, clock), world.ends, MemoryQueueDepths(), clock)
         findings = (await doctor.examine(older_than_s=-1)).findings
 
-    reasons = {one.request_id: one.reason for one in findings if one.reason in UNKNOWN_ENDS}
+    reasons = {one.request_id: one.reason for one in findings if one.reason in UNKNOWN_OUTCOMES}
     assert reasons == {"r1": Reason.UNKNOWN, "r2": Reason.UNREADABLE}
 
 
@@ -345,7 +349,7 @@ async def server(request: pytest.FixtureRequest, clock: MemoryClock) -> AsyncIte
     await redis.aclose()
 
 
-async def test_a_worker_whose_unknown_ends_are_settled_is_forgotten_but_not_at_once(
+async def test_a_worker_whose_unknown_outcomes_are_settled_is_forgotten_but_not_at_once(
     server: RedisWorld, clock: MemoryClock, entry: Any
 ) -> None:
     """One that was noted just now may not have been written yet."""
@@ -360,7 +364,7 @@ async def test_a_worker_whose_unknown_ends_are_settled_is_forgotten_but_not_at_o
     assert not await server.redis.exists(keys.UNKNOWN_WORKERS)
 
 
-async def test_an_unknown_end_that_comes_while_its_worker_is_about_to_be_forgotten_is_found(
+async def test_an_unknown_outcome_that_comes_while_its_worker_is_about_to_be_forgotten_is_found(
     server: RedisWorld, clock: MemoryClock, entry: Any
 ) -> None:
     await server.stream.publish(entry("r1", unknown=True))
@@ -372,7 +376,7 @@ async def test_an_unknown_end_that_comes_while_its_worker_is_about_to_be_forgott
     assert await server.ends.workers(at_most=10) == ["w1"]
 
 
-async def test_reconciling_does_not_ask_workers_that_have_no_unknown_end(
+async def test_reconciling_does_not_ask_workers_that_have_no_unknown_outcome(
     server: RedisWorld, entry: Any
 ) -> None:
     for number in range(20):

@@ -13,7 +13,7 @@ import pytest
 from aws_lambda_powertools import Logger
 from tests.unit.examples import NOW_S, entry
 
-from paydispatch.adapters.journal import FLOWS_LOGGER, PowertoolsJournal, json_logger
+from paydispatch.adapters.event_log import FLOWS_LOGGER, PowertoolsEventLog, json_logger
 from paydispatch.flow import Flow
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def _logging_as_before() -> Iterator[None]:
             each.disabled = False
 
 
-class Log(PowertoolsJournal):
-    """A journal, and the lines that were printed."""
+class Log(PowertoolsEventLog):
+    """An event log, and the lines that were printed."""
 
     def __init__(self, service: str) -> None:
         self._printed = io.StringIO()
@@ -97,8 +97,8 @@ def test_a_flow_that_configures_logging_mutes_neither_the_worker_nor_other_flows
     configure: Callable[[], None],
 ) -> None:
     configure()
-    log.line("flow.finished", request_id="r1")
-    log.trouble("flow.raised", request_id="r2")
+    log.info("flow.finished", request_id="r1")
+    log.warning("flow.raised", request_id="r2")
     flow.log.info("here")
     events = [(line["message"], line["level"]) for line in log.lines]
     assert events == [("flow.finished", "INFO"), ("flow.raised", "WARNING"), ("here", "INFO")]

@@ -1,4 +1,7 @@
-"""`Bells` on Redis: one pattern subscription hears every worker's stream. A lost ring costs a second, no outcome."""
+"""`DoorbellListener` on Redis: one pattern subscription hears every worker's stream.
+
+A lost ring costs a second and no outcome.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,15 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from redis.asyncio.client import PubSub
 
-    from paydispatch.ports import Journal
+    from paydispatch.ports import EventLog
 
 
-class RedisBells:
-    """Hears nothing where the Redis user may not listen: the journal says so once, and the sweep does the work."""
+class RedisDoorbellListener:
+    """Hears nothing where the Redis user may not listen: the event log says so once, and the sweep does the work."""
 
-    def __init__(self, redis: Redis, journal: Journal) -> None:
+    def __init__(self, redis: Redis, log: EventLog) -> None:
         self._redis = redis
-        self._journal = journal
+        self._log = log
         self._pubsub: PubSub | None = None
         self._deaf = False
 
@@ -46,7 +49,7 @@ class RedisBells:
                 return await pubsub.get_message(ignore_subscribe_messages=True, timeout=timeout_s)
             except NoPermissionError as error:
                 self._deaf = True
-                self._journal.trouble("bells.not_allowed", why=str(error))
+                self._log.warning("doorbell.not_allowed", why=str(error))
         await self.close()
         return None
 

@@ -14,16 +14,16 @@ from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.limits import FORGOTTEN_S, HORIZON_S
 from paydispatch.domain.outcomes import Certainty, Error, Response
 from paydispatch.domain.resources import RESOURCES
-from paydispatch.domain.unknown_ends import (
+from paydispatch.domain.unknown_outcomes import (
     CLOCKS_APART_S,
     LAST_CALL_S,
-    CannotTell,
     Found,
+    Inconclusive,
     NotFound,
     StaysUnknown,
-    UnknownEnd,
+    UnknownOutcome,
     both,
-    judge,
+    decide,
     other_account,
     windows,
 )
@@ -43,16 +43,16 @@ DECLINED: dict[str, Any] = {
 }
 
 
-def end(first_sent_at: float | None = NOW_S, **more: Any) -> UnknownEnd:
+def end(first_sent_at: float | None = NOW_S, **more: Any) -> UnknownOutcome:
     """`slot_…` is what the request's slot says, the rest what the entry does."""
     slot = {name: more.pop(name) for name in list(more) if name.startswith("slot_")}
     unknown = failed(certainty=Certainty.UNKNOWN)
-    return UnknownEnd(entry(outcome=unknown, first_sent_at=first_sent_at, **more), **slot)
+    return UnknownOutcome(entry(outcome=unknown, first_sent_at=first_sent_at, **more), **slot)
 
 
-def absent(one: UnknownEnd, now_s: float) -> Any:
+def absent(one: UnknownOutcome, now_s: float) -> Any:
     """A look that finds nothing, by a clock of Stripe's that agrees."""
-    return judge(one, NotFound(now_s), now_s)
+    return decide(one, NotFound(now_s), now_s)
 
 
 @pytest.mark.parametrize("slot_first_sent_at", [None, NOW_S])
@@ -141,7 +141,7 @@ def test_an_object_is_looked_for_where_a_clock_of_stripe_s_may_have_put_it(
 
 def test_a_declined_card_is_what_its_lost_answer_was() -> None:
     one = end(params={"amount": 2000, "currency": "usd", "confirm": True})
-    told = judge(one, Found(DECLINED, "req_list"), NOW_S)
+    told = decide(one, Found(DECLINED, "req_list"), NOW_S)
     assert isinstance(told, Error)
     assert (told.kind.value, told.http_status) == ("api", 402)
     assert (told.code, told.decline_code) == ("card_declined", "generic_decline")
@@ -166,7 +166,7 @@ AUTHENTICATION_FAILED = {
 )
 def test_any_other_object_is_the_response(params: dict[str, Any], changes: dict[str, Any]) -> None:
     """What was not declined by its create was answered with success, whatever became of it later."""
-    told = judge(end(params=params), Found({**DECLINED, **changes}), NOW_S)
+    told = decide(end(params=params), Found({**DECLINED, **changes}), NOW_S)
     assert isinstance(told, Response)
 
 
@@ -183,7 +183,7 @@ def test_an_intent_that_its_create_has_yet_to_confirm_is_looked_for_again(
     confirm: Any, state: dict[str, Any]
 ) -> None:
     one = end(params={"amount": 2000, "currency": "usd", "confirm": confirm})
-    assert isinstance(judge(one, Found({"id": "pi_1", **state}), NOW_S), StaysUnknown)
+    assert isinstance(decide(one, Found({"id": "pi_1", **state}), NOW_S), StaysUnknown)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_an_intent_that_its_create_has_yet_to_confirm_is_looked_for_again(
 def test_a_state_in_which_stripe_answers_a_create_is_complete(
     params: dict[str, Any], status: str
 ) -> None:
-    told = judge(end(params=params), Found({"id": "pi_1", "status": status}), NOW_S)
+    told = decide(end(params=params), Found({"id": "pi_1", "status": status}), NOW_S)
     assert isinstance(told, Response)
 
 
@@ -210,12 +210,12 @@ def test_what_is_complete_is_said_by_the_row_alone() -> None:
 @pytest.mark.parametrize("apart_s", [-CLOCKS_APART_S - 1, CLOCKS_APART_S + 1])
 def test_absence_by_clocks_that_disagree_is_no_proof(apart_s: float) -> None:
     now_s = NOW_S + PROVABLE_S
-    assert isinstance(judge(end(), NotFound(now_s + apart_s), now_s), StaysUnknown)
-    assert isinstance(judge(end(), NotFound(now_s + apart_s * 0.99), now_s), Error)
+    assert isinstance(decide(end(), NotFound(now_s + apart_s), now_s), StaysUnknown)
+    assert isinstance(decide(end(), NotFound(now_s + apart_s * 0.99), now_s), Error)
 
 
 def test_absence_without_a_time_of_stripe_s_is_no_proof() -> None:
-    assert isinstance(judge(end(), NotFound(), NOW_S + PROVABLE_S), StaysUnknown)
+    assert isinstance(decide(end(), NotFound(), NOW_S + PROVABLE_S), StaysUnknown)
 
 
 @pytest.mark.parametrize(
@@ -224,8 +224,8 @@ def test_absence_without_a_time_of_stripe_s_is_no_proof() -> None:
         (NotFound(5.0), NotFound(3.0), NotFound(3.0)),
         (NotFound(5.0), NotFound(), NotFound()),
         (NotFound(), NotFound(5.0), NotFound()),
-        (CannotTell("no"), NotFound(5.0), CannotTell("no")),
-        (NotFound(5.0), CannotTell("no"), CannotTell("no")),
+        (Inconclusive("no"), NotFound(5.0), Inconclusive("no")),
+        (NotFound(5.0), Inconclusive("no"), Inconclusive("no")),
     ],
 )
 def test_two_looks_prove_an_absence_only_if_each_does(

@@ -46,7 +46,7 @@ LAST_CALL_S = 900
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownEnd:
+class UnknownOutcome:
     """A request whose outcome was published as unknown, with what its slot adds to that."""
 
     entry: OutcomeEntry
@@ -119,17 +119,19 @@ class NotFound:
 
 
 @dataclass(frozen=True, slots=True)
-class CannotTell:
+class Inconclusive:
     reason: str
 
 
-Sighting = Found | NotFound | CannotTell
+LookupResult = Found | NotFound | Inconclusive
 
 
-def both(first: NotFound | CannotTell, second: NotFound | CannotTell) -> NotFound | CannotTell:
+def both(
+    first: NotFound | Inconclusive, second: NotFound | Inconclusive
+) -> NotFound | Inconclusive:
     """Return what two looks prove together. Only two that found nothing prove an absence, by the older time."""
-    if isinstance(first, CannotTell) or isinstance(second, CannotTell):
-        return first if isinstance(first, CannotTell) else second
+    if isinstance(first, Inconclusive) or isinstance(second, Inconclusive):
+        return first if isinstance(first, Inconclusive) else second
     if first.answered_at is None or second.answered_at is None:
         return NotFound()
     return NotFound(min(first.answered_at, second.answered_at))
@@ -150,7 +152,7 @@ class StaysUnknown:
     """Unix seconds: when another look decides at the latest. None: nobody knows."""
 
 
-def windows(end: UnknownEnd) -> tuple[Window, ...]:
+def windows(end: UnknownOutcome) -> tuple[Window, ...]:
     """Where the object is if it exists: near the first send, and from there to the last that may have been.
 
     Each end leaves room for Stripe's clock, and the later one for a POST that took as long as a Lambda lives.
@@ -179,8 +181,8 @@ MAYBE_ACCOUNT_CHANGED = (
 
 
 def other_account(
-    end: UnknownEnd, looked_in: AccountBinding, *, same: bool = False
-) -> CannotTell | None:
+    end: UnknownOutcome, looked_in: AccountBinding, *, same: bool = False
+) -> Inconclusive | None:
     """Return why a look with a key of `looked_in` proves nothing. None: it does.
 
     `same` is an operator's word that it is the same account. It counts where Stripe has not said otherwise.
@@ -189,9 +191,11 @@ def other_account(
     if sent_to is None or sent_to.same_as(looked_in):
         return None
     if _contradicts(sent_to, looked_in):
-        return CannotTell(ACCOUNT_CHANGED)
+        return Inconclusive(ACCOUNT_CHANGED)
     return (
-        None if same else CannotTell(MAYBE_ACCOUNT_CHANGED.format(request_id=end.entry.request_id))
+        None
+        if same
+        else Inconclusive(MAYBE_ACCOUNT_CHANGED.format(request_id=end.entry.request_id))
     )
 
 
@@ -208,10 +212,10 @@ UNRECORDED = (
 )
 
 
-def judge(end: UnknownEnd, sighting: Sighting, now_s: float) -> Outcome | StaysUnknown:
+def decide(end: UnknownOutcome, result: LookupResult, now_s: float) -> Outcome | StaysUnknown:
     """Return how the request ended, or why that is still unknown."""
     before = end.entry.outcome
-    match sighting:
+    match result:
         case Found(body, stripe_request_id) if _declined(end.entry, body):
             return _card_error(end.entry, body["last_payment_error"], stripe_request_id)
         case Found(body) if not _is_complete(end.entry, body):
@@ -220,7 +224,7 @@ def judge(end: UnknownEnd, sighting: Sighting, now_s: float) -> Outcome | StaysU
             return Response(
                 body=body, attempts=before.attempts, stripe_request_id=stripe_request_id
             )
-        case CannotTell(reason):
+        case Inconclusive(reason):
             return StaysUnknown(reason)
         case NotFound(answered_at):
             return _absent(end, answered_at, now_s)
@@ -265,7 +269,7 @@ def _card_error(
     )
 
 
-def _absent(end: UnknownEnd, answered_at: float | None, now_s: float) -> Error | StaysUnknown:
+def _absent(end: UnknownOutcome, answered_at: float | None, now_s: float) -> Error | StaysUnknown:
     provable_at = end.provable_at
     if provable_at is None:
         return StaysUnknown(FORGOTTEN if end.forgotten else UNRECORDED)
@@ -286,7 +290,7 @@ def _absent(end: UnknownEnd, answered_at: float | None, now_s: float) -> Error |
     )
 
 
-def claim_of_end(end: UnknownEnd) -> Claim:
+def claim_of_unknown(end: UnknownOutcome) -> Claim:
     """Return the claim that the request's slot holds."""
     entry = end.entry
     return Claim(

@@ -1,4 +1,4 @@
-"""`--verbose`: what a command writes into its journal, on stderr beside its report."""
+"""`--verbose`: what a command writes into its log, on stderr beside its report."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-_JOURNAL = "paydispatch.operations"
+_EVENT_LOG = "paydispatch.operations"
 
 
 def add_verbose(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--verbose", action="store_true", help="show the journal on stderr, line by line"
+        "--verbose", action="store_true", help="show the event log on stderr, line by line"
     )
 
 
 @contextmanager
-def journal_shown(*, wanted: bool) -> Iterator[None]:
+def log_shown(*, wanted: bool) -> Iterator[None]:
     """Without it only faults are shown."""
-    logger, handler = logging.getLogger(_JOURNAL), logging.StreamHandler()
+    logger, handler = logging.getLogger(_EVENT_LOG), logging.StreamHandler()
     handler.setFormatter(PrintableFormatter())
     before = logger.level
     logger.addHandler(handler)
