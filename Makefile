@@ -36,7 +36,7 @@ e2e: install ## the whole stack on this machine: ways in, objects, bad input, cr
 	$(RUN)/pytest tests/e2e
 
 pythons: install ## the unit tests and the model on every other CPython from 3.11 on that this machine has
-	$(RUN)/python infra/every_python.py --uv $(UV)
+	$(RUN)/python tools/lambdas/every_python.py --uv $(UV)
 
 arch: install ## import contracts and the libraries each entry point loads
 	$(RUN)/lint-imports --no-logo
@@ -46,7 +46,7 @@ schemas: install ## all that is generated from Stripe's OpenAPI document
 	$(UV) pip install --quiet --no-deps --require-hashes --python $(RUN)/python --target build/schema-sources -r tools/schemas/requirements.txt
 	$(RUN)/python tools/schemas build/schema-sources
 	$(RUN)/python tools/twin_objects.py build/schema-sources
-	$(RUN)/python tools/openapi.py
+	PYTHONPATH=tools $(RUN)/python -m openapi
 
 properties: install ## thousands of valid and invalid bodies per object
 	PROPERTY_BODIES=5000 $(RUN)/pytest tests/unit/schema/test_bodies_of_the_document.py

@@ -9,7 +9,7 @@ FUNCTION ?=
 EVENT ?=
 ENV_FILE ?=
 ON_EVENT = $(FUNCTION) $(if $(EVENT),--event $(EVENT))
-BUILD_FUNCTION = @$(PYTHON) infra/build_function.py --uv $(UV)
+BUILD_FUNCTION = @$(PYTHON) tools/lambdas/build_function.py --uv $(UV)
 
 # What `sam build` calls, each with its own ARTIFACTS_DIR.
 build-ApiFunction: | $(filter .tools/bin/uv,$(UV))
@@ -34,11 +34,11 @@ build: | $(filter .tools/bin/uv,$(UV)) ## the Lambdas, into .aws-sam/build
 	@$(SAM) build --region $(AWS_REGION)
 
 run-event: install .tools/rie-$(SAM_VERSION) ## a built Lambda on an event, without Docker (FUNCTION= EVENT= ENV_FILE=)
-	@$(RUN)/python infra/run_event.py $(ON_EVENT) $(if $(ENV_FILE),--env-file $(ENV_FILE)) $(RUN_OPTIONS) \
+	@$(RUN)/python tools/lambdas/run_event.py $(ON_EVENT) $(if $(ENV_FILE),--env-file $(ENV_FILE)) $(RUN_OPTIONS) \
 		--emulator .tools/rie-$(SAM_VERSION) --uv $(UV)
 
 sam-local: install build ## the same with `sam local invoke`, where Docker is
-	@$(RUN)/python infra/sam_local.py $(ON_EVENT) --sam $(SAM)
+	@$(RUN)/python tools/lambdas/sam_local.py $(ON_EVENT) --sam $(SAM)
 
 deploy: build ## the stack, into the AWS account you are signed in to
 	@$(SAM) deploy --guided --region $(AWS_REGION)

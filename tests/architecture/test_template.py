@@ -60,7 +60,7 @@ class ReadVariables(dict[str, str]):
 def our_rules(template: str) -> list[str]:
     """The ids of our own rules that `template` breaks."""
     rules = RulesCollection()
-    rules.create_from_directory(str(ROOT / "infra" / "cfn_rules"))
+    rules.create_from_directory(str(ROOT / "tools" / "cfn_rules"))
     return [match.rule.id for match in lint(template, rules, ["us-east-1"])]
 
 

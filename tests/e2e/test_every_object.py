@@ -6,9 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 import httpx
+from openapi.example_params import example_params
 
 from paydispatch.domain.resources import RESOURCES
-from paydispatch.handlers.api.openapi.example_params import example_params
 from paydispatch.local.trail import Trail
 
 if TYPE_CHECKING:

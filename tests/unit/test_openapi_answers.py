@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 import pytest
+from openapi.answer_schemas import answer_schemas
+from openapi.document import document
+from openapi.request_bodies import example_body
 from tests.unit.examples import failed, succeeded
 from tests.unit.handlers.conftest import Client
 from tests.unit.queues import LosingQueue
@@ -14,9 +17,6 @@ from tests.unit.queues import LosingQueue
 from paydispatch.domain.limits import QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
 from paydispatch.domain.resources import RESOURCES, Resource
-from paydispatch.handlers.api.openapi.answer_schemas import answer_schemas
-from paydispatch.handlers.api.openapi.document import document
-from paydispatch.handlers.api.openapi.request_bodies import example_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from openapi.example_params import example_params
 from tests.unit.examples import KEY, PARAMS, body, succeeded
 from tests.unit.queues import LosingQueue
 
 from paydispatch.domain.limits import QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.resources import RESOURCES, Resource
-from paydispatch.handlers.api.openapi.example_params import example_params
 from paydispatch.testing.memory import MemoryRequestQueue
 
 if TYPE_CHECKING:

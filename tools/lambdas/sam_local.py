@@ -1,6 +1,6 @@
 """Run functions that `sam build` made in AWS's own image, with the local stack behind them.
 
-python infra/sam_local.py [FUNCTION] [--event FILE] --sam uv tool run … sam
+python tools/lambdas/sam_local.py [FUNCTION] [--event FILE] --sam uv tool run … sam
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from paydispatch.domain.parameters.check import parameter_schema
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from paydispatch.handlers.api.openapi.references import Node
+    from openapi.references import Node
 
 _BELONGS_TO = ("payment_intent", "product", "customer", "email")
 """The first of these that the object has: a refund is of a payment, and its customer follows from that."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from openapi import references
+from openapi.example_params import example_params
+from openapi.parameters import params_name
 from paydispatch.domain.limits import BATCH_ITEMS_LIMIT, DEFAULT_DEADLINE_S, LONGEST_DEADLINE_S
 from paydispatch.domain.resources import RESOURCES, Resource
-from paydispatch.handlers.api.openapi import references
-from paydispatch.handlers.api.openapi.example_params import example_params
-from paydispatch.handlers.api.openapi.parameters import params_name
 
 if TYPE_CHECKING:
-    from paydispatch.handlers.api.openapi.references import Node
+    from openapi.references import Node
 
 LONGEST_KEY = 255
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.handlers.api.openapi import examples, references
+from openapi import examples, references
 
 if TYPE_CHECKING:
-    from paydispatch.handlers.api.openapi.references import Node
+    from openapi.references import Node
 
 HEADERS: dict[str, Node] = {
     "Location": {

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.limits import BATCH_ITEMS_LIMIT
-from paydispatch.domain.resources import RESOURCES, Resource
-from paydispatch.handlers.api.openapi import examples, references
-from paydispatch.handlers.api.openapi.request_bodies import (
+from openapi import examples, references
+from openapi.request_bodies import (
     LONGEST_KEY,
     create_name,
     example_batch,
     example_body,
     example_named_body,
 )
-from paydispatch.handlers.api.openapi.responses import headers, json_response, refusals
+from openapi.responses import headers, json_response, refusals
+from paydispatch.domain.limits import BATCH_ITEMS_LIMIT
+from paydispatch.domain.resources import RESOURCES, Resource
 
 if TYPE_CHECKING:
-    from paydispatch.handlers.api.openapi.references import Node
+    from openapi.references import Node
 
 PARAMETERS: dict[str, Node] = {
     "Idempotency-Key": {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from openapi.request_bodies import example_body, example_named_body
 from paydispatch.domain.errors import (
     BadRequest,
     IdempotencyConflict,
@@ -28,7 +29,6 @@ from paydispatch.handlers.api.answers import (
     failure,
     unavailable,
 )
-from paydispatch.handlers.api.openapi.request_bodies import example_body, example_named_body
 from paydispatch.ports import RequestRecord
 from paydispatch.services.accept import Accepted
 from paydispatch.services.status import shown_status

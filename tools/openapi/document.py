@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document of the API, from the table of objects, Stripe's schemas and the API's own answers.
 
-https://spec.openapis.org/oas/v3.1.1.html. Loaded when it is first asked for, and then kept.
+https://spec.openapis.org/oas/v3.1.1.html.
 """
 
 from __future__ import annotations
@@ -8,16 +8,16 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from openapi.answer_schemas import answer_schemas
+from openapi.operations import PARAMETERS, paths
+from openapi.parameters import params_schemas
+from openapi.request_bodies import request_schemas
+from openapi.responses import HEADERS, shared_responses
 from paydispatch.domain.resources import RESOURCES
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
-from paydispatch.handlers.api.openapi.answer_schemas import answer_schemas
-from paydispatch.handlers.api.openapi.operations import PARAMETERS, paths
-from paydispatch.handlers.api.openapi.parameters import params_schemas
-from paydispatch.handlers.api.openapi.request_bodies import request_schemas
-from paydispatch.handlers.api.openapi.responses import HEADERS, shared_responses
 
 if TYPE_CHECKING:
-    from paydispatch.handlers.api.openapi.references import Node
+    from openapi.references import Node
 
 _DESCRIPTION = f"""\
 Asks for Stripe objects to be created and answers at once, when the queue has the request. The call to Stripe is made

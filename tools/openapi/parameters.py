@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from openapi import references
 from paydispatch.domain.parameters.check import parameter_schema
-from paydispatch.handlers.api.openapi import references
 
 if TYPE_CHECKING:
+    from openapi.references import Node
     from paydispatch.domain.resources import Resource
-    from paydispatch.handlers.api.openapi.references import Node
 
 _DEFINITION = "#/$defs/"
 

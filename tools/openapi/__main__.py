@@ -1,23 +1,27 @@
-"""Write `docs/openapi.json`: the document the API serves, laid out to be read. By `make schemas`.
+"""Write the OpenAPI document twice: compact for the API to serve, and in lines to be read. Run by `make schemas`.
 
-    python tools/openapi.py
+    PYTHONPATH=tools python -m openapi
 
-Needs nothing but the code: run it after the parameter schemas were generated.
+Needs only the code. Run it after the parameter schemas were generated.
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
-from paydispatch.handlers.api.openapi.document import document
+from openapi.document import document
 
-OUTPUT = Path(__file__).parents[1] / "docs/openapi.json"
+ROOT = Path(__file__).parents[2]
+SERVED = ROOT / "functions/paydispatch/handlers/api/openapi.json"
+READ = ROOT / "docs/openapi.json"
 LINE = 100
 """What fits in so many characters stands on one line."""
 
 
 def main() -> None:
-    OUTPUT.write_text(laid_out(document()) + "\n", encoding="utf-8")
+    built = document()
+    SERVED.write_text(json.dumps(built) + "\n", encoding="utf-8")
+    READ.write_text(laid_out(built) + "\n", encoding="utf-8")
 
 
 def laid_out(value: Any, indent: str = "") -> str:
@@ -34,7 +38,7 @@ def laid_out(value: Any, indent: str = "") -> str:
 
 
 def _block(entries: list[str], brackets: str, indent: str) -> str:
-    opened, closed = brackets
+    opened, closed = brackets[0], brackets[1]
     lines = f",\n{indent} ".join(entries)
     return f"{opened}\n{indent} {lines}\n{indent}{closed}"
 

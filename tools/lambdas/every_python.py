@@ -1,6 +1,6 @@
 """Run the unit tests and the model on every CPython of this machine that the project says it runs on.
 
-python infra/every_python.py --uv PATH
+python tools/lambdas/every_python.py --uv PATH
 
 The Python that runs this is left out, because `make unit` and `make test` use it. Each other one has an environment of
 its own, `.venv-3.13` and so on. The model searches one step less deep, unless PROTOCOL_DEPTH says otherwise: what
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pythons import find_python
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 """From `requires-python` on, as far as the locked libraries have wheels."""
 

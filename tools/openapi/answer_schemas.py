@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from openapi import references
 from paydispatch.domain.outcomes import Certainty, ErrorKind
 from paydispatch.domain.resources import RESOURCES
-from paydispatch.handlers.api.openapi import references
 
 if TYPE_CHECKING:
-    from paydispatch.handlers.api.openapi.references import Node
+    from openapi.references import Node
 
 _STATUSES = {
     "dispatched": "on the queue",

@@ -1,6 +1,6 @@
 """Lay out one Lambda's zip: its own libraries, its handler package, its part of `paydispatch`.
 
-    python infra/build_function.py stripe_caller OUT
+    python tools/lambdas/build_function.py stripe_caller OUT
 
 It is built for the runtime and architecture that template.yaml names, on any machine that has uv.
 Standard library only: `sam build` starts it with whatever Python 3.11+ there is.
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pythons import find_python
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 # In the Lambda runtime already, or there with boto3.
 IN_THE_RUNTIME = (
