@@ -110,6 +110,10 @@ def test_a_decision_has_its_number_and_its_sections(decision: Path) -> None:
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == DECISION
 
 
+def test_decisions_are_numbered_without_gaps() -> None:
+    assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
+
+
 def test_every_decision_is_in_the_index() -> None:
     index = ROOT / "docs/adr/README.md"
     written = {path.name for path in index.parent.glob("[0-9]*.md")}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 NEIGHBOURS = 20_000
 AT_ONCE = 100
 PATIENCE_S = 30.0
-"""Only against a test that hangs. How long it takes is measured in docs/adr/0033."""
+"""Only against a test that hangs. How long it takes is measured in docs/adr/0024."""
 
 
 class NoDoorbells:
