@@ -23,6 +23,7 @@ from paydispatch.domain.limits import DEFAULT_DEADLINE_S, REMEMBER_S
 from paydispatch.domain.outcomes import ErrorKind, Response
 from paydispatch.domain.parameters.check import check_params
 from paydispatch.domain.principal import QUEUE
+from paydispatch.domain.progress import Progress
 from paydispatch.domain.requests import (
     check_account,
     check_deadline,
@@ -31,7 +32,6 @@ from paydispatch.domain.requests import (
     parse_lane,
 )
 from paydispatch.domain.resources import resource_named
-from paydispatch.domain.retry import Progress
 from paydispatch.domain.script_errors import leaves, shown, traceback_text
 from paydispatch.domain.slots import key_space
 from paydispatch.sdk.builders import Builders

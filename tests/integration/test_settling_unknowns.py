@@ -24,9 +24,9 @@ from paydispatch.adapters.stripe.lists import MOST_PAGES, HttpStripeLists
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.envelope import Envelope, read_message
 from paydispatch.domain.limits import HORIZON_S
+from paydispatch.domain.progress import Progress
 from paydispatch.domain.redrive import Choice
 from paydispatch.domain.requests import Lane
-from paydispatch.domain.retry import Progress
 from paydispatch.services.call_batch import BatchCall, Message
 from paydispatch.services.call_stripe import CallPorts
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler

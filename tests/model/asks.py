@@ -14,7 +14,7 @@ from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
 from paydispatch.domain.envelope import Envelope, Malformed, read_message
 from paydispatch.domain.identity import request_id_for_key, reused_request_id
 from paydispatch.domain.principal import QUEUE, tenant_of
-from paydispatch.domain.retry import Progress
+from paydispatch.domain.progress import Progress
 
 if TYPE_CHECKING:
     from paydispatch.testing.memory import MemorySealer

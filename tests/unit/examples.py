@@ -10,8 +10,8 @@ from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
+from paydispatch.domain.progress import Progress
 from paydispatch.domain.requests import CreateRequest
-from paydispatch.domain.retry import Progress
 
 NOW_S = 1_800_000_000.0
 """Where `MemoryClock` starts."""

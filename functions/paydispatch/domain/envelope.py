@@ -23,10 +23,10 @@ from paydispatch.domain.limits import (
 )
 from paydispatch.domain.parameters.json_values import fault_of_depth, place_of_secret
 from paydispatch.domain.principal import QUEUE
+from paydispatch.domain.progress import Progress
 from paydispatch.domain.redaction import holds_key, redacted
 from paydispatch.domain.requests import Lane
 from paydispatch.domain.resources import create_of, resource_named
-from paydispatch.domain.retry import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,6 @@ from paydispatch.domain.attempts import Answered, Attempt, NotSent, RefusedInFro
 from paydispatch.domain.claims import SendEnd
 from paydispatch.domain.limits import HORIZON_S, MOST_ATTEMPTS
 from paydispatch.domain.outcomes import (
-    Certainty,
     Error,
     ErrorKind,
     Outcome,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.claims import Go, SlotState
+    from paydispatch.domain.progress import Progress
 
 BACKOFF_BASE_S = 0.5
 BACKOFF_LONGEST_S = 300.0
@@ -35,32 +35,6 @@ BACKOFF_LONGEST_S = 300.0
 
 _RETRIED_STATUSES = frozenset({409, 429})
 """In use or locked, and rate limited: nothing happened, and the same call will do later."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """What is known about a request between two attempts. Travels in the envelope when it is deferred."""
-
-    deadline_at: float
-    """Unix seconds."""
-    attempt: int = 1
-    """The number of the next attempt, from 1."""
-    maybe_executed: bool = False
-    """The latch."""
-    first_sent_at: float | None = None
-    """Unix seconds of the first POST under this key."""
-    store_waits: int = 0
-    """How often in a row the message has waited for a store that was away."""
-    fresh_starts: int = 0
-    """How often a copy took the message's place on its last receive, because nothing had been sent."""
-    last_sent_at: float | None = None
-    """Unix seconds of the last send. The request's slot keeps it, not the message."""
-    account: AccountBinding | None = None
-    """Where the sends went. The request's slot keeps it, not the message."""
-
-    @property
-    def certainty(self) -> Certainty:
-        return Certainty.UNKNOWN if self.maybe_executed else Certainty.NOT_CREATED
 
 
 @dataclass(frozen=True, slots=True)

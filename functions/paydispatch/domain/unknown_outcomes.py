@@ -22,8 +22,8 @@ from paydispatch.domain.outcomes import (
     error_of_stripe,
 )
 from paydispatch.domain.principal import QUEUE
+from paydispatch.domain.progress import Progress
 from paydispatch.domain.resources import resource_named
-from paydispatch.domain.retry import Progress
 from paydispatch.domain.slots import beside
 
 if TYPE_CHECKING:

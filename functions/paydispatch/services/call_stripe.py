@@ -31,12 +31,12 @@ from paydispatch.domain.limits import QUEUE_DELAY_LIMIT_S, SEND_AGE_S
 from paydispatch.domain.marks import with_mark
 from paydispatch.domain.outcomes import Error, ErrorKind, Outcome, reused_error
 from paydispatch.domain.parameters.check import check_params
+from paydispatch.domain.progress import Progress
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.retry import (
     Again,
     Decision,
     GivenUp,
-    Progress,
     Settled,
     copy_knows,
     decide,

@@ -9,8 +9,8 @@ from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.errors import InvalidParams
 from paydispatch.domain.limits import DEFAULT_DEADLINE_S
 from paydispatch.domain.parameters.check import check_params
+from paydispatch.domain.progress import Progress
 from paydispatch.domain.resources import resource_named
-from paydispatch.domain.retry import Progress
 
 if TYPE_CHECKING:
     from paydispatch.domain.requests import CreateRequest

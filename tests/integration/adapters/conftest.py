@@ -19,7 +19,7 @@ from paydispatch.adapters.redis.outcomes import RedisOutcomes
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
-from paydispatch.domain.retry import Progress
+from paydispatch.domain.progress import Progress
 from paydispatch.domain.slots import slot_name
 from paydispatch.testing.memory import MemoryClock, MemoryEventLog, MemoryInbox
 

@@ -17,7 +17,7 @@ from paydispatch.domain.claims import Claim, Go, NoSend, Send, claim_of
 from paydispatch.domain.entry import entry_for
 from paydispatch.domain.limits import FORGOTTEN_S, REMEMBER_S
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
-from paydispatch.domain.retry import Progress
+from paydispatch.domain.progress import Progress
 from paydispatch.ports import RequestRecord
 from paydispatch.testing.memory import MemoryClock, MemoryOutcomes
 from paydispatch.testing.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots

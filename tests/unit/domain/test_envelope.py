@@ -28,9 +28,9 @@ from paydispatch.domain.limits import (
     QUEUE_MESSAGE_LIMIT_BYTES,
 )
 from paydispatch.domain.principal import QUEUE
+from paydispatch.domain.progress import Progress
 from paydispatch.domain.redaction import holds_key
 from paydispatch.domain.requests import Lane
-from paydispatch.domain.retry import Progress
 
 
 def read(text: str, *, sent_at: float = NOW_S) -> Envelope | Malformed:

@@ -12,6 +12,7 @@ from tests.unit.examples import KEY, NOW_S, envelope, failed, message_text
 from paydispatch.domain.claims import SlotState, claim_of, claim_of_unread
 from paydispatch.domain.envelope import Envelope, Malformed
 from paydispatch.domain.limits import HORIZON_S, MOST_ATTEMPTS
+from paydispatch.domain.progress import Progress
 from paydispatch.domain.redrive import (
     PARKED_BY_SQS,
     AlreadySettled,
@@ -27,7 +28,6 @@ from paydispatch.domain.redrive import (
     unknown_entry,
 )
 from paydispatch.domain.requests import Lane
-from paydispatch.domain.retry import Progress
 
 SIX_HOURS_S = 6 * 3600.0
 

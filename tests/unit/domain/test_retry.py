@@ -21,12 +21,12 @@ from paydispatch.domain.attempts import Answered, Attempt, NotSent, RefusedInFro
 from paydispatch.domain.claims import SlotState
 from paydispatch.domain.limits import HORIZON_S, MOST_ATTEMPTS
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
+from paydispatch.domain.progress import Progress
 from paydispatch.domain.retry import (
     BACKOFF_BASE_S,
     BACKOFF_LONGEST_S,
     Again,
     GivenUp,
-    Progress,
     Settled,
     backoff_s,
     decide,

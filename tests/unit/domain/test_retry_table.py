@@ -11,7 +11,8 @@ from tests.unit.examples import NOW_S
 
 from paydispatch.domain.attempts import Attempt, NotSent, Unknown, classify
 from paydispatch.domain.outcomes import Certainty, Error, Response
-from paydispatch.domain.retry import Again, Decision, GivenUp, Progress, Settled, decide
+from paydispatch.domain.progress import Progress
+from paydispatch.domain.retry import Again, Decision, GivenUp, Settled, decide
 
 Verdict = Literal["success", "answer", "refused", "again", "doubt"]
 

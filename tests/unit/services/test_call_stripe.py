@@ -38,8 +38,8 @@ from paydispatch.domain.limits import (
 )
 from paydispatch.domain.marks import MARK, METADATA_LIMIT
 from paydispatch.domain.outcomes import Certainty, ErrorKind, Response
+from paydispatch.domain.progress import Progress
 from paydispatch.domain.requests import Lane
-from paydispatch.domain.retry import Progress
 from paydispatch.services import call_stripe
 from paydispatch.services.call_batch import PUBLISHING_TIME_S
 from paydispatch.services.call_stripe import (

@@ -13,6 +13,7 @@ from paydispatch.domain.entry import entry_for
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.limits import HORIZON_S
 from paydispatch.domain.outcomes import Certainty
+from paydispatch.domain.progress import Progress
 from paydispatch.domain.redrive import (
     Choice,
     GoesToReconcile,
@@ -21,7 +22,6 @@ from paydispatch.domain.redrive import (
     SendBack,
     Unreadable,
 )
-from paydispatch.domain.retry import Progress
 from paydispatch.services import redrive
 from paydispatch.services.redrive import (
     Action,

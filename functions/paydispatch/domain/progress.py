@@ -1,0 +1,37 @@
+"""How far a request has come: the state that passes from attempt to attempt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paydispatch.domain.outcomes import Certainty
+
+if TYPE_CHECKING:
+    from paydispatch.domain.accounts import AccountBinding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What is known about a request between two attempts. Travels in the envelope when it is deferred."""
+
+    deadline_at: float
+    """Unix seconds."""
+    attempt: int = 1
+    """The number of the next attempt, from 1."""
+    maybe_executed: bool = False
+    """The latch."""
+    first_sent_at: float | None = None
+    """Unix seconds of the first POST under this key."""
+    store_waits: int = 0
+    """How often in a row the message has waited for a store that was away."""
+    fresh_starts: int = 0
+    """How often a copy took the message's place on its last receive, because nothing had been sent."""
+    last_sent_at: float | None = None
+    """Unix seconds of the last send. The request's slot keeps it, not the message."""
+    account: AccountBinding | None = None
+    """Where the sends went. The request's slot keeps it, not the message."""
+
+    @property
+    def certainty(self) -> Certainty:
+        return Certainty.UNKNOWN if self.maybe_executed else Certainty.NOT_CREATED
