@@ -18,8 +18,8 @@ from paydispatch.sdk.builders import (
 )
 
 if TYPE_CHECKING:
+    from paydispatch import Receipt
     from paydispatch.sdk.builders import Builders, CouponBuilder, PriceBuilder, ProductBuilder
-    from paydispatch.sdk.dispatcher import Receipt
     from paydispatch.sdk.params import SubscriptionItem
 
 WORKER, CONTEXT, SECRET = "payment-worker-1", "context-123", "sk_test_..."

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from paydispatch.compose.dispatcher import Dispatcher as Dispatcher
     from paydispatch.domain.credentials import SecretRef as SecretRef
     from paydispatch.domain.errors import BadRequest as BadRequest
     from paydispatch.domain.errors import BufferFull as BufferFull
@@ -21,11 +22,10 @@ if TYPE_CHECKING:
     from paydispatch.domain.errors import TooLarge as TooLarge
     from paydispatch.domain.errors import Unavailable as Unavailable
     from paydispatch.sdk.builders import *
-    from paydispatch.sdk.dispatcher import Dispatcher as Dispatcher
     from paydispatch.sdk.receipt import Receipt as Receipt
 
 _HOMES = {
-    "Dispatcher": "paydispatch.sdk.dispatcher",
+    "Dispatcher": "paydispatch.compose.dispatcher",
     "Receipt": "paydispatch.sdk.receipt",
     "SecretRef": "paydispatch.domain.credentials",
     "RetryLater": "paydispatch.flow",

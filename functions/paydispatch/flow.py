@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from paydispatch.domain.envelope import Envelope, check_size
-from paydispatch.domain.errors import InvalidField, InvalidParams, ScriptFailed
+from paydispatch.domain.errors import InvalidField, ScriptFailed
 from paydispatch.domain.identity import OutcomeKind, follow_up_request_id, request_id_for_key
 from paydispatch.domain.limits import DEFAULT_DEADLINE_S, REMEMBER_S
 from paydispatch.domain.outcomes import ErrorKind, Response
-from paydispatch.domain.parameters.check import check_params
+from paydispatch.domain.parameters.check import require_valid_params
 from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.progress import Progress
 from paydispatch.domain.requests import (
@@ -31,7 +31,6 @@ from paydispatch.domain.requests import (
     check_stripe_context,
     parse_lane,
 )
-from paydispatch.domain.resources import resource_named
 from paydispatch.domain.script_errors import leaves, shown, traceback_text
 from paydispatch.domain.slots import key_space
 from paydispatch.sdk.builders import Builders
@@ -45,6 +44,7 @@ __all__ = [
     "CLEAN_UP_S",
     "FLOW_FAILED",
     "Flow",
+    "FlowScripts",
     "FollowUp",
     "ParsedError",
     "RetryLater",
@@ -288,9 +288,7 @@ class Flow(Builders):
     ) -> FollowUp:
         """Put one create into this run's outbox. Raises `InvalidParams`, `InvalidField` or `TooLarge`."""
         entry = self._entry
-        errors = check_params(resource_named(object_name).name, params)
-        if errors:
-            raise InvalidParams(errors)
+        require_valid_params(object_name, params)
         check_deadline(deadline_s)
         check_account(stripe_account)
         check_stripe_context(stripe_context)
@@ -336,3 +334,17 @@ def _kind(outcome: Outcome) -> OutcomeKind:
         return OutcomeKind.SETTLED
     ours = outcome.kind is ErrorKind.DISPATCHER
     return OutcomeKind.FLOW_FAILED if ours and outcome.code == FLOW_FAILED else OutcomeKind.UNKNOWN
+
+
+class FlowScripts(Protocol):
+    """The scripts by name. Nothing of a script but its end leaves it: no exception, no exit, no cancellation."""
+
+    def is_loaded(self, name: str) -> bool: ...
+
+    async def load(self, name: str) -> None:
+        """Import the script, within a bounded time. Raises `MissingFlow`, `RetryLater` or `ScriptFailed`."""
+        ...
+
+    async def run(self, name: str, argument: Any, flow: Flow) -> None:
+        """Run the script's `run(argument, flow)`, sync or async. Raises as `load` does."""
+        ...

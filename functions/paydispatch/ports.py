@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from paydispatch.domain.redrive import Parked
     from paydispatch.domain.resources import Resource
     from paydispatch.domain.unknown_outcomes import LookupResult, UnknownOutcome, Window
-    from paydispatch.flow import Flow
 
 
 class Clock(Protocol):
@@ -369,20 +368,6 @@ class DoorbellListener(Protocol):
         ...
 
     async def close(self) -> None: ...
-
-
-class FlowScripts(Protocol):
-    """The scripts by name. Nothing of a script but its end leaves it: no exception, no exit, no cancellation."""
-
-    def is_loaded(self, name: str) -> bool: ...
-
-    async def load(self, name: str) -> None:
-        """Import the script, within a bounded time. Raises `MissingFlow`, `RetryLater` or `ScriptFailed`."""
-        ...
-
-    async def run(self, name: str, argument: Any, flow: Flow) -> None:
-        """Run the script's `run(argument, flow)`, sync or async. Raises as `load` does."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,7 @@ MARKS = SOURCE + "domain/marks.py"
 MEMORY = SOURCE + "testing/memory.py"
 WRONG_NODE = SOURCE + "adapters/redis/wrong_node.py"
 RETRY_RULES = SOURCE + "domain/retry.py"
+PROGRESS = SOURCE + "domain/progress.py"
 REDRIVE = SOURCE + "domain/redrive.py"
 STRIPE_ACCOUNTS_CODE = SOURCE + "adapters/stripe/accounts.py"
 UNKNOWN_OUTCOMES = SOURCE + "domain/unknown_outcomes.py"
@@ -92,7 +93,7 @@ GUARDS = (
     Guard(
         "latch: a refusal is told in doubt as well",
         LATCH,
-        RETRY_RULES,
+        PROGRESS,
         "        return Certainty.UNKNOWN if self.maybe_executed else Certainty.NOT_CREATED",
         "        return Certainty.NOT_CREATED",
     ),

@@ -11,11 +11,10 @@ import httpx
 from paydispatch.adapters.http_results import results_of
 from paydispatch.domain.credentials import SecretRef
 from paydispatch.domain.envelope import check_size
-from paydispatch.domain.errors import InvalidParams, MaybeAccepted, PaydispatchError, Unavailable
+from paydispatch.domain.errors import MaybeAccepted, PaydispatchError, Unavailable
 from paydispatch.domain.identity import new_request_id
-from paydispatch.domain.parameters.check import check_params
+from paydispatch.domain.parameters.check import require_valid_params
 from paydispatch.domain.protected_urls import check_http_url
-from paydispatch.domain.resources import resource_named
 from paydispatch.sdk.delivery import PreparedRequest
 
 if TYPE_CHECKING:
@@ -63,9 +62,7 @@ class HttpDelivery:
     def prepare(self, request: CreateRequest) -> PreparedRequest:
         import time
 
-        errors = check_params(resource_named(request.object).name, request.params)
-        if errors:
-            raise InvalidParams(errors)
+        require_valid_params(request.object, request.params)
         key = request.idempotency_key or new_request_id(time.time())
         text = json.dumps(_item(request, key), allow_nan=False)
         check_size(text)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.credentials import (
+    Binding,
     Credential,
     SecretRef,
     StripeKey,
@@ -81,6 +82,10 @@ class CreateRequest:
         check_stripe_context(self.stripe_context)
         check_acts_in_account(self.credential, self.stripe_context)
         check_idempotency_key(self.idempotency_key)
+
+    def binding(self, principal: str) -> Binding:
+        """Return the conversation that the key is sealed for, so that the seal opens in no other."""
+        return Binding(principal, self.worker_id, self.context_id)
 
 
 def parse_create_request(

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-    from httpx import Auth
-
     from paydispatch.sdk.delivery import Delivery
 
 __all__ = ["Dispatcher", "Receipt"]
@@ -70,21 +68,6 @@ class Dispatcher:
         self._sender: Sender | None = None
         self._tokens: list[Token[Dispatcher]] = []
         _living.add(self)
-
-    @classmethod
-    def from_env(cls, **options: Any) -> Self:
-        """Straight to SQS. Reads REQUEST_QUEUE_URL, BATCH_QUEUE_URL and SEALING_KEY_ID, and AWS' own variables."""
-        from paydispatch.adapters.aws.sqs_delivery import sqs_delivery
-        from paydispatch.settings import SdkSettings
-
-        return cls(sqs_delivery(SdkSettings.from_env()), **options)
-
-    @classmethod
-    def http(cls, base_url: str, *, auth: Auth | str | None = None, **options: Any) -> Self:
-        """Through the HTTP API. `auth` is an `httpx.Auth`, or a text that is sent as a bearer token."""
-        from paydispatch.adapters.http_delivery import HttpDelivery
-
-        return cls(HttpDelivery(base_url, auth=auth), **options)
 
     @classmethod
     def current(cls) -> Dispatcher:

@@ -26,8 +26,9 @@ from paydispatch.domain.identity import (
     new_request_id,
     request_id_for_key,
 )
+from paydispatch.domain.new_envelope import new_envelope
+from paydispatch.domain.parameters.check import require_valid_params
 from paydispatch.domain.slots import key_space
-from paydispatch.services.seal_request import seal_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -135,12 +136,14 @@ class Acceptor:
     def _seal(self, request: CreateRequest, principal: Principal, sealer: Sealer) -> _Ready:
         now_s = self._clock.now_s()
         check_size(json.dumps(request.params))  # before the schema: too large is the plainer answer
-        sealed = seal_request(
+        require_valid_params(request.object, request.params)
+        asker = str(principal)
+        sealed = new_envelope(
             request,
-            principal=str(principal),
+            principal=asker,
             request_id=self._request_id(request, principal, now_s),
             now_s=now_s,
-            sealer=sealer,
+            sealed_secret=sealer.seal(request.credential, request.binding(asker)),
         )
         claim = claim_of(sealed, self._queue_tenant, now_s)
         envelope = replace(sealed, fingerprint=claim.fingerprint)

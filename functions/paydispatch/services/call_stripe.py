@@ -23,14 +23,13 @@ from paydispatch.domain.envelope import check_copy_size, check_operation
 from paydispatch.domain.errors import (
     BadRequest,
     CannotOpen,
-    InvalidParams,
     NotPermitted,
     Unavailable,
 )
 from paydispatch.domain.limits import QUEUE_DELAY_LIMIT_S, SEND_AGE_S
 from paydispatch.domain.marks import with_mark
 from paydispatch.domain.outcomes import Error, ErrorKind, Outcome, reused_error
-from paydispatch.domain.parameters.check import check_params
+from paydispatch.domain.parameters.check import require_valid_params
 from paydispatch.domain.progress import Progress
 from paydispatch.domain.resources import resource_named
 from paydispatch.domain.retry import (
@@ -255,9 +254,7 @@ class StripeCall:
     def _check(self) -> None:
         """Check what the API checks: the queue is trusted no more. Raises `BadRequest`."""
         check_operation(self._envelope)
-        errors = check_params(self._envelope.object, self._envelope.params)
-        if errors:
-            raise InvalidParams(errors)
+        require_valid_params(self._envelope.object, self._envelope.params)
         check_copy_size(self._envelope)
 
     # Key, account, send, POST

@@ -21,7 +21,8 @@ from paydispatch.services.run_script import NotBegun, copy_for_script, load_scri
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from paydispatch.ports import AsyncQueue, Clock, EventLog, FlowInbox, FlowScripts, Turn
+    from paydispatch.flow import FlowScripts
+    from paydispatch.ports import AsyncQueue, Clock, EventLog, FlowInbox, Turn
     from paydispatch.services.run_script import ScriptEnd
 
 _T = TypeVar("_T")

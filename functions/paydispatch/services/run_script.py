@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from paydispatch.domain.entry import OutcomeEntry
-    from paydispatch.flow import Flow
-    from paydispatch.ports import FlowScripts
+    from paydispatch.flow import Flow, FlowScripts
 
 
 class NotBegun(Exception):

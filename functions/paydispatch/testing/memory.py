@@ -13,13 +13,14 @@ from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.diagnosis import open_since
 from paydispatch.domain.errors import CannotOpen, MaybeAccepted, MissingFlow, Unavailable
 from paydispatch.domain.identity import new_request_id, request_id_for_key
+from paydispatch.domain.new_envelope import new_envelope
+from paydispatch.domain.parameters.check import require_valid_params
 from paydispatch.domain.principal import QUEUE, tenant_of
 from paydispatch.domain.slots import slot_name
 from paydispatch.domain.sweep import WorkerLook, has_work, next_look_at
 from paydispatch.flow import script_end
 from paydispatch.ports import Swept, Turn
 from paydispatch.sdk.delivery import PreparedRequest
-from paydispatch.services.seal_request import seal_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -516,8 +517,13 @@ class MemoryDelivery:
     def prepare(self, request: CreateRequest) -> PreparedRequest:
         now_s, key = time.time(), request.idempotency_key
         request_id = request_id_for_key("", key) if key else new_request_id(now_s)
-        envelope = seal_request(
-            request, principal=QUEUE, request_id=request_id, now_s=now_s, sealer=self.sealer
+        require_valid_params(request.object, request.params)
+        envelope = new_envelope(
+            request,
+            principal=QUEUE,
+            request_id=request_id,
+            now_s=now_s,
+            sealed_secret=self.sealer.seal(request.credential, request.binding(QUEUE)),
         )
         self._prepared[request_id] = envelope
         return PreparedRequest(request_id, envelope.as_message(), request.lane, self.way)

@@ -11,9 +11,9 @@ import pytest
 from paydispatch.cli.commands import submit
 from paydispatch.cli.ledger import FileLedger
 from paydispatch.cli.main import main
+from paydispatch.compose.dispatcher import Dispatcher
 from paydispatch.domain.errors import IdempotencyConflict
 from paydispatch.domain.identity import request_id_for_key
-from paydispatch.sdk.dispatcher import Dispatcher
 from paydispatch.testing.memory import MemoryDelivery
 
 if TYPE_CHECKING:

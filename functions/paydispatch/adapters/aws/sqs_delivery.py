@@ -14,18 +14,17 @@ from paydispatch.adapters.clock import SystemClock
 from paydispatch.domain.envelope import check_size
 from paydispatch.domain.errors import NoDispatcher, PaydispatchError, Unavailable
 from paydispatch.domain.identity import new_request_id, request_id_for_key
-from paydispatch.domain.parameters.check import check_params
+from paydispatch.domain.new_envelope import new_envelope
+from paydispatch.domain.parameters.check import check_params, require_valid_params
 from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.resources import RESOURCES
 from paydispatch.sdk.delivery import PreparedRequest
-from paydispatch.services.seal_request import seal_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from paydispatch.domain.requests import CreateRequest
+    from paydispatch.domain.requests import CreateRequest, Lane
     from paydispatch.ports import Clock
-    from paydispatch.settings import SdkSettings
 
 
 class Clients(NamedTuple):
@@ -56,8 +55,13 @@ class SqsDelivery:
         now_s = self._clock.now_s()
         key = request.idempotency_key
         request_id = request_id_for_key("", key) if key else new_request_id(now_s)
-        envelope = seal_request(
-            request, principal=QUEUE, request_id=request_id, now_s=now_s, sealer=sealer
+        require_valid_params(request.object, request.params)
+        envelope = new_envelope(
+            request,
+            principal=QUEUE,
+            request_id=request_id,
+            now_s=now_s,
+            sealed_secret=sealer.seal(request.credential, request.binding(QUEUE)),
         )
         text = envelope.as_message()
         check_size(text)
@@ -98,15 +102,16 @@ class SqsDelivery:
         return self._clients
 
 
-def sqs_delivery(settings: SdkSettings) -> SqsDelivery:
+def sqs_delivery(queue_urls: Mapping[Lane, str], sealing_key_id: str) -> SqsDelivery:
+    """Return the way straight to the queues of `queue_urls`, one per lane."""
     clock = SystemClock()
 
     def connect() -> Clients:
         # A session of its own: boto3's default one may hold a lock that a fork has left locked.
         session = boto3.session.Session()
-        queue = SqsQueue(session.client("sqs", config=SEND_CONFIG), settings.queue_urls)
+        queue = SqsQueue(session.client("sqs", config=SEND_CONFIG), queue_urls)
         kms = session.client("kms", config=SEAL_CONFIG)
-        sealer = KmsSealer(kms, settings.sealing_key_id, clock, renews_itself=False)
+        sealer = KmsSealer(kms, sealing_key_id, clock, renews_itself=False)
         return Clients(queue, sealer)
 
     return SqsDelivery(connect, clock)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from paydispatch.sdk.dispatcher import Dispatcher
+    from paydispatch.compose.dispatcher import Dispatcher
     from paydispatch.services.submit import Report
 
 
@@ -138,7 +138,7 @@ def _defaults(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _dispatcher(arguments: argparse.Namespace) -> Dispatcher:
-    from paydispatch.sdk.dispatcher import Dispatcher
+    from paydispatch.compose.dispatcher import Dispatcher
 
     if arguments.api:
         return Dispatcher.http(arguments.api, auth=bearer_token())

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
-from paydispatch.domain.errors import ParamError
+from paydispatch.domain.errors import InvalidParams, ParamError
 from paydispatch.domain.parameters.json_values import (
     fault_of_depth,
     faults_of_secrets,
@@ -47,6 +47,13 @@ def check_params(object_name: str, params: Mapping[str, Any]) -> tuple[ParamErro
         return _explain(object_name, params)
     except (RecursionError, ValueError):  # Python's limit, or the engine's (255 levels)
         return (ParamError("", "parameter_invalid", "The parameters are nested too deeply."),)
+
+
+def require_valid_params(object_name: str, params: Mapping[str, Any]) -> None:
+    """Raise `InvalidParams` with everything that Stripe would refuse, or `UnknownObject`."""
+    errors = check_params(resource_named(object_name).name, params)
+    if errors:
+        raise InvalidParams(errors)
 
 
 def parameter_schema(object_name: str) -> dict[str, Any]:

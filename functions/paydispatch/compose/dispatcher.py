@@ -1,0 +1,44 @@
+"""The Dispatcher that programs use: the SDK's, with a way to the queue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from paydispatch.sdk import dispatcher
+
+if TYPE_CHECKING:
+    from httpx import Auth
+
+
+class Dispatcher(dispatcher.Dispatcher):
+    """Carries requests to the queue in the background: `from_env` straight to SQS, `http` through the HTTP API.
+
+        with Dispatcher.from_env():
+            new_product().name("Tea").create_async("worker-1", "context-1", "sk_test_...")
+
+    The clients of either way are imported when it is chosen.
+    """
+
+    @classmethod
+    def from_env(cls, **options: Any) -> Self:
+        """Return a Dispatcher that sends straight to SQS.
+
+        Reads REQUEST_QUEUE_URL, BATCH_QUEUE_URL, SEALING_KEY_ID and AWS's own variables. `options` are those of the
+        SDK's Dispatcher: `buffer_size` in requests, `delivery_timeout_s` in seconds. Raises `BadSetting`.
+        """
+        from paydispatch.adapters.aws.sqs_delivery import sqs_delivery
+        from paydispatch.settings import SdkSettings
+
+        settings = SdkSettings.from_env()
+        return cls(sqs_delivery(settings.queue_urls, settings.sealing_key_id), **options)
+
+    @classmethod
+    def http(cls, base_url: str, *, auth: Auth | str | None = None, **options: Any) -> Self:
+        """Return a Dispatcher that sends through the HTTP API at `base_url`.
+
+        `auth` is an `httpx.Auth`, or a text that is sent as a bearer token. `options` are those of `from_env`. Raises
+        `BadSetting` for an address to which keys would go in the clear.
+        """
+        from paydispatch.adapters.http_delivery import HttpDelivery
+
+        return cls(HttpDelivery(base_url, auth=auth), **options)
