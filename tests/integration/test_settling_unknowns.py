@@ -33,7 +33,7 @@ from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.services.redrive import Action, RedriveOptions, RedrivePorts, Redriver
 from paydispatch.testing.memory import MemoryClock, MemoryEventLog, MemorySealer, MemoryVault
 from paydispatch.twin.clock import TwinClock
-from paydispatch.twin.serving.server import serving
+from paydispatch.twin.serving.server import serve
 from paydispatch.twin.twin import StripeTwin
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ async def town(valkey: Any, aws: Callable[[str], Any]) -> AsyncIterator[Town]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         stripe = stripe_client(f"http://127.0.0.1:{listener.getsockname()[1]}")
         made = Town(redis, sqs, stripe)
-        async with serving(made.twin, listener):
+        async with serve(made.twin, listener):
             yield made
             await stripe.aclose()
     await redis.aclose()

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from paydispatch.twin.rate_limits import Rates
-from paydispatch.twin.serving.server import serving
+from paydispatch.twin.serving.server import serve
 from paydispatch.twin.twin import StripeTwin
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def twin() -> StripeTwin:
 async def stripe(twin: StripeTwin) -> AsyncIterator[httpx.AsyncClient]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         async with (
-            serving(twin, listener) as base_url,
+            serve(twin, listener) as base_url,
             httpx.AsyncClient(base_url=base_url, auth=("sk_test_one", ""), timeout=5) as client,
         ):
             yield client

@@ -1,6 +1,6 @@
-"""A stateful stand-in for Stripe's API, with the rules a correct caller has to honour.
+"""A stateful stand-in for Stripe's API that applies the rules a correct caller has to follow.
 
-`twin.StripeTwin` is pure: a `Call` comes in, an `Exchange` comes out (the answer, and what the
-transport does to it). `server` puts it behind HTTP. What differs between objects is data:
-`objects/` is generated from Stripe's own document, `traits.json` and `cards.json` hold the rest.
+`twin.StripeTwin` does no I/O. It takes a `Call` and returns an `Exchange`: the answer, and the fault that the transport
+applies to it. `serving/server.py` serves it over HTTP. The differences between objects are data: the schemas in
+`objects/fresh/` are generated from Stripe's OpenAPI document, and `traits.json` and `cards.json` add to them.
 """

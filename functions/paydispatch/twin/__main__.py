@@ -1,4 +1,4 @@
-"""`python -m paydispatch.twin --port 0`: the twin as a process of its own."""
+"""Runs the twin as a separate process: `python -m paydispatch.twin --port 0`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,16 @@ from paydispatch.twin.serving.server import run
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="paydispatch.twin", description="A local Stripe.")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one (the default)")
-    parser.add_argument("--parent-pid", type=int, help="end when that process does")
+    parser = argparse.ArgumentParser(
+        prog="paydispatch.twin", description="Run a local stand-in for Stripe's API."
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)"
+    )
+    parser.add_argument(
+        "--port", type=int, default=0, help="port to listen on; 0 picks a free one (the default)"
+    )
+    parser.add_argument("--parent-pid", type=int, help="stop when the process with this id ends")
     add_options(parser)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)

@@ -1,8 +1,8 @@
-"""Whose state a call touches: the account behind the key, its connected account, and the mode.
+"""Finds the account and the mode that a call acts for, from its API key and its headers.
 
-The text of a key after its prefix names its account, up to two underscores. So `sk_test_shop`, `sk_live_shop` and
-`rk_test_shop` are keys of one account, and so is `sk_test_shop__2`, its rotated key. A restricted key that ends in
-`__mute` may not ask for its account.
+The text between the key's prefix and the first double underscore names the account. So `sk_test_shop`, `sk_live_shop`
+and `rk_test_shop` are keys of one account, and so is `sk_test_shop__2`, its rotated key. A restricted key that ends in
+`__mute` may not request `GET /v1/account`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENDPOINT = "/v1/account"
-"""`GET` it, and Stripe names the account that the call acts for."""
+"""`GET` on this path returns the account that the call acts for."""
 
 _TRAITS = "__"
 _MUTE = "__mute"
@@ -42,7 +42,7 @@ _MODES = {
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account in one mode. Never holds the key."""
+    """One account in one mode. It does not contain the API key."""
 
     id: str
     livemode: bool
@@ -51,8 +51,8 @@ class Account:
     def mode(self) -> str:
         return "live" if self.livemode else "test"
 
-    def shown(self) -> dict[str, object]:
-        """Return the answer to `GET /v1/account`: the id is the same in both modes."""
+    def as_json(self) -> dict[str, object]:
+        """Return the answer to `GET /v1/account`. The id is the same in both modes."""
         return {
             "id": self.id,
             "object": "account",
@@ -78,7 +78,7 @@ def authenticate(headers: Mapping[str, str]) -> Account:
 
 
 def check_may_ask(headers: Mapping[str, str]) -> None:
-    """Check that the key may ask for its account. Raises `StripeError` (403)."""
+    """Check that the key may request `GET /v1/account`. Raises `StripeError` (403)."""
     key = _key(headers.get("authorization", ""))
     if key.startswith("rk_") and key.endswith(_MUTE):
         raise no_permission()
@@ -112,7 +112,7 @@ def _mode(key: str) -> bool:
 
 
 def _need_context(context: str | None, version: str | None) -> None:
-    """An organisation's key acts for no account by itself, and has no default version."""
+    """Check the two headers that an organization's key needs, because it has no account and no default version."""
     if not context:
         raise invalid_request("Organization API keys require the Stripe-Context header.")
     if not version:

@@ -1,4 +1,4 @@
-"""The twin's own clock: the machine's, moved forward on request."""
+"""The twin's clock: the time of the machine plus an offset."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ if TYPE_CHECKING:
 
 
 class TwinClock:
-    """Only moves forward, as `advance` and the machine do."""
+    """A clock that `advance` moves forward, so that a test need not wait for hours."""
 
     def __init__(self, source: Callable[[], float] = time.time) -> None:
         self._source = source
         self.offset_s = 0.0
 
     def now(self) -> float:
-        """Unix time in seconds."""
+        """Return the Unix time in seconds."""
         return self._source() + self.offset_s
 
     def advance(self, seconds: float) -> None:
-        """Raises `ValueError` for a step back: objects are listed in the order of their times."""
+        """Move the clock forward. Raises `ValueError` for a step back, because lists are sorted by time."""
         if seconds < 0:
-            raise ValueError("The clock only moves forward.")
+            raise ValueError("seconds must not be negative, because the clock only moves forward.")
         self.offset_s += seconds

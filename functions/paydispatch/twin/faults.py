@@ -1,25 +1,25 @@
-"""What goes wrong on purpose: rules, each with what it matches and what it does.
+"""Fault injection: rules that select calls and make them slow or make them fail.
 
     {"match":  {"object": "coupon", "method": "POST", "params": {"metadata[demo]": "reset"},
-                "idempotency_key": "k"},        every part may be left out
+                "idempotency_key": "k"},        every part is optional
      "action": {"kind": "status", "when": "after", "status": 500},
-     "times":  2,                               then it is exhausted; without it, never
-     "probability": 0.1}                        of each call it matches, by the twin's seed
+     "times":  2,                               applies twice; without it, always
+     "probability": 0.1}                        share of the matching calls, drawn from the twin's seed
 
-kind        what the client sees                                        with
-latency     an answer that takes this long                              latency_ms: 500 | {"p50", "p99"}
-status      this error                                                  status, code, reason, should_retry
-reset       the connection reset, no answer
+kind        effect at the client                                        parameters
+latency     the answer takes this long                                  latency_ms: 500 | {"p50", "p99"}
+status      an error answer with this status                            status, code, reason, should_retry
+reset       the connection is reset, without an answer
 cut_off     half an answer
-not_json    a gateway's error page
-hang        nothing, until it gives up
+not_json    a gateway's error page instead of JSON
+hang        no answer until the client gives up
 lost_answer a reset after the execution
 
-object      a name of the table, or `account` for `GET /v1/account`, which no other rule strikes
+object      a name of the object table. `account` stands for `GET /v1/account`, which no other rule matches.
 
-when        before (the default)  nothing is executed and nothing is kept
-            during                it is executed, comes to nothing, and a 500 is kept
-            after                 it is executed, and what is answered (or was to be) is kept
+when        before (the default)  the call is not executed, and no answer is saved under its key
+            during                the execution fails, and a 500 or the action's status is saved under its key
+            after                 the call is executed, and its answer is saved under its key
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ if TYPE_CHECKING:
 KINDS = ("latency", "status", "reset", "cut_off", "not_json", "hang", "lost_answer")
 WHENS = ("before", "during", "after")
 NEVER_KEPT = (401, 403, 409, 429)
-"""Stripe answers these in front of its idempotency layer, so they cannot follow an execution."""
+"""Statuses that Stripe answers before its idempotency layer, so that they never follow an execution."""
 
 _Z_99 = 2.3263
 """The 99th percentile of a normal distribution, in standard deviations."""
 
 
 class RuleError(PaydispatchError):
-    """A rule that cannot be understood; the message says what would be right."""
+    """An invalid fault rule. The message names the field and the values it takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds: always the same, or log-normal by its median and 99th percentile."""
+    """A latency in milliseconds: constant, or log-normal with a median and a 99th percentile."""
 
     p50_ms: float = 0.0
     p99_ms: float | None = None
@@ -70,7 +70,9 @@ class Latency:
             p50, p99 = value["p50"], value["p99"]
             if _is_number(p50) and _is_number(p99) and 0 < p50 <= p99:
                 return cls(p50, p99)
-        raise RuleError('latency_ms is a number, or {"p50": 300, "p99": 2000} in milliseconds.')
+        raise RuleError(
+            'latency_ms must be a number of milliseconds, or {"p50": 300, "p99": 2000}.'
+        )
 
     def roll_ms(self, dice: random.Random) -> float:
         if self.p99_ms is None:
@@ -88,7 +90,7 @@ def _is_number(value: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What a rule does. `lost_answer` is a reset after the execution."""
+    """The effect of a rule. `lost_answer` is parsed into a `reset` with `when="after"`."""
 
     kind: str
     when: str = "before"
@@ -99,7 +101,7 @@ class Action:
     should_retry: bool | None = None
 
     def error(self) -> StripeError:
-        """The answer of a `status` action."""
+        """Return the error that a `status` action answers with."""
         error = self._plain_error()
         if self.should_retry is not None:
             error.headers["Stripe-Should-Retry"] = str(self.should_retry).lower()
@@ -117,17 +119,18 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Which calls a rule is about; what is None matches any."""
+    """The calls that a rule selects. A field that is None matches every call."""
 
     object: str | None = None
     method: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
-    """Pairs as they are sent: `metadata[demo]`."""
+    """Form pairs by their encoded names, such as `metadata[demo]`."""
 
     idempotency_key: str | None = None
 
     def covers(self, facts: Facts) -> bool:
-        # Every first call of a key asks for the account: a rule that is to strike once means another call.
+        # A caller requests the account before its first call with a key. Without this exception, a rule with
+        # `times: 1` would be used up by that request.
         objects = (facts.object,) if facts.object == "account" else (None, facts.object)
         return (
             self.object in objects
@@ -139,7 +142,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a rule may look at in a call."""
+    """The facts of a call that a rule is matched against."""
 
     object: str
     method: str
@@ -149,7 +152,7 @@ class Facts:
 
 @dataclass(slots=True)
 class Rule:
-    """One rule, with what is left of it and its own dice."""
+    """One rule, with the number of times it still applies and its own random generator."""
 
     id: str
     match: Match
@@ -165,15 +168,18 @@ class Rule:
         _only(source, ("match", "action", "times", "probability"), "A rule")
         times, probability = source.get("times"), source.get("probability", 1.0)
         if times is not None and (not isinstance(times, int) or times < 1):
-            raise RuleError("times is a whole number of at least 1.")
+            raise RuleError("times must be a whole number of at least 1.")
         if not _is_number(probability) or not 0 <= probability <= 1:
-            raise RuleError("probability is a number from 0 to 1.")
+            raise RuleError("probability must be a number from 0 to 1.")
         dice = random.Random(None if seed is None else f"{seed} {rule_id}")
         match, action = _match(source.get("match", {})), _action(source.get("action"))
         return cls(rule_id, match, action, times, probability, dice, source)
 
     def strikes(self, facts: Facts) -> bool:
-        """Decide for one call, and count it. A roll is spent only on calls the rule is about."""
+        """Return whether the rule applies to this call, and count it if so.
+
+        Draws a random number only for a matching call, so that other calls do not change the sequence.
+        """
         if self.left == 0 or not self.match.covers(facts):
             return False
         if self.probability < 1 and self.dice.random() >= self.probability:
@@ -190,7 +196,7 @@ def _match(source: Any) -> Match:
     _only(source, ("object", "method", "params", "idempotency_key"), "match")
     params = source.get("params", {})
     if not isinstance(params, dict):
-        raise RuleError('params maps pairs as they are sent: {"metadata[demo]": "reset"}.')
+        raise RuleError('params must be an object of form pairs: {"metadata[demo]": "reset"}.')
     wanted = {name: _as_sent(value) for name, value in params.items()}
     method = source.get("method")
     return Match(
@@ -208,7 +214,7 @@ def _action(source: Any) -> Action:
     kind = _one_of("kind", source.get("kind"), KINDS)
     status = source.get("status", 429 if source.get("code") == "lock_timeout" else 500)
     if not isinstance(status, int) or not 400 <= status <= 599:
-        raise RuleError("status is an HTTP status from 400 to 599.")
+        raise RuleError("status must be an HTTP status from 400 to 599.")
     when = _one_of("when", source.get("when", "before"), WHENS)
     if kind == "lost_answer":
         kind, when = "reset", "after"
@@ -227,23 +233,25 @@ def _action(source: Any) -> Action:
     )
 
 
-def _only(source: Any, known: tuple[str, ...], what: str) -> None:
+def _only(source: Any, known: tuple[str, ...], part: str) -> None:
     if not isinstance(source, dict):
-        raise RuleError(f"{what} is an object with {', '.join(known)}.")
+        raise RuleError(f"{part} must be an object with {', '.join(known)}.")
     unknown = source.keys() - set(known)
     if unknown:
-        raise RuleError(f"{what} has no {', '.join(sorted(unknown))}; it has {', '.join(known)}.")
+        raise RuleError(
+            f"{part} has unknown fields: {', '.join(sorted(unknown))}. It takes {', '.join(known)}."
+        )
 
 
 def _one_of(name: str, value: Any, options: tuple[str, ...]) -> str:
     if value not in options:
-        raise RuleError(f"{name} is one of {', '.join(options)}.")
+        raise RuleError(f"{name} must be one of {', '.join(options)}.")
     return str(value)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What happens to one call: how long it takes, and at most one fault."""
+    """The delay of one call, and at most one fault for it."""
 
     delay_ms: float = 0.0
     rule_id: str | None = None
@@ -254,9 +262,10 @@ class Verdict:
         return None if self.action is None else self.action.kind
 
     def raise_if(self, *moments: str) -> None:
-        """Raise the `StripeError` of a fault that strikes at one of `moments`.
+        """Raise the `StripeError` of this call's fault if the fault belongs to one of `moments`.
 
-        Faults of the transport leave the answer alone once there is one; before, none will be made.
+        A transport fault (reset, cut_off …) before or during the execution raises a 500, so that no object is created.
+        After the execution it raises nothing, because the answer stays as it is and only its transport fails.
         """
         if self.action is None or self.action.when not in moments:
             return
@@ -267,7 +276,10 @@ class Verdict:
 
 
 class Faults:
-    """The rules in the order they came: the first of each kind that strikes, latency or not."""
+    """The rules in the order in which they were added.
+
+    At most two apply to a call: the first matching latency rule and the first matching rule of another kind.
+    """
 
     def __init__(self, seed: int | None = None) -> None:
         self._seed = seed
@@ -277,7 +289,7 @@ class Faults:
         self.latency = Latency()
 
     def add(self, source: Any) -> Rule:
-        """Raises `RuleError`."""
+        """Add a rule from JSON. Raises `RuleError`."""
         rule = Rule.parse(source, f"fault_{self._made + 1}", self._seed)
         self._made += 1
         self._rules[rule.id] = rule
@@ -293,7 +305,7 @@ class Faults:
         return list(self._rules.values())
 
     def decide(self, facts: Facts) -> Verdict:
-        """Decide what happens to a call, and count the rules that strike."""
+        """Return the delay and the fault of a call, and count the rules that apply."""
         slow = self._first(facts, latency=True)
         fault = self._first(facts, latency=False)
         delay_ms = (

@@ -1,6 +1,6 @@
-"""Stripe's idempotency layer: the first answer of a key is kept and repeated, for 24 hours.
+"""Stripe's idempotency layer: it saves the first answer to a key and repeats it for 24 hours.
 
-What is answered in front of it (401, 429, invalid parameters, conflicts) is never kept.
+Answers that Stripe gives before this layer (401, 429, invalid parameters, conflicts) are never saved.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LONGEST_KEY = 255
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """The status and body of a first answer, and the request that got it."""
+    """The status and body of the first answer, and the id of the request that received it."""
 
     status: int
     body: bytes
@@ -39,7 +39,7 @@ class Entry:
 
     path: str
     params: bytes
-    """A digest of the pairs, in whatever order they came."""
+    """A digest of the form pairs that does not depend on their order."""
 
     since: float
     running: bool = True
@@ -53,9 +53,9 @@ class IdempotencyLayer:
     def claim(
         self, account: Account, key: str, path: str, pairs: Pairs, now: float
     ) -> Entry | Saved:
-        """Return the saved answer, or a new entry for this call to put its answer in.
+        """Return the saved answer of the key, or a new entry in which this call saves its answer.
 
-        Raises `StripeError`: 400 for other parameters or another endpoint, 409 if still running.
+        Raises `StripeError`: 400 for other parameters or another endpoint, 409 if the first request still runs.
         """
         if not 1 <= len(key) <= LONGEST_KEY:
             raise invalid_request("Idempotency keys are 1 to 255 characters long.")
@@ -64,12 +64,12 @@ class IdempotencyLayer:
             entry = Entry(path, _digest(pairs), now)
             self._entries[account, key] = entry
             return entry
-        return self._repeated(entry, key, path, pairs)
+        return self._replay(entry, key, path, pairs)
 
     def _is_pruned(self, entry: Entry, now: float) -> bool:
         return not entry.running and now - entry.since >= KEPT_FOR_S
 
-    def _repeated(self, entry: Entry, key: str, path: str, pairs: Pairs) -> Saved:
+    def _replay(self, entry: Entry, key: str, path: str, pairs: Pairs) -> Saved:
         if entry.path != path:
             raise other_endpoint(key, entry.path, path)
         if entry.params != _digest(pairs):
@@ -79,7 +79,7 @@ class IdempotencyLayer:
         return entry.saved
 
     def forget(self, account: Account, key: str) -> None:
-        """The execution came to nothing, not even an error of Stripe's."""
+        """Remove the key, because the execution raised and has no answer to save."""
         self._entries.pop((account, key), None)
 
 

@@ -1,6 +1,6 @@
-"""The twin's memory of what happened: each effect once, and each POST that arrived.
+"""The twin's record of each created object (an effect) and of each POST that arrived (an attempt).
 
-Both are kept as JSON from the moment they are final, so that reading 100,000 of them is a join.
+Each is stored as JSON text once it is final, so that reading 100,000 of them only joins strings.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Attempt:
-    """One POST. `status` is what was answered, None if no answer left the twin."""
+    """One POST. `status` is the status of its answer, or None if no answer left the twin."""
 
     seq: int
     at: float
@@ -47,7 +47,7 @@ class Ledger:
         params: Mapping[str, Any],
         now: float,
     ) -> None:
-        """Note that an object was created."""
+        """Record that an object was created."""
         effect = {
             "seq": len(self._effects) + 1,
             "object": stripe_object["object"],
@@ -64,36 +64,36 @@ class Ledger:
         self._kinds.append(stripe_object["object"])
 
     def open(self, **known: Any) -> Attempt:
-        """Note that a POST arrived."""
+        """Record that a POST arrived."""
         attempt = Attempt(seq=len(self._attempts) + 1, **known)
         self._attempts.append(attempt)
         return attempt
 
     def close(self, attempt: Attempt) -> None:
-        """The attempt is final. One from before a reset is nobody's business any more."""
+        """Store a final attempt as text. Ignores an attempt from before a reset of the twin."""
         position = attempt.seq - 1
         if position < len(self._attempts) and self._attempts[position] is attempt:
             self._attempts[position] = _text(attempt)
 
     def effects(self, *, kind: str | None, after: int, limit: int | None) -> bytes:
-        """Return JSON: the effects with a `seq` above `after`, and how many POSTs arrived."""
+        """Return as JSON the effects with a `seq` above `after`, and the number of POSTs that arrived."""
         chosen = self._effects[after:]
         if kind is not None:
             chosen = [
                 text for text, own in zip(chosen, self._kinds[after:], strict=True) if own == kind
             ]
-        found = _listed("effects", chosen[:limit])
+        found = _join("effects", chosen[:limit])
         return found[:-1] + b', "attempts": %d}' % len(self._attempts)
 
     def attempts(self, *, after: int, limit: int | None) -> bytes:
-        """Return JSON: the POSTs with a `seq` above `after`; a running one has status null."""
+        """Return as JSON the POSTs with a `seq` above `after`. The status of a running one is null."""
         chosen = self._attempts[after:][:limit]
-        return _listed("attempts", [a if isinstance(a, bytes) else _text(a) for a in chosen])
+        return _join("attempts", [a if isinstance(a, bytes) else _text(a) for a in chosen])
 
 
 def _text(attempt: Attempt) -> bytes:
     return json.dumps({name: getattr(attempt, name) for name in Attempt.__slots__}).encode()
 
 
-def _listed(name: str, texts: list[bytes]) -> bytes:
+def _join(name: str, texts: list[bytes]) -> bytes:
     return b'{"%s": [%s]}' % (name.encode(), b", ".join(texts))

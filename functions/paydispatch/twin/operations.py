@@ -12,7 +12,7 @@ from paydispatch.twin.objects.references import check_references
 from paydispatch.twin.objects.shapes import response_schema
 from paydispatch.twin.objects.traits import traits_of
 from paydispatch.twin.wire.errors import card_error, missing_object
-from paydispatch.twin.wire.expansion import expand_paths, shown
+from paydispatch.twin.wire.expansion import expand_paths, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 
 class Operations:
-    """`kinds` are what the twin can create; if `strict`, those a parameter names must exist.
+    """Creates, retrieves and lists the objects of a `Store`. Each method returns the body of the answer.
 
-    Every operation returns the answer's body.
+    `kinds` are the objects that the twin can create. If `strict`, a parameter may name only existing objects of them.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Operations:
         now: int,
         record: Callable[[StripeObject], None],
     ) -> bytes:
-        """Make, keep and `record` an object. Raises `StripeError` (400, 402)."""
+        """Create an object, store it, and pass it to `record`. Raises `StripeError` (400, 402)."""
         if self._strict:
             check_references(
                 params, self._kinds, lambda kind, name: self._store.has(account, kind, name)
@@ -57,34 +57,34 @@ class Operations:
         refusal = cards.refusal(traits.charges, params)
         context = self._context(account, now)
         if isinstance(refusal, cards.Declined):
-            raise self._declined(resource, params, context, record, refusal)
+            raise self._decline(resource, params, context, record, refusal)
         also = {} if refusal is None else traits.unauthenticated.get("set", {})
         stripe_object = make(resource.name, params, context, also)
         text = self._store.put(account, stripe_object)
         record(stripe_object)
-        return self._shown(account, resource, stripe_object, params) or text
+        return self._render(account, resource, stripe_object, params) or text
 
     def retrieve(
         self, account: Account, resource: Resource, object_id: str, params: Params
     ) -> bytes:
-        """Raises `StripeError` (404, 400)."""
+        """Return one object by its id. Raises `StripeError` (404, 400)."""
         stripe_object = self._store.find(account, resource.name, object_id)
         if stripe_object is None:
             raise missing_object(resource.name, object_id, param="id", status=404)
-        return self._shown(account, resource, stripe_object, params) or _text(stripe_object)
+        return self._render(account, resource, stripe_object, params) or _text(stripe_object)
 
     def list(self, account: Account, resource: Resource, params: Params) -> bytes:
-        """Raises `StripeError` (400)."""
+        """Return one page of objects. Raises `StripeError` (400)."""
         schema = response_schema(resource.name)
         paths = expand_paths(params, schema, inside="data.")
         answer = page(self._store, account, resource, schema, params)
         find = self._store.finder(account)
         answer["data"] = [
-            shown(stripe_object, schema, paths, find) for stripe_object in answer["data"]
+            render(stripe_object, schema, paths, find) for stripe_object in answer["data"]
         ]
         return _text(answer)
 
-    def _declined(
+    def _decline(
         self,
         resource: Resource,
         params: Params,
@@ -92,7 +92,7 @@ class Operations:
         record: Callable[[StripeObject], None],
         refusal: cards.Declined,
     ) -> StripeError:
-        """Return the card error, with the object the declined card leaves behind, if any."""
+        """Return the card error, with the object that Stripe still creates for a declined card, if any."""
         charge = f"ch_{self._naming.letters(24)}"
         error = card_error({**refusal.error, "charge": charge})
         declined = traits_of(resource.name).declined
@@ -105,13 +105,13 @@ class Operations:
             error.error[declined["shown_as"]] = stripe_object
         return error
 
-    def _shown(
+    def _render(
         self, account: Account, resource: Resource, stripe_object: StripeObject, params: Params
     ) -> bytes | None:
-        """Return the body if it differs from the object as it is kept."""
+        """Return the body of the answer, or None if it is the same as the stored text."""
         schema = response_schema(resource.name)
         paths = expand_paths(params, schema)
-        answer = shown(stripe_object, schema, paths, self._store.finder(account))
+        answer = render(stripe_object, schema, paths, self._store.finder(account))
         return None if answer is stripe_object else _text(answer)
 
     def _context(self, account: Account, now: int) -> CreationContext:

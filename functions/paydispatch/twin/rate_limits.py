@@ -1,4 +1,4 @@
-"""Stripe's two rate limits, held at once: per account and mode, and per operation of it."""
+"""Stripe's two rate limits. A call counts against both: per account and mode, and per operation of that account."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Calls per second; None is no limit. Stripe's documented defaults."""
+    """Limits in calls per second, by default those that Stripe documents. None means no limit."""
 
     live: float | None = 100
     sandbox: float | None = 25
@@ -26,7 +26,7 @@ class Rates:
 
 @dataclass(slots=True)
 class Bucket:
-    """Holds one second's worth of calls, refilled evenly."""
+    """A token bucket with the calls of one second, refilled continuously."""
 
     rate: float
     tokens: float
@@ -43,7 +43,7 @@ class RateLimits:
         self._buckets: dict[tuple[Account, str], Bucket] = {}
 
     def take(self, account: Account, operation: str, now: float) -> None:
-        """Count one call of the account. Raises `StripeError` (429) and then counts nothing."""
+        """Take one token from both buckets. Raises `StripeError` (429), and takes none, if either is empty."""
         overall = self._bucket(account, "", self._account_rate(account), now)
         named = self._bucket(account, operation, self.rates.operation, now)
         if overall is not None and overall.tokens < 1:

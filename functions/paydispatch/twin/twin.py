@@ -1,7 +1,7 @@
-"""The twin itself: a call comes in, an exchange comes out. No sockets, no sleeping.
+"""The twin itself: it takes a call and returns an exchange, without sockets and without sleeping.
 
-receive    401, 404 → rate limits → fault before → validation → idempotency → execution
-settle     once the latency has passed: the key is no longer in use, the attempt is closed
+receive    401, 404 → rate limits → fault `before` → validation → idempotency → execution
+settle     after the latency: releases the idempotency key and closes the attempt in the ledger
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from paydispatch.twin.wire.exchange import Exchange
 from paydispatch.twin.wire.expansion import expand_paths
 from paydispatch.twin.wire.forms import nest
 from paydispatch.twin.wire.requests import ACCOUNT, Request, understand
-from paydispatch.twin.wire.validation import checked_params
+from paydispatch.twin.wire.validation import read_params
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 
 class StripeTwin:
-    """One Stripe, with all its accounts.
+    """One Stripe with all its accounts.
 
-    `strict`: a parameter may only name objects that exist. `seed`: the same ids and faults again.
+    With `strict`, a parameter may name only objects that exist. The same `seed` gives the same ids and faults again.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class StripeTwin:
         self.forget()
 
     def forget(self) -> None:
-        """Every object, key, attempt and effect is gone. Rules, limits and the clock stay."""
+        """Delete every object, idempotency key, attempt and effect. Fault rules, limits and the clock stay."""
         self.ledger = Ledger()
         self._naming = Naming(self._seed)
         self._idempotency = IdempotencyLayer()
         self._operations = Operations(Store(), self._naming, self._kinds, strict=self._strict)
 
     def receive(self, call: Call) -> Exchange:
-        """Decide everything about a call. What it does is done; its answer is due in `delay_ms`."""
+        """Execute a call and return its answer, which the transport sends after `delay_ms`."""
         exchange = Exchange(call, self._naming.request_id(), STRIPE_API_VERSION, self.clock.now())
         if call.method == "POST":
             exchange.attempt = self.ledger.open(
@@ -86,7 +86,7 @@ class StripeTwin:
         return exchange
 
     def settle(self, exchange: Exchange) -> None:
-        """The latency has passed and the answer leaves: others may use the key now."""
+        """Release the idempotency key and close the attempt. Call it when the latency is over and the answer leaves."""
         if exchange.entry is not None:
             exchange.entry.running = False
         if exchange.attempt is not None:
@@ -110,14 +110,17 @@ class StripeTwin:
     def _read(self, request: Request, account: Account) -> bytes:
         params = nest(request.pairs)
         if request.resource is ACCOUNT:
-            return json.dumps(account.shown()).encode()
+            return json.dumps(account.as_json()).encode()
         if request.object_id is None:
             return self._operations.list(account, request.resource, params)
         return self._operations.retrieve(account, request.resource, request.object_id, params)
 
     def _create(self, request: Request, account: Account, exchange: Exchange) -> None:
-        """Answer a create through the idempotency layer. Raises what is answered in front of it."""
-        params = checked_params(request.resource.name, nest(request.pairs))
+        """Answer a create through the idempotency layer.
+
+        Raises each `StripeError` that Stripe answers before that layer.
+        """
+        params = read_params(request.resource.name, nest(request.pairs))
         expand_paths(params, response_schema(request.resource.name))
         key = request.idempotency_key
         if key is None:
@@ -134,12 +137,12 @@ class StripeTwin:
         except BaseException:
             self._idempotency.forget(account, key)
             raise
-        found.saved = exchange.saved()
+        found.saved = exchange.to_saved()
 
     def _execute(
         self, request: Request, account: Account, params: dict[str, Any], exchange: Exchange
     ) -> None:
-        """Run the create: whatever comes of it, a success or a `StripeError`, is its answer."""
+        """Run the create and set its result, an object or a `StripeError`, as the answer."""
         now = self.clock.now()
 
         def record(stripe_object: StripeObject) -> None:

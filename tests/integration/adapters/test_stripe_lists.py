@@ -15,7 +15,7 @@ from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.resources import RESOURCES, resource_named
 from paydispatch.domain.unknown_outcomes import Found, NotFound, Window
-from paydispatch.twin.serving.server import serving
+from paydispatch.twin.serving.server import serve
 from paydispatch.twin.twin import StripeTwin
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Shop:
 async def shop() -> AsyncIterator[Shop]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         async with (
-            serving(StripeTwin(strict=False), listener) as base_url,
+            serve(StripeTwin(strict=False), listener) as base_url,
             stripe_client(base_url) as stripe,
         ):
             yield Shop(stripe)

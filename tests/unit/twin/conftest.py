@@ -52,7 +52,7 @@ class Client:
 
     def finish(self, exchange: Exchange) -> Reply:
         self.twin.settle(exchange)
-        answer = exchange.delivered()
+        answer = exchange.final_answer()
         return Reply(answer.status, answer.headers, answer.body, exchange.ending, exchange.delay_ms)
 
     def post(self, path: str, form: Any = "", **headers: str) -> Reply:

@@ -58,11 +58,11 @@ def _listener_on(wanted: int) -> socket.socket:
 async def _serve(arguments: argparse.Namespace, listener: socket.socket) -> None:
     from paydispatch.twin.serving.lifetime import stop_on_signals
     from paydispatch.twin.serving.options import options_of
-    from paydispatch.twin.serving.server import serving
+    from paydispatch.twin.serving.server import serve
 
     stopped = asyncio.Event()
     stop_on_signals(stopped)
-    async with serving(options_of(arguments).build(), listener) as base_url:
+    async with serve(options_of(arguments).build(), listener) as base_url:
         print(_ready(base_url, as_json=arguments.json), flush=True)
         await stopped.wait()
 

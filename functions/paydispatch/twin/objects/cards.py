@@ -1,4 +1,4 @@
-"""Stripe's test cards, from `cards.json`: `pm_card_…` and `tok_…` names, and numbers."""
+"""Stripe's test cards, read from `cards.json`: the names `pm_card_…` and `tok_…`, and the card numbers."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _FOR_US = ("attaches", "unless_present")
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """The issuer said no; `error` has what a card error shows."""
+    """The issuer declines the card. `error` has the fields of the card error."""
 
     error: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Unauthenticated:
-    """The issuer wants the owner's consent, and the owner may still give it."""
+    """The issuer requires authentication (3D Secure), and the cardholder can still authenticate."""
 
 
 Refusal = Declined | Unauthenticated
 
 
 def refusal(charges: Iterable[Mapping[str, Any]], params: Mapping[str, Any]) -> Refusal | None:
-    """Return why the card that is charged is refused, if it is. `charges` is the object's trait."""
+    """Return the refusal of the card that this create charges, or None. `charges` is the trait of the object."""
     for charge in charges:
         if holds(charge["when"], params):
             card = _card(charge["with"], params)

@@ -1,4 +1,4 @@
-"""Makes the object of a create: the fresh shape, what the caller sent, then the object's traits."""
+"""Builds the object of a create from its empty schema, then the caller's parameters, then the object's traits."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from paydispatch.twin.objects.store import StripeObject
 
 _OURS = ("id", "object", "created", "livemode")
-"""Fields that are never an echo, whatever a parameter is called."""
+"""Fields that the twin sets itself, also when a parameter has the same name."""
 
 
 @dataclass(frozen=True, slots=True)
 class CreationContext:
-    """Where and when objects are made."""
+    """The account, the time and the functions that creating an object needs."""
 
     account: Account
     now: int
     naming: Naming
     find: Callable[[str], StripeObject | None]
     keep: Callable[[StripeObject], None]
-    """Puts a companion (the product inside a price's `product_data`) into the account."""
+    """Stores a companion object in the account, such as the product in a price's `product_data`."""
 
 
 def make(
@@ -45,16 +45,16 @@ def make(
     context: CreationContext,
     also: Mapping[str, Any] | None = None,
 ) -> StripeObject:
-    """Return the object a valid create of `kind` gives. It is not kept; its companions are.
+    """Return the object that a valid create of `kind` makes. Stores its companions, but not the object itself.
 
-    `also` is set last: what a refused card makes of it.
+    The values of `also` are set last, and override all others. A refused card uses them.
     """
     schema = response_schema(kind)
     return Maker(kind, schema, params, context).make(also or {})
 
 
 class Maker:
-    """One object on its way; its list elements and companions get makers of their own."""
+    """Builds one object. Each list element and each companion has a `Maker` of its own."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Maker:
         self._stamp()
         self._echo()
         self._make_companions()
-        self._imagine_what_must_be_there()
+        self._fill_required_objects()
         self._apply_traits()
         self._set(also)
         return _in_stripes_order(self._made)
@@ -104,20 +104,20 @@ class Maker:
     def _echo(self) -> None:
         fields = self._schema["properties"]
         for name in [name for name in fields if name in self._params and name not in _OURS]:
-            echoed = self._shown(fields[name], self._params[name])
+            echoed = self._fit(fields[name], self._params[name])
             if echoed is not UNFIT:
                 self._made[name] = echoed
         if isinstance(self._made.get("metadata"), dict):
             kept = {name: text for name, text in self._made["metadata"].items() if text != ""}
             self._made["metadata"] = kept
 
-    def _shown(self, schema: Schema, given: Any) -> Any:
+    def _fit(self, schema: Schema, given: Any) -> Any:
         if "list" in schema and isinstance(given, list) and schema["list"].get("properties"):
             return self._list(schema, given)
-        return Fitter(self._context.now, self._embedded).fit(schema, given)
+        return Fitter(self._context.now, self._embed).fit(schema, given)
 
-    def _embedded(self, schema: Schema, object_id: str) -> StripeObject:
-        """The object of that id; where nobody made it, one as whole as the twin knows its kind."""
+    def _embed(self, schema: Schema, object_id: str) -> StripeObject:
+        """Return the object with that id. If there is none, make one as complete as the schema of its kind allows."""
         kind = schema["embeds"]
         found = self._context.find(object_id)
         if found is not None and found["object"] == kind:
@@ -152,14 +152,14 @@ class Maker:
         embedded = "embeds" in self._schema["properties"].get(field, {})
         self._made[field] = made if embedded else made["id"]
 
-    def _imagine_what_must_be_there(self) -> None:
-        """An item has a price, even where the caller gave none that exists."""
+    def _fill_required_objects(self) -> None:
+        """Make each required embedded object that is missing, such as the price of an item."""
         fields = self._schema["properties"]
         for name in self._schema["required"]:
             field = fields[name]
             if "embeds" in field and self._made[name] is None and "null" not in types(field):
                 letters = self._context.naming.letters(24)
-                self._made[name] = self._embedded(field, f"{field['embeds']}_{letters}")
+                self._made[name] = self._embed(field, f"{field['embeds']}_{letters}")
 
     def _apply_traits(self) -> None:
         self._set(self._traits.set)
@@ -184,6 +184,6 @@ class Maker:
 
 
 def _in_stripes_order(stripe_object: StripeObject) -> StripeObject:
-    """`id` and `object`, then the alphabet."""
+    """Sort the fields like Stripe: `id` and `object` first, then by name."""
     first = {"id": stripe_object.pop("id"), "object": stripe_object.pop("object")}
     return {**first, **dict(sorted(stripe_object.items()))}

@@ -1,11 +1,11 @@
-"""`GET /v1/<collection>`: newest first, filtered, in pages."""
+"""`GET /v1/<collection>`: filters the objects and returns a page, newest first."""
 
 from __future__ import annotations
 
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.twin.objects.shapes import typed, types
+from paydispatch.twin.objects.shapes import convert_text, types
 from paydispatch.twin.objects.store import NO_LATEST, Span
 from paydispatch.twin.wire.errors import invalid_request, unknown_parameter
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 LARGEST_PAGE = 100
 _PAGING = ("limit", "starting_after", "ending_before", "expand", "created")
 _ANY_STATUS = ("status", "all")
-"""Stripe's word for subscriptions of every status, the cancelled ones included."""
+"""The filter with which Stripe lists subscriptions of every status, canceled ones included."""
 _BY_CLOCK = {"test_clock", "customer", "customer_account"}
-"""What brings an object on a test clock into a list, which leaves it out otherwise."""
+"""Parameters that make a list include objects on a test clock. Without one of them Stripe leaves those out."""
 _LOWER_BOUNDS = {"gte": 0, "gt": 1}
 _UPPER_BOUNDS = {"lte": 0, "lt": -1}
 
@@ -30,12 +30,12 @@ _UPPER_BOUNDS = {"lte": 0, "lt": -1}
 def page(
     store: Store, account: Account, resource: Resource, schema: Schema, params: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return Stripe's list object. Raises `StripeError` (400) for a parameter that is wrong."""
+    """Return Stripe's list object. Raises `StripeError` (400) for an invalid parameter."""
     _refuse_undated(schema, params)
     limit, span, wanted = _limit(params), _span(params), _fields(schema, params)
     matching = (
         stripe_object
-        for stripe_object in store.listed(account, resource.name, span)
+        for stripe_object in store.iterate(account, resource.name, span)
         if _in_view(stripe_object, wanted)
         and all(stripe_object.get(name) == value for name, value in wanted.items())
     )
@@ -50,7 +50,7 @@ def page(
 
 
 def _refuse_undated(schema: Schema, params: Mapping[str, Any]) -> None:
-    """No list of Stripe's knows a `created` that its objects do not have: a payment link has none."""
+    """Refuse `created` for objects without that field, such as payment links, because Stripe refuses it too."""
     if "created" in params and "created" not in schema["properties"]:
         raise unknown_parameter("created")
 
@@ -71,12 +71,12 @@ def _limit(params: Mapping[str, Any]) -> int:
 
 
 def _span(params: Mapping[str, Any]) -> Span:
-    earliest, latest = _created(params.get("created", {}))
+    earliest, latest = _parse_created(params.get("created", {}))
     return Span(earliest, latest, params.get("starting_after"), params.get("ending_before"))
 
 
-def _created(condition: Any) -> tuple[int, int]:
-    """The first and last second of `created=T` or of `created[gte]=T&created[lt]=T`."""
+def _parse_created(condition: Any) -> tuple[int, int]:
+    """Return the first and the last second of `created=T` or of `created[gte]=T&created[lt]=T`."""
     if isinstance(condition, str):
         moment = _integer("created", condition)
         return moment, moment
@@ -93,7 +93,7 @@ def _created(condition: Any) -> tuple[int, int]:
 
 
 def _fields(schema: Schema, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Every other parameter asks for objects whose field of that name has that value."""
+    """Return the other parameters: each selects the objects in which the field of that name has that value."""
     fields = schema["properties"]
     wanted = {
         name: value
@@ -103,7 +103,7 @@ def _fields(schema: Schema, params: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in wanted.items():
         if name not in fields or not isinstance(value, str):
             raise unknown_parameter(name)
-        wanted[name] = typed(value, types(fields[name]))
+        wanted[name] = convert_text(value, types(fields[name]))
     return wanted
 
 

@@ -1,4 +1,4 @@
-"""Stripe's ids: a prefix and random letters and digits; the same ones again with the same seed."""
+"""Makes the random part of Stripe's ids. The same seed gives the same ids again."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ _ALPHABET = string.ascii_letters + string.digits
 
 
 class Naming:
+    """A generator of random letters and digits."""
+
     def __init__(self, seed: int | None = None) -> None:
         self._random = random.Random(seed)
 

@@ -1,4 +1,4 @@
-"""Whether the objects that parameters name are there."""
+"""Checks that the objects that parameters name exist."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def check_references(
     kinds: Collection[str],
     exists: Callable[[str, str], bool],
 ) -> None:
-    """Raise `StripeError` (400) for the first object a parameter names that is not there.
+    """Raise `StripeError` (400) for the first object that a parameter names and that does not exist.
 
-    A parameter called like one of `kinds` names one; other kinds are taken on trust.
+    A parameter with the name of one of `kinds` holds an id of that kind. Ids of other kinds are not checked.
     """
     for param, kind, object_id in _references(params, kinds, ""):
         if not exists(kind, object_id):

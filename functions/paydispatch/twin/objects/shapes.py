@@ -1,8 +1,7 @@
-"""The generated response schemas: a fresh value for each, and the caller's values fitted into it.
+"""Reads the generated response schemas, makes their empty values, and fits the caller's values into them.
 
-A schema here is what `tools/twin_objects.py` writes: `type` (a name, or a list with "null"),
-`enum`, `format: unix-time`, `properties`, `required` (always present), `items`, and our own
-`refers`, `embeds`, `list`, `open`.
+`tools/twin_objects.py` writes these schemas. They have `type` (a name, or a list with "null"), `enum`,
+`format: unix-time`, `properties`, `required` (always present), `items`, and our own `refers`, `embeds`, `list`, `open`.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 class _Unfit:
-    """The caller's value has another shape than the answer's field, which keeps its default."""
+    """The result for a value that does not fit its field. The field of the answer then keeps its default."""
 
 
 UNFIT = _Unfit()
@@ -34,13 +33,13 @@ def response_schema(kind: str) -> Schema:
     """Return the generated schema of an object's answer. Raises `FileNotFoundError`."""
     schema = known_schema(kind)
     if schema is None:
-        raise FileNotFoundError(f"No response schema of {kind}: run `make schemas`.")
+        raise FileNotFoundError(f"There is no response schema of {kind}. Run `make schemas`.")
     return schema
 
 
 @cache
 def known_schema(kind: str) -> Schema | None:
-    """Return the generated schema of an object's answer, if there is one."""
+    """Return the generated schema of an object's answer, or None if there is none."""
     file = files(__package__) / "fresh" / f"{kind.replace('.', '_')}.json"
     return json.loads(file.read_text("utf-8")) if file.is_file() else None
 
@@ -51,7 +50,7 @@ def types(schema: Schema) -> list[str]:
 
 
 def fresh(schema: Schema, now: int) -> Any:
-    """Return what Stripe answers for a field nobody has set."""
+    """Return the value that Stripe answers for a field that is not set."""
     kinds = types(schema)
     if "null" in kinds or "embeds" in schema:
         return None
@@ -80,14 +79,14 @@ def _fresh_scalar(kinds: list[str], schema: Schema, now: int) -> Any:
 
 
 class Fitter:
-    """Fits the caller's values into an answer. `embed` gives the object a schema embeds, by its id."""
+    """Fits the caller's values into an answer. `embed` returns the object that a schema embeds, by its id."""
 
     def __init__(self, now: int, embed: Callable[[Schema, str], dict[str, Any]]) -> None:
         self._now = now
         self._embed = embed
 
     def fit(self, schema: Schema, given: Any) -> Any:
-        """Return `given` as the answer shows it, or `UNFIT`."""
+        """Return `given` in the form of the answer, or `UNFIT`."""
         if given in ("", None):
             return fresh(schema, self._now)
         if "embeds" in schema:
@@ -122,14 +121,14 @@ class Fitter:
 
 def _fit_scalar(schema: Schema, given: Any) -> Any:
     if isinstance(given, str):
-        given = typed(given, types(schema))
+        given = convert_text(given, types(schema))
     if "enum" in schema and given not in schema["enum"]:
-        return UNFIT  # a wish Stripe takes, and answers with the value it uses instead
+        return UNFIT  # Stripe accepts the value, and answers with the value that it uses instead
     return given if _is_of(given, types(schema)) else UNFIT
 
 
-def typed(text: str, kinds: list[str]) -> Any:
-    """Return the value a form's text stands for where one of `kinds` is expected, else the text."""
+def convert_text(text: str, kinds: list[str]) -> Any:
+    """Return the boolean or number that a form's text stands for, if `kinds` expects one. Otherwise return the text."""
     if "boolean" in kinds and text in _BOOLEANS:
         return _BOOLEANS[text]
     if "integer" in kinds and _WHOLE_NUMBER.fullmatch(text):

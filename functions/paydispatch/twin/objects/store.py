@@ -1,6 +1,6 @@
-"""The objects of each account, in the order they were made, as the JSON they are answered with.
+"""Stores the objects of each account in order of creation, as the JSON text of their answers.
 
-Text takes a third of the memory of nested dicts, and 100,000 objects are no rare stripe_object here.
+Text takes a third of the memory of nested dicts, and a test may create 100,000 objects.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 StripeObject = dict[str, Any]
 
 NO_LATEST = 2**63
-"""Later than any `created`."""
+"""A time later than every `created`."""
 
 
 @dataclass(slots=True)
 class Table:
-    """All objects of one kind in one account, oldest first: `created` never falls."""
+    """All objects of one kind in one account, oldest first, so that `created` is sorted."""
 
     texts: list[bytes] = field(default_factory=list)
     created: list[int] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Part of a table: created from `earliest` to `latest`, and below or above one object."""
+    """A part of a table: the objects created from `earliest` to `latest`, and older or newer than one object."""
 
     earliest: int = 0
     latest: int = NO_LATEST
@@ -44,12 +44,14 @@ class Span:
 
 
 class Store:
+    """The objects of all accounts."""
+
     def __init__(self) -> None:
         self._tables: defaultdict[tuple[Account, str], Table] = defaultdict(Table)
         self._kinds: dict[tuple[Account, str], str] = {}
 
     def put(self, account: Account, stripe_object: StripeObject) -> bytes:
-        """Return the object's text. Raises `StripeError` (400) if a chosen id is taken."""
+        """Store an object and return its text. Raises `StripeError` (400) if an object has that id already."""
         table = self._tables[account, stripe_object["object"]]
         if stripe_object["id"] in table.positions:
             raise existing_object(stripe_object["object"])
@@ -77,10 +79,10 @@ class Store:
 
         return find
 
-    def listed(self, account: Account, kind: str, span: Span) -> Iterator[StripeObject]:
-        """Iterate from the newest down, or with `ending_before` from there up.
+    def iterate(self, account: Account, kind: str, span: Span) -> Iterator[StripeObject]:
+        """Iterate from the newest object to older ones, or with `ending_before` from that object to newer ones.
 
-        Raises `StripeError` (400) for an object that is not there.
+        Raises `StripeError` (400) if the object of `starting_after` or `ending_before` does not exist.
         """
         table = self._tables[account, kind]
         first = bisect_left(table.created, span.earliest)

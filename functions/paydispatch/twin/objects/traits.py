@@ -1,25 +1,31 @@
-"""What Stripe's document does not say of an object, from `traits.json`.
+"""Reads `traits.json`: rules about objects that Stripe's OpenAPI document does not contain.
 
-An entry (every part is optional), by the object's name:
+The key of an entry is the object's name. Every part of an entry is optional:
 
     "id":       "pi_{24}"                       24 random characters after the prefix
-    "defaults": {field: value}                  as if the caller had sent them
-    "inside":   {field: {name: value}}          the same inside an object the caller did send
-    "set":      {field: value}                  always, whatever the caller sent
-    "cases":    [{"when": …, "set": …}]         each that holds, in order
+    "defaults": {field: value}                  used if the caller sent no value
+    "inside":   {field: {name: value}}          the same inside an object that the caller sent
+    "set":      {field: value}                  always set, also over the caller's value
+    "cases":    [{"when": …, "set": …}]         set in order, if `when` holds
     "on_request": [field]                       shown only when expanded
-    "refuses":  [{"when": …, "error": …}]       a rule across parameters: 400
-    "makes":    {param: {"object", "as", "with"}}   a nested create: `product_data` makes a product
-    "charges":  [{"when": …, "with": [param], "use": "charge" | "attach"}]   a card is tried
+    "refuses":  [{"when": …, "error": …}]       a rule across parameters, answered with 400
+    "makes":    {param: {"object", "as", "with"}}   a nested create, as `product_data` creates a product
+    "charges":  [{"when": …, "with": [param], "use": "charge" | "attach"}]   charges a card
     "declined": {"set", "shown_as", "reason_in", "charge_in"}
-                                                what a declined card leaves; without it, nothing
-    "unauthenticated": {"set": …}               … and a card that wants its owner's consent
+                                                the object that a declined card creates, by default none
+    "unauthenticated": {"set": …}               set if the card requires authentication
 
-`when` maps a parameter's path to null (absent), a shell pattern, or a value. A value in `set` is
-JSON; its strings may hold `{id}`, `{parent}`, `{mode}`, `{24}` (random), or a field of the object;
-its objects may be {"$now": seconds later}, {"$days": path of a parameter}, {"$param": path}, or
-{"$of": path of an id, "field": name of that object's field}, the last three with an "else";
-{"$times": [path, path]} multiplies numbers of the object, {"$sum": list, "field": name} adds them up.
+`when` maps the path of a parameter to null (absent), a shell pattern, or a value. A value in `set` is JSON with:
+
+    "{id}", "{parent}", "{mode}", "{24}", "{field}"    in strings: names, random characters, or a field of the object
+    {"$now": seconds}                                  the current time plus these seconds
+    {"$days": path}                                    the current time plus the days in a parameter
+    {"$param": path}                                   the value of a parameter
+    {"$of": path, "field": name}                       a field of the object with the id in a parameter
+    {"$times": [path, path]}                           the product of numbers of the object
+    {"$sum": path, "field": name}                      the sum of a field over a list of the object
+
+`$days`, `$param` and `$of` take an "else" for a missing value.
 """
 
 from __future__ import annotations
@@ -59,7 +65,7 @@ class Traits:
 
 @cache
 def traits_of(kind: str) -> Traits:
-    """Return the object's entry; one without an entry still gets an id of its own kind."""
+    """Return the entry of an object. Without an entry, its ids start with the name of the object."""
     entry = dict(_entries().get(kind, {}))
     prefix = kind.replace(".", "_")
     for name in ("cases", "on_request", "refuses", "charges"):
@@ -75,7 +81,7 @@ def _entries() -> dict[str, dict[str, Any]]:
 
 
 def at(params: Any, path: str) -> Any:
-    """Return the parameter at `items.0.price`, or None."""
+    """Return the value at a path such as `items.0.price`, or None."""
     for step in path.split("."):
         if isinstance(params, list) and step.isdigit() and int(step) < len(params):
             params = params[int(step)]
@@ -87,7 +93,7 @@ def at(params: Any, path: str) -> Any:
 
 
 def holds(when: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
-    """Whether every condition of `when` is true of the parameters."""
+    """Return whether the parameters meet every condition of `when`."""
     return all(_is(at(params, path), wanted) for path, wanted in when.items())
 
 
@@ -101,29 +107,29 @@ def _is(value: Any, wanted: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the values of a trait may speak of."""
+    """The values that a template of `traits.json` may use."""
 
     params: Mapping[str, Any]
     made: Mapping[str, Any]
-    """The object so far, `id` first of all."""
+    """The object as built so far. Its `id` is set first."""
 
     names: Mapping[str, str]
-    """`parent`, `mode`."""
+    """The values of `parent` and `mode`."""
 
     now: int
     letters: Callable[[int], str]
     find: Callable[[str], Mapping[str, Any] | None]
-    """The object of that id, if the account has it."""
+    """Returns the object with that id, or None if the account has none."""
 
 
 def value(template: Any, scope: Scope) -> Any:
-    """Return the value a trait's template stands for."""
+    """Return the value of a template."""
     if isinstance(template, str):
         return _HOLE.sub(lambda hole: _fill(hole[1], scope), template)
     if isinstance(template, list):
         return [value(element, scope) for element in template]
     if isinstance(template, dict):
-        return _computed(template, scope)
+        return _compute(template, scope)
     return template
 
 
@@ -133,14 +139,14 @@ def _fill(name: str, scope: Scope) -> str:
     return str(scope.names.get(name, scope.made.get(name, "")))
 
 
-def _computed(template: dict[str, Any], scope: Scope) -> Any:
+def _compute(template: dict[str, Any], scope: Scope) -> Any:
     if "$now" in template:
         return scope.now + template["$now"]
     if "$times" in template:
         return math.prod(at(scope.made, path) or 0 for path in template["$times"])
     if "$sum" in template:
         return sum(element[template["field"]] for element in at(scope.made, template["$sum"]) or ())
-    found = _looked_up(template, scope)
+    found = _look_up(template, scope)
     if found is not None:
         return found
     if "else" in template:
@@ -150,7 +156,7 @@ def _computed(template: dict[str, Any], scope: Scope) -> Any:
     return {name: value(element, scope) for name, element in template.items()}
 
 
-def _looked_up(template: dict[str, Any], scope: Scope) -> Any:
+def _look_up(template: dict[str, Any], scope: Scope) -> Any:
     if "$param" in template:
         return at(scope.params, template["$param"])
     if "$days" in template:

@@ -1,13 +1,15 @@
-"""The twin's own endpoints below `/_twin/`: faults, latency, limits, clock, ledger. No sign-in.
+"""The twin's control API below `/_twin/`, without authentication.
 
-GET  /_twin/health                       {"ok": true}
-POST /_twin/faults    a rule → {"id"}; GET lists, DELETE /_twin/faults[/ID] removes
-PUT  /_twin/latency   {"latency_ms": 500 | {"p50": 300, "p99": 2000}}; GET shows it
-PUT  /_twin/rate-limits   {"live": 100, "sandbox": 25, "operation": 25}, null is none; GET
-POST /_twin/clock     {"advance_s": 90000}; GET shows it
-GET  /_twin/ledger?object=&after=&limit=   → {"effects": […], "attempts": N}
-GET  /_twin/attempts?after=&limit=         → {"attempts": […]}
-POST /_twin/reset     forgets objects, keys, ledger and faults
+GET    /_twin/health         → {"ok": true}
+POST   /_twin/faults         add a rule → {"id"}
+GET    /_twin/faults         list the rules
+DELETE /_twin/faults[/ID]    remove all rules, or one
+PUT    /_twin/latency        {"latency_ms": 500 | {"p50": 300, "p99": 2000}}, also GET
+PUT    /_twin/rate-limits    {"live": 100, "sandbox": 25, "operation": 25}, null means no limit, also GET
+POST   /_twin/clock          {"advance_s": 90000}, also GET
+GET    /_twin/ledger?object=&after=&limit=   → {"effects": […], "attempts": N}
+GET    /_twin/attempts?after=&limit=         → {"attempts": […]}
+POST   /_twin/reset          delete the objects, idempotency keys, ledger and rules
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ PREFIX = "/_twin/"
 
 
 class ControlError(ValueError):
-    """A control call that cannot be understood."""
+    """An invalid control request. The message names the field and the values it takes."""
 
 
 class Control:
@@ -59,7 +61,10 @@ class Control:
             return self._remove_fault(name.removeprefix("faults/"))
         route = self._routes.get(f"{call.method} {name}")
         if route is None:
-            return _json({"error": f"There is: {', '.join(self._routes)}."}, status=404)
+            return _json(
+                {"error": f"Unknown endpoint. The endpoints are: {', '.join(self._routes)}."},
+                status=404,
+            )
         try:
             return route(call)
         except (RuleError, ControlError) as error:
@@ -100,7 +105,7 @@ class Control:
     def _advance_clock(self, call: Call) -> Answer:
         advance_s = _body(call).get("advance_s")
         if isinstance(advance_s, bool) or not isinstance(advance_s, int | float) or advance_s < 0:
-            raise ControlError("advance_s is a number of seconds; the clock only moves forward.")
+            raise ControlError("advance_s must be a number of seconds, and not negative.")
         self._twin.clock.advance(advance_s)
         return self._show_clock(call)
 
@@ -125,22 +130,22 @@ def _window(call: Call) -> tuple[int, int | None]:
         after = int(query.get("after", ["0"])[0])
         limit = int(query["limit"][0]) if "limit" in query else None
     except ValueError:
-        raise ControlError("after and limit are whole numbers.") from None
+        raise ControlError("after and limit must be whole numbers.") from None
     if after < 0 or (limit is not None and limit < 0):
-        raise ControlError("after and limit are not negative.")
+        raise ControlError("after and limit must not be negative.")
     return after, limit
 
 
 def _rates(wanted: dict[str, Any], now: Rates) -> Rates:
     rates = {**asdict(now), **wanted}
     if rates.keys() != asdict(now).keys():
-        raise ControlError("Rate limits are live, sandbox and operation.")
+        raise ControlError("The rate limits are live, sandbox and operation.")
     for rate in rates.values():
         if rate is not None and (
             isinstance(rate, bool) or not isinstance(rate, int | float) or rate <= 0
         ):
             raise ControlError(
-                "A rate limit is a positive number of calls per second, or null for none."
+                "A rate limit must be a positive number of calls per second, or null for no limit."
             )
     return Rates(**rates)
 
@@ -149,9 +154,9 @@ def _body(call: Call) -> dict[str, Any]:
     try:
         body = json.loads(call.body or b"{}")
     except ValueError:
-        raise ControlError("The body is not JSON.") from None
+        raise ControlError("The body must be JSON.") from None
     if not isinstance(body, dict):
-        raise ControlError("The body is a JSON object.")
+        raise ControlError("The body must be a JSON object.")
     return body
 
 

@@ -1,4 +1,4 @@
-"""Until when a twin runs: a signal, or the end of the process it belongs to."""
+"""Stops a twin on a signal, or when its parent process ends."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ _LOOK_EVERY_S = 1.0
 
 
 def stop_on_signals(stopped: asyncio.Event) -> None:
-    """SIGTERM and SIGINT set the event."""
+    """Set the event on SIGTERM and SIGINT."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
 
 
 async def stop_with_parent(parent_pid: int, stopped: asyncio.Event) -> None:
-    """Set the event once `parent_pid` is gone: at once on Linux, within a second elsewhere.
+    """Set the event when the process `parent_pid` has ended: at once on Linux, within a second elsewhere.
 
-    Linux signals also when only the *thread* that started us ends, so it makes us look, no more.
+    Linux sends its signal also when only the *thread* that started this process ends. Therefore the signal triggers
+    only a check of the parent.
     """
     look = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, look.set)

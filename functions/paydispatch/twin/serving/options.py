@@ -1,4 +1,4 @@
-"""How a twin is to behave, from a command line."""
+"""The command line options of every program that starts a twin."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ _ON = "on"
 
 @dataclass(frozen=True, slots=True)
 class TwinOptions:
+    """The settings of a twin."""
+
     strict: bool = True
     seed: int | None = None
     rates: Rates | None = None
-    """None: Stripe's own when strict, none when lenient."""
+    """None means Stripe's documented limits if `strict`, and no limits otherwise."""
 
     chaos: dict[str, Any] | None = None
     """`{"latency_ms": …, "faults": [rule, …]}`."""
 
     def build(self) -> StripeTwin:
-        """Raises `RuleError` for chaos that cannot be understood."""
+        """Return a twin with these settings. Raises `RuleError` if `chaos` is invalid."""
         from paydispatch.twin.twin import StripeTwin
 
         rates = self.rates or (Rates() if self.strict else Rates.unlimited())
@@ -42,32 +44,38 @@ class TwinOptions:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options every command that starts a twin has."""
+    """Add these options to a parser."""
     strictness = parser.add_mutually_exclusive_group()
     strictness.add_argument(
         "--strict",
         dest="strict",
         action="store_true",
         default=True,
-        help="objects named in parameters must exist (the default)",
+        help="reject a parameter that names an object that does not exist (the default)",
     )
     strictness.add_argument(
-        "--lenient", dest="strict", action="store_false", help="they need not; no rate limits"
+        "--lenient",
+        dest="strict",
+        action="store_false",
+        help="accept parameters that name unknown objects, and set no rate limits",
     )
-    parser.add_argument("--seed", type=int, help="the same ids and the same faults every time")
+    parser.add_argument(
+        "--seed", type=int, help="number that makes ids and faults repeatable (default: random)"
+    )
     parser.add_argument(
         "--rate-limits",
         metavar="on|off|LIVE,SANDBOX,OPERATION",
         type=_rates,
         nargs="?",
         const=Rates(),
-        help="calls per second of an account in each mode, and of one operation (100,25,25)",
+        help="calls per second of an account in live mode, of an account in a sandbox, and of one operation; "
+        "`on` is 100,25,25 (default: on with --strict, off with --lenient)",
     )
     parser.add_argument(
         "--chaos",
         metavar="FILE|JSON",
         type=_chaos,
-        help='faults from the start: {"latency_ms": {"p50": 300, "p99": 2000}, "faults": [rule]}',
+        help='latency and fault rules to start with: {"latency_ms": {"p50": 300, "p99": 2000}, "faults": [rule]}',
     )
 
 
@@ -86,7 +94,9 @@ def _rates(text: str) -> Rates:
     try:
         live, sandbox, operation = (float(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError("on, off, or three numbers: 100,25,25") from None
+        raise argparse.ArgumentTypeError(
+            "must be on, off, or three numbers such as 100,25,25"
+        ) from None
     return Rates(live, sandbox, operation)
 
 

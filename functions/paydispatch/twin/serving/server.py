@@ -1,4 +1,4 @@
-"""The twin over HTTP/1.1, on one event loop."""
+"""Serves the twin over HTTP/1.1 on one event loop."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def serving(twin: StripeTwin, listener: socket.socket) -> AsyncIterator[str]:
-    """Serve on `listener` while the block runs; gives the base URL."""
+async def serve(twin: StripeTwin, listener: socket.socket) -> AsyncIterator[str]:
+    """Serve on `listener` while the block runs, and yield the base URL."""
     runner = web.ServerRunner(
         web.Server(TwinServer(twin).answer, access_log=None), shutdown_timeout=_STOP_WITHIN_S
     )
@@ -46,7 +46,7 @@ async def serving(twin: StripeTwin, listener: socket.socket) -> AsyncIterator[st
 
 
 class TwinServer:
-    """Takes calls to the twin, waits as long as each is to take, and ends it as decided."""
+    """The HTTP handler: passes a call to the twin, waits for its latency, and sends the answer or applies the fault."""
 
     def __init__(self, twin: StripeTwin) -> None:
         self._twin = twin
@@ -55,7 +55,7 @@ class TwinServer:
     async def answer(self, http: web.BaseRequest) -> web.StreamResponse:
         call = await _call(http)
         if call.path.startswith(PREFIX):
-            return self._controlled(call)
+            return self._answer_control(call)
         try:
             exchange = self._twin.receive(call)
         except Exception:
@@ -64,8 +64,8 @@ class TwinServer:
         await self._latency(exchange)
         return await self._end(http, exchange)
 
-    def _controlled(self, call: Call) -> web.Response:
-        """Control needs no key, as Stripe's own endpoints do: so no web page may have it."""
+    def _answer_control(self, call: Call) -> web.Response:
+        """Answer a control request. Refuses web pages, because the control API needs no key."""
         refusal = refuse_web_page(call.headers)
         if refusal is not None:
             return web.Response(
@@ -86,8 +86,8 @@ class TwinServer:
         elif exchange.ending is Ending.HANG:
             await _client_gone(http)
         elif exchange.ending is Ending.CUT_OFF:
-            return await _cut_off(http, exchange.delivered())
-        return _response(exchange.delivered())
+            return await _cut_off(http, exchange.final_answer())
+        return _response(exchange.final_answer())
 
 
 async def _call(http: web.BaseRequest) -> Call:
@@ -105,13 +105,13 @@ def _response(answer: Answer) -> web.Response:
 
 
 async def _client_gone(http: web.BaseRequest) -> None:
-    """Wait until the client gives up. aiohttp has no event for it, so look now and then."""
+    """Wait until the client closes the connection. Polls, because aiohttp has no event for it."""
     while http.transport is not None and not http.transport.is_closing():  # noqa: ASYNC110
         await asyncio.sleep(_LOOK_EVERY_S)
 
 
 def _reset(http: web.BaseRequest) -> None:
-    """Close without a word: no lingering makes the kernel send RST."""
+    """Reset the connection: with SO_LINGER 0 the kernel sends RST instead of FIN."""
     if http.transport is None:
         return
     connection = http.transport.get_extra_info("socket")
@@ -120,7 +120,7 @@ def _reset(http: web.BaseRequest) -> None:
 
 
 async def _cut_off(http: web.BaseRequest, answer: Answer) -> web.StreamResponse:
-    """Promise the whole body, send half of it, and close."""
+    """Send the length of the whole body and half of its bytes, then close the connection."""
     response = web.StreamResponse(status=answer.status, headers=answer.headers)
     response.content_type = answer.content_type
     response.content_length = len(answer.body)
@@ -132,7 +132,7 @@ async def _cut_off(http: web.BaseRequest, answer: Answer) -> web.StreamResponse:
 
 
 async def run(twin: StripeTwin, listener: socket.socket, stopped: asyncio.Event) -> None:
-    """Serve until `stopped`. Prints one JSON line when listening."""
-    async with serving(twin, listener) as base_url:
+    """Serve until `stopped` is set. Print one line of JSON once the server listens."""
+    async with serve(twin, listener) as base_url:
         print(json.dumps({"stripe_base": base_url}), flush=True)
         await stopped.wait()

@@ -1,4 +1,4 @@
-"""What crosses the wire, as values: a call, its answer, and what becomes of it on the way back."""
+"""The HTTP messages as plain values: a call, its answer, and the way in which the connection ends."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Answer:
 
 
 class Ending(StrEnum):
-    """How the connection ends once the latency has passed."""
+    """The way in which the connection ends after the latency."""
 
     WHOLE = "whole"
     """The answer arrives."""

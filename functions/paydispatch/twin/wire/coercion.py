@@ -1,19 +1,19 @@
-"""A form's strings, given the types Stripe's parameter schema has for them.
+"""Converts the strings of a form to the types of Stripe's parameter schema.
 
-Where the schema has none that fits, the value stays as it came, for the validation to refuse.
+A value that fits no type of the schema stays a string, so that the validation refuses it.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from paydispatch.twin.objects.shapes import typed, types
+from paydispatch.twin.objects.shapes import convert_text, types
 
 Schema = dict[str, Any]
 
 
 class FormReader:
-    """Reads nested form values by one JSON Schema."""
+    """Converts nested form values by one JSON Schema."""
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
@@ -32,7 +32,7 @@ class FormReader:
         return self._container(value, candidates)
 
     def _candidates(self, schema: Schema) -> list[Schema]:
-        """The alternatives a value may be of, references followed."""
+        """Return the alternatives of a schema, with references resolved."""
         if "$ref" in schema:
             return self._candidates(self._shared[schema["$ref"].rsplit("/", 1)[1]])
         branches = schema.get("anyOf")
@@ -42,7 +42,7 @@ class FormReader:
 
     def _text(self, text: str, candidates: list[Schema]) -> Any:
         for candidate in candidates:
-            value = typed(text, types(candidate))
+            value = convert_text(text, types(candidate))
             if not isinstance(value, str):
                 return value
         return text

@@ -1,4 +1,4 @@
-"""Stripe's errors: the status, the `error` object, and the headers that come with it."""
+"""Stripe's error answers: the status, the `error` object, and the headers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DOCS = "https://docs.stripe.com/error-codes/"
 
 
 class StripeError(Exception):
-    """An answer that is not a success."""
+    """An error answer of Stripe."""
 
     def __init__(
         self, status: int, error: Mapping[str, Any], headers: Mapping[str, str] | None = None
@@ -23,7 +23,7 @@ class StripeError(Exception):
         self.headers = dict(headers or {})
 
     def body(self, request_id: str) -> bytes:
-        """The answer's body, as Stripe words it, with the link into its request log."""
+        """Return the body of the answer, with the link to Stripe's request log."""
         log = f"https://dashboard.stripe.com/logs/{request_id}"
         return json.dumps({"error": {**self.error, "request_log_url": log}}).encode()
 
@@ -31,7 +31,7 @@ class StripeError(Exception):
 def invalid_request(
     message: str, *, code: str | None = None, param: str | None = None, status: int = 400
 ) -> StripeError:
-    """`invalid_request_error`: the caller must change the request."""
+    """Return an `invalid_request_error`, which the caller can only fix by changing the request."""
     error = {
         "type": "invalid_request_error",
         "code": code,
@@ -55,7 +55,7 @@ def no_key() -> StripeError:
 
 
 def unknown_key() -> StripeError:
-    """Stripe repeats a part of the key here; the twin repeats nothing of it."""
+    """Return a 401. Stripe quotes a part of the key here, but the twin quotes nothing of it."""
     return invalid_request("Invalid API Key provided: ****************", status=401)
 
 
@@ -69,7 +69,7 @@ def publishable_key() -> StripeError:
 
 
 def no_permission() -> StripeError:
-    """A restricted key. Stripe repeats a part of it here; the twin repeats nothing."""
+    """Return a 403 for a restricted key. Stripe quotes a part of the key here, but the twin quotes nothing of it."""
     return invalid_request(
         "The provided key '****************' does not have the required permissions for this endpoint.",
         status=403,
@@ -91,7 +91,7 @@ def unknown_parameter(param: str) -> StripeError:
 
 
 def missing_object(kind: str, object_id: str, *, param: str, status: int) -> StripeError:
-    """404 where the id is in the path, 400 where it is in a parameter."""
+    """Return a `resource_missing`: 404 for an id in the path, 400 for an id in a parameter."""
     return invalid_request(
         f"No such {kind.replace('_', ' ').replace('.', ' ')}: '{object_id}'",
         code="resource_missing",
@@ -145,7 +145,7 @@ def key_in_use(key: str) -> StripeError:
 
 
 def rate_limited(reason: str | None) -> StripeError:
-    """429; `reason` is Stripe's: `global-rate`, `endpoint-rate`, `global-concurrency` …"""
+    """Return a 429. `reason` is one of Stripe's: `global-rate`, `endpoint-rate`, `global-concurrency` …"""
     error = invalid_request(
         "Request rate limit exceeded. Learn more about rate limits here "
         "https://stripe.com/docs/rate-limits.",
@@ -158,7 +158,7 @@ def rate_limited(reason: str | None) -> StripeError:
 
 
 def lock_timeout() -> StripeError:
-    """429 for one object only: a retry gets through, and nobody else need slow down."""
+    """Return a 429 that concerns one object only, so that a retry succeeds and other calls need not slow down."""
     error = invalid_request(
         "This object cannot be accessed right now because another API request or Stripe process is "
         "currently accessing it. If you see this error intermittently, retry the request.",
@@ -181,7 +181,7 @@ def api_error(status: int) -> StripeError:
 
 
 def card_error(decline: Mapping[str, Any]) -> StripeError:
-    """402; `decline` has `code`, `message`, and what else there is: `decline_code`, `param` …"""
+    """Return a 402. `decline` has `code`, `message` and optional fields such as `decline_code` and `param`."""
     code = str(decline["code"])
     return StripeError(
         402, {"type": "card_error", "doc_url": _DOCS + code.replace("_", "-"), **decline}

@@ -1,4 +1,4 @@
-"""One call on its way through the twin, and what the transport is to do when its time has come."""
+"""The state of one call in the twin, and the instructions to the transport."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NOT_JSON = (
 
 
 class Exchange:
-    """Filled by the twin; read by the transport: `delay_ms`, `ending`, `delivered()`."""
+    """The answer to one call. The twin fills it, and the transport reads `delay_ms`, `ending` and `final_answer()`."""
 
     def __init__(self, call: Call, request_id: str, default_version: str, now_s: float) -> None:
         self.request_id = request_id
@@ -52,11 +52,11 @@ class Exchange:
 
     @property
     def seen_status(self) -> int | None:
-        """The status the client sees, None if it sees none."""
-        return None if self.ending in (Ending.RESET, Ending.HANG) else self.delivered().status
+        """The status that the client receives, or None if it receives no answer."""
+        return None if self.ending in (Ending.RESET, Ending.HANG) else self.final_answer().status
 
     def meet(self, request: Request, verdict: Verdict) -> None:
-        """Note what the call asks for and what happens to it."""
+        """Record the request of the call and the fault that applies to it."""
         self.verdict = verdict
         if self.attempt is not None:
             self.attempt.object = request.resource.name
@@ -77,12 +77,12 @@ class Exchange:
         if self.attempt is not None:
             self.attempt.replayed = True
 
-    def saved(self) -> Saved:
-        """What a replay of this exchange's key will repeat."""
+    def to_saved(self) -> Saved:
+        """Return the answer in the form that the idempotency layer saves."""
         return Saved(self._status, self._body, self.request_id)
 
-    def delivered(self) -> Answer:
-        """The answer as it leaves; where that is the fault, a gateway's error page in its place."""
+    def final_answer(self) -> Answer:
+        """Return the answer to send. For the fault `not_json` that is a gateway's error page."""
         if self.verdict.kind == "not_json":
             return Answer(502, _NOT_JSON, self._headers, "text/html")
         return Answer(self._status, self._body, self._headers)

@@ -1,4 +1,4 @@
-"""What an answer shows of an object: `expand[]=customer` puts one where its id would stand."""
+"""Selects the fields of an answer. `expand[]=customer` replaces the id of the customer by the object."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ DEEPEST = 4
 
 
 def expand_paths(params: Mapping[str, Any], schema: Schema, *, inside: str = "") -> list[str]:
-    """Return what `expand` asks for, without the prefix `inside` ("data." in lists).
+    """Return the paths in `expand`, without the prefix `inside` ("data." in lists).
 
-    Raises `StripeError` (400) for a field the object does not have.
+    Raises `StripeError` (400) for a field that the object does not have.
     """
     asked = params.get("expand") or ()
     paths = [str(path) for path in (asked.values() if isinstance(asked, dict) else asked)]
@@ -33,13 +33,16 @@ def expand_paths(params: Mapping[str, Any], schema: Schema, *, inside: str = "")
     return [path.removeprefix(inside) for path in paths]
 
 
-def shown(
+def render(
     stripe_object: StripeObject,
     schema: Schema,
     paths: Sequence[str],
     find: Callable[[str], StripeObject | None],
 ) -> StripeObject:
-    """Return the object as it is answered: what is only given on request, only then."""
+    """Return the object as the answer shows it.
+
+    A field that Stripe gives only on request appears only if `paths` has it.
+    """
     on_request = {*_optional_lists(schema), *traits_of(stripe_object["object"]).on_request}
     hidden = on_request - {path.partition(".")[0] for path in paths}
     answer = stripe_object
@@ -62,7 +65,7 @@ def _along(
     find: Callable[[str], StripeObject | None],
     kinds: Mapping[str, str],
 ) -> Any:
-    """Follow one path. `kinds` names the objects the first step's ids are of, where it is known."""
+    """Expand one path. `kinds` maps a field of the first step to the kind of its ids, where that is known."""
     if isinstance(node, list):
         return [_along(element, steps, find, kinds) for element in node]
     if not steps or not isinstance(node, dict) or steps[0] not in node:

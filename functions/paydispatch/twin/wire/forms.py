@@ -1,4 +1,4 @@
-"""Stripe's form encoding, read back: `a[b]=1`, `items[0][price]=p`, `items[][price]=p`."""
+"""Parses Stripe's form encoding: `a[b]=1`, `items[0][price]=p`, `items[][price]=p`."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _DEEPEST = 32
 
 
 def read_pairs(text: str) -> Pairs:
-    """The name and value of each pair as sent, percent-decoded as UTF-8, in order."""
+    """Return the name and value of each pair in the order of the text, percent-decoded as UTF-8."""
     return tuple(parse_qsl(text, keep_blank_values=True))
 
 
 def nest(pairs: Pairs) -> dict[str, Any]:
-    """Return the pairs as nested values: every leaf a string, `[0]` still a key, `[]` a list.
+    """Return the pairs as nested values. Every leaf is a string, `[0]` becomes the key "0", and `[]` becomes a list.
 
-    Raises `StripeError` (400) for a name that is no bracket path, or both a value and a container.
+    Raises `StripeError` (400) for a name that is not a bracket path, or that is both a value and a container.
     """
     root: dict[str, Any] = {}
     for name, value in pairs:
         match = _KEY.fullmatch(name)
         if match is None or name.count("[") > _DEEPEST:
-            raise _malformed(name)
+            raise _bad_name(name)
         brackets = match[2]
         steps = [match[1], *(brackets[1:-1].split("][") if brackets else ())]
         _put(root, steps, value, name)
@@ -46,7 +46,7 @@ def _put(container: dict[str, Any], steps: list[str], value: str, name: str) -> 
 
 
 def _append(elements: list[Any], steps: list[str], value: str, name: str) -> None:
-    """A repeated field starts the next element: `items[][price]=a&items[][price]=b` is two."""
+    """Append to a list. A repeated field starts a new element: `items[][price]=a&items[][price]=b` has two."""
     if not steps:
         elements.append(value)
         return
@@ -69,11 +69,11 @@ def _holds(container: Any, steps: list[str]) -> bool:
 def _child(container: dict[str, Any], step: str, kind: type, name: str) -> Any:
     child = container.setdefault(step, kind())
     if not isinstance(child, kind):
-        raise _malformed(name)
+        raise _bad_name(name)
     return child
 
 
-def _malformed(name: str) -> StripeError:
+def _bad_name(name: str) -> StripeError:
     return invalid_request(
         f"Invalid parameter name: {name[:100]!r}.", code="parameter_invalid", param=name[:100]
     )

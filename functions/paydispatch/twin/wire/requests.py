@@ -1,4 +1,4 @@
-"""A call, understood as far as its address and its form go."""
+"""Parses a call: the resource in its path, and the pairs in its query and form."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ JSON_REFUSED = (
 
 
 ACCOUNT = Resource("account", accounts.ENDPOINT.removeprefix("/v1/"))
-"""Nothing that can be created: `GET /v1/account` says which account a call acts for."""
+"""The resource of `GET /v1/account`, which returns the account that a call acts for. It cannot be created."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Request:
 
     @property
     def operation(self) -> str:
-        """The name a rate limit counts under: `GET /v1/prices/:id`."""
+        """The name under which a rate limit counts the call, such as `GET /v1/prices/:id`."""
         return f"{self.method} {self.resource.endpoint}{'/:id' if self.object_id else ''}"
 
     def facts(self) -> Facts:

@@ -1,4 +1,4 @@
-"""Parameters as Stripe's schema has them, or its refusal, which comes before any execution."""
+"""Validates the parameters of a create against Stripe's schema before the execution."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def checked_params(kind: str, nested: dict[str, Any]) -> dict[str, Any]:
-    """Return the typed parameters of a create. Raises `StripeError` (400), the first error."""
+def read_params(kind: str, nested: dict[str, Any]) -> dict[str, Any]:
+    """Return the typed parameters of a create. Raises `StripeError` (400) for the first error."""
     params = FormReader(parameter_schema(kind)).read(nested)
-    for error in check_params(kind, _unmarked(params)):
+    for error in check_params(kind, _without_mark(params)):
         raise invalid_request(error.message, code=error.code, param=error.param or None)
     _check_together(kind, params)
     return params
 
 
-def _unmarked(params: dict[str, Any]) -> dict[str, Any]:
-    """Without the pair that paydispatch adds: its rules refuse that pair from a caller, and Stripe takes it."""
+def _without_mark(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters without the metadata pair that paydispatch adds.
+
+    The rules of paydispatch refuse that pair from a caller, but Stripe accepts it.
+    """
     metadata = params.get("metadata")
     if not isinstance(metadata, dict):
         return params
