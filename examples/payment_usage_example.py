@@ -18,9 +18,15 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from paydispatch import Dispatcher, create_coupon_async, new_payment_intent, new_product
-from paydispatch.domain.errors import BadRequest, NotDelivered
-from paydispatch.settings import MissingSetting
+from paydispatch import (
+    BadRequest,
+    BadSetting,
+    Dispatcher,
+    NotDelivered,
+    create_coupon_async,
+    new_payment_intent,
+    new_product,
+)
 
 if TYPE_CHECKING:
     from paydispatch import Receipt
@@ -109,7 +115,7 @@ def main() -> int:
     try:
         from_a_script(stripe_secret)
         asyncio.run(from_asyncio(stripe_secret))
-    except MissingSetting as missing:
+    except BadSetting as missing:
         print(f"{missing}\n\n{__doc__}", file=sys.stderr)
         return 2
     except NotDelivered as lost:

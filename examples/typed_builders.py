@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from paydispatch.sdk.builders import (
+from paydispatch import (
     create_coupon_async,
     new_coupon,
     new_payment_intent,

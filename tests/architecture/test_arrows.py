@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 import tomllib
@@ -25,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 FUNCTIONS = ROOT / "functions"
 MODULES = sorted(path for path in FUNCTIONS.rglob("*.py") if "__pycache__" not in path.parts)
 FLOWS = sorted((ROOT / "flows").glob("*.py"))
+PYTHON_EXAMPLE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def name_of(path: Path) -> str:
@@ -57,16 +59,27 @@ def test_no_module_imports_itself_through_others() -> None:
     assert len(list(TopologicalSorter(imports_of).static_order())) == len(imports_of)
 
 
-@pytest.mark.parametrize("path", FLOWS, ids=lambda path: path.stem)
-def test_a_flow_knows_paydispatch_flow_and_nothing_else_of_ours(path: Path) -> None:
-    ours = {"paydispatch", "api", "stripe_caller", "reconciler", "flow_runner"}
-    known = {
-        name
-        for name, _ in imports(ast.parse(path.read_text("utf-8")))
-        if name.partition(".")[0] in ours
+def flows_of_the_documents() -> dict[str, str]:
+    """Return the Python examples of the documents that hold a flow, by page and number."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return {
+        f"{page.name} {number}": code
+        for page in pages
+        for number, code in enumerate(PYTHON_EXAMPLE.findall(page.read_text("utf-8")), 1)
+        if "def run(" in code
     }
 
-    assert known <= {"paydispatch.flow"}
+
+@pytest.mark.parametrize(
+    "code",
+    [path.read_text("utf-8") for path in FLOWS] + list(flows_of_the_documents().values()),
+    ids=[path.stem for path in FLOWS] + list(flows_of_the_documents()),
+)
+def test_a_flow_imports_only_public_names(code: str) -> None:
+    ours = {"paydispatch", "api", "stripe_caller", "reconciler", "flow_runner"}
+    known = {name for name, _ in imports(ast.parse(code)) if name.partition(".")[0] in ours}
+
+    assert known <= {"paydispatch", "paydispatch.flow"}
 
 
 def test_only_settings_and_commands_read_the_environment() -> None:

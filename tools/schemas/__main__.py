@@ -18,7 +18,7 @@ from naming import TypeNames
 from report import report
 from shared import share
 from simplify import simplify
-from typing_files import builders_stub, params_module
+from typing_files import builders_module, builders_stub, params_module
 from widen import widen
 
 from paydispatch.domain.resources import RESOURCES, Resource
@@ -51,6 +51,7 @@ def write_package(package: Path, requests: Schemas, schemas: Schemas) -> None:
     for row, schema in schemas.items():
         write_schema(package / "schemas" / f"{row.identifier}.json", row.name, share(schema))
     (package / "sdk/params.py").write_text(params_module(names), encoding="utf-8")
+    (package / "sdk/builders.py").write_text(builders_module(list(schemas)), encoding="utf-8")
     (package / "sdk/builders.pyi").write_text(
         builders_stub(requests, schemas, names), encoding="utf-8"
     )

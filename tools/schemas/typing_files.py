@@ -1,4 +1,4 @@
-"""The two files editors read: `params.py`, the nested values, and `builders.pyi`, the methods."""
+"""The generated files of the SDK: `builders.py`, its types in `builders.pyi`, and nested values in `params.py`."""
 
 import json
 from collections.abc import Mapping
@@ -62,6 +62,54 @@ class _Create(Protocol[_B]):
         stripe_context: str | None = None,
         dispatcher: Dispatcher | None = None,
     ) -> Receipt: ...
+'''
+
+
+MODULE_HEAD = f'''"""`new_<object>()` and `create_<object>_async(…)` of every object. Their types are in `builders.pyi`.
+
+{NOTE}
+"""
+
+# fmt: off
+from paydispatch.sdk.builder import BoundBuilder, Builder, builder_of, no_such_builder
+'''
+
+BOUND_HEAD = '''class Builders:
+    """`new_<object>()` of every object, bound to a conversation: how a flow dispatches the next create."""
+
+    def __init__(self, submit):
+        self._submit = submit
+
+    def __getattr__(self, name):
+        raise no_such_builder(name)
+'''
+
+
+def builders_module(rows: list[Resource]) -> str:
+    """The text of `builders.py`: two functions an object, each written out so that it is found by its name."""
+    methods = [_bound_function(row) for row in rows]
+    functions = [text for row in rows for text in (_new_function(row), _create_function(row))]
+    return "\n\n".join([MODULE_HEAD, "\n".join([BOUND_HEAD, "\n".join(methods)]), *functions])
+
+
+def _bound_function(row: Resource) -> str:
+    return f'''    def new_{row.identifier}(self):
+        """Start the parameters of one {row.name}."""
+        return BoundBuilder("{row.name}", self._submit)
+'''
+
+
+def _new_function(row: Resource) -> str:
+    return f'''def new_{row.identifier}():
+    """Start the parameters of one {row.name}."""
+    return Builder("{row.name}")
+'''
+
+
+def _create_function(row: Resource) -> str:
+    return f'''def create_{row.identifier}_async(obj, *args, **options):
+    """Dispatch one {row.name}: a builder of it, or its parameters. The rest is as for `Builder.create_async`."""
+    return builder_of("{row.name}", obj).create_async(*args, **options)
 '''
 
 

@@ -15,6 +15,7 @@ from paydispatch.domain.errors import InvalidParams
 from paydispatch.domain.parameters.check import parameter_names
 from paydispatch.domain.parameters.json_values import fault_of_depth
 from paydispatch.domain.parameters.messages import unknown
+from paydispatch.domain.resources import RESOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,6 +142,20 @@ class BoundBuilder(Parameters):
             stripe_account=stripe_account,
             stripe_context=stripe_context,
         )
+
+
+def builder_of(object_name: str, obj: Builder | Mapping[str, Any]) -> Builder:
+    """Return `obj`, or a builder of the parameters that it is. Raises `TypeError` for a builder of another object."""
+    builder = obj if isinstance(obj, Builder) else Builder(object_name, obj)
+    if builder.object_name != object_name:
+        raise TypeError(f"This creates a {object_name}, and was given a {builder.object_name}.")
+    return builder
+
+
+def no_such_builder(name: str) -> AttributeError:
+    """Return the error for a `new_<object>` that does not exist. It lists those that do."""
+    names = ", ".join(f"new_{row.identifier}" for row in RESOURCES)
+    return AttributeError(f"There is no {name!r}. There are: {names}.")
 
 
 def _copied(params: Mapping[str, Any]) -> dict[str, Any]:
