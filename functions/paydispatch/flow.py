@@ -31,7 +31,7 @@ from paydispatch.domain.requests import (
     check_stripe_context,
     parse_lane,
 )
-from paydispatch.domain.script_errors import leaves, shown, traceback_text
+from paydispatch.domain.script_errors import error_text, leaves, traceback_text
 from paydispatch.domain.slots import key_space
 from paydispatch.sdk.builders import Builders
 from paydispatch.sdk.receipt import Receipt
@@ -83,11 +83,11 @@ def script_end(error: BaseException) -> RetryLater | ScriptFailed:
     raised = leaves(error)
     asked = [each for each in raised if isinstance(each, RetryLater)]
     if not asked or len(asked) < len(raised):
-        return ScriptFailed(shown(error), traceback_text(error))
+        return ScriptFailed(error_text(error), traceback_text(error))
     try:
         return RetryLater(max(each.after_s for each in asked))
     except Exception as wrong:  # the script has put something else into `after_s`
-        return ScriptFailed(shown(wrong), traceback_text(wrong))
+        return ScriptFailed(error_text(wrong), traceback_text(wrong))
 
 
 class ParsedError:

@@ -172,7 +172,7 @@ class Producer:
         read = read_message(text, message_id="", sent_at=time.time())
         if isinstance(read, Malformed):
             raise TypeError(read)
-        told_under = claim_of(read, LOCAL, time.time()).told_apart().request_id
+        told_under = claim_of(read, LOCAL, time.time()).as_second_request().request_id
         sqs = boto3.client("sqs", config=_NEVER_TWICE)
         if self._send_bodies(sqs, [text], rival.lane):
             self._book.note(told_under, rival, "rivals", poison=True)

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from paydispatch import Dispatcher, SecretRef, new_coupon
-from paydispatch.domain.identity import unread_request_id
+from paydispatch.domain.identity import request_id_for_unread
 from paydispatch.local.trail import Trail
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def test_a_plaintext_key_in_a_message_is_refused_and_gone(
     message = json.dumps(envelope(request_id="pdr_plain_1", stripe_secret=KEY))
     sqs.send_message(QueueUrl=stack.addresses.queue_url, MessageBody=message)
 
-    final = status_when_final(stack, unread_request_id("pdr_plain_1", message))
+    final = status_when_final(stack, request_id_for_unread("pdr_plain_1", message))
 
     assert final["parsed_error"]["code"] == "plaintext_key_refused"
     assert (

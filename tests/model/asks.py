@@ -12,7 +12,7 @@ from tests.model.virtual_time import START_S
 from paydispatch.domain.claims import fingerprint_of
 from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
 from paydispatch.domain.envelope import Envelope, Malformed, read_message
-from paydispatch.domain.identity import request_id_for_key, reused_request_id
+from paydispatch.domain.identity import request_id_for_key, request_id_for_reuse
 from paydispatch.domain.principal import QUEUE, tenant_of
 from paydispatch.domain.progress import Progress
 
@@ -66,7 +66,7 @@ class Ask:
 
     @property
     def derived_id(self) -> str:
-        return reused_request_id(self.request_id, self.fingerprint)
+        return request_id_for_reuse(self.request_id, self.fingerprint)
 
     def envelope(self, sealer: MemorySealer | None) -> Envelope:
         bare = Envelope(

@@ -129,14 +129,14 @@ GUARDS = (
         "latch: a response that could not be published leaves no doubt",
         LATCH,
         CALL,
-        "        with _putting_off(copy_knows(progress, outcome)):\n            first",
+        "        with _putting_off(progress_for_copy(progress, outcome)):\n            first",
         "        with _putting_off(progress):\n            first",
     ),
     Guard(
         "latch: a parked message forgets its doubt",
         LATCH,
         CALL,
-        "            await self._park(copy_knows(progress, decision.outcome), decision.outcome)",
+        "            await self._park(progress_for_copy(progress, decision.outcome), decision.outcome)",
         "            await self._park(progress, decision.outcome)",
     ),
     Guard(
@@ -181,9 +181,9 @@ GUARDS = (
         CALL,
         "        await self._tell(progress, outcome)\n"
         "        if isinstance(decision, GivenUp):\n"
-        "            await self._park(copy_knows(progress, decision.outcome), decision.outcome)\n",
+        "            await self._park(progress_for_copy(progress, decision.outcome), decision.outcome)\n",
         "        if isinstance(decision, GivenUp):\n"
-        "            await self._park(copy_knows(progress, decision.outcome), decision.outcome)\n"
+        "            await self._park(progress_for_copy(progress, decision.outcome), decision.outcome)\n"
         "        await self._tell(progress, outcome)\n",
     ),
     Guard(
@@ -321,14 +321,14 @@ GUARDS = (
         "key: an answer of Stripe's is passed on as it came",
         KEY,
         SOURCE + "domain/outcomes.py",
-        '        object.__setattr__(self, "body", redacted(self.body))',
+        '        object.__setattr__(self, "body", redact_json(self.body))',
         '        object.__setattr__(self, "body", self.body)',
     ),
     Guard(
         "key: an error flow sees the parameters that hold a key",
         KEY,
         ENVELOPE,
-        "    shown: dict[str, Any] = redacted(params)",
+        "    shown: dict[str, Any] = redact_json(params)",
         "    shown: dict[str, Any] = params",
     ),
     Guard(
@@ -561,7 +561,7 @@ GUARDS = (
         "proof: a declined payment counts as created",
         "What was declined is told as declined, whichever way the answer comes.",
         UNKNOWN_OUTCOMES,
-        "if _declined(end.entry, body)",
+        "if _is_declined(end.entry, body)",
         "if False",
     ),
     Guard(

@@ -6,7 +6,7 @@ import logging
 import sys
 from typing import Any
 
-from paydispatch.domain.redaction import redacted
+from paydispatch.domain.redaction import redact_json
 
 _log = logging.getLogger("paydispatch.operations")
 
@@ -27,4 +27,4 @@ class CommandEventLog:
 
 
 def _known(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: redacted(value) for name, value in fields.items() if value is not None}
+    return {name: redact_json(value) for name, value in fields.items() if value is not None}

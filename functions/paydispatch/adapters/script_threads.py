@@ -11,7 +11,7 @@ from contextvars import Context
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.script_errors import safe_text, shown
+from paydispatch.domain.script_errors import error_text, safe_text
 from paydispatch.flow import script_end
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class ScriptRun:
         try:
             runner.close()
         except BaseException as error:  # of a task that was left behind: the end has been told
-            self._flow.log.warning("a task that was left behind raised %s", shown(error))
+            self._flow.log.warning("a task that was left behind raised %s", error_text(error))
 
     def _end(self, runner: asyncio.Runner) -> RetryLater | ScriptFailed | None:
         try:
@@ -116,5 +116,5 @@ class ScriptRun:
     def _log_unheard(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Log an error that no code has awaited. The event loop would print its traceback with what is in it."""
         error = context.get("exception")
-        text = safe_text(context.get("message")) if error is None else shown(error)
+        text = safe_text(context.get("message")) if error is None else error_text(error)
         self._flow.log.warning("a task of the flow raised: %s", text)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.fingerprint import fingerprint
-from paydispatch.domain.identity import reused_request_id
+from paydispatch.domain.identity import request_id_for_reuse
 from paydispatch.domain.limits import FORGOTTEN_S
 from paydispatch.domain.principal import tenant_of
 from paydispatch.domain.slots import beside, key_space, slot_name
@@ -60,9 +60,9 @@ class Claim:
             older_than_memory=False,
         )
 
-    def told_apart(self) -> Claim:
+    def as_second_request(self) -> Claim:
         """Return the claim of the second request that came under a used id."""
-        return self.under(reused_request_id(self.request_id, self.fingerprint))
+        return self.under(request_id_for_reuse(self.request_id, self.fingerprint))
 
 
 def claim_of(envelope: Envelope, queue_tenant: str, now_s: float) -> Claim:

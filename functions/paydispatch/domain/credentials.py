@@ -35,7 +35,7 @@ class StripeKey:
 
     def __init__(self, text: object, *, field: str = "stripe_secret") -> None:
         """Raises `InvalidField` naming `field`; the message never repeats the key."""
-        self._text = _checked(text, field)
+        self._text = _check_key(text, field)
 
     def reveal(self) -> str:
         return self._text
@@ -113,7 +113,7 @@ def check_acts_in_account(credential: Credential, stripe_context: str | None) ->
         )
 
 
-def _checked(text: object, field: str) -> str:
+def _check_key(text: object, field: str) -> str:
     if not isinstance(text, str) or not text:
         raise InvalidField(
             field, f"{field} must be a Stripe secret key, as text.", code="api_key_missing"

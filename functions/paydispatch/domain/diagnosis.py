@@ -111,7 +111,7 @@ def open_since(accepted_at: float, now_s: float) -> float:
 
 
 def of_open(request: OpenRequest, now_s: float) -> Finding:
-    reason, detail, next_step, expected_at = _open(request, now_s)
+    reason, detail, next_step, expected_at = _diagnose_open(request, now_s)
     return Finding(
         request.request_id,
         request.worker_id,
@@ -124,10 +124,10 @@ def of_open(request: OpenRequest, now_s: float) -> Finding:
     )
 
 
-_Told = tuple[Reason, str, str, float | None]
+_Diagnosis = tuple[Reason, str, str, float | None]
 
 
-def _open(request: OpenRequest, now_s: float) -> _Told:
+def _diagnose_open(request: OpenRequest, now_s: float) -> _Diagnosis:
     attempts = f"after {request.attempts} attempts"
     match request.status:
         case "dispatched":
@@ -138,13 +138,13 @@ def _open(request: OpenRequest, now_s: float) -> _Told:
             late = "" if now_s < request.retry_at else ", which is overdue: look at the queue"
             return Reason.RETRYING, attempts, due + late, request.retry_at
         case "calling" if request.begun_at is not None:
-            return _calling(request, request.begun_at, now_s)
+            return _diagnose_calling(request, request.begun_at, now_s)
         case _:
             seen = "the API or a caller took it; look for it on the queues"
             return Reason.NOT_KNOWN, f"status {request.status or 'not known'}", seen, None
 
 
-def _calling(request: OpenRequest, begun_at: float, now_s: float) -> _Told:
+def _diagnose_calling(request: OpenRequest, begun_at: float, now_s: float) -> _Diagnosis:
     attempt = f"attempt {request.attempts}"
     if now_s < begun_at + LONGEST_CALL_S:
         return Reason.CALLING, attempt, "Stripe answers", begun_at + LONGEST_CALL_S
@@ -156,7 +156,7 @@ def _calling(request: OpenRequest, begun_at: float, now_s: float) -> _Told:
 
 
 def of_flow(flow: WaitingFlow, now_s: float) -> Finding:
-    reason, detail, next_step, expected_at = _flow(flow, now_s)
+    reason, detail, next_step, expected_at = _diagnose_flow(flow, now_s)
     entry = flow.entry
     return Finding(
         entry.request_id if entry else f"entry {flow.entry_id}",
@@ -170,7 +170,7 @@ def of_flow(flow: WaitingFlow, now_s: float) -> Finding:
     )
 
 
-def _flow(flow: WaitingFlow, now_s: float) -> _Told:
+def _diagnose_flow(flow: WaitingFlow, now_s: float) -> _Diagnosis:
     if flow.entry is None:
         moved = "a runner moves it to the dead stream"
         return Reason.UNREADABLE, "no outcome entry", moved, None

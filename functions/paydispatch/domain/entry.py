@@ -64,7 +64,7 @@ class OutcomeEntry:
             f"new_{self.operation}_{'response' if isinstance(self.outcome, Response) else 'error'}"
         )
 
-    def failed(self, error: Error) -> OutcomeEntry:
+    def with_error(self, error: Error) -> OutcomeEntry:
         """The same request, ending in `error` instead: its response script could not be run."""
         return replace(self, outcome=error)
 
@@ -148,7 +148,7 @@ def entry_for_malformed(
     )
 
 
-def malformed_error(malformed: Malformed) -> Error:
+def error_for_malformed(malformed: Malformed) -> Error:
     return Error(
         kind=ErrorKind.DISPATCHER,
         code=malformed.code,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.credentials import Binding
 from paydispatch.domain.errors import InvalidField, TooLarge
-from paydispatch.domain.identity import request_id_for_message, unread_request_id
+from paydispatch.domain.identity import request_id_for_message, request_id_for_unread
 from paydispatch.domain.json_text import read_json
 from paydispatch.domain.limits import (
     COPY_ROOM_BYTES,
@@ -24,7 +24,7 @@ from paydispatch.domain.limits import (
 from paydispatch.domain.parameters.json_values import fault_of_depth, place_of_secret
 from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.progress import Progress
-from paydispatch.domain.redaction import holds_key, redacted
+from paydispatch.domain.redaction import holds_key, redact_json
 from paydispatch.domain.requests import Lane
 from paydispatch.domain.resources import create_of, resource_named
 
@@ -274,11 +274,11 @@ def _address(fields: Mapping[str, Any], body: str, message_id: str) -> Address |
         return None
     named_id = _sound(fields, "request_id") or request_id_for_message(message_id)
     return Address(
-        request_id=unread_request_id(named_id, body),
+        request_id=request_id_for_unread(named_id, body),
         object=object_name,
         worker_id=worker_id,
         context_id=_sound(fields, "context_id") or "unknown",
-        params=_shown_params(fields.get("params")),
+        params=_redact_params(fields.get("params")),
         principal=_principal(fields),
         sealed_secret=_sound(fields, "sealed_secret"),
     )
@@ -294,11 +294,11 @@ def _principal(fields: Mapping[str, Any]) -> str:
     return _sound(fields, "principal") or UNREADABLE
 
 
-def _shown_params(params: Any) -> dict[str, Any]:
+def _redact_params(params: Any) -> dict[str, Any]:
     """What an error flow may see of parameters that nobody has checked."""
     if not isinstance(params, dict) or fault_of_depth(params) is not None:
         return {}
-    shown: dict[str, Any] = redacted(params)
+    shown: dict[str, Any] = redact_json(params)
     return shown
 
 

@@ -264,19 +264,21 @@ class NotDelivered(PaydispatchError):
         self.receipts: tuple[Any, ...] = (*self.refused, *self.unknown, *self.under_way)
         """All of them."""
         parts = [
-            _named(self.refused, "were refused and not accepted: send them again, or drop them"),
-            _named(
+            _list_receipts(
+                self.refused, "were refused and not accepted: send them again, or drop them"
+            ),
+            _list_receipts(
                 self.unknown,
                 "may have been accepted, because the answer was lost: repeat them only with "
                 "dispatcher.redispatch(receipt)",
             ),
-            _named(self.under_way, "are still on their way: wait for them"),
+            _list_receipts(self.under_way, "are still on their way: wait for them"),
             cause,
         ]
         super().__init__(" ".join(part for part in parts if part))
 
 
-def _named(receipts: Sequence[Any], state: str) -> str:
+def _list_receipts(receipts: Sequence[Any], state: str) -> str:
     if not receipts:
         return ""
     shown = ", ".join(str(receipt.request_id) for receipt in receipts[:20])

@@ -30,7 +30,7 @@ class OutcomeKind(StrEnum):
 def new_request_id(now_s: float) -> str:
     """A random id that sorts by time: `pdr_` and 26 characters."""
     milliseconds = int(now_s * 1000)
-    return _written(milliseconds << 80 | secrets.randbits(80))
+    return _format_id(milliseconds << 80 | secrets.randbits(80))
 
 
 def request_id_for_key(space: str, idempotency_key: str) -> str:
@@ -39,7 +39,7 @@ def request_id_for_key(space: str, idempotency_key: str) -> str:
     `space` is the tenant, or empty for the queue's tenant (`slots.key_space`). A key that the API made names its id.
     """
     made = _MADE_KEY.fullmatch(idempotency_key)
-    return "pdr_" + made[1] if made else _hashed("key", space, idempotency_key)
+    return "pdr_" + made[1] if made else _hash_parts("key", space, idempotency_key)
 
 
 def key_for(request_id: str) -> str:
@@ -47,30 +47,30 @@ def key_for(request_id: str) -> str:
     return "pdk_" + request_id.removeprefix("pdr_")
 
 
-def reused_request_id(request_id: str, fingerprint: str) -> str:
+def request_id_for_reuse(request_id: str, fingerprint: str) -> str:
     """Return the id of a second request that came under a used id. The same request always gets the same one."""
-    return _hashed("reused", request_id, fingerprint)
+    return _hash_parts("reused", request_id, fingerprint)
 
 
-def unread_request_id(named_id: str, body: str) -> str:
+def request_id_for_unread(named_id: str, body: str) -> str:
     """Return the id under which a message that cannot be read is told: it never speaks for the id it names."""
     digest = hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
-    return _hashed("unread", named_id, digest)
+    return _hash_parts("unread", named_id, digest)
 
 
-def again_request_id(request_id: str) -> str:
+def request_id_for_next_try(request_id: str) -> str:
     """Return the id under which a key is tried again after its request ended as not executed."""
-    return _hashed("again", request_id)
+    return _hash_parts("again", request_id)
 
 
 def key_of_place(batch_key: str, place: int) -> str:
     """The idempotency key (of 30 characters) of a batch's item that brings none: no key of a caller's is like it."""
-    return _hashed("place", batch_key, str(place))
+    return _hash_parts("place", batch_key, str(place))
 
 
 def request_id_for_message(message_id: str) -> str:
     """A direct producer may leave the id out: then the SQS message is the request."""
-    return _hashed("message", message_id)
+    return _hash_parts("message", message_id)
 
 
 def follow_up_request_id(
@@ -78,13 +78,13 @@ def follow_up_request_id(
 ) -> str:
     """The nth create (from 1) of the flow for one end is the same request however often the flow runs."""
     told = () if kind is OutcomeKind.SETTLED else (kind.value,)
-    return _hashed("follow-up", parent_request_id, str(ordinal), *told)
+    return _hash_parts("follow-up", parent_request_id, str(ordinal), *told)
 
 
-def _hashed(*parts: str) -> str:
+def _hash_parts(*parts: str) -> str:
     framed = b"".join(len(raw).to_bytes(4, "big") + raw for raw in map(str.encode, parts))
-    return _written(int.from_bytes(hashlib.sha256(framed).digest()[:16], "big"))
+    return _format_id(int.from_bytes(hashlib.sha256(framed).digest()[:16], "big"))
 
 
-def _written(number: int) -> str:
+def _format_id(number: int) -> str:
     return "pdr_" + "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])

@@ -7,7 +7,7 @@ from dataclasses import fields as fields_of
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.redaction import redacted
+from paydispatch.domain.redaction import redact_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,7 @@ class Response:
 
     def __post_init__(self) -> None:
         """Stripe quotes what it was sent, and stores what others sent it: no key goes on from here."""
-        object.__setattr__(self, "body", redacted(self.body))
+        object.__setattr__(self, "body", redact_json(self.body))
 
     @property
     def settled(self) -> bool:
@@ -78,7 +78,7 @@ class Error:
     def __post_init__(self) -> None:
         """Texts of Stripe, of libraries and of flows meet here: no key goes on from here."""
         for name in ("message", "code", "type", "decline_code", "param"):
-            object.__setattr__(self, name, redacted(getattr(self, name)))
+            object.__setattr__(self, name, redact_json(getattr(self, name)))
 
     @property
     def settled(self) -> bool:
@@ -127,7 +127,7 @@ def error_of_stripe(
     )
 
 
-def reused_error() -> Error:
+def error_for_reused_id() -> Error:
     """Return the end of a second request that came under a used id."""
     return Error(
         kind=ErrorKind.DISPATCHER,

@@ -41,24 +41,24 @@ def holds_key(value: object) -> bool:
     """Whether a secret key stands in a text. Anything else than a text holds none."""
     if not isinstance(value, str):
         return False
-    plain = _unescaped(value)
+    plain = _unescape(value)
     return _may_hold_key(plain) and _KEY.search(plain) is not None
 
 
 def redact(text: str) -> str:
     """Blot out every secret key in a text. Where escapes hide one, they are resolved first."""
-    plain = _unescaped(text)
+    plain = _unescape(text)
     return _KEY.sub(_hidden, plain) if _may_hold_key(plain) and _KEY.search(plain) else text
 
 
-def redacted(value: Any) -> Any:
+def redact_json(value: Any) -> Any:
     """Return a JSON value without secret keys, neither in its texts nor in the names of its members."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):
-        return {redacted(name): redacted(member) for name, member in value.items()}
+        return {redact_json(name): redact_json(member) for name, member in value.items()}
     if isinstance(value, list | tuple):
-        return [redacted(member) for member in value]
+        return [redact_json(member) for member in value]
     return value
 
 
@@ -72,7 +72,7 @@ def places_of_keys(value: Any) -> Iterator[Path]:
         for name, member in _members(one):
             if holds_key(name):
                 yield (*path, redact(name))
-            pending.append(((*path, redacted(name)), member))
+            pending.append(((*path, redact_json(name)), member))
 
 
 def _members(value: Any) -> Iterable[tuple[Any, Any]]:
@@ -86,7 +86,7 @@ def _may_hold_key(text: str) -> bool:
     return "k_" in text and ("k_test" in text or "k_live" in text or "k_org" in text)
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     if "\\" not in text and "%" not in text:
         return text
     return _ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), text)

@@ -106,8 +106,8 @@ def parse_create_request(
     return CreateRequest(
         object=object_name,
         params=_readable(body.get("params", {})),
-        worker_id=_required(body, "worker_id"),
-        context_id=_required(body, "context_id"),
+        worker_id=_require(body, "worker_id"),
+        context_id=_require(body, "context_id"),
         credential=_credential(body),
         lane=parse_lane(body.get("lane", Lane.INTERACTIVE)),
         deadline_s=body.get("deadline_s"),
@@ -164,7 +164,7 @@ def _readable(params: Any) -> Any:
     return params
 
 
-def _required(body: Mapping[str, Any], name: str) -> Any:
+def _require(body: Mapping[str, Any], name: str) -> Any:
     if body.get(name) is None:
         raise InvalidField(name, f"Missing required field: {name}.", code="parameter_missing")
     return body[name]

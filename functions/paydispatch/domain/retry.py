@@ -85,7 +85,7 @@ def send_end(attempt: Attempt) -> SendEnd | None:
             return SendEnd.UNKNOWN if raises_doubt(attempt) else SendEnd.REFUSED
 
 
-def copy_knows(progress: Progress, outcome: Outcome) -> Progress:
+def progress_for_copy(progress: Progress, outcome: Outcome) -> Progress:
     """Return what a copy must know if `outcome` could not be told: only the request's slot knows a closed end."""
     closed = isinstance(outcome, Error) and outcome.settled and not outcome.answered
     return progress if closed else with_doubt(progress)
@@ -144,12 +144,12 @@ def decide(attempt: Attempt, progress: Progress, now_s: float, fraction: float) 
         return Settled(_answer(attempt, progress))
     latched = replace(progress, maybe_executed=progress.maybe_executed or raises_doubt(attempt))
     if not _retryable(attempt):
-        return _stopped(attempt, latched)
+        return _stop(attempt, latched)
     delay_s = backoff_s(progress.attempt, fraction)
     if now_s + delay_s >= progress.deadline_at:
-        return GivenUp(_exhausted(attempt, latched, "deadline_exceeded"))
+        return GivenUp(_no_answer(attempt, latched, "deadline_exceeded"))
     if progress.attempt >= MOST_ATTEMPTS:
-        return GivenUp(_exhausted(attempt, latched, "attempts_exhausted"))
+        return GivenUp(_no_answer(attempt, latched, "attempts_exhausted"))
     return Again(delay_s, replace(latched, attempt=progress.attempt + 1))
 
 
@@ -190,13 +190,13 @@ def _retryable(attempt: NotSent | RefusedInFront | Unknown) -> bool:
             return bool(said)
 
 
-def _stopped(attempt: NotSent | RefusedInFront | Unknown, progress: Progress) -> Settled | GivenUp:
+def _stop(attempt: NotSent | RefusedInFront | Unknown, progress: Progress) -> Settled | GivenUp:
     if isinstance(attempt, RefusedInFront):
         error = _stripe_error(
             attempt.http_status, attempt.error, attempt.stripe_request_id, progress
         )
         return Settled(error) if error.settled else GivenUp(error)
-    return GivenUp(_exhausted(attempt, progress, "answer_unknown"))
+    return GivenUp(_no_answer(attempt, progress, "answer_unknown"))
 
 
 def _answer(attempt: Answered, progress: Progress) -> Outcome:
@@ -237,7 +237,7 @@ def _stripe_error(
     )
 
 
-def _exhausted(attempt: NotSent | RefusedInFront | Unknown, progress: Progress, code: str) -> Error:
+def _no_answer(attempt: NotSent | RefusedInFront | Unknown, progress: Progress, code: str) -> Error:
     last = attempt.error if isinstance(attempt, RefusedInFront) else {}
     reason = str(last.get("message")) if last else getattr(attempt, "reason", "")
     return Error(

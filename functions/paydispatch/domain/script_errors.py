@@ -43,7 +43,7 @@ def leaves(error: BaseException) -> list[BaseException]:
     return found
 
 
-def shown(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """Return type and text of the error; of a group, those of its leaves."""
     if not isinstance(error, BaseExceptionGroup):
         return _type_and_text(error)

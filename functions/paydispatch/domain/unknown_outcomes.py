@@ -216,7 +216,7 @@ def decide(end: UnknownOutcome, result: LookupResult, now_s: float) -> Outcome |
     """Return how the request ended, or why that is still unknown."""
     before = end.entry.outcome
     match result:
-        case Found(body, stripe_request_id) if _declined(end.entry, body):
+        case Found(body, stripe_request_id) if _is_declined(end.entry, body):
             return _card_error(end.entry, body["last_payment_error"], stripe_request_id)
         case Found(body) if not _is_complete(end.entry, body):
             return StaysUnknown("Stripe lists it, and is still at work on it.")
@@ -242,7 +242,7 @@ def _is_complete(entry: OutcomeEntry, body: Mapping[str, Any]) -> bool:
     return not (_confirms(entry) and unconfirmed and not failed)
 
 
-def _declined(entry: OutcomeEntry, body: Mapping[str, Any]) -> bool:
+def _is_declined(entry: OutcomeEntry, body: Mapping[str, Any]) -> bool:
     """Whether creating it ended in a 402: Stripe keeps a payment intent whose confirmation was declined.
 
     Only a card error is answered so. A customer who fails to authenticate later leaves another, after a success.

@@ -21,10 +21,10 @@ from paydispatch.domain.errors import (
     Unavailable,
 )
 from paydispatch.domain.identity import (
-    again_request_id,
     key_for,
     new_request_id,
     request_id_for_key,
+    request_id_for_next_try,
 )
 from paydispatch.domain.new_envelope import new_envelope
 from paydispatch.domain.parameters.check import require_valid_params
@@ -76,7 +76,7 @@ class _Ready:
 
     def again(self) -> _Ready:
         """Return the same request under the id that follows this one."""
-        request_id = again_request_id(self.request_id)
+        request_id = request_id_for_next_try(self.request_id)
         envelope = replace(self.envelope, request_id=request_id)
         return replace(self, envelope=envelope, claim=self.claim.under(request_id))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.claims import claim_of_unread
 from paydispatch.domain.credentials import redact
-from paydispatch.domain.entry import entry_for_malformed, malformed_error
+from paydispatch.domain.entry import entry_for_malformed, error_for_malformed
 from paydispatch.domain.envelope import Address, Malformed, read_message
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.outcomes import ErrorKind
@@ -98,7 +98,7 @@ class BatchCall:
         claim = claim_of_unread(address, self._ports.queue_tenant, sent_at)
         if not await is_proven(self._ports, claim, address.binding, address.sealed_secret):
             return False
-        error = malformed_error(malformed)
+        error = error_for_malformed(malformed)
         entry = entry_for_malformed(error, address, claim, self._ports.clock.now_s())
         await end_unsent(self._ports, claim, error, entry)
         return True

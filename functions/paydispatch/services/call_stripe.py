@@ -28,7 +28,7 @@ from paydispatch.domain.errors import (
 )
 from paydispatch.domain.limits import QUEUE_DELAY_LIMIT_S, SEND_AGE_S
 from paydispatch.domain.marks import with_mark
-from paydispatch.domain.outcomes import Error, ErrorKind, Outcome, reused_error
+from paydispatch.domain.outcomes import Error, ErrorKind, Outcome, error_for_reused_id
 from paydispatch.domain.parameters.check import require_valid_params
 from paydispatch.domain.progress import Progress
 from paydispatch.domain.resources import resource_named
@@ -37,13 +37,13 @@ from paydispatch.domain.retry import (
     Decision,
     GivenUp,
     Settled,
-    copy_knows,
     decide,
     end_with,
     give_up,
     may_send,
     merge_history,
     note_send,
+    progress_for_copy,
     send_end,
     store_backoff_s,
     with_doubt,
@@ -422,7 +422,7 @@ class StripeCall:
             outcome = stands
         await self._tell(progress, outcome)
         if isinstance(decision, GivenUp):
-            await self._park(copy_knows(progress, decision.outcome), decision.outcome)
+            await self._park(progress_for_copy(progress, decision.outcome), decision.outcome)
 
     async def _close(self, progress: Progress, error: Error, token: str) -> Error | None:
         """End the request unexecuted. Return the end that stands; None: an end was told before."""
@@ -441,7 +441,7 @@ class StripeCall:
         now_s = self._ports.clock.now_s()
         entry = entry_for(self._envelope.at(progress), self._claim, outcome, now_s)
         # Only this process knows the answer: until it is told, no later refusal may say "not created".
-        with _putting_off(copy_knows(progress, outcome)):
+        with _putting_off(progress_for_copy(progress, outcome)):
             first = await report_end(self._ports, entry, self._claim.worker_slot)
         error = outcome.as_dict() if isinstance(outcome, Error) else {}
         self._line(
@@ -457,7 +457,7 @@ class StripeCall:
 
     async def _tell_reused(self, progress: Progress) -> None:
         """Tell the second request under a used id that it was not executed, in its own worker and under its own id."""
-        claim, error = self._claim.told_apart(), reused_error()
+        claim, error = self._claim.as_second_request(), error_for_reused_id()
         unsent = self._envelope.at(Progress(deadline_at=progress.deadline_at))
         entry = entry_for(unsent, claim, error, self._ports.clock.now_s())
         told = await end_unsent(self._ports, claim, error, entry)

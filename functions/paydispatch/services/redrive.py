@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.claims import claim_of, claim_of_unread
-from paydispatch.domain.entry import entry_for_malformed, malformed_error
+from paydispatch.domain.entry import entry_for_malformed, error_for_malformed
 from paydispatch.domain.envelope import Malformed
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.limits import DEFAULT_DEADLINE_S
@@ -258,7 +258,7 @@ class Redriver:
     async def _tell(self, parked: Parked, malformed: Malformed, address: Address) -> None:
         """Tell a message that cannot be read, as the Stripe caller does, so that it is told once by either."""
         claim = claim_of_unread(address, self._ports.queue_tenant, parked.sent_at)
-        error = malformed_error(malformed)
+        error = error_for_malformed(malformed)
         entry = entry_for_malformed(error, address, claim, self._ports.clock.now_s())
         await end_unsent(self._ports, claim, error, entry)
 

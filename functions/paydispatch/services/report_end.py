@@ -77,5 +77,5 @@ async def _claim_free_id(ports: ReportPorts, claim: Claim) -> tuple[Claim, SlotS
         state = await ports.requests.claim(claim)
         if state.owned:
             return claim, state
-        claim = claim.told_apart()
+        claim = claim.as_second_request()
     raise Unavailable("Every id that is derived for this request stands for another one.")

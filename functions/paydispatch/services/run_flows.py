@@ -263,7 +263,7 @@ class FlowRunner:
     ) -> Turn | None:
         """To the dead stream; a failed response script is told to its error script, next in its context."""
         response = isinstance(turn.entry.outcome, Response)
-        successor = turn.entry.failed(_script_failure(turn, why)) if tell and response else None
+        successor = turn.entry.with_error(_script_failure(turn, why)) if tell and response else None
         bury = partial(
             self._ports.inbox.move_to_dead_stream,
             turn,

@@ -14,7 +14,7 @@ from paydispatch.domain.entry import (
     OutcomeEntry,
     entry_for,
     entry_for_malformed,
-    malformed_error,
+    error_for_malformed,
 )
 from paydispatch.domain.envelope import Address, Malformed
 from paydispatch.domain.outcomes import Certainty, ErrorKind, Outcome
@@ -72,7 +72,7 @@ def test_an_object_with_a_dot_has_a_flow_with_an_underscore() -> None:
 
 
 def test_a_response_whose_script_failed_is_the_same_request_with_an_error() -> None:
-    turned = entry().failed(failed(kind=ErrorKind.DISPATCHER))
+    turned = entry().with_error(failed(kind=ErrorKind.DISPATCHER))
     assert turned.flow_name == "new_create_payment_intent_error"
     assert turned == entry(outcome=failed(kind=ErrorKind.DISPATCHER))
 
@@ -95,6 +95,6 @@ def test_an_entry_for_an_unreadable_message_has_no_key() -> None:
     )
     malformed = Malformed("field_missing", "No object.", "object", address)
     claim = claim_of_unread(address, "local", NOW_S)
-    made = entry_for_malformed(malformed_error(malformed), address, claim, NOW_S)
+    made = entry_for_malformed(error_for_malformed(malformed), address, claim, NOW_S)
     assert made.sealed_secret is made.secret_ref is None
     assert OutcomeEntry.from_json(made.as_json()) == made

@@ -19,7 +19,7 @@ from paydispatch.domain.errors import (
     Unavailable,
 )
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
-from paydispatch.domain.redaction import holds_key, places_of_keys, redact, redacted
+from paydispatch.domain.redaction import holds_key, places_of_keys, redact, redact_json
 
 TAIL = KEY.removeprefix("sk_test_")
 
@@ -95,7 +95,7 @@ def test_no_surroundings_hide_a_key_that_stands_at_the_start_of_a_word(
 
 def test_values_and_names_are_redacted_at_any_depth() -> None:
     said = {"a": [{KEY: 1}, (KEY, 2.5, None, True)], "b": {"c": f"x {KEY}"}}
-    assert redacted(said) == {
+    assert redact_json(said) == {
         "a": [{"sk_test_[hidden]": 1}, ["sk_test_[hidden]", 2.5, None, True]],
         "b": {"c": "x sk_test_[hidden]"},
     }

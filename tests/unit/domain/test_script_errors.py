@@ -12,9 +12,9 @@ from paydispatch.domain.script_errors import (
     LEAF_CHARS,
     MOST_LEAVES,
     TRACEBACK_CHARS,
+    error_text,
     leaves,
     safe_text,
-    shown,
     traceback_text,
 )
 
@@ -68,11 +68,11 @@ def nested(levels: int) -> BaseException:
 
 
 def test_an_error_is_shown_with_its_type_and_text() -> None:
-    assert shown(ValueError("broken")) == "ValueError: broken"
+    assert error_text(ValueError("broken")) == "ValueError: broken"
 
 
 def test_an_error_without_text_is_shown_by_its_type() -> None:
-    assert shown(KeyboardInterrupt()) == "KeyboardInterrupt"
+    assert error_text(KeyboardInterrupt()) == "KeyboardInterrupt"
 
 
 def test_a_group_is_shown_with_the_errors_in_it() -> None:
@@ -80,19 +80,19 @@ def test_a_group_is_shown_with_the_errors_in_it() -> None:
         "unhandled errors in a TaskGroup",
         [ValueError("one"), ExceptionGroup("more", [KeyError("two"), OSError(5, "three")])],
     )
-    assert shown(group) == (
+    assert error_text(group) == (
         "ExceptionGroup: ValueError: one; KeyError: 'two'; OSError: [Errno 5] three"
     )
 
 
 def test_a_large_group_is_shown_in_part_and_counted() -> None:
-    text = shown(ExceptionGroup("many", [ValueError(n) for n in range(MOST_LEAVES + 5)]))
+    text = error_text(ExceptionGroup("many", [ValueError(n) for n in range(MOST_LEAVES + 5)]))
     assert text.endswith("ValueError: 9; and 5 more")
 
 
 def test_what_is_shown_is_bounded() -> None:
-    assert len(shown(ValueError("x" * 1_000_000))) <= LEAF_CHARS
-    assert len(shown(ExceptionGroup("g", [ValueError("x" * 1_000)] * 50))) <= ERROR_CHARS
+    assert len(error_text(ValueError("x" * 1_000_000))) <= LEAF_CHARS
+    assert len(error_text(ExceptionGroup("g", [ValueError("x" * 1_000)] * 50))) <= ERROR_CHARS
 
 
 def test_a_group_has_leaves_at_any_depth() -> None:
@@ -118,7 +118,7 @@ def test_a_group_has_leaves_at_any_depth() -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_an_error_of_any_kind_is_shown_without_a_key(error: BaseException) -> None:
-    for text in (shown(error), traceback_text(error)):
+    for text in (error_text(error), traceback_text(error)):
         assert type(text) is str
         assert text.encode("utf-8")
         assert json.loads(json.dumps(text)) == text
@@ -126,7 +126,7 @@ def test_an_error_of_any_kind_is_shown_without_a_key(error: BaseException) -> No
 
 
 def test_a_text_that_cannot_be_had_is_said_to_be_none() -> None:
-    assert shown(Unprintable()) == "Unprintable: <no text: RuntimeError>"
+    assert error_text(Unprintable()) == "Unprintable: <no text: RuntimeError>"
     assert safe_text(Unprintable()) == "<no text: RuntimeError>"
 
 

@@ -10,7 +10,7 @@ from tests.unit.schema.bodies import Bodies, extract
 from tests.unit.schema.spoiling import spoiled
 
 from paydispatch.domain.parameters.check import check_params
-from paydispatch.domain.parameters.path import bracketed
+from paydispatch.domain.parameters.path import bracket_path
 from paydispatch.domain.resources import RESOURCES
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
 
@@ -38,7 +38,7 @@ def test_no_invalid_body_is_accepted_and_the_wrong_parameter_is_named(name: str)
     for _ in range(BODIES):
         body, fault = spoiled(bodies.valid(), bodies.schema, bodies.random)
         named = [error.param for error in check_params(name, body)]
-        assert bracketed(fault.path) in named, (fault, body)
+        assert bracket_path(fault.path) in named, (fault, body)
 
 
 @each_object

@@ -21,7 +21,7 @@ from paydispatch.domain.errors import (
     Unavailable,
     UnknownObject,
 )
-from paydispatch.domain.identity import again_request_id, key_for, request_id_for_key
+from paydispatch.domain.identity import key_for, request_id_for_key, request_id_for_next_try
 from paydispatch.domain.limits import DEFAULT_DEADLINE_S, QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.principal import LOCAL, Principal
 from paydispatch.domain.requests import CreateRequest, Lane
@@ -247,7 +247,7 @@ class TestAfterAnEndWithoutAnEffect:
         first = api.accept(keyed())
         self.fail(api, first.request_id)
         second = api.accept(keyed())
-        assert second.request_id == again_request_id(first.request_id)
+        assert second.request_id == request_id_for_next_try(first.request_id)
         assert not second.replayed
         assert [sent.request_id for sent in api.queue.sent] == [
             first.request_id,

@@ -19,7 +19,7 @@ from tests.unit.examples import (
 )
 from tests.unit.services.conftest import Api, Caller
 
-from paydispatch.domain.identity import request_id_for_message, unread_request_id
+from paydispatch.domain.identity import request_id_for_message, request_id_for_unread
 from paydispatch.domain.outcomes import Certainty, ErrorKind
 from paydispatch.testing.memory import MemoryStripe
 
@@ -71,7 +71,7 @@ async def test_a_message_of_a_worker_ends_in_its_error_flow(caller: Caller) -> N
     assert await caller.receive(message_text(stripe_secret=KEY))
     (entry,) = caller.outcomes.entries
     assert entry.flow_name == "new_create_payment_intent_error"
-    assert entry.request_id == unread_request_id(
+    assert entry.request_id == request_id_for_unread(
         request_id_for_message("m-1"), message_text(stripe_secret=KEY)
     )
     assert (caller.outcome.kind, caller.outcome.code) == (

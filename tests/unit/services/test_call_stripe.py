@@ -680,13 +680,13 @@ class TestIdentity:
         caller.answers(CREATED)
         assert await caller.receive(envelope())
         second = envelope(worker_id="worker-2")
-        taken = claim(second).told_apart()
+        taken = claim(second).as_second_request()
         await caller.requests.claim(replace(taken, fingerprint="f1:something else"))
         assert await caller.receive(second)
         assert not caller.queue.deferred
         _, told = caller.outcomes.entries
         assert told.outcome.code == "idempotency_key_reused"
-        assert told.request_id == taken.told_apart().request_id
+        assert told.request_id == taken.as_second_request().request_id
 
     async def test_the_loser_of_two_bodies_at_once_is_told_under_an_id_of_its_own(
         self, caller: Caller

@@ -23,7 +23,7 @@ from paydispatch.domain.parameters.json_values import (
     is_plain,
 )
 from paydispatch.domain.parameters.messages import describe
-from paydispatch.domain.parameters.path import bracketed
+from paydispatch.domain.parameters.path import bracket_path
 from paydispatch.domain.parameters.rules import broken_rules
 from paydispatch.domain.resources import resource_named
 
@@ -83,7 +83,7 @@ def _explain(object_name: str, params: Mapping[str, Any]) -> tuple[ParamError, .
     said = (
         error
         for refusal in _validator(object_name).iter_errors(judged)
-        if bracketed(refusal.instance_path) not in blamed
+        if bracket_path(refusal.instance_path) not in blamed
         for error in describe(refusal, params, schema)
         if error.param not in blamed
     )

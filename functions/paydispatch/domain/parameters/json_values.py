@@ -10,7 +10,7 @@ from typing import Any
 
 from paydispatch.domain.errors import ParamError
 from paydispatch.domain.marks import MARK
-from paydispatch.domain.parameters.path import Path, bracketed
+from paydispatch.domain.parameters.path import Path, bracket_path
 from paydispatch.domain.redaction import holds_key, places_of_keys
 
 _CONTAINERS = (dict, list, tuple)
@@ -91,7 +91,7 @@ def faults_of_secrets(params: Mapping[str, Any]) -> tuple[ParamError, ...]:
             "secret_key_misplaced",
             f"{param} holds a Stripe secret key. Send the key as stripe_secret and nowhere else.",
         )
-        for param in dict.fromkeys(map(bracketed, places_of_keys(params)))
+        for param in dict.fromkeys(map(bracket_path, places_of_keys(params)))
     )
 
 
@@ -99,7 +99,7 @@ def place_of_secret(message: Mapping[str, Any]) -> str | None:
     """Name the first field of a queue message that holds a secret key. A parameter has its name for Stripe."""
     for path in places_of_keys(message):
         within = path[1:] if path[0] == "params" and len(path) > 1 else path
-        return bracketed(within)
+        return bracket_path(within)
     return None
 
 
@@ -171,7 +171,7 @@ def _why_not_json(value: Any) -> str | None:
 
 
 def _fault(path: Path, why: str) -> ParamError:
-    param = bracketed(path)
+    param = bracket_path(path)
     return ParamError(param, "parameter_invalid", f"Invalid {param}: {why}.")
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.credentials import redact
 from paydispatch.domain.errors import ParamError
-from paydispatch.domain.parameters.path import bracketed, value_at
+from paydispatch.domain.parameters.path import bracket_path, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,37 +34,37 @@ def describe(
     """Say what one error of the engine means: one sentence for each field it concerns."""
     match error.kind.name:
         case "additionalProperties":
-            known = _sibling(schema, error, "properties")
+            known = _neighbour_keyword(schema, error, "properties")
             yield from (unknown((*error.instance_path, name), known) for name in error.kind.value)
         case "required":
-            yield _missing(bracketed((*error.instance_path, error.kind.value)))
+            yield _describe_missing(bracket_path((*error.instance_path, error.kind.value)))
         case "propertyNames":
-            yield _bad_key(error)
+            yield _describe_key(error)
         case "anyOf":
-            yield from _alternatives(error, params, schema)
+            yield from _describe_alternatives(error, params, schema)
         case _:
-            yield _invalid(error, params, schema)
+            yield _describe_invalid(error, params, schema)
 
 
 def unknown(path: Sequence[str | int], known: Sequence[str]) -> ParamError:
     """A name Stripe does not have there, with the nearest one it has."""
-    param, name = bracketed(path)[:LONGEST_PARAM], str(path[-1])
+    param, name = bracket_path(path)[:LONGEST_PARAM], str(path[-1])
     near = get_close_matches(name, known, n=1) if len(name) <= SHOWN_CHARACTERS else []
-    hint = f" Did you mean {bracketed((*path[:-1], near[0]))}?" if near else ""
+    hint = f" Did you mean {bracket_path((*path[:-1], near[0]))}?" if near else ""
     return ParamError(param, "parameter_unknown", f"Received unknown parameter: {param}.{hint}")
 
 
-def _missing(param: str) -> ParamError:
+def _describe_missing(param: str) -> ParamError:
     return ParamError(param, "parameter_missing", f"Missing required param: {param}.")
 
 
-def _bad_key(error: ValidationError) -> ParamError:
-    param = bracketed((*error.instance_path, error.kind.value.instance))[:LONGEST_PARAM]
+def _describe_key(error: ValidationError) -> ParamError:
+    param = bracket_path((*error.instance_path, error.kind.value.instance))[:LONGEST_PARAM]
     rule = "a metadata key has 1 to 40 characters, none of them [ or ]"
     return ParamError(param, "parameter_invalid", f"Invalid {param}: {rule}.")
 
 
-def _alternatives(
+def _describe_alternatives(
     error: ValidationError, params: Any, schema: Mapping[str, Any]
 ) -> Iterator[ParamError]:
     """Go into the alternative the value was meant for; if it fits none, name them all."""
@@ -76,8 +76,8 @@ def _alternatives(
         for inner in meant[0]:
             yield from describe(inner, params, schema)
         return
-    wanted = " or ".join(dict.fromkeys(_wanted(branch[0], schema) for branch in branches))
-    yield _refused(error, params, wanted, _code(branches[0][0]))
+    wanted = " or ".join(dict.fromkeys(_expectation(branch[0], schema) for branch in branches))
+    yield _describe_refusal(error, params, wanted, _code(branches[0][0]))
 
 
 def _is_elsewhere(outer: ValidationError, inner: ValidationError) -> bool:
@@ -89,20 +89,20 @@ def _is_elsewhere(outer: ValidationError, inner: ValidationError) -> bool:
     )
 
 
-def _invalid(error: ValidationError, params: Any, schema: Mapping[str, Any]) -> ParamError:
-    return _refused(error, params, _wanted(error, schema), _code(error))
+def _describe_invalid(error: ValidationError, params: Any, schema: Mapping[str, Any]) -> ParamError:
+    return _describe_refusal(error, params, _expectation(error, schema), _code(error))
 
 
-def _refused(error: ValidationError, params: Any, wanted: str, code: str) -> ParamError:
-    param = bracketed(error.instance_path)
+def _describe_refusal(error: ValidationError, params: Any, wanted: str, code: str) -> ParamError:
+    param = bracket_path(error.instance_path)
     value = value_at(params, error.instance_path)
     if value == "":
-        return _empty(param, wanted)
+        return _describe_empty(param, wanted)
     but = "" if error.kind.name == "maxProperties" else _but_is(value)
     return ParamError(param, code, f"Invalid {param}: must be {wanted}{but}.")
 
 
-def _empty(param: str, wanted: str) -> ParamError:
+def _describe_empty(param: str, wanted: str) -> ParamError:
     return ParamError(
         param,
         "parameter_invalid_empty",
@@ -127,12 +127,12 @@ def _code(error: ValidationError) -> str:
     return "parameter_invalid"
 
 
-def _wanted(error: ValidationError, schema: Mapping[str, Any]) -> str:
+def _expectation(error: ValidationError, schema: Mapping[str, Any]) -> str:
     """What would be right, to follow "must be"."""
     limit = error.kind.value
     match error.kind.name:
         case "type":
-            return _FORMATS.get(_sibling(schema, error, "format"), _TYPES[limit[0]])
+            return _FORMATS.get(_neighbour_keyword(schema, error, "format"), _TYPES[limit[0]])
         case "enum":
             return _any_of(limit)
         case "const":
@@ -142,7 +142,7 @@ def _wanted(error: ValidationError, schema: Mapping[str, Any]) -> str:
         case "maxProperties":
             return f"an object of at most {limit} pairs"
         case "pattern":
-            return _FORMATS[_sibling(schema, error, "format")]
+            return _FORMATS[_neighbour_keyword(schema, error, "format")]
     return error.message
 
 
@@ -151,7 +151,7 @@ def _any_of(options: Sequence[object]) -> str:
     return f"one of {', '.join(words)}" if len(words) > 1 else words[0]
 
 
-def _sibling(schema: Mapping[str, Any], error: ValidationError, keyword: str) -> Any:
+def _neighbour_keyword(schema: Mapping[str, Any], error: ValidationError, keyword: str) -> Any:
     """Another keyword of the schema that failed, or nothing."""
     node: Any = schema
     for part in error.schema_path[:-1]:

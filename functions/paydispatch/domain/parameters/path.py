@@ -5,7 +5,7 @@ from collections.abc import Sequence
 Path = tuple[str | int, ...]
 
 
-def bracketed(path: Sequence[str | int]) -> str:
+def bracket_path(path: Sequence[str | int]) -> str:
     """`("items", 0, "price")` is `items[0][price]`; the empty path is empty."""
     if not path:
         return ""

@@ -47,7 +47,7 @@ def _amount_fits(params: Params) -> ParamError | None:
 
 
 def _not_both(one: str, other: str, params: Params) -> ParamError | None:
-    if not (_sent(params, one) and _sent(params, other)):
+    if not (_is_sent(params, one) and _is_sent(params, other)):
         return None
     return ParamError(
         other,
@@ -57,7 +57,7 @@ def _not_both(one: str, other: str, params: Params) -> ParamError | None:
 
 
 def _one_of(names: tuple[str, ...], params: Params) -> ParamError | None:
-    if any(_sent(params, name) for name in names):
+    if any(_is_sent(params, name) for name in names):
         return None
     return ParamError(
         names[0], "parameter_missing", f"Missing required param: one of {', '.join(names)}."
@@ -65,14 +65,14 @@ def _one_of(names: tuple[str, ...], params: Params) -> ParamError | None:
 
 
 def _needs(name: str, needed: str, params: Params) -> ParamError | None:
-    if not _sent(params, name) or _sent(params, needed):
+    if not _is_sent(params, name) or _is_sent(params, needed):
         return None
     return ParamError(
         needed, "parameter_missing", f"Missing required param: {needed}, because {name} is given."
     )
 
 
-def _priced(params: Params) -> ParamError | None:
+def _has_price(params: Params) -> ParamError | None:
     """A price that is not tiered says what it costs."""
     if params.get("billing_scheme") == "tiered":
         return None
@@ -83,7 +83,7 @@ def _months_when_repeating(params: Params) -> ParamError | None:
     """`duration_in_months` belongs to `duration=repeating`, and only to it."""
     name = "duration_in_months"
     repeating = params.get("duration") == "repeating"
-    if repeating == _sent(params, name):
+    if repeating == _is_sent(params, name):
         return None
     if repeating:
         return ParamError(
@@ -96,7 +96,7 @@ def _months_when_repeating(params: Params) -> ParamError | None:
     )
 
 
-def _sent(params: Params, name: str) -> bool:
+def _is_sent(params: Params, name: str) -> bool:
     """Whether the form body will hold the field: `None` and empty containers send nothing."""
     return params.get(name) not in (None, [], {}, ())
 
@@ -107,7 +107,7 @@ _RULES: Mapping[str, tuple[Rule, ...]] = {
     "price": (
         partial(_one_of, ("product", "product_data")),
         partial(_not_both, "product", "product_data"),
-        _priced,
+        _has_price,
         partial(_not_both, "unit_amount", "unit_amount_decimal"),
     ),
     # https://docs.stripe.com/api/coupons/create, under amount_off and duration_in_months
