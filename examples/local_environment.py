@@ -1,9 +1,9 @@
-"""Turn what `paydispatch local --json` prints into the environment of a program that uses the stack.
+"""Turn the output of `paydispatch local --json` into the environment variables of a program that uses the stack.
 
     paydispatch local --json > stack.json &
     eval "$(python examples/local_environment.py < stack.json)"
 
-Deployed, the same variables come from the outputs of the stack, and the AWS ones from where yours always come from.
+With a deployed stack the same variables come from its outputs. Set the AWS variables as you always do.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """Dispatch payments without waiting for Stripe.
 
-Runs against any deployed stack, or against one on this machine:
+Runs against any deployed stack, or against a stack on this machine:
 
     paydispatch local --json > stack.json &                        # wait for the line in stack.json
     eval "$(python examples/local_environment.py < stack.json)"
     python examples/payment_usage_example.py
 
 Needs REQUEST_QUEUE_URL and SEALING_KEY_ID (BATCH_QUEUE_URL if there is one), and AWS's own variables.
-STRIPE_SECRET is the key to charge with; without it a test key that only the twin takes. Starts nothing itself.
+STRIPE_SECRET is the key to charge with. The default is a test key that only the Stripe twin accepts.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from paydispatch import Receipt
 
 WORKER = "payment-worker-1"
-"""Whose flows hear how it ended."""
+"""The worker that runs the flows of these requests."""
 
 
 def charge(order: str, stripe_secret: str) -> Receipt:
-    """One payment intent. Its context is the order, so the flows of one order run one after the other."""
+    """Dispatch one payment intent. Its context is the order, so the flows of one order run one after the other."""
     return (
         new_payment_intent()
         .amount(2000)  # minor units: 20.00
@@ -48,20 +48,20 @@ def charge(order: str, stripe_secret: str) -> Receipt:
 
 
 def charge_once(order: str, stripe_secret: str) -> Receipt:
-    """The same, safe to repeat: whoever runs this twice for one order charges once."""
+    """Dispatch the same with an idempotency key, so that two calls for one order charge once."""
     payment = new_payment_intent().amount(2000).currency("usd").metadata({"order": order})
     return payment.create_async(WORKER, order, stripe_secret, idempotency_key=f"charge-{order}")
 
 
 def start_subscription(order: str, stripe_secret: str) -> Receipt:
-    """A conversation: the product's flow creates the price, the price's flow the subscription."""
+    """Start a conversation: the product's flow creates the price, and the price's flow creates the subscription."""
     conversation = {"monthly_price": "1500", "customer": "cus_customer123"}
     product = new_product().name("Monthly tea").metadata(conversation)
     return product.create_async(WORKER, order, stripe_secret)
 
 
 def give_coupons(count: int, stripe_secret: str) -> list[Receipt]:
-    """Work that can wait goes into the batch lane, where it stands in nobody's way."""
+    """Dispatch coupons through the batch lane, so that they do not delay the payments of the interactive lane."""
     return [
         create_coupon_async(
             {"percent_off": 10, "duration": "once"},
@@ -74,8 +74,8 @@ def give_coupons(count: int, stripe_secret: str) -> list[Receipt]:
     ]
 
 
-def refused_at_once(stripe_secret: str) -> BadRequest:
-    """What Stripe's schema refuses is raised here, and nothing is queued."""
+def catch_refusal(stripe_secret: str) -> BadRequest:
+    """Return the error of a request that Stripe's schema refuses. It is raised at once, and nothing is queued."""
     try:
         new_payment_intent().amount(2000).create_async(WORKER, "order-0", stripe_secret)
     except BadRequest as error:
@@ -91,19 +91,19 @@ def from_a_script(stripe_secret: str) -> None:
         receipts.append(start_subscription("order-1003", stripe_secret))
         receipts += give_coupons(3, stripe_secret)
         returned_ms = (time.perf_counter() - started) * 1000 / len([*receipts, again])
-        print(f"refused at once: {refused_at_once(stripe_secret)}")
+        print(f"refused at once: {catch_refusal(stripe_secret)}")
         print(f"local:   {receipts[0]}")
         receipts[0].wait(timeout_s=10)
         print(f"durable: {receipts[0]}")
-    # Leaving the block has waited for all of them.
+    # The end of the block has waited for all of them.
     print(f"same key, same request: {again.request_id == receipts[1].request_id}")
-    print(f"control was back after {returned_ms:.2f} ms per request; all are durable now:")
+    print(f"create_async returned after {returned_ms:.2f} ms per request. All are durable now:")
     for receipt in receipts:
         print(f"  {receipt}")
 
 
 async def from_asyncio(stripe_secret: str) -> None:
-    """The same in a program that runs an event loop: `await` a receipt where it matters."""
+    """Dispatch from a program that runs an event loop. `await` a receipt to wait until it is durable."""
     async with Dispatcher.from_env():
         receipt = charge("order-1004", stripe_secret)
         await receipt
@@ -119,7 +119,7 @@ def main() -> int:
         print(f"{missing}\n\n{__doc__}", file=sys.stderr)
         return 2
     except NotDelivered as lost:
-        # It says which were refused, and which may be on the queue: those are for dispatcher.redispatch(receipt).
+        # It names the refused requests and those that may be on the queue. Repeat the latter with redispatch(receipt).
         print(lost, file=sys.stderr)
         return 1
     return 0

@@ -1,6 +1,6 @@
-"""Typed builders: an editor completes every parameter, a type checker refuses a wrong one.
+"""Use the typed builders: an editor completes every parameter, and a type checker refuses a wrong one.
 
-Run it inside a running Dispatcher; see the README for what it needs.
+Call these functions inside the `with` block of a Dispatcher. The README shows one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def product() -> ProductBuilder:
 
 
 def monthly_price(product_id: str) -> PriceBuilder:
-    """A nested value is a plain dict; its keys and values are typed."""
+    """Build a price. A nested value is a plain dict with typed keys and values."""
     return (
         new_price()
         .currency("eur")
@@ -56,7 +56,7 @@ def first_order_coupon() -> CouponBuilder:
 
 
 def subscribe(customer: str, price: str, coupon: str | None) -> Receipt:
-    """`None` means "not sent", so an optional value needs no `if`."""
+    """Subscribe a customer. A parameter that is `None` is not sent, so an optional value needs no `if`."""
     items: list[SubscriptionItem] = [{"price": price, "quantity": 2}]
     return (
         new_subscription()
@@ -81,7 +81,7 @@ def charge(customer: str) -> Receipt:
 
 
 def as_functions() -> list[Receipt]:
-    """The same as functions: of a builder, or of plain parameters."""
+    """Dispatch with functions instead of methods. They take a builder or plain parameters."""
     return [
         create_coupon_async(first_order_coupon(), WORKER, CONTEXT, SECRET),
         create_coupon_async({"percent_off": 5}, WORKER, CONTEXT, SECRET),
@@ -89,5 +89,5 @@ def as_functions() -> list[Receipt]:
 
 
 def next_step(flow: Builders, product_id: str) -> Receipt:
-    """Inside a flow the builders know worker, context and key already."""
+    """Dispatch from a flow. Its builders already know worker, context and key."""
     return flow.new_price().currency("eur").product(product_id).unit_amount(1890).create_async()

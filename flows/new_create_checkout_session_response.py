@@ -1,4 +1,4 @@
-"""A checkout session is there. What should follow it goes here: `flow` can dispatch the next create."""
+"""Runs when Stripe has created a checkout session. `flow` can dispatch the next create here."""
 
 
 def run(parsed_data, flow):

@@ -1,4 +1,4 @@
-"""No coupon. One with a chosen id that exists already is as good as a new one."""
+"""Runs when a coupon was not created, or may have been. A coupon with the chosen id may exist already."""
 
 
 def run(parsed_error, flow):

@@ -1,4 +1,4 @@
-"""A coupon is there and can be given to customers."""
+"""Runs when Stripe has created a coupon, which can now be given to customers."""
 
 
 def run(parsed_data, flow):

@@ -1,4 +1,4 @@
-"""No invoice, or nobody knows. Who must act depends on what is certain."""
+"""Runs when an invoice was not created, or may have been. `certainty` says which."""
 
 
 def run(parsed_error, flow):

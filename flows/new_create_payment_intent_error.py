@@ -1,4 +1,4 @@
-"""No payment intent, or nobody knows. Who must act depends on the kind of error."""
+"""Runs when a payment intent was not created, or may have been. The next step depends on the kind of error."""
 
 
 def run(parsed_error, flow):

@@ -1,4 +1,4 @@
-"""A payment intent is there. What comes next is told by its status."""
+"""Runs when Stripe has created a payment intent. The next step depends on its status."""
 
 NEXT_STEPS = {
     "requires_payment_method": "collect a payment method with the client secret",

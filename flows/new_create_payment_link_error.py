@@ -1,4 +1,4 @@
-"""No payment link, or nobody knows. Who must act depends on what is certain."""
+"""Runs when a payment link was not created, or may have been. `certainty` says which."""
 
 
 def run(parsed_error, flow):

@@ -1,4 +1,4 @@
-"""A payment link is there. What should follow it goes here: `flow` can dispatch the next create."""
+"""Runs when Stripe has created a payment link. `flow` can dispatch the next create here."""
 
 
 def run(parsed_data, flow):

@@ -1,4 +1,4 @@
-"""No price: whatever was to follow in this conversation does not."""
+"""Runs when a price was not created, or may have been. The conversation ends here."""
 
 
 def run(parsed_error, flow):

@@ -1,4 +1,4 @@
-"""A price is there. If its metadata names a customer, they are subscribed to it, with their coupon if they have one."""
+"""Runs when Stripe has created a price. Subscribes the customer in its metadata, if any, with their coupon."""
 
 
 def run(parsed_data, flow):

@@ -1,8 +1,8 @@
-"""No product. When its own script failed the product does exist: it is not created again."""
+"""Runs when a product was not created, or may have been, and when its response flow failed."""
 
 
 def run(parsed_error, flow):
     if parsed_error.code == "flow_failed":
-        flow.log.error("the product is there, but what should follow failed: %s", parsed_error)
+        flow.log.error("the product is there, but its own flow failed: %s", parsed_error)
         return
     flow.log.warning("no product: %s", parsed_error)

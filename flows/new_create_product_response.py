@@ -1,4 +1,4 @@
-"""A product is there. If its metadata names a monthly price, the conversation goes on with that price."""
+"""Runs when Stripe has created a product. Creates the monthly price that its metadata names, if any."""
 
 
 def run(parsed_data, flow):

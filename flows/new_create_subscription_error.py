@@ -1,4 +1,4 @@
-"""No subscription. The customer and the price it was for are in the parameters of the request."""
+"""Runs when a subscription was not created, or may have been. `flow.params` has its customer and price."""
 
 
 def run(parsed_error, flow):

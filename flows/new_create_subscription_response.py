@@ -1,4 +1,4 @@
-"""A subscription is there: the end of the conversation product → price → subscription."""
+"""Runs when Stripe has created a subscription, the last step of product → price → subscription."""
 
 
 def run(parsed_data, flow):

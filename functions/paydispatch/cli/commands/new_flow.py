@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _RESPONSE = Template('''\
-"""$a_noun is there. What should follow it goes here: `flow` can dispatch the next create."""
+"""Runs when Stripe has created $a_noun. `flow` can dispatch the next create here."""
 
 
 def run(parsed_data, flow):
@@ -25,7 +25,7 @@ def run(parsed_data, flow):
 ''')
 
 _ERROR = Template('''\
-"""No $noun, or nobody knows. Who must act depends on what is certain."""
+"""Runs when $a_noun was not created, or may have been. `certainty` says which."""
 
 
 def run(parsed_error, flow):
@@ -94,7 +94,7 @@ def _write_missing(rows: Iterable[Resource], folder: Path) -> list[Path]:
 
 def _flows(row: Resource) -> tuple[tuple[str, str], tuple[str, str]]:
     noun = row.identifier.replace("_", " ")
-    words = {"noun": noun, "a_noun": f"{'An' if noun[0] in 'aeiou' else 'A'} {noun}"}
+    words = {"noun": noun, "a_noun": f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"}
     return (
         (row.response_flow, _RESPONSE.substitute(words)),
         (row.error_flow, _ERROR.substitute(words)),
