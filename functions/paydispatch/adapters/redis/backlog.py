@@ -1,4 +1,4 @@
-"""`Backlog` on Redis: reads what publishing and the flow runner keep there, and writes nothing."""
+"""`Backlog` on Redis: reads the keys of publishing and of the flow runner, and writes nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from redis.exceptions import ResponseError
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.eviction import policy_in
 from paydispatch.adapters.redis.looks import look_at
-from paydispatch.adapters.redis.scripts import answered_in_time
+from paydispatch.adapters.redis.scripts import within_answer_timeout
 from paydispatch.domain.diagnosis import NO_EVICTION, DeadFlow, OpenRequest, WaitingFlow
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.slots import beside
@@ -28,16 +28,18 @@ _STATUS_FIELDS = ["status", "object", "attempts", "last_sent_at", "retry_at", "q
 
 
 class RedisBacklog:
+    """Reads the index of workers, and each worker's stream, consumer group, dead stream and open requests."""
+
     def __init__(self, redis: Redis, clock: Clock) -> None:
         self._redis = redis
         self._clock = clock
 
     async def workers(self, *, at_most: int) -> Sequence[str]:
-        """Looks at each worker there is, a page at a time, and returns those for whom anything waits."""
+        """Page through the index of workers with ZSCAN, and look at the keys of each worker on the page."""
         found: set[str] = set()
         cursor = None
         while cursor != 0 and len(found) < at_most:
-            async with answered_in_time():
+            async with within_answer_timeout():
                 cursor, page = await self._redis.zscan(keys.LOOKS, cursor or 0, count=_PAGE)
                 names = [str(worker_id) for worker_id, _ in page]
                 looks = await look_at(self._redis, names)
@@ -46,19 +48,19 @@ class RedisBacklog:
         return sorted(found)[:at_most]
 
     async def eviction_policy(self) -> str | None:
-        """Of several nodes, that of one that evicts if there is any."""
-        async with answered_in_time():
+        """Ask each node with INFO. If one of several nodes evicts, return its policy."""
+        async with within_answer_timeout():
             try:
                 info: Any = await self._redis.info("memory")
             except ResponseError:
                 return None
-        told = [policy_in(node) for node in (info.values() if _of_nodes(info) else [info])]
-        return next((policy for policy in told if policy != NO_EVICTION), NO_EVICTION)
+        policies = [policy_in(node) for node in (info.values() if _of_nodes(info) else [info])]
+        return next((policy for policy in policies if policy != NO_EVICTION), NO_EVICTION)
 
     async def open_requests(
         self, worker_id: str, *, before: float, at_most: int
     ) -> Sequence[OpenRequest]:
-        async with answered_in_time():
+        async with within_answer_timeout():
             found: Any = await self._redis.zrangebyscore(
                 keys.open_requests(worker_id), "-inf", before, 0, at_most, withscores=True
             )
@@ -74,18 +76,18 @@ class RedisBacklog:
     async def waiting_flows(
         self, worker_id: str, *, before: float, at_most: int
     ) -> Sequence[WaitingFlow]:
-        async with answered_in_time():
-            group = await self._group(worker_id)
-            pending = await self._pending(worker_id, before, at_most) if group else []
+        async with within_answer_timeout():
+            group = await self._read_group(worker_id)
+            pending = await self._read_pending(worker_id, before, at_most) if group else []
             room = at_most - len(pending)
-            unread = await self._unread(worker_id, group, before, room) if room else []
+            unread = await self._read_unread(worker_id, group, before, room) if room else []
             read = await self._flows(worker_id, pending)
         return [*read, *(_unread_flow(worker_id, *entry) for entry in unread)]
 
     async def dead_flows(
         self, worker_id: str, *, before: float, at_most: int
     ) -> Sequence[DeadFlow]:
-        async with answered_in_time():
+        async with within_answer_timeout():
             lying: Any = await self._redis.xrange(
                 keys.dead(worker_id), "-", _last_id(before), count=at_most
             )
@@ -94,21 +96,21 @@ class RedisBacklog:
                 worker_id=worker_id,
                 entry=_entry(fields),
                 reason=str(fields.get("reason", "")),
-                dead_since=_published_at(entry_id),
+                dead_since=_entry_time_s(entry_id),
             )
             for entry_id, fields in lying
         ]
 
     async def stream(self, worker_id: str) -> StreamState:
         stream = keys.outcomes(worker_id)
-        async with answered_in_time():
-            group = await self._group(worker_id)
+        async with within_answer_timeout():
+            group = await self._read_group(worker_id)
             now_s = self._clock.now_s()
-            first_pending = await self._pending(worker_id, now_s, 1) if group else []
-            first_unread = await self._unread(worker_id, group, now_s, 1)
+            first_pending = await self._read_pending(worker_id, now_s, 1) if group else []
+            first_unread = await self._read_unread(worker_id, group, now_s, 1)
             dead = await self._redis.xlen(keys.dead(worker_id))
             unread = group.get("lag") if group else await self._redis.xlen(stream)
-        oldest = [_published_at(id_) for id_ in (*first_pending, *(one for one, _ in first_unread))]
+        oldest = [_entry_time_s(id_) for id_ in (*first_pending, *(one for one, _ in first_unread))]
         return StreamState(
             worker_id=worker_id,
             pending=int(group.get("pending", 0)),
@@ -117,8 +119,8 @@ class RedisBacklog:
             dead=int(dead),
         )
 
-    async def _group(self, worker_id: str) -> Mapping[str, Any]:
-        """The runners' group, or nothing: then no runner has ever looked."""
+    async def _read_group(self, worker_id: str) -> Mapping[str, Any]:
+        """Return the consumer group of the flow runners. Empty: no runner has read this stream yet."""
         try:
             groups = await self._redis.xinfo_groups(keys.outcomes(worker_id))
         except ResponseError as error:
@@ -127,13 +129,13 @@ class RedisBacklog:
             return {}
         return next((group for group in groups if group["name"] == keys.GROUP), {})
 
-    async def _pending(self, worker_id: str, before: float, at_most: int) -> list[str]:
+    async def _read_pending(self, worker_id: str, before: float, at_most: int) -> list[str]:
         found = await self._redis.xpending_range(
             keys.outcomes(worker_id), keys.GROUP, "-", _last_id(before), at_most
         )
         return [str(one["message_id"]) for one in found]
 
-    async def _unread(
+    async def _read_unread(
         self, worker_id: str, group: Mapping[str, Any], before: float, at_most: int
     ) -> list[Any]:
         after = f"({group['last-delivered-id']}" if group else "-"
@@ -163,7 +165,7 @@ class RedisBacklog:
     async def _contexts(
         self, worker_id: str, entries: Sequence[OutcomeEntry | None]
     ) -> list[tuple[str | None, int]]:
-        """For each entry the head of its context, and for how long (ms) the context is held."""
+        """Return for each entry the head of its context's queue, and the time left (ms) of the context's lease."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for entry in entries:
                 context_id = entry.context_id if entry else ""
@@ -186,7 +188,7 @@ class RedisBacklog:
             worker_id=worker_id,
             entry_id=entry_id,
             entry=entry,
-            published_at=_published_at(entry_id),
+            published_at=_entry_time_s(entry_id),
             delivered=True,
             runs=int(runs or 0),
             due_at=None if due_ms is None else due_ms / 1000,
@@ -196,7 +198,7 @@ class RedisBacklog:
 
 
 def _of_nodes(info: Any) -> bool:
-    """A cluster's client answers for each node."""
+    """Return whether a cluster client gave the answer: then it holds a dictionary for each node."""
     return any(isinstance(value, dict) for value in info.values())
 
 
@@ -221,7 +223,7 @@ def _unread_flow(worker_id: str, entry_id: str, fields: Mapping[str, str]) -> Wa
         worker_id=worker_id,
         entry_id=entry_id,
         entry=_entry(fields),
-        published_at=_published_at(entry_id),
+        published_at=_entry_time_s(entry_id),
         delivered=False,
     )
 
@@ -233,10 +235,10 @@ def _entry(fields: Mapping[str, str] | None) -> OutcomeEntry | None:
         return None
 
 
-def _published_at(entry_id: str) -> float:
+def _entry_time_s(entry_id: str) -> float:
     return int(entry_id.partition("-")[0]) / 1000
 
 
 def _last_id(before_s: float) -> str:
-    """The stream id below which everything is at least as old."""
+    """Return the upper bound, for XRANGE, of the entries that were added at `before_s` or earlier."""
     return str(max(0, int(before_s * 1000)))

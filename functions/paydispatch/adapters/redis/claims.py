@@ -1,4 +1,4 @@
-"""What both clients of the request's slot send to its scripts, and how they read the answers."""
+"""The commands and answers of the request slot's scripts, for both clients of the slot."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def slot_keys(claim: Claim) -> list[str]:
 
 
 def eval_claim(claim: Claim, *, queued: bool) -> list[Any]:
-    """Return the command that makes a claim. `queued`: the queue is known to have had the request."""
+    """Return the EVAL command that makes a claim. `queued`: SQS is known to have accepted the request."""
     written = {
         "tenant": claim.tenant,
         "principal": claim.principal,
@@ -63,12 +63,12 @@ def eval_claim(claim: Claim, *, queued: bool) -> list[Any]:
 
 
 def eval_command(name: str, names: Sequence[str], *arguments: Any) -> list[Any]:
-    """Return the words of one EVAL. The cluster pipeline for threads has no `eval` of its own."""
+    """Return the words of one EVAL command, because redis-py's cluster pipeline for threads has no `eval`."""
     return ["EVAL", script(name), len(names), *names, *arguments]
 
 
 def read_state(answer: Sequence[Any]) -> SlotState:
-    """Read the answer of `claim.lua`."""
+    """Return the slot's state from the answer of `claim.lua`."""
     owned, *rest = answer
     if not owned:
         return SlotState(owned=False)

@@ -1,6 +1,6 @@
-"""Redis clients from one URL: TLS with `rediss://`, an ACL user in the URL, a cluster with `?cluster=true`.
+"""Redis clients from one URL: `rediss://` for TLS, an ACL user in the URL, `?cluster=true` for a cluster.
 
-Both timeouts are set because redis-py's defaults differ between releases. Nothing here blocks on the server.
+Both timeouts are set because redis-py's defaults differ between releases. No command here blocks on the server.
 """
 
 from __future__ import annotations
@@ -22,37 +22,37 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 2.0
 ANSWER_TIMEOUT_S = 2.0
-"""Nothing blocks on the server; and two calls in a row that fail must leave an invocation time to defer."""
+"""Long enough, because no command blocks on the server. After two timeouts, an invocation must have time to defer."""
 
 CLUSTER_RETRIES = 1
-"""A cluster client learns of a failover only by trying again. Elsewhere a lost answer is for the caller to judge."""
+"""A cluster client notices a failover only when it retries. Other clients leave the retry to their caller."""
 
 CONNECTIONS = 50
-"""More callers than that wait for one another; without a wait, the one too many would fail at once."""
+"""Calls beyond this number wait for a free connection. In a pool that does not wait, they would fail at once."""
 
 CLUSTER_CONNECTIONS = 1_000
-"""To each node. Its client cannot wait: it must never be one too many."""
+"""The limit per node. It must never be reached, because the cluster client fails instead of waiting."""
 
 _CLUSTER = "cluster=true"
 
 
 def connect(url: str, eviction: EvictionCheck | None = None) -> Redis:
-    """A client for threads; it connects at its first command. Raises `BadSetting` for what is no URL of a Redis.
+    """Return a client for threads, which connects at its first command. Raises `BadSetting` if `url` is not valid.
 
-    Without an `eviction` of its own it refuses a server that evicts.
+    Without `eviction`, the client refuses a server that evicts.
     """
     with _bad_setting_for_a_bad_url():
         return _connect(url, eviction or _refusal())
 
 
 def connect_async(url: str, eviction: EvictionCheck | None = None) -> AsyncRedis:
-    """The same for one event loop."""
+    """Return a client for one event loop, otherwise as `connect`."""
     with _bad_setting_for_a_bad_url():
         return _connect_async(url, eviction or _refusal())
 
 
 def refuse_eviction(url: str, *, allowed: bool) -> None:
-    """Raise `BadSetting` for a Redis that evicts, so that a command ends at its start. One that is away passes."""
+    """Raise `BadSetting` if Redis evicts, so that a command ends at its start. An unavailable Redis passes."""
     from redis.exceptions import RedisClusterException, RedisError
 
     from paydispatch.adapters.redis.eviction import EvictingServer, EvictionCheck
@@ -61,12 +61,10 @@ def refuse_eviction(url: str, *, allowed: bool) -> None:
     try:
         client.ping()
     except (RedisError, RedisClusterException, OSError) as error:
-        refused = (
-            error.__cause__ or error
-        )  # a cluster's client tells of it as the cause of its own error
+        refused = error.__cause__ or error  # a cluster client raises its own error from it
         if isinstance(refused, EvictingServer):
             raise BadSetting(f"Redis cannot be used: {refused}") from None
-        # One that is away is waited for, and looked at when it is there.
+        # An unavailable Redis is checked later, when a connection to it is made.
     finally:
         client.close()
 
@@ -86,15 +84,17 @@ def _connect(url: str, eviction: EvictionCheck) -> Redis:
     from paydispatch.adapters.redis.wrong_node import LeavingConnection, LeavingPool
 
     if _CLUSTER in url:
-        ConnectionPool.from_url(_plain(url))  # the cluster's client reads it at its first use only
+        ConnectionPool.from_url(
+            _plain(url)
+        )  # raises now: the cluster client parses the URL only at its first use
         retry = Retry(NoBackoff(), CLUSTER_RETRIES)
-        made: Any = _LaterCluster(_plain(url), retry=retry, redis_connect_func=eviction.look)
+        made: Any = _LazyCluster(_plain(url), retry=retry, redis_connect_func=eviction.look)
         client: Redis = made
         return client
-    pool = _mixed(LeavingPool, ConnectionPool).from_url(
+    pool = _mix_in(LeavingPool, ConnectionPool).from_url(
         url, retry=Retry(NoBackoff(), 0), redis_connect_func=eviction.greet, **_options()
     )
-    pool.connection_class = _mixed(LeavingConnection, pool.connection_class)
+    pool.connection_class = _mix_in(LeavingConnection, pool.connection_class)
     _try_options(pool)
     return Redis.from_pool(pool)
 
@@ -109,10 +109,10 @@ def _connect_async(url: str, eviction: EvictionCheck) -> AsyncRedis:
     if _CLUSTER in url:
         retry = Retry(NoBackoff(), CLUSTER_RETRIES)
         more: dict[str, Any] = {"max_connections": CLUSTER_CONNECTIONS, **_options()}
-        cluster: Any = _checked_cluster(eviction).from_url(_plain(url), retry=retry, **more)
+        cluster: Any = _make_checked_cluster(eviction).from_url(_plain(url), retry=retry, **more)
         clustered: AsyncRedis = cluster
         return clustered
-    pool = _mixed(LeavingAsyncPool, BlockingConnectionPool).from_url(
+    pool = _mix_in(LeavingAsyncPool, BlockingConnectionPool).from_url(
         url,
         max_connections=CONNECTIONS,
         timeout=ANSWER_TIMEOUT_S,
@@ -120,26 +120,29 @@ def _connect_async(url: str, eviction: EvictionCheck) -> AsyncRedis:
         redis_connect_func=eviction.greet_async,
         **_options(),
     )
-    pool.connection_class = _mixed(LeavingAsyncConnection, pool.connection_class)
+    pool.connection_class = _mix_in(LeavingAsyncConnection, pool.connection_class)
     _try_options(pool)
     made: AsyncRedis = Redis.from_pool(pool)
     return made
 
 
-def _mixed(mixin: type, base: type) -> Any:
-    """The class of the URL's scheme (plain, TLS, socket) with our part in front."""
+def _mix_in(mixin: type, base: type) -> Any:
+    """Return a subclass of the URL scheme's class (plain, TLS, socket) with the mixin in front."""
     return type(f"{mixin.__name__}{base.__name__}", (mixin, base), {})
 
 
-def _checked_cluster(eviction: EvictionCheck) -> type[AsyncRedisCluster]:
-    """redis-py's cluster client for an event loop passes no function on to its connections, as the others do."""
+def _make_checked_cluster(eviction: EvictionCheck) -> type[AsyncRedisCluster]:
+    """Return a cluster client class that checks the eviction policy itself.
+
+    Unlike redis-py's other clients, its cluster client for an event loop passes no `redis_connect_func` on.
+    """
     from redis.asyncio import RedisCluster
 
     class CheckedCluster(RedisCluster):
         async def initialize(self, *arguments: Any, **options: Any) -> AsyncRedisCluster:
-            draws_a_map = self._initialize
+            reads_nodes = self._initialize
             await super().initialize(*arguments, **options)
-            if draws_a_map:
+            if reads_nodes:
                 await self._look()
             return self
 
@@ -147,20 +150,20 @@ def _checked_cluster(eviction: EvictionCheck) -> type[AsyncRedisCluster]:
             try:
                 await eviction.look_at_nodes(self.get_primaries())
             except BaseException:
-                await self.aclose()  # so that the next command looks again
+                await self.aclose()  # so that the next command checks again
                 raise
 
     return CheckedCluster
 
 
 def _try_options(pool: Any) -> None:
-    """A pool makes its first connection at the first command: too late to say that an option is none."""
+    """Make a connection object now, so that an unknown option raises here and not at the first command."""
     pool.connection_class(**pool.connection_kwargs)
 
 
 @contextmanager
 def _bad_setting_for_a_bad_url() -> Iterator[None]:
-    """What it raises does not show the URL, nor redis-py's error, which may show a part: there is a password in it."""
+    """Replace redis-py's errors by a `BadSetting` that shows neither them nor the URL: both may hold the password."""
     from redis.exceptions import RedisClusterException, RedisError
 
     try:
@@ -172,8 +175,8 @@ def _bad_setting_for_a_bad_url() -> Iterator[None]:
         ) from None
 
 
-class _LaterCluster:
-    """redis-py's cluster client for threads asks for the slots when it is made: this one when it is first used."""
+class _LazyCluster:
+    """redis-py's cluster client for threads, made at the first use because its constructor connects to the cluster."""
 
     def __init__(self, url: str, **options: Any) -> None:
         self._url = url
@@ -186,7 +189,7 @@ class _LaterCluster:
             self._client.close()
 
     def __getattr__(self, name: str) -> Any:
-        """Raises redis-py's own errors while no node answers, and tries again at the next use."""
+        """Make the client first. While no node answers, each use tries again and raises redis-py's error."""
         with self._lock:
             if self._client is None:
                 from redis import RedisCluster
@@ -199,8 +202,8 @@ def _options() -> dict[str, Any]:
     from redis.maint_notifications import MaintNotificationsConfig
 
     return {
-        # With them on, a pooled connection is not looked at before it is used, and after a failover
-        # each of them fails somebody's command once.
+        # With notifications on, redis-py does not check a pooled connection before it uses it. After a
+        # failover, each pooled connection would fail one command.
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
         "decode_responses": True,
         "socket_connect_timeout": CONNECT_TIMEOUT_S,

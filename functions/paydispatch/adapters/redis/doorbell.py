@@ -1,4 +1,7 @@
-"""Doorbells: an empty "look at the stream". The outcome itself is on the stream; a lost ring costs only time."""
+"""Doorbells: messages that make a flow runner read a worker's stream.
+
+The outcome itself is on the stream, so a lost doorbell message only delays its flow.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +19,24 @@ if TYPE_CHECKING:
 
 
 class NoDoorbell:
-    """No doorbell but the one the publishing script rings in Redis: for workers that listen there."""
+    """A doorbell that sends nothing, for workers that listen to the Redis channel."""
 
     async def ring(self, worker_id: str) -> None:
-        """Nothing to do: whoever listens has heard it already."""
+        """Do nothing, because `publish.lua` has published on the channel already."""
 
 
 class SqsDoorbell:
-    """Wakes the flow runner through a queue of its own. A hundred outcomes of one worker in flight ring twice."""
+    """A doorbell that sends to the flow runner's own SQS queue.
+
+    All rings for a worker that come while a message is being sent become one more message.
+    """
 
     def __init__(self, sqs: SQSClient, queue_url: str, log: EventLog) -> None:
         self._sqs = sqs
         self._queue_url = queue_url
         self._log = log
         self._ringing: dict[str, bool] = {}
-        """Workers whose ring is on its way, and whether another is asked for after it."""
+        """The workers for which a message is being sent, each with whether another must follow."""
 
     async def ring(self, worker_id: str) -> None:
         if worker_id in self._ringing:

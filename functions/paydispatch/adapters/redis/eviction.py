@@ -1,8 +1,10 @@
-"""Refuse a Redis that evicts: the guards have a time to live, and are what `volatile-lru` evicts first.
+"""Refuse a Redis that evicts, because the keys that prevent double payments have a time to live.
 
-The policy is read when a connection is made, so that a server that takes over in a failover is looked at too. A server
-that hides its policy is believed. ElastiCache Serverless does so, and any server whose user has no right to ask.
-The limit `maxmemory` is not looked at, because it can be set later, while the connections are open.
+The policy `volatile-lru` evicts such keys first.
+
+The policy is read when a connection is made, so that a server that takes over in a failover is checked too. A server
+that hides its policy is accepted. ElastiCache Serverless hides it, and so does any server if the user may not run INFO.
+The limit `maxmemory` is not checked, because it can be set later, while the connections are open.
 """
 
 from __future__ import annotations
@@ -24,19 +26,19 @@ _ASKED = ("INFO", "memory")
 
 
 class EvictingServer(RedisConnectionError):
-    """Counts as a failed connection: nothing is written to such a server."""
+    """The server evicts keys. This error fails the connection, so that nothing is written to the server."""
 
 
 class EvictionCheck:
-    """`allowed` goes on all the same, and says so in the event log: once in the life of a program."""
+    """The check of each new connection. With `allowed`, it accepts a server that evicts and logs so once a program."""
 
     def __init__(self, *, allowed: bool = False, log: EventLog | None = None) -> None:
         self._allowed = allowed
         self._log = log
-        self._told = False
+        self._logged = False
 
     def greet(self, connection: Any) -> None:
-        """Do as redis-py does with a new connection, and then look."""
+        """Set up a new connection as redis-py does, and then check the server."""
         connection.on_connect()
         self.look(connection)
 
@@ -63,17 +65,17 @@ class EvictionCheck:
                 self.judge(None)
 
     def judge(self, policy: str | None) -> None:
-        """Raises `EvictingServer`."""
+        """Raise `EvictingServer` if the policy evicts and that is not allowed. None: the server hides its policy."""
         if policy == NO_EVICTION:
             return
         if policy is not None and not self._allowed:
             raise EvictingServer(refusal(policy))
-        self._tell(policy)
+        self._log_once(policy)
 
-    def _tell(self, policy: str | None) -> None:
-        if self._told or self._log is None:
+    def _log_once(self, policy: str | None) -> None:
+        if self._logged or self._log is None:
             return
-        self._told = True
+        self._logged = True
         if policy is None:
             self._log.info("redis.policy_hidden")
         else:
@@ -82,13 +84,13 @@ class EvictionCheck:
 
 def refusal(policy: str) -> str:
     return (
-        f"its maxmemory-policy is {policy}, which evicts what keeps a payment from being made twice. "
+        f"its maxmemory-policy is {policy}, which evicts the keys that prevent double payments. "
         f"Set it to {NO_EVICTION}, or allow it with REDIS_ALLOW_EVICTION=true."
     )
 
 
 def policy_in(info: Any) -> str | None:
-    """Read the policy from an answer to INFO: the text, or redis-py's dictionary. None: it is not there."""
+    """Return the policy from an answer to INFO, a text or redis-py's dictionary. None: the answer has no policy."""
     if isinstance(info, dict):
         return info.get(_FIELD.rstrip(":"))
     lines = str(info).splitlines()

@@ -1,8 +1,8 @@
-"""`FlowInbox` on Redis: a consumer group for delivery, a queue and a lease per context for order.
+"""`FlowInbox` on Redis: a consumer group delivers the entries, and a queue and a lease per context keep their order.
 
-The group alone would hand two entries of one context to two runners. So an entry runs only when it is the head of its
-context's queue and its runner holds the context's lease. One that is read out of turn is dropped here: it stays
-pending, and whoever finishes the entry before it claims it.
+The group alone would deliver two entries of one context to two runners. So an entry runs only when it is the head of
+its context's queue and its runner holds the context's lease. A runner drops an entry that it reads out of turn. The
+entry stays pending, and the runner that finishes the entry before it claims it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import ResponseError
 
 from paydispatch.adapters.redis import keys
-from paydispatch.adapters.redis.scripts import answered_in_time, script
+from paydispatch.adapters.redis.scripts import script, within_answer_timeout
 from paydispatch.adapters.redis.workers import note_due
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.sweep import KEEP_FINISHED_S
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
     from paydispatch.ports import Clock, EventLog
 
 LEASE_MARGIN_S = 5.0
-"""A lease outlives its flow's timeout by this much, and an entry's idle time the lease by as much again."""
+"""A lease lasts this much longer than its flow's timeout. An entry is idle after this much more."""
 
 FORGET_CONSUMERS_AFTER_S = 86_400
-"""A consumer that holds nothing and has not come for a day is a process that ended. Should it come, it is made anew."""
+"""A consumer without pending entries that has not read for a day has ended. If it reads, Redis makes it again."""
 
 LOOKS_AT_ONCE = 25
-"""Half of the connections: however many workers are drained at once, none waits too long for one, and ends go ahead."""
+"""Half of the connections. However many workers are read at once, `finish` and the like find a free connection."""
 
 FINISHED = -1
-"""What `take_turn.lua` says of an entry that was finished before."""
+"""The answer of `take_turn.lua` for an entry that was finished before."""
 
 SCAN_EVERY_S = 1.0
 TRIM_EVERY_S = 60.0
 
 
 class RedisInbox:
-    """`consumer` names this process in the group; every lease it takes gets a token of its own."""
+    """The inbox of one process. `consumer` is its name in the consumer group. Each lease has a token of its own."""
 
     def __init__(
         self,
@@ -68,18 +68,18 @@ class RedisInbox:
         self._forget_consumers_after_ms = round(forget_consumers_after_s * 1000)
         self._looks = asyncio.Semaphore(LOOKS_AT_ONCE)
         self._look: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        """One look at a worker's stream at a time. Two that ask for one turn under one lease would both get it."""
+        """A lock per worker. Two reads that ask for one turn under one lease token at once would both get it."""
         self._scan_at: dict[str, float] = {}
         self._scan_from: dict[str, str] = {}
-        """Where the next scan goes on: entries that wait for their context must not hide an abandoned one."""
+        """The XAUTOCLAIM cursor per worker, so that entries that wait for their context hide no abandoned one."""
         self._trim_at: dict[str, float] = {}
         self._look_back_from: dict[str, str] = {}
-        """For each worker with a failed look: the id after which to read its pending entries again."""
+        """For each worker with a failed read: the id after which to read this consumer's pending entries again."""
         self._unanswered: dict[str, dict[str, str]] = {}
-        """For each worker: the lease token of each entry whose turn got no answer. Redis may have granted it."""
+        """For each worker: the lease token per entry that got no answer from `take_turn`, but may have its turn."""
 
     async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
-        async with self._looking(worker_id):
+        async with self._exclusive_read(worker_id):
             while True:
                 entries = await self._read(worker_id, at_most)
                 turns, finished = await self._turns(worker_id, entries)
@@ -87,9 +87,9 @@ class RedisInbox:
                     return turns
 
     async def take_abandoned(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
-        async with self._looking(worker_id):
-            if handed_before := await self._take_handed_before(worker_id, at_most):
-                return handed_before
+        async with self._exclusive_read(worker_id):
+            if delivered_before := await self._take_delivered_before(worker_id, at_most):
+                return delivered_before
             found: dict[str, Any] = {}
             if self._time_for(self._scan_at, worker_id, SCAN_EVERY_S):
                 found |= await self._idle(worker_id, at_most)
@@ -114,7 +114,7 @@ class RedisInbox:
     async def renew(self, turn: Turn, for_s: float) -> bool:
         lease = keys.lease(turn.worker_slot, turn.entry.context_id)
         least_ms = round((for_s + LEASE_MARGIN_S) * 1000)
-        async with answered_in_time():
+        async with within_answer_timeout():
             return bool(await self._eval("renew", [lease], turn.lease, least_ms))
 
     async def postpone(self, turn: Turn, delay_s: float, *, counted: bool) -> None:
@@ -126,23 +126,23 @@ class RedisInbox:
         ]
         due_ms = round((self._clock.now_s() + delay_s) * 1000)
         arguments: list[Any] = [turn.entry_id, turn.lease, due_ms, int(counted)]
-        async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
+        async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
             note_due(pipe, worker_id, due_ms)
             pipe.eval(script("postpone"), len(names), *names, *arguments)
             await pipe.execute()
 
     @asynccontextmanager
-    async def _looking(self, worker_id: str) -> AsyncIterator[None]:
-        """Look at a stream. After a failure look back later, because Redis may have given out entries."""
-        async with self._look[worker_id], self._looks, answered_in_time():
+    async def _exclusive_read(self, worker_id: str) -> AsyncIterator[None]:
+        """Read one stream at a time. After a failure, later read the entries that Redis may have delivered."""
+        async with self._look[worker_id], self._looks, within_answer_timeout():
             try:
                 yield
             except BaseException:  # a cancellation by the time limit, too
                 self._look_back_from[worker_id] = "0"
                 raise
 
-    async def _take_handed_before(self, worker_id: str, at_most: int) -> Sequence[Turn]:
-        """After a failed look, take the turns among the entries that are pending for this process."""
+    async def _take_delivered_before(self, worker_id: str, at_most: int) -> Sequence[Turn]:
+        """After a failed read, take the turns among the entries that are pending for this consumer."""
         while (after := self._look_back_from.get(worker_id)) is not None:
             entries = await self._read(worker_id, at_most, after=after)
             turns, _ = await self._turns(worker_id, entries)
@@ -156,7 +156,7 @@ class RedisInbox:
         return []
 
     async def _read(self, worker_id: str, at_most: int, *, after: str = ">") -> list[Any]:
-        """Read new entries, or the entries after the id `after` that are pending for this process."""
+        """Read new entries, or the entries after the id `after` that are pending for this consumer."""
         stream = keys.outcomes(worker_id)
         try:
             answer = await self._xreadgroup(stream, at_most, after)
@@ -164,7 +164,7 @@ class RedisInbox:
             if "NOGROUP" not in str(error):
                 raise
             if not await self._redis.exists(stream):
-                return []  # looking makes no stream
+                return []  # a read must not create the stream
             await self._make_group(worker_id)
             answer = await self._xreadgroup(stream, at_most, after)
         streams = answer.items() if isinstance(answer, dict) else answer or []
@@ -176,7 +176,7 @@ class RedisInbox:
         )
 
     async def _make_group(self, worker_id: str) -> None:
-        """For a new stream, or because the group was lost: then finished entries are delivered once more."""
+        """Make the group of a new stream, or a lost group again, which delivers finished entries once more."""
         names = [keys.outcomes(worker_id), keys.finished_before(worker_id)]
         await self._eval("make_group", names, keys.GROUP)
 
@@ -214,31 +214,31 @@ class RedisInbox:
         except ResponseError as error:
             if "NOGROUP" not in str(error):
                 raise
-            return []  # the next `take` makes the group, which delivers them anew
+            return []  # the next `take` makes the group, which delivers these entries again
 
     async def _turns(self, worker_id: str, entries: Iterable[Any]) -> tuple[list[Turn], int]:
-        """Return the turns of those entries whose turn it is, and how many were finished before."""
+        """Return a turn for each entry that may run now, and the number of entries that were finished before."""
         read = [
-            (entry_id, await self._entry(worker_id, entry_id, fields))
+            (entry_id, await self._parse_entry(worker_id, entry_id, fields))
             for entry_id, fields in entries
         ]
         unanswered = self._unanswered.setdefault(worker_id, {})
-        sound = [
+        readable = [
             (entry_id, entry, unanswered.get(entry_id) or secrets.token_hex(8))
             for entry_id, entry in read
             if entry is not None
         ]
-        if not sound:
+        if not readable:
             return [], 0
-        unanswered |= {entry_id: lease for entry_id, _, lease in sound}
+        unanswered |= {entry_id: lease for entry_id, _, lease in readable}
         async with self._redis.pipeline(transaction=False) as pipe:
-            for entry_id, entry, lease in sound:
+            for entry_id, entry, lease in readable:
                 names, arguments = self._turn_arguments(worker_id, entry_id, entry, lease)
                 pipe.eval(script("take_turn"), len(names), *names, *arguments)
             runs = await pipe.execute()
-        for entry_id, _, _ in sound:
+        for entry_id, _, _ in readable:
             unanswered.pop(entry_id, None)
-        taken = zip(sound, runs, strict=True)
+        taken = zip(readable, runs, strict=True)
         turns = [
             Turn(entry_id, entry, run, lease, worker_id)
             for (entry_id, entry, lease), run in taken
@@ -261,8 +261,8 @@ class RedisInbox:
         now_ms = round(self._clock.now_s() * 1000)
         return names, [entry_id, lease, now_ms, self._lease_ms, keys.GROUP]
 
-    async def _entry(self, worker_id: str, entry_id: str, fields: Any) -> OutcomeEntry | None:
-        """What the entry says. One that nobody can read is moved to the dead stream at once."""
+    async def _parse_entry(self, worker_id: str, entry_id: str, fields: Any) -> OutcomeEntry | None:
+        """Return the parsed entry. Move an unreadable entry to the dead stream and return None."""
         try:
             return OutcomeEntry.from_json(fields["entry"])
         except (ValueError, KeyError, TypeError) as error:
@@ -275,7 +275,7 @@ class RedisInbox:
     async def _move_unreadable_to_dead_stream(
         self, worker_id: str, entry_id: str, fields: Any
     ) -> None:
-        """Off its stream altogether: its context is not known, and must not wait for it."""
+        """Also delete it from its stream: its context is unknown, and other entries must not wait for it."""
         stream = keys.outcomes(worker_id)
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.xadd(
@@ -301,15 +301,15 @@ class RedisInbox:
             keys.finished(worker_id),
         ]
         arguments = [keys.GROUP, turn.entry_id, turn.lease, int(take_next), dead, reason, successor]
-        async with answered_in_time():
+        async with within_answer_timeout():
             following = await self._eval("finish", names, *arguments)
             return await self._next(turn, following) if following and take_next else None
 
     async def _next(self, turn: Turn, entry_id: str) -> Turn | None:
-        """The context's next entry, under the same lease, if any runner has read it already.
+        """Take the turn of the context's next entry under the same lease, if any runner has read the entry already.
 
-        If not, the lease is let go and the entry looked for once more: a runner that read it in between found the
-        lease taken and dropped it; one that reads it from now on finds the lease free.
+        If none has, release the lease and claim the entry once more. A runner that read it in between found the lease
+        taken and dropped the entry. A runner that reads it from now on finds the lease free.
         """
         worker_id, context_id = turn.worker_slot, turn.entry.context_id
         entries = await self._claim(worker_id, [entry_id])
@@ -319,7 +319,7 @@ class RedisInbox:
         if not entries:
             return None
         following_id, fields = entries[0]
-        entry = await self._entry(worker_id, following_id, fields)
+        entry = await self._parse_entry(worker_id, following_id, fields)
         if entry is None:
             return await self.finish(replace(turn, entry_id=following_id), take_next=True)
         names, arguments = self._turn_arguments(worker_id, following_id, entry, turn.lease)
@@ -327,9 +327,9 @@ class RedisInbox:
         return Turn(following_id, entry, run, turn.lease, worker_id) if run > 0 else None
 
     async def _trim(self, worker_id: str) -> None:
-        """Forget what ended a day ago: finished entries, and consumers.
+        """Delete entries that were finished a day ago, and consumers that ended a day ago.
 
-        Never an entry that is pending or was not delivered yet, or a consumer that holds one.
+        Keep each entry that is pending or was not delivered yet, and each consumer that holds one.
         """
         stream = keys.outcomes(worker_id)
         groups = await self._redis.xinfo_groups(stream) if await self._redis.exists(stream) else []
@@ -359,7 +359,7 @@ class RedisInbox:
 
 
 def _id(entry_id: str) -> tuple[int, int]:
-    """In the order of the stream."""
+    """Return the id as numbers, which sort in the order of the stream."""
     milliseconds, _, number = entry_id.partition("-")
     return int(milliseconds), int(number)
 
@@ -370,7 +370,7 @@ def _after(entry_id: str) -> tuple[int, int]:
 
 
 def _flat(entries: Any) -> list[Any]:
-    """redis-py gives a list of entries, or a list of such lists, depending on the protocol spoken."""
+    """Return one list of entries. Depending on the protocol version, redis-py gives a list of such lists."""
     if (
         entries
         and isinstance(entries[0], list)

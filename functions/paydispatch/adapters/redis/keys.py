@@ -1,23 +1,23 @@
-"""Every Redis key there is. Braces are the hash tag: all keys of a worker live in one slot, each request in its own.
+"""The names of all Redis keys. Braces are the hash tag: a worker's keys share one slot, and so do a request's keys.
 
-`worker` and `request` are names of slots (`domain/slots.py`): for other tenants than the queue's the tenant stands
-before the id.
+The parameters `worker` and `slot` are names of slots (`domain/slots.py`): for other tenants than the queue's, the
+tenant stands before the id.
 """
 
 GROUP = "flows"
 """The consumer group of every worker's stream."""
 
 LOOKS = "pd:looks"
-"""Workers by when a sweep looks at them next (unix ms). 0 or 1: at once, because something is written for them."""
+"""Sorted set of workers by their next look (unix ms). 0 or 1: at once, because something is being written for them."""
 
 UNKNOWN_WORKERS = "pd:unknown"
-"""Workers that have unknown outcomes. The score is the time (unix seconds) since which there is none, or 0."""
+"""Sorted set of workers with unknown outcomes. The score is the time (unix s) since which a worker has none, or 0."""
 
 OLD_WORKERS = "pd:workers"
-"""The set an earlier version kept instead. Sweeps take it over."""
+"""Set of workers that an earlier version kept instead. Sweeps move its workers to the two sorted sets."""
 
 HEALTH = "pd:health"
-"""Written by the API's health check, and read by no program."""
+"""The API's health check writes it. No program reads it."""
 
 BELL_PATTERN = "pd:{*}:bell"
 
@@ -31,52 +31,52 @@ def dead(worker: str) -> str:
 
 
 def seen(worker: str, request_id: str) -> str:
-    """The mark that makes publishing exactly once: `unknown` or `settled`, and the id of the entry that says so."""
+    """Name the seen-mark, which makes publishing exactly once: `unknown` or `settled`, and the id of the entry."""
     return f"pd:{{{worker}}}:seen:{request_id}"
 
 
 def open_requests(worker: str) -> str:
-    """Accepted requests without a published outcome, by the time they were accepted (unix s)."""
+    """Name the sorted set of accepted requests without a published outcome, by their time of acceptance (unix s)."""
     return f"pd:{{{worker}}}:open"
 
 
 def unknown(worker: str) -> str:
-    """The entries of requests that ended unknown and are not settled yet, by request id."""
+    """Name the hash of the entries with an unknown outcome that is not settled yet, by request id."""
     return f"pd:{{{worker}}}:unknown"
 
 
 def context(worker: str, context_id: str) -> str:
-    """The entries of one conversation that are not finished, in order."""
+    """Name the list of a conversation's unfinished entries, in order."""
     return f"pd:{{{worker}}}:context:{context_id}"
 
 
 def lease(worker: str, context_id: str) -> str:
-    """Who runs the conversation's head entry now."""
+    """Name the lease of a conversation: the token of the turn that runs its head entry now."""
     return f"pd:{{{worker}}}:lease:{context_id}"
 
 
 def later(worker: str) -> str:
-    """Postponed entries, by the time they are due (unix ms)."""
+    """Name the sorted set of postponed entries, by their due time (unix ms)."""
     return f"pd:{{{worker}}}:later"
 
 
 def runs(worker: str) -> str:
-    """How often each unfinished entry has been run."""
+    """Name the hash of the number of runs of each unfinished entry."""
     return f"pd:{{{worker}}}:runs"
 
 
 def finished(worker: str) -> str:
-    """The finished entries that a new group would read again, by the time of their ids (unix ms)."""
+    """Name the sorted set of finished entries that a new group would read again, by the time in their ids (unix ms)."""
     return f"pd:{{{worker}}}:finished"
 
 
 def finished_before(worker: str) -> str:
-    """The time (unix ms) before which every entry is finished."""
+    """Name the time (unix ms) before which every entry is finished."""
     return f"pd:{{{worker}}}:finished-before"
 
 
 def bell(worker: str) -> str:
-    """The channel that says: look at the stream. Never the result itself."""
+    """Name the Pub/Sub channel of a worker's doorbell. Its messages hold no outcome."""
     return f"pd:{{{worker}}}:bell"
 
 
@@ -85,10 +85,10 @@ def worker_of_bell(channel: str) -> str:
 
 
 def request(slot: str) -> str:
-    """Who asked for what under this id, what was sent, and where it stands."""
+    """Name the hash of a request: its tenant, principal and fingerprint, its sends, and its status."""
     return f"pd:req:{{{slot}}}"
 
 
 def sends(slot: str) -> str:
-    """The sends of a request that began and whose end is not known."""
+    """Name the set of a request's open sends: they began, and how they ended is not known."""
     return f"pd:req:{{{slot}}}:sends"

@@ -1,4 +1,4 @@
-"""Looks at what workers' keys hold: one small script for each worker, as many as are asked for in one round trip."""
+"""Look at the keys of workers: one small script for each worker, all of a call in one round trip."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 
 async def look_at(redis: Redis, worker_ids: Sequence[str]) -> list[WorkerLook | None]:
-    """None where another program wrote to a worker's keys: that must not stop the sweep for all others."""
+    """Return one look per worker. None: another program wrote a wrong type to one of the worker's keys.
+
+    Such a worker must not stop the sweep of all others.
+    """
     if not worker_ids:
         return []
     async with redis.pipeline(transaction=False) as pipe:
-        pipe.zrem(keys.LOOKS, "")  # only a primary takes a write, though this one changes nothing
+        pipe.zrem(keys.LOOKS, "")  # a write that changes nothing, because only a primary takes it
         for worker_id in worker_ids:
             pipe.eval(script("look"), 5, *_names(worker_id), keys.GROUP)
         _, *looks = map(_read, await pipe.execute(raise_on_error=False))

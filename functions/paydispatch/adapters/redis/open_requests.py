@@ -1,4 +1,4 @@
-"""The note that a request is accepted and not settled yet: written by whoever first learns of it."""
+"""The note that a request is accepted and not settled yet. The first program that learns of the request writes it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from paydispatch.domain.limits import REMEMBER_S
 def note_open(
     pipe: Any, worker_id: str, request_id: str, *, accepted_at: float, now_s: float
 ) -> None:
-    """Add the note to a pipeline; its answer is the request's seen-mark.
+    """Add the note to a pipeline. The command's answer is the request's seen-mark.
 
-    `accepted_at` may be a producer's word: no clock but ours may hide its requests, or drop them with the next note.
+    `accepted_at` may come from a producer with a wrong clock. `open_since` keeps it in bounds, because a wrong time
+    would hide the request or let the next note drop it.
     """
-    pipe.execute_command(  # the cluster pipeline for threads has no eval()
+    pipe.execute_command(  # redis-py's cluster pipeline for threads has no eval()
         "EVAL",
         script("open"),
         2,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.redis import keys
-from paydispatch.adapters.redis.scripts import answered_in_time, script
+from paydispatch.adapters.redis.scripts import script, within_answer_timeout
 from paydispatch.adapters.redis.workers import note_outcome
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.limits import REMEMBER_S
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 
 class RedisOutcomes:
+    """Publishes with `publish.lua`, which checks and sets the request's seen-mark beside the stream in one step."""
+
     def __init__(self, redis: Redis, *, queue_tenant: str) -> None:
         self._redis = redis
         self._queue_tenant = queue_tenant
@@ -36,7 +38,7 @@ class RedisOutcomes:
             keys.bell(worker),
             entry.request_id,
         ]
-        async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
+        async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
             note_outcome(pipe, worker, unknown=not entry.outcome.settled)
             pipe.eval(script("publish"), len(names), *names, *arguments)
             *_, entry_id = await pipe.execute()
@@ -49,15 +51,15 @@ class RedisOutcomes:
         _, _, entry_id = (await self._mark(worker_slot, request_id)).partition(" ")
         if not entry_id:
             return None
-        async with answered_in_time():
+        async with within_answer_timeout():
             found: Any = await self._redis.xrange(keys.outcomes(worker_slot), entry_id, entry_id)
         return next((OutcomeEntry.from_json(fields["entry"]) for _, fields in found), None)
 
     def worker_slot(self, entry: OutcomeEntry) -> str:
-        """Return the name of the slot that an entry is told in."""
+        """Return the name of the worker's slot that an entry is published in."""
         tenant = entry.tenant or self._queue_tenant
         return slot_name(tenant, entry.worker_id, self._queue_tenant)
 
     async def _mark(self, worker_slot: str, request_id: str) -> str:
-        async with answered_in_time():
+        async with within_answer_timeout():
             return str(await self._redis.get(keys.seen(worker_slot, request_id)) or "")

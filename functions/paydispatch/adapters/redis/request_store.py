@@ -26,6 +26,8 @@ _HEALTH_KEPT_S = 60
 
 
 class RedisRequestStore:
+    """Claims with one script per request and reads the request's hash. A call is one pipeline."""
+
     def __init__(self, redis: Redis, clock: Clock) -> None:
         self._redis = redis
         self._clock = clock
@@ -43,7 +45,7 @@ class RedisRequestStore:
         with unavailable_for_redis_errors(), self._redis.pipeline(transaction=False) as pipe:
             note_requests(pipe, {claim.worker_slot for claim in claims})
             for claim in claims:
-                # A claim, because Redis may have been away when the request was to be claimed.
+                # Claim again, because Redis may have been unavailable before the send to SQS.
                 pipe.execute_command(*eval_claim(claim, queued=True))  # type: ignore[no-untyped-call]
                 note_open(pipe, claim.worker_slot, claim.request_id, accepted_at=now_s, now_s=now_s)
             pipe.execute()
@@ -51,12 +53,12 @@ class RedisRequestStore:
     def get(self, slot: str) -> RequestRecord | None:
         with unavailable_for_redis_errors():
             fields: dict[str, str] = self._redis.hgetall(keys.request(slot))  # type: ignore[assignment]
-        # A claim alone is not known yet: the queue may never have got its request.
+        # A request that is only claimed is not reported, because SQS may never have received it.
         known = "tenant" in fields and ("queued" in fields or "status" in fields)
         return _record(bare_name(slot), fields) if known else None
 
     def check(self) -> None:
-        """Write, because a replica answers every question, and a Redis that is full does too."""
+        """Write a key. A read proves nothing, because a replica and a full Redis answer it too."""
         with unavailable_for_redis_errors():
             self._redis.set(keys.HEALTH, "", ex=_HEALTH_KEPT_S)
 

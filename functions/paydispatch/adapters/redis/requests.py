@@ -17,7 +17,7 @@ from paydispatch.adapters.redis.claims import (
     slot_state,
 )
 from paydispatch.adapters.redis.open_requests import note_open
-from paydispatch.adapters.redis.scripts import answered_in_time
+from paydispatch.adapters.redis.scripts import within_answer_timeout
 from paydispatch.adapters.redis.workers import note_requests
 from paydispatch.domain.claims import Disputed, Go, NoSend, SlotState
 from paydispatch.domain.limits import HORIZON_S, REMEMBER_S
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 
 class RedisRequests:
+    """Runs the scripts `claim`, `send`, `end_send`, `close` and `write_status` of `lua/`."""
+
     def __init__(self, redis: Redis, clock: Clock, *, queue_tenant: str) -> None:
         self._redis = redis
         self._clock = clock
@@ -47,7 +49,7 @@ class RedisRequests:
 
     async def find(self, claim: Claim) -> SlotState | None:
         request, sends = slot_keys(claim)
-        async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
+        async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
             pipe.hmget(request, ["fingerprint", *SLOT_FIELDS])
             pipe.scard(sends)
             (fingerprint, *found), open_sends = await pipe.execute()
@@ -75,11 +77,11 @@ class RedisRequests:
             account.headers,
             account.key_sha256,
         )
-        async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
+        async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
             pipe.execute_command(*command)
             self._note_open(pipe, claim)
             (word, *times), _, mark = await pipe.execute()
-        # Once its end was told, nothing else is left to do. Another request's slot says nothing about this one.
+        # If a settled outcome was published, nothing is left to do. Another request's slot proves nothing.
         if word != NoSend.NOT_OWNED and str(mark or "").startswith("settled"):
             return NoSend.TOLD
         return Go(float(times[0]), float(times[1])) if word == "go" else NoSend(word)
@@ -104,7 +106,7 @@ class RedisRequests:
     async def mark_retrying(self, claim: Claim, retry_at: float, *, attempts: int) -> None:
         status = {"status": "retrying", "attempts": attempts, "retry_at": retry_at}
         command = _write_status(slot_keys(claim), claim.fingerprint, status)
-        async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
+        async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
             pipe.execute_command(*command)
             self._note_open(pipe, claim)
             await pipe.execute()
@@ -113,8 +115,8 @@ class RedisRequests:
         tenant = entry.tenant or self._queue_tenant
         slot = slot_name(tenant, entry.request_id, self._queue_tenant)
         names = [keys.request(slot), keys.sends(slot)]
-        asked, status = _asked_fields(entry, tenant), _status_fields(entry)
-        await self._run(_write_status(names, entry.fingerprint or "", status, asked))
+        claim_fields, status = _claim_fields(entry, tenant), _status_fields(entry)
+        await self._run(_write_status(names, entry.fingerprint or "", status, claim_fields))
 
     async def accept_account(self, claim: Claim, account: AccountBinding) -> None:
         fields = {
@@ -127,11 +129,11 @@ class RedisRequests:
         await self._run(_write_status(slot_keys(claim), claim.fingerprint, fields))
 
     async def _run(self, command: list[Any]) -> Any:
-        async with answered_in_time():
+        async with within_answer_timeout():
             return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
 
     def _note_open(self, pipe: Any, claim: Claim) -> None:
-        """Note the worker, and then the request in the worker's slot. Only a delivery that holds the claim may."""
+        """Note the worker, and then the request in the worker's slot. Only the owner of the claim may do this."""
         note_requests(pipe, [claim.worker_slot])
         note_open(
             pipe,
@@ -146,17 +148,17 @@ def _write_status(
     names: Sequence[str],
     fingerprint: str,
     status: Mapping[str, Any],
-    asked: Mapping[str, Any] | None = None,
+    claim_fields: Mapping[str, Any] | None = None,
 ) -> list[Any]:
-    """Return the command that writes `status`. `asked` says who asked for what, for a slot that is empty by now."""
-    words = flat(asked or {})
+    """Return the command that writes `status`. It writes `claim_fields` too, if the slot has expired."""
+    words = flat(claim_fields or {})
     return eval_command(
         "write_status", names, REMEMBER_S, fingerprint, len(words), *words, *flat(status)
     )
 
 
-def _asked_fields(entry: OutcomeEntry, tenant: str) -> dict[str, Any]:
-    if entry.fingerprint is None:  # an older release wrote it: it cannot own a slot
+def _claim_fields(entry: OutcomeEntry, tenant: str) -> dict[str, Any]:
+    if entry.fingerprint is None:  # an older release wrote the entry, so it owns no slot
         return {}
     return {
         "tenant": tenant,

@@ -1,4 +1,4 @@
-"""The Lua scripts beside this file, by name, and the one place where Redis' errors become ours."""
+"""The Lua scripts of `lua/` by name, and the one place that turns Redis' errors into `Unavailable`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _FOLDER = Path(__file__).parent / "lua"
 
 @cache
 def script(name: str) -> str:
-    """The text of `lua/<name>.lua`. Sent whole with EVAL: a kilobyte less on the wire is not worth a NOSCRIPT path."""
+    """Return the text of `lua/<name>.lua`.
+
+    Every EVAL sends it whole. EVALSHA would save a kilobyte, but it would need code for NOSCRIPT.
+    """
     return (_FOLDER / f"{name}.lua").read_text("utf-8")
 
 
@@ -29,13 +32,20 @@ def script(name: str) -> str:
 def unavailable_for_redis_errors() -> Iterator[None]:
     try:
         yield
-    except (RedisError, RedisClusterException, OSError) as error:  # the second is no RedisError
+    except (
+        RedisError,
+        RedisClusterException,
+        OSError,
+    ) as error:  # a RedisClusterException is no RedisError
         raise Unavailable(f"Redis: {type(error).__name__}: {error}") from error
 
 
 @asynccontextmanager
-async def answered_in_time() -> AsyncIterator[None]:
-    """The same, and bounded as a whole: a cluster client that lost its nodes lets its callers wait in a queue."""
+async def within_answer_timeout() -> AsyncIterator[None]:
+    """Raise `Unavailable` for Redis' errors, and after `ANSWER_TIMEOUT_S` in all.
+
+    The sum is bounded because a cluster client that lost its nodes lets its callers wait in a queue.
+    """
     with unavailable_for_redis_errors():
         async with asyncio.timeout(ANSWER_TIMEOUT_S):  # its TimeoutError is an OSError
             yield

@@ -1,4 +1,4 @@
-"""`UnknownOutcomes` on Redis: a hash per worker, filled and emptied by the script that publishes outcomes."""
+"""`UnknownOutcomes` on Redis: a hash per worker. `publish.lua` adds unknown outcomes to it and removes settled ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.claims import read_account, read_seconds
-from paydispatch.adapters.redis.scripts import answered_in_time, script
+from paydispatch.adapters.redis.scripts import script, within_answer_timeout
 from paydispatch.adapters.redis.workers import move_on
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.slots import beside
@@ -26,12 +26,14 @@ _SLOT_FIELDS = ("fingerprint", "first_sent_at", "last_sent_at", "account")
 
 
 class RedisUnknownOutcomes:
+    """Draws workers with ZRANDMEMBER and requests with HRANDFIELD, and reads each request's slot with its entry."""
+
     def __init__(self, redis: Redis, clock: Clock) -> None:
         self._redis = redis
         self._clock = clock
 
     async def workers(self, *, at_most: int) -> Sequence[str]:
-        async with answered_in_time():
+        async with within_answer_timeout():
             drawn: Any = await self._redis.zrandmember(
                 keys.UNKNOWN_WORKERS, at_most, withscores=True
             )
@@ -42,13 +44,13 @@ class RedisUnknownOutcomes:
         return [worker for worker, ends in counts.items() if ends]
 
     async def some(self, worker_slot: str, *, at_most: int) -> Sequence[str]:
-        async with answered_in_time():
+        async with within_answer_timeout():
             drawn: Any = await self._redis.hrandfield(keys.unknown(worker_slot), at_most)
         return list(drawn or ())
 
     async def read(self, worker_slot: str, request_id: str) -> UnknownOutcome | None:
         request = keys.request(beside(worker_slot, request_id))
-        async with answered_in_time(), self._redis.pipeline(transaction=False) as pipe:
+        async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
             pipe.hget(keys.unknown(worker_slot), request_id)
             pipe.hmget(request, _SLOT_FIELDS)
             text, slot = await pipe.execute()
@@ -58,14 +60,14 @@ class RedisUnknownOutcomes:
         self, worker_slot: str, request_id: str, account: AccountBinding
     ) -> None:
         name = keys.unknown(worker_slot)
-        async with answered_in_time():
+        async with within_answer_timeout():
             text: Any = await self._redis.hget(name, request_id)
             if text is not None:
                 accepted = replace(_entry(text), account=account).as_json()
                 await self._redis.eval(script("replace_unknown"), 1, name, request_id, accepted)
 
     async def forget(self, worker_slot: str, request_id: str) -> None:
-        async with answered_in_time():
+        async with within_answer_timeout():
             await self._redis.hdel(keys.unknown(worker_slot), request_id)
 
     async def _counts(self, workers: Sequence[str]) -> dict[str, int]:
@@ -76,7 +78,7 @@ class RedisUnknownOutcomes:
         return dict(zip(workers, counts, strict=True))
 
     async def _forget_workers(self, empty_since: Mapping[str, float]) -> None:
-        """Not at the first sight of an empty index: what the worker was noted for may be on its way."""
+        """Forget workers with an empty hash after `GRACE_S`, because an outcome is written later than its note."""
         now_s = self._clock.now_s()
         moves = [
             (worker, since, None if since and since < now_s - GRACE_S else since or now_s)
@@ -86,7 +88,7 @@ class RedisUnknownOutcomes:
 
 
 def _pairs(drawn: Any) -> list[Any]:
-    """redis-py gives pairs, or one list of both in turn, depending on the protocol spoken."""
+    """Return pairs. Depending on the protocol version, redis-py gives pairs or one flat list."""
     if drawn and not isinstance(drawn[0], list | tuple):
         return list(zip(drawn[0::2], drawn[1::2], strict=True))
     return list(drawn or ())
@@ -114,4 +116,4 @@ def _entry(text: str) -> OutcomeEntry:
     try:
         return OutcomeEntry.from_json(text)
     except (KeyError, TypeError) as error:
-        raise ValueError(f"no outcome entry: {error!r}") from error
+        raise ValueError(f"the text is not an outcome entry: {error!r}") from error

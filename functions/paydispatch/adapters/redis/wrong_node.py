@@ -1,8 +1,8 @@
-"""Leave a server that says it is the wrong node: after a failover the old primary keeps its connections open.
+"""Reconnect when a server answers that it is the wrong node. After a failover the old primary keeps connections open.
 
-redis-py hangs up after what it counts as a failed connection, and only on the one that failed. Here a wrong node's
-answer counts as such, and makes every connection of its pool connect anew. So the next try resolves the address again.
-A cluster's client needs none of this: it has a map of the nodes, and draws a new one when a node is the wrong one.
+redis-py closes only the one connection that failed, and does not count a wrong node's answer as a failure. Here the
+answer counts as one, and makes every connection of the pool reconnect. So the next try resolves the address again.
+A cluster client needs none of this, because it keeps a map of the nodes and reads a new one when it is wrong.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 _CODES = ("READONLY", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS", "UNBLOCKED")
-"""The answers of a replica, of a primary without its replicas, and of a node whose cluster is in pieces.
+"""The error codes of a replica, of a primary without its replicas, and of a node of a broken cluster.
 
-MOVED has a class of its own. LOADING is a failed connection for redis-py already.
+MOVED has a class of its own. redis-py already counts LOADING as a failed connection.
 """
 
 _IN_A_SCRIPT = tuple(f"-{code} " for code in _CODES)
-"""Redis 6 tells of a script's error in the middle of a sentence."""
+"""Redis 6 puts the code of a script's error in the middle of the error text."""
 
 
 class WrongNode(RedisConnectionError):
-    """The server at the other end must not, or not yet, do what it was asked for."""
+    """The server must not run the command, or not yet, because of its role."""
 
 
 def is_of_a_wrong_node(error: ResponseError) -> bool:
@@ -38,7 +38,7 @@ def is_of_a_wrong_node(error: ResponseError) -> bool:
 
 
 class LeavingConnection:
-    """Mixed into a connection for threads. `wrong` tells its pool."""
+    """A mixin of connections for threads. `wrong` makes its pool reconnect."""
 
     if TYPE_CHECKING:
         disconnect: Callable[[], None]
@@ -53,11 +53,11 @@ class LeavingConnection:
                 raise
             self.wrong = True
             self.disconnect()
-            raise _told(error) from error
+            raise _as_wrong_node(error) from error
 
 
 class LeavingAsyncConnection:
-    """The same for an event loop."""
+    """A mixin of connections for an event loop, otherwise as `LeavingConnection`."""
 
     if TYPE_CHECKING:
         disconnect: Callable[..., Awaitable[None]]
@@ -72,11 +72,11 @@ class LeavingAsyncConnection:
                 raise
             self.wrong = True
             await self.disconnect(nowait=True)
-            raise _told(error) from error
+            raise _as_wrong_node(error) from error
 
 
 class LeavingPool:
-    """Mixed into a pool for threads: one connection's word makes all others connect anew."""
+    """A mixin of pools for threads. After one `wrong` connection, all others of the pool reconnect."""
 
     if TYPE_CHECKING:
         disconnect: Callable[..., None]
@@ -91,7 +91,7 @@ class LeavingPool:
 
 
 class LeavingAsyncPool:
-    """The same for an event loop."""
+    """A mixin of pools for an event loop, otherwise as `LeavingPool`."""
 
     if TYPE_CHECKING:
         disconnect: Callable[..., Awaitable[None]]
@@ -105,6 +105,6 @@ class LeavingAsyncPool:
             await self.disconnect(inuse_connections=False)
 
 
-def _told(error: ResponseError) -> WrongNode:
+def _as_wrong_node(error: ResponseError) -> WrongNode:
     code = "MOVED" if isinstance(error, MovedError) else error.status_code or ""
     return WrongNode(f"{code} {error}".strip())

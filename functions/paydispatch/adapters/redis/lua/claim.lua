@@ -1,10 +1,11 @@
--- Take an id for one thing asked, if it is free, and return how the request's slot stands.
--- The first claim writes who asks and for what. Where the id stands for something else, nothing is written.
+-- Take the id for one request, if it is free, and return the state of the request's slot.
+-- The first claim writes the fields of the claim. If the id belongs to another request, nothing is written.
 -- KEYS: 1 request, 2 open sends
 -- ARGV: 1 seconds to keep it, 2 fingerprint, 3 '1' if the message carries the latch, 4 first send (unix s) or '',
---       5 '1' if the queue is known to have had it,
---       6 when it was accepted (unix s), if the message is older than this memory, or '', then field, value, … of the claim
--- Returns {1, existed, open sends, the fields of `claims.SLOT_FIELDS` …}, or {0}: the id stands for something else.
+--       5 '1' if SQS is known to have accepted it,
+--       6 time of acceptance (unix s) if the message is so old that a slot may have expired, or '',
+--       then field, value, … of the claim
+-- Returns {1, existed, open sends, the fields of `claims.SLOT_FIELDS` …}, or {0} if it is the id of another request.
 local fingerprint = redis.call('HGET', KEYS[1], 'fingerprint')
 if fingerprint and fingerprint ~= ARGV[2] then
   return {0}
@@ -12,7 +13,7 @@ end
 if not fingerprint then
   redis.call('HSET', KEYS[1], 'fingerprint', ARGV[2], unpack(ARGV, 7))
   if ARGV[6] ~= '' then
-    -- The slot may have expired, and with it the time of a send. In doubt since then, the horizon refuses every send.
+    -- An earlier slot may have expired with its sends. Assume a send at that time, so that the horizon refuses all.
     redis.call('HSET', KEYS[1], 'maybe_executed', '1', 'first_sent_at', ARGV[6])
   end
 end

@@ -1,7 +1,8 @@
--- End a request unexecuted, unless another send is open or ended unknown. After it nothing is sent.
+-- Close a request unexecuted, unless another send is open or ended unknown. A closed request is never sent.
 -- KEYS: 1 request, 2 open sends
--- ARGV: 1 seconds to keep it, 2 fingerprint, 3 token of the own send, which ended for certain, or '', 4 the end (JSON)
--- Returns {'closed', the end that stands}, {'told'} or {'maybe_executed'}.
+-- ARGV: 1 seconds to keep it, 2 fingerprint, 3 token of the caller's send, which has certainly ended, or '',
+--       4 the error (JSON)
+-- Returns {'closed', the error of the first close}, {'told'} or {'maybe_executed'}.
 local slot = redis.call('HMGET', KEYS[1], 'fingerprint', 'status', 'closed', 'maybe_executed')
 if slot[1] ~= ARGV[2] then
   return {'maybe_executed'}

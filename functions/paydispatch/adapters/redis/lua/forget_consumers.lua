@@ -1,7 +1,8 @@
--- Forget the consumers of a group that hold nothing and have not come for long: one process leaves one in each stream
--- it reads. Looked at and deleted in one step: deleting a consumer would drop the entries it has meanwhile read.
--- KEYS: 1 stream; ARGV: 1 group, 2 how long they have not come (ms)
--- Returns how many were forgotten.
+-- Delete the consumers of a group that have no pending entry and have been idle for long. Each process leaves one
+-- consumer in each stream that it reads.
+-- The check and the deletion are one step, because DELCONSUMER also drops the entries that a consumer has just read.
+-- KEYS: 1 stream. ARGV: 1 group, 2 idle time (ms)
+-- Returns the number of deleted consumers.
 local forgotten = 0
 for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
   local consumer = {}

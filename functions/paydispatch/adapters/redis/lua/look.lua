@@ -1,7 +1,8 @@
--- Look at what a worker's keys hold. Makes and changes nothing.
--- KEYS: 1 stream, 2 postponed, 3 dead stream, 4 open requests, 5 unknown outcomes; ARGV: 1 group
--- Returns 1 if an entry was not read yet, how many are pending, how many postponed, when the first of those is due
--- (unix ms, or ''), the id of the stream's oldest entry (or ''), how many open requests, unknown outcomes and dead entries.
+-- Look at a worker's keys without a change to any.
+-- KEYS: 1 stream, 2 postponed, 3 dead stream, 4 open requests, 5 unknown outcomes. ARGV: 1 group
+-- Returns {1 if an entry was not read yet, number of pending entries, number of postponed entries,
+--          due time of the first of those (unix ms, or ''), id of the stream's oldest entry (or ''),
+--          number of dead entries, open requests and unknown outcomes together}.
 local unread, pending, oldest = 0, 0, ''
 if redis.call('EXISTS', KEYS[1]) == 1 then
   local after = '-'

@@ -1,6 +1,6 @@
--- Make a stream's consumer group, unless it is there. A group that was lost begins where not everything is finished.
--- KEYS: 1 stream, 2 finished before; ARGV: 1 group
--- Returns 1 if it was made.
+-- Make a stream's consumer group, if there is none. A lost group begins at the time before which all is finished.
+-- KEYS: 1 stream, 2 finished before. ARGV: 1 group
+-- Returns 1 if it made the group.
 if redis.call('EXISTS', KEYS[1]) == 1 then
   for _, fields in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
     for at = 1, #fields, 2 do

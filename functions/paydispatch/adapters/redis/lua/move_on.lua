@@ -1,6 +1,6 @@
--- Give workers of an index another score or forget them, unless they were noted meanwhile: that changed their score.
--- One that another sweep has forgotten comes back, because it was noted after that sweep's look.
--- KEYS: 1 index; ARGV: worker, its score as it was read, its new score or '' to forget it, worker, …
+-- Give workers of an index another score or remove them, unless a note has changed their score meanwhile.
+-- A worker that another sweep has removed is added again, because it was noted after that sweep's look.
+-- KEYS: 1 index. ARGV: worker, its score as it was read, its new score or '' to remove it, worker, …
 for at = 1, #ARGV, 3 do
   local score = redis.call('ZSCORE', KEYS[1], ARGV[at])
   if not score or tonumber(score) == tonumber(ARGV[at + 1]) then

@@ -1,5 +1,5 @@
--- Note an accepted request as open, unless its outcome has been published; return its seen-mark.
--- The mark decides, so that a note that comes late leaves nothing behind.
+-- Note an accepted request as open, unless its outcome has been published, and return its seen-mark.
+-- The check of the mark keeps a late note from leaving a finished request open.
 -- KEYS: 1 seen-mark, 2 open requests
 -- ARGV: 1 request id, 2 accepted at (unix s), 3 seconds to remember it, 4 the oldest to keep (unix s)
 local mark = redis.call('GET', KEYS[1])

@@ -1,6 +1,6 @@
--- Leave an entry pending until it is due, and let go of its context's lease. A lease that ran out postpones nothing:
--- the entry may be another's by now, or finished.
--- KEYS: 1 lease, 2 postponed, 3 runs; ARGV: 1 entry id, 2 lease token, 3 due (unix ms), 4 '1' if the run counts
+-- Leave an entry pending until it is due, and release its context's lease. If the lease ran out, do nothing, because
+-- another runner may have taken or finished the entry.
+-- KEYS: 1 lease, 2 postponed, 3 runs. ARGV: 1 entry id, 2 lease token, 3 due (unix ms), 4 '1' if the run counts
 if redis.call('GET', KEYS[1]) ~= ARGV[2] then
   return
 end

@@ -1,8 +1,8 @@
--- Publish an outcome once. An unknown outcome may be followed by a settled one; nothing follows that.
+-- Publish an outcome once. A settled outcome may follow an unknown one. Nothing follows a settled one.
 -- KEYS: 1 seen-mark, 2 stream, 3 context queue, 4 open requests, 5 unknown outcomes
 -- ARGV: 1 'unknown' or 'settled', 2 seconds to remember it, 3 entry (JSON), 4 bell channel, 5 request id
--- The mark says how it ended and, after a blank, which entry says so: a status that was never written is read there.
--- Returns the entry's id, or false if it had been published before.
+-- The seen-mark is 'unknown' or 'settled', a blank, and the id of the entry. A lost status is written again from it.
+-- Returns the entry's id, or false if the outcome was published before.
 local mark = string.match(redis.call('GET', KEYS[1]) or '', '^%a+')
 redis.call('ZREM', KEYS[4], ARGV[5])
 if mark == 'settled' or ARGV[1] == 'settled' then
@@ -17,5 +17,5 @@ end
 local id = redis.call('XADD', KEYS[2], '*', 'entry', ARGV[3])
 redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. id, 'EX', ARGV[2])
 redis.call('RPUSH', KEYS[3], id)
-redis.pcall('PUBLISH', ARGV[4], id) -- the user may have no right to the channel: what is written stands, and a sweep finds it
+redis.pcall('PUBLISH', ARGV[4], id) -- may fail: a Redis user without a right to the channel still publishes the outcome
 return id

@@ -1,8 +1,9 @@
--- Open a send just before its POST: bind the account, start the clock. Asked again under its token, it is the same send.
+-- Open a send just before its POST: bind the account, and write the time of the first send, where the horizon begins.
+-- A second call with the same token is the same send.
 -- KEYS: 1 request, 2 open sends
 -- ARGV: 1 seconds to keep it, 2 fingerprint, 3 token, 4 horizon (s), 5 attempt,
 --       6 account (JSON), 7 account id or '', 8 mode, 9 headers, 10 hash of the key
--- Returns {'go', now, first send} with both in unix seconds, or {why not}.
+-- Returns {'go', now, first send} with both in unix seconds, or {reason to refuse}.
 local slot = redis.call('HMGET', KEYS[1], 'fingerprint', 'status', 'closed', 'first_sent_at', 'maybe_executed',
   'account_id', 'account_mode', 'account_headers', 'account_key')
 if slot[1] ~= ARGV[2] then
@@ -28,7 +29,7 @@ if slot[7] then
     return {'other_account'}
   end
   if same and ARGV[7] == '' and slot[6] ~= '' then
-    ARGV[6] = redis.call('HGET', KEYS[1], 'account') -- the id is known already, and this key may not ask for it
+    ARGV[6] = redis.call('HGET', KEYS[1], 'account') -- keep the known id, because this key may not ask Stripe for it
     ARGV[7] = slot[6]
   end
 end
@@ -38,7 +39,7 @@ local at = string.format('%.6f', now)
 if not slot[4] then
   redis.call('HSET', KEYS[1], 'first_sent_at', at, 'started_by', ARGV[3])
 elseif mine == 0 then
-  redis.call('HDEL', KEYS[1], 'started_by') -- another send began: the clock cannot be taken back
+  redis.call('HDEL', KEYS[1], 'started_by') -- another send began, so end_send must keep `first_sent_at`
 end
 redis.call('HSET', KEYS[1], 'last_sent_at', at, 'attempts', ARGV[5], 'status', 'calling')
 redis.call('SADD', KEYS[2], ARGV[3])

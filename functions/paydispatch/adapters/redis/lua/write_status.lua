@@ -1,9 +1,9 @@
--- Write where a request stands, unless that is final already, or the slot stands for another request by now.
+-- Write the status of a request, unless its status is final already or the slot belongs to another request.
 -- KEYS: 1 request, 2 open sends
 -- ARGV: 1 seconds to keep it, 2 fingerprint, or '' if it is not known,
---       3 how many words follow that say who asked for what: they are written into an empty slot,
+--       3 number of words in the claim's fields, which are written into an empty slot,
 --       then these words and those of the status, as field, value, …
--- Without words about who asked, an empty slot stays empty.
+-- Without the claim's fields, an empty slot stays empty.
 local slot, words = redis.call('HMGET', KEYS[1], 'fingerprint', 'status'), tonumber(ARGV[3])
 if slot[1] and ARGV[2] ~= '' and slot[1] ~= ARGV[2] then
   return
