@@ -1,4 +1,4 @@
-"""What is asked for, by which principal, and the message that asks for it."""
+"""The requests of a run: the thing asked for, the principal, and the message."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 
 QUEUE_TENANT = "local"
 ACME, MALLORY = "acme/alice", "mallory"
-"""Principals of two tenants that are signed in."""
+"""Authenticated principals of two tenants."""
 
 SHOP = "shop"
-"""The name of a secret. Each tenant has one of its own."""
+"""The name of a secret. Each tenant has its own secret of this name."""
 
 
 @dataclass(frozen=True)
 class Ask:
-    """One thing asked under one id. `amount` and `worker_id` tell different things apart."""
+    """One request under one id. Another `amount` or `worker_id` under the same id is another request."""
 
     request_id: str = "pdr_1"
     idempotency_key: str | None = None
-    """At the API and the SDK the id is made from it (`keyed`)."""
+    """The API and the SDK derive the id from it (`with_idempotency_key`)."""
     amount: int = 2000
     worker_id: str = "worker-1"
     confirm: bool = False
     principal: str = QUEUE
     key: str = ""
-    """A Stripe key, to be sealed. Empty: the secret `SHOP`."""
+    """The Stripe key that the message seals. Empty: the message names the secret `SHOP`."""
     forged: bool = False
     """The message names a principal that did not send it."""
     unreadable: bool = False
@@ -47,7 +47,7 @@ class Ask:
     deadline_s: float = 6 * 3600.0
     attempt: int = 1
     first_sent_s: float | None = None
-    """What the message says of the first send, in seconds from the start."""
+    """The time of the first send according to the message, in seconds from the start."""
     maybe_executed: bool = False
 
     @cached_property
@@ -60,7 +60,7 @@ class Ask:
 
     @property
     def worker_slot(self) -> str:
-        """Written out here, because the rule is what is tested."""
+        """The name of the worker's slot. The rule is repeated here because it is under test."""
         bare = self.tenant == "local"
         return self.worker_id if bare else f"{self.tenant} {self.worker_id}"
 
@@ -107,15 +107,15 @@ class Ask:
         return replace(bare, sealed_secret=sealer.seal(credential, binding))
 
 
-def keyed(ask: Ask, key: str) -> Ask:
-    """Return what is asked for under an idempotency key, by any way in."""
+def with_idempotency_key(ask: Ask, key: str) -> Ask:
+    """Return the ask with this idempotency key and the id that every way in derives from it."""
     space = "" if ask.tenant == QUEUE_TENANT else ask.tenant
     return replace(ask, idempotency_key=key, request_id=request_id_for_key(space, key))
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a body on a queue asks for, as the invariants tell bodies apart."""
+class AskIdentity:
+    """The identity of the request in a message. The invariants compare messages by it."""
 
     tenant: str
     request_id: str
@@ -123,17 +123,17 @@ class Asked:
 
 
 @cache
-def asked_by(body: str) -> Asked | None:
-    """Return what a message asks for. None: it cannot be attributed."""
+def identify(body: str) -> AskIdentity | None:
+    """Return the identity of the request in a message, or None if the message cannot be attributed."""
     read = read_message(body, message_id="m", sent_at=START_S)
     if isinstance(read, Envelope):
         tenant = tenant_of(read.principal, QUEUE_TENANT)
-        return Asked(tenant, read.request_id, fingerprint_of(read, QUEUE_TENANT))
-    return _asked_unread(read)
+        return AskIdentity(tenant, read.request_id, fingerprint_of(read, QUEUE_TENANT))
+    return _identify_unreadable(read)
 
 
-def _asked_unread(read: Malformed) -> Asked | None:
+def _identify_unreadable(read: Malformed) -> AskIdentity | None:
     if read.address is None:
         return None
     tenant = tenant_of(read.address.principal, QUEUE_TENANT)
-    return Asked(tenant, read.address.request_id, f"unread:{read.address.request_id}")
+    return AskIdentity(tenant, read.address.request_id, f"unread:{read.address.request_id}")

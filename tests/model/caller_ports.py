@@ -1,4 +1,4 @@
-"""The ports of one caller process: each call waits at its gate, then meets the twin behind it."""
+"""The ports of one Stripe-caller process. Each call waits at its gate and then calls the twin behind it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Gated:
         self._process = process
 
     async def _command(self, name: str, call: Happening, **more: Happening) -> Any:
-        """A command to a store: it may be done although its process hears nothing of it, and it may be done late."""
+        """Run a command at a store. The store may execute it although the answer is lost, and may execute it late."""
         ways = {**self._stage.ways(self._process, name, call), **more}
         rare = self._stage.rare_ways(self._process, name, call)
         return await self._stage.call(self._process, name, ways, rare)
@@ -71,7 +71,7 @@ class Gated:
 
 
 class GatedRequests(Gated):
-    """Redis: the request's slot. Each call is one script there."""
+    """Redis: the request's slot. Each call is one Lua script."""
 
     async def claim(self, claim: Claim) -> SlotState:
         def make() -> Any:
@@ -94,7 +94,9 @@ class GatedRequests(Gated):
 
         frozen = {"done, then frozen for a day": lambda: self._stage.freeze(self._process, ask())}
         answer = await self._command("redis.send", ask, **frozen)
-        answer = await answer.thawed() if hasattr(answer, "thawed") else answer
+        answer = (
+            await answer.wait_until_thawed() if hasattr(answer, "wait_until_thawed") else answer
+        )
         if isinstance(answer, Go):
             self._process.may_post[claim.request_id] = claim, self._stage.clock.now_s()
         return answer  # type: ignore[no-any-return]
@@ -192,14 +194,14 @@ class GatedQueue(Gated):
 
 
 class SilentDoorbell:
-    """A ring that nobody hears loses nothing, so that it is no step of the search."""
+    """A doorbell that does nothing. A lost ring loses no outcome, so the search has no step for it."""
 
     async def ring(self, worker_id: str) -> None:
         return
 
 
 class GatedStripe(Gated):
-    """Stripe and the network to it. Answers go through the project's own `classify`."""
+    """Stripe and the network to it. Answers pass through the project's own `classify`."""
 
     async def create(self, *, params: Any, request_id: str, key: StripeKey, **rest: Any) -> Attempt:
         self._process.calling += 1
@@ -212,10 +214,10 @@ class GatedStripe(Gated):
         stage, process = self._stage, self._process
         account = ACCOUNTS[key.reveal()]
         claim = stage.check_post(process, request_id, account)
-        ways = self._posts(
+        ways = self._post_ways(
             lambda: stage.stripe.receive(request_id, claim.fingerprint, params, account)
         )
-        met = await stage.call(process, "stripe.post", ways, _rare_posts())
+        met = await stage.call(process, "stripe.post", ways, _rare_post_ways())
         if isinstance(met, Execution):
             met = await met.replied
         if not isinstance(met, Reply):
@@ -223,7 +225,7 @@ class GatedStripe(Gated):
             return attempt
         return await self._answer(met)
 
-    def _posts(self, arrive: Happening) -> dict[str, Happening]:
+    def _post_ways(self, arrive: Happening) -> dict[str, Happening]:
         refusals = {name: (lambda r=reply: r) for name, reply in REFUSALS.items()}
         broken = {name: (lambda a=attempt: a) for name, attempt in BROKEN_BEFORE.items()}
         killed = {"killed before": lambda: self._stage.kill(self._process)}
@@ -240,7 +242,7 @@ class GatedStripe(Gated):
         return attempt
 
 
-def _rare_posts() -> dict[str, Happening]:
+def _rare_post_ways() -> dict[str, Happening]:
     refusals = {name: (lambda r=reply: r) for name, reply in RARE_REFUSALS.items()}
     broken = {name: (lambda a=attempt: a) for name, attempt in RARELY_BROKEN_BEFORE.items()}
     return {**refusals, **broken}
@@ -250,5 +252,5 @@ def _does_not_open() -> None:
     raise CannotOpen("it does not open")
 
 
-def refused() -> None:
-    raise Unavailable("the queue took nothing")
+def refuse() -> None:
+    raise Unavailable("the queue refused the messages")

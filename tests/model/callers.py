@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.model.asks import QUEUE_TENANT, SHOP, Ask, asked_by
+from tests.model.asks import QUEUE_TENANT, SHOP, Ask, identify
 from tests.model.caller_ports import DAY_S, FROZEN_S, ports_of
 from tests.model.invariants import Invariants
 from tests.model.model_queue import MAX_RECEIVES, ModelQueue
@@ -30,52 +30,52 @@ if TYPE_CHECKING:
     from paydispatch.services.call_batch import Message
 
 INVOCATION_S = 30.0
-MOST_AT_ONCE = 2
+MAX_AT_ONCE = 2
 QUARTER_S, MEMORY_S = 900.0, 25 * DAY_S
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """Where a run begins. Everything else is the scheduler's choice."""
+    """The start of a run. Everything else is the scheduler's choice."""
 
     name: str
     asks: tuple[Ask, ...] = ()
-    """Their messages are on the queue."""
+    """Requests with their messages on the queue."""
     dispatched: tuple[Ask, ...] = ()
-    """A program dispatches them with the SDK."""
+    """Requests that a program dispatches with the SDK."""
     posted: tuple[Ask, ...] = ()
-    """A client posts them to the API."""
+    """Requests that a client posts to the API."""
     poison: tuple[str, ...] = ()
-    """Bodies that nobody can attribute."""
+    """Message bodies that cannot be attributed to a request."""
     receives: int = 0
-    """How often the messages have been given out already: by workers that died before they did anything."""
+    """How often the messages were received before the run, by callers that died before their first step."""
     batch_size: int = 1
     script: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """{gate: the ways its first calls end by default}"""
+    """{gate: the default ways of its first calls}"""
     ending: str = "created"
-    """How Stripe's executions end by default."""
+    """The default ending of Stripe's executions."""
     secret: str = SHOP_KEY
-    """The key that the queue tenant's secret holds."""
+    """The Stripe key in the queue tenant's secret."""
     repointed_to: tuple[str, ...] = ()
-    """Keys that the secret is made to hold, one after the other, at any time."""
+    """Later keys of the secret, in order. Each change may come at any time."""
     jumps_s: tuple[float, ...] = (DAY_S, QUARTER_S, MEMORY_S)
-    """How much time may pass while nobody works, each once."""
+    """Spans of time that may pass while no process runs, each once."""
     redrive_after_s: tuple[float, ...] = (0.0,)
-    """How long after all is quiet an operator redrives the dead-letter queue, time after time."""
-    told: tuple[tuple[str, ...], ...] = ()
-    """What the flows of each request are told in the run without deviations. Empty: each is created."""
+    """The delays between the moment when all is quiet and each redrive by an operator."""
+    outcomes: tuple[tuple[str, ...], ...] = ()
+    """The outcomes of each request in the run without deviations. Empty: each is created."""
 
     @property
     def requests(self) -> tuple[Ask, ...]:
         return (*self.asks, *self.dispatched, *self.posted)
 
     @property
-    def told_each(self) -> tuple[tuple[str, ...], ...]:
-        return self.told or (("created",),) * len(self.requests)
+    def expected_outcomes(self) -> tuple[tuple[str, ...], ...]:
+        return self.outcomes or (("created",),) * len(self.requests)
 
 
 class Callers(Invariants, Stage):
-    """One run of a scenario. `Invariants` says what must hold."""
+    """One run of a scenario, checked by `Invariants`."""
 
     def __init__(self, scenario: Scenario, choices: Choices) -> None:
         Stage.__init__(self, choices, scenario.script)
@@ -100,7 +100,7 @@ class Callers(Invariants, Stage):
         self._jumps_s = list(scenario.jumps_s)
         self._duplicates = self._throttles = self._early_looks = self._last_looks = 1
         self.last_look_at: int | None = None
-        """The step at which the look began that decides."""
+        """The step at which the last reconciler run began."""
         for ask in scenario.asks:
             body = ask.message(self.sealer)
             self.queue.send(body, receives=scenario.receives)
@@ -114,24 +114,28 @@ class Callers(Invariants, Stage):
             client = Process(f"client-{number}")
             self.start(client, post(self, client, ask))
 
-    # --- what can happen beside the calls
+    # --- moves other than the calls
 
     def servers_moves(self) -> list[list[Move]]:
-        return [self._endings(execution) for execution in self.stripe.executing]
+        return [self._moves_to_end(execution) for execution in self.stripe.executing]
 
     def other_moves(self, timeout_s: float | None) -> Iterator[Move]:
-        if len(self._working) < MOST_AT_ONCE:
-            yield from self._deliveries()
-        if not self._busy:
+        if len(self._working) < MAX_AT_ONCE:
+            yield from self._delivery_moves()
+        if not self._is_busy:
             yield from self.late_moves()
-        yield from self._time_passing(timeout_s)
-        if self._quiet(timeout_s) and self.queue.dead and (self._redrives or self._dead_untold()):
+        yield from self._time_moves(timeout_s)
+        if (
+            self._is_quiet(timeout_s)
+            and self.queue.dead
+            and (self._redrives or self._has_unpublished_dead_letter())
+        ):
             yield Move("operator redrives", self._redrive_later)
-        elif self._quiet(timeout_s) and self.redis.outcomes.unknown and self._last_looks:
+        elif self._is_quiet(timeout_s) and self.redis.outcomes.unknown and self._last_looks:
             yield Move("reconciler looks a day later", self._look_at_last)
-        yield from self._oddities()
+        yield from self._unusual_moves()
 
-    def _endings(self, execution: Execution) -> list[Move]:
+    def _moves_to_end(self, execution: Execution) -> list[Move]:
         default, shown = self.scenario.ending, execution.made is not None
         order = [default, *(ending for ending in ENDINGS if ending != default)]
         endings = [
@@ -147,14 +151,14 @@ class Callers(Invariants, Stage):
     def _show(self, execution: Execution) -> None:
         self.stripe.show(execution)
 
-    def _deliveries(self) -> Iterator[Move]:
+    def _delivery_moves(self) -> Iterator[Move]:
         visible = self.queue.visible()[: self.scenario.batch_size]
         if visible:
             yield Move("queue delivers", lambda: self._deliver(visible))
         if len(visible) > 1:
             yield Move("queue delivers the last", lambda: self._deliver(visible[-1:]))
 
-    def _time_passing(self, timeout_s: float | None) -> Iterator[Move]:
+    def _time_moves(self, timeout_s: float | None) -> Iterator[Move]:
         now_s = self.clock.now_s()
         waits = [timeout_s, self.queue.next_visible_in_s()]
         waits += [execution.ends_by - now_s for execution in self.stripe.executing]
@@ -162,20 +166,20 @@ class Callers(Invariants, Stage):
         if known and min(known) > 0:
             yield Move("time passes", lambda: self.loop.advance(min(known)))
 
-    def _oddities(self) -> Iterator[Move]:
-        yield from self._odd_deliveries()
-        if not self._busy:
-            yield from self._jumps()
+    def _unusual_moves(self) -> Iterator[Move]:
+        yield from self._unusual_delivery_moves()
+        if not self._is_busy:
+            yield from self._jump_moves()
         if self._repointed_to:
             yield Move("the secret is pointed at another key", self._repoint)
         if self.queue.dead and self._redrives:
-            yield from self._early_redrives()
+            yield from self._early_redrive_moves()
         if self._early_looks and self._last_looks and self.redis.outcomes.unknown:
             yield Move("reconciler looks early", self._look_early)
 
-    def _odd_deliveries(self) -> Iterator[Move]:
+    def _unusual_delivery_moves(self) -> Iterator[Move]:
         now_s = self.clock.now_s()
-        if self._duplicates and len(self._working) < MOST_AT_ONCE:
+        if self._duplicates and len(self._working) < MAX_AT_ONCE:
             for queued in self.queue.messages.values():
                 if queued.receives and queued.visible_at > now_s:
                     yield Move("queue delivers a duplicate", lambda q=queued: self._duplicate(q))  # type: ignore[misc]
@@ -185,20 +189,23 @@ class Callers(Invariants, Stage):
                     "queue delivers, and no process starts", lambda q=queued: self._throttle(q)
                 )  # type: ignore[misc]
 
-    def _jumps(self) -> Iterator[Move]:
+    def _jump_moves(self) -> Iterator[Move]:
         for jump_s in self._jumps_s:
             if self._may_jump(jump_s):
-                yield Move(f"nobody works for {_in_words(jump_s)}", lambda j=jump_s: self._jump(j))  # type: ignore[misc]
+                yield Move(
+                    f"no process runs for {_format_duration(jump_s)}",
+                    lambda j=jump_s: self._jump(j),
+                )  # type: ignore[misc]
 
-    def _early_redrives(self) -> Iterator[Move]:
+    def _early_redrive_moves(self) -> Iterator[Move]:
         if not any(operator.alive for operator in self._operators):
             yield Move("operator redrives early", self._redrive)
         yield Move("SQS redrives", self.queue.redrive)
 
     def _may_jump(self, jump_s: float) -> bool:
-        """Whether the queues keep what is on them for so long, and there is anything that time could change.
+        """Return whether the queues keep their messages this long, and whether time could change anything.
 
-        No process is frozen for longer than Redis remembers.
+        A process is never frozen for longer than Redis keeps its keys.
         """
         now_s = self.clock.now_s()
         ages = [now_s + jump_s - queued.sent_at for queued in self.queue.messages.values()]
@@ -209,11 +216,11 @@ class Callers(Invariants, Stage):
             return jump_s < MEMORY_S
         return bool(ages or dead or self.redis.outcomes.unknown)
 
-    def _quiet(self, timeout_s: float | None) -> bool:
+    def _is_quiet(self, timeout_s: float | None) -> bool:
         return timeout_s is None and not (self.gates or self.queue.messages or self.late)
 
     @property
-    def _busy(self) -> bool:
+    def _is_busy(self) -> bool:
         programs = [gate for gate in self.gates if not gate.process.frozen]
         return bool(self._working or self.stripe.executing or programs)
 
@@ -231,12 +238,12 @@ class Callers(Invariants, Stage):
         self._invoke([each for each in received if each is not None])
 
     def _duplicate(self, queued: Queued) -> None:
-        """At-least-once delivery: the message is in hand already, and SQS gives it out once more."""
+        """Deliver a message that a caller already processes, because SQS delivers at least once."""
         self._duplicates -= 1
         self._invoke([queued.as_received()])
 
     def _throttle(self, queued: Queued) -> None:
-        """Lambda has no room for it: the receive counts, and nothing looks at the message."""
+        """Receive a message for which Lambda has no capacity: the receive counts, but no process starts."""
         self._throttles -= 1
         self.queue.receive(queued)
 
@@ -244,11 +251,11 @@ class Callers(Invariants, Stage):
         self.loop.advance(self._redrives.pop(0) if self._redrives else 0.0)
         self._redrive()
 
-    def _dead_untold(self) -> bool:
-        """Whether a redrive that failed has to be made again."""
-        dead = {asked_by(parked.body) for parked in self.queue.dead}
+    def _has_unpublished_dead_letter(self) -> bool:
+        """Return whether a dead letter still has no published outcome, so that the redrive must be repeated."""
+        dead = {identify(parked.body) for parked in self.queue.dead}
         asked = [ask for ask, known in self.accepted.items() if known in dead]
-        return any(not self.ends(ask) and self.is_proven(ask) for ask in asked)
+        return any(not self.entries_of(ask) and self.is_proven(ask) for ask in asked)
 
     def _redrive(self) -> None:
         process = Process(f"operator-{sum('redrives' in line for line in self.choices.story)}")
@@ -260,7 +267,7 @@ class Callers(Invariants, Stage):
         self._reconcile("reconciler")
 
     def _look_at_last(self) -> None:
-        """The schedule looks all the time; the last look is the one that decides."""
+        """Run the reconciler a day later. The real one runs on a schedule, but only its last run decides."""
         self._last_looks -= 1
         self.last_look_at = len(self.choices.story)
         self.loop.advance(25 * 3600.0)
@@ -293,16 +300,21 @@ class Callers(Invariants, Stage):
         self._deaths[process] = self.loop.call_later(INVOCATION_S, self._time_out, process)
 
     def _time_out(self, process: Process) -> None:
-        """Lambda kills what takes too long. A store may be as slow as that; Stripe is not waited for till then."""
+        """Kill the process at Lambda's timeout.
+
+        A store may be slow enough for that, but the process must stop waiting for Stripe earlier.
+        """
         if process.alive and process.calling:
             self.broken.append(f"{process.name} waited for Stripe until it was killed")
         self.kill(process)
 
     async def _handle(self, process: Process, messages: list[Message]) -> None:
-        """What Lambda does around the handler: work, then delete what was let go of."""
+        """Call the batch as Lambda does, then delete the messages that the handler did not report as failed."""
         service = BatchCall(ports_of(self, process), max_receives=MAX_RECEIVES)
         kept = await service.call(messages, ends_at=self.clock.now_s() + INVOCATION_S)
-        assert not kept or process.troubled, f"{kept} kept, though every store was there"
+        assert not kept or process.had_store_failure, (
+            f"{kept} kept although every store was available"
+        )
         done = [each.message_id for each in messages if each.message_id not in kept]
         if done:
             ways = {
@@ -318,7 +330,7 @@ class Callers(Invariants, Stage):
         return answer
 
     def freeze(self, process: Process, answer: Any) -> Frozen:
-        """Stop a process between the answer of its call and its next instruction; a frozen process is not killed."""
+        """Stop a process between the answer of its call and its next instruction, and cancel its timeout."""
         process.frozen = True
         if process in self._deaths:
             self._deaths.pop(process).cancel()
@@ -331,19 +343,19 @@ class Callers(Invariants, Stage):
 
 @dataclass(frozen=True)
 class Frozen:
-    """The answer that a frozen process finds when it goes on."""
+    """The answer that a frozen process gets when it continues."""
 
     stage: Callers
     process: Process
     answer: Any
 
-    async def thawed(self) -> Any:
+    async def wait_until_thawed(self) -> Any:
         await asyncio.sleep(FROZEN_S)
         self.stage.thaw(self.process)
         return self.answer
 
 
-def _in_words(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     days = seconds / DAY_S
     return f"{days:.3g} days" if days >= 1 else f"{seconds / 60:.3g} minutes"
 

@@ -1,7 +1,8 @@
-"""Which of the possible moves is made at each step: the default, unless a run deviates there.
+"""The choice of a move at each step of a run: the default move, unless the run deviates at this step.
 
-A run is told by its deviations alone, so the shortest list that breaks an invariant is also the clearest story of it.
-`explore` makes every run of at most `depth` deviations; `walk` makes long ones at random.
+A run is described completely by its deviations. So the shortest list of deviations that breaks an invariant is also
+the clearest description of the fault. `explore` makes every run of at most `depth` deviations. `walk` makes long random
+runs.
 """
 
 from __future__ import annotations
@@ -14,20 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     Play = Callable[["Choices"], object]
-    """Makes one run; raises `AssertionError` when an invariant breaks."""
+    """Makes one run. Raises `AssertionError` when an invariant breaks."""
 
 
 @dataclass
 class Choices:
-    """The default (0) everywhere but at the steps of `deviations`: {step: number of the move}."""
+    """The choices of one run: the default move (0), except at the steps of `deviations` ({step: number of a move})."""
 
     deviations: Mapping[int, int]
     options: list[int] = field(default_factory=list)
-    """How many moves there were at each step."""
+    """The number of possible moves at each step."""
     story: list[str] = field(default_factory=list)
-    """Every move that was made; a deviation has a star."""
+    """Every move that was made. A deviation has a star."""
     with_rare: bool = False
-    """Whether it may make moves to which another one is equal (`Stage.call`)."""
+    """Whether the run includes the rare ways of a call (`Stage.call`)."""
 
     def pick(self, moves: Sequence[str]) -> int:
         chosen = self._chosen(moves)
@@ -40,7 +41,7 @@ class Choices:
 
 
 class RandomChoices(Choices):
-    """Deviates at random, at most `most` times."""
+    """Choices that deviate at random, at most `most` times."""
 
     def __init__(self, seed: str, *, most: int, rate: float) -> None:
         super().__init__({})
@@ -57,7 +58,7 @@ class RandomChoices(Choices):
 
 
 class Steered(Choices):
-    """Makes the named moves, in this order, each as soon as it is possible; the default where none is."""
+    """Choices that make the named moves in this order, each as soon as it is possible, and otherwise the default."""
 
     def __init__(self, *wanted: str) -> None:
         super().__init__({})
@@ -71,7 +72,7 @@ class Steered(Choices):
 
 
 class Broken(AssertionError):
-    """An invariant broke; the text tells the whole run."""
+    """Raised when an invariant breaks. The message lists every move of the run."""
 
     def __init__(self, error: AssertionError, choices: Choices) -> None:
         super().__init__("\n".join([str(error), *choices.story]))
@@ -80,9 +81,9 @@ class Broken(AssertionError):
 def explore(
     play: Play, *, depth: int, whole: int | None = None, one_in: int = 1, seed: str = ""
 ) -> int:
-    """Make every run of at most `depth` deviations, those with fewer first; return how many. Raises `Broken`.
+    """Make every run of at most `depth` deviations, fewest first, and return the number of runs. Raises `Broken`.
 
-    Of the runs with more than `whole` deviations (None: of none) it makes one in `one_in`, drawn by `seed`.
+    Of the runs with more than `whole` deviations it makes one in `one_in`, selected by `seed`. None makes all runs.
     """
     dice, runs = random.Random(seed), 0
     level: list[dict[int, int]] = [{}]
@@ -90,7 +91,7 @@ def explore(
         following: list[dict[int, int]] = []
         for deviations in level:
             choices = Choices(deviations)
-            made(play, choices)
+            make_run(play, choices)
             runs += 1
             if made_already < depth:
                 following.extend(_children(deviations, choices.options))
@@ -100,13 +101,13 @@ def explore(
 
 
 def walk(play: Play, *, seed: str, runs: int, most: int = 6, rate: float = 0.12) -> int:
-    """Make `runs` runs of up to `most` deviations at random; return how many. Raises `Broken`."""
+    """Make `runs` random runs of up to `most` deviations and return the number of runs. Raises `Broken`."""
     for number in range(runs):
-        made(play, RandomChoices(f"{seed}-{number}", most=most, rate=rate))
+        make_run(play, RandomChoices(f"{seed}-{number}", most=most, rate=rate))
     return runs
 
 
-def made(play: Play, choices: Choices) -> Choices:
+def make_run(play: Play, choices: Choices) -> Choices:
     try:
         play(choices)
     except AssertionError as error:
@@ -115,7 +116,7 @@ def made(play: Play, choices: Choices) -> Choices:
 
 
 def _children(deviations: Mapping[int, int], options: Sequence[int]) -> Iterator[dict[int, int]]:
-    """The runs with one deviation more, later than all there are: so that each set of them is made once."""
+    """Yield the runs with one more deviation, at a later step than the others, so that each set is made only once."""
     for step in range(max(deviations, default=-1) + 1, len(options)):
         for move in range(1, options[step]):
             yield {**deviations, step: move}

@@ -1,10 +1,11 @@
-"""How far the search goes, and what it says at the end.
+"""The options of the search, and the line that it prints at the end.
 
     PROTOCOL_DEPTH=3 PROTOCOL_SEED=7 pytest tests/model
 
-PROTOCOL_DEPTH (2): the core scenarios are searched through to that many deviations, all others to one less. Of the runs
-with more deviations than at depth 2, one in PROTOCOL_ONE_IN (1) is made. The random walks are ten times as many for
-each step above 2. PROTOCOL_SEED (1) decides those, and what is drawn.
+PROTOCOL_DEPTH (2): the search makes every run of the core scenarios with up to this many deviations, and every run of
+the other scenarios with up to one deviation less. PROTOCOL_ONE_IN (1): of the runs with more deviations than depth 2
+allows, the search makes one in this many. Each step of depth above 2 makes ten times as many random walks.
+PROTOCOL_SEED (1) seeds the random walks and the selection of runs.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ class Search:
     one_in: int = 1
     runs: int = 0
 
-    def through(self, play: Play, *, core: bool) -> None:
+    def explore(self, play: Play, *, core: bool) -> None:
         depth, whole = (self.depth, 2) if core else (self.depth - 1, 1)
         self.runs += explore(play, depth=depth, whole=whole, one_in=self.one_in, seed=self.seed)
 
-    def at_random(self, play: Play, name: str) -> None:
+    def walk(self, play: Play, name: str) -> None:
         walks = WALKS * 10 ** max(self.depth - 2, 0)
         self.runs += walk(play, seed=f"{self.seed} {name}", runs=walks)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from paydispatch.flow import Flow
     from paydispatch.ports import Turn
 
-MOST_AT_ONCE = 2
+MAX_AT_ONCE = 2
 POLICY = FlowPolicy(timeout_s=0.5, attempts=3)
 LEASE_S = 40.0
 
@@ -38,9 +38,9 @@ LEASE_S = 40.0
 class FlowScenario:
     name: str
     entries: tuple[tuple[str, str], ...]
-    """(request id, context id), in the order they were published."""
+    """(request id, context id), in the order of their publication."""
     script: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """{gate: the ways its first calls end by default}"""
+    """{gate: the default ways of its first calls}"""
 
 
 class FlowRuns(Stage):
@@ -50,9 +50,9 @@ class FlowRuns(Stage):
         self.log = MemoryEventLog()
         self.contexts: dict[str, list[str]] = {}
         self.running: dict[str, Process] = {}
-        """{context: who runs a flow of it}"""
+        """{context: the process that runs one of its flows}"""
         self.returned: Counter[tuple[str, str]] = Counter()
-        """{(request id, flow name): how often it ran to its end}"""
+        """{(request id, flow name): the number of completed runs}"""
         self.sent: set[str] = set()
         self.changes = 0
         self._looked: tuple[float, int] | None = None
@@ -61,12 +61,12 @@ class FlowRuns(Stage):
             self.contexts.setdefault(context_id, []).append(request_id)
             self.inbox.put(entry(request_id=request_id, context_id=context_id))
 
-    # --- what can happen beside the calls
+    # --- moves other than the calls
 
     def other_moves(self, timeout_s: float | None) -> Iterator[Move]:
         self._runners = [process for process in self._runners if process.alive]
         waiting = bool(self.inbox.waiting())
-        if waiting and len(self._runners) < MOST_AT_ONCE and self._looked != self._state:
+        if waiting and len(self._runners) < MAX_AT_ONCE and self._looked != self._state:
             yield Move("a runner looks", self._look)
         if not self.gates:
             yield from self.late_moves()
@@ -94,7 +94,7 @@ class FlowRuns(Stage):
             log=self.log,
             fraction=lambda: 0.5,
         )
-        with contextlib.suppress(Unavailable):  # whoever looks next goes on
+        with contextlib.suppress(Unavailable):  # the next runner continues
             await FlowRunner(ports, POLICY).drain("worker-1")
         process.alive = False
 
@@ -102,18 +102,18 @@ class FlowRuns(Stage):
         super().kill(process)
         self.running = {c: who for c, who in self.running.items() if who is not process}
 
-    # --- what must hold
+    # --- invariants
 
     def check(self) -> None:
         waiting = {each.request_id for each in self.inbox.waiting()}
         for request_id in (id_ for ids in self.contexts.values() for id_ in ids):
-            assert request_id in waiting or self.ended(request_id), f"{request_id} is lost"
+            assert request_id in waiting or self.has_ended(request_id), f"{request_id} is lost"
 
     def check_rest(self) -> None:
         assert not self.inbox.waiting()
 
-    def ended(self, request_id: str) -> bool:
-        """Whether a flow of the request ran to its end, or all there are lie on the dead stream."""
+    def has_ended(self, request_id: str) -> bool:
+        """Return whether a flow of the request completed, or its last outcome is on the dead stream."""
         ran = any(id_ == request_id for id_, _ in self.returned)
         dead = [e for e, _ in self.inbox.dead if e.request_id == request_id]
         return ran or any(not isinstance(e.outcome, Response) for e in dead)
@@ -121,15 +121,15 @@ class FlowRuns(Stage):
     def check_begin(self, flow: Flow) -> None:
         ids = self.contexts[flow.context_id]
         before = ids[: ids.index(flow.request_id)]
-        if not all(map(self.ended, before)):
+        if not all(map(self.has_ended, before)):
             self.broken.append(f"{flow.request_id} runs before {before} ended")
         if flow.context_id in self.running:
             self.broken.append(f"two flows of {flow.context_id} run at once")
 
     def check_finish(self, turn: Turn) -> None:
-        """At the acknowledgement."""
+        """Check at the acknowledgement that the flow ran and its follow-ups were sent."""
         ran = (turn.entry.request_id, turn.entry.flow_name) in self.returned
-        assert ran, f"{turn.entry.request_id} is acknowledged, and its flow did not run"
+        assert ran, f"{turn.entry.request_id} is acknowledged, but its flow did not run"
         end = (
             OutcomeKind.SETTLED
             if isinstance(turn.entry.outcome, Response)
@@ -155,7 +155,7 @@ class GatedInbox:
         return turns
 
     async def take_abandoned(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
-        """`take` finds these as well: one call to lose instead of two."""
+        """Return nothing, because `take` also returns the abandoned entries: one call can fail instead of two."""
         return ()
 
     async def renew(self, turn: Turn, for_s: float) -> bool:
@@ -188,16 +188,16 @@ class GatedInbox:
         return following
 
     async def _gate(self, name: str, call: Any, *, changes: int = 1) -> Any:
-        def counted() -> Any:
+        def count_change() -> Any:
             self._stage.changes += changes
             return call()
 
-        ways = self._stage.ways(self._process, f"inbox.{name}", counted)
+        ways = self._stage.ways(self._process, f"inbox.{name}", count_change)
         return await self._stage.call(self._process, f"inbox.{name}", ways)
 
 
 class GatedScripts:
-    """A flow that dispatches one create, and ends in any way there is."""
+    """A flow that dispatches one create and ends in every possible way."""
 
     def __init__(self, stage: FlowRuns, process: Process) -> None:
         self._stage = stage

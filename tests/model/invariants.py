@@ -1,10 +1,10 @@
-"""What must hold in every run: always (`check`), at certain steps, and when nothing can happen (`check_rest`)."""
+"""The invariants of every run: after each move (`check`), at certain steps, and at the end (`check_rest`)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.model.asks import Ask, Asked, asked_by
+from tests.model.asks import Ask, AskIdentity, identify
 
 from paydispatch.domain.claims import Go
 from paydispatch.domain.limits import HORIZON_S, REMEMBER_S, SEND_AGE_S
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.outcomes import Outcome
 
 GUARD_SLACK_S = 60.0
-"""Between the send and the arrival at Stripe lies a moment."""
+"""Allowance for the time between the send and the arrival of the POST at Stripe."""
 
 REUSED, NOT_ACCEPTED = "idempotency_key_reused", "not_accepted"
 
@@ -40,17 +40,17 @@ class Invariants:
     last_look_at: int | None
 
     def __init__(self) -> None:
-        self.accepted: dict[Ask, Asked] = {}
-        """What a queue has taken, and how its message names it."""
-        self.told: list[OutcomeEntry] = []
+        self.accepted: dict[Ask, AskIdentity] = {}
+        """Every request that the queue accepted, with the identity in its message."""
+        self.published: list[OutcomeEntry] = []
         """Every outcome that was published."""
         self._sent: set[tuple[str, str]] = set()
-        """The slots, with fingerprints, in which a send was ever open."""
+        """{(slot, fingerprint)} of every send that was ever open"""
 
-    # --- what happened
+    # --- events of the run
 
     def accept(self, ask: Ask, body: str) -> None:
-        asked = asked_by(body)
+        asked = identify(body)
         assert asked is not None, body
         self.accepted[ask] = asked
 
@@ -63,19 +63,19 @@ class Invariants:
             self._check_doubt(entry)
         first = self.redis.publish(entry)
         if first:
-            self.told.append(entry)
+            self.published.append(entry)
             self._check_place(entry)
         return first
 
-    def ends(self, ask: Ask) -> list[OutcomeEntry]:
-        """The published outcomes of what was asked, in order: under its own id, or as a second request's."""
+    def entries_of(self, ask: Ask) -> list[OutcomeEntry]:
+        """Return the published outcomes of a request in order, under its own id or the id of a reused one."""
         asked = self.accepted.get(ask)
         if asked is None:
             return []
         ids = (asked.request_id, ask.derived_id)
         return [
             entry
-            for entry in self.told
+            for entry in self.published
             if (entry.tenant, entry.fingerprint) == (ask.tenant, asked.fingerprint)
             and entry.request_id in ids
         ]
@@ -86,50 +86,54 @@ class Invariants:
         for ask in self.accepted:
             self._check_ends(ask)
             self._check_not_lost(ask)
-        self._check_nobody_else_is_told()
+        self._check_no_other_is_published()
         self._check_effects()
-        self._check_final_means_told()
+        self._check_final_means_published()
 
     def _check_ends(self, ask: Ask) -> None:
-        entries = self.ends(ask)
+        entries = self.entries_of(ask)
         outcomes = [entry.outcome for entry in entries]
         twice = len({outcome.settled for outcome in outcomes}) != len(outcomes)
-        assert not twice, f"{ask.request_id}: told twice: {outcomes}"
+        assert not twice, f"{ask.request_id}: published twice: {outcomes}"
         unproven = entries and not self.is_proven(ask)
-        assert not unproven, f"{ask.request_id}: told for an unproven principal"
+        assert not unproven, f"{ask.request_id}: published for an unproven principal"
         for entry in entries:
             self._check_verdict(ask, entry.outcome)
 
     def is_proven(self, ask: Ask) -> bool:
-        """Whether anybody asks for this who is who the message says."""
+        """Return whether at least one message of this request was sent by the principal that it names."""
         same = [each for each, asked in self.accepted.items() if asked == self.accepted[ask]]
         return not all(each.forged for each in same)
 
     def _check_verdict(self, ask: Ask, outcome: Outcome) -> None:
-        name, made = ask.request_id, self._made_for(ask)
+        name, made = ask.request_id, self._objects_made_for(ask)
         if isinstance(outcome, Response):
             right = [each.id for each in made if not each.declined] == [outcome.body["id"]]
-            assert right, f"{name}: told as created, and is not"
+            assert right, f"{name}: published as created, but it is not"
         elif outcome.code == "card_declined":
             declined = (ask.request_id, ask.fingerprint) in self.stripe.declined
-            assert declined, f"{name}: told as declined, and was not"
-            assert all(each.declined for each in made), f"{name}: told as declined, and is made"
+            assert declined, f"{name}: published as declined, but it was not"
+            assert all(each.declined for each in made), (
+                f"{name}: published as declined, but it was created"
+            )
         elif outcome.settled:
-            assert not made, f"{name}: told as not created, and is"
+            assert not made, f"{name}: published as not created, but it is"
 
-    def _made_for(self, ask: Ask) -> list[Made]:
+    def _objects_made_for(self, ask: Ask) -> list[Made]:
         asked = self.accepted[ask]
         mine = asked.request_id, asked.fingerprint
         return [made for made in self.stripe.made if (made.request_id, made.fingerprint) == mine]
 
     def _check_not_lost(self, ask: Ask) -> None:
-        settled = any(entry.outcome.settled for entry in self.ends(ask))
-        held = settled or self.accepted[ask] in map(asked_by, self.queue.bodies())
+        settled = any(entry.outcome.settled for entry in self.entries_of(ask))
+        held = settled or self.accepted[ask] in map(identify, self.queue.bodies())
         assert held, f"{ask.request_id} for {ask.worker_id} is lost"
 
-    def _check_nobody_else_is_told(self) -> None:
-        known = [entry for ask in self.accepted for entry in self.ends(ask)]
-        assert all(entry in known for entry in self.told), f"nobody asked: {self.told[-1]}"
+    def _check_no_other_is_published(self) -> None:
+        known = [entry for ask in self.accepted for entry in self.entries_of(ask)]
+        assert all(entry in known for entry in self.published), (
+            f"no request has this outcome: {self.published[-1]}"
+        )
 
     def _check_effects(self) -> None:
         effects: dict[tuple[str, str], int] = {}
@@ -141,37 +145,37 @@ class Invariants:
 
     def _check_made(self, made: Made) -> None:
         assert made.params["metadata"].get(MARK) == made.request_id, f"{made}: without a mark"
-        askers = [ask for ask in self.accepted if made in self._made_for(ask)]
-        assert askers, f"{made}: nobody asked for it"
+        askers = [ask for ask in self.accepted if made in self._objects_made_for(ask)]
+        assert askers, f"{made}: no request asked for it"
         assert any(not ask.forged for ask in askers), f"{made}: for an unproven principal"
         own = all(ask.tenant == made.account.tenant for ask in askers)
         assert own, f"{made}: with another tenant's key"
 
-    def _check_final_means_told(self) -> None:
+    def _check_final_means_published(self) -> None:
         settled = {
-            (_slot_of(entry), entry.request_id) for entry in self.told if entry.outcome.settled
+            (_slot_of(entry), entry.request_id) for entry in self.published if entry.outcome.settled
         }
         for slot in self.redis.slots.values():
-            told = (slot.claim.worker_slot, slot.claim.request_id) in settled
-            assert told or not slot.final, f"{slot.claim.slot}: final, and not told"
+            published = (slot.claim.worker_slot, slot.claim.request_id) in settled
+            assert published or not slot.final, f"{slot.claim.slot}: final, but not published"
 
     # --- at certain steps
 
     def check_claim(self, claim: Claim) -> None:
-        """Before a message's principal is proven, nothing is written."""
-        wanted = Asked(claim.tenant, claim.request_id, claim.fingerprint)
+        """Check that no claim is written for an unproven principal."""
+        wanted = AskIdentity(claim.tenant, claim.request_id, claim.fingerprint)
         asks = [ask for ask, asked in self.accepted.items() if asked == wanted]
         if asks and not self.is_proven(asks[0]):
             self.broken.append(f"{claim.slot}: claimed for an unproven principal")
 
     def check_accepted(self, ask: Ask) -> None:
-        """When a client is told 202."""
-        asked = Asked(ask.tenant, ask.request_id, ask.fingerprint)
+        """Check that the request is on the queue when the API answers 202."""
+        asked = AskIdentity(ask.tenant, ask.request_id, ask.fingerprint)
         if asked not in self.accepted.values():
-            self.broken.append(f"{ask.request_id}: told 202, and the queue never had it")
+            self.broken.append(f"{ask.request_id}: answered 202, but the queue never had it")
 
     def check_post(self, process: Process, request_id: str, account: Account) -> Claim:
-        """At the moment at which a POST leaves."""
+        """Check that a POST follows its send soon enough and is not past the horizon, and return its claim."""
         now_s = self.clock.now_s()
         claim, answered_at = process.may_post.pop(request_id, (None, 0.0))
         assert claim is not None, f"{request_id}: POST without a send"
@@ -183,77 +187,82 @@ class Invariants:
         return claim
 
     def check_park(self, body: str, reason: str) -> None:
-        asked = asked_by(body)
+        asked = identify(body)
         if asked is None or reason == NOT_ACCEPTED:
             return
         asks = [ask for ask, known in self.accepted.items() if known == asked]
-        told = any(self.ends(ask) or not self.is_proven(ask) for ask in asks)
-        assert told, f"{asked.request_id} was parked before anybody was told"
+        published = any(self.entries_of(ask) or not self.is_proven(ask) for ask in asks)
+        assert published, f"{asked.request_id} was parked before its outcome was published"
 
     def _check_place(self, entry: OutcomeEntry) -> None:
-        """An outcome is told in the worker of the tenant that asked."""
+        """Check that an outcome is published in the worker's slot of the tenant that asked."""
         marks = self.redis.outcomes.marks
         for ask in self.accepted:
-            if entry in self.ends(ask) and (ask.worker_slot, entry.request_id) not in marks:
-                self.broken.append(f"{entry.request_id}: not told in {ask.worker_slot!r}")
+            if entry in self.entries_of(ask) and (ask.worker_slot, entry.request_id) not in marks:
+                self.broken.append(f"{entry.request_id}: not published in {ask.worker_slot!r}")
 
     def _check_doubt(self, entry: OutcomeEntry) -> None:
-        """Unknown is told where something may have been sent, or a message says so, and nowhere else."""
+        """Check that unknown is published only where a send may have left, or a message says that one did."""
         says_so = any(ask.maybe_executed or ask.first_sent_s is not None for ask in self.accepted)
         slot = self.redis.slots.get(_request_slot(entry))
         claim = slot.claim if slot else None
-        # An empty slot is no proof to a redrive: it assumes a send.
+        # A redrive assumes a send when the slot is empty, because an empty slot proves nothing.
         forgotten = claim is None or claim.older_than_memory or claim.maybe_executed
         sent = (_request_slot(entry), entry.fingerprint or "") in self._sent
         if not sent and not says_so and not forgotten:
-            self.broken.append(f"{entry.request_id}: told unknown, and nothing was ever sent")
+            self.broken.append(
+                f"{entry.request_id}: published as unknown, but nothing was ever sent"
+            )
 
     # --- at rest
 
     def check_rest(self) -> None:
-        """Each is settled, or unknown, told so and looked for."""
+        """Check that each request is settled, or is published as unknown and listed for the reconciler."""
         for ask, asked in self.accepted.items():
             if not self.is_proven(ask):
                 continue
-            ends = [entry.outcome for entry in self.ends(ask)]
-            assert ends, f"{ask.request_id} for {ask.worker_id}: nobody was ever told"
+            ends = [entry.outcome for entry in self.entries_of(ask)]
+            assert ends, f"{ask.request_id} for {ask.worker_id}: no outcome was published"
             listed = (ask.worker_slot, asked.request_id) in self.redis.outcomes.unknown
             known = any(end.settled for end in ends)
             looked_for = listed or self._is_beyond_memory(ask)
-            assert known or looked_for, f"{ask.request_id}: unknown, and nobody looks for it"
-            sure = known or self._kept_from_knowing()
-            assert sure, f"{ask.request_id}: unknown after a day, and nothing kept the look from it"
+            assert known or looked_for, (
+                f"{ask.request_id}: unknown, but not listed for the reconciler"
+            )
+            sure = known or self._could_not_know()
+            assert sure, (
+                f"{ask.request_id}: unknown after a day, though nothing disturbed reconcile"
+            )
 
     def _is_beyond_memory(self, ask: Ask) -> bool:
-        told_at = min((entry.settled_at for entry in self.ends(ask)), default=0.0)
-        return self.clock.now_s() - told_at >= REMEMBER_S
+        published_at = min((entry.settled_at for entry in self.entries_of(ask)), default=0.0)
+        return self.clock.now_s() - published_at >= REMEMBER_S
 
-    def _kept_from_knowing(self) -> bool:
-        """Whether something went wrong in the last look, or its key is another's by then."""
+    def _could_not_know(self) -> bool:
+        """Return whether a fault disturbed the last reconciler run, or its key may belong to another account."""
         looked_at = self.last_look_at
         disturbed = looked_at is not None and any(
             move.startswith("*") for move in self.choices.story[looked_at:]
         )
         moved = any("another key" in move for move in self.choices.story)
         redrivable = any(slot.first_sent_at is None for slot in self.redis.slots.values())
-        keys = {
-            ask.key for ask in self.accepted
-        }  # the end may be told by the message with the wrong one
+        # The outcome may come from the message with the other key.
+        keys = {ask.key for ask in self.accepted}
         return disturbed or moved or redrivable or looked_at is None or len(keys) > 1
 
 
-def words(ends: list[OutcomeEntry]) -> tuple[str, ...]:
-    """What flows were told, in a word each."""
-    return tuple(_word(entry.outcome) for entry in ends)
+def short_names(ends: list[OutcomeEntry]) -> tuple[str, ...]:
+    """Return a short name for each outcome."""
+    return tuple(_short_name(entry.outcome) for entry in ends)
 
 
-def _word(outcome: Outcome) -> str:
+def _short_name(outcome: Outcome) -> str:
     if isinstance(outcome, Response):
         return "created"
-    return _word_of_error(outcome)
+    return _short_error_name(outcome)
 
 
-def _word_of_error(error: Error) -> str:
+def _short_error_name(error: Error) -> str:
     named = {REUSED: "reused", "card_declined": "declined"}
     return named.get(error.code or "", "not_created") if error.settled else "unknown"
 

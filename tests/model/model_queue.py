@@ -1,4 +1,4 @@
-"""A small SQS: visibility, receive counts, delays, and a dead-letter queue after so many receives."""
+"""A small SQS with visibility timeouts, receive counts, delays and a dead-letter queue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VISIBILITY_S = 180.0
 
 @dataclass(eq=False)
 class Queued:
-    """One message: on the queue until it is deleted, even while somebody works on it."""
+    """One message. It stays on the queue until it is deleted, also while a worker processes it."""
 
     id: str
     body: str
@@ -47,7 +47,7 @@ class ModelQueue:
         return [message for message in self.messages.values() if message.visible_at <= now_s]
 
     def receive(self, message: Queued) -> Message | None:
-        """Give it out. None: it has been given out too often and lies on the dead-letter queue now."""
+        """Receive the message. Return None if it was received too often and is now on the dead-letter queue."""
         if message.receives >= MAX_RECEIVES:
             del self.messages[message.id]
             self.dead.append(Parked(message.id, "", message.body, message.sent_at))
@@ -65,7 +65,7 @@ class ModelQueue:
             self.messages.pop(id_, None)
 
     def redrive(self) -> None:
-        """Everything on the dead-letter queue becomes new messages, as SQS's own redrive does it."""
+        """Send every message of the dead-letter queue as a new message, as SQS's own redrive does."""
         dead, self.dead = self.dead, []
         for parked in dead:
             self.send(parked.body)
@@ -75,7 +75,7 @@ class ModelQueue:
         self.dead = [one for one in self.dead if one.message_id != parked.message_id]
 
     def bodies(self) -> Iterator[str]:
-        """Of both queues."""
+        """Yield the message bodies of both queues."""
         yield from (message.body for message in self.messages.values())
         yield from (parked.body for parked in self.dead)
 

@@ -1,4 +1,4 @@
-"""Redis: the twins of both slots, and a memory that ends."""
+"""Redis: the twins of the request's slot and the worker's slot, with keys that expire."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ModelRedis:
         self._marked: dict[tuple[str, str], float] = {}
 
     def at_slot(self, claim: Claim, call: Callable[[MemoryRequests], Any]) -> Any:
-        """Run one script in a request's slot, which is kept from then on."""
+        """Run one script in a request's slot. Restart the time after which Redis drops the slot."""
         self.forget()
         answer = at_once(call(self.requests))
         self._touch(claim.slot)
@@ -65,7 +65,7 @@ class ModelRedis:
         self._touch(slot_name(entry.tenant or QUEUE_TENANT, entry.request_id, QUEUE_TENANT))
 
     def forget(self) -> None:
-        """Drop what nobody has touched for as long as Redis keeps it."""
+        """Drop the slots and marks that no call touched for `REMEMBER_S`, as their expiry in Redis does."""
         oldest = self._clock.now_s() - REMEMBER_S
         for slot in [slot for slot, at in self._touched.items() if at <= oldest]:
             del self._touched[slot]

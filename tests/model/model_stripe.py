@@ -1,5 +1,5 @@
-"""A small Stripe with the rules that matter here: accounts and modes, what the idempotency layer keeps of each and for
-how long, and the moments at which an object that is being made can be seen."""
+"""A small Stripe: accounts and modes, the answers that the idempotency layer keeps and for how long, and the moments at
+which lists show an object that is still being created."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 PRUNED_AFTER_S = 24 * 3600.0
 LONGEST_EXECUTION_S = 80.0
-"""Stripe's own timeouts nest inside its clients' read timeout."""
+"""Stripe's own timeouts are shorter than its clients' read timeout."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """What a key opens: keys of idempotency and lists belong to an account and a mode."""
+    """The account and mode of a Stripe key. Idempotency keys and lists belong to an account and a mode."""
 
     id: str
     mode: str
     tenant: str
-    """Whose account it is."""
+    """The tenant that owns the account."""
     mute: bool = False
     """The key may not ask `GET /v1/account`."""
 
@@ -69,13 +69,13 @@ class Reply:
 
 @dataclass(eq=False)
 class Made:
-    """An object there is, from the moment on at which a list shows it."""
+    """An object that lists show, from this moment on."""
 
     id: str
     request_id: str
-    """The idempotency key it was made under."""
+    """The idempotency key of the create."""
     fingerprint: str
-    """What it was made for."""
+    """The fingerprint of the request that created it."""
     account: Account
     at: float
     params: Mapping[str, Any]
@@ -99,7 +99,7 @@ class Made:
 
 @dataclass(eq=False)
 class Execution:
-    """A create that runs at Stripe, whether or not anybody still waits for it."""
+    """A create that Stripe executes, whether or not a caller still waits for it."""
 
     request_id: str
     fingerprint: str
@@ -109,7 +109,7 @@ class Execution:
     """Unix seconds."""
     replied: asyncio.Future[Reply]
     made: Made | None = None
-    """The object, once it can be seen."""
+    """The object, as soon as lists show it."""
 
     @property
     def confirms(self) -> bool:
@@ -134,14 +134,14 @@ REFUSALS = {
     "429": refusal(429, "rate_limit"),
     "503": refusal(503, "api_error"),
 }
-"""What is answered in front of the idempotency layer: nothing was done, nothing is kept."""
+"""Answers that come from in front of the idempotency layer: Stripe executes nothing and keeps no answer."""
 
 RARE_REFUSALS = {
     "400": refusal(400, "resource_missing"),
     "409 locked": refusal(409, "lock_timeout"),
     "429 for good": refusal(429, "rate_limit", stripe_should_retry="false"),
 }
-"""To this program each is as one of those above, so that a search for few faults leaves them out."""
+"""Answers that paydispatch treats like one of those above. A search for few faults leaves them out."""
 
 OTHER_PARAMETERS = Reply(400, {"error": {"type": "idempotency_error", "message": "other"}})
 
@@ -149,12 +149,12 @@ BROKEN_BEFORE: dict[str, Attempt] = {"no connection": NotSent("connection refuse
 RARELY_BROKEN_BEFORE: dict[str, Attempt] = {
     "reset before": Unknown("connection reset", "connection_lost")
 }
-"""The network before the request arrived; a reset is no proof of that."""
+"""Network faults before the request arrived. After a reset the caller cannot know that it did not arrive."""
 
 EXPIRED_KEY = RefusedInFront(401, REFUSALS["401"].body["error"], None, "req_account")
 
 ENDINGS = ("created", "declined", "500 and nothing made", "500 though made")
-"""How an execution ends. Each of these answers is kept."""
+"""The ways in which an execution ends. Stripe keeps each of these answers."""
 
 
 class ModelStripe:
@@ -165,14 +165,14 @@ class ModelStripe:
         self.executing: list[Execution] = []
         self.made: list[Made] = []
         self.declined: set[tuple[str, str]] = set()
-        """(idempotency key, fingerprint) of what was declined."""
+        """{(idempotency key, fingerprint)} of the declined creates"""
         self.posts: dict[tuple[str, str], list[float]] = {}
         """{(tenant of the account, idempotency key): unix seconds of each arrival}"""
 
     def receive(
         self, request_id: str, fingerprint: str, params: Mapping[str, Any], account: Account
     ) -> Reply | Execution:
-        """A POST arrives at the idempotency layer."""
+        """Take a POST at the idempotency layer: execute it, or return the kept answer or a refusal."""
         now_s = self._clock.now_s()
         self.posts.setdefault((account.tenant, request_id), []).append(now_s)
         key = self._keys.get((account.place, request_id))
@@ -201,7 +201,7 @@ class ModelStripe:
         return execution
 
     def show(self, execution: Execution) -> Made:
-        """Make the object that can be seen before its payment is confirmed or declined."""
+        """Make the object, which lists show before its payment is confirmed or declined."""
         execution.made = Made(
             f"pi_{len(self.made) + 1}",
             execution.request_id,
@@ -234,8 +234,8 @@ class ModelStripe:
             return refusal(402, "card_declined")
         return refusal(500, "api_error")
 
-    def listed(self, mark: tuple[str, str], within: Window, account: Account) -> LookupResult:
-        """The object whose metadata holds `mark`, if it was created within the window."""
+    def find_created(self, mark: tuple[str, str], within: Window, account: Account) -> LookupResult:
+        """Return the object with `mark` in its metadata, if it was created within the window."""
         name, value = mark
         for made in self.made:
             inside = within.earliest <= made.at <= within.latest

@@ -1,4 +1,4 @@
-"""What operators run: the project's own redrive, and the reconciler, each behind the gates of its process."""
+"""The commands of an operator: the project's redrive and the reconciler, each behind the gates of its process."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class RedriveQueue(GatedQueue):
 
 
 class GatedDeadLetters(Gated):
-    """The dead-letter queue, of which one walk sees each message once."""
+    """The dead-letter queue. One redrive sees each message once."""
 
     def __init__(self, stage: Callers, process: Process) -> None:
         super().__init__(stage, process)
@@ -101,7 +101,7 @@ class GatedDeadLetters(Gated):
 
 
 class GatedUnknownOutcomes(MemoryUnknownOutcomes):
-    """Redis, for the reconciler: which requests it looks for is fixed at once, what is known of each is read later."""
+    """Redis for the reconciler. It lists the unknown requests at once and reads each of them in a later call."""
 
     def __init__(self, stage: Callers, process: Process) -> None:
         super().__init__(stage.redis.outcomes, stage.redis.requests)
@@ -128,7 +128,7 @@ class GatedLists(Gated):
     ) -> LookupResult:
         account = ACCOUNTS[key.reveal()]
         ways = {
-            "done": lambda: self._stage.stripe.listed(mark, within, account),
+            "done": lambda: self._stage.stripe.find_created(mark, within, account),
             "no answer": lambda: Inconclusive("no answer"),
             "killed before": lambda: self._stage.kill(self._process),
         }

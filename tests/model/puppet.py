@@ -1,7 +1,7 @@
-"""A thread that runs code without `async` in it, and stands still whenever the stage moves something else.
+"""A thread that runs synchronous code on the stage and waits while the stage moves another process.
 
-The stage and the thread take turns: one of them always waits for the other, so that a run with threads is as
-repeatable as one without.
+The stage and the thread take turns. One of them always waits for the other, so a run with threads is as repeatable as a
+run without threads.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Killed(BaseException):
-    """Unwinds the thread of a process that was killed."""
+    """Raised in the thread of a killed process to unwind it."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Puppet:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     async def play(self, stage: Stage, process: Process) -> None:
-        """Let the thread run, and each of its calls happen when the stage lets it."""
+        """Run the thread to its end. Pass each of its calls to the stage and wait until the stage makes it."""
         self._thread.start()
         try:
             while (call := self._next_call()) is not None:
@@ -54,7 +54,7 @@ class Puppet:
             self._thread.join()
 
     def call(self, name: str, ways: dict[str, Happening]) -> Any:
-        """Called in the thread: wait until the stage lets the call happen."""
+        """Wait until the stage makes the call, and return its answer. Only the thread may call this."""
         if isinstance(self._error, _Killed):
             raise self._error
         self._call = _Call(name, ways)

@@ -1,10 +1,10 @@
-"""Where the runs begin. Each one brings the deviations close to a different corner of the protocol."""
+"""The scenarios from which the runs start. Each brings the deviations to a different part of the protocol."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.model.asks import ACME, MALLORY, Ask, keyed
+from tests.model.asks import ACME, MALLORY, Ask, with_idempotency_key
 from tests.model.caller_ports import DAY_S
 from tests.model.callers import Scenario
 from tests.model.flow_runs import FlowScenario
@@ -26,19 +26,19 @@ PATIENT = Ask(deadline_s=7 * DAY_S)
 """Its deadline comes long after the horizon."""
 
 HASTY = Ask(deadline_s=1800.0)
-"""Waits for its account, and no run takes long."""
+"""Its short deadline keeps runs short that wait for the account."""
 
 OTHER_BODY = replace(ASK, amount=999)
 OTHER_WORKER = replace(ASK, worker_id="worker-2")
 ACMES = Ask(principal=ACME, key=ACME_KEY)
 MALLORYS = Ask(principal=MALLORY, key=MALLORY_KEY)
-KEYED = keyed(ACMES, "order-1")
-AT_BOTH = keyed(ASK, "order-1")
+KEYED = with_idempotency_key(ACMES, "order-1")
+AT_BOTH = with_idempotency_key(ASK, "order-1")
 FORGED = Ask(principal=ACME, key=MALLORY_KEY, forged=True, amount=1)
 
 ONE = Scenario(name="one message", asks=(ASK,))
 TWICE = Scenario(name="a message and its copy", asks=(ASK,) * 2)
-"""What a deferral leaves whose answer was lost: two messages of one request, worked on at once."""
+"""Two messages of one request, processed at the same time. A deferral with a lost answer leaves them."""
 
 LOST_ANSWER = {"stripe.post": ("done", "401", "401"), "stripe.answer": ("reset",)}
 UNKNOWN_THEN_CREATED = (("unknown", "created"),)
@@ -52,34 +52,36 @@ ONE_REQUEST = (
         name="both are refused",
         asks=(ASK,) * 2,
         script={"stripe.post": ("400", "401")},
-        told=(("not_created",),) * 2,
+        outcomes=(("not_created",),) * 2,
     ),
     Scenario(
         name="a lost answer, then refusals",
         asks=(ASK,) * 2,
         script=LOST_ANSWER,
-        told=UNKNOWN_THEN_CREATED * 2,
+        outcomes=UNKNOWN_THEN_CREATED * 2,
     ),
     Scenario(
         name="a lost answer, and a redrive after a day",
         asks=(PATIENT,) * 2,
         script=LOST_ANSWER,
         redrive_after_s=(25 * HOUR_S, 0.0),
-        told=UNKNOWN_THEN_CREATED * 2,
+        outcomes=UNKNOWN_THEN_CREATED * 2,
     ),
-    Scenario(name="a declined card", asks=(ASK,) * 2, ending="declined", told=(("declined",),) * 2),
+    Scenario(
+        name="a declined card", asks=(ASK,) * 2, ending="declined", outcomes=(("declined",),) * 2
+    ),
     Scenario(
         name="a payment that is confirmed and declined",
         asks=(replace(ASK, confirm=True),) * 2,
         ending="declined",
-        told=(("declined",),) * 2,
+        outcomes=(("declined",),) * 2,
     ),
     Scenario(
         name="a kept 500",
         asks=(ASK,) * 2,
         ending="500 though made",
         redrive_after_s=(0.0, 25 * HOUR_S),
-        told=UNKNOWN_THEN_CREATED * 2,
+        outcomes=UNKNOWN_THEN_CREATED * 2,
     ),
     Scenario(name="a patient request", asks=(PATIENT,), redrive_after_s=(25 * HOUR_S,)),
     Scenario(
@@ -103,7 +105,7 @@ ONE_REQUEST = (
         name="a copy that says it was sent two days ago",
         asks=(ASK, replace(ASK, first_sent_s=-48 * HOUR_S)),
         script={"stripe.post": ("done",), "stripe.answer": ("reset",)},
-        told=UNKNOWN_THEN_CREATED * 2,
+        outcomes=UNKNOWN_THEN_CREATED * 2,
     ),
     Scenario(
         name="a copy that says it will be sent tomorrow",
@@ -117,7 +119,7 @@ ONE_REQUEST = (
         script={"stripe.post": ("done",), "stripe.answer": ("killed before",)},
         jumps_s=(13 * DAY_S, 9.5 * DAY_S),
         redrive_after_s=(13 * DAY_S, 0.0),
-        told=UNKNOWN_THEN_CREATED,
+        outcomes=UNKNOWN_THEN_CREATED,
     ),
 )
 
@@ -128,23 +130,25 @@ SEVERAL = (
         poison=("{poison",),
         batch_size=3,
     ),
-    Scenario(name="one id, two bodies", asks=(ASK, OTHER_BODY), told=(("created",), ("reused",))),
+    Scenario(
+        name="one id, two bodies", asks=(ASK, OTHER_BODY), outcomes=(("created",), ("reused",))
+    ),
     Scenario(
         name="one id, two bodies, at once",
         asks=(ASK, OTHER_BODY),
         batch_size=2,
-        told=(("created",), ("reused",)),
+        outcomes=(("created",), ("reused",)),
     ),
     Scenario(
         name="one id, two workers, the second twice",
         asks=(ASK, OTHER_WORKER, OTHER_WORKER),
-        told=(("created",), ("reused",), ("reused",)),
+        outcomes=(("created",), ("reused",), ("reused",)),
     ),
     Scenario(
         name="one id, two workers, while Stripe refuses",
         asks=(ASK, OTHER_WORKER),
         script={"stripe.post": ("429", "401")},
-        told=(("not_created",), ("reused",)),
+        outcomes=(("not_created",), ("reused",)),
     ),
     Scenario(
         name="one request with the keys of two accounts",
@@ -153,12 +157,12 @@ SEVERAL = (
     Scenario(
         name="a message that cannot be read names a live id",
         asks=(ASK, replace(ASK, unreadable=True)),
-        told=(("created",), ("not_created",)),
+        outcomes=(("created",), ("not_created",)),
     ),
     Scenario(
         name="two messages that cannot be read name one id",
         asks=(replace(ASK, unreadable=True), replace(OTHER_BODY, unreadable=True)),
-        told=(("not_created",),) * 2,
+        outcomes=(("not_created",),) * 2,
     ),
     Scenario(
         name="two tenants use one id and one worker's name",
@@ -167,7 +171,7 @@ SEVERAL = (
     Scenario(
         name="a producer claims to be acme",
         asks=(FORGED, ACMES),
-        told=((), ("created",)),
+        outcomes=((), ("created",)),
     ),
     Scenario(
         name="a producer knows what acme asks",
@@ -177,7 +181,7 @@ SEVERAL = (
     Scenario(
         name="an unreadable message claims to be acme's",
         asks=(replace(FORGED, unreadable=True), ACMES),
-        told=((), ("created",)),
+        outcomes=((), ("created",)),
     ),
     Scenario(name="the SDK dispatches", dispatched=(ASK,)),
     Scenario(name="a client posts", posted=(KEYED,)),
@@ -185,13 +189,13 @@ SEVERAL = (
     Scenario(
         name="two clients post two bodies under one key",
         posted=(KEYED, replace(KEYED, amount=999)),
-        told=((), ("created",)),
+        outcomes=((), ("created",)),
     ),
     Scenario(
         name="one key, on the queue and at the API, two bodies",
         asks=(AT_BOTH,),
         posted=(replace(AT_BOTH, principal="local", key=SHOP_KEY, amount=999),),
-        told=(("reused",), ("created",)),
+        outcomes=(("reused",), ("created",)),
     ),
     Scenario(
         name="one request, on the queue and at the API",
@@ -207,7 +211,7 @@ SEVERAL = (
         name="a program and a producer use one key",
         asks=(OTHER_BODY,),
         dispatched=(ASK,),
-        told=(("created",), ("reused",)),
+        outcomes=(("created",), ("reused",)),
     ),
 )
 

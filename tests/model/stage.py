@@ -1,9 +1,9 @@
-"""The stage: processes that may die, and a scheduler that lets exactly one of their calls happen at a time.
+"""The stage: processes that may be killed, and a scheduler that makes exactly one of their calls at a time.
 
-Every call to a port waits at a *gate*. When all processes wait, the scheduler makes one move: it lets one call happen
-in one of its ways (done; done, but the answer was lost; the store is away; done late, after the process gave up; the
-process killed before or after it …), or lets time pass. So every interleaving, every crash point and every fault is a
-choice, and none has to be listed.
+Every call to a port waits at a *gate*. When all processes wait, the scheduler makes one move: it makes one call in one
+of its ways, or lets time pass. The ways of a call are, for example: done, answer lost, store unavailable, done late
+(after the process gave up), process killed before or after the call. So every interleaving, every crash point and every
+fault is a choice of the scheduler, and no list of them is needed.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ if TYPE_CHECKING:
 
     Happening = Callable[[], Any]
 
-MOST_STEPS = 1_500
-"""A run that takes longer does not come to rest."""
+MAX_STEPS = 1_500
+"""A run with more steps counts as endless."""
 
 
 @dataclass(eq=False)
 class Process:
-    """Something a SIGKILL ends between two instructions: no `finally` runs, what it holds stays where it is."""
+    """A process that SIGKILL may end between two instructions. No `finally` runs, and it releases nothing."""
 
     name: str
     alive: bool = True
-    troubled: bool = False
-    """Whether a store has failed it."""
+    had_store_failure: bool = False
+    """Whether a store failed one of its calls."""
     calling: int = 0
-    """How many calls to Stripe it waits for."""
+    """The number of calls to Stripe that it waits for."""
     frozen: bool = False
-    """It stands still between two instructions, and goes on later."""
+    """Whether it is stopped between two instructions. It continues later."""
     may_post: dict[str, tuple[Claim, float]] = field(default_factory=dict)
-    """{request id: the claim whose send was answered with go, and when}, until the POST."""
+    """{request id: (the claim that was allowed to send, when the answer came)}, until the POST."""
     answer: str | None = None
-    """What a server told its client."""
+    """The status code that a server returned to its client."""
     ended: asyncio.Future[None] | None = None
-    """Done once it has come to its end, or was killed. For those that wait for it."""
+    """Done when the process has ended or was killed. Other processes may wait for it."""
 
 
 @dataclass(eq=False)
 class Gate:
-    """One call that waits to happen, and the ways in which it can; the first is the default."""
+    """One call that waits, and the ways in which it can end. The first way is the default."""
 
     process: Process
     name: str
@@ -66,27 +66,27 @@ class Move:
 
 
 class Stage:
-    """Subclasses say what else can happen (`other_moves`) and what must hold (`check`)."""
+    """The scheduler. Subclasses define the other possible moves (`other_moves`) and the invariants (`check`)."""
 
     def __init__(self, choices: Choices, script: Mapping[str, Sequence[str]]) -> None:
-        """`script`: {gate: the ways its first calls end by default}."""
+        """Take the default ways of the first calls from `script`: {gate: ways}."""
         self.choices = choices
         self._script = {gate: list(ways) for gate, ways in script.items()}
         self.loop = VirtualTimeLoop()
         self.clock = ModelClock(self.loop)
         self.gates: list[Gate] = []
         self.late: list[tuple[str, Happening]] = []
-        """Commands whose process has given up on them. Each still happens, once."""
+        """Commands that their process gave up on. The store still executes each of them once."""
         self.current: Process | None = None
         self._over = False
         self._steps = 0
         self.broken: list[str] = []
-        """What was found out where raising would not help: within the code under test."""
+        """Broken invariants found inside the code under test, where it could catch an exception."""
         self._tasks: list[asyncio.Task[Any]] = []
-        """The loop knows them weakly only, and nobody else holds those of a killed process."""
+        """Strong references, because the loop has only weak ones and a killed process has no other holder."""
 
     def servers_moves(self) -> list[list[Move]]:
-        """What servers have in hand: how each piece of work can end, the default first."""
+        """Return, for each execution at a server, the ways in which it can end. The default is first."""
         return []
 
     def other_moves(self, timeout_s: float | None) -> Iterator[Move]:
@@ -96,7 +96,7 @@ class Stage:
         raise NotImplementedError
 
     def play(self) -> None:
-        """Run until nothing can happen any more. Raises `AssertionError` when something broke."""
+        """Run until no move is possible. Raises `AssertionError` when an invariant breaks."""
         self.loop.idle = self._move
         try:
             self.loop.run_forever()
@@ -106,7 +106,7 @@ class Stage:
     def start(self, process: Process, work: Coroutine[Any, Any, Any]) -> None:
         self.current = process
         task = self.loop.create_task(work, name=process.name)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._note_end)
         self._tasks.append(task)
 
     def kill(self, process: Process) -> None:
@@ -125,10 +125,10 @@ class Stage:
         ways: dict[str, Happening],
         rare: dict[str, Happening] | None = None,
     ) -> Any:
-        """Wait until the scheduler lets the call happen, in one of `ways`.
+        """Wait until the scheduler makes the call in one of `ways`, and return its result.
 
-        A search for few faults leaves the `rare` ways out, because another way leads to the same. Walks, scripts and
-        told stories have them.
+        A search for few faults leaves the `rare` ways out, because each has the same effect as another way. Random
+        walks, scripts and steered runs include them.
         """
         if self._over:
             raise asyncio.CancelledError
@@ -144,21 +144,28 @@ class Stage:
         return await opened
 
     def ways(self, process: Process, name: str, call: Happening) -> dict[str, Happening]:
-        """How a command to a store can end. Killed before it is the same as killed after the one before it."""
+        """Return the ways in which a command to a store can end.
+
+        "Killed before" is left out, because it equals "killed after" of the previous command.
+        """
         return {
             "done": call,
-            "answer lost": lambda: _answer_lost(call),
-            "away": _away,
+            "answer lost": lambda: _lose_answer(call),
+            "unavailable": _be_unavailable,
             "late": lambda: self._do_late(process, name, call),
-            "killed after": lambda: self._done_and_killed(process, call),
+            "killed after": lambda: self._do_and_kill(process, call),
         }
 
     def ways_to_read(self, process: Process, call: Happening) -> dict[str, Happening]:
-        """How a question to a store can end, which changes nothing there."""
-        return {"done": call, "away": _away, "killed after": lambda: self.kill(process)}
+        """Return the ways in which a read from a store can end. A read changes nothing there."""
+        return {
+            "done": call,
+            "unavailable": _be_unavailable,
+            "killed after": lambda: self.kill(process),
+        }
 
     def rare_ways(self, process: Process, name: str, call: Happening) -> dict[str, Happening]:
-        """A client library that hears nothing sends its command again, and the first one arrives after the second."""
+        """Return the rare way: the client library repeats an unanswered command, and one of the two comes late."""
         return {"done, and once more late": lambda: self._do_twice(process, name, call)}
 
     def _do_twice(self, process: Process, name: str, call: Happening) -> Any:
@@ -177,13 +184,13 @@ class Stage:
         self.late.remove(late)
         late[1]()
 
-    def _done_and_killed(self, process: Process, call: Happening) -> None:
+    def _do_and_kill(self, process: Process, call: Happening) -> None:
         call()
         self.kill(process)
 
     def _move(self, timeout_s: float | None) -> None:
         self._steps += 1
-        assert self._steps < MOST_STEPS, "it does not come to rest"
+        assert self._steps < MAX_STEPS, "the run does not end"
         assert not self.broken, self.broken[0]
         self.check()
         moves = list(self._moves(timeout_s))
@@ -193,21 +200,25 @@ class Stage:
         moves[self.choices.pick([move.name for move in moves])].make()
 
     def _moves(self, timeout_s: float | None) -> Iterator[Move]:
-        """The current process going on comes first, then the others, then the rest of the world; faults last."""
+        """Yield the current process's default move, then those of the others, then the other moves, and faults last."""
         self.gates = [gate for gate in self.gates if not gate.opened.done()]
         own = [gate for gate in self.gates if gate.process is self.current]
         others = [gate for gate in self.gates if gate.process is not self.current]
-        moves = [*map(self._openings, own), *self.servers_moves(), *map(self._openings, others)]
+        moves = [
+            *map(self._ways_as_moves, own),
+            *self.servers_moves(),
+            *map(self._ways_as_moves, others),
+        ]
         yield from (ways[0] for ways in moves)
         yield from self.other_moves(timeout_s)
-        if any(ways for ways in moves):  # at rest they come by themselves
+        if any(ways for ways in moves):  # without other moves the subclass yields them
             yield from self.late_moves()
         yield from (move for ways in moves for move in ways[1:])
 
-    def _openings(self, gate: Gate) -> list[Move]:
-        return [self._opening(gate, way) for way in gate.ways]
+    def _ways_as_moves(self, gate: Gate) -> list[Move]:
+        return [self._way_as_move(gate, way) for way in gate.ways]
 
-    def _opening(self, gate: Gate, way: str) -> Move:
+    def _way_as_move(self, gate: Gate, way: str) -> Move:
         name = f"{gate.process.name} {gate.name}: {way}"
         return Move(name, lambda: self._open(gate, gate.ways[way]))
 
@@ -217,13 +228,13 @@ class Stage:
         try:
             value = happen()
         except PaydispatchError as error:
-            gate.process.troubled = True
+            gate.process.had_store_failure = True
             gate.opened.set_exception(error)
             return
         if gate.process.alive:
             gate.opened.set_result(value)
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
+    def _note_end(self, task: asyncio.Task[Any]) -> None:
         if not self._over and not task.cancelled() and task.exception() is not None:
             self.broken.append(f"{task.get_name()} let {task.exception()!r} escape")
 
@@ -238,7 +249,7 @@ class Stage:
 
 
 def at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """The result of a twin's call, which never waits."""
+    """Return the result of a twin's call, which never waits."""
     try:
         coroutine.send(None)
     except StopIteration as ended:
@@ -246,10 +257,10 @@ def at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
     raise RuntimeError("a twin waited")
 
 
-def _away() -> None:
-    raise Unavailable("away")
+def _be_unavailable() -> None:
+    raise Unavailable("unavailable")
 
 
-def _answer_lost(call: Happening) -> None:
+def _lose_answer(call: Happening) -> None:
     call()
     raise Unavailable("the answer was lost")

@@ -1,16 +1,16 @@
-"""Faults that were found in earlier code, by this search or by reading, kept by name.
+"""Faults that this search or a reader found in earlier code, each kept as a test with a name.
 
-Each is one run, told as the moves that lead to the fault and were harmless one by one.
+Each test steers one run through the moves that led to the fault. Each move alone was harmless.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.model.asks import ACME, Ask, keyed
+from tests.model.asks import ACME, Ask, with_idempotency_key
 from tests.model.callers import Callers, Scenario, play
 from tests.model.choices import Steered
-from tests.model.invariants import words
+from tests.model.invariants import short_names
 from tests.model.model_stripe import ACME_KEY, OTHER_KEY, SHOP_LIVE_KEY
 
 HOUR_S, DAY_S = 3600.0, 24 * 3600.0
@@ -20,23 +20,23 @@ PATIENT = Ask(deadline_s=7 * DAY_S)
 HASTY = Ask(deadline_s=1800.0)
 ONE = Scenario(name="one message", asks=(ASK,))
 BOTH_WAIT = Scenario(name="both wait", asks=(ASK,) * 2, script={"stripe.post": ("429", "429")})
-AT_THE_API = keyed(Ask(principal=ACME, key=ACME_KEY), "order-1")
+AT_THE_API = with_idempotency_key(Ask(principal=ACME, key=ACME_KEY), "order-1")
 
 
-def steered(scenario: Scenario, *moves: str) -> Callers:
+def steer(scenario: Scenario, *moves: str) -> Callers:
     choices = Steered(*moves)
     stage = play(scenario, choices)
     assert not choices.wanted, f"never possible: {choices.wanted[0]}"
     return stage
 
 
-def told(stage: Callers, ask: Ask = ASK) -> tuple[str, ...]:
-    return words(stage.ends(ask))
+def outcomes_of(stage: Callers, ask: Ask = ASK) -> tuple[str, ...]:
+    return short_names(stage.entries_of(ask))
 
 
-class TestTwoDeliveries:
-    def test_what_one_is_refused_while_another_may_create_it_is_no_verdict(self) -> None:
-        stage = steered(
+class TestConcurrentReceives:
+    def test_a_refusal_to_one_caller_is_not_final_while_another_has_an_open_send(self) -> None:
+        stage = steer(
             ONE,
             "caller-1 redis.send: done",
             "queue delivers a duplicate",
@@ -46,21 +46,23 @@ class TestTwoDeliveries:
             "caller-1 redis.close: done",
             "stripe ends: created",
         )
-        assert told(stage) == ("created",)
+        assert outcomes_of(stage) == ("created",)
 
-    def test_a_sleeper_whose_request_was_settled_meanwhile_does_not_call_stripe(self) -> None:
-        stage = steered(
+    def test_a_caller_that_slept_while_another_settled_the_request_does_not_call_stripe(
+        self,
+    ) -> None:
+        stage = steer(
             BOTH_WAIT,
             "caller-1 redis.mark_retrying: done",
             "queue delivers",
             "caller-2 stripe.post: 400",
             "caller-2 redis.publish: done",
         )
-        assert told(stage) == ("not_created",)
+        assert outcomes_of(stage) == ("not_created",)
         assert not stage.stripe.made
 
-    def test_a_request_that_another_delivery_ended_unexecuted_is_not_sent(self) -> None:
-        stage = steered(
+    def test_a_request_that_another_caller_closed_is_not_sent(self) -> None:
+        stage = steer(
             ONE,
             "caller-1 redis.send: done",
             "caller-1 stripe.post: 401",
@@ -70,11 +72,11 @@ class TestTwoDeliveries:
             "caller-1 redis.close: done",
             "caller-2 redis.send: done",
         )
-        assert told(stage) == ("not_created",)
+        assert outcomes_of(stage) == ("not_created",)
         assert not stage.stripe.made
 
-    def test_what_one_knows_does_not_end_the_doubt_of_another(self) -> None:
-        stage = steered(
+    def test_a_refusal_to_one_caller_does_not_clear_the_unknown_outcome_of_another(self) -> None:
+        stage = steer(
             BOTH_WAIT,
             "caller-1 stripe.post: 429",
             "queue delivers",
@@ -86,12 +88,12 @@ class TestTwoDeliveries:
             "caller-1 stripe.post: 401",
             "stripe ends: 500 though made",
         )
-        assert told(stage)[0] == "unknown"
+        assert outcomes_of(stage)[0] == "unknown"
 
-    def test_a_word_that_comes_late_about_a_sleeper_s_last_send_says_nothing_of_its_next(
+    def test_a_late_end_send_of_one_send_does_not_end_the_next_send(
         self,
     ) -> None:
-        stage = steered(
+        stage = steer(
             replace(ONE, script={"stripe.post": ("429",)}),
             "caller-1 redis.end_send: done, and once more late",
             "caller-1 stripe.post: done",
@@ -100,52 +102,52 @@ class TestTwoDeliveries:
             "caller-2 stripe.post: 401",
             "stripe ends: created",
         )
-        assert told(stage) == ("unknown", "created")
+        assert outcomes_of(stage) == ("unknown", "created")
 
     def test_a_process_that_was_frozen_for_a_day_does_not_call_stripe(self) -> None:
-        stage = steered(
+        stage = steer(
             replace(ONE, asks=(PATIENT,) * 2), "caller-1 redis.send: done, then frozen for a day"
         )
-        assert told(stage, PATIENT) == ("created",)
+        assert outcomes_of(stage, PATIENT) == ("created",)
 
 
 class TestReceives:
-    def test_receives_of_which_none_sent_anything_leave_no_doubt(self) -> None:
-        stage = steered(
+    def test_receives_without_a_send_do_not_make_the_outcome_unknown(self) -> None:
+        stage = steer(
             replace(ONE, receives=4, script={"stripe.post": ("401",)}),
             "caller-1 redis.claim: killed after",
         )
-        assert told(stage) == ("not_created",)
+        assert outcomes_of(stage) == ("not_created",)
 
-    def test_a_claim_a_day_ago_starts_no_clock(self) -> None:
-        stage = steered(
+    def test_a_claim_does_not_start_the_horizon(self) -> None:
+        stage = steer(
             replace(ONE, asks=(PATIENT,)),
             "caller-1 redis.claim: killed after",
-            "nobody works for 1 days",
+            "no process runs for 1 days",
         )
-        assert told(stage, PATIENT) == ("created",)
+        assert outcomes_of(stage, PATIENT) == ("created",)
 
-    def test_a_copy_of_what_was_never_sent_starts_no_clock(self) -> None:
+    def test_a_deferred_copy_of_an_unsent_request_does_not_start_the_horizon(self) -> None:
         patient = replace(PATIENT, attempt=12)
-        stage = steered(
+        stage = steer(
             replace(ONE, asks=(patient,), script={"stripe.post": ("no connection",)}),
             "caller-1 queue.defer: done",
-            "nobody works for 1 days",
+            "no process runs for 1 days",
         )
-        assert told(stage, patient) == ("created",)
+        assert outcomes_of(stage, patient) == ("created",)
 
-    def test_an_unknown_outcome_whose_only_send_was_taken_back_is_settled_in_the_end(self) -> None:
-        """A redrive left it to the reconciler, which left it to a redrive."""
+    def test_an_unknown_outcome_is_settled_after_its_only_send_was_taken_back(self) -> None:
+        """In earlier code the redrive left it to the reconciler, and the reconciler left it to the redrive."""
         hasty = replace(ASK, deadline_s=60.0)
-        stage = steered(
+        stage = steer(
             replace(ONE, asks=(hasty,)),
             "caller-1 redis.send: done, then frozen for a day",
             "caller-1 redis.end_send: killed after",
         )
-        assert told(stage, hasty) == ("unknown", "not_created")
+        assert outcomes_of(stage, hasty) == ("unknown", "not_created")
 
-    def test_a_message_that_died_in_a_call_is_not_sent_again_three_weeks_later(self) -> None:
-        stage = steered(
+    def test_a_request_is_not_sent_again_three_weeks_after_its_caller_died_in_a_call(self) -> None:
+        stage = steer(
             Scenario(
                 name="three weeks",
                 asks=(PATIENT,),
@@ -156,28 +158,28 @@ class TestReceives:
                 },
                 jumps_s=(13 * DAY_S, 9.5 * DAY_S),
             ),
-            "nobody works for 13 days",
+            "no process runs for 13 days",
             "SQS redrives",
-            "nobody works for 9.5 days",
+            "no process runs for 9.5 days",
         )
-        assert told(stage, PATIENT) == ("unknown", "created")
+        assert outcomes_of(stage, PATIENT) == ("unknown", "created")
 
 
 class TestOneId:
-    def test_two_workers_have_one_effect_a_day_later_too(self) -> None:
+    def test_an_id_that_one_worker_used_is_refused_to_another_a_day_later(self) -> None:
         second = replace(ASK, worker_id="worker-2")
-        stage = steered(
+        stage = steer(
             Scenario(name="two workers", asks=(ASK, second)),
             "caller-1 queue.delete: done",
-            "nobody works for 1 days",
+            "no process runs for 1 days",
         )
-        assert (told(stage), told(stage, second)) == (("created",), ("reused",))
+        assert (outcomes_of(stage), outcomes_of(stage, second)) == (("created",), ("reused",))
         assert len(stage.stripe.posts[ASK.tenant, "pdr_1"]) == 1
 
-    def test_two_bodies_at_one_moment_end_under_two_ids(self) -> None:
+    def test_two_bodies_under_one_id_in_one_batch_end_under_two_ids(self) -> None:
         second = replace(ASK, amount=999)
-        stage = steered(Scenario(name="two bodies", asks=(ASK, second), batch_size=2))
-        assert (told(stage), told(stage, second)) == (("created",), ("reused",))
+        stage = steer(Scenario(name="two bodies", asks=(ASK, second), batch_size=2))
+        assert (outcomes_of(stage), outcomes_of(stage, second)) == (("created",), ("reused",))
 
     def test_a_secret_that_moves_to_another_account_makes_no_second_effect(self) -> None:
         self._lose_an_answer_and_move_to(OTHER_KEY)
@@ -186,17 +188,17 @@ class TestOneId:
         self._lose_an_answer_and_move_to(SHOP_LIVE_KEY)
 
     def _lose_an_answer_and_move_to(self, key: str) -> None:
-        stage = steered(
+        stage = steer(
             Scenario(name="moved", asks=(HASTY,), repointed_to=(key,)),
             "caller-1 stripe.answer: killed before",
             "the secret is pointed at another key",
             "reconciler looks a day later",
         )
-        assert told(stage, HASTY) == ("unknown",)
+        assert outcomes_of(stage, HASTY) == ("unknown",)
         assert len(stage.stripe.made) == 1
 
-    def test_a_secret_that_is_put_right_after_a_refusal_ends_nothing(self) -> None:
-        stage = steered(
+    def test_a_request_continues_when_its_secret_changes_account_after_a_refusal(self) -> None:
+        stage = steer(
             Scenario(
                 name="put right",
                 asks=(HASTY,),
@@ -206,50 +208,50 @@ class TestOneId:
             "caller-1 redis.end_send: done",
             "the secret is pointed at another key",
         )
-        assert told(stage, HASTY) == ("created",)
+        assert outcomes_of(stage, HASTY) == ("created",)
 
 
 class TestPrincipals:
-    def test_a_stranger_who_knows_what_is_asked_does_not_end_the_request(self) -> None:
-        stage = steered(
+    def test_a_forged_copy_of_a_request_does_not_end_the_request(self) -> None:
+        stage = steer(
             Scenario(name="known", asks=(replace(AT_THE_API, forged=True),), posted=(AT_THE_API,)),
             "client-1 server-1 redis.claim: done",
             "queue delivers",
             "caller-1 queue.park: done",
         )
-        assert told(stage, AT_THE_API) == ("created",)
+        assert outcomes_of(stage, AT_THE_API) == ("created",)
 
-    def test_a_stranger_who_comes_first_takes_no_id(self) -> None:
+    def test_a_forged_message_that_arrives_first_does_not_take_the_id(self) -> None:
         first = replace(AT_THE_API, amount=1, forged=True)
-        stage = steered(
+        stage = steer(
             Scenario(name="first", asks=(first,), posted=(AT_THE_API,)),
             "queue delivers",
             "caller-1 queue.park: done",
         )
-        assert (told(stage, first), told(stage, AT_THE_API)) == ((), ("created",))
+        assert (outcomes_of(stage, first), outcomes_of(stage, AT_THE_API)) == ((), ("created",))
 
 
 class TestTheWayIn:
     def test_a_client_that_asks_again_after_a_lost_answer_has_one_effect(self) -> None:
-        stage = steered(
+        stage = steer(
             Scenario(name="posted", posted=(AT_THE_API,)),
             "client-1 server-1 sqs.send: answer lost",
             "client-1 server-2 sqs.send: done",
         )
-        assert told(stage, AT_THE_API) == ("created",)
+        assert outcomes_of(stage, AT_THE_API) == ("created",)
 
     def test_a_program_that_redispatches_after_a_lost_answer_has_one_effect(self) -> None:
-        stage = steered(
+        stage = steer(
             Scenario(name="dispatched", dispatched=(ASK,)),
             "program-1 sqs.send: answer lost",
             "program-1 sqs.send: done",
         )
-        assert told(stage) == ("created",)
+        assert outcomes_of(stage) == ("created",)
 
-    def test_a_client_whose_server_dies_before_the_queue_is_not_told_of_a_replay(self) -> None:
-        stage = steered(
+    def test_a_repeat_is_queued_after_the_first_server_died_before_the_queue(self) -> None:
+        stage = steer(
             Scenario(name="posted", posted=(AT_THE_API,)),
             "client-1 server-1 redis.claim: killed after",
             "client-1 server-2 sqs.send: done",
         )
-        assert told(stage, AT_THE_API) == ("created",)
+        assert outcomes_of(stage, AT_THE_API) == ("created",)

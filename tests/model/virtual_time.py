@@ -1,4 +1,4 @@
-"""An event loop in which no time passes by itself: when nothing can run, `idle` decides what happens next."""
+"""An event loop with virtual time. When no task can run, it calls `idle`, which may advance the time."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Idle = Callable[[float | None], None]
-    """Called with the seconds to the next timer (None: there is none)."""
+    """Takes the seconds until the next timer, or None if no timer is set."""
 
 START_S = 1_800_000_000.0
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """Its `time()` is unix seconds, so that timeouts of asyncio and the services' clock agree."""
+    """An event loop in which time passes only through `advance`.
+
+    `time()` is in unix seconds, so that asyncio's timeouts and the services' clock agree.
+    """
 
     def __init__(self) -> None:
         self._now_s = START_S
-        self.idle: Idle = self._nothing_to_do
+        self.idle: Idle = self._skip_to_next_timer
         super().__init__(_NeverWaits(self))
-        self._clock_resolution = 1e-6  # what a float of this size can still tell apart
+        self._clock_resolution = 1e-6  # about the smallest step between two floats of this size
 
     def time(self) -> float:
         return self._now_s
@@ -30,12 +33,12 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def advance(self, seconds: float) -> None:
         self._now_s += seconds
 
-    def _nothing_to_do(self, timeout_s: float | None) -> None:
+    def _skip_to_next_timer(self, timeout_s: float | None) -> None:
         self.advance(timeout_s or 0.0)
 
 
 class ModelClock:
-    """`Clock` of the services under test."""
+    """The `Clock` of the services under test."""
 
     def __init__(self, loop: VirtualTimeLoop) -> None:
         self._loop = loop

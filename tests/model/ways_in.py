@@ -1,4 +1,4 @@
-"""How a request comes in. A program that was not told a yes repeats under the same identity, as it is told to."""
+"""The ways in: SDK and API. A program without a positive answer repeats the request under the same identity."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
     from paydispatch.domain.claims import Claim, SlotState
     from paydispatch.domain.envelope import Envelope
 
-MOST_TRIES = 3
+MAX_TRIES = 3
 
 
 async def dispatch(stage: Callers, process: Process, ask: Ask) -> None:
-    """The SDK over SQS: sealed once, and redispatched as it is where the answer of SQS was lost."""
+    """Dispatch with the SDK over SQS. Send the same sealed message again if the answer of SQS was lost."""
     body = ask.message(stage.sealer)
-    for _ in range(MOST_TRIES):
+    for _ in range(MAX_TRIES):
         try:
-            await stage.call(process, "sqs.send", _dispatches(stage, process, ask, body))
+            await stage.call(process, "sqs.send", _send_ways(stage, process, ask, body))
             break
         except MaybeAccepted:
             continue  # `redispatch(receipt)`
         except Unavailable:
-            body = ask.message(stage.sealer)  # refused: the program asks anew, under the same key
+            body = ask.message(stage.sealer)  # refused: the program asks again under the same key
     stage.end(process)
 
 
-def _dispatches(stage: Callers, process: Process, ask: Ask, body: str) -> dict[str, Happening]:
+def _send_ways(stage: Callers, process: Process, ask: Ask, body: str) -> dict[str, Happening]:
     def send() -> None:
         stage.queue.send(body)
         stage.accept(ask, body)
@@ -64,12 +64,12 @@ def _dispatches(stage: Callers, process: Process, ask: Ask, body: str) -> dict[s
 
 
 def _refuse() -> None:
-    raise Unavailable("SQS took nothing")
+    raise Unavailable("SQS refused the messages")
 
 
 async def post(stage: Callers, process: Process, ask: Ask) -> None:
-    """A client of the API: it asks again until it has a yes or a refusal, also where its server was killed."""
-    for number in range(1, MOST_TRIES + 1):
+    """Post to the API as a client. Repeat until the API accepts or refuses, also after its server was killed."""
+    for number in range(1, MAX_TRIES + 1):
         server = Process(f"{process.name} server-{number}", ended=stage.loop.create_future())
         stage.start(server, _serve(stage, server, ask))
         await server.ended  # type: ignore[misc]
@@ -79,15 +79,15 @@ async def post(stage: Callers, process: Process, ask: Ask) -> None:
 
 
 async def _serve(stage: Callers, server: Process, ask: Ask) -> None:
-    await Puppet(lambda strings: _accept(stage, server, strings, ask)).play(stage, server)
+    await Puppet(lambda puppet: _accept(stage, server, puppet, ask)).play(stage, server)
     stage.end(server)
 
 
-def _accept(stage: Callers, process: Process, strings: Puppet, ask: Ask) -> None:
+def _accept(stage: Callers, process: Process, puppet: Puppet, ask: Ask) -> None:
     acceptor = Acceptor(
-        queue=PuppetQueue(stage, process, strings, ask),
+        queue=PuppetQueue(stage, process, puppet, ask),
         sealer=stage.sealer,
-        requests=PuppetStore(stage, process, strings),
+        requests=PuppetStore(stage, process, puppet),
         clock=stage.clock,
         log=stage.log,
         queue_tenant=QUEUE_TENANT,
@@ -117,15 +117,15 @@ def _request(ask: Ask) -> CreateRequest:
     )
 
 
-class _Pulled:
-    def __init__(self, stage: Callers, process: Process, strings: Puppet) -> None:
+class _PuppetPort:
+    def __init__(self, stage: Callers, process: Process, puppet: Puppet) -> None:
         self._stage = stage
         self._process = process
-        self._strings = strings
+        self._puppet = puppet
 
 
-class PuppetStore(_Pulled):
-    """`RequestStore` on Redis."""
+class PuppetStore(_PuppetPort):
+    """The `RequestStore` on Redis."""
 
     def claim(self, claims: Sequence[Claim]) -> Sequence[SlotState]:
         states: Sequence[SlotState] = self._command(
@@ -140,14 +140,14 @@ class PuppetStore(_Pulled):
         raise NotImplementedError
 
     def _command(self, name: str, call: Happening) -> Any:
-        return self._strings.call(name, self._stage.ways(self._process, name, call))
+        return self._puppet.call(name, self._stage.ways(self._process, name, call))
 
 
-class PuppetQueue(_Pulled):
-    """`Queue` on SQS."""
+class PuppetQueue(_PuppetPort):
+    """The `Queue` on SQS."""
 
-    def __init__(self, stage: Callers, process: Process, strings: Puppet, ask: Ask) -> None:
-        super().__init__(stage, process, strings)
+    def __init__(self, stage: Callers, process: Process, puppet: Puppet, ask: Ask) -> None:
+        super().__init__(stage, process, puppet)
         self._ask = ask
 
     def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, Unavailable]:
@@ -173,5 +173,5 @@ class PuppetQueue(_Pulled):
             "refused": _refuse,
             "killed after": send_and_die,
         }
-        failures: Mapping[str, Unavailable] = self._strings.call("sqs.send", ways)
+        failures: Mapping[str, Unavailable] = self._puppet.call("sqs.send", ways)
         return failures
