@@ -114,7 +114,7 @@ def test_a_list_that_stops_at_its_limit_says_so(parked: dict[str, str]) -> None:
     cut = command("dlq list --limit 1 --json", parked)
     whole = command("dlq list --json", parked)
 
-    assert cut.stderr == "Stopped at 1; there may be more (--limit).\n"
+    assert cut.stderr == "Stopped after 1. There may be more (--limit).\n"
     assert json.loads(cut.stdout)["may_be_more"] is True
     assert (whole.stderr, json.loads(whole.stdout)["may_be_more"]) == ("", False)
 

@@ -169,4 +169,4 @@ def test_in_the_end_nothing_waits(stack: LocalStack) -> None:
     while (answer := command("doctor", "--older-than", "0s"))[0] != 0:
         assert time.monotonic() < give_up_at, answer[1]
 
-    assert "Nothing waits." in answer[1]
+    assert "No request waits." in answer[1]

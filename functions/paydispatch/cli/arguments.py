@@ -1,6 +1,6 @@
-"""Read the arguments that several commands share: lengths of time, numbers, addresses, the folder of the flows.
+"""Parses the arguments that several commands share: durations, numbers, URLs, and the flows folder.
 
-The functions that `argparse` calls raise `ArgumentTypeError` and name the value in it.
+Functions for `type=` of `argparse` raise `ArgumentTypeError` with the invalid value.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _AGE = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 
 
 def age_s(text: str) -> float:
-    """Return the seconds of a length of time: 45s, 30m, 2h, 3d."""
+    """Return the seconds of a duration such as 45s, 30m, 2h or 3d."""
     match = _AGE.fullmatch(text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no length of time like 45s, 30m, 2h or 3d")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 45s, 30m, 2h or 3d")
     return float(match[1]) * _UNITS_S[match[2]]
 
 
-def shown_age(seconds: float) -> str:
-    """Write seconds in the largest unit that fits one and a half times: 89s, 60m, 36h, 2d."""
+def format_age(seconds: float) -> str:
+    """Return a duration in the largest unit of which it has at least one and a half: 89s, 60m, 36h, 2d."""
     for unit in "dhm":
         if seconds >= 1.5 * _UNITS_S[unit]:
             return f"{seconds / _UNITS_S[unit]:.0f}{unit}"
@@ -38,15 +38,15 @@ def shown_age(seconds: float) -> str:
 
 
 def port(text: str) -> int:
-    """Return a port of TCP. 0 stands for any free one."""
+    """Return a TCP port. 0 stands for any free port."""
     if not text.isdecimal() or int(text) > HIGHEST_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to {HIGHEST_PORT}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to {HIGHEST_PORT}")
     return int(text)
 
 
 def count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
 
 
@@ -56,35 +56,35 @@ def positive(text: str) -> float:
     except ValueError:
         number = 0.0
     if not (math.isfinite(number) and number > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return number
 
 
 def rate(text: str) -> float:
-    """Return a number per second: 5 or 5/s."""
+    """Return the number per second of `5` or `5/s`."""
     return positive(text.removesuffix("/s"))
 
 
 def api_url(text: str) -> str:
-    """Return the address of the HTTP API or of Stripe, without a slash at its end."""
+    """Return the base URL of the HTTP API or of Stripe, without a slash at its end."""
     try:
         usable = urlsplit(text).port != 0 and is_protected(text)
     except ValueError:
         usable = False
     if not usable:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no address like https://api.example.com (http:// is for this machine alone)"
+            f"{text!r} is not a URL such as https://api.example.com (http:// is allowed only for this machine)"
         )
     return text.rstrip("/")
 
 
 def bearer_token() -> str | None:
-    """Return the token for the HTTP API, from the environment."""
+    """Return the bearer token for the HTTP API from `PAYDISPATCH_TOKEN`, or None."""
     return os.environ.get("PAYDISPATCH_TOKEN") or None
 
 
 def flows_folder(named: Path | None) -> Path:
-    """Return the folder `--flows` names, or `FLOWS_DIR`, or `./flows`. Raises `PaydispatchError` if it is missing."""
+    """Return the folder of `--flows`, `FLOWS_DIR` or `./flows`. Raises `PaydispatchError` if it does not exist."""
     folder = (named or Path(os.environ.get("FLOWS_DIR") or "flows")).resolve()
     if not folder.is_dir():
         raise PaydispatchError(f"There is no flows folder {folder}.")

@@ -1,6 +1,6 @@
-"""Leave the process in a bounded time, because Python waits at its end for every thread that is no daemon.
+"""Ends the process within a bounded time, because Python waits at exit for every thread that is not a daemon.
 
-A flow can leave such threads: those of a `ThreadPoolExecutor` or of `asyncio.to_thread` are none.
+A flow can leave such threads, for example those of a `ThreadPoolExecutor` or of `asyncio.to_thread`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ LEAVE_WITHIN_S = 5.0
 
 
 def leave_soon(exit_code: int, within_s: float = LEAVE_WITHIN_S) -> None:
-    """Call at the very end: what has not ended after `within_s` is cut off."""
+    """End the process after `within_s` seconds, also if threads still run. Call it as the last step of a command."""
     timer = threading.Timer(within_s, _leave, (exit_code,))
     timer.daemon = True
     timer.start()

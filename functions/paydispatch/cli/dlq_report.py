@@ -1,4 +1,4 @@
-"""What `paydispatch dlq` shows of parked messages: everything but a key."""
+"""Prints the parked messages for `paydispatch dlq`, without their keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.cli.arguments import shown_age
+from paydispatch.cli.arguments import format_age
 from paydispatch.cli.tables import show_table
 from paydispatch.cli.terminal import complain, say, say_json
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from paydispatch.services.redrive import Examined, Walk
 
 BODY_SHOWN = 2_000
-"""Characters of a message that nobody can read."""
+"""The number of characters that are printed of a message that is not an envelope."""
 
 
 def show_walk(walk: Walk, limit: int, *, as_json: bool) -> None:
-    """Every message, and on stderr where the walk stopped before the end of the queue."""
+    """Print the messages. Print a note on stderr if the walk stopped before the end of the queue."""
     shown = [_in_short(one) for one in walk.examined]
     if as_json:
         say_json({"messages": shown, "may_be_more": walk.may_be_more})
     else:
         _show_table(shown)
     if walk.may_be_more:
-        complain(_stopped(len(shown), limit))
+        complain(_stop_note(len(shown), limit))
 
 
-def _stopped(count: int, limit: int) -> str:
+def _stop_note(count: int, limit: int) -> str:
     hint = " (--limit)" if count >= limit else ""
-    return f"Stopped at {count}; there may be more{hint}."
+    return f"Stopped after {count}. There may be more{hint}."
 
 
 def show_one(one: Examined) -> None:
@@ -40,13 +40,13 @@ def show_one(one: Examined) -> None:
 
 def _show_table(shown: list[dict[str, Any]]) -> None:
     if not shown:
-        say("The dead-letter queue holds nothing of that kind.")
+        say("The dead-letter queue has no such message.")
         return
     show_table(list(shown[0]), ([_cell(value) for value in row.values()] for row in shown))
 
 
 def _cell(value: Any) -> str:
-    return shown_age(value) if isinstance(value, float) else str(value or "")
+    return format_age(value) if isinstance(value, float) else str(value or "")
 
 
 def _in_short(one: Examined) -> dict[str, Any]:
@@ -63,12 +63,12 @@ def _in_short(one: Examined) -> dict[str, Any]:
         "kind": one.parked.kind,
         "reason": one.parked.reason or PARKED_BY_SQS,
         "status": one.status or "not known",
-        "redrive": _planned(one.plan),
+        "redrive": _describe(one.plan),
         "action": one.action.value,
     }
 
 
-def _planned(plan: Plan) -> str:
+def _describe(plan: Plan) -> str:
     from paydispatch.domain.redrive import (
         AlreadySettled,
         GoesToReconcile,
@@ -83,17 +83,17 @@ def _planned(plan: Plan) -> str:
         case SendBack(envelope):
             return f"goes back to the {envelope.lane.value} queue"
         case GoesToReconcile():
-            return "goes to reconcile: its key is too old to be sent again"
+            return "goes to reconcile: too old to be sent again under its idempotency key"
         case AlreadySettled(status):
-            return f"stays: settled ({status}), its flow has been started"
+            return f"stays: settled ({status}), so its flow has run or will run"
         case LacksErrorFlow(malformed, _):
-            return f"its error flow has not run, and is started: {malformed.message}"
+            return f"its error flow, which has not run, is started: {malformed.message}"
         case Unreadable(_, message):
             return f"stays: {message}"
         case NotProven(why):
             return f"stays: {why}"
         case NotExamined(why):
-            return f"stays: it could not be worked on ({why})"
+            return f"stays: its examination failed ({why})"
 
 
 def _in_full(one: Examined) -> dict[str, Any]:
@@ -101,7 +101,10 @@ def _in_full(one: Examined) -> dict[str, Any]:
 
 
 def _envelope(one: Examined) -> Any:
-    """What the message says, but for the sealed key; a text that is no envelope with every key blotted out."""
+    """Return the fields of the message without the sealed key.
+
+    Return the text of a message that is not an envelope, with every Stripe key redacted.
+    """
     from paydispatch.domain.credentials import redact
     from paydispatch.domain.envelope import Malformed
 

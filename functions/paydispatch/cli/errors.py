@@ -1,6 +1,6 @@
-"""Which exceptions are told in one line: those that a user can mend, or a service that is away.
+"""Selects the exceptions that are printed as one line: those that a user can fix, and an unavailable service.
 
-Loads no library to know its errors: one that is not loaded raised none.
+Does not import a library only to test for its exceptions: if it was not imported, it did not raise.
 """
 
 from __future__ import annotations
@@ -16,39 +16,39 @@ LIBRARIES = (
     ("AWS", "boto3.exceptions", ("Boto3Error",)),
     ("Redis", "redis.exceptions", ("RedisError", "RedisClusterException")),
 )
-"""Who is named, the module of its errors, and their roots."""
+"""The name to print, the module of the exceptions, and their base classes."""
 
 HINTS = {"NoRegionError": " Set AWS_REGION."}
 
 
 def one_line(error: Exception) -> str | None:
-    """None for what nobody raises on purpose: that needs its traceback."""
+    """Return the line to print, or None for an unexpected exception, which needs its traceback."""
     if isinstance(error, PaydispatchError):
         return str(error)
     if isinstance(error, ModuleNotFoundError):
-        return _missing_library(error)
-    return _of_a_library(error) or _of_the_system(error)
+        return _explain_missing_library(error)
+    return _explain_library_error(error) or _explain_system_error(error)
 
 
-def _missing_library(error: ModuleNotFoundError) -> str | None:
+def _explain_missing_library(error: ModuleNotFoundError) -> str | None:
     library = (error.name or "").partition(".")[0]
     if not library or library in OWN_PACKAGES:
         return None
-    return f"{library} is missing: this command needs pip install 'paydispatch[local]'"
+    return f"{library} is not installed. Run pip install 'paydispatch[local]' to use this command."
 
 
-def _of_a_library(error: Exception) -> str | None:
-    for who, module, names in LIBRARIES:
+def _explain_library_error(error: Exception) -> str | None:
+    for service, module, names in LIBRARIES:
         loaded = sys.modules.get(module)
         if loaded and isinstance(error, tuple(getattr(loaded, name) for name in names)):
-            return f"{who}: {error}{HINTS.get(type(error).__name__, '')}"
+            return f"{service}: {error}{HINTS.get(type(error).__name__, '')}"
     if isinstance(error, ValueError) and str(error).startswith("Invalid endpoint"):
-        return f"AWS: {error}"  # botocore has no class of its own for a bad AWS_ENDPOINT_URL
+        return f"AWS: {error}"  # botocore raises a plain ValueError for a bad AWS_ENDPOINT_URL
     return None
 
 
-def _of_the_system(error: Exception) -> str | None:
-    """A file that cannot be written, a connection that broke."""
+def _explain_system_error(error: Exception) -> str | None:
+    """Return the line for an `OSError`, such as a file that cannot be written or a broken connection."""
     if not isinstance(error, OSError):
         return None
     if error.filename is not None:

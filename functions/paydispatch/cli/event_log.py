@@ -1,4 +1,4 @@
-"""`--verbose`: what a command writes into its log, on stderr beside its report."""
+"""The option `--verbose`, which shows the event log of a command on stderr."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _EVENT_LOG = "paydispatch.operations"
 
 def add_verbose(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--verbose", action="store_true", help="show the event log on stderr, line by line"
+        "--verbose", action="store_true", help="also print the event log, on stderr"
     )
 
 
 @contextmanager
-def log_shown(*, wanted: bool) -> Iterator[None]:
-    """Without it only faults are shown."""
+def show_event_log(*, verbose: bool) -> Iterator[None]:
+    """Print the event log on stderr while the block runs: everything if `verbose`, otherwise warnings and errors."""
     logger, handler = logging.getLogger(_EVENT_LOG), logging.StreamHandler()
     handler.setFormatter(PrintableFormatter())
     before = logger.level
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO if wanted else logging.WARNING)
+    logger.setLevel(logging.INFO if verbose else logging.WARNING)
     try:
         yield
     finally:

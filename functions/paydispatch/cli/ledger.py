@@ -1,7 +1,7 @@
-"""The ledger of a file of requests, kept beside it: the run that names its lines, and which API or queue has which.
+"""The ledger of a file of requests, stored beside it: the id of its run, and the lines that each API or queue has.
 
-The first line names the run: `{"run": "run_…"}`. Every other line is one JSON array `[target, key]`. Without a ledger a
-file is submitted as a new run, and its lines are new requests.
+The first line names the run: `{"run": "run_…"}`. Every other line is one JSON array `[target, key]`. A file without a
+ledger is submitted as a new run, so that its lines are new requests.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def ledger_of(file: Path) -> Path:
 
 
 def run_id(text: str) -> str:
-    """Read `--run`."""
+    """Return the run id of `--run`."""
     if not _RUN.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no run id like run_0123456789abcdef")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a run id such as run_0123456789abcdef")
     return text
 
 
 class FileLedger:
-    """`Ledger` of one target. `wanted_run` goes on with a run whose ledger was lost."""
+    """The `Ledger` of one target. `wanted_run` continues a run after the loss of its ledger."""
 
     def __init__(self, path: Path, target: str, *, wanted_run: str | None = None) -> None:
         self._path = path
@@ -43,7 +43,7 @@ class FileLedger:
         self._wanted_run = wanted_run
 
     def __enter__(self) -> Self:
-        """Read the ledger, or begin one. Raises `PaydispatchError` for a file that is no ledger, or is in use."""
+        """Read the ledger, or begin one. Raises `PaydispatchError` for a file that is no ledger or is in use."""
         self._file = self._path.open("a+", encoding="utf-8")
         try:
             _lock(self._file, self._path)
@@ -70,11 +70,11 @@ class FileLedger:
         self._file.seek(0)
         lines = self._file.read().removeprefix(BYTE_ORDER_MARK).splitlines()
         self.run = self._run_of(lines[0]) if lines else self._begin()
-        noted = [self._noted(number, line) for number, line in enumerate(lines[1:], start=2)]
-        self._keys = {key for target, key in noted if target == self._target}
+        entries = [self._read_entry(number, line) for number, line in enumerate(lines[1:], start=2)]
+        self._keys = {key for target, key in entries if target == self._target}
 
     def _begin(self) -> str:
-        """Write the run down before any line is sent, because a lost run id makes new requests of lines that were."""
+        """Write the run id durably before a line is sent, because under another id the lines become new requests."""
         run = self._wanted_run or f"run_{secrets.token_hex(8)}"
         self._file.write(json.dumps({"run": run}) + "\n")
         self._file.flush()
@@ -87,23 +87,25 @@ class FileLedger:
         if run is None:
             raise PaydispatchError(
                 f"{self._path}, line 1, does not name a run. "
-                "With that file deleted every line is submitted as a new request."
+                "If you delete that file, every line is submitted as a new request."
             )
         if self._wanted_run not in (None, run):
-            raise PaydispatchError(f"{self._path} is of {run}, not of {self._wanted_run}.")
+            raise PaydispatchError(
+                f"{self._path} is the ledger of {run}, not of {self._wanted_run}."
+            )
         return run
 
-    def _noted(self, number: int, line: str) -> tuple[str, str]:
+    def _read_entry(self, number: int, line: str) -> tuple[str, str]:
         try:
-            noted = json.loads(line)
+            entry = json.loads(line)
         except ValueError:
-            noted = None
-        if not (isinstance(noted, list) and len(noted) == 2):
+            entry = None
+        if not (isinstance(entry, list) and len(entry) == 2):
             raise PaydispatchError(
                 f"{self._path}, line {number}, does not name a target and a key. "
-                "Without that line its request is submitted again, under the same identity."
+                "If you delete that line, its request is submitted again under the same identity."
             )
-        return noted[0], noted[1]
+        return entry[0], entry[1]
 
 
 def _run_in(line: str) -> str | None:
@@ -115,19 +117,19 @@ def _run_in(line: str) -> str | None:
 
 
 def _lock(file: TextIO, path: Path) -> None:
-    """Keep a second submission of the same file out: it could begin a run of its own."""
+    """Lock the ledger, because a second submission of the same file could begin another run."""
     import fcntl  # not on Windows, where only this command needs it
 
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise PaydispatchError(
-            f"{path} is in use: another `paydispatch submit` is at work on this file."
+            f"{path} is in use by another `paydispatch submit` of the same file."
         ) from None
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new file's name durable, too."""
+    """Make the name of a new file durable."""
     opened = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(opened)

@@ -1,4 +1,4 @@
-"""The `paydispatch` command: one file per subcommand, each loaded only to describe itself."""
+"""The `paydispatch` command. Each subcommand has a file, which imports its libraries only when it runs."""
 
 from __future__ import annotations
 
@@ -29,21 +29,26 @@ CANNOT = 2
 CTRL_C = 130
 EXIT_CODES = """\
 exit codes:
-  0    done; also the orderly end of local, twin and worker
-  1    submit: a line was refused; status, dlq show: not found; doctor, reconcile:
-       something is left; local, demo: a part failed, or a flow did not run
-  2    wrong arguments, a missing variable, or a service away: one line says which
-  130  Ctrl-C"""
+  0    success (local, twin, worker: stopped by Ctrl-C or SIGTERM)
+  1    submit: a line was refused
+       status, dlq show, reconcile --same-account: not found
+       doctor: a request still waits, or Redis may evict keys
+       reconcile: an outcome stays unknown
+       dlq list, dlq redrive: the work on a message failed
+       local, demo: a part failed, or a flow did not run
+  2    invalid arguments, a missing variable, or an unavailable service;
+       one line on stderr says which
+  130  stopped by Ctrl-C"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand; return its exit code, as `EXIT_CODES` says.
+    """Run one subcommand and return its exit code (`EXIT_CODES`).
 
-    A mistake of the user's and a service that is away are one line on stderr.
+    Print one line on stderr for an error that the user can fix and for an unavailable service.
     """
     sys.excepthook = show_traceback
     parsed = _parser().parse_args(arguments)
-    _hand_on_the_region()
+    _copy_region()
     try:
         code: int = parsed.run(parsed)
     except KeyboardInterrupt:
@@ -59,8 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _hand_on_the_region() -> None:
-    """AWS' tools say AWS_REGION, its Lambdas both; boto3 reads the other alone."""
+def _copy_region() -> None:
+    """Copy AWS_REGION to AWS_DEFAULT_REGION, because boto3 reads only the second."""
     region = os.environ.get("AWS_REGION")
     if region:
         os.environ.setdefault("AWS_DEFAULT_REGION", region)
@@ -69,7 +74,7 @@ def _hand_on_the_region() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="paydispatch",
-        description="Call Stripe without waiting for it.",
+        description="Call Stripe without waiting for its answer.",
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,4 +1,4 @@
-"""Tables for people: the first column is an id and never cut, so that it can be copied."""
+"""Prints tables. The first column holds an id and is never cut, so that a user can copy it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 WIDTH_OF_A_FILE = 240
-"""Characters a line may have where no terminal bounds it."""
+"""The width of a line in characters when the output is not a terminal."""
 
 
 def show_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -1,4 +1,4 @@
-"""How the commands print: each line may hold text of others."""
+"""Prints lines without control characters and keys, because they may contain text from a tenant or from Stripe."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ def say(line: object) -> None:
 
 
 def complain(line: object) -> None:
-    """On stderr, after what was said before it."""
+    """Print one line on stderr, after flushing stdout so that the order stays."""
     sys.stdout.flush()
     print(printable(line), file=sys.stderr)
 
 
 def complain_in_lines(text: object) -> None:
-    """The same for a text of ours that has several."""
+    """Print a text of several lines on stderr, after flushing stdout."""
     sys.stdout.flush()
     print(printable_lines(text), file=sys.stderr)
 
 
 def say_json(value: Any, *, indent: int | None = None) -> None:
-    """JSON escapes every control character but one, which terminals do not show."""
+    """Print JSON. It escapes every control character except DEL, which is escaped here."""
     print(redact(json.dumps(value, indent=indent)).replace("\x7f", "\\u007f"))
 
 
 class PrintableFormatter(logging.Formatter):
-    """Log lines, and tracebacks below them line by line."""
+    """Formats log lines and tracebacks without control characters."""
 
     def format(self, record: logging.LogRecord) -> str:
         return printable_lines(super().format(record))
@@ -46,5 +46,5 @@ class PrintableFormatter(logging.Formatter):
 def show_traceback(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """For `sys.excepthook`: the text of an error may be text of others."""
+    """Print a traceback as `sys.excepthook`, because the text of an error may come from a tenant or from Stripe."""
     complain_in_lines("".join(traceback.format_exception(kind, error, trace)).rstrip("\n"))

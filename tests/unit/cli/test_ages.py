@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from paydispatch.cli.arguments import age_s, shown_age
+from paydispatch.cli.arguments import age_s, format_age
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ def test_a_length_of_time_has_a_unit(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "5", "h", "-1h", "5w", "2h30m", "1e3s"])
 def test_anything_else_is_refused_with_what_would_be_right(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="like 45s, 30m, 2h or 3d"):
+    with pytest.raises(argparse.ArgumentTypeError, match="such as 45s, 30m, 2h or 3d"):
         age_s(text)
 
 
@@ -28,4 +28,4 @@ def test_anything_else_is_refused_with_what_would_be_right(text: str) -> None:
     [(0, "0s"), (89, "89s"), (90, "2m"), (3_600, "60m"), (36 * 3_600, "2d"), (30 * 3_600, "30h")],
 )
 def test_an_age_is_shown_in_one_unit(seconds: float, shown: str) -> None:
-    assert shown_age(seconds) == shown
+    assert format_age(seconds) == shown

@@ -51,7 +51,7 @@ def test_a_key_in_a_message_nobody_can_read_is_blotted_out() -> None:
     ("status", "planned"),
     [
         (None, "goes back to the interactive queue"),
-        ("succeeded", "stays: settled (succeeded), its flow has been started"),
+        ("succeeded", "stays: settled (succeeded), so its flow has run or will run"),
     ],
 )
 def test_what_a_redrive_would_do_is_said(status: str | None, planned: str) -> None:
@@ -62,7 +62,7 @@ def test_what_a_redrive_would_do_is_said(status: str | None, planned: str) -> No
     ("plan", "planned"),
     [
         (NotProven("No record says so."), "stays: No record says so."),
-        (NotExamined("Redis: gone"), "stays: it could not be worked on (Redis: gone)"),
+        (NotExamined("Redis: gone"), "stays: its examination failed (Redis: gone)"),
     ],
 )
 def test_why_a_message_stays_is_said(plan: Any, planned: str) -> None:
@@ -97,8 +97,11 @@ def test_a_table_does_not_cut_an_id(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("walk", "said"),
     [
-        (Walk([examined("{}")], may_be_more=True), "Stopped at 1; there may be more (--limit).\n"),
-        (Walk([], may_be_more=True), "Stopped at 0; there may be more.\n"),
+        (
+            Walk([examined("{}")], may_be_more=True),
+            "Stopped after 1. There may be more (--limit).\n",
+        ),
+        (Walk([], may_be_more=True), "Stopped after 0. There may be more.\n"),
         (Walk([examined("{}")]), ""),
     ],
 )
@@ -128,7 +131,7 @@ def test_a_redrive_that_breaks_off_shows_what_was_done_before_the_error(
 
     shown = capsys.readouterr()
     assert "pdr_1" in shown.out
-    assert shown.err == "Stopped at 1; there may be more.\npaydispatch: Redis: gone\n"
+    assert shown.err == "Stopped after 1. There may be more.\npaydispatch: Redis: gone\n"
 
 
 def test_a_redrive_that_could_not_begin_shows_the_error_alone(

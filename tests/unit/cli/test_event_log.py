@@ -8,7 +8,7 @@ import pytest
 
 from paydispatch.adapters.command_event_log import CommandEventLog
 from paydispatch.cli.commands import dlq, reconcile
-from paydispatch.cli.event_log import log_shown
+from paydispatch.cli.event_log import show_event_log
 from paydispatch.cli.main import main
 from paydispatch.domain.errors import Unavailable
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def test_the_event_log_is_shown_when_it_is_asked_for(
     wanted: bool, shown: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with log_shown(wanted=wanted):
+    with show_event_log(verbose=wanted):
         CommandEventLog().info("request.redriven", request_id="pdr_1")
 
     printed = capsys.readouterr()
@@ -29,7 +29,7 @@ def test_the_event_log_is_shown_when_it_is_asked_for(
 
 
 def test_afterwards_it_is_quiet_again(capsys: pytest.CaptureFixture[str]) -> None:
-    with log_shown(wanted=True):
+    with show_event_log(verbose=True):
         pass
     CommandEventLog().info("request.redriven")
 

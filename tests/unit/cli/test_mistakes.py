@@ -65,7 +65,7 @@ def test_no_key_goes_to_an_address_without_tls(
         main([*command.split(), "http://stripe.example"])
 
     assert ended.value.code == 2
-    assert "is no address like https://" in capsys.readouterr().err
+    assert "is not a URL such as https://" in capsys.readouterr().err
 
 
 def test_a_number_that_is_none_is_told(
@@ -103,7 +103,10 @@ def test_a_library_that_is_not_installed_is_named_with_how_to_get_it(
 
     said = one_line_of(command, capsys)
 
-    assert f"{library} is missing: this command needs pip install 'paydispatch[local]'" in said
+    assert (
+        f"{library} is not installed. Run pip install 'paydispatch[local]' to use this command."
+        in said
+    )
 
 
 def test_a_module_of_our_own_that_is_missing_is_no_mistake_of_the_users() -> None:
@@ -173,7 +176,7 @@ def test_a_file_in_the_way_of_the_flows_is_told(
     flows.touch()
     for folder in (flows, flows / "mine"):
         said = one_line_of(f"new-flow coupon --flows {folder}", capsys)
-        assert f"{folder} cannot be a folder" in said
+        assert f"The folder {folder} cannot be created" in said
 
 
 @pytest.mark.parametrize("command", ["local", "demo", "worker --all"])

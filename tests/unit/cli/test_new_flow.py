@@ -38,14 +38,14 @@ async def test_the_response_flow_runs_and_names_what_is_there(
     created = succeeded(body={"id": "obj_1"}).body
     with caplog.at_level(logging.INFO, "paydispatch.flows"):
         await FlowFolder(tmp_path).run(row.response_flow, created, flow_for(row))
-    assert "obj_1 is there" in caplog.messages[0]
+    assert "obj_1 was created" in caplog.messages[0]
     assert caplog.messages[1].startswith("next: ")
 
 
 ENDINGS: dict[str, tuple[dict[str, Any], str]] = {
     "unknown": (
         {"kind": ErrorKind.HTTP, "certainty": Certainty.UNKNOWN},
-        "next: wait for reconciliation before asking again",
+        "next: wait for reconciliation before dispatching a new request",
     ),
     "refused": (
         {"kind": ErrorKind.API, "param": "items[0][price]"},
@@ -54,7 +54,7 @@ ENDINGS: dict[str, tuple[dict[str, Any], str]] = {
     "given up": ({"kind": ErrorKind.HTTP}, "next: dispatch it again"),
     "its own script": (
         {"kind": ErrorKind.DISPATCHER, "code": "flow_failed", "certainty": Certainty.UNKNOWN},
-        "the coupon is there, but its own flow failed: No such customer",
+        "the coupon was created, but its flow failed: No such customer",
     ),
 }
 
@@ -108,7 +108,7 @@ def test_all_missing_completes_the_folder(
     assert {path.name for path in folder.iterdir()} == expected
     capsys.readouterr()
     new_flow("--all-missing", into=folder)
-    assert capsys.readouterr().out.endswith("Every object has its two flows.\n")
+    assert capsys.readouterr().out.endswith("Every object has both flows already.\n")
 
 
 def test_an_unknown_object_is_refused_with_the_known_and_the_nearest(

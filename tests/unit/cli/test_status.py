@@ -89,10 +89,10 @@ def test_what_is_no_address_is_refused(
         main([*command.split(), "--api", address])
 
     assert ended.value.code == 2
-    assert "is no address like https://" in capsys.readouterr().err
+    assert "is not a URL such as https://" in capsys.readouterr().err
 
 
 def test_an_api_that_is_away_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "pdr_1", "--api", "http://127.0.0.1:1"]) == 2
 
-    assert "The API at http://127.0.0.1:1 cannot be reached" in capsys.readouterr().err
+    assert "The API at http://127.0.0.1:1 is unreachable" in capsys.readouterr().err

@@ -125,7 +125,7 @@ def test_the_file_that_remembers_is_named(
     delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
 ) -> None:
     submitted(line())
-    assert f"requests.jsonl.submitted remembers what {API} has of run_" in capsys.readouterr().out
+    assert "requests.jsonl.submitted lists the lines of run_" in capsys.readouterr().out
 
     submitted(line(), to=("--api", API, "--json"))
     shown = report(capsys)
@@ -274,9 +274,7 @@ class TestRuns:
         submitted(line())
         submitted(line())
 
-        assert "Delete requests.jsonl.submitted to submit this file as a new run" in (
-            capsys.readouterr().out
-        )
+        assert "To submit this file as a new run" in (capsys.readouterr().out)
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_line(

@@ -13,7 +13,7 @@ from tests.unit.examples import KEY, NOW_S, envelope
 from paydispatch.adapters.command_event_log import CommandEventLog
 from paydispatch.cli import dlq_report
 from paydispatch.cli.commands import doctor, reconcile, status, submit
-from paydispatch.cli.event_log import log_shown
+from paydispatch.cli.event_log import show_event_log
 from paydispatch.cli.tables import show_table
 from paydispatch.cli.terminal import complain, say, say_json, show_traceback
 from paydispatch.domain.diagnosis import Finding, Reason
@@ -77,7 +77,7 @@ def shown_report() -> None:
 
 
 def shown_fault() -> None:
-    with log_shown(wanted=True):
+    with show_event_log(verbose=True):
         CommandEventLog().info("an.event", why=EVIL)
         try:
             raise ValueError(EVIL)

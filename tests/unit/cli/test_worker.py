@@ -13,7 +13,7 @@ from paydispatch.domain.errors import BadSetting
 def served(*words: str) -> frozenset[str] | None:
     parser = argparse.ArgumentParser()
     worker.add_parser(parser.add_subparsers())
-    return worker.served_slots(parser.parse_args(["worker", *words]), queue_tenant="main")
+    return worker.slots_to_serve(parser.parse_args(["worker", *words]), queue_tenant="main")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`paydispatch demo`: the whole pipeline on this machine, once through, with its times."""
+"""`paydispatch demo`: runs example requests through the whole pipeline on this machine and prints the times."""
 
 from __future__ import annotations
 
@@ -22,24 +22,29 @@ LOOK_EVERY_S = 0.1
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("demo", help="the whole pipeline on this machine, once through")
+    parser = commands.add_parser(
+        "demo",
+        help="run example requests through a local stack",
+        description="Start the whole stack on this machine, dispatch example requests, wait for their flows, "
+        "and print a report with the times.",
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument(
         "--flows",
         type=Path,
         metavar="DIR",
-        help="the project's flows folder (FLOWS_DIR, or ./flows)",
+        help="folder of the flow scripts (default: FLOWS_DIR, or ./flows)",
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Return 0 if every expected flow ran, 1 if one did not, or a part of the stack failed."""
+    """Return 0 if every expected flow ran, and 1 if one did not run or a part of the stack failed."""
     from paydispatch.local.processes import PartFailed
     from paydispatch.local.settings import LocalSettings
     from paydispatch.local.stack import LocalStack
 
-    # Three runs instead of five: the script that raises is the only one that needs them here.
+    # Three runs instead of five save time, because only the script that raises is run again here.
     flows = flows_folder(arguments.flows)
     settings = LocalSettings(flows=flows, environment={"FLOW_ATTEMPTS": "3"})
     began = time.perf_counter()
@@ -56,7 +61,7 @@ def _play(stack: LocalStack, started_s: float, *, as_json: bool) -> int:
     from paydispatch import Dispatcher
     from paydispatch.local.demo import break_connections, dispatch, scenes
 
-    os.environ.clear()  # whatever pointed this process at a real AWS points nowhere now
+    os.environ.clear()  # so that no variable points this process to a real AWS
     os.environ.update(stack.environment())
     break_connections(stack.addresses.stripe_base)
     first = time.perf_counter()
@@ -68,7 +73,7 @@ def _play(stack: LocalStack, started_s: float, *, as_json: bool) -> int:
 
 
 def _wait_for_flows(stack: LocalStack, expected: list[Expected]) -> list[dict[str, Any]]:
-    """Read the trail until every flow has run, or patience ends."""
+    """Read the trail until every flow has run, or until `PATIENCE_S` is over."""
     from paydispatch.local.demo_report import row
     from paydispatch.local.trail import Trail
 

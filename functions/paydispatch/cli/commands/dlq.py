@@ -1,4 +1,4 @@
-"""`paydispatch dlq list|show|redrive`: what is parked, why, and sending it back."""
+"""`paydispatch dlq list|show|redrive`: shows the parked messages with their reasons, and sends them back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from paydispatch.cli.arguments import age_s, count, positive, rate
 from paydispatch.cli.dlq_report import show_one, show_walk
-from paydispatch.cli.event_log import add_verbose, log_shown
+from paydispatch.cli.event_log import add_verbose, show_event_log
 from paydispatch.cli.terminal import complain
 from paydispatch.settings import CallerSettings
 
@@ -24,7 +24,9 @@ KINDS = ("http", "api", "dispatcher")
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("dlq", help="the dead-letter queue: list, show, redrive")
+    parser = commands.add_parser(
+        "dlq", help="list, show or redrive the messages in the dead-letter queue"
+    )
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     _add_list(actions)
     _add_show(actions)
@@ -32,15 +34,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _add_list(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = actions.add_parser("list", help="what is parked, and what a redrive would do")
+    parser = actions.add_parser(
+        "list", help="list the parked messages, and the action that a redrive would take"
+    )
     _add_choice(parser)
     parser.set_defaults(run=run_list)
 
 
 def _add_show(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = actions.add_parser("show", help="one parked message, as JSON")
-    parser.add_argument("request_id", metavar="ID", help="of the request, or of the SQS message")
-    parser.add_argument("--json", action="store_true", help="which it is anyway")
+    parser = actions.add_parser("show", help="print one parked message as JSON")
+    parser.add_argument("request_id", metavar="ID", help="id of the request or of the SQS message")
+    parser.add_argument("--json", action="store_true", help="print JSON (the default)")
     parser.set_defaults(run=run_show)
 
 
@@ -48,70 +52,99 @@ def _add_redrive(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser = actions.add_parser(
         "redrive",
         help="send parked messages back to their queues",
-        description="The same requests are tried again under the same keys. What is too old for that "
-        "goes to reconcile, what is settled stays, and nothing is lost.",
+        description="Send parked messages back to their queues, as the same requests under the same idempotency keys. "
+        "A request that is too old to be sent again goes to reconcile. A message of a settled request stays.",
     )
     _add_choice(parser)
-    parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    parser.add_argument("--rate", type=rate, metavar="N/s", help="at most so many a second")
     parser.add_argument(
-        "--deadline-s", type=positive, default=6 * 3600.0, metavar="S", help="(six hours)"
+        "--dry-run", action="store_true", help="print the actions without taking them"
     )
     parser.add_argument(
-        "--purge-settled", action="store_true", help="delete messages of settled requests"
+        "--rate", type=rate, metavar="N/s", help="messages per second at most (default: no limit)"
+    )
+    parser.add_argument(
+        "--deadline-s",
+        type=positive,
+        default=6 * 3600.0,
+        metavar="S",
+        help="seconds until a request that is sent back is given up (default: 21600, six hours)",
+    )
+    parser.add_argument(
+        "--purge-settled",
+        action="store_true",
+        help="delete the messages of settled requests (default: they stay)",
     )
     add_verbose(parser)
     parser.set_defaults(run=run_redrive)
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--object", metavar="O", help="like payment_intent")
-    parser.add_argument("--worker-id", metavar="W")
-    parser.add_argument("--account", metavar="ACCT", help="the connected account")
-    parser.add_argument("--reason", metavar="R", help="why it was parked, as `list` says")
-    parser.add_argument("--kind", choices=KINDS, help="of the error it was parked with")
-    parser.add_argument("--older-than", type=age_s, metavar="AGE", help="like 2h or 3d")
-    parser.add_argument("--newer-than", type=age_s, metavar="AGE")
-    parser.add_argument("--limit", type=count, default=LIMIT, metavar="N", help=f"({LIMIT})")
+    parser.add_argument(
+        "--object", metavar="O", help="only messages of this object, such as payment_intent"
+    )
+    parser.add_argument("--worker-id", metavar="W", help="only messages of this worker")
+    parser.add_argument("--account", metavar="ACCT", help="only messages of this connected account")
+    parser.add_argument(
+        "--reason", metavar="R", help="only messages with this reason, as printed by `list`"
+    )
+    parser.add_argument(
+        "--kind", choices=KINDS, help="only messages parked with an error of this kind"
+    )
+    parser.add_argument(
+        "--older-than",
+        type=age_s,
+        metavar="AGE",
+        help="only messages older than this, such as 2h or 3d",
+    )
+    parser.add_argument(
+        "--newer-than", type=age_s, metavar="AGE", help="only messages newer than this"
+    )
+    parser.add_argument(
+        "--limit",
+        type=count,
+        default=LIMIT,
+        metavar="N",
+        help=f"stop after N messages (default: {LIMIT})",
+    )
     parser.add_argument("--json", action="store_true", help="print the messages as JSON")
 
 
 def run_list(arguments: argparse.Namespace) -> int:
-    """Return 1 if a message could not be worked on."""
+    """Return 1 if the work on a message failed, otherwise 0."""
     from paydispatch.services.redrive import Walk
 
     walk = Walk()
-    with log_shown(wanted=False):
+    with show_event_log(verbose=False):
         return _follow(_examine(_choice(arguments), arguments.limit, walk), walk, arguments)
 
 
 def run_show(arguments: argparse.Namespace) -> int:
-    """Return 1 if there is no such message."""
+    """Return 1 if there is no such message, otherwise 0."""
     from paydispatch.domain.redrive import Choice
     from paydispatch.services.redrive import Walk
 
     walk = Walk()
-    with log_shown(wanted=False):
+    with show_event_log(verbose=False):
         asyncio.run(_examine(Choice(request_id=arguments.request_id), 1, walk))
     if not walk.examined:
-        complain(f"No parked message of {arguments.request_id}.")
+        complain(f"There is no parked message with the id {arguments.request_id}.")
         return 1
     show_one(walk.examined[0])
     return 0
 
 
 def run_redrive(arguments: argparse.Namespace) -> int:
-    """Return 1 if a message could not be worked on."""
+    """Return 1 if the work on a message failed, otherwise 0."""
     from paydispatch.services.redrive import Walk
 
     walk, work = Walk(), _examine if arguments.dry_run else _redrive
     walking = work(_choice(arguments), arguments.limit, walk, _options(arguments))
-    with log_shown(wanted=arguments.verbose):
+    with show_event_log(verbose=arguments.verbose):
         return _follow(walking, walk, arguments)
 
 
 def _follow(walking: Coroutine[None, None, None], walk: Walk, arguments: argparse.Namespace) -> int:
-    """Walk, and show how far it came: also if it broke off, for what is done is done."""
+    """Run the walk and print its messages, also if it fails in the middle, because their actions were taken."""
     try:
         asyncio.run(walking)
     except BaseException:

@@ -1,4 +1,4 @@
-"""`paydispatch doctor`: accepted requests that have no terminal flow yet, why each waits, and what comes next."""
+"""`paydispatch doctor`: prints the accepted requests without a terminal flow, why each waits, and its next step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from paydispatch.cli.arguments import age_s, shown_age
+from paydispatch.cli.arguments import age_s, format_age
 from paydispatch.cli.tables import show_table
 from paydispatch.cli.terminal import say, say_json
 from paydispatch.settings import CallerSettings
@@ -24,18 +24,22 @@ COLUMNS = ("request", "object", "worker", "age", "waits", "next", "in")
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "doctor",
-        help="which requests wait, and for what",
-        description="Look for accepted requests without a terminal flow. Changes nothing.",
+        help="list the requests that wait, with the reason and the next step",
+        description="Find accepted requests for which no terminal flow has run yet. This command changes nothing.",
     )
     parser.add_argument(
-        "--older-than", type=age_s, default=300.0, metavar="AGE", help="like 5m, the default"
+        "--older-than",
+        type=age_s,
+        default=300.0,
+        metavar="AGE",
+        help="only requests older than this (default: 5m)",
     )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Return 0 if nothing waits for longer than `--older-than` and Redis does not evict, 1 otherwise."""
+    """Return 0 if no request waits longer than `--older-than` and Redis does not evict, otherwise 1."""
     diagnosis = asyncio.run(_examine(arguments.older_than))
     if arguments.json:
         say_json({"healthy": diagnosis.healthy, **asdict(diagnosis)})
@@ -57,9 +61,9 @@ async def _examine(older_than_s: float) -> Diagnosis:
     from paydispatch.services.doctor import Doctor
 
     settings, clock = CallerSettings.from_env(), SystemClock()
-    shown_instead = EvictionCheck(allowed=True)
+    reads_only = EvictionCheck(allowed=True)
     sqs = boto3.client("sqs", config=CLIENT_CONFIG)
-    redis = connect_async(settings.redis_url, shown_instead)
+    redis = connect_async(settings.redis_url, reads_only)
     try:
         doctor = Doctor(
             RedisBacklog(redis, clock),
@@ -82,34 +86,34 @@ def _show(diagnosis: Diagnosis) -> None:
     if diagnosis.findings:
         show_table(COLUMNS, map(_row, diagnosis.findings))
     else:
-        say("Nothing waits.")
+        say("No request waits.")
     if diagnosis.more_workers:
-        say("More workers wait than these.")
+        say("Requests of further workers wait, too.")
     for stream in diagnosis.streams:
         counts = f"{stream.pending} pending, {stream.unread} unread, {stream.dead} dead"
         say(f"worker {stream.worker_id}: {counts}")
     for queue in diagnosis.queues:
         counts = f"{queue.waiting} waiting, {queue.in_flight} in flight, {queue.delayed} delayed"
         say(f"queue {queue.name}: {counts}")
-    say(_shown_policy(diagnosis))
+    say(_describe_policy(diagnosis))
 
 
-def _shown_policy(diagnosis: Diagnosis) -> str:
+def _describe_policy(diagnosis: Diagnosis) -> str:
     policy = diagnosis.eviction_policy
     if policy is None:
-        return "redis: it does not say whether it evicts"
-    warning = ": it can evict what keeps a payment from being made twice. Set noeviction"
+        return "redis: its maxmemory-policy is not known"
+    warning = ". It can evict the keys that prevent double payments. Set noeviction"
     return f"redis: maxmemory-policy {policy}{warning if diagnosis.evicts else ''}"
 
 
 def _row(finding: Finding) -> list[str]:
     now_s, expected_at = time.time(), finding.expected_at
-    left = "" if expected_at is None else shown_age(max(0.0, expected_at - now_s))
+    left = "" if expected_at is None else format_age(max(0.0, expected_at - now_s))
     return [
         finding.request_id,
         finding.object or "?",
         finding.worker_id,
-        shown_age(max(0.0, now_s - finding.since)),
+        format_age(max(0.0, now_s - finding.since)),
         f"{finding.reason.value}: {finding.detail}",
         finding.next_step,
         left,

@@ -1,4 +1,4 @@
-"""`paydispatch local`: the whole stack on this machine until Ctrl-C."""
+"""`paydispatch local`: runs the whole stack on this machine until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -23,27 +23,31 @@ _LOOK_EVERY_S = 1.0
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         "local",
-        help="the whole stack on this machine until Ctrl-C",
-        description="Start every part on this machine and keep it running until Ctrl-C.",
+        help="run the whole stack on this machine",
+        description="Start every part of the stack on this machine, and run them until Ctrl-C.",
     )
-    parser.add_argument("--port", type=port, default=0, help="the HTTP gateway's port (a free one)")
     parser.add_argument(
-        "--stripe-base", type=api_url, metavar="URL", help="another Stripe than the twin"
+        "--port", type=port, default=0, help="port of the HTTP gateway (default: 0, a free port)"
     )
-    parser.add_argument("--redis-url", metavar="URL", help="another Redis than the embedded server")
+    parser.add_argument(
+        "--stripe-base", type=api_url, metavar="URL", help="use this Stripe instead of the twin"
+    )
+    parser.add_argument(
+        "--redis-url", metavar="URL", help="use this Redis instead of an embedded server"
+    )
     parser.add_argument(
         "--flows",
         type=Path,
         metavar="DIR",
-        help="the flows folder (FLOWS_DIR, or ./flows)",
+        help="folder of the flow scripts (default: FLOWS_DIR, or ./flows)",
     )
     parser.add_argument("--json", action="store_true", help="print the addresses as one JSON line")
-    parser.add_argument("--verbose", action="store_true", help="show what every part prints")
+    parser.add_argument("--verbose", action="store_true", help="print the output of every part")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Return 0 after Ctrl-C or SIGTERM, 1 if a part did not start or ended by itself."""
+    """Return 0 after Ctrl-C or SIGTERM, and 1 if a part did not start or stopped on its own."""
     from paydispatch.local.processes import PartFailed
     from paydispatch.local.stack import LocalStack
 
@@ -67,7 +71,7 @@ def _as_ctrl_c(*_: object) -> NoReturn:
 
 
 def _settings(arguments: argparse.Namespace) -> LocalSettings:
-    """Raises `PaydispatchError` for what no part could start with."""
+    """Return the settings of the stack. Raises `PaydispatchError` for an option with which no part could start."""
     from paydispatch.adapters.redis.connection import refuse_eviction
     from paydispatch.domain.protected_urls import check_redis_url
     from paydispatch.local.settings import LocalSettings
@@ -102,7 +106,7 @@ def _show_table(addresses: Addresses) -> None:
     for name, value in addresses.as_json().items():
         if value is not None:
             console.print(f"[bold]{name:<22}[/] {escape(printable(value))}")
-    console.print(f"\nTry it (Ctrl-C ends everything):\n\n{_example(addresses.api)}", markup=False)
+    console.print(f"\nTry it (Ctrl-C stops the stack):\n\n{_example(addresses.api)}", markup=False)
 
 
 def _example(api: str) -> str:

@@ -1,4 +1,4 @@
-"""`paydispatch new-flow OBJECT`: the two flows of an object, to be filled in."""
+"""`paydispatch new-flow OBJECT`: writes templates of the two flows of an object."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _RESPONSE = Template('''\
 
 
 def run(parsed_data, flow):
-    flow.log.info("$noun %s is there", parsed_data["id"])
+    flow.log.info("$noun %s was created", parsed_data["id"])
     flow.log.info("next: nothing, %s ends here", flow.context_id)
 ''')
 
 _ERROR = Template('''\
-"""Runs when $a_noun was not created, or may have been. `certainty` says which."""
+"""Runs if the create of $a_noun failed, if its outcome is unknown, or if its response flow failed."""
 
 
 def run(parsed_error, flow):
     if parsed_error.code == "flow_failed":
-        flow.log.error("the $noun is there, but its own flow failed: %s", parsed_error)
+        flow.log.error("the $noun was created, but its flow failed: %s", parsed_error)
         return
     flow.log.warning("$noun (%s): %s", parsed_error.certainty, parsed_error)
     if parsed_error.certainty == "unknown":
-        # It may exist: asking again under a new request could make a second one.
-        flow.log.warning("next: wait for reconciliation before asking again")
+        # The $noun may exist, so a new request could create a second one.
+        flow.log.warning("next: wait for reconciliation before dispatching a new request")
     elif parsed_error.kind == "api":
         flow.log.info("next: correct %s and dispatch it again", parsed_error.param or "the request")
     else:
@@ -46,30 +46,38 @@ def run(parsed_error, flow):
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "new-flow",
-        help="write the two flows of an object",
+        help="write templates of the two flows of an object",
         description="Write new_create_OBJECT_response.py and new_create_OBJECT_error.py, ready to run. "
-        "A file that exists is left as it is.",
+        "Existing files are not changed.",
     )
     chosen = parser.add_mutually_exclusive_group(required=True)
-    chosen.add_argument("object", nargs="?", metavar="OBJECT", help="like payment_intent")
     chosen.add_argument(
-        "--all-missing", action="store_true", help="every flow that is not there yet"
+        "object", nargs="?", metavar="OBJECT", help="name of the object, such as payment_intent"
+    )
+    chosen.add_argument(
+        "--all-missing", action="store_true", help="write every flow that does not exist yet"
     )
     parser.add_argument(
-        "--flows", type=Path, default=Path("flows"), metavar="DIR", help="the flows folder (flows)"
+        "--flows",
+        type=Path,
+        default=Path("flows"),
+        metavar="DIR",
+        help="folder of the flow scripts (default: flows)",
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Return 0. Raises `PaydispatchError` for an object that is not in the table, or a folder that is none."""
+    """Return 0. Raises `PaydispatchError` for an unknown object, or if the folder cannot be created."""
     rows = RESOURCES if arguments.all_missing else (_row(arguments.object),)
     written = _write_missing(rows, arguments.flows)
     if written:
-        say(f"Next: say in {'it' if len(written) == 1 else 'them'} what should follow, then run")
+        say(
+            f"Next: add the steps that should follow to {'it' if len(written) == 1 else 'them'}, then run"
+        )
         say(f"  paydispatch worker --all --flows {arguments.flows}")
     elif arguments.all_missing:
-        say("Every object has its two flows.")
+        say("Every object has both flows already.")
     return 0
 
 
@@ -83,13 +91,15 @@ def _row(name: str) -> Resource:
 
 
 def _write_missing(rows: Iterable[Resource], folder: Path) -> list[Path]:
-    """Write each flow that is not there, and say so; one that is there is named and kept."""
+    """Write each flow that does not exist, and return the new files. Print a line for each flow."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise PaydispatchError(f"{folder} cannot be a folder: a file is in the way.") from None
+        raise PaydispatchError(
+            f"The folder {folder} cannot be created, because a file is in the way."
+        ) from None
     scripts = {folder / f"{name}.py": text for row in rows for name, text in _flows(row)}
-    return [path for path, text in scripts.items() if _written(path, text)]
+    return [path for path, text in scripts.items() if _write_new(path, text)]
 
 
 def _flows(row: Resource) -> tuple[tuple[str, str], tuple[str, str]]:
@@ -101,7 +111,7 @@ def _flows(row: Resource) -> tuple[tuple[str, str], tuple[str, str]]:
     )
 
 
-def _written(path: Path, text: str) -> bool:
+def _write_new(path: Path, text: str) -> bool:
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)

@@ -1,4 +1,4 @@
-"""`paydispatch reconcile`: settle what ended unknown, once, and say what stays so and why."""
+"""`paydispatch reconcile`: runs one reconciliation, and prints the requests that stay unknown, with the reason."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from paydispatch.cli.event_log import add_verbose, log_shown
+from paydispatch.cli.event_log import add_verbose, show_event_log
 from paydispatch.cli.tables import show_table
 from paydispatch.cli.terminal import complain, say, say_json
 from paydispatch.settings import ReconcilerSettings
@@ -23,21 +23,22 @@ COLUMNS = ("request", "object", "worker", "now", "why")
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "reconcile",
-        help="settle requests that ended unknown",
-        description="Look in Stripe's lists for what unknown attempts left behind, and publish what "
-        "that proves. Can be run at any time, and beside the scheduled one.",
+        help="settle requests with an unknown outcome",
+        description="Search Stripe's lists for the objects of requests with an unknown outcome, and publish each "
+        "outcome that the lists prove. It can run at any time, also during the scheduled reconciliation.",
     )
     parser.add_argument(
         "--worker-id",
         action="append",
         metavar="W",
-        help='only this worker; may be repeated; "TENANT W" for another tenant than the queue\'s',
+        help='only this worker (default: all); may be repeated; write "TENANT W" for a worker of another tenant '
+        "than QUEUE_TENANT",
     )
     parser.add_argument(
         "--same-account",
         metavar="REQUEST_ID",
-        help="look for this request alone, and take its key for one of the account that it was sent to, "
-        "which Stripe does not tell of this key",
+        help="settle only this request, and assume that its key belongs to the account to which the request was "
+        "sent; for a key that may not request its account from Stripe",
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     add_verbose(parser)
@@ -45,12 +46,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Return 0 if nothing stays unknown, 1 if something does, or no request has the id of `--same-account`."""
-    with log_shown(wanted=arguments.verbose):
+    """Return 0 if no outcome stays unknown, otherwise 1. Return 1 also if `--same-account` names no unknown outcome."""
+    with show_event_log(verbose=arguments.verbose):
         report = asyncio.run(_reconcile(arguments))
     named = arguments.same_account
     if named and not report.reconciled:
-        complain(f"No unknown outcome of {named}.")
+        complain(f"The request {named} has no unknown outcome.")
         return 1
     _show(report, as_json=arguments.json)
     return 1 if report.left or report.counts["unknown"] else 0
@@ -85,7 +86,7 @@ def _show(report: ReconcileReport, *, as_json: bool) -> None:
     counted = ", ".join(
         f"{count} {name.replace('_', ' ')}" for name, count in report.counts.items()
     )
-    say(f"{counted}." + (f" {report.left} not looked for yet." if report.left else ""))
+    say(f"{counted}." + (f" {report.left} not searched for yet." if report.left else ""))
 
 
 def _row(one: Reconciled) -> list[str]:

@@ -1,4 +1,4 @@
-"""`paydispatch status REQUEST_ID`: where a request stands, from Redis or through the API."""
+"""`paydispatch status REQUEST_ID`: prints the status of a request, from Redis or from the API."""
 
 from __future__ import annotations
 
@@ -17,29 +17,31 @@ if TYPE_CHECKING:
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("status", help="where a request stands")
-    parser.add_argument("request_id", metavar="REQUEST_ID")
+    parser = commands.add_parser("status", help="print the status of a request")
+    parser.add_argument(
+        "request_id", metavar="REQUEST_ID", help="id of the request, from its receipt"
+    )
     parser.add_argument(
         "--api",
         type=api_url,
         metavar="URL",
-        help="ask the HTTP API (default: Redis, by REDIS_URL)",
+        help="read the status from the HTTP API at this URL (default: from Redis at REDIS_URL)",
     )
     parser.add_argument(
-        "--tenant", metavar="T", help="whose request it is, without --api (default: QUEUE_TENANT)"
+        "--tenant",
+        metavar="T",
+        help="tenant of the request; only without --api (default: QUEUE_TENANT)",
     )
-    parser.add_argument(
-        "--json", action="store_true", help="print everything that is known, as JSON"
-    )
+    parser.add_argument("--json", action="store_true", help="print all fields as JSON")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Return 0 if the request is known, 1 if it is not."""
+    """Return 0 if the request exists, otherwise 1."""
     request_id, api = arguments.request_id, arguments.api
     found = _ask_api(request_id, api) if api else _ask_redis(request_id, arguments.tenant)
     if found is None:
-        complain(f"No request {request_id}.")
+        complain(f"There is no request {request_id}.")
         return 1
     if arguments.json:
         say_json(found)
@@ -52,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _ask_api(
     request_id: str, api: str, transport: httpx.BaseTransport | None = None
 ) -> dict[str, Any] | None:
-    """Raises `Unavailable` with what the API answered, unless that is the request or that there is none."""
+    """Return the request from the API, or None if there is none. Raises `Unavailable` for any other answer."""
     import httpx
 
     token = bearer_token()
@@ -61,7 +63,7 @@ def _ask_api(
         with httpx.Client(headers=headers, timeout=10.0, transport=transport) as client:
             answer = client.get(f"{api}/v1/requests/{quote(request_id, safe='')}")
     except httpx.TransportError as error:
-        raise Unavailable(f"The API at {api} cannot be reached: {error}") from error
+        raise Unavailable(f"The API at {api} is unreachable: {error}") from error
     return _read(answer, api)
 
 
@@ -78,7 +80,7 @@ def _read(answer: httpx.Response, api: str) -> dict[str, Any] | None:
 
 
 def _json_object(answer: httpx.Response) -> dict[str, Any]:
-    """Empty for anything else."""
+    """Return the JSON object of the body, or an empty one for any other body."""
     try:
         said = answer.json()
     except ValueError:

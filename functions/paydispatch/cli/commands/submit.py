@@ -1,4 +1,4 @@
-"""`paydispatch submit FILE.jsonl`: a batch with a progress bar, resumable, and a report of what was refused and why."""
+"""`paydispatch submit FILE.jsonl`: submits a file of requests, resumably, and reports each refused line."""
 
 from __future__ import annotations
 
@@ -29,35 +29,41 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "submit",
         help="submit a file of requests",
-        description="Submit one JSON object a line: the items of POST /v1/batches. "
-        "FILE.jsonl.submitted, its ledger, names the run and remembers which lines each API or queue "
-        "has: run the command again to go on where it broke off, and no line is submitted twice. "
-        "Without a ledger a file is a new run, and its lines are new requests, also those that an "
-        "earlier file had; a line's own idempotency_key names one request in every run.",
-        epilog="examples: paydispatch submit renewals.jsonl --secret-ref main; after its ledger was "
-        "lost: paydispatch submit renewals.jsonl --secret-ref main --run run_0123456789abcdef",
+        description="Submit a file with one JSON object per line, each an item as in POST /v1/batches. "
+        "The ledger FILE.jsonl.submitted stores the id of the run and the lines that each API or queue has. "
+        "If the command stops early, run it again: it submits the remaining lines, and no line twice. "
+        "Without a ledger a file is a new run, and its lines are new requests, even if an earlier file had "
+        "the same lines. A line with its own idempotency_key is the same request in every run.",
+        epilog="examples: paydispatch submit renewals.jsonl --secret-ref main; after the loss of the "
+        "ledger: paydispatch submit renewals.jsonl --secret-ref main --run run_0123456789abcdef",
     )
-    parser.add_argument("file", type=Path, metavar="FILE.jsonl")
+    parser.add_argument(
+        "file", type=Path, metavar="FILE.jsonl", help="file with one JSON object per line"
+    )
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--api", type=api_url, metavar="URL", help="through the HTTP API")
     where.add_argument(
-        "--queue-url", metavar="URL", help="to this queue (default: the environment's)"
+        "--api", type=api_url, metavar="URL", help="submit to the HTTP API at this URL"
+    )
+    where.add_argument(
+        "--queue-url",
+        metavar="URL",
+        help="submit to this queue (default: REQUEST_QUEUE_URL and BATCH_QUEUE_URL)",
     )
     parser.add_argument(
         "--run",
         dest="run_id",  # `run` is the command
         type=run_id,
         metavar="ID",
-        help="go on with a run whose ledger was lost (its report names it)",
+        help="continue this run after the loss of its ledger; the report of the run names the id (default: a new run)",
     )
-    parser.add_argument("--secret-ref", metavar="NAME", help="for lines that name no key")
-    parser.add_argument("--worker-id", metavar="W", help="for lines that name no worker")
+    parser.add_argument("--secret-ref", metavar="NAME", help="secret_ref for lines without a key")
+    parser.add_argument("--worker-id", metavar="W", help="worker_id for lines without one")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Return 0 if the queue has every line, 1 if some were refused. What breaks it off has its report, too."""
+    """Return 0 if the queue has every line, and 1 if lines were refused. Print the report also after an error."""
     from paydispatch.services.submit import Report
 
     total = _count_lines(arguments.file)
@@ -77,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _count_lines(file: Path) -> int:
-    """Those that are not blank. Raises `PaydispatchError` before anything is submitted of what is no text."""
+    """Return the number of lines that are not blank. Raises `PaydispatchError` if the file is not UTF-8 text."""
     if not file.is_file():
         raise PaydispatchError(f"There is no file {file}.")
     _check_encoding(file)
@@ -92,7 +98,7 @@ def _count_lines(file: Path) -> int:
 
 
 def _check_encoding(file: Path) -> None:
-    """Raises `PaydispatchError` for UTF-16 and UTF-32, which the first four bytes of any JSON text tell."""
+    """Raises `PaydispatchError` for UTF-16 and UTF-32, which the first four bytes of a JSON text reveal."""
     with file.open("rb") as text:
         encoding = json.detect_encoding(text.read(4))
     if not encoding.startswith("utf-8"):
@@ -100,7 +106,7 @@ def _check_encoding(file: Path) -> None:
 
 
 def _target(arguments: argparse.Namespace) -> str:
-    """Who is to have the lines: the API's URL, or the queues'. Raises `MissingSetting`."""
+    """Return the URL of the API, or the URLs of the queues, that the lines go to. Raises `MissingSetting`."""
     if arguments.api:
         return str(arguments.api)
     return " ".join(dict.fromkeys(SdkSettings.from_env().queue_urls.values()))
@@ -114,7 +120,7 @@ def _submit(arguments: argparse.Namespace, target: str, total: int, report: Repo
 
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
-        _running(_dispatcher(arguments)) as dispatcher,
+        _keep_running(_dispatcher(arguments)) as dispatcher,
         FileLedger(ledger_of(arguments.file), target, wanted_run=arguments.run_id) as ledger,
         arguments.file.open(encoding="utf-8") as lines,
         Progress(
@@ -146,11 +152,11 @@ def _dispatcher(arguments: argparse.Namespace) -> Dispatcher:
 
 
 @contextmanager
-def _running(dispatcher: Dispatcher) -> Iterator[Dispatcher]:
-    """Run it without the wait at the end that a Dispatcher's own `with` block has.
+def _keep_running(dispatcher: Dispatcher) -> Iterator[Dispatcher]:
+    """Run a Dispatcher for the block, without the final wait of its own `with` block.
 
-    A submission that comes to its end has awaited every receipt, and has reported those that failed. One that
-    breaks off does not wait, because what was on its way is submitted again later under the same identity.
+    A complete submission has already awaited every receipt and reported the failed ones. An interrupted submission
+    does not wait, because the next one submits the rest again under the same identity.
     """
     dispatcher.start()
     try:
@@ -161,9 +167,9 @@ def _running(dispatcher: Dispatcher) -> Iterator[Dispatcher]:
 
 
 def _show(report: Report, target: str, arguments: argparse.Namespace) -> None:
-    remembers = ledger_of(arguments.file)
+    ledger = ledger_of(arguments.file)
     if arguments.json:
-        say_json({**asdict(report), "target": target, "remembered_in": str(remembers)})
+        say_json({**asdict(report), "target": target, "remembered_in": str(ledger)})
         return
     before = (
         f", {report.submitted_before} skipped: submitted earlier" if report.submitted_before else ""
@@ -172,8 +178,6 @@ def _show(report: Report, target: str, arguments: argparse.Namespace) -> None:
     for refusal in report.refused:
         where = f" ({refusal.param})" if refusal.param else ""
         say(f"  line {refusal.line}{where}: {refusal.message}")
-    say(f"{remembers} remembers what {target} has of {report.run}.")
+    say(f"{ledger} lists the lines of {report.run} that {target} has.")
     if report.submitted_before and not report.submitted:
-        say(
-            f"Delete {remembers} to submit this file as a new run: every line is then a new request."
-        )
+        say(f"To submit this file as a new run, with every line as a new request, delete {ledger}.")

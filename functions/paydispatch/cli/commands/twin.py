@@ -1,4 +1,4 @@
-"""`paydispatch twin`: the Stripe twin alone, for any program that speaks to Stripe."""
+"""`paydispatch twin`: runs the Stripe twin alone, for any program that calls Stripe."""
 
 from __future__ import annotations
 
@@ -20,24 +20,30 @@ _PORTS_TRIED = 100
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     from paydispatch.twin.serving.options import add_options
 
-    parser = subparsers.add_parser("twin", help="a local Stripe, until Ctrl-C")
-    parser.add_argument(
-        "--port", type=port, help=f"default: {DEFAULT_PORT}, or the next free one; 0: any free one"
+    parser = subparsers.add_parser(
+        "twin",
+        help="run a local stand-in for Stripe's API",
+        description="Run a local stand-in for Stripe's API until Ctrl-C.",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON line when ready")
+    parser.add_argument(
+        "--port",
+        type=port,
+        help=f"port to listen on; 0 picks any free port (default: {DEFAULT_PORT}, or the next free port)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the URL as one JSON line")
     add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until Ctrl-C or SIGTERM. Raises `PaydispatchError` if the port is taken."""
+    """Serve until Ctrl-C or SIGTERM. Raises `PaydispatchError` if the port is in use."""
     with _listener(arguments.port) as listener:
         asyncio.run(_serve(arguments, listener))
     return 0
 
 
 def _listener(wanted: int | None) -> socket.socket:
-    """Return a listening socket on that port, or near the default one if None."""
+    """Return a listening socket on the port `wanted`. For None, use the first free port from the default one on."""
     if wanted is not None:
         return _listener_on(wanted)
     for candidate in range(DEFAULT_PORT, DEFAULT_PORT + _PORTS_TRIED):
@@ -71,8 +77,8 @@ def _ready(base_url: str, *, as_json: bool) -> str:
     if as_json:
         return json.dumps({"stripe_base": base_url})
     return (
-        f"Stripe's twin listens on {base_url}\n"
+        f"The Stripe twin listens on {base_url}\n"
         f"  curl {base_url}/v1/products -u sk_test_any: -d name=Tea\n"
         f"  curl {base_url}/_twin/ledger\n"
-        "Ctrl-C ends it."
+        "Ctrl-C stops it."
     )

@@ -1,4 +1,4 @@
-"""`paydispatch worker`: run the flows of a worker in a process of its own, anywhere Redis and SQS can be reached."""
+"""`paydispatch worker`: runs the flows of a worker in a process that can reach Redis and SQS."""
 
 from __future__ import annotations
 
@@ -24,43 +24,54 @@ if TYPE_CHECKING:
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("worker", help="run the flows of one worker, or of all")
+    parser = commands.add_parser(
+        "worker",
+        help="run the flows of one worker, or of all",
+        description="Run flows until Ctrl-C or SIGTERM, and finish the current ones before the end.",
+    )
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument(
         "--worker-id",
         action="append",
         metavar="W",
-        help="serve this worker; may be given several times",
+        help="run the flows of this worker; may be repeated",
     )
     parser.add_argument(
-        "--tenant", metavar="T", help="whose workers these are (the queue's tenant: QUEUE_TENANT)"
+        "--tenant", metavar="T", help="tenant of these workers (default: QUEUE_TENANT)"
     )
-    chosen.add_argument("--all", action="store_true", help="serve every worker there is")
+    chosen.add_argument(
+        "--all", action="store_true", help="run the flows of every worker of every tenant"
+    )
     parser.add_argument(
-        "--flows", type=Path, metavar="DIR", help="the flows folder (FLOWS_DIR, or ./flows)"
+        "--flows",
+        type=Path,
+        metavar="DIR",
+        help="folder of the flow scripts (default: FLOWS_DIR, or ./flows)",
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Return 0 after Ctrl-C or SIGTERM, when the flows under way have ended. Raises `BadSetting`."""
+    """Return 0 after Ctrl-C or SIGTERM, once the current flows have ended. Raises `BadSetting`."""
     from paydispatch.adapters.redis.connection import refuse_eviction
 
     settings = RunnerSettings.from_env()
     settings = replace(settings, flows_dir=flows_folder(arguments.flows))
-    workers = served_slots(arguments, settings.queue_tenant)
+    workers = slots_to_serve(arguments, settings.queue_tenant)
     refuse_eviction(settings.redis_url, allowed=settings.allow_eviction)
     asyncio.run(_serve(settings, workers))
     return 0
 
 
-def served_slots(arguments: argparse.Namespace, queue_tenant: str) -> frozenset[str] | None:
-    """Return the names of the workers' slots to serve. None: all. Raises `BadSetting`."""
+def slots_to_serve(arguments: argparse.Namespace, queue_tenant: str) -> frozenset[str] | None:
+    """Return the names of the workers' slots to serve, or None for all of them. Raises `BadSetting`."""
     if not arguments.all:
         tenant = arguments.tenant or queue_tenant
         return frozenset(slot_name(tenant, id_, queue_tenant) for id_ in arguments.worker_id)
     if arguments.tenant:
-        raise BadSetting("--tenant needs --worker-id, because --all serves the workers of all.")
+        raise BadSetting(
+            "--tenant needs --worker-id, because --all serves the workers of every tenant."
+        )
     return None
 
 
