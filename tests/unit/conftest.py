@@ -1,4 +1,4 @@
-"""Property tests of this suite are small: it runs before every commit."""
+"""The property tests of this suite are small, because it runs before every commit."""
 
 from hypothesis import settings
 

@@ -1,4 +1,4 @@
-"""Small test values with everything filled in; a test names only what it is about."""
+"""Small, complete test values. A test names only the fields that it is about."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from paydispatch.domain.progress import Progress
 from paydispatch.domain.requests import CreateRequest
 
 NOW_S = 1_800_000_000.0
-"""Where `MemoryClock` starts."""
+"""The time at which `MemoryClock` starts."""
 
 KEY = "sk_test_" + "Hush" * 6
-"""No real key; tests search for it where it must not be."""
+"""Not a real key. Tests search for it in places where no key may be."""
 
 SECRET_REF = "shop"
 """The named secret that envelopes carry unless a test says otherwise."""
@@ -35,7 +35,7 @@ FARTHEST = Progress(
     store_waits=1_000_000,
     fresh_starts=1_000_000,
 )
-"""With every field there, and each as long as the envelope's schema lets a clock and a counter make it."""
+"""The longest progress that the schema of the envelope allows, with every field set."""
 
 
 def create_request(**changes: Any) -> CreateRequest:
@@ -50,7 +50,7 @@ def create_request(**changes: Any) -> CreateRequest:
 
 
 def body(**changes: Any) -> dict[str, Any]:
-    """The JSON body of a create; a change to `None` leaves the field out."""
+    """Return the JSON body of a create. A change to `None` leaves the field out."""
     fields = {
         "worker_id": "worker-1",
         "context_id": "context-1",
@@ -76,7 +76,7 @@ def envelope(**changes: Any) -> Envelope:
 
 
 def message(**changes: Any) -> dict[str, Any]:
-    """What a direct producer writes to the queue, before it becomes text."""
+    """Return the message of a direct producer before it becomes text."""
     fields = {
         "v": 1,
         "object": "payment_intent",
@@ -99,7 +99,7 @@ def entry(**changes: Any) -> OutcomeEntry:
         "worker_id": "worker-1",
         "context_id": "context-1",
         "params": dict(PARAMS),
-        "outcome": succeeded(),
+        "outcome": make_success(),
         "settled_at": NOW_S,
         "principal": "local",
         "sealed_secret": "sealed-1",
@@ -107,11 +107,11 @@ def entry(**changes: Any) -> OutcomeEntry:
     return OutcomeEntry(**{**fields, **changes})
 
 
-def succeeded(**changes: Any) -> Response:
+def make_success(**changes: Any) -> Response:
     return Response(**{"body": {"id": "pi_1"}, "attempts": 1, **changes})
 
 
-def failed(**changes: Any) -> Error:
+def make_failure(**changes: Any) -> Error:
     fields: dict[str, Any] = {
         "kind": ErrorKind.API,
         "message": "No such customer",
@@ -143,5 +143,7 @@ DECLINED = Answered(
 )
 
 
-def refused(http_status: int, *, should_retry: bool | None = None, **error: Any) -> RefusedInFront:
+def make_refusal(
+    http_status: int, *, should_retry: bool | None = None, **error: Any
+) -> RefusedInFront:
     return RefusedInFront(http_status, {"message": "no", **error}, should_retry, "req_4")

@@ -1,4 +1,4 @@
-"""Request queues with a trouble of their own."""
+"""Request queues that fail in one way each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class LosingQueue(MemoryRequestQueue):
-    """Takes every message, and its answer is lost."""
+    """A queue that takes every message and loses its answer."""
 
     def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, Unavailable]:
         self.take(envelopes)
@@ -22,7 +22,7 @@ class LosingQueue(MemoryRequestQueue):
 
 
 class HalfQueue(MemoryRequestQueue):
-    """Refuses every second message."""
+    """A queue that refuses every second message."""
 
     def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, Unavailable]:
         self.take(envelopes[::2])

@@ -10,7 +10,7 @@ import pytest
 from openapi.answer_schemas import answer_schemas
 from openapi.document import document
 from openapi.request_bodies import example_body
-from tests.unit.examples import failed, succeeded
+from tests.unit.examples import make_failure, make_success
 from tests.unit.handlers.conftest import Client
 from tests.unit.queues import LosingQueue
 
@@ -158,7 +158,7 @@ def broken_api() -> Client:
     return client
 
 
-NOT_CREATED = failed(type="card_error", code="card_declined", http_status=402)
+NOT_CREATED = make_failure(type="card_error", code="card_declined", http_status=402)
 UNKNOWN = Error(kind=ErrorKind.HTTP, message="no answer", attempts=3, certainty=Certainty.UNKNOWN)
 
 CREATE: dict[int, list[Call]] = {
@@ -183,8 +183,8 @@ OTHERS: dict[tuple[str, str], dict[int, list[Call]]] = {
             looked_up("dispatched"),
             looked_up("calling", attempts=1),
             looked_up("retrying", attempts=2, retry_at=1_800_000_000.5),
-            looked_up("succeeded", attempts=1, outcome=succeeded()),
-            looked_up("succeeded", attempts=1, outcome=succeeded(body={"x": "x" * 6_000_000})),
+            looked_up("succeeded", attempts=1, outcome=make_success()),
+            looked_up("succeeded", attempts=1, outcome=make_success(body={"x": "x" * 6_000_000})),
             looked_up("failed", attempts=1, outcome=NOT_CREATED),
             looked_up("unknown", attempts=3, outcome=UNKNOWN),
         ],

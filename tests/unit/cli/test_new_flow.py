@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.examples import NOW_S, entry, failed, succeeded
+from tests.unit.examples import NOW_S, entry, make_failure, make_success
 
 from paydispatch.adapters.flow_scripts import FlowFolder
 from paydispatch.cli.main import main
@@ -35,7 +35,7 @@ async def test_the_response_flow_runs_and_names_what_is_there(
     tmp_path: Path, row: Resource, caplog: pytest.LogCaptureFixture
 ) -> None:
     new_flow(row.name, into=tmp_path)
-    created = succeeded(body={"id": "obj_1"}).body
+    created = make_success(body={"id": "obj_1"}).body
     with caplog.at_level(logging.INFO, "paydispatch.flows"):
         await FlowFolder(tmp_path).run(row.response_flow, created, flow_for(row))
     assert "obj_1 was created" in caplog.messages[0]
@@ -64,7 +64,7 @@ async def test_the_error_flow_says_who_must_act(
     tmp_path: Path, fields: dict[str, Any], last_line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     new_flow("coupon", into=tmp_path)
-    await run_error_flow(tmp_path, resource_named("coupon"), failed(**fields), caplog)
+    await run_error_flow(tmp_path, resource_named("coupon"), make_failure(**fields), caplog)
     assert caplog.messages[-1] == last_line
 
 
@@ -73,7 +73,7 @@ async def test_the_error_flow_of_every_object_tells_what_is_certain(
     tmp_path: Path, row: Resource, caplog: pytest.LogCaptureFixture
 ) -> None:
     new_flow(row.name, into=tmp_path)
-    await run_error_flow(tmp_path, row, failed(), caplog)
+    await run_error_flow(tmp_path, row, make_failure(), caplog)
     assert "(not_created): No such customer" in caplog.messages[0]
 
 

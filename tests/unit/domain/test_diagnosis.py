@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.examples import NOW_S, entry, failed
+from tests.unit.examples import NOW_S, entry, make_failure
 
 from paydispatch.domain.diagnosis import (
     HIDDEN_AFTER_DEATH_S,
@@ -122,7 +122,7 @@ def test_a_dead_flow_says_why() -> None:
 def test_an_unknown_outcome_waits_for_reconcile(
     first_sent_at: float | None, expected_at: float | None
 ) -> None:
-    unknown = entry(outcome=failed(certainty=Certainty.UNKNOWN), first_sent_at=first_sent_at)
+    unknown = entry(outcome=make_failure(certainty=Certainty.UNKNOWN), first_sent_at=first_sent_at)
 
     finding = of_unknown(UnknownOutcome(unknown), NOW_S)
 
@@ -130,7 +130,7 @@ def test_an_unknown_outcome_waits_for_reconcile(
 
 
 def test_an_unknown_outcome_that_should_be_settled_sends_its_reader_to_reconcile() -> None:
-    unknown = entry(outcome=failed(certainty=Certainty.UNKNOWN), first_sent_at=NOW_S)
+    unknown = entry(outcome=make_failure(certainty=Certainty.UNKNOWN), first_sent_at=NOW_S)
 
     assert "says why" in of_unknown(UnknownOutcome(unknown), NOW_S + 2 * HORIZON_S).next_step
 
@@ -156,7 +156,7 @@ def test_a_sound_time_of_acceptance_is_taken_as_it_is() -> None:
 
 
 def test_another_tenant_s_unknown_outcome_is_shown_under_its_worker_s_slot() -> None:
-    unknown = entry(outcome=failed(certainty=Certainty.UNKNOWN), tenant="acme")
+    unknown = entry(outcome=make_failure(certainty=Certainty.UNKNOWN), tenant="acme")
 
     finding = of_unknown(UnknownOutcome(unknown, "acme worker-1"), NOW_S)
 

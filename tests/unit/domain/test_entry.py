@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.unit.examples import KEY, NOW_S, PARAMS, entry, envelope, failed, succeeded
+from tests.unit.examples import KEY, NOW_S, PARAMS, entry, envelope, make_failure, make_success
 
 from paydispatch.domain.accounts import bind_account
 from paydispatch.domain.claims import claim_of, claim_of_unread
@@ -27,9 +27,9 @@ ACCOUNT = bind_account(StripeKey(KEY), "acct_1", stripe_account="acct_2", stripe
     "written",
     [
         entry(),
-        entry(outcome=succeeded(stripe_request_id="req_1", attempts=3)),
-        entry(outcome=failed(code="card_declined", http_status=402)),
-        entry(outcome=failed(kind=ErrorKind.HTTP, certainty=Certainty.UNKNOWN)),
+        entry(outcome=make_success(stripe_request_id="req_1", attempts=3)),
+        entry(outcome=make_failure(code="card_declined", http_status=402)),
+        entry(outcome=make_failure(kind=ErrorKind.HTTP, certainty=Certainty.UNKNOWN)),
         entry(sealed_secret=None, secret_ref="shop", lane=Lane.BATCH, stripe_account="acct_1"),
         entry(tenant="acme", account=ACCOUNT, last_sent_at=NOW_S, inferred=True),
         entry(params={"description": "Tee für zwei, 茶"}, accepted_at=NOW_S, traceparent="00-1"),
@@ -40,7 +40,7 @@ def test_what_is_written_is_read_again(written: OutcomeEntry) -> None:
     assert OutcomeEntry.from_json(written.as_json().encode()) == written
 
 
-@pytest.mark.parametrize("outcome", [succeeded(), failed()])
+@pytest.mark.parametrize("outcome", [make_success(), make_failure()])
 def test_an_entry_of_a_newer_release_is_read(outcome: Outcome) -> None:
     known = entry(outcome=outcome)
     newer = json.loads(known.as_json()) | {"added_later": {"a": 1}}
@@ -50,9 +50,9 @@ def test_an_entry_of_a_newer_release_is_read(outcome: Outcome) -> None:
 
 
 def test_the_lane_and_the_kinds_come_back_as_themselves() -> None:
-    read = OutcomeEntry.from_json(entry(lane=Lane.BATCH, outcome=failed()).as_json())
+    read = OutcomeEntry.from_json(entry(lane=Lane.BATCH, outcome=make_failure()).as_json())
     assert read.lane is Lane.BATCH
-    assert read.outcome == failed()
+    assert read.outcome == make_failure()
     assert isinstance(json.loads(read.as_json())["error"]["kind"], str)
 
 
@@ -64,7 +64,7 @@ def test_what_is_no_entry_raises_one_of_three_errors(text: str) -> None:
 
 def test_the_outcome_names_the_flow() -> None:
     assert entry().flow_name == "new_create_payment_intent_response"
-    assert entry(outcome=failed()).flow_name == "new_create_payment_intent_error"
+    assert entry(outcome=make_failure()).flow_name == "new_create_payment_intent_error"
 
 
 def test_an_object_with_a_dot_has_a_flow_with_an_underscore() -> None:
@@ -72,14 +72,14 @@ def test_an_object_with_a_dot_has_a_flow_with_an_underscore() -> None:
 
 
 def test_a_response_whose_script_failed_is_the_same_request_with_an_error() -> None:
-    turned = entry().with_error(failed(kind=ErrorKind.DISPATCHER))
+    turned = entry().with_error(make_failure(kind=ErrorKind.DISPATCHER))
     assert turned.flow_name == "new_create_payment_intent_error"
-    assert turned == entry(outcome=failed(kind=ErrorKind.DISPATCHER))
+    assert turned == entry(outcome=make_failure(kind=ErrorKind.DISPATCHER))
 
 
 def test_an_entry_carries_what_the_next_create_needs() -> None:
     sent = envelope(sealed_secret="1.abc", principal="shop/checkout", lane=Lane.BATCH)
-    made = entry_for(sent, claim_of(sent, "local", NOW_S), succeeded(), NOW_S + 1)
+    made = entry_for(sent, claim_of(sent, "local", NOW_S), make_success(), NOW_S + 1)
     assert (made.sealed_secret, made.secret_ref) == ("1.abc", None)
     assert (made.principal, made.lane) == ("shop/checkout", Lane.BATCH)
     assert (made.accepted_at, made.settled_at) == (NOW_S, NOW_S + 1)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.examples import KEY, NOW_S, envelope, failed, message_text
+from tests.unit.examples import KEY, NOW_S, envelope, make_failure, message_text
 
 from paydispatch.domain.claims import SlotState, claim_of, claim_of_unread
 from paydispatch.domain.envelope import Envelope, Malformed
@@ -200,7 +200,7 @@ def test_the_earliest_send_counts_whether_the_slot_or_the_message_knows_it(knows
 
 @pytest.mark.parametrize(
     "state",
-    [SlotState(owned=False), slot("calling", closed=failed())],
+    [SlotState(owned=False), slot("calling", closed=make_failure())],
     ids=["another's", "closed"],
 )
 def test_what_the_caller_only_has_to_tell_goes_back_however_old_it_is(state: SlotState) -> None:

@@ -14,7 +14,7 @@ from tests.unit.examples import (
     NO_CONNECTION,
     NOW_S,
     TIMED_OUT,
-    refused,
+    make_refusal,
 )
 
 from paydispatch.domain.attempts import Answered, Attempt, NotSent, RefusedInFront, Unknown
@@ -206,7 +206,7 @@ def test_what_ran_out_of_time_is_an_http_error_with_its_last_reason() -> None:
 
 def test_a_rate_limited_request_out_of_time_names_stripes_reason() -> None:
     spent = replace(IN_AN_HOUR, deadline_at=NOW_S)
-    decision = decide(refused(429, code="rate_limit", message="slow down"), spent, NOW_S, 0.0)
+    decision = decide(make_refusal(429, code="rate_limit", message="slow down"), spent, NOW_S, 0.0)
     assert isinstance(decision, GivenUp)
     assert (decision.outcome.code, decision.outcome.http_status) == ("rate_limit", 429)
     assert "slow down" in decision.outcome.message

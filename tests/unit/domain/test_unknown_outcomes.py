@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.examples import NOW_S, entry, failed
+from tests.unit.examples import NOW_S, entry, make_failure
 
 from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.limits import FORGOTTEN_S, HORIZON_S
@@ -46,7 +46,7 @@ DECLINED: dict[str, Any] = {
 def end(first_sent_at: float | None = NOW_S, **more: Any) -> UnknownOutcome:
     """`slot_…` is what the request's slot says, the rest what the entry does."""
     slot = {name: more.pop(name) for name in list(more) if name.startswith("slot_")}
-    unknown = failed(certainty=Certainty.UNKNOWN)
+    unknown = make_failure(certainty=Certainty.UNKNOWN)
     return UnknownOutcome(entry(outcome=unknown, first_sent_at=first_sent_at, **more), **slot)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from openapi.example_params import example_params
-from tests.unit.examples import KEY, PARAMS, body, succeeded
+from tests.unit.examples import KEY, PARAMS, body, make_success
 from tests.unit.queues import LosingQueue
 
 from paydispatch.domain.limits import QUEUE_MESSAGE_LIMIT_BYTES
@@ -443,10 +443,13 @@ class TestStatus:
     ) -> None:
         location = client.post(INTENTS, body()).headers["Location"]
         slot = client.requests.store.slots[location.rpartition("/")[2]]
-        slot.status, slot.outcome = "succeeded", succeeded(body={"id": "pi_1", "x": "é" * 500_000})
+        slot.status, slot.outcome = (
+            "succeeded",
+            make_success(body={"id": "pi_1", "x": "é" * 500_000}),
+        )
         assert client.get(location).json["parsed_data"]["id"] == "pi_1"
 
-        slot.outcome = succeeded(body={"id": "pi_1", "x": "é" * 1_000_000})
+        slot.outcome = make_success(body={"id": "pi_1", "x": "é" * 1_000_000})
         answer = client.get(location)
         assert (answer.status, answer.json["status"]) == (200, "succeeded")
         assert "parsed_data" not in answer.json

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.examples import NOW_S, entry, failed, succeeded
+from tests.unit.examples import NOW_S, entry, make_failure, make_success
 
 from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.errors import InvalidField, InvalidParams, ScriptFailed, TooLarge
@@ -77,18 +77,22 @@ def test_the_identity_of_a_follow_up_is_its_parents_and_its_place() -> None:
     ]
 
 
-UNKNOWN = failed(kind=ErrorKind.HTTP, code="timeout", certainty=Certainty.UNKNOWN)
-LAST_RECEIVE = failed(kind=ErrorKind.DISPATCHER, code="last_receive", certainty=Certainty.UNKNOWN)
-SCRIPT_FAILED = failed(kind=ErrorKind.DISPATCHER, code=FLOW_FAILED, certainty=Certainty.UNKNOWN)
-STRIPE_SAYS_SO = failed(kind=ErrorKind.API, code=FLOW_FAILED, certainty=Certainty.UNKNOWN)
-ENDS = (succeeded(), failed(), UNKNOWN, LAST_RECEIVE, SCRIPT_FAILED, STRIPE_SAYS_SO)
+UNKNOWN = make_failure(kind=ErrorKind.HTTP, code="timeout", certainty=Certainty.UNKNOWN)
+LAST_RECEIVE = make_failure(
+    kind=ErrorKind.DISPATCHER, code="last_receive", certainty=Certainty.UNKNOWN
+)
+SCRIPT_FAILED = make_failure(
+    kind=ErrorKind.DISPATCHER, code=FLOW_FAILED, certainty=Certainty.UNKNOWN
+)
+STRIPE_SAYS_SO = make_failure(kind=ErrorKind.API, code=FLOW_FAILED, certainty=Certainty.UNKNOWN)
+ENDS = (make_success(), make_failure(), UNKNOWN, LAST_RECEIVE, SCRIPT_FAILED, STRIPE_SAYS_SO)
 
 
 def first_follow_up(outcome: Any) -> str:
     return flow(outcome=outcome).new_product().name("Tea").create_async().request_id
 
 
-@pytest.mark.parametrize("settled", [succeeded(), failed()])
+@pytest.mark.parametrize("settled", [make_success(), make_failure()])
 def test_the_flows_that_one_request_can_have_dispatch_different_requests(settled: Any) -> None:
     ids = {first_follow_up(outcome) for outcome in (UNKNOWN, settled, SCRIPT_FAILED)}
     assert len(ids) == 3
@@ -104,7 +108,7 @@ def test_only_a_failed_script_of_ours_is_the_end_of_one(unknown: Any) -> None:
     assert first_follow_up(unknown) == first_follow_up(UNKNOWN)
 
 
-@pytest.mark.parametrize("settled", [succeeded(), failed()])
+@pytest.mark.parametrize("settled", [make_success(), make_failure()])
 def test_a_settled_end_needs_no_name_in_the_identity(settled: Any) -> None:
     assert first_follow_up(settled) == follow_up_request_id("pdr_1", 1)
 
@@ -212,7 +216,9 @@ def test_what_it_logs_has_all_ids(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_an_error_is_its_message_and_its_fields() -> None:
     error = ParsedError(
-        failed(message="No.", code="c", type="t", decline_code="d", param="p", http_status=402)
+        make_failure(
+            message="No.", code="c", type="t", decline_code="d", param="p", http_status=402
+        )
     )
     assert str(error) == error.message == "No."
     assert (error.kind, error.certainty, error.attempts) == ("api", "not_created", 1)
@@ -227,13 +233,13 @@ LIVE = AccountBinding(account_id="acct_1", mode="live", key_sha256="k")
 @pytest.mark.parametrize(
     ("changes", "livemode"),
     [
-        ({"outcome": succeeded(body={"livemode": True})}, True),
-        ({"outcome": succeeded(body={"livemode": False}), "account": LIVE}, False),
-        ({"outcome": succeeded(body={}), "account": LIVE}, True),
-        ({"outcome": failed(), "account": LIVE}, True),
-        ({"outcome": failed(), "account": replace(LIVE, mode="test")}, False),
-        ({"outcome": failed(), "account": replace(LIVE, mode="org")}, None),
-        ({"outcome": failed()}, None),
+        ({"outcome": make_success(body={"livemode": True})}, True),
+        ({"outcome": make_success(body={"livemode": False}), "account": LIVE}, False),
+        ({"outcome": make_success(body={}), "account": LIVE}, True),
+        ({"outcome": make_failure(), "account": LIVE}, True),
+        ({"outcome": make_failure(), "account": replace(LIVE, mode="test")}, False),
+        ({"outcome": make_failure(), "account": replace(LIVE, mode="org")}, None),
+        ({"outcome": make_failure()}, None),
     ],
 )
 def test_it_says_whether_the_request_was_made_in_live_mode(

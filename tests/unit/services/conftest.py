@@ -1,4 +1,4 @@
-"""The services with a twin behind every port. Time stands still unless somebody sleeps or advances it."""
+"""The services over in-memory ports. The clock moves only when a service sleeps or a test advances it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class Api:
-    """The API's service; what it accepted lies on `queue`."""
+    """The service of the API. Accepted requests are on `queue`."""
 
     def __init__(self) -> None:
         self.clock = MemoryClock()
@@ -70,7 +70,7 @@ class Api:
 
 
 class Caller:
-    """The Stripe caller's service; Stripe gives the answers it is told to."""
+    """The service of the Stripe caller. `answers` sets the answers of Stripe."""
 
     max_receives = 5
 
@@ -113,17 +113,17 @@ class Caller:
         return Message(id_, body, receive, sent_at=self.clock.now_s())
 
     async def receive_all(self, *messages: Message, left_s: float = 300.0) -> list[str]:
-        """Work on a batch with `left_s` until the invocation is killed; return what the queue keeps."""
+        """Call a batch with `left_s` until the invocation is killed. Return the message ids that the queue keeps."""
         return await self.service().call(messages, ends_at=self.clock.now_s() + left_s)
 
     async def receive(
         self, sent: Envelope | str, *, receive: int = 1, left_s: float = 300.0
     ) -> bool:
-        """Work on one message; whether it is acknowledged."""
+        """Call one message. Return whether it is acknowledged."""
         return not await self.receive_all(self.message(sent, receive=receive), left_s=left_s)
 
     async def receive_deferred(self, *, left_s: float = 300.0) -> bool:
-        """The delayed copy arrives."""
+        """Receive the delayed copy when it is due."""
         copy, delay_s = self.queue.deferred.pop()
         self.clock.advance(delay_s)
         return await self.receive(copy, left_s=left_s)
@@ -133,12 +133,12 @@ class Caller:
 
     @property
     def outcome(self) -> Any:
-        """The one there is."""
+        """The outcome of the only published entry."""
         (published,) = self.outcomes.entries
         return published.outcome
 
     def observable(self) -> str:
-        """Everything somebody could read without the sealing key."""
+        """Return all text that can be read without the sealing key."""
         written = [published.as_json() for published in self.outcomes.entries]
         copies = [copy.as_message() for copy, _ in self.queue.deferred]
         lines = [json.dumps(line, default=repr) for line in self.log.lines]
@@ -146,7 +146,7 @@ class Caller:
 
 
 class Runner:
-    """The flow runner's service over scripts given as functions."""
+    """The service of the flow runner, with functions as its scripts."""
 
     def __init__(self) -> None:
         self.clock = MemoryClock()
@@ -157,7 +157,7 @@ class Runner:
         self.runner = self.with_scripts()
 
     def with_scripts(self, **scripts: Callable[..., Any]) -> FlowRunner:
-        """`response=` and `error=` are the scripts of payment_intent."""
+        """Build the runner with `response=` and `error=` as the scripts of payment_intent."""
         named = {f"new_create_payment_intent_{name}": script for name, script in scripts.items()}
         ports = FlowPorts(
             inbox=self.inbox,
@@ -179,7 +179,7 @@ class Runner:
             return await self.runner.drain("worker-1")
 
     async def drain_until_quiet(self) -> None:
-        """Drain, and again when whatever was postponed is due, until nothing is left."""
+        """Drain until no entry is left. Advance the clock after each drain, so that postponed entries are due."""
         for _ in range(20):
             await self.drain()
             if not self.waiting:

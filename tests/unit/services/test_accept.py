@@ -1,4 +1,4 @@
-"""Accept: what is accepted is on the queue, and what is refused left no trace."""
+"""`Acceptor`: an accepted request is on the queue, and a refused request leaves no trace."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 SHOP = Principal("shop", "checkout")
 
 
-def keyed(**changes: Any) -> CreateRequest:
+def request_with_key(**changes: Any) -> CreateRequest:
     return create_request(**{"idempotency_key": "order-1", **changes})
 
 
@@ -54,18 +54,18 @@ def test_an_accepted_request_is_on_the_queue(api: Api) -> None:
     assert not accepted.replayed
 
 
-def test_every_option_of_a_request_travels_with_it(api: Api) -> None:
+def test_the_message_carries_the_stripe_context_of_its_request(api: Api) -> None:
     api.accept(create_request(stripe_context="acct_1/acct_2"))
     assert api.queue.sent[0].stripe_context == "acct_1/acct_2"
 
 
-def test_a_message_carries_the_fingerprint_of_what_it_asks(api: Api) -> None:
+def test_the_message_carries_the_fingerprint_of_its_request(api: Api) -> None:
     api.accept(create_request(), SHOP)
     (sent,) = api.queue.sent
     assert sent.fingerprint == fingerprint_of(sent, "local")
 
 
-def test_the_key_is_sealed_for_this_conversation_alone(api: Api) -> None:
+def test_the_key_is_sealed_for_one_principal_worker_and_context(api: Api) -> None:
     api.accept(create_request(), SHOP)
     (sent,) = api.queue.sent
     bound = Binding("shop/checkout", "worker-1", "context-1")
@@ -81,7 +81,7 @@ def test_the_name_of_a_secret_is_sealed_like_a_key(api: Api) -> None:
 
 
 @pytest.mark.parametrize("lane", Lane)
-def test_the_lane_is_the_callers(api: Api, lane: Lane) -> None:
+def test_the_message_has_the_lane_of_its_request(api: Api, lane: Lane) -> None:
     api.accept(create_request(lane=lane))
     assert api.queue.sent[0].lane is lane
 
@@ -94,7 +94,7 @@ def test_the_deadline_counts_from_acceptance(
     assert api.queue.sent[0].progress.deadline_at == NOW_S + left_s
 
 
-def test_two_requests_without_a_key_are_two(api: Api) -> None:
+def test_two_equal_requests_without_a_key_are_two_requests(api: Api) -> None:
     first, second = api.accept(create_request()), api.accept(create_request())
     assert first.request_id != second.request_id
     assert len(api.queue.sent) == 2
@@ -111,7 +111,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("request_", "error"), REFUSED.values(), ids=REFUSED)
-def test_what_is_refused_leaves_no_trace(
+def test_a_refused_request_leaves_no_trace(
     api: Api, request_: CreateRequest, error: type[PaydispatchError]
 ) -> None:
     with pytest.raises(error):
@@ -121,7 +121,7 @@ def test_what_is_refused_leaves_no_trace(
     assert not api.sealer.sealed
 
 
-def test_every_wrong_parameter_is_told(api: Api) -> None:
+def test_the_error_lists_every_wrong_parameter(api: Api) -> None:
     with pytest.raises(InvalidParams) as refusal:
         api.accept(create_request(params={"amount": "x", "colour": "red"}))
     assert {error.param for error in refusal.value.errors} == {"amount", "colour", "currency"}
@@ -135,7 +135,7 @@ def test_characters_count_as_the_bytes_they_take_on_the_queue(api: Api) -> None:
 
 class TestIdempotencyKey:
     def test_the_same_body_is_the_same_request(self, api: Api) -> None:
-        first, again = api.accept(keyed()), api.accept(keyed())
+        first, again = api.accept(request_with_key()), api.accept(request_with_key())
         assert (again.request_id, again.replayed) == (first.request_id, True)
         assert len(api.queue.sent) == 1
 
@@ -151,11 +151,11 @@ class TestIdempotencyKey:
         ],
         ids=lambda change: next(iter(change)),
     )
-    def test_what_the_fingerprint_leaves_out_makes_no_other_body(
+    def test_a_change_outside_the_fingerprint_is_a_replay(
         self, api: Api, change: dict[str, Any]
     ) -> None:
-        api.accept(keyed())
-        assert api.accept(keyed(**change)).replayed
+        api.accept(request_with_key())
+        assert api.accept(request_with_key(**change)).replayed
         assert len(api.queue.sent) == 1
 
     @pytest.mark.parametrize(
@@ -171,72 +171,72 @@ class TestIdempotencyKey:
         ids=lambda change: next(iter(change)),
     )
     def test_another_body_is_a_conflict(self, api: Api, change: dict[str, Any]) -> None:
-        api.accept(keyed())
+        api.accept(request_with_key())
         with pytest.raises(IdempotencyConflict):
-            api.accept(keyed(**change))
+            api.accept(request_with_key(**change))
         assert len(api.queue.sent) == 1
 
-    def test_the_key_of_one_tenant_is_one_request_whoever_of_it_asks(self, api: Api) -> None:
-        first = api.accept(keyed(), SHOP)
-        again = api.accept(keyed(), Principal("shop", "back-office"))
+    def test_a_key_is_one_request_for_all_principals_of_a_tenant(self, api: Api) -> None:
+        first = api.accept(request_with_key(), SHOP)
+        again = api.accept(request_with_key(), Principal("shop", "back-office"))
         assert (again.request_id, again.replayed) == (first.request_id, True)
 
     def test_the_same_key_of_another_tenant_is_another_request(self, api: Api) -> None:
-        ours, theirs = api.accept(keyed()), api.accept(keyed(), SHOP)
+        ours, theirs = api.accept(request_with_key()), api.accept(request_with_key(), SHOP)
         assert theirs.request_id != ours.request_id
         assert not theirs.replayed
 
     def test_a_key_is_the_same_request_over_the_queue_and_over_the_api(self, api: Api) -> None:
-        over_the_queue = MemoryDelivery().prepare(keyed()).request_id
-        assert api.accept(keyed()).request_id == over_the_queue
+        over_the_queue = MemoryDelivery().prepare(request_with_key()).request_id
+        assert api.accept(request_with_key()).request_id == over_the_queue
 
     def test_a_key_that_came_in_over_the_queue_with_another_amount_is_a_conflict(
         self, api: Api
     ) -> None:
-        queued = keyed(params={**PARAMS, "amount": 1})
+        queued = request_with_key(params={**PARAMS, "amount": 1})
         delivery = MemoryDelivery()
         delivery.deliver([delivery.prepare(queued)])
         api.slots.claim(claim_of(delivery.envelopes[0], "local", NOW_S), queued=True)
         with pytest.raises(IdempotencyConflict):
-            api.accept(keyed())
+            api.accept(request_with_key())
         assert not api.queue.sent
 
-    def test_a_queue_that_was_away_makes_the_next_call_send_it(self, api: Api) -> None:
+    def test_a_request_that_the_queue_refused_is_sent_by_the_next_call(self, api: Api) -> None:
         api.queue.away = True
         with pytest.raises(Unavailable):
-            api.accept(keyed())
+            api.accept(request_with_key())
         api.queue.away = False
-        accepted = api.accept(keyed())
+        accepted = api.accept(request_with_key())
         assert [sent.request_id for sent in api.queue.sent] == [accepted.request_id]
         assert not accepted.replayed
 
-    def test_no_replay_is_told_of_a_request_that_the_queue_never_had(self, api: Api) -> None:
-        """A second server must not answer `202` from the first one's claim alone."""
+    def test_a_request_that_never_reached_the_queue_is_no_replay(self, api: Api) -> None:
+        """A second server must not answer `202` only because the first one claimed the id."""
         api.queue.away = True
         for _ in range(2):
             with pytest.raises(Unavailable):
-                api.accept(keyed())
+                api.accept(request_with_key())
 
-    def test_a_replay_says_what_the_request_has_become(self, api: Api) -> None:
-        first = api.accept(keyed())
+    def test_a_replay_has_the_current_status_of_the_request(self, api: Api) -> None:
+        first = api.accept(request_with_key())
         api.slots.slots[first.request_id].status = "succeeded"
-        again = api.accept(keyed())
+        again = api.accept(request_with_key())
         assert (again.status, again.replayed) == ("succeeded", True)
 
-    def test_nothing_is_accepted_under_a_key_nobody_can_look_up(self, api: Api) -> None:
+    def test_a_request_with_a_key_is_refused_while_redis_is_unavailable(self, api: Api) -> None:
         api.requests.away = True
         with pytest.raises(Unavailable) as away:
-            api.accept(keyed())
+            api.accept(request_with_key())
         assert not isinstance(away.value, MaybeAccepted)
         assert not api.queue.sent
 
     def test_a_refused_request_does_not_use_its_key_up(self, api: Api) -> None:
         with pytest.raises(InvalidParams):
-            api.accept(keyed(params={}))
-        assert not api.accept(keyed()).replayed
+            api.accept(request_with_key(params={}))
+        assert not api.accept(request_with_key()).replayed
 
 
-class TestAfterAnEndWithoutAnEffect:
+class TestAfterAnOutcomeWithoutAnEffect:
     """The key of a request that was never executed may be used again."""
 
     def fail(self, api: Api, request_id: str, *, answered: bool = False) -> None:
@@ -244,9 +244,9 @@ class TestAfterAnEndWithoutAnEffect:
         slot.status, slot.answered = "failed", answered
 
     def test_the_same_key_makes_a_new_request(self, api: Api) -> None:
-        first = api.accept(keyed())
+        first = api.accept(request_with_key())
         self.fail(api, first.request_id)
-        second = api.accept(keyed())
+        second = api.accept(request_with_key())
         assert second.request_id == request_id_for_next_try(first.request_id)
         assert not second.replayed
         assert [sent.request_id for sent in api.queue.sent] == [
@@ -254,58 +254,58 @@ class TestAfterAnEndWithoutAnEffect:
             second.request_id,
         ]
 
-    def test_the_new_request_is_the_same_for_each_who_repeats_it(self, api: Api) -> None:
-        self.fail(api, api.accept(keyed()).request_id)
-        second, third = api.accept(keyed()), api.accept(keyed())
+    def test_every_repeat_of_the_key_is_the_same_new_request(self, api: Api) -> None:
+        self.fail(api, api.accept(request_with_key()).request_id)
+        second, third = api.accept(request_with_key()), api.accept(request_with_key())
         assert (third.request_id, third.replayed) == (second.request_id, True)
 
-    def test_a_batch_repeats_it_once(self, api: Api) -> None:
-        self.fail(api, api.accept(keyed()).request_id)
+    def test_a_batch_makes_one_new_request(self, api: Api) -> None:
+        self.fail(api, api.accept(request_with_key()).request_id)
         api.queue.sent.clear()
-        api.acceptor.accept_all([keyed(), create_request(), keyed()], LOCAL)
+        api.acceptor.accept_all([request_with_key(), create_request(), request_with_key()], LOCAL)
         assert len(api.queue.sent) == 2
 
-    def test_it_goes_on_as_often_as_it_fails(self, api: Api) -> None:
+    def test_each_failure_lets_the_key_make_a_new_request(self, api: Api) -> None:
         ids = []
         for _ in range(5):
-            ids.append(api.accept(keyed()).request_id)
+            ids.append(api.accept(request_with_key()).request_id)
             self.fail(api, ids[-1])
         assert len(set(ids)) == 5
 
     def test_another_body_is_a_conflict_all_the_same(self, api: Api) -> None:
-        self.fail(api, api.accept(keyed()).request_id)
+        self.fail(api, api.accept(request_with_key()).request_id)
         with pytest.raises(IdempotencyConflict):
-            api.accept(keyed(context_id="context-2"))
+            api.accept(request_with_key(context_id="context-2"))
 
-    def test_an_answer_that_stripe_keeps_is_told_again(self, api: Api) -> None:
-        first = api.accept(keyed())
+    def test_a_failure_that_stripe_answered_is_a_replay(self, api: Api) -> None:
+        first = api.accept(request_with_key())
         self.fail(api, first.request_id, answered=True)
-        again = api.accept(keyed())
+        again = api.accept(request_with_key())
         assert (again.request_id, again.status) == (first.request_id, "failed")
 
     @pytest.mark.parametrize("status", ["succeeded", "unknown", "calling", "retrying"])
-    def test_no_other_end_makes_a_new_request(self, api: Api, status: str) -> None:
-        first = api.accept(keyed())
+    def test_no_other_status_makes_a_new_request(self, api: Api, status: str) -> None:
+        first = api.accept(request_with_key())
         api.slots.slots[first.request_id].status = status
-        again = api.accept(keyed())
+        again = api.accept(request_with_key())
         assert (again.request_id, again.status) == (first.request_id, status)
 
-    def test_a_key_that_never_has_an_effect_is_used_up_in_the_end(self, api: Api) -> None:
+    def test_a_key_is_used_up_after_too_many_failures(self, api: Api) -> None:
         for _ in range(MOST_REPEATS + 1):
-            self.fail(api, api.accept(keyed()).request_id)
+            self.fail(api, api.accept(request_with_key()).request_id)
         with pytest.raises(IdempotencyKeyUsedUp):
-            api.accept(keyed())
+            api.accept(request_with_key())
 
 
 class TestALostAnswer:
-    def test_it_is_told_as_one_that_may_have_been_accepted(self, api: Api) -> None:
+    def test_it_raises_maybe_accepted_with_the_request_id_and_the_key(self, api: Api) -> None:
         acceptor = api.in_front_of(LosingQueue())
         with pytest.raises(MaybeAccepted) as lost:
-            acceptor.accept(keyed(), LOCAL)
+            acceptor.accept(request_with_key(), LOCAL)
         assert lost.value.request_id == request_id_for_key("", "order-1")
         assert lost.value.idempotency_key == "order-1"
 
-    def test_done_as_told_it_is_one_request(self, api: Api) -> None:
+    def test_a_repeat_under_the_key_of_the_error_is_the_same_request(self, api: Api) -> None:
         losing = LosingQueue()
         with pytest.raises(MaybeAccepted) as lost:
             api.in_front_of(losing).accept(create_request(), LOCAL)
@@ -314,14 +314,14 @@ class TestALostAnswer:
         assert ids == {accepted.request_id, lost.value.request_id}
         assert len(ids) == 1
 
-    def test_the_made_key_is_claimed_before_it_is_told(self, api: Api) -> None:
+    def test_a_generated_key_is_claimed_before_the_error_names_it(self, api: Api) -> None:
         with pytest.raises(MaybeAccepted) as lost:
             api.in_front_of(LosingQueue()).accept(create_request(), LOCAL)
         made = lost.value.idempotency_key
         with pytest.raises(IdempotencyConflict):
             api.accept(create_request(idempotency_key=made, context_id="context-2"))
 
-    def test_another_tenant_s_made_key_leads_to_nothing_of_theirs(self, api: Api) -> None:
+    def test_a_generated_key_does_not_reach_the_request_of_another_tenant(self, api: Api) -> None:
         theirs = api.accept(create_request())
         ours = api.accept(create_request(idempotency_key=key_for(theirs.request_id)), SHOP)
         assert not ours.replayed
@@ -329,38 +329,38 @@ class TestALostAnswer:
 
     def test_it_does_not_count_as_queued(self, api: Api) -> None:
         with pytest.raises(MaybeAccepted):
-            api.in_front_of(LosingQueue()).accept(keyed(), LOCAL)
-        assert not api.accept(keyed()).replayed
+            api.in_front_of(LosingQueue()).accept(request_with_key(), LOCAL)
+        assert not api.accept(request_with_key()).replayed
 
-    def test_a_refused_one_was_certainly_not_accepted(self, api: Api) -> None:
+    def test_a_refusal_of_the_queue_is_not_maybe_accepted(self, api: Api) -> None:
         api.queue.away = True
         with pytest.raises(Unavailable) as refused:
             api.accept(create_request())
         assert not isinstance(refused.value, MaybeAccepted)
 
-    def test_the_words_of_aws_stay_in_the_log(self, api: Api) -> None:
+    def test_the_error_text_of_aws_is_only_in_the_log(self, api: Api) -> None:
         with pytest.raises(MaybeAccepted) as lost:
-            api.in_front_of(LosingQueue()).accept(keyed(), LOCAL)
+            api.in_front_of(LosingQueue()).accept(request_with_key(), LOCAL)
         assert "Read timeout on AWS" not in str(lost.value)
         assert ("request.maybe_queued", "Read timeout on AWS") in [
             (event, fields.get("why")) for event, fields in api.log.lines
         ]
 
 
-def test_without_a_key_redis_is_not_needed(api: Api) -> None:
+def test_a_request_without_a_key_is_accepted_without_redis(api: Api) -> None:
     api.requests.away = True
     accepted = api.accept(create_request())
     assert [sent.request_id for sent in api.queue.sent] == [accepted.request_id]
     assert "request.not_claimed" in api.log.events()
 
 
-def test_a_status_that_cannot_be_written_costs_nobody_his_receipt(api: Api) -> None:
+def test_a_request_is_accepted_though_its_status_cannot_be_written(api: Api) -> None:
     class LeavingQueue(MemoryRequestQueue):
         def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, Unavailable]:
             api.requests.away = True
             return super().send(envelopes)
 
-    assert not api.in_front_of(LeavingQueue()).accept(keyed(), LOCAL).replayed
+    assert not api.in_front_of(LeavingQueue()).accept(request_with_key(), LOCAL).replayed
     assert "status.not_written" in api.log.events()
 
 
@@ -377,7 +377,9 @@ class TestBatch:
     def accept_all(self, api: Api, *requests: CreateRequest | PaydispatchError) -> Sequence[Any]:
         return api.acceptor.accept_all(requests, LOCAL)
 
-    def test_an_invalid_item_stands_in_its_place_and_stops_no_other(self, api: Api) -> None:
+    def test_the_error_of_an_invalid_item_is_in_its_place_and_stops_no_other(
+        self, api: Api
+    ) -> None:
         unread = InvalidField("worker_id", "missing")
         results = self.accept_all(
             api, create_request(), create_request(params={}), unread, create_request()
@@ -388,30 +390,32 @@ class TestBatch:
         assert [sent.request_id for sent in api.queue.sent] == ids
 
     def test_the_same_item_twice_is_one_request(self, api: Api) -> None:
-        first, second = self.accept_all(api, keyed(), keyed())
+        first, second = self.accept_all(api, request_with_key(), request_with_key())
         assert first.request_id == second.request_id
         assert len(api.queue.sent) == 1
 
     def test_one_key_for_two_bodies_is_a_conflict_for_the_second(self, api: Api) -> None:
-        first, second, third = self.accept_all(api, keyed(), keyed(context_id="other"), keyed())
+        first, second, third = self.accept_all(
+            api, request_with_key(), request_with_key(context_id="other"), request_with_key()
+        )
         assert isinstance(second, IdempotencyConflict)
         assert first.request_id == third.request_id
         assert len(api.queue.sent) == 1
 
-    def test_an_invalid_twin_does_not_hold_its_key(self, api: Api) -> None:
-        bad, good = self.accept_all(api, keyed(params={}), keyed())
+    def test_an_invalid_item_does_not_use_its_key_up(self, api: Api) -> None:
+        bad, good = self.accept_all(api, request_with_key(params={}), request_with_key())
         assert isinstance(bad, InvalidParams)
         assert isinstance(good, Accepted)
 
-    def test_replays_and_new_ones_stand_side_by_side(self, api: Api) -> None:
-        api.accept(keyed())
-        old, new = self.accept_all(api, keyed(), keyed(idempotency_key="new"))
+    def test_a_batch_may_hold_replays_and_new_requests(self, api: Api) -> None:
+        api.accept(request_with_key())
+        old, new = self.accept_all(api, request_with_key(), request_with_key(idempotency_key="new"))
         assert (old.replayed, new.replayed) == (True, False)
         assert len(api.queue.sent) == 2
 
-    def test_without_redis_only_what_has_a_key_is_put_off(self, api: Api) -> None:
+    def test_without_redis_only_items_with_a_key_are_refused(self, api: Api) -> None:
         api.requests.away = True
-        put_off, plain = self.accept_all(api, keyed(), create_request())
+        put_off, plain = self.accept_all(api, request_with_key(), create_request())
         assert isinstance(put_off, Unavailable)
         assert isinstance(plain, Accepted)
 
@@ -423,14 +427,14 @@ class TestBatch:
         queued = {name for name, slot in api.slots.slots.items() if slot.queued}
         assert queued == {sent.request_id for sent in queue.sent}
 
-    def test_each_item_of_a_lost_answer_is_told_its_own_identity(self, api: Api) -> None:
+    def test_each_item_of_a_lost_answer_gets_its_own_key(self, api: Api) -> None:
         acceptor = api.in_front_of(LosingQueue())
-        results = acceptor.accept_all([keyed(), create_request()], LOCAL)
+        results = acceptor.accept_all([request_with_key(), create_request()], LOCAL)
         keys = [result.idempotency_key for result in results if isinstance(result, MaybeAccepted)]
         assert keys[0] == "order-1"
         assert keys[1].startswith("pdk_")
 
-    def test_a_key_service_that_is_away_is_asked_once(self, api: Api) -> None:
+    def test_an_unavailable_sealer_is_called_once_per_batch(self, api: Api) -> None:
         api.sealer.away = True
         asked = []
         seal = api.sealer.seal
@@ -439,7 +443,7 @@ class TestBatch:
         assert [type(result) for result in results] == [Unavailable] * 20
         assert len(asked) == 1
 
-    def test_an_empty_batch_asks_nobody(self, api: Api) -> None:
+    def test_an_empty_batch_calls_no_store(self, api: Api) -> None:
         api.queue.away = api.requests.away = True
         assert self.accept_all(api) == []
 

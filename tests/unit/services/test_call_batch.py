@@ -1,4 +1,4 @@
-"""A batch of queue messages: no message fails its neighbours, and nothing escapes."""
+"""`BatchCall`: no message fails its neighbours, and no exception leaves the batch."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tests.unit.examples import (
     TIMED_OUT,
     create_request,
     envelope,
+    make_refusal,
     message,
     message_text,
-    refused,
 )
 from tests.unit.services.conftest import Api, Caller
 
@@ -33,7 +33,7 @@ POISON = {
     "no object": "[]",
     "deep": "[" * 50_000,
     "a plaintext key": message_text(stripe_secret=KEY),
-    "nobody's": message_text(worker_id=None),
+    "no worker": message_text(worker_id=None),
     "half a character": message_text(context_id="\ud800"),
     "a huge number": message_text(attempt=7).replace("7", "7" + "0" * 300),
     "a huge parameter": message_text(params={"amount": 7}).replace("7", "7" + "0" * 300),
@@ -52,12 +52,14 @@ async def test_a_poison_message_fails_none_of_its_neighbours(caller: Caller, poi
         caller.message(poison, id_="m-2"),
         caller.message(envelope(request_id="after"), id_="m-3"),
     )
-    assert kept == []  # the poison is acknowledged as well: told to its worker, or parked
+    assert (
+        kept == []
+    )  # the poison is acknowledged too, because its error is published or it is parked
     succeeded = [each.request_id for each in caller.outcomes.entries if each.outcome.settled]
     assert {"before", "after"} <= set(succeeded)
 
 
-async def test_a_message_of_nobody_is_parked_and_counted(caller: Caller) -> None:
+async def test_a_message_without_a_worker_is_parked_and_counted(caller: Caller) -> None:
     text = message_text(worker_id=None, sealed_secret=KEY)
     assert await caller.receive(text)
     ((parked, reason, _),) = caller.queue.parked
@@ -67,7 +69,7 @@ async def test_a_message_of_nobody_is_parked_and_counted(caller: Caller) -> None
     assert not caller.outcomes.entries
 
 
-async def test_a_message_of_a_worker_ends_in_its_error_flow(caller: Caller) -> None:
+async def test_a_malformed_message_with_a_worker_gets_its_error_flow(caller: Caller) -> None:
     assert await caller.receive(message_text(stripe_secret=KEY))
     (entry,) = caller.outcomes.entries
     assert entry.flow_name == "new_create_payment_intent_error"
@@ -85,7 +87,7 @@ async def test_a_message_of_a_worker_ends_in_its_error_flow(caller: Caller) -> N
 
 
 @pytest.mark.parametrize("depth", [33, 254, 500, 979, 5_000])
-async def test_a_message_without_an_end_ends_in_its_error_flow(caller: Caller, depth: int) -> None:
+async def test_a_message_nested_too_deeply_gets_its_error_flow(caller: Caller, depth: int) -> None:
     nested = '{"a":' * depth + "1" + "}" * depth
     assert await caller.receive(
         message_text(params="here").replace('"here"', f'{{"metadata":{nested}}}')
@@ -96,7 +98,9 @@ async def test_a_message_without_an_end_ends_in_its_error_flow(caller: Caller, d
 
 
 @pytest.mark.parametrize("place", ["name", "value", "context_id", "traceparent", "colour"])
-async def test_no_key_of_a_message_is_told_parked_or_logged(caller: Caller, place: str) -> None:
+async def test_no_key_in_a_message_is_published_parked_or_logged(
+    caller: Caller, place: str
+) -> None:
     params = {"metadata": {KEY: "a"} if place == "name" else {"a": f"glued{KEY}"}}
     in_params = place in ("name", "value")
     change = {"params": params} if in_params else {place: f"glued{KEY}"}
@@ -106,7 +110,7 @@ async def test_no_key_of_a_message_is_told_parked_or_logged(caller: Caller, plac
     assert KEY not in repr((told, caller.queue.parked, caller.log.lines))
 
 
-async def test_an_escaped_key_in_a_message_that_nobody_can_read_is_not_parked(
+async def test_an_escaped_key_in_an_unreadable_message_is_not_parked(
     caller: Caller,
 ) -> None:
     assert await caller.receive("{" + KEY.replace("_", "\\u005f"))
@@ -114,21 +118,23 @@ async def test_an_escaped_key_in_a_message_that_nobody_can_read_is_not_parked(
     assert parked == "{sk_test_[hidden]"
 
 
-async def test_a_caller_s_own_mark_is_refused_among_50_pairs(caller: Caller) -> None:
+async def test_our_metadata_pair_from_a_caller_is_refused_among_50_pairs(caller: Caller) -> None:
     metadata = {**{f"k{place}": "v" for place in range(49)}, "paydispatch_request_id": "pdr_2"}
     assert await caller.receive(message_text(params={**PARAMS, "metadata": metadata}))
     assert caller.outcome.param == "metadata[paydispatch_request_id]"
     assert not caller.stripe.calls
 
 
-async def test_a_malformed_message_is_told_once_however_often_it_comes(caller: Caller) -> None:
+async def test_a_malformed_message_publishes_one_error_over_all_its_receives(
+    caller: Caller,
+) -> None:
     assert await caller.receive(message_text(v=3))
     assert await caller.receive(message_text(v=3), receive=2)
     assert len(caller.outcomes.entries) == 1
 
 
 @pytest.mark.parametrize(("text", "away"), [(message_text(v=3), "outcomes"), ("nonsense", "queue")])
-async def test_a_malformed_message_nobody_can_be_told_of_is_kept(
+async def test_a_malformed_message_is_kept_while_its_error_cannot_be_published_or_parked(
     caller: Caller, text: str, away: str
 ) -> None:
     getattr(caller, away).away = True
@@ -143,7 +149,7 @@ async def test_a_direct_producers_message_becomes_a_request(caller: Caller) -> N
     assert entry.principal == "queue"
 
 
-async def test_a_fault_of_ours_costs_its_message_alone(caller: Caller) -> None:
+async def test_a_fault_in_paydispatch_fails_only_its_message(caller: Caller) -> None:
     caller.stripe = FaultyStripe(CREATED)
     kept = await caller.receive_all(
         caller.message(envelope(request_id="faulty"), id_="m-1"),
@@ -154,20 +160,20 @@ async def test_a_fault_of_ours_costs_its_message_alone(caller: Caller) -> None:
     assert caller.log.counts == {"MessageFailed": 1}
 
 
-async def test_after_a_fault_of_ours_the_request_is_in_doubt(caller: Caller) -> None:
-    caller.stripe = FaultyStripe(refused(400))
+async def test_a_refusal_after_a_fault_in_paydispatch_is_unknown(caller: Caller) -> None:
+    caller.stripe = FaultyStripe(make_refusal(400))
     assert not await caller.receive(envelope(request_id="faulty"))
-    caller.answers(refused(400))
+    caller.answers(make_refusal(400))
     assert await caller.receive(envelope(request_id="faulty"), receive=2)
     assert caller.outcome.certainty is Certainty.UNKNOWN
 
 
-async def test_an_empty_batch_is_done(caller: Caller) -> None:
+async def test_an_empty_batch_keeps_no_message(caller: Caller) -> None:
     assert await caller.receive_all() == []
 
 
 class FaultyStripe(MemoryStripe):
-    """Raises for the request called `faulty`, which no gateway should."""
+    """A gateway that raises for the request `faulty`, which no gateway should do."""
 
     async def create(self, **call: Any) -> Attempt:
         if call["request_id"] == "faulty":
@@ -177,14 +183,14 @@ class FaultyStripe(MemoryStripe):
 
 ENDS: dict[str, tuple[Attempt, ...]] = {
     "success": (CREATED,),
-    "refusal": (refused(401, message=f"Invalid API Key provided: sk_test_{'*' * 20}Hush"),),
-    "doubt": (TIMED_OUT, refused(400)),
+    "refusal": (make_refusal(401, message=f"Invalid API Key provided: sk_test_{'*' * 20}Hush"),),
+    "doubt": (TIMED_OUT, make_refusal(400)),
     "deferral": (TIMED_OUT,),
 }
 
 
 @pytest.mark.parametrize("answers", ENDS.values(), ids=ENDS)
-async def test_from_the_api_to_the_stream_the_key_shows_nowhere(
+async def test_the_key_appears_nowhere_between_the_api_and_the_stream(
     api: Api, answers: tuple[Attempt, ...]
 ) -> None:
     api.accept(create_request())
@@ -200,7 +206,7 @@ async def test_from_the_api_to_the_stream_the_key_shows_nowhere(
 
 @pytest.mark.parametrize("place", ["stripe_secret", "sealed_secret", "secret_ref"])
 @pytest.mark.parametrize("attributed", [True, False])
-async def test_a_key_in_the_clear_on_the_queue_is_copied_nowhere(
+async def test_a_plaintext_key_on_the_queue_is_copied_nowhere(
     caller: Caller, place: str, attributed: bool
 ) -> None:
     clear: Callable[..., str] = message_text

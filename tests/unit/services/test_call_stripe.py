@@ -1,4 +1,4 @@
-"""One call: each end of a request, and that nothing is lost or charged twice on the way there."""
+"""`StripeCall`: each outcome of a request. No crash and no outage loses a request or charges it twice."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tests.unit.examples import (
     TIMED_OUT,
     entry,
     envelope,
-    failed,
+    make_failure,
+    make_refusal,
     message_text,
-    refused,
 )
 
 from paydispatch.domain.accounts import bind_account
@@ -66,19 +66,19 @@ if TYPE_CHECKING:
     from paydispatch.domain.envelope import Envelope
 
 
-INVALID = refused(400, type="invalid_request_error", code="resource_missing", param="customer")
-RATE_LIMITED = refused(429, type="rate_limit", code="rate_limit")
+INVALID = make_refusal(400, type="invalid_request_error", code="resource_missing", param="customer")
+RATE_LIMITED = make_refusal(429, type="rate_limit", code="rate_limit")
 
 
-def filled(size_bytes: int) -> Envelope:
-    """An envelope with parameters Stripe takes, `size_bytes` long as a message."""
+def fill_envelope(size_bytes: int) -> Envelope:
+    """Return an envelope with valid parameters that is `size_bytes` long as a message."""
     empty = envelope(params={**PARAMS, "expand": []}).as_message()
     whole, rest = divmod(size_bytes - len(empty) + len(","), len('"",') + 5000)
     expand = ["x" * 5000] * whole + ["x" * (rest - len('"",'))]
     return envelope(params={**PARAMS, "expand": expand})
 
 
-class TestEnds:
+class TestOutcomes:
     async def test_a_created_object_runs_the_response_flow(self, caller: Caller) -> None:
         caller.answers(CREATED)
         assert await caller.receive(envelope())
@@ -86,7 +86,9 @@ class TestEnds:
         assert caller.doorbell.rung == ["worker-1"]
         assert not caller.queue.parked
 
-    @pytest.mark.parametrize("answer", [INVALID, DECLINED, refused(401), refused(403)], ids=str)
+    @pytest.mark.parametrize(
+        "answer", [INVALID, DECLINED, make_refusal(401), make_refusal(403)], ids=str
+    )
     async def test_a_refusal_runs_the_error_flow(self, caller: Caller, answer: Attempt) -> None:
         caller.answers(answer)
         assert await caller.receive(envelope())
@@ -96,24 +98,28 @@ class TestEnds:
         assert not caller.queue.parked
         assert len(caller.stripe.calls) == 1
 
-    async def test_a_rate_limit_is_waited_out(self, caller: Caller) -> None:
+    async def test_a_rate_limited_request_is_retried_until_it_succeeds(
+        self, caller: Caller
+    ) -> None:
         caller.answers(RATE_LIMITED, CREATED)
         assert await caller.receive(envelope())
         assert caller.outcome == Response(body=CREATED.body, attempts=2, stripe_request_id="req_1")
 
-    async def test_every_attempt_is_made_under_the_same_identity(self, caller: Caller) -> None:
+    async def test_every_attempt_uses_the_same_request_id(self, caller: Caller) -> None:
         caller.answers(TIMED_OUT, NO_CONNECTION, RATE_LIMITED, CREATED)
         assert await caller.receive(envelope())
         assert [call["request_id"] for call in caller.stripe.calls] == ["pdr_1"] * 4
         assert all(call == caller.stripe.calls[0] for call in caller.stripe.calls)
 
-    async def test_a_lost_answer_is_asked_for_again_and_replayed(self, caller: Caller) -> None:
+    async def test_a_request_with_a_lost_answer_is_repeated_and_settled_by_the_replay(
+        self, caller: Caller
+    ) -> None:
         caller.answers(TIMED_OUT, REPLAYED)
         assert await caller.receive(envelope())
         assert caller.outcome.body == {"id": "pi_1", "object": "payment_intent"}
         assert len(caller.outcomes.entries) == 1
 
-    async def test_a_refusal_after_a_lost_answer_says_unknown_and_is_parked(
+    async def test_a_refusal_after_a_lost_answer_is_unknown_and_parked(
         self, caller: Caller
     ) -> None:
         caller.answers(TIMED_OUT, INVALID)
@@ -125,7 +131,7 @@ class TestEnds:
         assert parked == envelope(progress=replace(parked.progress, maybe_executed=True))
         assert parked.progress.first_sent_at == NOW_S
 
-    async def test_a_spent_deadline_is_not_created_if_nothing_was_in_doubt(
+    async def test_a_request_not_sent_before_its_deadline_is_not_created(
         self, caller: Caller
     ) -> None:
         caller.answers(NO_CONNECTION)
@@ -136,7 +142,9 @@ class TestEnds:
         assert caller.outcome.certainty is Certainty.NOT_CREATED
         assert caller.queue.parked
 
-    async def test_a_deadline_spent_in_doubt_is_unknown(self, caller: Caller) -> None:
+    async def test_a_deadline_that_passes_after_a_lost_answer_is_unknown(
+        self, caller: Caller
+    ) -> None:
         caller.answers(TIMED_OUT)
         assert await caller.receive(envelope(progress=Progress(deadline_at=NOW_S + 0.1)))
         assert caller.outcome.certainty is Certainty.UNKNOWN
@@ -156,7 +164,7 @@ class TestEnds:
         assert caller.outcome.certainty is Certainty.UNKNOWN
         assert caller.queue.parked
 
-    async def test_the_horizon_of_redis_counts_where_the_message_has_none(
+    async def test_the_horizon_counts_from_the_slot_if_the_message_has_no_first_sent_at(
         self, caller: Caller
     ) -> None:
         patient = envelope(progress=Progress(deadline_at=NOW_S + 7 * 86_400))
@@ -167,10 +175,10 @@ class TestEnds:
         assert not caller.stripe.calls
         assert caller.outcome.code == "horizon_passed"
 
-    async def test_a_last_receive_of_what_was_never_sent_goes_on_as_a_copy(
+    async def test_the_last_receive_of_a_request_never_sent_to_stripe_queues_a_copy(
         self, caller: Caller
     ) -> None:
-        """Throttled receives used the message up: no process ever looked at it."""
+        """Throttled invocations used up the receives of the message, and no process handled it."""
         caller.answers(CREATED)
         assert await caller.receive(envelope(), receive=5)
         assert not caller.stripe.calls
@@ -178,7 +186,7 @@ class TestEnds:
         assert await caller.receive_deferred()
         assert isinstance(caller.outcome, Response)
 
-    async def test_the_copies_of_a_message_that_is_never_sent_are_bounded(
+    async def test_a_request_never_sent_to_stripe_gets_a_bounded_number_of_copies(
         self, caller: Caller
     ) -> None:
         sent = envelope()
@@ -202,7 +210,7 @@ class TestEnds:
         ((_, reason, _),) = caller.queue.parked
         assert reason == "last_receive"
 
-    async def test_a_last_receive_after_refusals_alone_is_not_created(self, caller: Caller) -> None:
+    async def test_a_last_receive_after_only_refusals_is_not_created(self, caller: Caller) -> None:
         caller.answers(RATE_LIMITED)
         assert await caller.receive(envelope(progress=replace(IN_AN_HOUR, attempt=10)), left_s=60)
         assert await caller.receive(envelope(), receive=5)
@@ -219,7 +227,7 @@ class TestEnds:
             ({"sealed_secret": "1.sealed-elsewhere"}, "key_not_opened"),
         ],
     )
-    async def test_the_queue_is_trusted_no_more_than_the_api(
+    async def test_a_queue_message_is_checked_like_an_api_request(
         self, caller: Caller, change: dict[str, Any], code: str
     ) -> None:
         assert await caller.receive(envelope(**change))
@@ -227,7 +235,7 @@ class TestEnds:
         assert (caller.outcome.kind, caller.outcome.code) == (ErrorKind.DISPATCHER, code)
         assert caller.outcome.certainty is Certainty.NOT_CREATED
 
-    async def test_a_named_key_of_an_organisation_needs_the_account_it_acts_in(
+    async def test_a_secret_ref_to_an_organisation_key_needs_a_stripe_context(
         self, caller: Caller
     ) -> None:
         caller.vault = MemoryVault(caller.sealer, {("local", SECRET_REF): "sk_org_live_1"})
@@ -239,7 +247,7 @@ class TestEnds:
         )
         assert caller.outcome.certainty is Certainty.NOT_CREATED
 
-    async def test_a_key_of_an_organisation_acts_in_the_account_that_is_named(
+    async def test_an_organisation_key_is_used_with_the_stripe_context_of_the_request(
         self, caller: Caller
     ) -> None:
         caller.vault = MemoryVault(caller.sealer, {("local", SECRET_REF): "sk_org_live_1"})
@@ -247,11 +255,11 @@ class TestEnds:
         assert await caller.receive(envelope(stripe_context="acct_1"))
         assert caller.stripe.calls[0]["stripe_context"] == "acct_1"
 
-    async def test_what_could_not_be_put_back_on_the_queue_is_not_begun(
+    async def test_a_message_too_large_for_a_deferred_copy_is_refused_without_a_post(
         self, caller: Caller
     ) -> None:
-        """A direct producer may fill all that SQS takes: then no copy of its message could wait for Stripe."""
-        largest = filled(QUEUE_MESSAGE_LIMIT_BYTES)
+        """A direct producer may fill a message up to the limit of SQS, so that no copy of it can be deferred."""
+        largest = fill_envelope(QUEUE_MESSAGE_LIMIT_BYTES)
         assert await caller.receive(largest)
         assert not caller.stripe.calls
         assert (caller.outcome.kind, caller.outcome.code) == (
@@ -260,7 +268,7 @@ class TestEnds:
         )
         assert caller.outcome.certainty is Certainty.NOT_CREATED
 
-    async def test_an_end_of_ours_is_unknown_after_a_lost_answer(self, caller: Caller) -> None:
+    async def test_a_dispatcher_error_after_a_lost_answer_is_unknown(self, caller: Caller) -> None:
         doubted = replace(IN_AN_HOUR, maybe_executed=True)
         assert await caller.receive(envelope(secret_ref="not-there", progress=doubted))
         assert caller.outcome.certainty is Certainty.UNKNOWN
@@ -275,7 +283,9 @@ class TestDuplicates:
         assert len(caller.stripe.calls) == 1
         assert len(caller.outcomes.entries) == 1
 
-    async def test_two_at_once_publish_one_outcome(self, caller: Caller) -> None:
+    async def test_two_messages_of_one_request_in_one_batch_publish_one_outcome(
+        self, caller: Caller
+    ) -> None:
         caller.answers(CREATED, REPLAYED)
         kept = await caller.receive_all(
             caller.message(envelope(), id_="m-1"), caller.message(envelope(), id_="m-2")
@@ -283,7 +293,9 @@ class TestDuplicates:
         assert kept == []
         assert len(caller.outcomes.entries) == 1
 
-    async def test_an_unknown_outcome_may_still_be_settled(self, caller: Caller) -> None:
+    async def test_a_redrive_after_an_unknown_outcome_settles_the_request(
+        self, caller: Caller
+    ) -> None:
         caller.answers(TIMED_OUT, INVALID, REPLAYED)
         await caller.receive(envelope())
         ((text, _, _),) = caller.queue.parked
@@ -292,7 +304,7 @@ class TestDuplicates:
         assert not unknown.outcome.settled
         assert isinstance(settled.outcome, Response)
 
-    async def test_a_redrive_that_is_refused_stays_unknown_and_tells_nobody_twice(
+    async def test_a_refused_redrive_of_an_unknown_request_publishes_no_second_outcome(
         self, caller: Caller
     ) -> None:
         caller.answers(TIMED_OUT, INVALID)
@@ -309,38 +321,42 @@ class TestCrashes:
         assert caller.outcome.certainty is Certainty.UNKNOWN
         assert caller.queue.parked
 
-    async def test_a_delivery_that_died_before_its_send_leaves_no_doubt(
+    async def test_a_refusal_after_a_receive_that_died_before_its_send_is_not_created(
         self, caller: Caller
     ) -> None:
-        """The receive count proves nothing: the request's slot does."""
+        """The slot of the request proves that nothing was sent. The receive count proves nothing."""
         caller.answers(INVALID)
         await caller.requests.claim(claim(envelope()))
         assert await caller.receive(envelope(), receive=4)
         assert caller.outcome.certainty is Certainty.NOT_CREATED
 
-    async def test_a_redelivery_after_a_crash_settles_with_the_replay(self, caller: Caller) -> None:
+    async def test_the_next_receive_after_a_crash_settles_with_the_replay(
+        self, caller: Caller
+    ) -> None:
         caller.answers(REPLAYED)
         await send_and_die(caller, envelope())
         assert await caller.receive(envelope(), receive=2)
         assert isinstance(caller.outcome, Response)
 
-    async def test_a_refused_send_that_was_written_down_is_no_doubt(self, caller: Caller) -> None:
+    async def test_a_refusal_after_a_send_recorded_as_refused_is_not_created(
+        self, caller: Caller
+    ) -> None:
         caller.answers(INVALID)
         token = await send_and_die(caller, envelope())
         await caller.requests.end_send(claim(envelope()), token, SendEnd.REFUSED)
         assert await caller.receive(envelope(), receive=2)
         assert caller.outcome.certainty is Certainty.NOT_CREATED
 
-    async def test_an_end_that_was_closed_by_a_killed_delivery_is_told(
+    async def test_the_outcome_of_a_slot_closed_by_a_killed_receive_is_published(
         self, caller: Caller
     ) -> None:
         await caller.requests.claim(claim(envelope()))
-        await caller.requests.close(claim(envelope()), failed(code="key_not_opened"))
+        await caller.requests.close(claim(envelope()), make_failure(code="key_not_opened"))
         assert await caller.receive(envelope(), receive=2)
         assert not caller.stripe.calls
         assert caller.outcome.code == "key_not_opened"
 
-    async def test_a_status_that_a_killed_delivery_did_not_write_is_mended(
+    async def test_the_next_receive_writes_the_status_that_a_killed_receive_did_not(
         self, caller: Caller
     ) -> None:
         caller.answers(CREATED)
@@ -351,7 +367,7 @@ class TestCrashes:
         assert not caller.stripe.calls
 
 
-class TestStoresAway:
+class TestUnavailableStores:
     async def test_without_redis_stripe_is_not_called(self, caller: Caller) -> None:
         caller.answers(CREATED)
         caller.redis_away(True)
@@ -361,17 +377,17 @@ class TestStoresAway:
         assert caller.queue.deferred == [(envelope(progress=waited), 3.75)]
 
     async def test_waiting_for_a_store_backs_off(self, caller: Caller) -> None:
-        """A fixed wait of five seconds is thousands of deliveries in an outage of hours."""
+        """With a fixed wait of five seconds, an outage of hours would cost thousands of receives."""
         caller.redis_away(True)
-        sent, deliveries = envelope(progress=Progress(deadline_at=NOW_S + 21_600)), 0
+        sent, receives = envelope(progress=Progress(deadline_at=NOW_S + 21_600)), 0
         while caller.clock.now_s() < NOW_S + 21_600:
             assert await caller.receive(sent)
             sent, delay_s = caller.queue.deferred.pop()
             caller.clock.advance(delay_s)
-            deliveries += 1
-        assert deliveries < 150
+            receives += 1
+        assert receives < 150
 
-    async def test_a_store_that_was_there_again_is_waited_for_from_the_start(
+    async def test_the_backoff_for_a_store_starts_again_after_the_store_answered(
         self, caller: Caller
     ) -> None:
         caller.answers(RATE_LIMITED)
@@ -381,7 +397,7 @@ class TestStoresAway:
         assert copy.progress.store_waits == 0
 
     @pytest.mark.parametrize("away_at", ["claim", "send"])
-    async def test_a_slot_that_gives_no_answer_means_no_post(
+    async def test_a_lost_answer_from_the_slot_means_no_post(
         self, caller: Caller, away_at: str
     ) -> None:
         caller.requests = LosesAnswerOnce(caller, away_at)
@@ -391,10 +407,10 @@ class TestStoresAway:
         assert await caller.receive_deferred()
         assert caller.outcome.certainty is Certainty.NOT_CREATED
 
-    async def test_a_process_that_was_frozen_after_its_send_asks_again(
+    async def test_a_process_that_was_frozen_after_its_send_asks_the_slot_again(
         self, caller: Caller
     ) -> None:
-        """It thaws a day later: Stripe has forgotten the key, and a POST would make a second object."""
+        """It resumes a day later. Stripe has forgotten the idempotency key, and a POST would make a second object."""
         caller.requests = FreezesAfterSend(caller, for_s=HORIZON_S)
         caller.answers(CREATED)
         patient = envelope(progress=Progress(deadline_at=NOW_S + 7 * 86_400))
@@ -402,7 +418,7 @@ class TestStoresAway:
         assert not caller.stripe.calls
         assert caller.outcome.code == "horizon_passed"
 
-    async def test_a_vault_that_stays_away_does_not_outlast_the_deadline(
+    async def test_a_request_ends_at_its_deadline_while_the_vault_stays_unavailable(
         self, caller: Caller
     ) -> None:
         caller.vault.away = True
@@ -413,8 +429,10 @@ class TestStoresAway:
         assert caller.outcome.certainty is Certainty.NOT_CREATED
         assert not caller.queue.deferred
 
-    async def test_redis_lost_after_the_call_leaves_a_latched_copy(self, caller: Caller) -> None:
-        caller.answers(lambda: answered_while_redis_goes_away(caller), INVALID)
+    async def test_an_outage_of_redis_after_the_post_defers_a_copy_with_maybe_executed(
+        self, caller: Caller
+    ) -> None:
+        caller.answers(lambda: answer_and_stop_redis(caller), INVALID)
         assert await caller.receive(envelope())
         ((copy, _),) = caller.queue.deferred
         assert copy.progress.maybe_executed
@@ -423,7 +441,7 @@ class TestStoresAway:
         assert await caller.receive_deferred()
         assert caller.outcome.certainty is Certainty.UNKNOWN
 
-    async def test_redis_lost_for_the_publish_alone_leaves_a_latched_copy(
+    async def test_a_refusal_after_a_failed_publish_of_a_success_is_unknown(
         self, caller: Caller
     ) -> None:
         fail_next_publish(caller)
@@ -432,7 +450,7 @@ class TestStoresAway:
         assert await caller.receive_deferred()
         assert caller.outcome.certainty is Certainty.UNKNOWN
 
-    async def test_redis_lost_for_the_publish_of_a_doubt_leaves_a_latched_copy(
+    async def test_a_failed_publish_of_an_unknown_outcome_defers_a_copy_with_maybe_executed(
         self, caller: Caller
     ) -> None:
         fail_next_publish(caller)
@@ -441,21 +459,27 @@ class TestStoresAway:
         ((copy, _),) = caller.queue.deferred
         assert copy.progress.maybe_executed
 
-    async def test_redis_lost_after_a_refusal_leaves_no_doubt(self, caller: Caller) -> None:
+    async def test_a_refusal_after_a_failed_publish_of_a_refusal_is_not_created(
+        self, caller: Caller
+    ) -> None:
         fail_next_publish(caller)
         caller.answers(INVALID)
         assert await caller.receive(envelope())
         assert await caller.receive_deferred()
         assert caller.outcome.certainty is Certainty.NOT_CREATED
 
-    async def test_what_redis_lost_is_published_from_the_replay(self, caller: Caller) -> None:
-        caller.answers(lambda: answered_while_redis_goes_away(caller), REPLAYED)
+    async def test_an_outcome_that_could_not_be_published_is_published_from_the_replay(
+        self, caller: Caller
+    ) -> None:
+        caller.answers(lambda: answer_and_stop_redis(caller), REPLAYED)
         await caller.receive(envelope())
         caller.redis_away(False)
         assert await caller.receive_deferred()
         assert isinstance(caller.outcome, Response)
 
-    async def test_a_vault_that_is_away_costs_nothing(self, caller: Caller) -> None:
+    async def test_an_outage_of_the_vault_counts_no_attempt_and_sets_no_latch(
+        self, caller: Caller
+    ) -> None:
         caller.answers(INVALID)
         caller.vault.away = True
         assert await caller.receive(envelope())
@@ -466,7 +490,9 @@ class TestStoresAway:
         assert await caller.receive_deferred()
         assert caller.outcome.certainty is Certainty.NOT_CREATED
 
-    async def test_without_a_queue_to_defer_to_the_message_is_kept(self, caller: Caller) -> None:
+    async def test_a_message_stays_on_the_queue_if_its_copy_cannot_be_sent(
+        self, caller: Caller
+    ) -> None:
         caller.redis_away(True)
         caller.queue.away = True
         assert not await caller.receive(envelope())
@@ -477,14 +503,14 @@ class TestStoresAway:
     ) -> None:
         caller.answers(TIMED_OUT, INVALID)
         caller.queue.away = True
-        assert not await caller.receive(envelope())  # it could not be parked: the queue keeps it
+        assert not await caller.receive(envelope())  # parking failed, so the queue keeps it
         assert caller.outcome.certainty is Certainty.UNKNOWN
         caller.queue.away = False
         assert await caller.receive(envelope(), receive=2)
         assert len(caller.outcomes.entries) == 1
         assert caller.queue.parked
 
-    async def test_nothing_is_parked_whose_error_could_not_be_published(
+    async def test_a_message_is_not_parked_if_its_error_could_not_be_published(
         self, caller: Caller
     ) -> None:
         fail_next_publish(caller)
@@ -495,13 +521,13 @@ class TestStoresAway:
 
 
 class TestWaiting:
-    async def test_a_short_wait_is_slept(self, caller: Caller) -> None:
+    async def test_a_short_wait_is_slept_inside_the_invocation(self, caller: Caller) -> None:
         caller.answers(RATE_LIMITED, CREATED)
         assert await caller.receive(envelope())
         assert caller.clock.now_s() == NOW_S + 0.25
         assert not caller.queue.deferred
 
-    async def test_a_slept_wait_is_written_down_first(self, caller: Caller) -> None:
+    async def test_the_status_says_retrying_before_a_wait_is_slept(self, caller: Caller) -> None:
         caller.clock = clock = WatchingClock()
         caller.outcomes = MemoryOutcomes(clock)
         caller.requests = clock.watched = MemoryRequests(clock, caller.outcomes)
@@ -509,7 +535,7 @@ class TestWaiting:
         assert await caller.receive(envelope())
         assert clock.seen == ["retrying"]
 
-    async def test_a_long_wait_is_deferred_with_all_that_is_known(self, caller: Caller) -> None:
+    async def test_a_long_wait_defers_a_copy_with_the_whole_progress(self, caller: Caller) -> None:
         caller.answers(TIMED_OUT)
         late = replace(IN_AN_HOUR, attempt=10)
         assert await caller.receive(envelope(progress=late), left_s=60)
@@ -529,7 +555,7 @@ class TestWaiting:
 
     @pytest.mark.parametrize("fraction", [0.0, 0.5, 0.999])
     @pytest.mark.parametrize("attempt", [1, 5, 50, 190])
-    async def test_no_delay_is_longer_than_the_queue_takes(
+    async def test_no_delay_is_longer_than_sqs_allows(
         self, caller: Caller, attempt: int, fraction: float
     ) -> None:
         caller.fraction = fraction
@@ -538,7 +564,7 @@ class TestWaiting:
         ((_, delay_s),) = caller.queue.deferred
         assert 0 <= delay_s <= QUEUE_DELAY_LIMIT_S
 
-    async def test_a_call_in_flight_near_the_end_is_abandoned_as_unknown(
+    async def test_a_call_in_flight_near_the_end_of_the_invocation_is_abandoned_as_unknown(
         self, caller: Caller, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(call_stripe, "LEAST_CALL_S", 0.01)
@@ -550,7 +576,7 @@ class TestWaiting:
         assert copy.progress.attempt == 2
 
     @pytest.mark.parametrize("left_s", [PUBLISHING_TIME_S + LEAST_CALL_S - 0.1, 1.0])
-    async def test_no_call_is_begun_that_would_be_abandoned_and_no_doubt_is_left(
+    async def test_no_call_begins_too_close_to_the_end_of_the_invocation(
         self, caller: Caller, left_s: float
     ) -> None:
         assert await caller.receive(envelope(), left_s=left_s)
@@ -559,7 +585,7 @@ class TestWaiting:
         assert await caller.receive_deferred()
         assert caller.outcome.certainty is Certainty.NOT_CREATED
 
-    async def test_others_go_on_while_one_waits(self, caller: Caller) -> None:
+    async def test_other_messages_of_a_batch_go_on_while_one_waits(self, caller: Caller) -> None:
         caller.answers(RATE_LIMITED, CREATED)
         kept = await caller.receive_all(
             caller.message(envelope(request_id="slow"), id_="m-1"),
@@ -569,15 +595,17 @@ class TestWaiting:
         ended = [published.request_id for published in caller.outcomes.entries]
         assert ended == ["quick", "slow"]
 
-    async def test_a_wait_that_redis_cannot_note_is_deferred(self, caller: Caller) -> None:
-        caller.answers(lambda: answered_while_redis_goes_away(caller, RATE_LIMITED))
+    async def test_a_wait_is_deferred_if_redis_cannot_record_it(self, caller: Caller) -> None:
+        caller.answers(lambda: answer_and_stop_redis(caller, RATE_LIMITED))
         assert await caller.receive(envelope())
         ((copy, _),) = caller.queue.deferred
         assert copy.progress.attempt == 2
 
 
-class TestWhatStripeReceives:
-    async def test_the_callers_parameters_and_one_mark(self, caller: Caller) -> None:
+class TestTheRequestToStripe:
+    async def test_stripe_receives_the_parameters_and_our_metadata_pair(
+        self, caller: Caller
+    ) -> None:
         caller.answers(CREATED)
         params = {**PARAMS, "metadata": {"order": "1001"}}
         await caller.receive(envelope(params=params, stripe_account="acct_1"))
@@ -586,22 +614,22 @@ class TestWhatStripeReceives:
         assert (call["endpoint"], call["stripe_account"]) == ("/v1/payment_intents", "acct_1")
 
     @pytest.mark.parametrize("metadata", [None, {}])
-    async def test_a_mark_where_there_was_no_metadata(
+    async def test_our_metadata_pair_is_added_where_there_was_no_metadata(
         self, caller: Caller, metadata: dict[str, str] | None
     ) -> None:
         caller.answers(CREATED)
         await caller.receive(envelope(params={**PARAMS, "metadata": metadata}))
         assert caller.stripe.calls[0]["params"]["metadata"] == {MARK: "pdr_1"}
 
-    async def test_full_metadata_is_not_pushed_out(self, caller: Caller) -> None:
+    async def test_no_pair_is_added_to_full_metadata(self, caller: Caller) -> None:
         caller.answers(CREATED)
         full = {f"key{number}": "x" for number in range(METADATA_LIMIT)}
         await caller.receive(envelope(params={**PARAMS, "metadata": full}))
         assert caller.stripe.calls[0]["params"]["metadata"] == full
 
 
-class TestTheWideLine:
-    async def test_it_has_all_ids_and_the_verdict(self, caller: Caller) -> None:
+class TestTheLogLine:
+    async def test_it_has_all_ids_and_the_outcome(self, caller: Caller) -> None:
         caller.answers(DECLINED)
         await caller.receive(envelope(traceparent="00-1"))
         lines = [fields for event, fields in caller.log.lines if event == "request.settled"]
@@ -618,16 +646,16 @@ class TestTheWideLine:
         await caller.receive(envelope())
         assert caller.log.events() == ["request.settled"]
 
-    async def test_giving_up_is_counted(self, caller: Caller) -> None:
+    async def test_a_parked_request_is_counted(self, caller: Caller) -> None:
         await send_and_die(caller, envelope())
         await caller.receive(envelope(), receive=5)
         assert caller.log.counts == {"RequestParked": 1}
 
 
 class TestIdentity:
-    """One id stands for one thing asked, whichever worker, account or principal it comes from."""
+    """One request id stands for one request, whichever worker, account or principal sends it."""
 
-    async def test_one_key_and_two_workers_is_one_effect_and_one_told_refusal(
+    async def test_one_id_used_by_two_workers_has_one_effect_and_one_error_outcome(
         self, caller: Caller
     ) -> None:
         caller.answers(CREATED)
@@ -635,12 +663,12 @@ class TestIdentity:
         assert await caller.receive(envelope(worker_id="worker-2"))
         assert len(caller.stripe.calls) == 1
         response, refusal = caller.outcomes.entries
-        assert (response.worker_id, response.outcome) == ("worker-1", created())
+        assert (response.worker_id, response.outcome) == ("worker-1", response_of_created())
         assert (refusal.worker_id, refusal.outcome.code) == ("worker-2", "idempotency_key_reused")
         assert refusal.outcome.certainty is Certainty.NOT_CREATED
         assert refusal.request_id != response.request_id
 
-    async def test_a_final_request_is_not_sent_again_by_another_worker_a_day_later(
+    async def test_a_settled_request_is_not_sent_again_for_another_worker_a_day_later(
         self, caller: Caller
     ) -> None:
         caller.answers(CREATED)
@@ -660,7 +688,7 @@ class TestIdentity:
         ],
         ids=str,
     )
-    async def test_another_thing_asked_under_a_used_id_is_told_so_once(
+    async def test_another_request_under_a_used_id_gets_one_error_outcome(
         self, caller: Caller, change: dict[str, Any]
     ) -> None:
         caller.answers(CREATED)
@@ -674,7 +702,7 @@ class TestIdentity:
         assert caller.requests.status(told.request_id) == "failed"
         assert caller.requests.status("pdr_1") == "succeeded"
 
-    async def test_a_refusal_whose_own_id_was_taken_before_is_told_under_the_next(
+    async def test_an_error_outcome_gets_the_next_id_if_its_own_is_taken(
         self, caller: Caller
     ) -> None:
         caller.answers(CREATED)
@@ -688,7 +716,7 @@ class TestIdentity:
         assert told.outcome.code == "idempotency_key_reused"
         assert told.request_id == taken.as_second_request().request_id
 
-    async def test_the_loser_of_two_bodies_at_once_is_told_under_an_id_of_its_own(
+    async def test_of_two_bodies_under_one_id_in_a_batch_one_gets_an_error_under_an_id_of_its_own(
         self, caller: Caller
     ) -> None:
         caller.answers(CREATED)
@@ -698,7 +726,7 @@ class TestIdentity:
         )
         assert kept == []
         by_id = {told.request_id: told for told in caller.outcomes.entries}
-        assert by_id.pop("pdr_1").outcome == created()
+        assert by_id.pop("pdr_1").outcome == response_of_created()
         ((_, told),) = by_id.items()
         assert told.outcome.code == "idempotency_key_reused"
 
@@ -712,7 +740,7 @@ class TestIdentity:
         ],
         ids=str,
     )
-    async def test_what_stripe_takes_for_the_same_is_the_same(
+    async def test_a_message_that_is_equal_for_stripe_is_a_duplicate(
         self, caller: Caller, change: dict[str, Any]
     ) -> None:
         caller.answers(CREATED)
@@ -720,9 +748,7 @@ class TestIdentity:
         assert await caller.receive(envelope(**change))
         assert len(caller.stripe.calls) == len(caller.outcomes.entries) == 1
 
-    async def test_two_tenants_with_one_id_have_nothing_to_do_with_each_other(
-        self, caller: Caller
-    ) -> None:
+    async def test_the_same_id_of_two_tenants_is_two_requests(self, caller: Caller) -> None:
         caller.answers(CREATED)
         for tenant in ("acme", "globex"):
             principal = f"{tenant}/shop"
@@ -740,27 +766,25 @@ class TestIdentity:
         assert await caller.receive(envelope())
         refusal, response = caller.outcomes.entries
         assert refusal.request_id != "pdr_1"
-        assert (response.request_id, response.outcome) == ("pdr_1", created())
+        assert (response.request_id, response.outcome) == ("pdr_1", response_of_created())
 
-    async def test_a_message_older_than_the_memory_is_not_sent(self, caller: Caller) -> None:
+    async def test_an_old_message_with_an_expired_slot_is_not_sent(self, caller: Caller) -> None:
         caller.answers(CREATED)
         old = envelope(accepted_at=NOW_S - FORGOTTEN_S, progress=Progress(deadline_at=NOW_S + 60))
         assert await caller.receive(old)
         assert not caller.stripe.calls
         assert caller.outcome.certainty is Certainty.UNKNOWN
 
-    async def test_a_message_older_than_the_memory_whose_slot_stands_goes_on(
-        self, caller: Caller
-    ) -> None:
+    async def test_an_old_message_with_a_slot_is_sent(self, caller: Caller) -> None:
         caller.answers(CREATED)
         old = envelope(accepted_at=NOW_S - FORGOTTEN_S, progress=Progress(deadline_at=NOW_S + 60))
         await caller.requests.claim(replace(claim(old), older_than_memory=False))
         assert await caller.receive(old)
-        assert caller.outcome == created()
+        assert caller.outcome == response_of_created()
 
 
 class TestAccounts:
-    """Stripe's keys and lists belong to one account and mode, so a request does too."""
+    """Stripe's keys and lists belong to one account and mode, and so does a request."""
 
     LIVE = "sk_live_" + "Hush" * 6
     OTHER = "sk_test_" + "Else" * 6
@@ -783,7 +807,7 @@ class TestAccounts:
         assert await caller.receive_deferred()
         assert len(caller.stripe.calls) == 1
 
-    async def test_it_ends_as_unknown_at_its_deadline_if_the_old_key_does_not_come_back(
+    async def test_a_request_is_unknown_at_its_deadline_if_the_old_key_does_not_come_back(
         self, caller: Caller
     ) -> None:
         caller.answers(TIMED_OUT)
@@ -796,52 +820,60 @@ class TestAccounts:
         assert caller.clock.now_s() <= NOW_S + 3600
         assert caller.queue.parked
 
-    async def test_it_goes_on_when_the_old_key_comes_back(self, caller: Caller) -> None:
+    async def test_a_request_goes_on_when_the_old_key_comes_back(self, caller: Caller) -> None:
         caller.answers(TIMED_OUT, REPLAYED)
         assert await caller.receive(envelope(progress=replace(IN_AN_HOUR, attempt=10)), left_s=60)
         self.repoint(caller, self.OTHER, account="acct_2")
         assert await caller.receive_deferred()
         self.repoint(caller, KEY, account="acct_1")
         assert await caller.receive_deferred()
-        assert caller.outcome == replace(created(), attempts=11, stripe_request_id="req_2")
+        assert caller.outcome == replace(
+            response_of_created(), attempts=11, stripe_request_id="req_2"
+        )
 
-    async def test_a_key_that_was_put_right_after_a_refusal_is_used(self, caller: Caller) -> None:
+    async def test_a_key_of_another_account_is_used_after_a_refusal(self, caller: Caller) -> None:
         caller.answers(RATE_LIMITED, CREATED)
         assert await caller.receive(envelope(progress=replace(IN_AN_HOUR, attempt=10)), left_s=60)
         self.repoint(caller, self.OTHER, account="acct_2")
         assert await caller.receive_deferred()
-        assert caller.outcome == replace(created(), attempts=11)
+        assert caller.outcome == replace(response_of_created(), attempts=11)
 
-    async def test_another_key_of_the_same_account_goes_on(self, caller: Caller) -> None:
+    async def test_a_request_goes_on_with_another_key_of_the_same_account(
+        self, caller: Caller
+    ) -> None:
         caller.answers(TIMED_OUT, REPLAYED)
         assert await caller.receive(envelope(progress=replace(IN_AN_HOUR, attempt=10)), left_s=60)
         self.repoint(caller, self.OTHER, account="acct_1")
         assert await caller.receive_deferred()
         assert isinstance(caller.outcome, Response)
 
-    async def test_a_key_that_may_not_ask_is_known_by_itself(self, caller: Caller) -> None:
+    async def test_a_key_that_may_not_read_its_account_is_accepted_on_a_repeat(
+        self, caller: Caller
+    ) -> None:
         caller.accounts = MemoryAccounts(**{KEY: None})
         caller.answers(TIMED_OUT, REPLAYED)
         assert await caller.receive(envelope())
         assert isinstance(caller.outcome, Response)
 
-    async def test_a_key_that_stripe_refuses_before_anything_was_sent_is_not_created(
+    async def test_a_request_is_not_created_if_stripe_refuses_its_key_before_a_send(
         self, caller: Caller
     ) -> None:
-        caller.accounts = MemoryAccounts(**{KEY: refused(401, code="api_key_expired")})
+        caller.accounts = MemoryAccounts(**{KEY: make_refusal(401, code="api_key_expired")})
         assert await caller.receive(envelope())
         assert not caller.stripe.calls
         assert caller.outcome.code == "api_key_expired"
         assert caller.outcome.certainty is Certainty.NOT_CREATED
 
-    async def test_an_account_that_cannot_be_found_now_is_waited_for(self, caller: Caller) -> None:
+    async def test_a_request_waits_until_the_account_of_its_key_can_be_read(
+        self, caller: Caller
+    ) -> None:
         caller.answers(CREATED)
         caller.accounts.away = True
         assert await caller.receive(envelope())
         assert not caller.stripe.calls
         caller.accounts.away = False
         assert await caller.receive_deferred()
-        assert caller.outcome == created()
+        assert caller.outcome == response_of_created()
 
     def repoint(self, caller: Caller, key: str, *, account: str) -> None:
         caller.vault = MemoryVault(caller.sealer, {("local", SECRET_REF): key})
@@ -849,10 +881,10 @@ class TestAccounts:
 
 
 class TestPrincipals:
-    """A claimed principal counts when its seal opened, or when a proven claim says so."""
+    """A message proves its principal by a seal that opens, or by a claim that was proven before."""
 
     async def test_a_forged_principal_writes_nothing_and_runs_no_flow(self, caller: Caller) -> None:
-        """Its key would be the queue's, in the clear: the forger would pay with it."""
+        """The message names its secret without a seal, so nothing proves that `acme/shop` sent it."""
         assert await caller.receive(envelope(principal="acme/shop"))
         assert not caller.stripe.calls
         assert not caller.outcomes.entries
@@ -861,20 +893,20 @@ class TestPrincipals:
         assert reason == "not_accepted"
         assert caller.log.counts == {"MessageNotAccepted": 1}
 
-    async def test_a_seal_of_another_conversation_proves_nothing(self, caller: Caller) -> None:
+    async def test_a_seal_for_another_context_proves_no_principal(self, caller: Caller) -> None:
         sealed = caller.sealer.seal(StripeKey(KEY), Binding("acme/shop", "worker-1", "elsewhere"))
         assert await caller.receive(envelope(principal="acme/shop", sealed_secret=sealed))
         assert not caller.requests.store.slots
         assert not caller.outcomes.entries
 
-    async def test_a_forged_message_cannot_take_an_id_that_the_api_will_give(
+    async def test_a_forged_message_cannot_claim_an_id_before_the_api_does(
         self, caller: Caller
     ) -> None:
         caller.answers(CREATED)
         assert await caller.receive(envelope(principal="acme/shop", params={"amount": 1}))
-        asked = self.sealed(caller)
+        asked = self.seal_envelope(caller)
         assert await caller.receive(asked)
-        assert caller.outcome == created()
+        assert caller.outcome == response_of_created()
 
     async def test_a_malformed_message_of_an_unproven_principal_runs_no_flow(
         self, caller: Caller
@@ -883,10 +915,10 @@ class TestPrincipals:
         assert not caller.outcomes.entries
         assert caller.queue.parked
 
-    async def test_a_claim_of_the_api_is_a_proof_while_the_key_service_is_away(
+    async def test_a_claim_by_the_api_proves_the_principal_while_the_vault_is_unavailable(
         self, caller: Caller
     ) -> None:
-        asked = self.sealed(caller, progress=Progress(deadline_at=NOW_S + 60))
+        asked = self.seal_envelope(caller, progress=Progress(deadline_at=NOW_S + 60))
         await caller.requests.claim(claim(asked))
         caller.vault.away = True
         caller.clock.advance(60)
@@ -897,18 +929,18 @@ class TestPrincipals:
     @pytest.mark.parametrize(
         "forged",
         [
-            {"sealed_secret": "sealed-by-nobody"},
+            {"sealed_secret": "not-a-seal"},
             {"secret_ref": SECRET_REF},
-            {"sealed_secret": "sealed-by-nobody", "progress": Progress(deadline_at=NOW_S)},
+            {"sealed_secret": "not-a-seal", "progress": Progress(deadline_at=NOW_S)},
         ],
         ids=["a seal that does not open", "the queue's own secret", "a deadline that is past"],
     )
-    async def test_a_claim_of_the_api_is_no_proof_for_a_message_with_another_seal(
+    async def test_a_claim_by_the_api_proves_nothing_for_a_message_with_another_seal(
         self, caller: Caller, forged: dict[str, Any], away: bool
     ) -> None:
-        """A stranger may guess the id and what is asked. It neither ends the request nor pays for it."""
+        """A forger may guess the id and the parameters. The forged message neither ends the request nor sends it."""
         caller.answers(CREATED)
-        asked = self.sealed(caller)
+        asked = self.seal_envelope(caller)
         await caller.requests.claim(claim(asked))
         caller.vault.away = away
         await caller.receive(replace(asked, **{"sealed_secret": None, **forged}))
@@ -916,21 +948,21 @@ class TestPrincipals:
         assert not caller.stripe.calls
         assert not caller.outcomes.entries
         assert await caller.receive(asked)
-        assert caller.outcome == created()
+        assert caller.outcome == response_of_created()
 
-    async def test_a_message_whose_seal_opens_no_more_is_told_because_its_claim_proves_it(
+    async def test_a_message_with_a_seal_that_no_longer_opens_gets_an_error_if_its_claim_is_proven(
         self, caller: Caller
     ) -> None:
-        asked = self.sealed(caller)
+        asked = self.seal_envelope(caller)
         await caller.requests.claim(claim(asked))
         caller.vault = MemoryVault(MemorySealer())
         assert await caller.receive(asked)
         assert caller.outcome.code == "key_not_opened"
 
-    async def test_nobody_is_told_under_an_unproven_principal_past_the_deadline_either(
+    async def test_no_outcome_is_published_for_an_unproven_principal_even_past_the_deadline(
         self, caller: Caller
     ) -> None:
-        asked = self.sealed(caller, progress=Progress(deadline_at=NOW_S + 60))
+        asked = self.seal_envelope(caller, progress=Progress(deadline_at=NOW_S + 60))
         caller.vault.away = True
         caller.clock.advance(3600)
         assert await caller.receive(asked)
@@ -940,15 +972,17 @@ class TestPrincipals:
         assert await caller.receive_deferred()
         assert caller.outcome.code == "deadline_exceeded"
 
-    async def test_the_waits_for_a_proof_are_bounded(self, caller: Caller) -> None:
+    async def test_a_message_waits_a_bounded_number_of_times_for_its_proof(
+        self, caller: Caller
+    ) -> None:
         waited = replace(IN_AN_HOUR, store_waits=MOST_WAITS_FOR_PROOF)
         caller.vault.away = True
-        assert await caller.receive(self.sealed(caller, progress=waited))
+        assert await caller.receive(self.seal_envelope(caller, progress=waited))
         assert not caller.queue.deferred
         ((_, reason, _),) = caller.queue.parked
         assert reason == "not_accepted"
 
-    async def test_a_permission_that_is_missing_is_waited_for_until_the_deadline(
+    async def test_a_request_waits_until_its_deadline_for_a_missing_permission_to_open_its_key(
         self, caller: Caller
     ) -> None:
         caller.vault = NotPermittedVault(caller.sealer)
@@ -959,7 +993,7 @@ class TestPrincipals:
         assert await caller.receive_deferred()
         assert caller.outcome.code == "deadline_exceeded"
 
-    def sealed(self, caller: Caller, **changes: Any) -> Envelope:
+    def seal_envelope(self, caller: Caller, **changes: Any) -> Envelope:
         sealed = caller.sealer.seal(StripeKey(KEY), Binding("acme/shop", "worker-1", "context-1"))
         return envelope(principal="acme/shop", sealed_secret=sealed, **changes)
 
@@ -969,7 +1003,7 @@ class NotPermittedVault(MemoryVault):
         raise NotPermitted("kms:Decrypt is denied")
 
 
-def created() -> Response:
+def response_of_created() -> Response:
     return Response(body=CREATED.body, attempts=1, stripe_request_id="req_1")
 
 
@@ -978,14 +1012,14 @@ def claim(sent: Envelope) -> Claim:
 
 
 async def send_and_die(caller: Caller, sent: Envelope) -> str:
-    """A delivery opens its send and is killed: whether the POST left, only Stripe knows."""
+    """Open a send and end, like a receive that is killed. Only Stripe knows whether the POST left."""
     await caller.requests.claim(claim(sent))
     account = bind_account(StripeKey(KEY), "acct_1", stripe_account=None, stripe_context=None)
     await caller.requests.send(claim(sent), Send(token="killed", account=account, attempt=1))
     return "killed"
 
 
-def answered_while_redis_goes_away(caller: Caller, answer: Attempt = CREATED) -> Attempt:
+def answer_and_stop_redis(caller: Caller, answer: Attempt = CREATED) -> Attempt:
     caller.redis_away(True)
     return answer
 
@@ -996,7 +1030,7 @@ def fail_next_publish(caller: Caller) -> None:
 
 
 class PublishFailsOnce(MemoryOutcomes):
-    """Redis is away for the first publish, and only then."""
+    """Outcomes that cannot be published the first time."""
 
     failed = False
 
@@ -1008,19 +1042,19 @@ class PublishFailsOnce(MemoryOutcomes):
 
 
 class LosesAnswerOnce(MemoryRequests):
-    """Does what it is asked, and loses the answer of the first call named `step`."""
+    """Request slots that execute each call and lose the answer of the first one named `step`."""
 
     def __init__(self, caller: Caller, step: str) -> None:
         super().__init__(caller.clock, caller.outcomes)
         self._step: str | None = step
 
     async def claim(self, claim: Claim) -> SlotState:
-        return self._lost("claim", await super().claim(claim))
+        return self._lose_answer("claim", await super().claim(claim))
 
     async def send(self, claim: Claim, send: Send) -> Go | NoSend:
-        return self._lost("send", await super().send(claim, send))
+        return self._lose_answer("send", await super().send(claim, send))
 
-    def _lost(self, step: str, answer: Any) -> Any:
+    def _lose_answer(self, step: str, answer: Any) -> Any:
         if step == self._step:
             self._step = None
             raise Unavailable("the answer was lost")
@@ -1028,7 +1062,7 @@ class LosesAnswerOnce(MemoryRequests):
 
 
 class FreezesAfterSend(MemoryRequests):
-    """The process is frozen once, after the script ran and before it reads the answer."""
+    """Request slots that freeze the process once, after the send took effect and before its answer is read."""
 
     def __init__(self, caller: Caller, *, for_s: float) -> None:
         super().__init__(caller.clock, caller.outcomes)
@@ -1043,7 +1077,7 @@ class FreezesAfterSend(MemoryRequests):
 
 
 class WatchingClock(MemoryClock):
-    """Notes the request's status at each sleep."""
+    """A clock that records the status of the request at each sleep."""
 
     watched: MemoryRequests
 

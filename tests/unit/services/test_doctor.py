@@ -1,11 +1,11 @@
-"""Doctor: all that waits for too long is found, and nothing else."""
+"""`Doctor` reports every request and flow that waits too long, and nothing else."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.unit.examples import NOW_S, entry, failed
+from tests.unit.examples import NOW_S, entry, make_failure
 
 from paydispatch.domain.diagnosis import DeadFlow, OpenRequest, Reason, WaitingFlow
 from paydispatch.domain.outcomes import Certainty
@@ -36,17 +36,17 @@ class Practice:
         doctor = Doctor(self.backlog, self.ends, MemoryQueueDepths(DEPTH), self.clock)
         return await doctor.examine(older_than_s=older_than_s)
 
-    def opened(self, request_id: str, age_s: float, **fields: Any) -> None:
+    def add_open(self, request_id: str, age_s: float, **fields: Any) -> None:
         known = {"worker_id": "worker-1", "known_since": NOW_S - age_s, **fields}
         self.backlog.open.append(OpenRequest(request_id=request_id, **known))
 
-    async def ended_unknown(self, request_id: str, age_s: float) -> None:
-        unknown = failed(certainty=Certainty.UNKNOWN)
+    async def publish_unknown(self, request_id: str, age_s: float) -> None:
+        unknown = make_failure(certainty=Certainty.UNKNOWN)
         await self.outcomes.publish(
             entry(request_id=request_id, outcome=unknown, settled_at=NOW_S - age_s)
         )
 
-    def published(self, request_id: str, age_s: float) -> None:
+    def add_waiting(self, request_id: str, age_s: float) -> None:
         waiting = WaitingFlow(
             worker_id="worker-1",
             entry_id="1-0",
@@ -62,29 +62,29 @@ def practice() -> Practice:
     return Practice()
 
 
-async def test_where_nothing_waits_all_is_well(practice: Practice) -> None:
+async def test_a_system_without_waiting_requests_is_healthy(practice: Practice) -> None:
     diagnosis = await practice.examine()
 
     assert diagnosis.healthy
     assert diagnosis.queues == [DEPTH]
 
 
-async def test_what_is_younger_is_none_of_its_business(practice: Practice) -> None:
-    practice.opened("pdr_1", 299)
-    practice.published("pdr_2", 299)
+async def test_a_wait_shorter_than_the_limit_is_not_reported(practice: Practice) -> None:
+    practice.add_open("pdr_1", 299)
+    practice.add_waiting("pdr_2", 299)
 
     assert (await practice.examine()).healthy
     assert not (await practice.examine(older_than_s=299)).healthy
 
 
-async def test_each_kind_of_waiting_is_found_the_longest_first(practice: Practice) -> None:
-    practice.opened("pdr_queue", 400, status="dispatched")
-    practice.published("pdr_flow", 500)
+async def test_each_kind_of_wait_is_reported_with_the_longest_first(practice: Practice) -> None:
+    practice.add_open("pdr_queue", 400, status="dispatched")
+    practice.add_waiting("pdr_flow", 500)
     dead = entry(request_id="pdr_dead")
     practice.backlog.dead.append(
         DeadFlow(worker_id="worker-1", entry=dead, reason="no", dead_since=NOW_S - 600)
     )
-    await practice.ended_unknown("pdr_unknown", 700)
+    await practice.publish_unknown("pdr_unknown", 700)
 
     diagnosis = await practice.examine()
 
@@ -97,7 +97,7 @@ async def test_each_kind_of_waiting_is_found_the_longest_first(practice: Practic
 
 
 class OneUnreadable(MemoryUnknownOutcomes):
-    """Of one request there is an end in the index that nobody can read."""
+    """An index of unknown outcomes with one entry that cannot be read."""
 
     async def read(self, worker_id: str, request_id: str) -> UnknownOutcome | None:
         if request_id == "pdr_unreadable":
@@ -105,11 +105,11 @@ class OneUnreadable(MemoryUnknownOutcomes):
         return await super().read(worker_id, request_id)
 
 
-async def test_an_end_nobody_can_read_is_reported_and_hides_no_other(practice: Practice) -> None:
+async def test_an_unreadable_outcome_is_reported_and_hides_no_other(practice: Practice) -> None:
     practice.ends = OneUnreadable(practice.outcomes)
-    practice.opened("pdr_queue", 400, status="dispatched")
-    await practice.ended_unknown("pdr_unreadable", 800)
-    await practice.ended_unknown("pdr_unknown", 700)
+    practice.add_open("pdr_queue", 400, status="dispatched")
+    await practice.publish_unknown("pdr_unreadable", 800)
+    await practice.publish_unknown("pdr_unknown", 700)
 
     findings = {one.request_id: one for one in (await practice.examine()).findings}
 
@@ -122,7 +122,7 @@ async def test_an_end_nobody_can_read_is_reported_and_hides_no_other(practice: P
 
 
 async def test_streams_with_old_or_dead_entries_are_reported(practice: Practice) -> None:
-    practice.published("pdr_1", 500)
+    practice.add_waiting("pdr_1", 500)
 
     (stream,) = (await practice.examine()).streams
 
@@ -142,11 +142,11 @@ async def test_a_redis_that_evicts_is_reported(
     assert (diagnosis.eviction_policy, diagnosis.healthy) == (policy, healthy)
 
 
-async def test_of_very_many_workers_a_thousand_are_looked_at_and_the_rest_is_said(
+async def test_a_thousand_workers_are_examined_and_more_are_mentioned(
     practice: Practice,
 ) -> None:
     for number in range(WORKERS + 1):
-        practice.opened(f"pdr_{number}", 400, worker_id=f"worker-{number:05}")
+        practice.add_open(f"pdr_{number}", 400, worker_id=f"worker-{number:05}")
 
     diagnosis = await practice.examine()
 

@@ -1,4 +1,4 @@
-"""One key is one request: stories from the API through the Stripe caller to the flow, over the same slots."""
+"""One key is one request, from the API through the Stripe caller to the flow, over the same slots."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.examples import CREATED, IN_AN_HOUR, NOW_S, PARAMS, create_request, refused
+from tests.unit.examples import CREATED, IN_AN_HOUR, NOW_S, PARAMS, create_request, make_refusal
 from tests.unit.queues import LosingQueue
 from tests.unit.services.conftest import Api, Caller
 
@@ -22,19 +22,21 @@ KEY = "order-1"
 
 @pytest.fixture
 def caller(api: Api) -> Caller:
-    """The Stripe caller behind this api."""
+    """The Stripe caller with the slots of this API."""
     caller = Caller(api.sealer, api.slots)
     caller.answers(CREATED)
     return caller
 
 
 def flow_of(caller: Caller) -> Flow:
-    """The flow of the last outcome."""
+    """Return the flow of the last outcome."""
     return Flow(caller.outcomes.entries[-1], attempt=1, now_s=caller.clock.now_s())
 
 
-async def test_a_flow_that_uses_its_own_request_s_key_is_told_so(api: Api, caller: Caller) -> None:
-    """The follow-up is another request under a used key: it is not dropped as a duplicate of its parent."""
+async def test_a_follow_up_under_the_key_of_its_own_request_gets_an_error_outcome(
+    api: Api, caller: Caller
+) -> None:
+    """The follow-up is another request under a used key, so it is not dropped as a duplicate of its parent."""
     api.accept(create_request(idempotency_key=KEY))
     await caller.receive(api.queue.sent[0])
     flow = flow_of(caller)
@@ -50,7 +52,7 @@ async def test_a_flow_that_uses_its_own_request_s_key_is_told_so(api: Api, calle
     assert len(caller.stripe.calls) == 1
 
 
-async def test_a_flow_s_own_key_is_the_key_of_its_tenant_by_every_way_in(
+async def test_a_key_used_in_a_flow_and_at_the_api_is_one_request_of_the_tenant(
     api: Api, caller: Caller
 ) -> None:
     api.accept(create_request(), SHOP)
@@ -63,7 +65,7 @@ async def test_a_flow_s_own_key_is_the_key_of_its_tenant_by_every_way_in(
     assert api.accept(again, LOCAL).request_id != flow.outbox[0].request_id
 
 
-async def test_a_flow_sees_the_tenant_that_asked(api: Api, caller: Caller) -> None:
+async def test_a_flow_sees_the_tenant_of_its_request(api: Api, caller: Caller) -> None:
     api.accept(create_request(), SHOP)
     await caller.receive(api.queue.sent[0])
     flow = flow_of(caller)
@@ -72,7 +74,7 @@ async def test_a_flow_sees_the_tenant_that_asked(api: Api, caller: Caller) -> No
     assert flow.inferred is False
 
 
-async def test_one_line_over_the_queue_and_over_the_api_with_another_amount_is_one_charge(
+async def test_one_key_over_the_queue_and_over_the_api_with_another_amount_is_one_charge(
     api: Api, caller: Caller
 ) -> None:
     delivery = MemoryDelivery(api.sealer)
@@ -86,7 +88,7 @@ async def test_one_line_over_the_queue_and_over_the_api_with_another_amount_is_o
     assert len(caller.stripe.calls) == 1
 
 
-async def test_a_lost_answer_and_the_repeat_as_told_are_one_effect_and_one_flow(
+async def test_a_lost_answer_and_the_repeat_under_its_key_are_one_effect_and_one_flow(
     api: Api, caller: Caller
 ) -> None:
     losing = LosingQueue()
@@ -101,10 +103,10 @@ async def test_a_lost_answer_and_the_repeat_as_told_are_one_effect_and_one_flow(
     assert isinstance(caller.outcome, Response)
 
 
-async def test_after_an_end_without_an_effect_the_same_key_creates_the_object(
+async def test_after_an_outcome_without_an_effect_the_same_key_creates_the_object(
     api: Api, caller: Caller
 ) -> None:
-    caller.answers(refused(400, code="resource_missing"), CREATED)
+    caller.answers(make_refusal(400, code="resource_missing"), CREATED)
     request = create_request(idempotency_key=KEY)
     ends: list[Any] = []
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Reconcile: what ended unknown is settled by proof, once, and otherwise left as it is."""
+"""`Reconciler` settles an unknown outcome once, by proof. Without a proof it leaves the outcome as it is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.examples import KEY, NOW_S, PARAMS, SECRET_REF, entry, envelope, failed, refused
+from tests.unit.examples import (
+    KEY,
+    NOW_S,
+    PARAMS,
+    SECRET_REF,
+    entry,
+    envelope,
+    make_failure,
+    make_refusal,
+)
 
 from paydispatch.domain.accounts import bind_account
 from paydispatch.domain.claims import Go, Send, SendEnd, claim_of
@@ -47,7 +56,7 @@ RESTRICTED, ROTATED = (KEY.replace("sk_", "rk_") + more for more in ("", "Rotate
 
 
 class Office:
-    """A reconciler over twins, and what has ended unknown."""
+    """A reconciler over in-memory ports, and helpers that publish unknown outcomes."""
 
     def __init__(self) -> None:
         self.clock = MemoryClock()
@@ -74,8 +83,8 @@ class Office:
         )
         return Reconciler(ports, requests_per_run=requests_per_run)
 
-    async def ended_unknown(self, request_id: str = "pdr_1", **changes: Any) -> None:
-        unknown = failed(certainty=Certainty.UNKNOWN, attempts=3)
+    async def publish_unknown(self, request_id: str = "pdr_1", **changes: Any) -> None:
+        unknown = make_failure(certainty=Certainty.UNKNOWN, attempts=3)
         fields = {
             "outcome": unknown,
             "first_sent_at": NOW_S,
@@ -85,8 +94,10 @@ class Office:
         }
         await self.outcomes.publish(entry(request_id=request_id, **{**fields, **changes}))
 
-    async def sent(self, key: str = KEY, account_id: str | None = "acct_1", **changes: Any) -> None:
-        """A request that was sent with `key`, had no answer, and was told so. Its slot stands."""
+    async def send_without_answer(
+        self, key: str = KEY, account_id: str | None = "acct_1", **changes: Any
+    ) -> None:
+        """Send a request with `key`, get no answer, and publish its unknown outcome. Keep its slot."""
         asked = envelope(**changes)
         claim = claim_of(asked, "local", self.clock.now_s())
         account = bind_account(
@@ -100,12 +111,12 @@ class Office:
         assert isinstance(went, Go)
         await self.requests.end_send(claim, "t1", SendEnd.UNKNOWN)
         known = merge_history(asked.progress, await self.requests.claim(claim))
-        unknown = failed(certainty=Certainty.UNKNOWN, attempts=1)
+        unknown = make_failure(certainty=Certainty.UNKNOWN, attempts=1)
         told = entry_for(asked.at(known), claim, unknown, self.clock.now_s())
         await report_end(self.service()._ports, told, claim.worker_slot)
         self.doorbell.rung.clear()
 
-    def stripe_has(
+    def add_object(
         self,
         request_id: str = "pdr_1",
         *,
@@ -113,13 +124,13 @@ class Office:
         key: str | None = None,
         **more: Any,
     ) -> None:
-        """An object among those of `key`'s account and mode. None: of every key that has no list of its own."""
+        """Add an object to Stripe's list for `key`. None: for every key that has no list of its own."""
         metadata = {"paydispatch_request_id": request_id}
         created = {"id": "pi_1", "created": int(NOW_S + created_s), "metadata": metadata, **more}
         listed = self.lists.created if key is None else self.lists.accounts.setdefault(key, [])
         listed.append(created)
 
-    def secret_is(self, key: str) -> None:
+    def set_secret(self, key: str) -> None:
         self.secrets["local", SECRET_REF] = key
 
     async def reconcile(self, **options: Any) -> ReconcileReport:
@@ -136,9 +147,9 @@ def office() -> Office:
 
 
 async def test_the_status_is_written_after_the_outcome(office: Office) -> None:
-    await office.sent()
+    await office.send_without_answer()
     assert office.requests.status("pdr_1") == "unknown"
-    office.stripe_has()
+    office.add_object()
 
     await office.reconcile()
 
@@ -146,8 +157,8 @@ async def test_the_status_is_written_after_the_outcome(office: Office) -> None:
 
 
 async def test_an_object_in_stripe_s_list_is_the_response(office: Office) -> None:
-    await office.ended_unknown()
-    office.stripe_has()
+    await office.publish_unknown()
+    office.add_object()
 
     report = await office.reconcile()
 
@@ -160,19 +171,19 @@ async def test_an_object_in_stripe_s_list_is_the_response(office: Office) -> Non
     assert office.log.events() == ["request.reconciled"]
 
 
-async def test_what_is_settled_is_not_looked_for_again(office: Office) -> None:
-    await office.ended_unknown()
-    office.stripe_has()
+async def test_a_settled_request_is_not_looked_for_again(office: Office) -> None:
+    await office.publish_unknown()
+    office.add_object()
     await office.reconcile()
 
     assert (await office.reconcile()).reconciled == []
 
 
 @pytest.mark.parametrize("after_s", [61, HORIZON_S, PROOF_S - 1])
-async def test_absence_before_the_last_post_is_over_proves_nothing(
+async def test_an_absent_object_proves_nothing_while_a_post_may_still_run(
     office: Office, after_s: float
 ) -> None:
-    await office.ended_unknown()
+    await office.publish_unknown()
     office.clock.advance(after_s)
 
     (left,) = (await office.reconcile()).reconciled
@@ -181,8 +192,8 @@ async def test_absence_before_the_last_post_is_over_proves_nothing(
     assert office.settled == []
 
 
-async def test_absence_after_the_horizon_is_not_created(office: Office) -> None:
-    await office.ended_unknown()
+async def test_an_absent_object_after_the_horizon_means_not_created(office: Office) -> None:
+    await office.publish_unknown()
     office.clock.advance(PROOF_S)
 
     report = await office.reconcile()
@@ -195,31 +206,31 @@ async def test_absence_after_the_horizon_is_not_created(office: Office) -> None:
 
 
 async def test_an_object_made_by_a_later_redrive_is_found_too(office: Office) -> None:
-    await office.sent()
+    await office.send_without_answer()
     office.clock.advance(5 * 3600)
     claim = claim_of(envelope(), "local", office.clock.now_s())
     account = office.requests.slot("pdr_1").account
     assert account is not None
     await office.requests.send(claim, Send(token="t2", account=account, attempt=2))
-    office.stripe_has(created_s=5 * 3600 + 2)
+    office.add_object(created_s=5 * 3600 + 2)
     office.clock.advance(PROOF_S)
 
     assert (await office.reconcile()).counts["created"] == 1
 
 
-async def test_without_word_of_the_last_attempt_all_of_the_horizon_is_searched(
+async def test_without_the_time_of_the_last_attempt_the_whole_horizon_is_searched(
     office: Office,
 ) -> None:
-    await office.ended_unknown()
-    office.stripe_has(created_s=HORIZON_S)
+    await office.publish_unknown()
+    office.add_object(created_s=HORIZON_S)
     office.clock.advance(PROOF_S)
 
     assert (await office.reconcile()).counts["created"] == 1
 
 
 @pytest.mark.parametrize("after_s", [0, PROOF_S])
-async def test_a_look_that_cannot_tell_settles_nothing(office: Office, after_s: float) -> None:
-    await office.ended_unknown()
+async def test_an_inconclusive_look_settles_nothing(office: Office, after_s: float) -> None:
+    await office.publish_unknown()
     office.lists.instead = Inconclusive("Stripe's list answered 503")
     office.clock.advance(after_s)
 
@@ -229,11 +240,11 @@ async def test_a_look_that_cannot_tell_settles_nothing(office: Office, after_s: 
     assert office.settled == []
 
 
-async def test_a_request_without_room_for_our_mark_is_never_called_not_created(
+async def test_a_request_without_room_for_our_metadata_pair_is_never_reported_as_not_created(
     office: Office,
 ) -> None:
     full = {f"key{number}": "v" for number in range(METADATA_LIMIT)}
-    await office.ended_unknown(params={**PARAMS, "metadata": full})
+    await office.publish_unknown(params={**PARAMS, "metadata": full})
     office.clock.advance(PROOF_S)
 
     (left,) = (await office.reconcile()).reconciled
@@ -243,7 +254,7 @@ async def test_a_request_without_room_for_our_mark_is_never_called_not_created(
 
 
 async def test_a_key_that_does_not_open_leaves_it_unknown(office: Office) -> None:
-    await office.ended_unknown(secret_ref="gone")
+    await office.publish_unknown(secret_ref="gone")
     office.clock.advance(PROOF_S)
 
     (left,) = (await office.reconcile()).reconciled
@@ -252,16 +263,18 @@ async def test_a_key_that_does_not_open_leaves_it_unknown(office: Office) -> Non
     assert "no secret 'gone'" in str(left.why)
 
 
-async def test_an_unknown_first_post_is_never_called_not_created(office: Office) -> None:
-    await office.ended_unknown(first_sent_at=None)
+async def test_a_request_without_first_sent_at_is_never_reported_as_not_created(
+    office: Office,
+) -> None:
+    await office.publish_unknown(first_sent_at=None)
     office.clock.advance(PROOF_S)
 
     assert (await office.reconcile()).counts["unknown"] == 1
 
 
 async def test_two_reconcilers_settle_a_request_once(office: Office) -> None:
-    await office.ended_unknown()
-    office.stripe_has()
+    await office.publish_unknown()
+    office.add_object()
 
     reports = await asyncio.gather(office.reconcile(), office.reconcile())
 
@@ -270,10 +283,10 @@ async def test_two_reconcilers_settle_a_request_once(office: Office) -> None:
     assert len(office.settled) == 1
 
 
-async def test_what_is_settled_during_the_look_is_not_settled_again(office: Office) -> None:
-    """A redriven message's replay comes first."""
-    await office.ended_unknown()
-    office.stripe_has()
+async def test_a_request_settled_during_the_look_is_not_settled_again(office: Office) -> None:
+    """The replay of a redriven message is published first."""
+    await office.publish_unknown()
+    office.add_object()
     unknown = office.outcomes.entries[0]
     answered = replace(unknown, outcome=Response(body={"id": "pi_1"}, attempts=4))
 
@@ -290,19 +303,19 @@ async def test_what_is_settled_during_the_look_is_not_settled_again(office: Offi
     assert office.settled == [answered.outcome]
 
 
-async def test_one_request_s_fault_costs_no_other_its_verdict(office: Office) -> None:
-    await office.ended_unknown("pdr_odd", params={"metadata": {}}, object="no_such_object")
-    await office.ended_unknown("pdr_1")
-    office.stripe_has("pdr_1")
+async def test_a_fault_in_one_request_leaves_the_others_their_verdict(office: Office) -> None:
+    await office.publish_unknown("pdr_odd", params={"metadata": {}}, object="no_such_object")
+    await office.publish_unknown("pdr_1")
+    office.add_object("pdr_1")
 
     report = await office.reconcile()
 
     assert (report.counts["created"], report.counts["unknown"]) == (1, 1)
 
 
-async def test_a_store_that_is_away_leaves_it_for_the_next_run(office: Office) -> None:
-    await office.ended_unknown()
-    office.stripe_has()
+async def test_an_unavailable_store_leaves_the_request_for_the_next_run(office: Office) -> None:
+    await office.publish_unknown()
+    office.add_object()
     office.vault.away = True
     assert (await office.reconcile()).counts["unknown"] == 1
 
@@ -310,7 +323,7 @@ async def test_a_store_that_is_away_leaves_it_for_the_next_run(office: Office) -
     assert (await office.reconcile()).counts["created"] == 1
 
 
-async def test_no_more_than_eight_are_looked_for_at_once(office: Office) -> None:
+async def test_at_most_eight_looks_run_at_once(office: Office) -> None:
     under_way = most = 0
 
     class Slow(MemoryStripeLists):
@@ -325,7 +338,7 @@ async def test_no_more_than_eight_are_looked_for_at_once(office: Office) -> None
 
     office.lists = Slow()
     for number in range(3 * AT_ONCE):
-        await office.ended_unknown(f"pdr_{number}")
+        await office.publish_unknown(f"pdr_{number}")
 
     await office.reconcile()
 
@@ -334,8 +347,8 @@ async def test_no_more_than_eight_are_looked_for_at_once(office: Office) -> None
 
 async def test_a_run_is_bounded_and_takes_the_workers_in_turn(office: Office) -> None:
     for number in range(5):
-        await office.ended_unknown(f"pdr_{number}", worker_id="busy")
-    await office.ended_unknown("pdr_one", worker_id="quiet")
+        await office.publish_unknown(f"pdr_{number}", worker_id="busy")
+    await office.publish_unknown("pdr_one", worker_id="quiet")
 
     report = await office.service(requests_per_run=3).reconcile()
 
@@ -344,8 +357,8 @@ async def test_a_run_is_bounded_and_takes_the_workers_in_turn(office: Office) ->
 
 
 async def test_only_the_named_workers_are_looked_at(office: Office) -> None:
-    await office.ended_unknown("pdr_1", worker_id="one")
-    await office.ended_unknown("pdr_2", worker_id="two")
+    await office.publish_unknown("pdr_1", worker_id="one")
+    await office.publish_unknown("pdr_2", worker_id="two")
 
     report = await office.reconcile(worker_ids=["two"])
 
@@ -353,15 +366,17 @@ async def test_only_the_named_workers_are_looked_at(office: Office) -> None:
 
 
 async def test_no_look_begins_when_the_invocation_is_about_to_end(office: Office) -> None:
-    await office.ended_unknown()
+    await office.publish_unknown()
 
     report = await office.reconcile(until=office.clock.now_s())
 
     assert (report.left, report.reconciled, office.lists.looks) == (1, [], [])
 
 
-async def test_what_nothing_else_remembers_any_more_is_dropped_and_said_so(office: Office) -> None:
-    await office.ended_unknown(secret_ref="gone")
+async def test_an_outcome_older_than_all_other_records_is_dropped_and_counted(
+    office: Office,
+) -> None:
+    await office.publish_unknown(secret_ref="gone")
     office.clock.advance(60 + REMEMBER_S)
 
     assert (await office.reconcile()).counts["forgotten"] == 1
@@ -381,10 +396,11 @@ async def test_without_redis_a_run_fails_as_a_whole() -> None:
         await Reconciler(ports).reconcile()
 
 
-# In the account that it was sent to
+# The account that the request was sent to
 
 
-async def why_it_stays(office: Office) -> str:
+async def reconcile_as_unknown(office: Office) -> str:
+    """Reconcile the only request, which stays unknown. Return the reason."""
     (left,) = (await office.reconcile()).reconciled
     assert left.verdict is Verdict.UNKNOWN
     assert office.settled == []
@@ -392,85 +408,87 @@ async def why_it_stays(office: Office) -> str:
 
 
 @pytest.mark.parametrize(
-    "there", [False, True], ids=["absent there", "an object of its mark there"]
+    "there", [False, True], ids=["absent there", "an object with its mark there"]
 )
 @pytest.mark.parametrize(
     "to", [OTHER_KEY, LIVE_KEY], ids=["another account", "live mode of the account"]
 )
-async def test_a_secret_pointed_elsewhere_after_an_unknown_outcome_proves_nothing(
+async def test_a_secret_changed_to_another_account_after_an_unknown_outcome_proves_nothing(
     office: Office, to: str, there: bool
 ) -> None:
-    """The object exists in the account it was sent to: `not_created` would be paid twice."""
+    """The object exists in the account of the first POST. After `not_created` a customer would pay twice."""
     office.accounts.ids[OTHER_KEY] = "acct_2"
-    await office.sent()
-    office.stripe_has(key=KEY)
+    await office.send_without_answer()
+    office.add_object(key=KEY)
     office.lists.accounts[to] = []
     if there:
-        office.stripe_has(key=to)
-    office.secret_is(to)
+        office.add_object(key=to)
+    office.set_secret(to)
     office.clock.advance(PROOF_S)
 
-    assert "account_changed" in await why_it_stays(office)
+    assert "account_changed" in await reconcile_as_unknown(office)
     assert office.lists.looks == []
 
-    office.secret_is(KEY)
+    office.set_secret(KEY)
     assert (await office.reconcile()).counts["created"] == 1
 
 
-async def test_another_key_of_the_same_account_and_mode_proves_as_well(office: Office) -> None:
+async def test_another_key_of_the_same_account_and_mode_proves_it_too(office: Office) -> None:
     office.accounts.ids[OTHER_KEY] = "acct_1"
-    await office.sent()
-    office.stripe_has(key=OTHER_KEY)
-    office.secret_is(OTHER_KEY)
+    await office.send_without_answer()
+    office.add_object(key=OTHER_KEY)
+    office.set_secret(OTHER_KEY)
 
     assert (await office.reconcile()).counts["created"] == 1
 
 
 async def test_the_account_is_known_when_the_slot_is_gone(office: Office) -> None:
     office.accounts.ids[OTHER_KEY] = "acct_2"
-    await office.sent()
+    await office.send_without_answer()
     office.requests.store.slots.clear()
-    office.secret_is(OTHER_KEY)
+    office.set_secret(OTHER_KEY)
     office.clock.advance(PROOF_S)
 
-    assert "account_changed" in await why_it_stays(office)
+    assert "account_changed" in await reconcile_as_unknown(office)
 
 
 @pytest.mark.parametrize("slot_is_gone", [False, True])
-async def test_a_mute_key_that_was_rotated_proves_by_the_operator_s_word(
+async def test_a_rotated_key_that_cannot_name_its_account_proves_after_an_operator_accepts_it(
     office: Office, slot_is_gone: bool
 ) -> None:
     office.accounts.ids |= {RESTRICTED: None, ROTATED: None}
-    await office.sent(RESTRICTED, None)
+    await office.send_without_answer(RESTRICTED, None)
     if slot_is_gone:
         office.requests.store.slots.clear()
-    office.stripe_has(key=ROTATED)
-    office.secret_is(ROTATED)
+    office.add_object(key=ROTATED)
+    office.set_secret(ROTATED)
 
-    assert "--same-account pdr_1" in await why_it_stays(office)
+    assert "--same-account pdr_1" in await reconcile_as_unknown(office)
     report = await office.service().reconcile_in_same_account("pdr_1")
 
     assert report.counts["created"] == 1
     assert office.log.events()[-2:] == ["account.accepted", "request.reconciled"]
 
 
-async def test_the_operator_s_word_is_kept_for_later_looks_and_sends(office: Office) -> None:
+async def test_the_account_that_an_operator_accepts_is_kept_for_later_looks(office: Office) -> None:
     office.accounts.ids |= {RESTRICTED: None, ROTATED: None}
-    await office.sent(RESTRICTED, None)
-    office.secret_is(ROTATED)
+    await office.send_without_answer(RESTRICTED, None)
+    office.set_secret(ROTATED)
     await office.service().reconcile_in_same_account("pdr_1")
     assert office.settled == []
-    office.stripe_has(key=ROTATED)
+    office.add_object(key=ROTATED)
 
     assert (await office.reconcile()).counts["created"] == 1
     assert office.log.events().count("account.accepted") == 1
 
 
 @pytest.mark.parametrize("to", [OTHER_KEY, LIVE_KEY])
-async def test_the_operator_s_word_does_not_stand_against_stripe_s(office: Office, to: str) -> None:
+async def test_an_operator_cannot_accept_an_account_that_stripe_contradicts(
+    office: Office, to: str
+) -> None:
     office.accounts.ids[OTHER_KEY] = "acct_2"
-    await office.sent()
-    office.secret_is(to)
+    await office.send_without_answer()
+    office.set_secret(to)
     office.clock.advance(PROOF_S)
 
     report = await office.service().reconcile_in_same_account("pdr_1")
@@ -479,8 +497,8 @@ async def test_the_operator_s_word_does_not_stand_against_stripe_s(office: Offic
     assert "account.accepted" not in office.log.events()
 
 
-async def test_the_operator_s_word_is_about_one_request(office: Office) -> None:
-    await office.ended_unknown("pdr_2", worker_id="worker-2")
+async def test_an_operator_accepts_the_account_of_one_request_only(office: Office) -> None:
+    await office.publish_unknown("pdr_2", worker_id="worker-2")
 
     assert (await office.service().reconcile_in_same_account("pdr_1")).reconciled == []
     elsewhere = office.service().reconcile_in_same_account("pdr_2", ["worker-1"])
@@ -489,33 +507,35 @@ async def test_the_operator_s_word_is_about_one_request(office: Office) -> None:
     assert one.request_id == "pdr_2"
 
 
-async def test_without_any_record_of_an_account_a_look_goes_on_as_before(office: Office) -> None:
-    await office.ended_unknown(account=None)
-    office.stripe_has()
+async def test_a_request_without_a_recorded_account_is_looked_for_without_a_comparison(
+    office: Office,
+) -> None:
+    await office.publish_unknown(account=None)
+    office.add_object()
 
     assert (await office.reconcile()).counts["created"] == 1
     assert office.accounts.asked == []
 
 
 async def test_a_key_that_stripe_refuses_proves_nothing(office: Office) -> None:
-    await office.sent()
-    office.accounts.ids[KEY] = refused(401)
+    await office.send_without_answer()
+    office.accounts.ids[KEY] = make_refusal(401)
     office.clock.advance(PROOF_S)
 
-    assert "401" in await why_it_stays(office)
+    assert "401" in await reconcile_as_unknown(office)
 
 
-async def test_a_stripe_that_does_not_name_the_account_proves_nothing(office: Office) -> None:
-    await office.sent()
+async def test_nothing_is_proven_while_stripe_does_not_name_the_account(office: Office) -> None:
+    await office.send_without_answer()
     office.accounts.away = True
     office.clock.advance(PROOF_S)
 
-    await why_it_stays(office)
+    await reconcile_as_unknown(office)
     assert office.lists.looks == []
 
 
-async def test_looks_are_made_for_the_headers_it_was_sent_with(office: Office) -> None:
-    await office.sent(stripe_account="acct_2", stripe_context="acct_3")
+async def test_a_look_uses_the_account_headers_of_the_request(office: Office) -> None:
+    await office.send_without_answer(stripe_account="acct_2", stripe_context="acct_3")
 
     await office.reconcile()
 
@@ -523,28 +543,28 @@ async def test_looks_are_made_for_the_headers_it_was_sent_with(office: Office) -
     assert (look["stripe_account"], look["stripe_context"]) == ("acct_2", "acct_3")
 
 
-async def test_a_key_that_may_not_be_read_leaves_it_unknown_and_says_so(office: Office) -> None:
+async def test_a_denied_key_leaves_the_request_unknown_and_is_the_reason(office: Office) -> None:
     class Denied(MemoryVault):
         async def open(self, _: Any) -> Any:
             raise NotPermitted("AccessDeniedException: kms:Decrypt")
 
-    await office.sent()
+    await office.send_without_answer()
     office.vault = Denied(MemorySealer())
 
-    assert await why_it_stays(office) == "AccessDeniedException: kms:Decrypt"
+    assert await reconcile_as_unknown(office) == "AccessDeniedException: kms:Decrypt"
     office.clock.advance(REMEMBER_S)
     assert (await office.reconcile()).counts["forgotten"] == 1
 
 
-# By a clock that agrees with Stripe's
+# Clocks that differ from Stripe's
 
 
 @pytest.mark.parametrize("apart_s", [-120, 120])
 async def test_an_object_is_found_though_the_clocks_are_two_minutes_apart(
     office: Office, apart_s: float
 ) -> None:
-    await office.sent()
-    office.stripe_has(created_s=apart_s)
+    await office.send_without_answer()
+    office.add_object(created_s=apart_s)
     office.clock.advance(PROOF_S)
 
     assert (await office.reconcile()).counts["created"] == 1
@@ -554,26 +574,26 @@ async def test_an_object_is_found_though_the_clocks_are_two_minutes_apart(
 async def test_absence_proves_nothing_while_the_clocks_disagree(
     office: Office, apart_s: float
 ) -> None:
-    await office.sent()
+    await office.send_without_answer()
     office.clock.advance(PROOF_S)
     office.lists.instead = NotFound(office.clock.now_s() + apart_s)
-    assert "apart" in await why_it_stays(office)
+    assert "apart" in await reconcile_as_unknown(office)
 
     office.lists.instead = NotFound(office.clock.now_s() + apart_s * 0.99)
     assert (await office.reconcile()).counts["not_created"] == 1
 
 
 async def test_absence_proves_nothing_if_stripe_does_not_say_its_time(office: Office) -> None:
-    await office.sent()
+    await office.send_without_answer()
     office.clock.advance(PROOF_S)
     office.lists.instead = NotFound()
 
-    assert "Date" in await why_it_stays(office)
+    assert "Date" in await reconcile_as_unknown(office)
 
 
-async def test_the_clock_is_read_before_the_facts(office: Office) -> None:
-    """A process may stand still between the two: what it reads afterwards is newer than its clock, not older."""
-    await office.sent()
+async def test_the_clock_is_read_before_the_unknown_outcome(office: Office) -> None:
+    """A process may freeze between the two reads. The outcome must then be newer than the clock, not older."""
+    await office.send_without_answer()
     office.clock.advance(PROOF_S - 1)
 
     class Frozen(MemoryUnknownOutcomes):
@@ -587,19 +607,19 @@ async def test_the_clock_is_read_before_the_facts(office: Office) -> None:
     assert (await Reconciler(ports).reconcile()).counts["unknown"] == 1
 
 
-# An object that Stripe is still at work on
+# An object that Stripe still works on
 
 
 async def test_an_intent_that_is_still_being_confirmed_is_no_response_yet(office: Office) -> None:
-    """Stripe declines it a moment later. Told too early, the wrong verdict stands and the true one is dropped."""
+    """Stripe declines it a moment later. A success published too early would stay, and the decline be dropped."""
     params = {**PARAMS, "confirm": True, "payment_method": "pm_card_chargeDeclined"}
-    await office.sent(params=params)
-    office.stripe_has(status="requires_confirmation")
-    assert "still at work" in await why_it_stays(office)
+    await office.send_without_answer(params=params)
+    office.add_object(status="requires_confirmation")
+    assert "still at work" in await reconcile_as_unknown(office)
 
     office.lists.created.clear()
     declined = {"type": "card_error", "code": "card_declined", "message": "declined"}
-    office.stripe_has(status="requires_payment_method", last_payment_error=declined)
+    office.add_object(status="requires_payment_method", last_payment_error=declined)
 
     assert (await office.reconcile()).counts["not_created"] == 1
     assert office.settled[0].code == "card_declined"

@@ -1,4 +1,4 @@
-"""Redrive: nothing is lost from the dead-letter queue, and nothing is sent that must not be."""
+"""`Redriver` loses no message of the dead-letter queue, and sends none that must not be sent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.unit.examples import KEY, NOW_S, envelope, failed, message_text, succeeded
+from tests.unit.examples import KEY, NOW_S, envelope, make_failure, make_success, message_text
 
 from paydispatch.domain.claims import claim_of
 from paydispatch.domain.entry import entry_for
@@ -48,7 +48,7 @@ EVERY = Choice()
 
 
 class Desk:
-    """An operator's desk over twins."""
+    """A redriver over in-memory ports."""
 
     def __init__(self) -> None:
         self.clock = MemoryClock()
@@ -73,7 +73,7 @@ class Desk:
         return Redriver(ports, RedriveOptions(**options))
 
     def park(self, request_id: str = "pdr_1", status: str | None = "unknown", **fields: Any) -> str:
-        """A message that was sent and had no answer. Without a status its slot is empty."""
+        """Park a message of a request without an answer. Without a status its slot is empty."""
         progress = Progress(deadline_at=NOW_S, attempt=4, maybe_executed=True, first_sent_at=NOW_S)
         parked = envelope(**{"request_id": request_id, "progress": progress, **fields})
         if status:
@@ -102,7 +102,7 @@ def desk() -> Desk:
 
 
 @pytest.mark.parametrize("depth", [254, 500, 979, 5_000])
-async def test_a_message_without_an_end_stops_no_walk(desk: Desk, depth: int) -> None:
+async def test_a_message_nested_too_deeply_stops_no_walk(desk: Desk, depth: int) -> None:
     nested = '{"a":' * depth + "1" + "}" * depth
     desk.dead_letters.put(
         message_text(params="here").replace('"here"', f'{{"metadata":{nested}}}'),
@@ -116,7 +116,7 @@ async def test_a_message_without_an_end_stops_no_walk(desk: Desk, depth: int) ->
     assert done.action is Action.SENT_BACK
 
 
-async def test_a_message_goes_back_and_is_gone_from_the_dead_letters(desk: Desk) -> None:
+async def test_a_message_is_sent_back_and_deleted_from_the_dead_letter_queue(desk: Desk) -> None:
     desk.park()
 
     (done,) = await desk.redrive()
@@ -129,7 +129,7 @@ async def test_a_message_goes_back_and_is_gone_from_the_dead_letters(desk: Desk)
     assert desk.log.events() == ["request.redriven"]
 
 
-async def test_looking_changes_nothing(desk: Desk) -> None:
+async def test_examining_changes_nothing(desk: Desk) -> None:
     ids = {desk.park(f"pdr_{number}") for number in range(5)}
 
     examined = await desk.redriver().examine(EVERY, at_most=1_000)
@@ -139,7 +139,7 @@ async def test_looking_changes_nothing(desk: Desk) -> None:
     assert desk.queue.sent == []
 
 
-async def test_a_message_sqs_did_not_take_stays_and_is_shown_again(desk: Desk) -> None:
+async def test_a_message_that_sqs_refused_becomes_visible_again(desk: Desk) -> None:
     ids = {desk.park("pdr_1"), desk.park("pdr_2")}
     desk.queue.away = True
 
@@ -149,7 +149,9 @@ async def test_a_message_sqs_did_not_take_stays_and_is_shown_again(desk: Desk) -
     assert desk.visible == ids
 
 
-async def test_a_walk_ends_when_a_store_is_away_for_one_message_after_the_other(desk: Desk) -> None:
+async def test_a_walk_ends_when_a_store_is_unavailable_for_several_messages_in_a_row(
+    desk: Desk,
+) -> None:
     ids = {desk.park(f"pdr_{number}") for number in range(redrive.MOST_FAILURES + 2)}
     desk.requests.away = True
     walk = Walk()
@@ -162,7 +164,7 @@ async def test_a_walk_ends_when_a_store_is_away_for_one_message_after_the_other(
 
 
 async def test_a_message_that_fails_is_reported_and_the_walk_goes_on(desk: Desk) -> None:
-    """Whatever it is about one message that this program cannot bear."""
+    """This holds for every exception, also one that the redriver does not expect."""
     desk.park("pdr_bad")
     desk.park("pdr_good")
 
@@ -207,7 +209,9 @@ async def test_past_the_horizon_nothing_is_sent(desk: Desk) -> None:
     assert (desk.queue.sent, len(desk.visible)) == ([], 1)
 
 
-async def test_past_the_horizon_reconcile_is_told_of_what_died_unpublished(desk: Desk) -> None:
+async def test_past_the_horizon_an_unpublished_request_is_handed_over_to_reconcile(
+    desk: Desk,
+) -> None:
     desk.park(status="calling")
     desk.clock.advance(HORIZON_S)
 
@@ -220,8 +224,10 @@ async def test_past_the_horizon_reconcile_is_told_of_what_died_unpublished(desk:
     assert (desk.queue.sent, len(desk.visible)) == ([], 1)
 
 
-async def test_what_is_handed_over_is_sent_by_no_copy_of_it_any_more(desk: Desk) -> None:
-    """The slot was empty, and a copy may say nothing of a send."""
+async def test_a_request_handed_over_to_reconcile_is_never_sent_by_a_copy_of_its_message(
+    desk: Desk,
+) -> None:
+    """The slot was empty and a copy may carry no send, so redrive writes the send into the slot."""
     desk.park(status=None)
     desk.clock.advance(HORIZON_S)
 
@@ -231,8 +237,8 @@ async def test_what_is_handed_over_is_sent_by_no_copy_of_it_any_more(desk: Desk)
     assert desk.requests.slot("pdr_1").maybe_executed
 
 
-async def test_what_no_record_proves_is_not_handed_over(desk: Desk) -> None:
-    """Anybody who may send to the queue can name a principal."""
+async def test_a_message_with_an_unproven_principal_is_not_handed_over(desk: Desk) -> None:
+    """Every producer that may send to the queue can name any principal."""
     desk.park(status=None, principal="acme/ann")
     desk.clock.advance(HORIZON_S)
 
@@ -243,7 +249,9 @@ async def test_what_no_record_proves_is_not_handed_over(desk: Desk) -> None:
     assert (desk.outcomes.entries, desk.requests.store.slots) == ([], {})
 
 
-async def test_what_a_claim_proves_is_handed_over_to_its_own_tenant_s_worker(desk: Desk) -> None:
+async def test_a_message_proven_by_a_claim_is_handed_over_to_the_worker_of_its_tenant(
+    desk: Desk,
+) -> None:
     desk.park(status="calling", principal="acme/ann", sealed_secret="sealed-1")
     desk.clock.advance(HORIZON_S)
 
@@ -253,11 +261,11 @@ async def test_what_a_claim_proves_is_handed_over_to_its_own_tenant_s_worker(des
     assert list(desk.outcomes.unknown) == [("acme worker-1", "pdr_1")]
 
 
-async def test_handing_over_says_nothing_where_the_outcome_is_published(desk: Desk) -> None:
-    """The status may be behind: the seen-mark decides, and the status is mended by it."""
+async def test_a_handover_publishes_nothing_if_an_outcome_was_published(desk: Desk) -> None:
+    """The status may be out of date. The seen-mark decides, and the redriver corrects the status."""
     desk.park(status="calling")
     asked = envelope(request_id="pdr_1")
-    settled = entry_for(asked, claim_of(asked, "local", NOW_S), succeeded(), NOW_S)
+    settled = entry_for(asked, claim_of(asked, "local", NOW_S), make_success(), NOW_S)
     await desk.outcomes.publish(settled)
     desk.clock.advance(HORIZON_S)
 
@@ -282,8 +290,8 @@ async def test_a_settled_request_is_not_sent_and_is_deleted_only_when_asked(
     assert bool(desk.visible) is not purge
 
 
-async def test_what_was_never_sent_goes_back_without_a_doubt_however_old_it_is(desk: Desk) -> None:
-    """Its slot stands, and knows of no send: the receives were throttled."""
+async def test_a_request_never_sent_goes_back_without_maybe_executed_at_any_age(desk: Desk) -> None:
+    """Its slot exists and holds no send, because the receives were throttled."""
     asked = envelope(progress=Progress(deadline_at=NOW_S, store_waits=9, fresh_starts=5))
     desk.slot(asked)
     desk.dead_letters.put(asked.as_message(), sent_at=NOW_S)
@@ -297,7 +305,7 @@ async def test_what_was_never_sent_goes_back_without_a_doubt_however_old_it_is(d
     assert sent.accepted_at == asked.accepted_at
 
 
-async def test_only_an_empty_slot_makes_a_message_one_that_may_have_been_sent(desk: Desk) -> None:
+async def test_a_message_with_an_empty_slot_may_have_been_sent(desk: Desk) -> None:
     desk.dead_letters.put(envelope().as_message(), sent_at=NOW_S - 50)
 
     await desk.redrive()
@@ -306,8 +314,8 @@ async def test_only_an_empty_slot_makes_a_message_one_that_may_have_been_sent(de
     assert (progress.maybe_executed, progress.first_sent_at) == (True, NOW_S - 50)
 
 
-async def test_what_the_slot_knows_of_the_sends_goes_with_the_message(desk: Desk) -> None:
-    """The caller parks the message as it came: its sends stand in the slot."""
+async def test_the_sends_recorded_in_the_slot_are_added_to_the_message(desk: Desk) -> None:
+    """The caller parks the message unchanged, and only the slot holds its sends."""
     desk.park(progress=Progress(deadline_at=NOW_S))
 
     await desk.redrive()
@@ -316,7 +324,9 @@ async def test_what_the_slot_knows_of_the_sends_goes_with_the_message(desk: Desk
     assert (progress.maybe_executed, progress.first_sent_at) == (True, NOW_S)
 
 
-async def test_the_second_request_under_a_used_id_goes_back_to_be_told_so(desk: Desk) -> None:
+async def test_the_second_request_under_a_used_id_goes_back_for_its_error_outcome(
+    desk: Desk,
+) -> None:
     desk.slot(envelope(params={"amount": 5, "currency": "usd"}), status="succeeded")
     desk.park(status=None)
     desk.clock.advance(HORIZON_S)
@@ -326,8 +336,8 @@ async def test_the_second_request_under_a_used_id_goes_back_to_be_told_so(desk: 
     assert done.action is Action.SENT_BACK
 
 
-async def test_an_end_that_was_closed_and_not_told_goes_back_to_be_told(desk: Desk) -> None:
-    desk.slot(envelope(), closed=failed(), first_sent_at=NOW_S)
+async def test_a_closed_request_without_a_published_outcome_goes_back(desk: Desk) -> None:
+    desk.slot(envelope(), closed=make_failure(), first_sent_at=NOW_S)
     desk.dead_letters.put(envelope().as_message(), sent_at=NOW_S)
     desk.clock.advance(HORIZON_S)
 
@@ -336,7 +346,7 @@ async def test_an_end_that_was_closed_and_not_told_goes_back_to_be_told(desk: De
     assert done.action is Action.SENT_BACK
 
 
-async def test_two_tenants_requests_of_one_id_are_two_requests(desk: Desk) -> None:
+async def test_the_same_id_of_two_tenants_is_two_requests(desk: Desk) -> None:
     desk.park(status="succeeded", principal="acme")
     desk.park()
 
@@ -345,7 +355,7 @@ async def test_two_tenants_requests_of_one_id_are_two_requests(desk: Desk) -> No
     assert (settled.action, sent.action) == (Action.LEFT, Action.SENT_BACK)
 
 
-async def test_a_malformed_message_of_a_principal_that_no_record_proves_has_no_flow(
+async def test_a_malformed_message_with_an_unproven_principal_starts_no_flow(
     desk: Desk,
 ) -> None:
     desk.dead_letters.put(message_text(stripe_secret=KEY, principal="acme/ann"), sent_at=NOW_S)
@@ -365,10 +375,10 @@ async def test_a_message_that_names_no_worker_is_left(desk: Desk) -> None:
     assert left.action is Action.LEFT
 
 
-async def test_a_message_that_died_before_its_worker_was_told_gets_its_error_flow_once(
+async def test_a_malformed_message_without_a_published_error_starts_its_error_flow_once(
     desk: Desk,
 ) -> None:
-    """Redis was away at each of its receives."""
+    """Redis was unavailable at each of its receives."""
     desk.dead_letters.put(message_text(stripe_secret=KEY), sent_at=NOW_S)
 
     (first,) = await desk.redrive()
@@ -382,7 +392,7 @@ async def test_a_message_that_died_before_its_worker_was_told_gets_its_error_flo
     assert (desk.queue.sent, len(desk.visible)) == ([], 1)
 
 
-async def test_what_is_not_settled_is_never_purged(desk: Desk) -> None:
+async def test_an_unsettled_message_is_never_purged(desk: Desk) -> None:
     desk.park()
     desk.dead_letters.put("{ this is not JSON", sent_at=NOW_S)
     desk.clock.advance(HORIZON_S)
@@ -392,7 +402,9 @@ async def test_what_is_not_settled_is_never_purged(desk: Desk) -> None:
     assert len(desk.visible) == 2
 
 
-async def test_only_the_chosen_are_sent_and_the_others_shown_again(desk: Desk) -> None:
+async def test_only_the_chosen_messages_are_sent_and_the_others_become_visible_again(
+    desk: Desk,
+) -> None:
     kept = {desk.park(f"pdr_{number}", worker_id="worker-2") for number in range(3)}
     desk.park("pdr_mine")
 
@@ -406,7 +418,7 @@ async def test_only_the_chosen_are_sent_and_the_others_shown_again(desk: Desk) -
 @pytest.mark.parametrize(
     ("at_most", "may_be_more"), [(1, True), (2, True), (3, False)], ids=["one", "all", "more"]
 )
-async def test_whether_the_end_of_the_queue_was_seen_is_known(
+async def test_a_walk_knows_whether_the_queue_may_hold_more(
     desk: Desk, at_most: int, may_be_more: bool
 ) -> None:
     desk.park("pdr_1")
@@ -418,7 +430,7 @@ async def test_whether_the_end_of_the_queue_was_seen_is_known(
     assert walk.may_be_more is may_be_more
 
 
-async def test_a_walk_that_holds_as_much_as_may_be_hidden_did_not_see_everything(
+async def test_a_walk_that_hides_the_most_messages_allowed_may_have_missed_some(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redrive, "MOST_HELD", 10)
@@ -431,7 +443,9 @@ async def test_a_walk_that_holds_as_much_as_may_be_hidden_did_not_see_everything
     assert walk.may_be_more
 
 
-async def test_what_was_done_before_the_queue_went_away_is_known(desk: Desk) -> None:
+async def test_a_walk_lists_the_messages_sent_before_the_queue_became_unavailable(
+    desk: Desk,
+) -> None:
     for number in range(3):
         desk.park(f"pdr_{number}")
 
@@ -451,7 +465,7 @@ async def test_what_was_done_before_the_queue_went_away_is_known(desk: Desk) -> 
     assert walk.may_be_more
 
 
-async def test_no_more_than_asked_for(desk: Desk) -> None:
+async def test_no_more_messages_than_requested_are_redriven(desk: Desk) -> None:
     for number in range(5):
         desk.park(f"pdr_{number}")
 
@@ -459,7 +473,7 @@ async def test_no_more_than_asked_for(desk: Desk) -> None:
     assert (len(desk.queue.sent), len(desk.visible)) == (3, 2)
 
 
-async def test_what_is_parked_again_meanwhile_is_not_sent_twice_in_one_run(desk: Desk) -> None:
+async def test_a_message_parked_again_during_a_run_is_not_sent_twice(desk: Desk) -> None:
     desk.park()
 
     class Failing(MemoryAsyncQueue):
@@ -474,7 +488,7 @@ async def test_what_is_parked_again_meanwhile_is_not_sent_twice_in_one_run(desk:
     assert len(desk.visible) == 1
 
 
-async def test_a_rate_is_kept(desk: Desk) -> None:
+async def test_a_redrive_keeps_its_rate(desk: Desk) -> None:
     for number in range(4):
         desk.park(f"pdr_{number}")
     before = desk.clock.now_s()
@@ -484,7 +498,7 @@ async def test_a_rate_is_kept(desk: Desk) -> None:
     assert desk.clock.now_s() - before == 2.0
 
 
-async def test_the_new_deadline_is_the_one_asked_for(desk: Desk) -> None:
+async def test_the_new_deadline_is_the_requested_one(desk: Desk) -> None:
     desk.park()
 
     await desk.redrive(deadline_s=60)
@@ -492,8 +506,8 @@ async def test_the_new_deadline_is_the_one_asked_for(desk: Desk) -> None:
     assert desk.queue.sent[0].progress.deadline_at == NOW_S + 60
 
 
-async def test_a_stranger_s_message_keeps_no_other_from_being_sent_back(desk: Desk) -> None:
-    """It names the same id and asks for the same, under a seal that will not open."""
+async def test_a_forged_message_does_not_stop_the_original_from_going_back(desk: Desk) -> None:
+    """The forged message has the same id and parameters, under a seal that does not open."""
     asked = envelope(principal="acme/ann", sealed_secret="sealed-1")
     for each in (replace(asked, sealed_secret="sealed-by-a-stranger"), asked):
         desk.dead_letters.put(each.as_message(), sent_at=NOW_S)

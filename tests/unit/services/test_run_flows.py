@@ -1,4 +1,4 @@
-"""Run flows: at least once, in the order of their context, and never for nothing."""
+"""`FlowRunner` runs each entry at least once, in the order of its context, and repeats no run without need."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.unit.examples import PARAMS, entry, failed, succeeded
+from tests.unit.examples import PARAMS, entry, make_failure, make_success
 
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.outcomes import Certainty, ErrorKind
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Log:
-    """A script that writes down its runs."""
+    """A script that records its runs."""
 
     def __init__(self, *raises: BaseException | None) -> None:
         self.runs: list[Flow] = []
@@ -48,36 +48,36 @@ def always(error: Exception) -> Log:
     return Log(*[error] * 100)
 
 
-class HardOfHearing(MemoryInbox):
-    """Redis is away for the first words about a run's end, or for the answers to them."""
+class FailingReports(MemoryInbox):
+    """An inbox that fails for the first reports of a run's end, before or after they take effect."""
 
-    def __init__(self, clock: MemoryClock, *, deaf_to: int, afterwards: bool) -> None:
+    def __init__(self, clock: MemoryClock, *, failures: int, afterwards: bool) -> None:
         super().__init__(clock)
-        self._deaf_to = deaf_to
+        self._failures = failures
         self._afterwards = afterwards
 
     async def finish(self, turn: Turn, *, take_next: bool) -> Turn | None:
-        return await self._misheard(super().finish(turn, take_next=take_next))
+        return await self._fail_first(super().finish(turn, take_next=take_next))
 
     async def postpone(self, turn: Turn, delay_s: float, *, counted: bool) -> None:
-        await self._misheard(super().postpone(turn, delay_s, counted=counted))
+        await self._fail_first(super().postpone(turn, delay_s, counted=counted))
 
     async def move_to_dead_stream(self, turn: Turn, **why: Any) -> Turn | None:
-        return await self._misheard(super().move_to_dead_stream(turn, **why))
+        return await self._fail_first(super().move_to_dead_stream(turn, **why))
 
-    async def _misheard(self, word: Coroutine[Any, Any, Any]) -> Any:
-        lost = self._deaf_to > 0
-        self._deaf_to -= 1
+    async def _fail_first(self, report: Coroutine[Any, Any, Any]) -> Any:
+        lost = self._failures > 0
+        self._failures -= 1
         if lost and not self._afterwards:
-            word.close()
-        answer = None if lost and not self._afterwards else await word
+            report.close()
+        answer = None if lost and not self._afterwards else await report
         if lost:
             raise Unavailable("Redis is away")
         return answer
 
 
 class HalfAway(MemoryInbox):
-    """Redis goes away between the two questions of a look."""
+    """An inbox that can claim abandoned entries while it cannot read new ones."""
 
     half_away = False
 
@@ -91,15 +91,15 @@ class TestARun:
     async def test_a_response_script_gets_stripes_answer(self, runner: Runner) -> None:
         log = Log()
         runner.with_scripts(response=log)
-        runner.put(outcome=succeeded(body={"id": "pi_9"}))
+        runner.put(outcome=make_success(body={"id": "pi_9"}))
         assert await runner.drain() == 1
         assert log.arguments == [{"id": "pi_9"}]
         assert not runner.waiting
 
-    async def test_an_error_script_gets_all_that_is_known(self, runner: Runner) -> None:
+    async def test_an_error_script_gets_the_whole_error(self, runner: Runner) -> None:
         log = Log()
         runner.with_scripts(error=log)
-        runner.put(outcome=failed(message="No.", code="card_declined", http_status=402))
+        runner.put(outcome=make_failure(message="No.", code="card_declined", http_status=402))
         await runner.drain()
         (error,) = log.arguments
         assert isinstance(error, ParsedError)
@@ -107,7 +107,7 @@ class TestARun:
         assert (error.kind, error.certainty) == (ErrorKind.API, Certainty.NOT_CREATED)
         assert (error.code, error.http_status, error.attempts) == ("card_declined", 402, 1)
 
-    async def test_a_flow_knows_its_conversation(self, runner: Runner) -> None:
+    async def test_a_flow_has_its_ids_and_parameters(self, runner: Runner) -> None:
         log = Log()
         runner.with_scripts(response=log)
         runner.put("pdr_7", "context-7")
@@ -129,7 +129,7 @@ class TestARun:
         await runner.drain()
         assert ended == ["pdr_1"]
 
-    async def test_there_is_one_line_with_all_ids(self, runner: Runner) -> None:
+    async def test_a_run_logs_one_line_with_all_ids(self, runner: Runner) -> None:
         runner.with_scripts(response=Log())
         runner.put(traceparent="00-1")
         await runner.drain()
@@ -141,7 +141,7 @@ class TestARun:
 
 
 class TestOrder:
-    async def test_one_context_runs_in_order(self, runner: Runner) -> None:
+    async def test_the_entries_of_one_context_run_in_order(self, runner: Runner) -> None:
         log = Log()
         runner.with_scripts(response=log)
         for number in range(5):
@@ -205,8 +205,8 @@ class TestOrder:
         assert most == 3
 
 
-class TestLater:
-    async def test_later_is_not_a_failure(self, runner: Runner) -> None:
+class TestRetryLater:
+    async def test_retry_later_is_not_a_failure(self, runner: Runner) -> None:
         log = Log(*[RetryLater(after_s=60)] * 10)
         runner.with_scripts(response=log)
         runner.put()
@@ -219,7 +219,7 @@ class TestLater:
         assert not runner.waiting
         assert not runner.dead
 
-    async def test_later_is_not_sooner(self, runner: Runner) -> None:
+    async def test_retry_later_waits_for_its_whole_time(self, runner: Runner) -> None:
         log = Log(RetryLater(after_s=60))
         runner.with_scripts(response=log)
         runner.put()
@@ -229,9 +229,7 @@ class TestLater:
         runner.clock.advance(1)
         assert await runner.drain() == 1
 
-    async def test_a_time_that_is_none_is_the_failure_of_its_script_alone(
-        self, runner: Runner
-    ) -> None:
+    async def test_an_invalid_after_s_fails_only_its_own_script(self, runner: Runner) -> None:
         error, fine = Log(), Log()
 
         def response(data: Any, flow: Flow) -> None:
@@ -250,15 +248,15 @@ class TestLater:
 
 
 class TestUnderLoad:
-    """Every place is taken, and more waits."""
+    """All places for contexts are taken, and more entries wait."""
 
     PLACES = 2
     MANY = 40
     SOON = 4 * PLACES
     numbers = itertools.count()
 
-    async def ran_among_many(self, runner: Runner, on_one: Any, on_many: Any) -> list[str]:
-        """The contexts whose flows ran, in order, until the runner was stopped."""
+    async def run_among_many(self, runner: Runner, on_one: Any, on_many: Any) -> list[str]:
+        """Run flows until the runner is stopped. Return their contexts in order."""
         ran: list[str] = []
 
         def response(data: Any, flow: Flow) -> None:
@@ -272,31 +270,31 @@ class TestUnderLoad:
         await runner.drain()
         return ran
 
-    def always_more(self, runner: Runner) -> None:
+    def put_two_more(self, runner: Runner) -> None:
         for number in itertools.islice(self.numbers, 2):
             runner.put(f"pdr_{number}", f"fresh-{number}")
 
-    async def test_a_postponed_flow_runs_though_there_is_always_something_new(
+    async def test_a_postponed_flow_runs_while_new_entries_keep_coming(
         self, runner: Runner
     ) -> None:
         runner.put("pdr_one", "one")
         (turn,) = await runner.inbox.take("worker-1", at_most=1)
         await runner.inbox.postpone(turn, 0.0, counted=False)
-        self.always_more(runner)
-        ran = await self.ran_among_many(runner, list, lambda: self.always_more(runner))
+        self.put_two_more(runner)
+        ran = await self.run_among_many(runner, list, lambda: self.put_two_more(runner))
         assert "one" in ran[: self.SOON]
 
-    async def test_a_dead_runners_flow_runs_though_there_is_always_something_new(
+    async def test_an_abandoned_flow_runs_while_new_entries_keep_coming(
         self, runner: Runner
     ) -> None:
         runner.put("pdr_one", "one")
         await runner.inbox.take("worker-1", at_most=1)  # by a runner that dies
         runner.clock.advance(41)
-        self.always_more(runner)
-        ran = await self.ran_among_many(runner, list, lambda: self.always_more(runner))
+        self.put_two_more(runner)
+        ran = await self.run_among_many(runner, list, lambda: self.put_two_more(runner))
         assert "one" in ran[: self.SOON]
 
-    async def test_a_new_flow_runs_though_there_is_always_something_postponed(
+    async def test_a_new_flow_runs_while_postponed_entries_keep_coming(
         self, runner: Runner
     ) -> None:
         def again() -> None:
@@ -307,10 +305,10 @@ class TestUnderLoad:
         for turn in await runner.inbox.take("worker-1", at_most=2 * self.PLACES):
             await runner.inbox.postpone(turn, 0.0, counted=False)
         runner.put("pdr_one", "one")
-        ran = await self.ran_among_many(runner, list, again)
+        ran = await self.run_among_many(runner, list, again)
         assert "one" in ran[: self.SOON]
 
-    async def test_what_was_taken_runs_though_the_rest_could_not_be_read(
+    async def test_a_claimed_entry_runs_though_new_entries_could_not_be_read(
         self, runner: Runner
     ) -> None:
         log = Log()
@@ -336,14 +334,14 @@ class TestFailing:
         assert log.request_ids == ["pdr_1", "pdr_1"]
         assert not runner.dead
 
-    async def test_runs_are_further_apart_each_time(self, runner: Runner) -> None:
+    async def test_each_retry_waits_longer(self, runner: Runner) -> None:
         runner.with_scripts(response=always(ValueError("broken")), error=Log())
         runner.put()
         await runner.drain_until_quiet()
         waits = [line["after_s"] for event, line in runner.log.lines if event == "flow.retried"]
         assert waits == [0.25, 0.5]
 
-    async def test_after_its_last_run_it_is_dead_and_the_error_script_is_told(
+    async def test_after_its_last_failed_run_an_entry_is_dead_and_the_error_script_runs(
         self, runner: Runner
     ) -> None:
         error = Log()
@@ -357,7 +355,7 @@ class TestFailing:
         assert "ValueError: broken" in str(told)
         assert runner.log.counts["FlowFailed"] == 1
 
-    async def test_the_error_script_comes_before_the_next_entry_of_its_context(
+    async def test_the_error_script_runs_before_the_next_entry_of_its_context(
         self, runner: Runner
     ) -> None:
         order: list[str] = []
@@ -376,17 +374,17 @@ class TestFailing:
         await runner.drain_until_quiet()
         assert order == ["error pdr_1", "response pdr_2"]
 
-    async def test_an_error_script_that_fails_is_dead_and_nobody_else_is_told(
+    async def test_an_error_script_that_fails_is_dead_and_no_other_script_runs(
         self, runner: Runner
     ) -> None:
         error = always(ValueError("broken too"))
         runner.with_scripts(error=error)
-        runner.put(outcome=failed())
+        runner.put(outcome=make_failure())
         await runner.drain_until_quiet()
         assert len(error.runs) == 3
-        assert runner.dead == [entry(outcome=failed())]
+        assert runner.dead == [entry(outcome=make_failure())]
 
-    async def test_both_scripts_failing_ends_all_the_same(self, runner: Runner) -> None:
+    async def test_if_both_scripts_fail_both_entries_are_dead(self, runner: Runner) -> None:
         broken = always(ValueError("broken"))
         runner.with_scripts(response=broken, error=broken)
         runner.put()
@@ -397,12 +395,12 @@ class TestFailing:
             "error",
         ]
 
-    async def test_a_missing_script_is_dead_at_once_and_the_context_goes_on(
+    async def test_an_entry_without_a_script_is_dead_at_once_and_its_context_goes_on(
         self, runner: Runner
     ) -> None:
         log = Log()
         runner.with_scripts(response=log)
-        runner.put("pdr_1", outcome=failed())
+        runner.put("pdr_1", outcome=make_failure())
         runner.put("pdr_2")
         await runner.drain()
         assert [buried.request_id for buried in runner.dead] == ["pdr_1"]
@@ -419,7 +417,7 @@ class TestFailing:
         assert not error.runs
         assert runner.dead == [entry()]
 
-    async def test_a_script_that_hangs_has_failed_after_its_timeout(self, runner: Runner) -> None:
+    async def test_a_script_that_hangs_fails_after_its_timeout(self, runner: Runner) -> None:
         async def response(data: Any, flow: Flow) -> None:
             await asyncio.Event().wait()
 
@@ -430,7 +428,9 @@ class TestFailing:
         await runner.drain_until_quiet()
         assert "no end within 0.01 s" in str(error.arguments[0])
 
-    async def test_a_scripts_own_timeout_is_told_as_its_own(self, runner: Runner) -> None:
+    async def test_a_timeout_error_of_a_script_is_reported_with_its_own_text(
+        self, runner: Runner
+    ) -> None:
         error = Log()
         runner.with_scripts(response=always(TimeoutError("the shop is slow")), error=error)
         runner.put()
@@ -438,7 +438,7 @@ class TestFailing:
         assert "the shop is slow" in str(error.arguments[0])
 
     @pytest.mark.parametrize("kind", ["sync", "async"])
-    async def test_exit_in_a_script_is_that_scripts_failure(
+    async def test_sys_exit_in_a_script_fails_only_that_script(
         self, runner: Runner, kind: str
     ) -> None:
         def exits(data: Any, flow: Flow) -> None:
@@ -453,7 +453,7 @@ class TestFailing:
         await runner.drain_until_quiet()
         assert "SystemExit" in str(error.arguments[0])
 
-    async def test_a_script_that_is_cancelled_from_within_has_failed(self, runner: Runner) -> None:
+    async def test_a_script_that_raises_cancelled_error_fails(self, runner: Runner) -> None:
         async def response(data: Any, flow: Flow) -> None:
             inner = asyncio.create_task(asyncio.sleep(60))
             inner.cancel()
@@ -467,7 +467,7 @@ class TestFailing:
 
 
 class TestFollowUps:
-    def dispatching(self, *raises: BaseException | None) -> Any:
+    def dispatch_two(self, *raises: BaseException | None) -> Any:
         failing = list(raises)
 
         def response(data: Any, flow: Flow) -> None:
@@ -479,8 +479,8 @@ class TestFollowUps:
 
         return response
 
-    async def test_they_are_sent_for_the_same_conversation_and_key(self, runner: Runner) -> None:
-        runner.with_scripts(response=self.dispatching())
+    async def test_follow_ups_carry_the_ids_and_the_key_of_their_flow(self, runner: Runner) -> None:
+        runner.with_scripts(response=self.dispatch_two())
         runner.put(principal="shop/checkout", stripe_account="acct_1")
         await runner.drain()
         coupon, product = runner.queue.sent
@@ -490,34 +490,34 @@ class TestFollowUps:
         assert (coupon.worker_id, coupon.context_id) == ("worker-1", "context-1")
         assert (coupon.stripe_account, product.lane.value) == ("acct_1", "batch")
 
-    async def test_a_run_that_fails_sends_nothing(self, runner: Runner) -> None:
-        runner.with_scripts(response=self.dispatching(ValueError("late")))
+    async def test_a_failed_run_sends_no_follow_ups(self, runner: Runner) -> None:
+        runner.with_scripts(response=self.dispatch_two(ValueError("late")))
         runner.put()
         await runner.drain()
         assert not runner.queue.sent
 
-    async def test_a_repeat_sends_the_same_requests(self, runner: Runner) -> None:
-        runner.with_scripts(response=self.dispatching())
+    async def test_a_repeated_run_sends_the_same_requests(self, runner: Runner) -> None:
+        runner.with_scripts(response=self.dispatch_two())
         runner.put()
         await runner.drain()
-        runner.put()  # the same outcome once more: at least once
+        runner.put()  # the same outcome again, because a run happens at least once
         await runner.drain()
         first, second, *again = [sent.request_id for sent in runner.queue.sent]
         assert again == [first, second]
         assert first != second
 
-    async def test_those_of_an_unknown_outcome_and_of_the_settled_one_after_it_are_different_requests(
+    async def test_follow_ups_of_an_unknown_outcome_and_of_its_settled_outcome_are_different_requests(
         self, runner: Runner
     ) -> None:
-        runner.with_scripts(error=self.dispatching(), response=self.dispatching())
-        runner.put(outcome=failed(certainty=Certainty.UNKNOWN))
+        runner.with_scripts(error=self.dispatch_two(), response=self.dispatch_two())
+        runner.put(outcome=make_failure(certainty=Certainty.UNKNOWN))
         await runner.drain()
-        runner.put(outcome=succeeded())  # reconciling found its object
+        runner.put(outcome=make_success())  # reconcile found the object
         await runner.drain()
         ids = [sent.request_id for sent in runner.queue.sent]
         assert len(ids) == len(set(ids)) == 4
 
-    async def test_those_of_a_response_and_of_the_error_script_after_it_are_different_requests(
+    async def test_follow_ups_of_a_response_script_and_of_its_error_script_are_different_requests(
         self, runner: Runner
     ) -> None:
         def response(data: Any, flow: Flow) -> None:
@@ -538,10 +538,10 @@ class TestFollowUps:
         names = {sent.request_id: sent.params["name"] for sent in runner.queue.sent}
         assert sorted(names.values()) == ["Sorry", "Tea"]
 
-    async def test_they_are_on_the_queue_before_the_entry_is_acknowledged(
+    async def test_follow_ups_are_on_the_queue_before_the_entry_is_acknowledged(
         self, runner: Runner
     ) -> None:
-        runner.with_scripts(response=self.dispatching())
+        runner.with_scripts(response=self.dispatch_two())
         runner.put()
 
         sent: list[int] = []
@@ -555,7 +555,7 @@ class TestFollowUps:
         assert sent == [2]
         assert runner.waiting == ["pdr_1"]
 
-    async def test_a_queue_that_is_away_postpones_and_loses_nothing(self, runner: Runner) -> None:
+    async def test_a_run_is_postponed_while_the_queue_is_unavailable(self, runner: Runner) -> None:
         log = Log()
 
         def response(data: Any, flow: Flow) -> None:
@@ -576,7 +576,7 @@ class TestFollowUps:
         assert not runner.dead
 
 
-class TestDying:
+class TestInterruptedRuns:
     async def test_a_runner_that_is_cancelled_leaves_the_run_to_another(
         self, runner: Runner
     ) -> None:
@@ -590,7 +590,7 @@ class TestDying:
         runner.put()
         draining = asyncio.create_task(runner.drain())
         await begun.wait()
-        for _ in range(2):  # the first asks it to end, the second insists
+        for _ in range(2):  # the first waits for the run, the second cancels it
             draining.cancel()
             await asyncio.sleep(0)
         with pytest.raises(asyncio.CancelledError):
@@ -598,7 +598,7 @@ class TestDying:
         assert runner.waiting == ["pdr_1"]
         assert runner.log.events() == []
 
-    async def test_a_killed_runners_entry_is_taken_over_when_its_lease_is_out(
+    async def test_the_entry_of_a_killed_runner_is_claimed_when_its_lease_expires(
         self, runner: Runner
     ) -> None:
         log = Log()
@@ -610,7 +610,7 @@ class TestDying:
         assert await runner.drain() == 1
         assert [flow.attempt for flow in log.runs] == [2]
 
-    async def test_runs_that_were_killed_count_as_runs(self, runner: Runner) -> None:
+    async def test_killed_runs_count_as_attempts(self, runner: Runner) -> None:
         response, error = Log(), Log()
         runner.with_scripts(response=response, error=error)
         runner.put()
@@ -624,7 +624,9 @@ class TestDying:
         assert "killed every time" in str(error.arguments[0])
         assert runner.dead == [entry()]
 
-    async def test_redis_away_at_the_acknowledgement_leaves_the_entry(self, runner: Runner) -> None:
+    async def test_an_entry_stays_pending_if_redis_is_unavailable_at_its_acknowledgement(
+        self, runner: Runner
+    ) -> None:
         def response(data: Any, flow: Flow) -> None:
             runner.inbox.away = flow.attempt == 1
 
@@ -638,16 +640,16 @@ class TestDying:
         await runner.drain()
         assert not runner.waiting
 
-    @pytest.mark.parametrize("lost", ["the word", "its answer"])
+    @pytest.mark.parametrize("lost", ["the report", "its answer"])
     @pytest.mark.parametrize(
         ("raised", "attempts"), [(None, 3), (RetryLater(after_s=9), 3), (ValueError(), 1)]
     )
-    async def test_redis_away_for_a_moment_after_a_run_costs_no_second_run(
+    async def test_a_short_outage_of_redis_after_a_run_causes_no_second_run(
         self, runner: Runner, raised: Exception | None, attempts: int, lost: str
     ) -> None:
         script = Log(raised)
         runner.policy = FlowPolicy(timeout_s=5.0, attempts=attempts)
-        runner.inbox = HardOfHearing(runner.clock, deaf_to=3, afterwards=lost == "its answer")
+        runner.inbox = FailingReports(runner.clock, failures=3, afterwards=lost == "its answer")
         runner.with_scripts(response=script, error=Log())
         runner.put()
         await runner.drain()
@@ -655,7 +657,7 @@ class TestDying:
         assert len(runner.dead) <= 1
         assert "flow.not_acknowledged" not in runner.log.events()
 
-    async def test_stop_ends_after_the_run_in_hand(self, runner: Runner) -> None:
+    async def test_stop_ends_the_drain_after_the_current_run(self, runner: Runner) -> None:
         log = Log()
 
         def response(data: Any, flow: Flow) -> None:
@@ -669,7 +671,7 @@ class TestDying:
         assert log.request_ids == ["pdr_1"]
         assert runner.waiting == ["pdr_2"]
 
-    async def test_no_run_begins_after_its_time(self, runner: Runner) -> None:
+    async def test_no_run_begins_after_until(self, runner: Runner) -> None:
         log = Log()
 
         def response(data: Any, flow: Flow) -> None:

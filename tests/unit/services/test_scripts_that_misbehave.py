@@ -1,4 +1,4 @@
-"""Nothing that a script does ends, blocks or mislabels anything but the script."""
+"""A script that misbehaves fails alone. It ends, blocks or mislabels nothing else."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Unprintable(Exception):
     __repr__ = __str__
 
 
-def raising(error: BaseException) -> Callable[[], Any]:
+def raiser(error: BaseException) -> Callable[[], Any]:
     def run() -> None:
         raise error
 
@@ -91,23 +91,23 @@ MISBEHAVIOURS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: together(ask_for_later(5), fail_at_once("one")),
         "ExceptionGroup: RetryLater: again in 5 s; ValueError: one",
     ),
-    "GeneratorExit": (raising(GeneratorExit()), "GeneratorExit"),
-    "KeyboardInterrupt": (raising(KeyboardInterrupt()), "KeyboardInterrupt"),
-    "CancelledError": (raising(asyncio.CancelledError()), "CancelledError"),
-    "StopIteration": (raising(StopIteration(1)), "StopIteration: 1"),
-    "StopAsyncIteration": (raising(StopAsyncIteration()), "StopAsyncIteration"),
+    "GeneratorExit": (raiser(GeneratorExit()), "GeneratorExit"),
+    "KeyboardInterrupt": (raiser(KeyboardInterrupt()), "KeyboardInterrupt"),
+    "CancelledError": (raiser(asyncio.CancelledError()), "CancelledError"),
+    "StopIteration": (raiser(StopIteration(1)), "StopIteration: 1"),
+    "StopAsyncIteration": (raiser(StopAsyncIteration()), "StopAsyncIteration"),
     "an exit": (exit_at_once, "SystemExit: 3"),
     "it cancels its own task": (cancel_itself, "CancelledError"),
     "it cancels its own task and raises": (
         cancel_itself_and_raise,
         "CancelledError",
     ),
-    "no text": (raising(Unprintable()), "Unprintable: <no text: ZeroDivisionError>"),
-    "half a surrogate": (raising(ValueError("half \ud83d")), "ValueError: half \\ud83d"),
-    "a key in its text": (raising(ValueError(f"no {KEY}")), "ValueError: no sk_live_[hidden]"),
-    "a port's own error": (raising(Unavailable("x")), "Unavailable: x"),
-    "no such flow": (raising(MissingFlow("a", "b")), "MissingFlow: There is no a.py in b."),
-    "out of memory": (raising(MemoryError()), "MemoryError"),
+    "no text": (raiser(Unprintable()), "Unprintable: <no text: ZeroDivisionError>"),
+    "half a surrogate": (raiser(ValueError("half \ud83d")), "ValueError: half \\ud83d"),
+    "a key in its text": (raiser(ValueError(f"no {KEY}")), "ValueError: no sk_live_[hidden]"),
+    "a port's own error": (raiser(Unavailable("x")), "Unavailable: x"),
+    "no such flow": (raiser(MissingFlow("a", "b")), "MissingFlow: There is no a.py in b."),
+    "out of memory": (raiser(MemoryError()), "MemoryError"),
 }
 
 each_misbehaviour = pytest.mark.parametrize(
@@ -116,7 +116,10 @@ each_misbehaviour = pytest.mark.parametrize(
 
 
 def scripts(runner: Runner, misbehave: Callable[[], Any]) -> tuple[list[str], list[Any]]:
-    """A response script that misbehaves in the context `bad` alone; return what ran well, and what was told."""
+    """Use a response script that misbehaves only in the context `bad`.
+
+    Return the request ids that it ran well, and the errors that the error script received.
+    """
     ran: list[str] = []
     told: list[Any] = []
 
@@ -134,7 +137,7 @@ def scripts(runner: Runner, misbehave: Callable[[], Any]) -> tuple[list[str], li
 
 
 @each_misbehaviour
-async def test_it_is_logged_with_its_error_and_retried_at_once(
+async def test_a_failed_run_is_logged_with_its_error_and_retried_at_once(
     runner: Runner, misbehave: Callable[[], Any], shown: str
 ) -> None:
     scripts(runner, misbehave)
@@ -148,7 +151,7 @@ async def test_it_is_logged_with_its_error_and_retried_at_once(
 
 
 @each_misbehaviour
-async def test_it_holds_up_no_other_context(
+async def test_a_failed_run_holds_up_no_other_context(
     runner: Runner, misbehave: Callable[[], Any], shown: str
 ) -> None:
     ran, _ = scripts(runner, misbehave)
@@ -161,7 +164,7 @@ async def test_it_holds_up_no_other_context(
 
 
 @each_misbehaviour
-async def test_the_error_script_is_told_what_was_raised(
+async def test_the_error_script_receives_the_text_of_the_exception(
     runner: Runner, misbehave: Callable[[], Any], shown: str
 ) -> None:
     _, told = scripts(runner, misbehave)
@@ -174,7 +177,7 @@ async def test_the_error_script_is_told_what_was_raised(
     assert runner.dead == [entry(context_id="bad")]
 
 
-async def test_a_group_that_asks_for_nothing_but_later_runs_later(runner: Runner) -> None:
+async def test_an_exception_group_of_only_retry_later_postpones_the_run(runner: Runner) -> None:
     scripts(runner, lambda: together(ask_for_later(5), together(ask_for_later(60))))
     runner.put("pdr_1", "bad")
     await runner.drain()
@@ -182,7 +185,7 @@ async def test_a_group_that_asks_for_nothing_but_later_runs_later(runner: Runner
     assert (event, line["after_s"]) == ("flow.postponed", 60)
 
 
-async def test_a_script_that_does_not_let_itself_be_cancelled_is_left_to_itself(
+async def test_a_script_that_suppresses_its_cancellation_is_abandoned(
     runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def stay() -> None:
@@ -198,13 +201,13 @@ async def test_a_script_that_does_not_let_itself_be_cancelled_is_left_to_itself(
     drain = asyncio.create_task(runner.drain())
     await asyncio.wait(
         {drain}, timeout=10
-    )  # not `timeout()`: a drain that is cancelled waits for its runs
+    )  # not `timeout()`, because a cancelled drain waits for its runs
     assert drain.done()
     assert ran == ["pdr_1"]
     assert runner.waiting == ["pdr_bad"]
 
 
-async def test_what_a_script_does_to_its_argument_is_not_seen_elsewhere(runner: Runner) -> None:
+async def test_a_script_that_changes_its_arguments_changes_no_entry(runner: Runner) -> None:
     told: list[Any] = []
 
     def response(data: Any, flow: Flow) -> None:
@@ -222,7 +225,7 @@ async def test_what_a_script_does_to_its_argument_is_not_seen_elsewhere(runner: 
     assert told == [entry().params]
 
 
-async def test_a_runner_that_is_cancelled_makes_no_failure_of_it(runner: Runner) -> None:
+async def test_cancelling_the_runner_is_no_failure_of_its_script(runner: Runner) -> None:
     begun = asyncio.Event()
 
     async def stay() -> None:
@@ -241,7 +244,7 @@ async def test_a_runner_that_is_cancelled_makes_no_failure_of_it(runner: Runner)
     assert runner.waiting == ["pdr_1"]
 
 
-async def test_a_fault_of_ours_ends_one_context_and_is_logged(runner: Runner) -> None:
+async def test_a_fault_in_paydispatch_ends_one_context_and_is_logged(runner: Runner) -> None:
     ran, _ = scripts(runner, lambda: None)
 
     class Faulty(MemoryInbox):
@@ -261,19 +264,19 @@ async def test_a_fault_of_ours_ends_one_context_and_is_logged(runner: Runner) ->
 
 
 class SlowScripts(MemoryScripts):
-    """Each must be imported first, which takes until it is let go on."""
+    """Scripts with an import that lasts until `may_load` is set."""
 
     def __init__(self, **named: Callable[[Any, Flow], Any]) -> None:
         super().__init__(**named)
         self.importing = asyncio.Event()
-        self.take_next = asyncio.Event()
+        self.may_load = asyncio.Event()
 
     def is_loaded(self, name: str) -> bool:
-        return self.take_next.is_set()
+        return self.may_load.is_set()
 
     async def load(self, name: str) -> None:
         self.importing.set()
-        await self.take_next.wait()
+        await self.may_load.wait()
         await super().load(name)
 
 
@@ -309,22 +312,24 @@ class Importing:
             return await self._draining
 
 
-async def test_a_long_import_is_no_part_of_the_run(runner: Runner) -> None:
+async def test_a_long_import_does_not_use_up_the_lease_of_the_run(runner: Runner) -> None:
     runner.inbox = MemoryInbox(runner.clock, lease_s=10.0)
     importing = await Importing(runner).begin()
     runner.clock.advance(25)  # longer than the lease of a run
     assert await runner.inbox.take_abandoned("worker-1", at_most=5) == []
-    importing.scripts.take_next.set()
+    importing.scripts.may_load.set()
     assert await importing.end() == 1
     assert [flow.attempt for flow in importing.ran] == [1]
     assert not runner.waiting
 
 
-async def test_a_turn_that_was_lost_during_the_import_is_not_run_here(runner: Runner) -> None:
+async def test_an_entry_claimed_by_another_runner_during_the_import_does_not_run_here(
+    runner: Runner,
+) -> None:
     importing = await Importing(runner).begin()
     runner.clock.advance(1_000)
     (turn,) = await runner.inbox.take_abandoned("worker-1", at_most=5)
-    importing.scripts.take_next.set()
+    importing.scripts.may_load.set()
     await importing.end()
     assert importing.ran == []
     assert turn.attempt == 2
@@ -332,7 +337,7 @@ async def test_a_turn_that_was_lost_during_the_import_is_not_run_here(runner: Ru
 
 
 class AwayForRenewals(MemoryInbox):
-    """Redis is away for the first renewals of a lease."""
+    """An inbox that cannot renew a lease the first two times."""
 
     away_for = 2
 
@@ -343,22 +348,22 @@ class AwayForRenewals(MemoryInbox):
         return await super().renew(turn, for_s)
 
 
-async def test_redis_away_for_a_moment_before_an_import_costs_no_run(runner: Runner) -> None:
+async def test_a_short_outage_of_redis_before_an_import_costs_no_attempt(runner: Runner) -> None:
     runner.inbox = AwayForRenewals(runner.clock, lease_s=10.0)
     importing = await Importing(runner).begin()
-    importing.scripts.take_next.set()
+    importing.scripts.may_load.set()
     assert await importing.end() == 1
     assert [flow.attempt for flow in importing.ran] == [1]
     assert not runner.waiting
 
 
-async def test_a_runner_that_stops_waits_for_no_import(runner: Runner) -> None:
+async def test_a_runner_that_stops_does_not_wait_for_an_import(runner: Runner) -> None:
     importing = await Importing(runner).begin()
     importing.runner.stop()
     await importing.end()
     assert importing.ran == []
     (turn,) = await runner.inbox.take_abandoned("worker-1", at_most=5)
-    assert turn.attempt == 2  # it counts: what hangs in every import is dead in the end
+    assert turn.attempt == 2  # it counts, so a script that hangs in every import is dead in the end
 
 
 async def test_no_more_contexts_of_all_workers_run_at_once_than_allowed(runner: Runner) -> None:
@@ -380,5 +385,5 @@ async def test_no_more_contexts_of_all_workers_run_at_once_than_allowed(runner: 
     drains: list[Awaitable[int]] = [runner.runner.drain(worker_id) for worker_id in workers]
     async with asyncio.timeout(20):
         assert sum(await asyncio.gather(*drains)) == 30
-    assert most <= 6  # a look does not know which places the others will take
+    assert most <= 6  # a read does not know how many places the other workers take
     assert not runner.waiting

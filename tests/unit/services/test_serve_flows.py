@@ -1,4 +1,4 @@
-"""Serve flows: woken by bells, and by a sweep where a bell was lost."""
+"""`FlowServer` drains a stream when its doorbell rings. A sweep finds the entries with a lost doorbell."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class TickingClock(MemoryClock):
-    """Sleeps until the test says that time has passed."""
+    """A clock with sleeps that last until the test calls `tick`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,8 +47,8 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-class Served:
-    """A server at work, and what its flows did."""
+class LiveServer:
+    """A server that runs during a test, and the request ids of the flows that ran."""
 
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
@@ -67,7 +67,7 @@ class Served:
         return FlowServer(self.runner.runner, *parts)
 
     @asynccontextmanager
-    async def serving(self, worker_ids: Collection[str] | None = None) -> AsyncIterator[None]:
+    async def serve(self, worker_ids: Collection[str] | None = None) -> AsyncIterator[None]:
         task = asyncio.create_task(self.server().serve(worker_ids, self.stop))
         await settle()
         try:
@@ -79,134 +79,134 @@ class Served:
 
 
 @pytest.fixture
-async def served(runner: Runner) -> Served:
-    return Served(runner)
+async def live(runner: Runner) -> LiveServer:
+    return LiveServer(runner)
 
 
-async def test_what_waits_already_is_run_first(served: Served) -> None:
-    served.runner.put("pdr_1")
-    async with served.serving():
-        assert served.ran == ["pdr_1"]
+async def test_entries_that_wait_at_the_start_run_first(live: LiveServer) -> None:
+    live.runner.put("pdr_1")
+    async with live.serve():
+        assert live.ran == ["pdr_1"]
 
 
-async def test_a_bell_wakes(served: Served) -> None:
-    async with served.serving():
-        served.runner.put("pdr_1")
+async def test_a_doorbell_starts_a_drain(live: LiveServer) -> None:
+    async with live.serve():
+        live.runner.put("pdr_1")
         await settle()
-        assert served.ran == []
-        served.bells.ring("worker-1")
+        assert live.ran == []
+        live.bells.ring("worker-1")
         await settle()
-        assert served.ran == ["pdr_1"]
+        assert live.ran == ["pdr_1"]
 
 
-async def test_a_sweep_finds_what_a_lost_bell_left(served: Served) -> None:
-    async with served.serving():
-        served.runner.put("pdr_1")
-        await served.clock.tick()
-        assert served.ran == ["pdr_1"]
+async def test_a_sweep_finds_an_entry_with_a_lost_doorbell(live: LiveServer) -> None:
+    async with live.serve():
+        live.runner.put("pdr_1")
+        await live.clock.tick()
+        assert live.ran == ["pdr_1"]
 
 
-async def test_a_worker_of_somebody_else_is_left_alone(served: Served) -> None:
-    async with served.serving(["worker-2"]):
-        served.runner.put("pdr_1")
-        served.bells.ring("worker-1")
-        await served.clock.tick()
-        assert served.ran == []
+async def test_only_the_named_workers_are_served(live: LiveServer) -> None:
+    async with live.serve(["worker-2"]):
+        live.runner.put("pdr_1")
+        live.bells.ring("worker-1")
+        await live.clock.tick()
+        assert live.ran == []
 
 
-async def test_redis_may_go_away_and_come_back(served: Served) -> None:
-    async with served.serving():
-        served.runner.inbox.away = True
-        served.runner.put("pdr_1")
-        await served.clock.tick()
-        served.bells.ring("worker-1")
+async def test_the_server_survives_an_outage_of_redis(live: LiveServer) -> None:
+    async with live.serve():
+        live.runner.inbox.away = True
+        live.runner.put("pdr_1")
+        await live.clock.tick()
+        live.bells.ring("worker-1")
         await settle()
-        assert served.ran == []
-        assert "stream.unavailable" in served.runner.log.events()
-        served.runner.inbox.away = False
+        assert live.ran == []
+        assert "stream.unavailable" in live.runner.log.events()
+        live.runner.inbox.away = False
         for _ in range(3):
-            await served.clock.tick()
-        assert served.ran == ["pdr_1"]
+            await live.clock.tick()
+        assert live.ran == ["pdr_1"]
 
 
-async def test_a_bell_during_a_drain_is_not_lost(served: Served) -> None:
-    in_hand, take_next = asyncio.Event(), asyncio.Event()
+async def test_a_doorbell_during_a_drain_is_not_lost(live: LiveServer) -> None:
+    begun, release = asyncio.Event(), asyncio.Event()
 
     async def response(data: Any, flow: Flow) -> None:
-        served.ran.append(flow.request_id)
+        live.ran.append(flow.request_id)
         if flow.request_id == "pdr_1":
-            in_hand.set()
-            await take_next.wait()
+            begun.set()
+            await release.wait()
 
-    served.runner.with_scripts(response=response)
-    served.runner.put("pdr_1")
-    async with served.serving():
-        await in_hand.wait()
-        served.runner.put("pdr_2")
-        served.bells.ring("worker-1")
+    live.runner.with_scripts(response=response)
+    live.runner.put("pdr_1")
+    async with live.serve():
+        await begun.wait()
+        live.runner.put("pdr_2")
+        live.bells.ring("worker-1")
         await settle()
-        take_next.set()
+        release.set()
         await settle()
-        assert served.ran == ["pdr_1", "pdr_2"]
+        assert live.ran == ["pdr_1", "pdr_2"]
 
 
-async def test_a_bell_after_the_last_look_of_a_drain_is_not_lost(runner: Runner) -> None:
+async def test_a_doorbell_after_the_last_read_of_a_drain_is_not_lost(runner: Runner) -> None:
     runner.inbox = inbox = LateInbox(runner.clock)
-    served = Served(runner)
-    inbox.bells = served.bells
+    live = LiveServer(runner)
+    inbox.bells = live.bells
     inbox.put(entry(request_id="pdr_1"))
-    async with served.serving(["worker-1"]):
-        assert served.ran == ["pdr_1", "pdr_late"]
+    async with live.serve(["worker-1"]):
+        assert live.ran == ["pdr_1", "pdr_late"]
 
 
-async def test_stopping_lets_the_run_in_hand_finish(served: Served) -> None:
+async def test_stopping_lets_the_current_run_finish(live: LiveServer) -> None:
     ended: list[str] = []
 
     async def response(data: Any, flow: Flow) -> None:
-        served.stop.set()
+        live.stop.set()
         await settle()
         ended.append(flow.request_id)
 
-    served.runner.with_scripts(response=response)
-    served.runner.put("pdr_1")
-    served.runner.put("pdr_2")
-    async with served.serving():
+    live.runner.with_scripts(response=response)
+    live.runner.put("pdr_1")
+    live.runner.put("pdr_2")
+    async with live.serve():
         pass
     assert ended == ["pdr_1"]
-    assert served.runner.waiting == ["pdr_2"]
+    assert live.runner.waiting == ["pdr_2"]
 
 
 class TestDrainAll:
-    async def test_it_runs_what_the_named_workers_hold(self, served: Served) -> None:
-        served.runner.put("pdr_1")
-        served.runner.inbox.put(entry(request_id="pdr_2", worker_id="worker-2"))
-        assert await served.server().drain_all({"worker-2"}) == 1
-        assert served.ran == ["pdr_2"]
+    async def test_it_runs_the_entries_of_the_named_workers(self, live: LiveServer) -> None:
+        live.runner.put("pdr_1")
+        live.runner.inbox.put(entry(request_id="pdr_2", worker_id="worker-2"))
+        assert await live.server().drain_all({"worker-2"}) == 1
+        assert live.ran == ["pdr_2"]
 
-    async def test_without_names_it_runs_everybodys(self, served: Served) -> None:
-        served.runner.put("pdr_1")
-        served.runner.inbox.put(entry(request_id="pdr_2", worker_id="worker-2"))
-        assert await served.server().drain_all(None) == 2
+    async def test_without_names_it_runs_the_entries_of_all_workers(self, live: LiveServer) -> None:
+        live.runner.put("pdr_1")
+        live.runner.inbox.put(entry(request_id="pdr_2", worker_id="worker-2"))
+        assert await live.server().drain_all(None) == 2
 
-    async def test_one_stream_that_cannot_be_read_leaves_no_other_half_done(
+    async def test_a_stream_that_cannot_be_read_interrupts_no_run_of_another(
         self, runner: Runner
     ) -> None:
         runner.inbox = OneStreamAway(runner.clock)
-        served = Served(runner)
+        live = LiveServer(runner)
 
         async def response(data: Any, flow: Flow) -> None:
             await settle()
-            served.ran.append(flow.request_id)
+            live.ran.append(flow.request_id)
 
         runner.with_scripts(response=response)
         runner.put("pdr_1")
         with pytest.raises(Unavailable):
-            await served.server().drain_all(["away", "worker-1"])
-        assert served.ran == ["pdr_1"]
+            await live.server().drain_all(["away", "worker-1"])
+        assert live.ran == ["pdr_1"]
 
 
 class LateInbox(MemoryInbox):
-    """An outcome comes, and its bell rings, just after somebody found nothing."""
+    """An inbox that gets an outcome and rings its doorbell just after a read found nothing."""
 
     bells: MemoryDoorbellListener
     came = False

@@ -1,4 +1,4 @@
-"""Status: a request is shown to its tenant, and to no other."""
+"""`status_of` shows a request only to its own tenant."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 SHOP = Principal("shop", "checkout")
 
 
-def shown(api: Api, request_id: str, tenant: str) -> dict[str, Any] | None:
+def read_status(api: Api, request_id: str, tenant: str) -> dict[str, Any] | None:
     return status_of(api.requests, request_id, tenant=tenant, queue_tenant="local")
 
 
 def test_the_status_of_an_accepted_request_is_dispatched(api: Api) -> None:
     accepted = api.accept(create_request())
-    assert shown(api, accepted.request_id, "local") == {
+    assert read_status(api, accepted.request_id, "local") == {
         "request_id": accepted.request_id,
         "object": "payment_intent",
         "operation": "create_payment_intent",
@@ -34,12 +34,12 @@ def test_the_status_of_an_accepted_request_is_dispatched(api: Api) -> None:
 
 def test_a_request_is_shown_to_its_tenant_only(api: Api) -> None:
     id_ = api.accept(create_request(), SHOP).request_id
-    assert shown(api, id_, "shop") is not None
-    assert shown(api, id_, "bank") is None
-    assert shown(api, id_, "local") is None
-    assert shown(api, "pdr_unknown", "shop") is None
+    assert read_status(api, id_, "shop") is not None
+    assert read_status(api, id_, "bank") is None
+    assert read_status(api, id_, "local") is None
+    assert read_status(api, "pdr_unknown", "shop") is None
 
 
-def test_no_tenant_reads_another_one_s_request_by_naming_its_slot(api: Api) -> None:
+def test_no_tenant_reads_a_request_of_another_tenant_by_naming_its_slot(api: Api) -> None:
     id_ = api.accept(create_request(), SHOP).request_id
-    assert shown(api, f"shop {id_}", "local") is None
+    assert read_status(api, f"shop {id_}", "local") is None
