@@ -1,10 +1,11 @@
-"""A backlog while Stripe is down for several visibility timeouts: nothing is dead-lettered, all of it is done after.
+"""Build a backlog while Stripe is down for several visibility timeouts, and check that all of it completes afterwards.
 
     python -m tests.chaos.backlog --messages 10000
 
-Half of the outage Stripe answers 503, the other half it refuses connections. The visibility timeout is shortened to
-10 s and the function's to 8 s, so that a minute is six of them. Prints its figures and exits 1 unless there are no dead
-letters, at most 1.3 receives per message, one effect and one flow per request, and nothing left.
+Stripe answers 503 during the first half of the outage and refuses connections during the second. The visibility timeout
+is shortened to 10 s and the function timeout to 8 s, so that a minute has six visibility timeouts. The program prints
+its figures. It exits 1 if there are dead letters, more than 1.3 receives per message, not exactly one effect and one
+flow per request, or anything left over.
 """
 
 from __future__ import annotations
@@ -22,24 +23,26 @@ from tests.chaos.plan import Plan
 from tests.chaos.requests_made import KEYS as REQUEST_KEYS
 from tests.chaos.requests_made import Book, make
 from tests.chaos.run import KEYS, wait_until_quiet
-from tests.chaos.stage import Stage, raised
+from tests.chaos.stage import Stage, start_stage
 
 from paydispatch import Dispatcher
 
 VISIBILITY_TIMEOUT_S = 10
 FUNCTION_TIMEOUT_S = 8
-MOST_RECEIVES_PER_MESSAGE = 1.3
+MAX_RECEIVES_PER_MESSAGE = 1.3
 DOWN = [{"match": {}, "action": {"kind": "status", "status": 503}}]
 
 
 def main() -> int:
     arguments = _arguments()
     plan = Plan(arguments.seed, arguments.messages, kills=0, repeated_share=0.0)
-    _tell(f"seed {plan.seed}: {plan.requests} messages, Stripe is down for {arguments.outage_s} s")
+    _report(
+        f"seed {plan.seed}: {plan.requests} messages, Stripe is down for {arguments.outage_s} s"
+    )
     try:
-        found = outlast(plan, arguments.outage_s)
+        found = run_backlog(plan, arguments.outage_s)
     except report.PromiseBroken as failure:
-        _tell(str(failure))
+        _report(str(failure))
         return 1
     if arguments.json:
         print(json.dumps(found))
@@ -48,20 +51,20 @@ def main() -> int:
     return 0
 
 
-def outlast(plan: Plan, outage_s: float) -> dict[str, Any]:
-    """Build the backlog, sit the outage out, recover. Raises `PromiseBroken`."""
+def run_backlog(plan: Plan, outage_s: float) -> dict[str, Any]:
+    """Build the backlog, wait for the end of the outage and return the run's figures. Raises `PromiseBroken`."""
     changes = {
         "visibility_timeout_s": VISIBILITY_TIMEOUT_S,
         "function_timeout_s": FUNCTION_TIMEOUT_S,
         "batch_size": 100,
     }
     started = time.monotonic()
-    with raised(plan, twin_faults=[], **changes) as stage:
+    with start_stage(plan, twin_faults=[], **changes) as stage:
         base = stage.stack.addresses.stripe_base
         for rule in DOWN:
             httpx.post(f"{base}/_twin/faults", json=rule).raise_for_status()
-        book = _submitted(plan)
-        _tell(f"the backlog stands after {time.monotonic() - started:.0f} s")
+        book = _submit_backlog(plan)
+        _report(f"the backlog is on the queue after {time.monotonic() - started:.0f} s")
         stage.stack.wait(outage_s / 2)
         refused = len(httpx.get(f"{base}/_twin/attempts").json()["attempts"])
         stage.stack.stop("twin")
@@ -76,10 +79,10 @@ def outlast(plan: Plan, outage_s: float) -> dict[str, Any]:
             "posts_answered_503": refused,
             "done_after_recovery_s": round(time.monotonic() - recovered, 1),
         }
-        return more | _judged(stage, book, time.monotonic() - started)
+        return more | _judge(stage, book, time.monotonic() - started)
 
 
-def _submitted(plan: Plan) -> Book:
+def _submit_backlog(plan: Plan) -> Book:
     book, dice = Book(), plan.dice("backlog")
     with Dispatcher.from_env(buffer_size=plan.requests) as dispatcher:
         pairs = []
@@ -99,19 +102,19 @@ def _submitted(plan: Plan) -> Book:
     return book
 
 
-def _judged(stage: Stage, book: Book, took_s: float) -> dict[str, Any]:
+def _judge(stage: Stage, book: Book, took_s: float) -> dict[str, Any]:
     found = evidence.gather(stage, book, KEYS)
-    violations = invariants.broken(found)
+    violations = invariants.find_violations(found)
     violations += [
         invariants.Violation("dead letters", f"{reason}: {body[:200]}")
         for body, reason in found.dead_letters
     ]
-    if (receives := report.receives_per_message(found)) > MOST_RECEIVES_PER_MESSAGE:
+    if (receives := report.receives_per_message(found)) > MAX_RECEIVES_PER_MESSAGE:
         violations.append(invariants.Violation("receives per message", f"{receives:.2f}"))
-    return report.judged(found, violations, took_s)
+    return report.judge(found, violations, took_s)
 
 
-def _tell(message: str) -> None:
+def _report(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 

@@ -1,6 +1,6 @@
-"""The real Stripe caller, its ports wrapped in ones that can kill it, and its queue delivering duplicates.
+"""The real Stripe caller with wrapped ports that can kill it, and a queue that delivers duplicates.
 
-A Lambda entry point like `stripe_caller.app.handler`; the local stack's pollers load it by name.
+It is a Lambda entry point like `stripe_caller.app.handler`. The pollers of the local stack load it by name.
 """
 
 from __future__ import annotations
@@ -49,58 +49,58 @@ class Gateway(Wrapper):
     async def create(self, **call: Any) -> Any:
         attempt = await self.inner.create(**call)
         if isinstance(attempt, Answered):
-            self.points.pass_by(ANSWERED, call["request_id"])
+            self.points.reach(ANSWERED, call["request_id"])
         if isinstance(attempt, Unknown):
-            self.points.pass_by(UNKNOWN, call["request_id"])
+            self.points.reach(UNKNOWN, call["request_id"])
         return attempt
 
 
 class Vault(Wrapper):
     async def open(self, envelope: Any) -> Any:
         key = await self.inner.open(envelope)
-        self.points.pass_by(OPENED, envelope.request_id)
+        self.points.reach(OPENED, envelope.request_id)
         return key
 
 
 class Requests(Wrapper):
     async def claim(self, claim: Any) -> Any:
         state = await self.inner.claim(claim)
-        self.points.pass_by(CLAIMED, claim.request_id)
+        self.points.reach(CLAIMED, claim.request_id)
         return state
 
     async def send(self, claim: Any, send: Any) -> Any:
         answer = await self.inner.send(claim, send)
-        self.points.pass_by(OPENED_SEND, claim.request_id)
+        self.points.reach(OPENED_SEND, claim.request_id)
         return answer
 
     async def close(self, claim: Any, error: Any, **how: Any) -> Any:
         stands = await self.inner.close(claim, error, **how)
-        self.points.pass_by(CLOSED, claim.request_id)
+        self.points.reach(CLOSED, claim.request_id)
         return stands
 
     async def write_status(self, entry: Any) -> None:
         await self.inner.write_status(entry)
-        self.points.pass_by(STATUS_WRITTEN, entry.request_id)
+        self.points.reach(STATUS_WRITTEN, entry.request_id)
 
 
 class Outcomes(Wrapper):
     async def publish(self, entry: Any) -> Any:
-        # In the loop's next turn, so about when the script is on its way: Redis has run it, or not.
+        # Kill Redis in the next turn of the loop, when the script is on its way. Redis may or may not have run it.
         loop = asyncio.get_running_loop()
-        loop.call_soon(self.points.strike_redis, PUBLISHING, entry.request_id)
+        loop.call_soon(self.points.reach_redis, PUBLISHING, entry.request_id)
         first = await self.inner.publish(entry)
-        self.points.pass_by(PUBLISHED, entry.request_id)
+        self.points.reach(PUBLISHED, entry.request_id)
         return first
 
 
 class Queue(Wrapper):
     async def defer(self, envelope: Any, delay_s: float) -> None:
         await self.inner.defer(envelope, delay_s)
-        self.points.pass_by(DEFERRED, envelope.request_id)
+        self.points.reach(DEFERRED, envelope.request_id)
 
 
 class Repeater:
-    """Sends some received messages once more, as SQS may deliver any of them twice."""
+    """Sends some received messages once more, because SQS may deliver any message twice."""
 
     def __init__(self, share: float, seed: str) -> None:
         self._share = share
@@ -127,7 +127,7 @@ class Repeater:
 
 
 def _names_its_request(body: str) -> bool:
-    """Without an id in it a message is its own request, and a second one would be another's."""
+    """Return whether the message has a request id. Without one, a copy of the message would be another request."""
     return '"request_id"' in body
 
 
@@ -144,7 +144,7 @@ def _report_keys(records: list[dict[str, Any]]) -> None:
             )
 
 
-def _chaotic(ports: CallPorts, points: Points) -> CallPorts:
+def _add_chaos(ports: CallPorts, points: Points) -> CallPorts:
     return replace(
         ports,
         gateway=Gateway(ports.gateway, points),
@@ -156,7 +156,7 @@ def _chaotic(ports: CallPorts, points: Points) -> CallPorts:
 
 
 _settings, _log = CallerSettings.from_env(), lambda_log("stripe_caller")
-_ports = _chaotic(connect(_settings, _log), Points.of("caller"))
+_ports = _add_chaos(connect(_settings, _log), Points.of("caller"))
 _call = compose(_settings, _ports, _log)
 _repeater = Repeater(float(os.environ[REPEATED_SHARE]), f"{os.environ[SEED]} {os.getpid()}")
 

@@ -1,4 +1,4 @@
-"""What every flow of a chaos run does: leave one line per run that returns, and behave as its request's metadata say.
+"""The flow of every request in a chaos run. It behaves as the metadata of its request say, and logs each completed run.
 
 script       raises_once | raises | hangs_once | later_once | follows_up | (anything else returns)
 """
@@ -17,8 +17,8 @@ from paydispatch.domain.slots import slot_name
 from paydispatch.flow import RetryLater
 
 FLOW_LOG = "flows.jsonl"
-_PUT_OFF: set[str] = set()
-"""Requests that asked for later in this process: their attempt stays 1, so it cannot tell."""
+_RETRIED_LATER: set[str] = set()
+"""Requests that raised `RetryLater` in this process. Their attempt stays 1, so `flow.attempt` does not show it."""
 
 
 def run(parsed: Any, flow: Any) -> None:
@@ -36,9 +36,9 @@ def _behave(script: str | None, flow: Any, *, response: bool) -> None:
         raise RuntimeError("It raises every time.")
     if script == "hangs_once" and first:
         time.sleep(float(os.environ["FLOW_TIMEOUT_S"]) + 1)
-        raise RuntimeError("Nobody waits for it any more.")
-    if script == "later_once" and flow.request_id not in _PUT_OFF:
-        _PUT_OFF.add(flow.request_id)
+        raise RuntimeError("The worker no longer waits for this flow.")
+    if script == "later_once" and flow.request_id not in _RETRIED_LATER:
+        _RETRIED_LATER.add(flow.request_id)
         raise RetryLater(after_s=0.5)
     if script == "follows_up" and response:
         flow.new_coupon().percent_off(5).duration("once").metadata(

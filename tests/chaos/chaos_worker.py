@@ -1,4 +1,4 @@
-"""The real `paydispatch worker`, its ports wrapped in ones that can kill it.
+"""The real `paydispatch worker` with wrapped ports that can kill it at named points.
 
 python -m tests.chaos.chaos_worker worker --all --flows DIR
 """
@@ -19,23 +19,23 @@ from paydispatch.compose import flow_runner as composition
 class Scripts(Wrapper):
     async def run(self, name: str, argument: Any, flow: Any) -> None:
         await self.inner.run(name, argument, flow)
-        self.points.pass_by(RETURNED, flow.request_id)
+        self.points.reach(RETURNED, flow.request_id)
 
 
 class Queue(Wrapper):
     async def send(self, envelopes: Any) -> None:
         await self.inner.send(envelopes)
-        self.points.pass_by(FOLLOWED_UP, envelopes[0].request_id)
+        self.points.reach(FOLLOWED_UP, envelopes[0].request_id)
 
 
 class Inbox(Wrapper):
     async def finish(self, turn: Any, *, take_next: bool) -> Any:
         following = await self.inner.finish(turn, take_next=take_next)
-        self.points.pass_by(ACKNOWLEDGED, turn.entry.request_id)
+        self.points.reach(ACKNOWLEDGED, turn.entry.request_id)
         return following
 
 
-def _chaotic(connect: Any, points: Points) -> Any:
+def _add_chaos(connect: Any, points: Points) -> Any:
     def chaotic(*settings: Any, **options: Any) -> Any:
         ports = connect(*settings, **options)
         flows = replace(
@@ -50,5 +50,5 @@ def _chaotic(connect: Any, points: Points) -> Any:
 
 
 if __name__ == "__main__":
-    composition.connect = _chaotic(composition.connect, Points.of("worker"))
+    composition.connect = _add_chaos(composition.connect, Points.of("worker"))
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""All that can be known after a run: Stripe's ledger, Redis, the queues, the flows' own log, what each part printed."""
+"""The evidence after a run: Stripe's ledger, Redis, the queues, the flows' own log, and the output of each part."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.chaos.stage import Stage
 
 FLOW_FAILED = "flow_failed"
-"""The code of the error that takes a response's place when its script keeps failing."""
+"""The code of the error that replaces a response when the response script keeps failing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class Entry:
         return "unknown" if unknown and not self.successor else "settled"
 
     @property
-    def told(self) -> tuple[str, str | None, str | None]:
-        """What its flow's line says of it."""
+    def outcome(self) -> tuple[str, str | None, str | None]:
+        """The ending, certainty and code of the entry, as in the line that its flow logs."""
         if self.error is None:
             return "response", None, None
         return "error", self.error["certainty"], self.error["code"]
@@ -65,10 +65,10 @@ class Evidence:
     statuses: dict[str, dict[str, str]]
     leftovers: list[str]
     dead_letters: list[tuple[str, str | None]]
-    """(body, reason): without a reason the queue put it there by itself."""
+    """(body, reason). Without a reason, the queue moved the message there by itself."""
     kills: list[dict[str, Any]]
     lines: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
-    """What the parts printed, by request."""
+    """The log lines of all parts, by request."""
     events: Counter[str] = field(default_factory=Counter)
     receives: Counter[str] = field(default_factory=Counter)
     """How often each queue message was received."""
@@ -99,7 +99,7 @@ def _by(name: str, items: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]
 
 def gather(stage: Stage, book: Book, keys: tuple[str, ...]) -> Evidence:
     base = stage.stack.addresses.stripe_base
-    dead_letters = _drained(stage.stack.addresses.dead_letter_queue_url)
+    dead_letters = _drain(stage.stack.addresses.dead_letter_queue_url)
     with stage.redis.client() as client:
         entries = [entry for worker_id in _workers(client) for entry in _stream(client, worker_id)]
         evidence = Evidence(
@@ -110,7 +110,7 @@ def gather(stage: Stage, book: Book, keys: tuple[str, ...]) -> Evidence:
             dead={pair for worker_id in _workers(client) for pair in _dead(client, worker_id)},
             flows=list(json_lines(stage.directory / FLOW_LOG)),
             statuses=_statuses(client),
-            leftovers=[*_left_in_redis(client), *_left_on_queues(stage)],
+            leftovers=[*_find_left_in_redis(client), *_find_left_on_queues(stage)],
             dead_letters=dead_letters,
             kills=list(json_lines(stage.directory / "kills.jsonl")),
         )
@@ -127,7 +127,7 @@ def json_lines(path: Path) -> Iterator[dict[str, Any]]:
             if line.startswith('{"'):
                 try:
                     yield json.loads(line)
-                except ValueError:  # cut off by a kill
+                except ValueError:  # a kill cut the line off
                     continue
 
 
@@ -141,8 +141,8 @@ def queue_counts(url: str) -> Counter[str]:
     )
 
 
-def pending(client: Any) -> int:
-    """Entries that were not acknowledged, or not even delivered."""
+def count_pending(client: Any) -> int:
+    """Return the number of entries that no worker has acknowledged or even received."""
     left = 0
     for worker_id in _workers(client):
         for group in client.xinfo_groups(f"pd:{{{worker_id}}}:outcomes"):
@@ -151,7 +151,7 @@ def pending(client: Any) -> int:
 
 
 def _workers(client: Any) -> list[str]:
-    """The slots of all workers that were told something."""
+    """Return the slots of all workers with a stream of outcomes."""
     names = client.scan_iter("pd:{*}:outcomes", count=1000)
     return sorted(name.removeprefix("pd:{").removesuffix("}:outcomes") for name in names)
 
@@ -185,10 +185,10 @@ def _statuses(client: Any) -> dict[str, dict[str, str]]:
     }
 
 
-def _left_in_redis(client: Any) -> list[str]:
-    """What must be empty when all is done."""
+def _find_left_in_redis(client: Any) -> list[str]:
+    """Describe the entries and keys that should be gone when all requests are done."""
     left = []
-    if count := pending(client):
+    if count := count_pending(client):
         left.append(f"{count} entries not acknowledged")
     for pattern in ("context:*", "lease:*", "later", "runs", "open"):
         names = list(client.scan_iter(f"pd:{{*}}:{pattern}", count=1000))
@@ -196,7 +196,7 @@ def _left_in_redis(client: Any) -> list[str]:
     return left
 
 
-def _left_on_queues(stage: Stage) -> list[str]:
+def _find_left_on_queues(stage: Stage) -> list[str]:
     addresses = stage.stack.addresses
     counts = {
         url: sum(queue_counts(url).values())
@@ -205,7 +205,7 @@ def _left_on_queues(stage: Stage) -> list[str]:
     return [f"{count} messages on {url}" for url, count in counts.items() if count]
 
 
-def _drained(url: str) -> list[tuple[str, str | None]]:
+def _drain(url: str) -> list[tuple[str, str | None]]:
     sqs = boto3.client("sqs")
     found: list[tuple[str, str | None]] = []
     while messages := sqs.receive_message(
@@ -230,7 +230,7 @@ def _read_logs(evidence: Evidence, directory: Path) -> None:
 def _keys_seen(
     stage: Stage, dead_letters: list[tuple[str, str | None]], keys: tuple[str, ...]
 ) -> list[str]:
-    """Where a key was seen in the clear. Redis' append-only file holds all that was ever written to it."""
+    """Describe each place with a key in the clear. Redis' append-only file holds every write of the run."""
     files = [*stage.stack.directory.glob("*.log"), *stage.directory.glob("*.log")]
     files += [file for file in stage.redis.files.rglob("*") if file.is_file()]
     files += stage.directory.glob("*.jsonl")
@@ -243,12 +243,12 @@ def _keys_seen(
         f"{key} in {where}"
         for where, text in places
         for key in keys
-        if any(form in text for form in written_forms(key))
+        if any(form in text for form in forms_of(key))
     ]
 
 
-def written_forms(key: str) -> set[bytes]:
-    """Return the ways in which a key can stand in a text: as it is, escaped in JSON or a URL, and in base64."""
+def forms_of(key: str) -> set[bytes]:
+    """Return the forms in which a text can contain a key: plain, escaped in JSON or a URL, and in base64."""
     escaped = {key, key.replace("_", "\\u005f"), key.replace("_", "%5F"), key.replace("_", "%5f")}
     encoded = {base64.b64encode(key.encode()), base64.urlsafe_b64encode(key.encode())}
     return {form.encode() for form in escaped} | {form.rstrip(b"=")[:-1] for form in encoded}

@@ -1,4 +1,4 @@
-"""What must hold after whatever happened. Each function is one sentence of the promise, and names who breaks it."""
+"""The invariants of a chaos run. Each check is one sentence of the promise and yields the requests that break it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
     from tests.chaos.evidence import Entry, Evidence
 
-REDIS_AWAY_S = 10.0
-"""The longest that a struck Redis stays away: a run that returned meanwhile could not be acknowledged."""
+REDIS_DOWN_S = 10.0
+"""The longest time for which Redis is down. A worker cannot acknowledge a flow that returned meanwhile."""
 
 LAST_RECEIVE = "last_receive"
 KEY_NOT_OPENED = "key_not_opened"
 PROVED_LATER = "not_found_after_horizon"
-"""The reconciler's proof."""
+"""The error code of an outcome that the reconciler proved."""
 
 LEAVE_DOUBT = frozenset({"reset", "cut_off", "not_json", "hang"})
-"""Faults after which a caller cannot know whether anything happened."""
+"""Faults after which a caller cannot know whether Stripe executed the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ class Violation:
     request_id: str | None = None
 
 
-def broken(evidence: Evidence) -> list[Violation]:
+def find_violations(evidence: Evidence) -> list[Violation]:
     return [violation for check in CHECKS for violation in check(evidence)]
 
 
-def expected(evidence: Evidence) -> set[str]:
-    """Every accepted request, and what the flows of those dispatched."""
+def requests_with_follow_ups(evidence: Evidence) -> set[str]:
+    """Return the ids of every accepted request and of every follow-up that their flows dispatched."""
     asked = set(evidence.book.submitted)
     follow_ups = {
         follow_up_request_id(line["request_id"], 1)
@@ -67,7 +67,7 @@ def at_most_one_effect(evidence: Evidence) -> Iterator[Violation]:
 
 
 def never_provable(evidence: Evidence) -> set[str]:
-    """Poison whose key opens for nobody, after a receive that died: no reconciler can look, so it stays unknown."""
+    """Return the poison that stays unknown: a receive of it died, and its key opens for no reconciler."""
     book = evidence.book.submitted
     return {
         entry.request_id
@@ -78,32 +78,34 @@ def never_provable(evidence: Evidence) -> set[str]:
     }
 
 
-def nothing_is_lost(evidence: Evidence) -> Iterator[Violation]:
+def no_request_is_lost(evidence: Evidence) -> Iterator[Violation]:
     settled = {entry.request_id for entry in evidence.entries if entry.mark == "settled"}
-    for request_id in sorted(expected(evidence) - settled - never_provable(evidence)):
+    for request_id in sorted(
+        requests_with_follow_ups(evidence) - settled - never_provable(evidence)
+    ):
         yield Violation("requests lost", "no settled outcome", request_id)
     for left in evidence.leftovers:
         yield Violation("requests lost", f"left over: {left}")
 
 
 def one_settled_outcome(evidence: Evidence) -> Iterator[Violation]:
-    """At most one provisional `unknown`, before exactly one that settles."""
+    """Each request has at most one `unknown` outcome, followed by exactly one settled outcome."""
     for request_id, entries in evidence.entries_of().items():
         marks = [entry.mark for entry in entries if not entry.successor]
         if marks.count("settled") > 1 or marks.count("unknown") > 1:
             yield Violation("terminal flows", f"outcomes: {marks}", request_id)
         elif "unknown" in marks and marks[-1] == "unknown" and "settled" in marks:
             yield Violation("terminal flows", f"unknown after settled: {marks}", request_id)
-    for request_id in evidence.entries_of().keys() - expected(evidence):
-        yield Violation("terminal flows", "an outcome of a request nobody made", request_id)
+    for request_id in evidence.entries_of().keys() - requests_with_follow_ups(evidence):
+        yield Violation("terminal flows", "an outcome without an accepted request", request_id)
 
 
 def each_outcome_ran_its_flow(evidence: Evidence) -> Iterator[Violation]:
-    """Every entry's flow returned, or stands on the dead stream with its successor's flow in its place."""
+    """The flow of every entry returned, or the entry is on the dead stream and its successor's flow returned."""
     flows = evidence.flows_of()
     for request_id, entries in evidence.entries_of().items():
-        ran = {_told(line) for line in flows[request_id]}
-        due = {e.told for e in entries if (e.worker_id, e.id) not in evidence.dead}
+        ran = {_outcome_of(line) for line in flows[request_id]}
+        due = {e.outcome for e in entries if (e.worker_id, e.id) not in evidence.dead}
         if ran != due:
             yield Violation(
                 "terminal flows", f"flows that returned: {ran}, outcomes: {due}", request_id
@@ -111,17 +113,17 @@ def each_outcome_ran_its_flow(evidence: Evidence) -> Iterator[Violation]:
 
 
 def repeats_are_explained(evidence: Evidence) -> Iterator[Violation]:
-    """A flow that returned runs again only because its process, or Redis, ended before the acknowledgement."""
+    """A flow that returned runs again only if its process or Redis died before the acknowledgement."""
     deaths = {kill["pid"]: kill["at"] for kill in evidence.kills if kill.get("pid")}
     redis = [kill["at"] for kill in evidence.kills if _strikes_redis(kill)]
     for request_id, lines in evidence.flows_of().items():
         excused = any(
             line["message"] == "flow.not_acknowledged" for line in evidence.lines[request_id]
         )
-        for _, runs in groupby(sorted(lines, key=_told_key), key=_told_key):
+        for _, runs in groupby(sorted(lines, key=_outcome_key), key=_outcome_key):
             for first, second in pairwise(runs):
                 killed = first["at"] <= deaths.get(first["pid"], 0.0) <= second["at"]
-                away = any(first["at"] - REDIS_AWAY_S < at < second["at"] for at in redis)
+                away = any(first["at"] - REDIS_DOWN_S < at < second["at"] for at in redis)
                 if not (killed or away or excused):
                     yield Violation("terminal flows", "its flow ran twice, unexplained", request_id)
 
@@ -138,7 +140,9 @@ def verdicts_agree_with_the_ledger(evidence: Evidence) -> Iterator[Violation]:
         ids = [effect["id"] for effect in effects[entry.request_id]]
         if entry.response is not None and entry.response["body"].get("id") not in ids:
             yield Violation(
-                "verdicts", f"a response that Stripe never made; its: {ids}", entry.request_id
+                "verdicts",
+                f"a response without its object at Stripe, which made: {ids}",
+                entry.request_id,
             )
         if ids and _says_not_created(entry):
             yield Violation(
@@ -147,17 +151,17 @@ def verdicts_agree_with_the_ledger(evidence: Evidence) -> Iterator[Violation]:
     yield from _statuses_agree(evidence)
 
 
-def nothing_is_guessed(evidence: Evidence) -> Iterator[Violation]:
-    """After an attempt whose end nobody saw, "not created" takes an answer or a proof, even if it is true."""
+def no_verdict_is_guessed(evidence: Evidence) -> Iterator[Violation]:
+    """After an attempt without a known end, the verdict "not created" needs an answer or a proof, even if true."""
     attempts = evidence.attempts_of()
     for entry in evidence.entries:
         if _says_not_created(entry) and (entry.error or {})["code"] != PROVED_LATER:
             own = attempts[entry.request_id]
-            if any(map(_in_doubt, own)) and not any(map(_final, own)):
+            if any(map(_is_in_doubt, own)) and not any(map(_is_final, own)):
                 yield Violation("verdicts", f"a guess: {entry.error}", entry.request_id)
 
 
-def neighbours_of_poison_are_well(evidence: Evidence) -> Iterator[Violation]:
+def neighbours_of_poison_succeed(evidence: Evidence) -> Iterator[Violation]:
     book = evidence.book
     for entry in evidence.entries:
         submitted = book.submitted.get(entry.request_id)
@@ -178,14 +182,14 @@ def neighbours_of_poison_are_well(evidence: Evidence) -> Iterator[Violation]:
 
 
 def contexts_keep_their_order(evidence: Evidence) -> Iterator[Violation]:
-    """The flows of a context returned in the order of its stream; a repeat follows what it repeats."""
+    """The flows of a context returned in the order of its stream. A repeated run follows its first run directly."""
     due: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for entry in evidence.entries:
         if not entry.successor:
             due[entry.worker_id, entry.context_id].append((entry.request_id, entry.mark))
     ran: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for line in evidence.flows:
-        mark = "unknown" if _provisional(line) else "settled"
+        mark = "unknown" if _is_provisional(line) else "settled"
         ran[line["worker_id"], line["context_id"]].append((line["request_id"], mark))
     for context, runs in ran.items():
         if [run for run, _ in groupby(runs)] != due[context]:
@@ -203,23 +207,23 @@ def the_key_is_nowhere(evidence: Evidence) -> Iterator[Violation]:
         yield Violation("keys", f"in the clear in {count} queue messages")
 
 
-def the_ways_in_kept_their_word(evidence: Evidence) -> Iterator[Violation]:
+def the_ways_in_answered_as_documented(evidence: Evidence) -> Iterator[Violation]:
     for surprise in evidence.book.surprises:
         yield Violation("ways in", surprise)
 
 
 CHECKS: tuple[Callable[[Evidence], Iterator[Violation]], ...] = (
     at_most_one_effect,
-    nothing_is_lost,
+    no_request_is_lost,
     one_settled_outcome,
     each_outcome_ran_its_flow,
     repeats_are_explained,
     verdicts_agree_with_the_ledger,
-    nothing_is_guessed,
-    neighbours_of_poison_are_well,
+    no_verdict_is_guessed,
+    neighbours_of_poison_succeed,
     contexts_keep_their_order,
     the_key_is_nowhere,
-    the_ways_in_kept_their_word,
+    the_ways_in_answered_as_documented,
 )
 
 
@@ -235,19 +239,19 @@ def _statuses_agree(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _says_not_created(entry: Entry) -> bool:
-    """A declined card is an answer, though it leaves a payment intent behind."""
+    """Return whether the entry denies the creation. A declined card does not, because it leaves a payment intent."""
     error = entry.error or {"certainty": None, "http_status": None}
     return error["certainty"] == "not_created" and bool(error["http_status"] != 402)
 
 
-def _in_doubt(attempt: dict[str, Any]) -> bool:
+def _is_in_doubt(attempt: dict[str, Any]) -> bool:
     status = attempt["status"]
     return attempt["fault"] in LEAVE_DOUBT or status is None or status >= 500
 
 
-def _final(attempt: dict[str, Any]) -> bool:
+def _is_final(attempt: dict[str, Any]) -> bool:
     answered = attempt["replayed"] or attempt["status"] in (200, 402)
-    return bool(answered) and not _in_doubt(attempt)
+    return bool(answered) and not _is_in_doubt(attempt)
 
 
 def _script(evidence: Evidence, request_id: str) -> str | None:
@@ -257,13 +261,13 @@ def _script(evidence: Evidence, request_id: str) -> str | None:
     return str(submitted.wanted.params["metadata"]["script"])
 
 
-def _told(line: dict[str, Any]) -> tuple[str, str | None, str | None]:
+def _outcome_of(line: dict[str, Any]) -> tuple[str, str | None, str | None]:
     return line["ending"], line["certainty"], line["code"]
 
 
-def _told_key(line: dict[str, Any]) -> str:
-    return repr(_told(line))
+def _outcome_key(line: dict[str, Any]) -> str:
+    return repr(_outcome_of(line))
 
 
-def _provisional(line: dict[str, Any]) -> bool:
+def _is_provisional(line: dict[str, Any]) -> bool:
     return (line["certainty"], line["code"] == FLOW_FAILED) == ("unknown", False)

@@ -1,4 +1,4 @@
-"""Carries the schedule out: SIGKILL for the processes, SIGSTOP and SIGCONT for the queue."""
+"""The thread that carries out the schedule: SIGKILL for the processes, SIGSTOP and SIGCONT for the queue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.chaos.plan import CALLER, FAILOVER, GATEWAY, QUEUE, REDIS, SECRET, WORKER, Event
-from tests.chaos.points import ADULT_S, append_line, file_name
+from tests.chaos.points import MIN_AGE_S, append_line, file_name
 from tests.chaos.secret import point_secret
 
 if TYPE_CHECKING:
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
     from tests.chaos.stage import Stage
 
-LOOK_EVERY_S = 0.05
+POLL_EVERY_S = 0.05
 ARMED_FOR_S = 12.0
-"""A point that nobody passed often enough by then becomes a kill at random."""
+"""If no process reaches an armed point often enough within this time, the kill happens at once."""
 
-AFTER_A_STRIKE_S = 0.5
-"""How long a Redis that was killed at a named point stays away."""
+RESTART_AFTER_S = 0.5
+"""How long Redis stays down after a kill at a named point."""
 
 _PARTS = {CALLER: "poller-", WORKER: "worker", GATEWAY: "gateway-"}
 
 
 class Killer:
-    """A thread. `settle` ends it with everything alive again and nothing armed."""
+    """The killer thread. `settle` ends it with every process running again and no point armed."""
 
     def __init__(self, stage: Stage, schedule: list[Event]) -> None:
         self._stage = stage
         self._schedule = list(schedule)
-        self._later_on: list[tuple[float, int, Callable[[], None], bool]] = []
+        self._actions: list[tuple[float, int, Callable[[], None], bool]] = []
         self._made = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="killer")
@@ -51,7 +51,7 @@ class Killer:
 
     @property
     def busy(self) -> bool:
-        return bool(self._schedule or self._later_on) and self._thread.is_alive()
+        return bool(self._schedule or self._actions) and self._thread.is_alive()
 
     def settle(self) -> None:
         self._stopping.set()
@@ -61,28 +61,28 @@ class Killer:
 
     def _run(self) -> None:
         try:
-            while not self._stopping.wait(LOOK_EVERY_S):
-                self._look()
+            while not self._stopping.wait(POLL_EVERY_S):
+                self._run_due_actions()
         except BaseException as error:
             self.failure = error
         finally:
             for file in (self._stage.directory / "armed").iterdir():
                 file.unlink(missing_ok=True)
-            self._bury_struck_redis()
-            for _, _, action, recovers in sorted(self._later_on):
+            self._restart_killed_redis()
+            for _, _, action, recovers in sorted(self._actions):
                 if recovers:
                     action()
 
-    def _look(self) -> None:
+    def _run_due_actions(self) -> None:
         now = time.monotonic()
         self._note_ages(now)
-        self._bury_struck_redis()
-        while self._later_on and self._later_on[0][0] <= now:
-            heapq.heappop(self._later_on)[2]()
+        self._restart_killed_redis()
+        while self._actions and self._actions[0][0] <= now:
+            heapq.heappop(self._actions)[2]()
         while self._schedule and self._started + self._schedule[0].at_s <= now:
-            self._strike(self._schedule.pop(0))
+            self._carry_out(self._schedule.pop(0))
 
-    def _strike(self, event: Event) -> None:
+    def _carry_out(self, event: Event) -> None:
         if event.point is not None:
             self._arm(event, self._stage.directory / "armed" / file_name(event.point))
         elif event.target == REDIS:
@@ -103,17 +103,17 @@ class Killer:
     def _disarm(self, event: Event, file: Path) -> None:
         try:
             file.unlink()
-        except FileNotFoundError:  # it has struck
+        except FileNotFoundError:  # the point has already killed
             return
-        self._strike(replace(event, point=None))
+        self._carry_out(replace(event, point=None))
 
     def _kill_part(self, event: Event) -> None:
-        """One that has lived a while; put off for a moment if there is none."""
+        """Kill a process that is at least `MIN_AGE_S` old. Try again in a second if there is none."""
         now = time.monotonic()
         grown = [
             name
             for name, (_, since) in sorted(self._seen.items())
-            if name.startswith(_PARTS[event.target]) and now - since > ADULT_S
+            if name.startswith(_PARTS[event.target]) and now - since > MIN_AGE_S
         ]
         if not grown:
             self._later(1.0, lambda: self._kill_part(event))
@@ -131,13 +131,13 @@ class Killer:
         self._note(REDIS, "redis", away_s)
         self._later(away_s, self._stage.redis.start, recovers=True)
 
-    def _bury_struck_redis(self) -> None:
-        if self._stage.redis.struck():
-            self._stage.redis.move_to_dead_stream()
-            self._later(AFTER_A_STRIKE_S, self._stage.redis.start, recovers=True)
+    def _restart_killed_redis(self) -> None:
+        if self._stage.redis.was_killed():
+            self._stage.redis.mark_dead()
+            self._later(RESTART_AFTER_S, self._stage.redis.start, recovers=True)
 
     def _fail_over(self) -> None:
-        """Not while Redis is away: a failover needs both of its servers."""
+        """Fail over. Try again in a second while Redis is down, because a failover needs both servers."""
         if not self._stage.redis.can_fail_over():
             self._later(1.0, self._fail_over)
             return
@@ -150,7 +150,7 @@ class Killer:
         self._later(for_s, lambda: self._point_secret(0), recovers=True)
 
     def _point_secret(self, place: int) -> None:
-        """The secrets are in the process of the queue: while that is stopped nothing of it answers."""
+        """Set the secret. Try again later while the queue is stopped, because its process also serves the secrets."""
         if time.monotonic() < self._queue_stopped_until and not self._stopping.is_set():
             self._later(1.0, lambda: self._point_secret(place), recovers=place == 0)
             return
@@ -169,10 +169,10 @@ class Killer:
             os.killpg(pid, signal.SIGCONT)
 
     def _later(self, delay_s: float, action: Callable[[], None], *, recovers: bool = False) -> None:
-        """`recovers`: it brings something back, so it is done at the end in any case."""
+        """Schedule an action. If it `recovers` a process or the secret, the killer also runs it at its end."""
         self._made += 1
         due = time.monotonic() + delay_s
-        heapq.heappush(self._later_on, (due, self._made, action, recovers))
+        heapq.heappush(self._actions, (due, self._made, action, recovers))
 
     def _note_ages(self, now: float) -> None:
         pids = self._stage.stack.pids

@@ -1,11 +1,11 @@
-"""A Redis with a replica behind one address: it can be killed, started again on its append-only file, and failed over.
+"""A Redis with a replica behind one address. It can be killed, restarted from its append-only file, and failed over.
 
-`appendfsync always`: an outcome is written before its publish is answered, and only after that answer is the message
-acknowledged. With `everysec` Redis answers before it writes whenever an fsync is under way, up to two seconds long: a
-kill in that time loses an acknowledged outcome, and no later delivery makes it good.
+It uses `appendfsync always`, so that Redis writes an outcome to disk before it answers the publish. The caller
+acknowledges the message only after that answer. With `everysec` Redis answers before it writes while an fsync is in
+progress, which takes up to two seconds. A kill in that time would lose an acknowledged outcome for good.
 
-A failover is a coordinated one, because a Redis that loses answered writes is outside the promise. It hangs up on no
-client: the connections of before lead to a replica afterwards.
+A failover is coordinated, because a Redis that loses acknowledged writes is outside the promise. It closes no
+connection: connections from before the failover lead to a replica afterwards.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ START_WITHIN_S = 20.0
 
 
 class MortalRedis:
-    """Not restarted by anybody but its owner. `directory` also gets `redis.pid`, for who strikes at a named point."""
+    """The two servers. Only the owner of this object restarts them.
+
+    `directory` also holds `redis.pid`, so that a process at a named point can kill the primary.
+    """
 
     def __init__(self, supervisor: Supervisor, directory: Path) -> None:
         self._supervisor = supervisor
@@ -50,7 +53,7 @@ class MortalRedis:
         return f"redis://127.0.0.1:{self._address.port}/0"
 
     def client(self) -> redis.Redis:
-        """The primary itself, not through the address."""
+        """Return a client of the primary that does not go through the address."""
         return redis.Redis(port=self._primary, decode_responses=True)
 
     def open(self) -> None:
@@ -66,31 +69,31 @@ class MortalRedis:
         self._address.close()
 
     def start(self) -> None:
-        """Start the primary and wait until it has read its file."""
+        """Start the primary and wait until it has loaded its append-only file."""
         pid = self._start(self._primary)
         self._pid_file.write_text(str(pid))
         self.alive = True
 
     def kill(self) -> None:
         os.kill(self._children[self._primary].pid, signal.SIGKILL)
-        self.move_to_dead_stream()
+        self.mark_dead()
 
-    def move_to_dead_stream(self) -> None:
-        """It is dead: by `kill`, or by a strike at a named point."""
+    def mark_dead(self) -> None:
+        """Record that the primary is dead, after `kill` or after a kill at a named point."""
         self._pid_file.unlink(missing_ok=True)
         self._supervisor.stop([_name(self._primary)])
         self.alive = False
 
-    def struck(self) -> bool:
-        """Whether somebody else has killed it."""
+    def was_killed(self) -> bool:
+        """Return whether another process killed the primary, at a named point."""
         return self.alive and self._children[self._primary].process.poll() is not None
 
     def can_fail_over(self) -> bool:
-        """Whether both servers are up and the replica follows."""
+        """Return whether both servers are up and the replica follows the primary."""
         return self.alive and _info(self._replica).get("master_link_status") == "up"
 
     def fail_over(self) -> None:
-        """Make the replica the primary, and send new connections to it. Leave all as it is if the primary dies."""
+        """Make the replica the primary and direct new connections to it. Change nothing if the primary dies."""
         self._pid_file.unlink(missing_ok=True)
         old, new = self._primary, self._replica
         try:
@@ -125,7 +128,7 @@ class MortalRedis:
             "--dir": str(self.files / str(port)),
             "--appendonly": "yes",
             "--appendfsync": "always",
-            "--rdbcompression": "no",  # a rewritten file must not hide what is looked for in it
+            "--rdbcompression": "no",  # so that the search for keys finds them in a rewritten file too
             "--repl-backlog-size": "64mb",
         }
         return (str(get_binary_path()), *(word for option in options.items() for word in option))
@@ -159,12 +162,12 @@ def _wait_until(true: Callable[[], bool]) -> None:
     give_up_at = time.monotonic() + START_WITHIN_S
     while not true():
         if time.monotonic() > give_up_at:
-            raise TimeoutError("The two servers did not change parts.")
+            raise TimeoutError("The two Redis servers did not swap their roles.")
         time.sleep(0.05)
 
 
 def _answers(admin: redis.Redis) -> bool:
     try:
         return bool(admin.ping())
-    except RedisError:  # not listening yet, or reading its file
+    except RedisError:  # not listening yet, or still loading its file
         return False

@@ -1,4 +1,4 @@
-"""What a chaos run does and when: all of it from its seed."""
+"""The schedule and the faults of a chaos run, all derived from its seed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from tests.chaos.points import CALLER_POINTS, DOOR_POINTS, REDIS_POINTS, WORKER_POINTS
+from tests.chaos.points import CALLER_POINTS, GATEWAY_POINTS, REDIS_POINTS, WORKER_POINTS
 
 KILL_EVERY_S = 16.0
-"""Of one kind of process. Closer together, one message could be in the hands of killed callers `max_receives` times."""
+"""The least average time between two kills of one kind of process.
+
+With less time, killed callers could receive one message `max_receives` times.
+"""
 
 REQUESTS_PER_S = 45.0
 DEADLY_PASSAGES = 6
-"""A named point is deadly at one of its first this many passages: not always for the first of a batch."""
+"""A named point kills at one of this many first passages, so that it does not always kill at the first of a batch."""
 
 CALLER, WORKER, REDIS, QUEUE, GATEWAY = "caller", "worker", "redis", "queue", "gateway"
 FAILOVER, SECRET = "failover", "secret"
@@ -21,7 +24,7 @@ FAILOVER, SECRET = "failover", "secret"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Event:
-    """One strike. With a `point` it waits armed until a process passes there; without, it strikes at once."""
+    """One fault of the schedule. With a `point` it waits until a process reaches it. Otherwise it acts at once."""
 
     at_s: float
     """Seconds after the first request."""
@@ -29,9 +32,9 @@ class Event:
     point: str | None = None
     passage: int = 1
     for_s: float = 0.0
-    """How long Redis is away, or the queue stopped."""
+    """How long Redis is down, the queue is stopped, or the secret holds the other key."""
     pick: float = 0.0
-    """In [0, 1): which of the callers."""
+    """A number in [0, 1) that selects one of the processes of this kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +42,16 @@ class Plan:
     seed: int
     requests: int
     kills: int
-    """Of each kind of process, stops of the queue, and failovers of Redis."""
+    """The number of kills of each kind of process, of stops of the queue, and of failovers of Redis."""
     spread_s: float | None = None
     repeated_share: float = 0.03
-    """Of the received messages, those that SQS delivers once more as another copy."""
+    """The share of received messages that SQS delivers once more as another copy."""
     lost_share: float = 0.03
-    """Of the calls that send to SQS, those whose answer is lost."""
+    """The share of the calls that send to SQS and lose their answer."""
 
     @property
     def lasts_s(self) -> float:
-        """How long requests are submitted for."""
+        """Return for how long the producer submits requests."""
         return self.spread_s or max(self.requests / REQUESTS_PER_S, self.kills * KILL_EVERY_S)
 
     @property
@@ -63,7 +66,7 @@ class Plan:
             *self._kills(CALLER, CALLER_POINTS),
             *self._kills(WORKER, WORKER_POINTS),
             *self._kills(REDIS, REDIS_POINTS),
-            *self._kills(GATEWAY, DOOR_POINTS, always_named=True),
+            *self._kills(GATEWAY, GATEWAY_POINTS, always_named=True),
             *self._kills(QUEUE, ()),
             *self._kills(FAILOVER, ()),
             *self._repoints(),
@@ -73,7 +76,7 @@ class Plan:
     def _kills(
         self, target: str, points: tuple[str, ...], *, always_named: bool = False
     ) -> list[Event]:
-        """One in each of `kills` equal parts of the run; at random and at each named point in turn."""
+        """Return one event in each of `kills` equal parts of the run: at a random time and at a named point in turn."""
         dice = self.dice(target)
         part_s = 0.94 * self.lasts_s / self.kills
         events = []
@@ -86,25 +89,25 @@ class Plan:
                     target=target,
                     point=points[place % len(points)] if named else None,
                     passage=dice.randint(1, DEADLY_PASSAGES),
-                    for_s=self._away_s(dice, number),
+                    for_s=self._outage_s(dice, number),
                     pick=dice.random(),
                 )
             )
         return events
 
     def _repoints(self) -> list[Event]:
-        """The rotating secret points at another account for an eighth of the run, twice."""
+        """Return two events that each point the rotating secret at another account for an eighth of the run."""
         eighth = self.lasts_s / 8
         return [Event(at_s=eighth * part, target=SECRET, for_s=eighth) for part in (2, 5)]
 
     @staticmethod
-    def _away_s(dice: random.Random, number: int) -> float:
-        """Mostly moments; every seventh time longer than any call's patience."""
+    def _outage_s(dice: random.Random, number: int) -> float:
+        """Return a short outage, and every seventh time one that is longer than the timeout of any call."""
         return dice.uniform(6.0, 9.0) if number % 7 == 3 else dice.uniform(0.05, 2.5)
 
 
 def faults(share: float = 1.0) -> list[dict[str, Any]]:
-    """Every fault the twin knows, each with its probability per POST; `share` scales all of them."""
+    """Return every fault of the twin with its probability per POST. `share` scales all probabilities."""
     reasons = ("global-rate", "endpoint-rate", "global-concurrency", "endpoint-concurrency")
     chances: list[tuple[float, dict[str, Any]]] = [
         *((0.006, {"kind": "status", "status": 429, "reason": r}) for r in reasons),
@@ -135,7 +138,7 @@ def faults(share: float = 1.0) -> list[dict[str, Any]]:
 
 
 def fault_names() -> dict[str, str]:
-    """By the id the twin gives it: what happens, in a word or three."""
+    """Return a short description of each fault, by the id that the twin gives it."""
     return {
         f"fault_{place}": " ".join(
             str(part) for name, part in rule["action"].items() if name != "latency_ms"

@@ -1,7 +1,8 @@
-"""Named points: where a process of a chaos run kills itself, or Redis, when the schedule has armed that point.
+"""Named points at which a process of a chaos run kills itself or Redis, if the schedule has armed the point.
 
-A point is armed by a file of its name in `armed/`; the file's text says which passage, counted by each process from
-when it first saw the file, is the deadly one. Whoever unlinks the file strikes, so that each arming kills once.
+The schedule arms a point with a file of its name in `armed/`. The text of the file is a number n: a process kills when
+it reaches the point for the n-th time since it first saw the file. The process that unlinks the file kills, so that
+each arming kills only once.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import time
 from pathlib import Path
 
 CHAOS_DIR = "CHAOS_DIR"
-ADULT_S = 6.0
-"""A process kills nobody before this age: the stack gives up on a part that dies young several times in a row."""
+MIN_AGE_S = 6.0
+"""The age at which a process may kill. The stack gives up on a part that dies several times soon after its start."""
 
-CLAIMED = "caller: claimed, nothing opened"
+CLAIMED = "caller: claimed, key not opened"
 OPENED_SEND = "caller: send opened, nothing posted"
-CLOSED = "caller: closed, not told"
+CLOSED = "caller: closed, not published"
 ANSWERED = "caller: Stripe answered, not published"
 UNKNOWN = "caller: Stripe's answer lost, not published"
 OPENED = "caller: key opened, nothing sent"
@@ -46,47 +47,47 @@ CALLER_POINTS = (
 )
 WORKER_POINTS = (RETURNED, ACKNOWLEDGED, FOLLOWED_UP)
 REDIS_POINTS = (PUBLISHING,)
-DOOR_POINTS = (SEALING, CLAIMED_BY_API, QUEUED)
+GATEWAY_POINTS = (SEALING, CLAIMED_BY_API, QUEUED)
 
 
 class Points:
-    """The points one process passes. `directory` is the run's own."""
+    """The points that one process reaches. `directory` is the folder of the run."""
 
     def __init__(self, directory: Path, process: str) -> None:
         self._armed = directory / "armed"
         self._kills = directory / "kills.jsonl"
         self._redis_pid = directory / "redis.pid"
         self._process = process
-        self._adult_at = time.monotonic() + ADULT_S
+        self._old_enough_at = time.monotonic() + MIN_AGE_S
         self._passed: dict[tuple[str, int], int] = {}
 
     @classmethod
     def of(cls, process: str) -> Points:
         return cls(Path(os.environ[CHAOS_DIR]), process)
 
-    def pass_by(self, point: str, request_id: str) -> None:
-        """Return, or never: this process may end here."""
-        if self._strikes(point):
+    def reach(self, point: str, request_id: str) -> None:
+        """Kill this process if the point is armed. Otherwise return."""
+        if self._should_kill(point):
             self._note(point, request_id)
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def strike_redis(self, point: str, request_id: str) -> None:
-        """The same, with Redis as the victim."""
-        if self._strikes(point):
+    def reach_redis(self, point: str, request_id: str) -> None:
+        """Kill Redis if the point is armed."""
+        if self._should_kill(point):
             self._note(point, request_id)
             try:
                 os.kill(int(self._redis_pid.read_text()), signal.SIGKILL)
             except (ProcessLookupError, FileNotFoundError):
-                return  # it has just been killed by the schedule
+                return  # the schedule has just killed Redis
 
-    def _strikes(self, point: str) -> bool:
+    def _should_kill(self, point: str) -> bool:
         file = self._armed / file_name(point)
         try:
             arming, deadly = file.stat().st_mtime_ns, int(file.read_text() or 1)
         except FileNotFoundError:
             return False
         passed = self._passed[point, arming] = self._passed.get((point, arming), 0) + 1
-        if passed < deadly or time.monotonic() < self._adult_at:
+        if passed < deadly or time.monotonic() < self._old_enough_at:
             return False
         try:
             file.unlink()
@@ -112,7 +113,7 @@ def file_name(point: str) -> str:
 
 
 def append_line(path: Path, fields: dict[str, object]) -> None:
-    """One write of one line: what is killed before it left nothing, and after it the whole."""
+    """Append one line in a single write, so that a kill leaves either no line or the whole line."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(descriptor, json.dumps(fields).encode() + b"\n")

@@ -1,4 +1,4 @@
-"""Submits the requests of a chaos run over every way in, side by side and steadily."""
+"""The producer of a chaos run. It submits requests over every way in at the same time, at a steady rate."""
 
 from __future__ import annotations
 
@@ -42,16 +42,19 @@ BATCH = 10
 REPEATED_KEYS = 0.25
 POISONED_BATCHES = 0.15
 RIVALS = 0.12
-"""Of the API's requests, those under whose id another body is sent to the queue, and to the API."""
-_NEVER_TWICE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
+"""The share of the API's requests for which the producer sends another body under the same id and key."""
+_NO_RETRY = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
 
 
 Body = tuple[str, str, Wanted | None]
-"""A queue message: what it is called, its text, and whose request it is, if anybody's."""
+"""A queue message: its name, its text, and its request, or None if the message cannot be attributed."""
 
 
 class Producer:
-    """One thread per way. `join` returns when all is accepted; what never was is in the book's surprises."""
+    """One thread per way in.
+
+    `join` returns when every request is accepted or given up. Those given up are in the book's surprises.
+    """
 
     def __init__(self, plan: Plan, addresses: Addresses, book: Book) -> None:
         self._plan = plan
@@ -65,7 +68,7 @@ class Producer:
             "queue": self._queue,
         }
         self._threads = [
-            threading.Thread(target=self._guarded, args=(way,), name=way) for way in SHARES
+            threading.Thread(target=self._run_way, args=(way,), name=way) for way in SHARES
         ]
 
     def start(self) -> None:
@@ -80,14 +83,14 @@ class Producer:
         for thread in self._threads:
             thread.join()
 
-    def _guarded(self, way: str) -> None:
+    def _run_way(self, way: str) -> None:
         try:
-            self._ways[way](way, self._paced(round(SHARES[way] * self._plan.requests)))
+            self._ways[way](way, self._pace(round(SHARES[way] * self._plan.requests)))
         except Exception as error:
             self._book.surprises.append(f"{way} ended early: {type(error).__name__}: {error}")
 
-    def _paced(self, count: int) -> Iterator[int]:
-        """The numbers up to `count`, evenly over the run's time; late ones at once."""
+    def _pace(self, count: int) -> Iterator[int]:
+        """Yield the numbers up to `count` evenly over the time of the run. Yield a late number at once."""
         started = time.monotonic()
         for number in range(count):
             due = started + self._plan.lasts_s * number / count
@@ -116,10 +119,10 @@ class Producer:
                 self._book.note(receipt.request_id, wanted, way)
 
     def _submit(self, dispatcher: Dispatcher, wanted: Wanted, dice: random.Random) -> Receipt:
-        """Some twice under one idempotency key: the second is the first."""
-        keyed = dice.random() < 0.1
+        """Submit the request. Submit some twice under one idempotency key, which must make one request."""
+        twice = dice.random() < 0.1
         options: dict[str, Any] = {"lane": wanted.lane, "deadline_s": wanted.deadline_s}
-        if keyed:
+        if twice:
             options["idempotency_key"] = f"key {self._plan.seed} {wanted.n}"
         place = (
             wanted.object,
@@ -128,7 +131,7 @@ class Producer:
             wanted.context_id,
             _credential(wanted),
         )
-        if keyed:
+        if twice:
             dispatcher.submit(*place, **options)
         return dispatcher.submit(*place, **options)
 
@@ -143,13 +146,13 @@ class Producer:
                     continue
                 self._book.note(request_id, wanted, way)
                 if dice.random() < REPEATED_KEYS:
-                    self._expect_the_same(client, wanted, request_id)
+                    self._expect_same_request(client, wanted, request_id)
                 if wanted.tenant == LOCAL and dice.random() < RIVALS:
                     self._expect_a_conflict(client, wanted)
                     self._send_rival(wanted, request_id)
 
     def _expect_a_conflict(self, client: httpx.Client, wanted: Wanted) -> None:
-        """Another body under the same key: refused at the API, whatever becomes of the first."""
+        """Post another body under the same key. The API must refuse it, however the first request ends."""
         rival = rival_of(wanted)
         headers = {"Idempotency-Key": self._key(wanted)}
         for _ in self._tries():
@@ -166,30 +169,30 @@ class Producer:
             return
 
     def _send_rival(self, wanted: Wanted, request_id: str) -> None:
-        """The same on the queue, where nobody refuses it: its worker is told so, under an id of its own."""
+        """Send another body under the same id to the queue. Its worker must get an error under another id."""
         rival = rival_of(wanted)
         text = json.dumps(_fields(rival) | {"request_id": request_id})
         read = read_message(text, message_id="", sent_at=time.time())
         if isinstance(read, Malformed):
             raise TypeError(read)
-        told_under = claim_of(read, LOCAL, time.time()).as_second_request().request_id
-        sqs = boto3.client("sqs", config=_NEVER_TWICE)
+        error_id = claim_of(read, LOCAL, time.time()).as_second_request().request_id
+        sqs = boto3.client("sqs", config=_NO_RETRY)
         if self._send_bodies(sqs, [text], rival.lane):
-            self._book.note(told_under, rival, "rivals", poison=True)
+            self._book.note(error_id, rival, "rivals", poison=True)
         else:
             self._book.surprises.append(f"the queue never took the rival of {wanted.n}")
 
     def _key(self, wanted: Wanted) -> str:
         return f"gateway {self._plan.seed} {wanted.n}"
 
-    def _expect_the_same(self, client: httpx.Client, wanted: Wanted, request_id: str) -> None:
+    def _expect_same_request(self, client: httpx.Client, wanted: Wanted, request_id: str) -> None:
         again = self._post_until_accepted(client, wanted)
         if again != request_id:
             self._book.surprises.append(f"one idempotency key, two requests: {request_id}, {again}")
 
     def _post_until_accepted(self, client: httpx.Client, wanted: Wanted) -> str | None:
-        """Under one idempotency key, as often as the API is killed or away."""
-        headers = {"Idempotency-Key": self._key(wanted), **_signed_in(wanted)}
+        """Post until the API accepts or refuses. Repeat under one key while the API is killed or unavailable."""
+        headers = {"Idempotency-Key": self._key(wanted), **_tenant_headers(wanted)}
         for _ in self._tries():
             try:
                 answer = client.post(_url(wanted), json=_body(wanted), headers=headers)
@@ -205,7 +208,7 @@ class Producer:
     def _batches(self, way: str, numbers: Iterator[int]) -> None:
         dice = self._plan.dice(way)
         with httpx.Client(base_url=self._addresses.api, timeout=35.0) as client:
-            for group in _grouped(numbers):
+            for group in _group(numbers):
                 made = [make(self._plan, way, number, dice) for number in group]
                 wanted = [replace(one, tenant=made[0].tenant) for one in made]  # one caller
                 if wanted[0].tenant != LOCAL:
@@ -218,12 +221,12 @@ class Producer:
     def _post_batch(
         self, client: httpx.Client, wanted: list[Wanted], items: list[dict[str, Any]]
     ) -> None:
-        """The refused item stands last and stops no other; what is not accepted is offered again."""
+        """Post the batch until every item is accepted. The invalid item is last and must not stop the others."""
         left = {one.n: one for one in wanted}
         for _ in self._tries():
             try:
                 answer = client.post(
-                    "/v1/batches", json={"requests": items}, headers=_signed_in(wanted[0])
+                    "/v1/batches", json={"requests": items}, headers=_tenant_headers(wanted[0])
                 )
                 results = answer.json()["results"]
             except (httpx.RequestError, ValueError, KeyError):
@@ -237,24 +240,27 @@ class Producer:
         self._book.surprises.append(f"batches: {sorted(left)} were never accepted")
 
     def _queue(self, way: str, numbers: Iterator[int]) -> None:
-        """Messages of a program that writes to the queue itself, now and then with poison among them."""
+        """Write messages directly to the queue, as a program may. Add a poison message to some of the batches."""
         dice = self._plan.dice(way)
-        sqs = boto3.client("sqs", config=_NEVER_TWICE)
+        sqs = boto3.client("sqs", config=_NO_RETRY)
         self._sealer = KmsSealer(boto3.client("kms"), os.environ["SEALING_KEY_ID"], SystemClock())
-        for group in _grouped(numbers):
+        for group in _group(numbers):
             made = [make(self._plan, way, number, dice) for number in group]
             wanted = [replace(one, lane=made[0].lane) for one in made]  # one call, one queue
             bodies: list[Body] = [(one.n, self._message(one, dice), one) for one in wanted[:-1]]
             last = wanted[-1]
             if dice.random() < POISONED_BATCHES * 2:
-                bodies.append(self._poisoned(last, dice))
+                bodies.append(self._make_poison(last, dice))
             else:
                 bodies.append((last.n, self._message(last, dice), last))
             dice.shuffle(bodies)
             self._send(sqs, bodies, wanted[0].lane)
 
     def _message(self, wanted: Wanted, dice: random.Random) -> str:
-        """A producer's message: of the queue's tenant with the name of a secret, of another's with a sealed key."""
+        """Return the message of a direct producer.
+
+        For the queue's tenant it names a secret. For another tenant it holds a sealed key.
+        """
         fields = _fields(wanted) | {"request_id": f"pdr_{uuid.UUID(int=dice.getrandbits(128)).hex}"}
         if wanted.tenant != LOCAL:
             principal = f"{wanted.tenant}/{SUBJECT}"
@@ -264,8 +270,8 @@ class Producer:
             fields["sealed_secret"] = self._sealer.seal(StripeKey(wanted.key), binding)
         return json.dumps(fields)
 
-    def _poisoned(self, wanted: Wanted, dice: random.Random) -> Body:
-        """A message that cannot become a request, and whose request it is, if anybody's."""
+    def _make_poison(self, wanted: Wanted, dice: random.Random) -> Body:
+        """Return a message that must be refused, with its request, or None if it cannot be attributed."""
         own = replace(wanted, tenant=LOCAL)
         message = json.loads(self._message(own, dice))
         kind = dice.choice(list(_POISON))
@@ -275,7 +281,7 @@ class Producer:
         text = json.dumps(message)
         if kind == "escaped":
             text = text.replace(POISONED_KEY, POISONED_KEY.replace("_", "\\u005f"))
-        return wanted.n, text, None if kind in _NOBODYS else own
+        return wanted.n, text, None if kind in _UNATTRIBUTABLE else own
 
     def _send(self, sqs: Any, bodies: list[Body], lane: str) -> None:
         if self._send_bodies(sqs, [body for _, body, _ in bodies], lane):
@@ -284,7 +290,7 @@ class Producer:
             self._book.surprises.append(f"the queue never took {[n for n, _, _ in bodies]}")
 
     def _send_bodies(self, sqs: Any, bodies: list[str], lane: str) -> bool:
-        """Until the queue has all of them. A call without an answer may have sent them: then they are duplicates."""
+        """Send until the queue has all messages. After a call without an answer, the repeat may send duplicates."""
         urls = {"batch": self._addresses.batch_queue_url, "interactive": self._addresses.queue_url}
         entries = [{"Id": str(i), "MessageBody": body} for i, body in enumerate(bodies)]
         for _ in self._tries():
@@ -320,48 +326,48 @@ class Producer:
 NO_SEAL = "bm90IHNlYWxlZA"
 
 
-def _clear_key(message: dict[str, Any], n: str) -> None:
+def _put_key_in_clear(message: dict[str, Any], n: str) -> None:
     message["stripe_secret"] = POISONED_KEY
 
 
-def _key_as_a_name(message: dict[str, Any], n: str) -> None:
+def _put_key_in_name(message: dict[str, Any], n: str) -> None:
     message["params"]["metadata"][f"{POISONED_KEY} {n}"] = "1"
 
 
-def _key_in_a_value(message: dict[str, Any], n: str) -> None:
+def _put_key_in_value(message: dict[str, Any], n: str) -> None:
     message["params"]["description"] = f"{n} glued to{POISONED_KEY}"
 
 
-def _nonsense(message: dict[str, Any], n: str) -> None:
+def _put_unknown_param(message: dict[str, Any], n: str) -> None:
     message["params"] = {"nonsense": n}
 
 
-def _no_seal(message: dict[str, Any], n: str) -> None:
+def _break_seal(message: dict[str, Any], n: str) -> None:
     del message["secret_ref"]
     message["sealed_secret"] = NO_SEAL
 
 
-def _no_worker(message: dict[str, Any], n: str) -> None:
+def _remove_worker(message: dict[str, Any], n: str) -> None:
     del message["worker_id"]
 
 
-def _forged(message: dict[str, Any], n: str) -> None:
-    """Another tenant's principal over the queue's own secret: no seal proves it."""
+def _forge_principal(message: dict[str, Any], n: str) -> None:
+    """Name the principal of another tenant without a seal that proves it."""
     message["principal"] = f"acme/{SUBJECT}"
 
 
 _POISON: dict[str, Callable[[dict[str, Any], str], None]] = {
-    "not_json": _no_worker,
-    "nobody": _no_worker,
-    "forged": _forged,
-    "plaintext": _clear_key,
-    "name": _key_as_a_name,
-    "value": _key_in_a_value,
-    "escaped": _key_in_a_value,
-    "params": _nonsense,
-    "sealed": _no_seal,
+    "not_json": _remove_worker,
+    "no_worker": _remove_worker,
+    "forged": _forge_principal,
+    "plaintext": _put_key_in_clear,
+    "name": _put_key_in_name,
+    "value": _put_key_in_value,
+    "escaped": _put_key_in_value,
+    "params": _put_unknown_param,
+    "sealed": _break_seal,
 }
-_NOBODYS = ("nobody", "forged")
+_UNATTRIBUTABLE = ("no_worker", "forged")
 
 
 def _credential(wanted: Wanted) -> StripeKey | SecretRef:
@@ -372,7 +378,7 @@ def _url(wanted: Wanted) -> str:
     return resource_named(wanted.object).endpoint
 
 
-def _signed_in(wanted: Wanted) -> dict[str, str]:
+def _tenant_headers(wanted: Wanted) -> dict[str, str]:
     return {} if wanted.tenant == LOCAL else {TENANT_HEADER: wanted.tenant}
 
 
@@ -394,7 +400,7 @@ def _item(wanted: Wanted, key: str) -> dict[str, Any]:
 
 
 def _fields(wanted: Wanted) -> dict[str, Any]:
-    """A message of the queue's tenant, without an id."""
+    """Return a message of the queue's tenant without an id."""
     fields = {
         "v": 2,
         "object": wanted.object,
@@ -409,7 +415,7 @@ def _fields(wanted: Wanted) -> dict[str, Any]:
     return fields
 
 
-def _grouped(numbers: Iterator[int]) -> Iterator[list[int]]:
+def _group(numbers: Iterator[int]) -> Iterator[list[int]]:
     group: list[int] = []
     for number in numbers:
         group.append(number)

@@ -1,6 +1,6 @@
-"""The real reconciler, a day later: only its clock is set forward, past the horizon.
+"""The real reconciler with a clock that is set forward by a day, past the horizon.
 
-By then the absence of an object from Stripe's lists proves that it was not created.
+After the horizon, the absence of an object from Stripe's lists proves that it was not created.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from paydispatch.cli.main import main
 from paydispatch.compose import reconciler as composition
 
 LATER_S = 25 * 3600.0
-"""Past the horizon, and past what Stripe keeps of a key."""
+"""Longer than the horizon, and longer than Stripe keeps an idempotency key."""
 
 
 class LaterClock:
@@ -26,13 +26,13 @@ class LaterClock:
         await asyncio.sleep(seconds)
 
 
-def _later(connect: Any) -> Any:
-    def later(*parts: Any) -> Any:
+def _set_clock_forward(connect: Any) -> Any:
+    def connect_later(*parts: Any) -> Any:
         return replace(connect(*parts), clock=LaterClock())
 
-    return later
+    return connect_later
 
 
 if __name__ == "__main__":
-    composition.connect = _later(composition.connect)
+    composition.connect = _set_clock_forward(composition.connect)
     sys.exit(main())

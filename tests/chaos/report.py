@@ -1,4 +1,4 @@
-"""The figures of a chaos run, and the whole trail of a request that broke a promise."""
+"""The figures of a chaos run, and the complete trail of each request that broke a promise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from tests.chaos.invariants import expected, never_provable
+from tests.chaos.invariants import never_provable, requests_with_follow_ups
 from tests.chaos.plan import fault_names
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.chaos.evidence import Evidence
     from tests.chaos.invariants import Violation
 
-MOST_TRAILS = 8
+MAX_TRAILS = 8
 INVARIANTS = (
     "effects per request",
     "terminal flows",
@@ -30,29 +30,29 @@ INVARIANTS = (
 
 
 class PromiseBroken(Exception):
-    """The trails have been printed, and the files of the run are kept."""
+    """Raised when a promise broke, after the trails are printed. The stage then keeps the files of the run."""
 
 
-def judged(evidence: Evidence, violations: Sequence[Violation], took_s: float) -> dict[str, Any]:
-    """Return the run's figures. Raises `PromiseBroken` after printing them and some offenders' trails."""
+def judge(evidence: Evidence, violations: Sequence[Violation], took_s: float) -> dict[str, Any]:
+    """Return the run's figures. If a promise broke, print them and some trails, then raise `PromiseBroken`."""
     counted = figures(evidence, violations, took_s)
     if not violations:
         return counted
     show(counted)
-    for violation in violations[:MOST_TRAILS]:
+    for violation in violations[:MAX_TRAILS]:
         show_trail(evidence, violation)
     sys.stdout.flush()
     raise PromiseBroken(f"{len(violations)} promises broken")
 
 
 def figures(evidence: Evidence, violations: Sequence[Violation], took_s: float) -> dict[str, Any]:
-    """All counts of one run, ready for JSON."""
+    """Return all figures of one run, ready for JSON."""
     ages_ms = sorted(_first_ends_ms(evidence))
     broken = Counter(violation.invariant for violation in violations)
     return {
         "requests": len(evidence.book.submitted),
         "by_way": Counter(one.way for one in evidence.book.submitted.values()),
-        "with_follow_ups": len(expected(evidence)),
+        "with_follow_ups": len(requests_with_follow_ups(evidence)),
         "poison": sum(one.poison for one in evidence.book.submitted.values())
         + len(evidence.book.unattributable),
         "kills": kills(evidence.kills),
@@ -81,7 +81,10 @@ def figures(evidence: Evidence, violations: Sequence[Violation], took_s: float) 
 
 
 def _first_ends_ms(evidence: Evidence) -> Iterator[float]:
-    """From acceptance to the end of the first flow; a reconciled end comes after the run's own clock was moved."""
+    """Yield the time from acceptance to the end of each request's first flow.
+
+    Later flows are left out, because reconcile publishes after the run has moved the twin's clock.
+    """
     for lines in evidence.lines.values():
         ends = [line["age_ms"] for line in lines if line["message"] == "flow.finished"]
         if ends:
@@ -89,12 +92,12 @@ def _first_ends_ms(evidence: Evidence) -> Iterator[float]:
 
 
 def receives_per_message(evidence: Evidence) -> float:
-    """A deferred copy is a message of its own: its receive is its first."""
+    """Return the average receives per message. A deferred copy counts as a message of its own."""
     return evidence.receives.total() / max(1, len(evidence.receives))
 
 
 def kills(log: Iterable[dict[str, Any]]) -> dict[str, int]:
-    """By process and by named point; `caller`, `worker` … hold both kinds."""
+    """Count the kills by process and by named point. The counts of `caller`, `worker` … include both kinds of kill."""
     counted: Counter[str] = Counter()
     for kill in log:
         target = kill.get("target") or str(kill["point"]).partition(":")[0]
@@ -115,11 +118,11 @@ def show(found: dict[str, Any]) -> None:
 
 
 def show_trail(evidence: Evidence, violation: Violation) -> None:
-    """Everything about the request that broke a promise."""
+    """Print everything that is known about the request that broke a promise."""
     print(f"\nBROKEN {violation.invariant}: {violation.what[:2000]}")
     if violation.request_id is not None:
-        for source, told in _trail(evidence, violation.request_id):
-            print(f"  {source:<8} {told if isinstance(told, str) else json.dumps(told)[:700]}")
+        for source, fact in _trail(evidence, violation.request_id):
+            print(f"  {source:<8} {fact if isinstance(fact, str) else json.dumps(fact)[:700]}")
 
 
 def _trail(evidence: Evidence, request_id: str) -> Iterator[tuple[str, Any]]:
@@ -132,7 +135,7 @@ def _trail(evidence: Evidence, request_id: str) -> Iterator[tuple[str, Any]]:
     ):
         yield from ((source, one) for one in found)
     for entry in evidence.entries_of()[request_id]:
-        yield "stream", f"{entry.id} {entry.told} {entry.mark}"
+        yield "stream", f"{entry.id} {entry.outcome} {entry.mark}"
     for line in sorted(evidence.lines[request_id], key=lambda line: str(line["timestamp"])):
         yield line["log"], line
     yield "status", evidence.statuses.get(request_id)
@@ -153,11 +156,11 @@ def _outcomes(evidence: Evidence) -> dict[str, int]:
 
 
 def _repeats(evidence: Evidence) -> int:
-    told = {
+    distinct = {
         (line["request_id"], line["ending"], line["certainty"], line["code"])
         for line in evidence.flows
     }
-    return len(evidence.flows) - len(told)
+    return len(evidence.flows) - len(distinct)
 
 
 def _quantile(values: Sequence[float], share: float) -> float | None:

@@ -1,4 +1,4 @@
-"""The requests of a chaos run: what is asked for, and what is known of each that was submitted."""
+"""The requests of a chaos run, and the record of those that a way in accepted."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 WORKERS = 4
 LOCAL = "local"
-"""The queue's tenant: the only one whose requests direct producers may make without a seal."""
+"""The queue's tenant. Direct producers may write unsealed requests for this tenant only."""
 
 TENANTS = {LOCAL: 6, "acme": 2, "globex": 2}
-"""By how likely. They name the same workers and contexts, and have nothing to do with each other."""
+"""{tenant: weight}. The tenants use the same names of workers and contexts, but must not affect each other."""
 
 KEYS = ("sk_test_chaosone__travels_sealed_only", "rk_test_chaostwo__mute_travels_sealed__mute")
-"""Of two accounts. The second may not ask for its account."""
+"""The keys of two accounts. The second key may not call `GET /v1/account`."""
 
 ROTATING = "rotating"
-"""The named secret that points at another account for a while, now and then."""
+"""The named secret that sometimes holds the key of another account for a while."""
 
 ROTATING_KEYS = ("sk_test_chaosthree__first", "sk_test_chaosfour__second")
 ROTATING_DEADLINE_S = 40.0
-"""What waits for the key of its account to come back waits no longer than this."""
+"""The longest that a request waits until the secret again holds the key of its account."""
 
 _PARAMS: dict[str, dict[str, Any]] = {
     "coupon": {"percent_off": 10, "duration": "once"},
@@ -60,29 +60,29 @@ class Wanted:
     tenant: str = LOCAL
     key: str = KEYS[0]
     secret_ref: str | None = None
-    """Instead of the key."""
+    """The name of a secret, used instead of the key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """One that was accepted: it must end in exactly one flow."""
+    """A request that was accepted. It must end in exactly one settled flow."""
 
     request_id: str
     wanted: Wanted
     way: str
     poison: bool = False
-    """It must end in an error of the dispatcher's, and fail nobody else."""
+    """Whether it must end in an error of kind `dispatcher` and fail no other request."""
 
 
 @dataclass(slots=True)
 class Book:
-    """All that was accepted, by whatever thread."""
+    """The record of all accepted requests. All producer threads write to it."""
 
     submitted: dict[str, Submitted] = field(default_factory=dict)
     unattributable: list[str] = field(default_factory=list)
-    """Texts of messages that belong to nobody."""
+    """The `n` of each message that cannot be attributed to a worker."""
     surprises: list[str] = field(default_factory=list)
-    """What the ways in did that they must not do."""
+    """Forbidden behaviour of the ways in, one sentence each."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, request_id: str, wanted: Wanted, way: str, *, poison: bool = False) -> None:
@@ -119,7 +119,7 @@ def _deadline_s(dice: random.Random, *, rotates: bool) -> float | None:
 
 
 def rival_of(wanted: Wanted) -> Wanted:
-    """Return another request that will be made under the same id: another amount, in another worker."""
+    """Return another request for the same id, with other metadata and another worker."""
     return replace(
         wanted,
         n=f"{wanted.n}-rival",

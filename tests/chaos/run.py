@@ -1,12 +1,12 @@
-"""Chaos: the local stack under kills, stops, faults and duplicates, and afterwards what must hold.
+"""Run the local stack under kills, stops, faults and duplicates, then check that every promise held.
 
     python -m tests.chaos.run --requests 10000 --kills 20 --seed 7 --seeds 3
 
-Prints its seed first, its figures last, and exits 1 with the whole trail of a request that broke a promise.
-`--kills` is how many kills each kind of process gets: callers, the flow worker, Redis, the APIs; how often the queue
-is stopped, and how often Redis fails over.
-Callers, worker and Redis are struck at random and at named points in turn, the APIs at named points; the queue is
-stopped at random.
+The program prints its seed first and its figures last. If a promise broke, it prints the complete trail of the request
+and exits 1. `--kills` is the number of kills of each kind of process (callers, flow worker, Redis, gateways), the
+number of stops of the queue, and the number of failovers of Redis. Kills of callers, worker and Redis come at random
+times and at named points in turn. Kills of gateways come at named points only. Stops and failovers come at random
+times.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from tests.chaos.reconcile_later import LATER_S
 from tests.chaos.requests_made import KEYS as REQUEST_KEYS
 from tests.chaos.requests_made import ROTATING_KEYS, Book
 from tests.chaos.secret import point_secret
-from tests.chaos.stage import Stage, lossy_way_to_sqs, raised
+from tests.chaos.stage import Stage, lossy_way_to_sqs, start_stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PATIENCE_S = 90.0
-"""Nothing has moved for so long: whatever is not done will never be."""
+"""If nothing has changed for so long, the run assumes that the rest will never complete."""
 
-LOOK_EVERY_S = 0.5
+POLL_EVERY_S = 0.5
 KEYS = (*REQUEST_KEYS, *ROTATING_KEYS, POISONED_KEY, "sk_test_local_demo")
 
 
@@ -49,11 +49,11 @@ def main() -> int:
     for number in range(arguments.seeds):
         seed = arguments.seed + number
         plan = Plan(seed, arguments.requests, arguments.kills, arguments.seconds)
-        _tell(f"seed {plan.seed}: {plan.requests} requests in about {plan.lasts_s:.0f} s")
+        _report(f"seed {plan.seed}: {plan.requests} requests in about {plan.lasts_s:.0f} s")
         try:
-            found = unleash(plan)
+            found = run_chaos(plan)
         except report.PromiseBroken as failure:
-            _tell(str(failure))
+            _report(str(failure))
             broken += 1
             continue
         if arguments.json:
@@ -63,11 +63,11 @@ def main() -> int:
     return 1 if broken else 0
 
 
-def unleash(plan: Plan) -> dict[str, Any]:
-    """One whole run; return its figures. Raises `PromiseBroken`."""
+def run_chaos(plan: Plan) -> dict[str, Any]:
+    """Make one whole run and return its figures. Raises `PromiseBroken`."""
     started = time.monotonic()
     book = Book()
-    with raised(plan) as stage:
+    with start_stage(plan) as stage:
         producer, killer = (
             Producer(plan, stage.stack.addresses, book),
             Killer(stage, plan.schedule()),
@@ -78,19 +78,19 @@ def unleash(plan: Plan) -> dict[str, Any]:
                 producer.start()
                 _until(stage, lambda: not producer.busy)
                 producer.join()
-            _tell(f"all is accepted after {time.monotonic() - started:.0f} s")
+            _report(f"all requests are accepted after {time.monotonic() - started:.0f} s")
             _until(stage, lambda: not killer.busy)
-            wait_until_quiet(stage)  # what is armed still may strike
+            wait_until_quiet(stage)  # an armed point may still kill
         finally:
             producer.join()
             killer.settle()
         finish(stage)
         found = evidence.gather(stage, book, KEYS)
-        return report.judged(found, invariants.broken(found), time.monotonic() - started)
+        return report.judge(found, invariants.find_violations(found), time.monotonic() - started)
 
 
 def finish(stage: Stage) -> None:
-    """Let everything come to its end, and settle what ended unknown: by Stripe's lists, now and a day later."""
+    """Wait until all is quiet, then reconcile the unknown requests by Stripe's lists, now and a day later."""
     wait_until_quiet(stage)
     _clear_faults(stage)
     _reconcile(stage, "paydispatch")
@@ -98,27 +98,26 @@ def finish(stage: Stage) -> None:
         f"{stage.stack.addresses.stripe_base}/_twin/clock", json={"advance_s": LATER_S}
     ).raise_for_status()
     _reconcile(stage, "tests.chaos.reconcile_later")
-    point_secret(
-        stage.aws_endpoint, 1
-    )  # what was bound to the second account can be proven with its key alone
+    # Only the key of the second account can prove the requests that are bound to it.
+    point_secret(stage.aws_endpoint, 1)
     _reconcile(stage, "tests.chaos.reconcile_later")
     wait_until_quiet(stage)
 
 
 def wait_until_quiet(stage: Stage) -> None:
-    """Until the queues are empty and every entry is acknowledged, or nothing has moved for a long time."""
+    """Wait until the queues are empty and every entry is acknowledged, or until nothing has changed for a long time."""
     moved_at, last = time.monotonic(), None
     while time.monotonic() < moved_at + PATIENCE_S:
-        left = _left(stage)
+        left = _count_left(stage)
         if left is not None and not any(left):
             return
         now = (left, _flows_run(stage))
         if now != last:
             moved_at, last = time.monotonic(), now
-        stage.stack.wait(LOOK_EVERY_S)
+        stage.stack.wait(POLL_EVERY_S)
 
 
-def _left(stage: Stage) -> tuple[int, ...] | None:
+def _count_left(stage: Stage) -> tuple[int, ...] | None:
     addresses = stage.stack.addresses
     queues = [
         sum(evidence.queue_counts(url).values())
@@ -126,7 +125,7 @@ def _left(stage: Stage) -> tuple[int, ...] | None:
     ]
     try:
         with stage.redis.client() as client:
-            return (*queues, evidence.pending(client))
+            return (*queues, evidence.count_pending(client))
     except RedisError:
         return None
 
@@ -141,7 +140,7 @@ def _clear_faults(stage: Stage) -> None:
 
 
 def _reconcile(stage: Stage, module: str) -> None:
-    """Its exit code 1 only says that something stays unknown; the invariants say whether it may."""
+    """Run the reconciler. Accept exit code 1 (a request stays unknown), because the invariants check those requests."""
     ended = subprocess.run(
         (sys.executable, "-m", module, "reconcile", "--json"),
         env=stage.stack.environment(),
@@ -153,26 +152,32 @@ def _reconcile(stage: Stage, module: str) -> None:
     (stage.directory / f"reconcile-{module}.txt").write_text(ended.stdout + ended.stderr)
     if ended.returncode not in (0, 1):
         raise RuntimeError(f"{module} reconcile: {ended.stderr[-2000:]}")
-    _tell(f"reconciled ({module}): {json.loads(ended.stdout)['counts']}")
+    _report(f"reconciled ({module}): {json.loads(ended.stdout)['counts']}")
 
 
 def _until(stage: Stage, done: Callable[[], bool]) -> None:
     while not done():
-        stage.stack.wait(LOOK_EVERY_S)
+        stage.stack.wait(POLL_EVERY_S)
 
 
-def _tell(message: str) -> None:
+def _report(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--requests", type=int, default=10_000)
-    parser.add_argument("--kills", type=int, default=20, help="of each kind of process")
-    parser.add_argument("--seconds", type=float, help="to submit for (default: by kills)")
+    parser.add_argument("--kills", type=int, default=20, help="kills of each kind of process")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        help="how long to submit requests (default: derived from --requests and --kills)",
+    )
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
-    parser.add_argument("--seeds", type=int, default=1, help="runs, with consecutive seeds")
-    parser.add_argument("--json", action="store_true", help="one line of JSON per run")
+    parser.add_argument(
+        "--seeds", type=int, default=1, help="number of runs, with consecutive seeds"
+    )
+    parser.add_argument("--json", action="store_true", help="print one line of JSON per run")
     return parser.parse_args()
 
 

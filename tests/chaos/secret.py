@@ -12,7 +12,7 @@ _NAME = f"paydispatch/{LOCAL}/{ROTATING}"
 
 
 def point_secret(aws_endpoint: str, place: int) -> None:
-    """Make the secret hold the key at this place of `ROTATING_KEYS`: of the first account, or of the second."""
+    """Set the secret to the key of the first or the second account: the key at `place` in `ROTATING_KEYS`."""
     secrets = boto3.client("secretsmanager", endpoint_url=aws_endpoint, config=_QUICK)
     try:
         secrets.put_secret_value(SecretId=_NAME, SecretString=ROTATING_KEYS[place])

@@ -1,4 +1,4 @@
-"""The local stack of a chaos run: real processes, each made mortal, and a Stripe that injects every fault it knows."""
+"""The local stack of a chaos run: real processes that can be killed, and a Stripe twin that injects every fault."""
 
 from __future__ import annotations
 
@@ -33,19 +33,22 @@ ROOT = Path(__file__).parents[2]
 
 FUNCTION_TIMEOUT_S = 12
 VISIBILITY_TIMEOUT_S = 15
-"""Both much shorter than deployed (and the visibility timeout not six times the other): what a killed caller held
-comes back within the run, and some of it while its first receive is still at work."""
+"""Both are much shorter than in the deployed stack, and the visibility timeout is less than six function timeouts.
+
+So the messages of a killed caller become visible again within the run, and some of them while the first receive is
+still in progress.
+"""
 
 STRIPE_READ_TIMEOUT_S = 3
-"""Shorter than the function's: a call that hangs ends as unknown, not with its process."""
+"""Shorter than the function timeout, so that a call that hangs ends as unknown before its process is killed."""
 
 FLOW_TIMEOUT_S = 2
-"""A killed worker's entries are taken over 10 s after this."""
+"""Another worker claims the entries of a killed worker 10 s after this timeout."""
 
 BATCH_SIZE = 40
 
 SQS_ENDPOINT = "AWS_ENDPOINT_URL_SQS"
-"""Variable of boto3's: another endpoint for SQS alone."""
+"""Environment variable of boto3: the endpoint of SQS alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Stage:
     stack: LocalStack
     redis: MortalRedis
     directory: Path
-    """Of this run: `kills.jsonl`, `flows.jsonl`, `armed/`, `redis/`."""
+    """The folder of this run, with `kills.jsonl`, `flows.jsonl`, `armed/` and `redis/`."""
 
     @property
     def aws_endpoint(self) -> str:
@@ -61,12 +64,12 @@ class Stage:
 
 
 @contextmanager
-def raised(
+def start_stage(
     plan: Plan, *, twin_faults: list[dict[str, Any]] | None = None, **changes: Any
 ) -> Iterator[Stage]:
-    """Start everything; end everything. After an error the files are kept and their place is told.
+    """Start the whole stage, and stop it at the end. After an error, keep its files and print their folder.
 
-    `changes` are of the stack's settings.
+    `changes` override the settings of the stack.
     """
     directory = Path(tempfile.mkdtemp(prefix="paydispatch-chaos-"))
     (directory / "armed").mkdir()
@@ -135,13 +138,13 @@ def _write_flows(folder: Path) -> Path:
 
 
 def _last_line(path: str) -> str:
-    """What the stack said last: where it kept the parts' output."""
+    """Return the last message of the stack. It names the folder with the output of its parts."""
     return (Path(path).read_text().splitlines() or [""])[-1]
 
 
 @contextmanager
 def lossy_way_to_sqs(stage: Stage, plan: Plan) -> Iterator[None]:
-    """Let the clients that this process makes meanwhile lose an answer of SQS now and then."""
+    """Make the SQS clients that this process creates meanwhile lose some answers."""
     port = int(stage.aws_endpoint.rpartition(":")[2])
     way = SwallowingAddress(port, plan.lost_share, plan.dice("answers of SQS"))
     way.open()
@@ -155,7 +158,7 @@ def lossy_way_to_sqs(stage: Stage, plan: Plan) -> Iterator[None]:
 
 @contextmanager
 def _environment(stack: LocalStack) -> Iterator[None]:
-    """What the SDK in this process reads; put back afterwards."""
+    """Set the environment variables that the SDK in this process reads. Restore the old ones afterwards."""
     before = dict(os.environ)
     os.environ.update(stack.environment())
     try:

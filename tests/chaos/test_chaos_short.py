@@ -1,4 +1,4 @@
-"""The chaos run at its smallest: 500 requests while every process is killed, and nothing is broken."""
+"""The smallest chaos run: 500 requests while every kind of process is killed. No promise may break."""
 
 from __future__ import annotations
 

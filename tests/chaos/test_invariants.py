@@ -1,12 +1,12 @@
-"""Each promise is seen to be broken when it is: a chaos run that could not fail would prove nothing."""
+"""Each invariant finds the violation that it is for, because a chaos run that cannot fail proves nothing."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from tests.chaos.evidence import Entry, Evidence, written_forms
-from tests.chaos.invariants import broken
+from tests.chaos.evidence import Entry, Evidence, forms_of
+from tests.chaos.invariants import find_violations
 from tests.chaos.requests_made import Book, Wanted
 
 REQUEST, WORKER, CONTEXT, OBJECT = "pdr_1", "chaos-1", "context-1", "cou_1"
@@ -24,11 +24,11 @@ def entry(number: int = 1, request_id: str = REQUEST, error: dict[str, Any] | No
     return Entry(f"{number}-0", WORKER, request_id, CONTEXT, response, error)
 
 
-def flow(told: Entry, at: float = 100.0, pid: int = 1) -> dict[str, Any]:
-    ending, certainty, code = told.told
+def flow(published: Entry, at: float = 100.0, pid: int = 1) -> dict[str, Any]:
+    ending, certainty, code = published.outcome
     return {
         "at": at,
-        "request_id": told.request_id,
+        "request_id": published.request_id,
         "worker_id": WORKER,
         "context_id": CONTEXT,
         "ending": ending,
@@ -52,7 +52,7 @@ def attempt(status: int | None, fault: str | None, *, replayed: bool = False) ->
 
 
 def evidence(**changes: Any) -> Evidence:
-    """One request that went well."""
+    """Return the evidence of one request without a violation, with these `changes`."""
     book = Book()
     params = {"metadata": {"n": REQUEST, "script": "plain"}}
     wanted = Wanted(REQUEST, "coupon", params, WORKER, CONTEXT, "interactive", None)
@@ -73,30 +73,32 @@ def evidence(**changes: Any) -> Evidence:
 
 
 def test_one_effect_one_outcome_and_one_flow_break_nothing() -> None:
-    assert broken(evidence()) == []
+    assert find_violations(evidence()) == []
 
 
 def test_an_unknown_outcome_that_was_settled_later_breaks_nothing() -> None:
     both = [entry(1, error=UNKNOWN), entry(2)]
-    assert broken(evidence(entries=both, flows=[flow(one) for one in both])) == []
+    assert find_violations(evidence(entries=both, flows=[flow(one) for one in both])) == []
 
 
 def test_a_declined_card_leaves_a_payment_intent_and_is_still_not_created() -> None:
     declined = entry(error={**NOT_CREATED, "http_status": 402})
     status = {REQUEST: {"status": "failed"}}
-    assert broken(evidence(entries=[declined], flows=[flow(declined)], statuses=status)) == []
+    assert (
+        find_violations(evidence(entries=[declined], flows=[flow(declined)], statuses=status)) == []
+    )
 
 
 def test_a_repeated_run_around_a_kill_breaks_nothing() -> None:
     kills = [{"at": 101.0, "target": "worker", "process": "worker", "pid": 1}]
     runs = [flow(entry()), flow(entry(), at=112.0, pid=2)]
-    assert broken(evidence(flows=runs, kills=kills)) == []
+    assert find_violations(evidence(flows=runs, kills=kills)) == []
 
 
-def test_the_kill_of_another_process_excuses_no_repeated_run() -> None:
+def test_the_kill_of_another_process_does_not_excuse_a_repeated_run() -> None:
     kills = [{"at": 101.0, "target": "worker", "process": "worker", "pid": 7}]
     runs = [flow(entry()), flow(entry(), at=112.0, pid=2)]
-    assert [each.invariant for each in broken(evidence(flows=runs, kills=kills))] == [
+    assert [each.invariant for each in find_violations(evidence(flows=runs, kills=kills))] == [
         "terminal flows"
     ]
 
@@ -104,19 +106,19 @@ def test_the_kill_of_another_process_excuses_no_repeated_run() -> None:
 def test_a_failover_of_redis_excuses_a_repeated_run() -> None:
     kills = [{"at": 101.0, "target": "failover", "process": "redis"}]
     runs = [flow(entry()), flow(entry(), at=112.0)]
-    assert broken(evidence(flows=runs, kills=kills)) == []
+    assert find_violations(evidence(flows=runs, kills=kills)) == []
 
 
 @pytest.mark.parametrize(
     "form", ["{}", '"{}"', "x{}x", "sk\\u005ftest\\u005f{0}", "sk%5Ftest%5F{0}"]
 )
-def test_a_key_is_found_however_it_is_written(form: str) -> None:
+def test_a_key_is_found_in_every_form(form: str) -> None:
     key = "sk_test_hidden"
     text = form.format("hidden" if "{0}" in form else key).encode()
-    assert any(written in text for written in written_forms(key))
+    assert any(written in text for written in forms_of(key))
 
 
-def test_poison_in_doubt_that_the_reconciler_settles_breaks_nothing() -> None:
+def test_poison_with_an_unknown_outcome_that_is_reconciled_breaks_nothing() -> None:
     doubted = entry(1, error={**UNKNOWN, "kind": "dispatcher", "code": "parameter_unknown"})
     proved = entry(2, error={**NOT_CREATED, "kind": "http", "code": "not_found_after_horizon"})
     found = evidence(
@@ -126,7 +128,7 @@ def test_poison_in_doubt_that_the_reconciler_settles_breaks_nothing() -> None:
         flows=[flow(doubted), flow(proved)],
         statuses={REQUEST: {"status": "failed"}},
     )
-    assert broken(found) == []
+    assert find_violations(found) == []
 
 
 REFUSED = entry(error=NOT_CREATED)
@@ -154,17 +156,17 @@ BROKEN: dict[str, tuple[str, dict[str, Any]]] = {
         "terminal flows",
         {"entries": [entry(1), entry(2, error=UNKNOWN)]},
     ),
-    "an outcome nobody asked for": ("terminal flows", {"entries": [entry(), SECOND]}),
+    "an outcome without a request": ("terminal flows", {"entries": [entry(), SECOND]}),
     "an outcome whose flow never ran": ("terminal flows", {"flows": []}),
     "a flow that ran twice for no reason": (
         "terminal flows",
         {"flows": [flow(entry()), flow(entry(), at=112.0)]},
     ),
-    "not created, says the verdict, and there it is": (
+    "a verdict of not created for an object that exists": (
         "verdicts",
         {"entries": [REFUSED], "flows": [flow(REFUSED)], "statuses": FAILED},
     ),
-    "not created, though nobody saw the last answer": (
+    "a verdict of not created without the last answer": (
         "verdicts",
         {
             "entries": [REFUSED],
@@ -174,8 +176,8 @@ BROKEN: dict[str, tuple[str, dict[str, Any]]] = {
             "attempts": [attempt(None, "reset"), attempt(404, None)],
         },
     ),
-    "a response for what was never made": ("verdicts", {"effects": []}),
-    "a status that says otherwise": ("verdicts", {"statuses": FAILED}),
+    "a response without an object at Stripe": ("verdicts", {"effects": []}),
+    "a status that contradicts the outcome": ("verdicts", {"statuses": FAILED}),
     "a neighbour that failed": (
         "neighbours of poison",
         {"entries": [ILL], "flows": [flow(ILL)], "effects": [], "statuses": FAILED},
@@ -193,12 +195,12 @@ BROKEN: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", BROKEN.values(), ids=BROKEN.keys())
-def test_a_broken_promise_is_seen(case: tuple[str, dict[str, Any]]) -> None:
+def test_a_broken_promise_is_found(case: tuple[str, dict[str, Any]]) -> None:
     invariant, changes = case
-    assert invariant in {violation.invariant for violation in broken(evidence(**changes))}
+    assert invariant in {violation.invariant for violation in find_violations(evidence(**changes))}
 
 
-def test_a_key_in_the_clear_is_seen() -> None:
+def test_a_key_in_the_clear_is_found() -> None:
     found = evidence()
     found.keys_seen.append("sk_test_1 in worker.log")
-    assert [violation.invariant for violation in broken(found)] == ["keys"]
+    assert [violation.invariant for violation in find_violations(found)] == ["keys"]

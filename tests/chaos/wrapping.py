@@ -1,4 +1,4 @@
-"""What the wrapped ports have in common: everything they do not name goes to the port inside."""
+"""The base class of the wrapped ports. It passes every attribute that they do not define to the inner port."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class ModelQueue:
         for parked in dead:
             self.send(parked.body)
 
-    def move_to_dead_stream(self, parked: Parked) -> None:
+    def delete_parked(self, parked: Parked) -> None:
         """Delete a message of the dead-letter queue, if it is still there."""
         self.dead = [one for one in self.dead if one.message_id != parked.message_id]
 

@@ -95,9 +95,7 @@ class GatedDeadLetters(Gated):
         return
 
     async def delete(self, parked: Parked) -> None:
-        await self._command(
-            "dead_letters.delete", lambda: self._stage.queue.move_to_dead_stream(parked)
-        )
+        await self._command("dead_letters.delete", lambda: self._stage.queue.delete_parked(parked))
 
 
 class GatedUnknownOutcomes(MemoryUnknownOutcomes):
