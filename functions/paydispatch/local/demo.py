@@ -1,6 +1,7 @@
-"""The demo's story: what is dispatched, and which flow must have run in the end for each request.
+"""The requests of the demo, and the flow that must run for each.
 
-Nothing in it is staged but the causes of the failures: a declined card, a connection that dies, a script that raises.
+The demo causes three failures on purpose: a declined card, a connection that is reset, and a script that raises.
+Everything else works as in production.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ if TYPE_CHECKING:
     from paydispatch.sdk.receipt import Receipt
 
 WORKER_ID = "demo-worker"
-SECRET = "sk_test_demo_only"  # noqa: S105  the twin takes any key of the right form
+SECRET = "sk_test_demo_only"  # noqa: S105 - the twin accepts any key of the right form
 CUSTOMER = "cus_customer123"
 DEAD_LINE_S = 3.0
-"""How long the request with the dying connection is tried."""
+"""The deadline of the request with the reset connection, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One create, and the flow it must end in."""
+    """One create, and the flow that must run for its outcome."""
 
     title: str
     builder: Builder
@@ -44,25 +45,25 @@ class Scene:
     error_kind: str | None = None
     deadline_s: float | None = None
     follow_ups: tuple[Scene, ...] = ()
-    """Creates its flow dispatches, in order: the chain of a conversation."""
+    """The creates that its flow dispatches, in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A flow that must run, and what the caller saw of its request."""
+    """A flow that must run, and the times that the caller measured for its request."""
 
     title: str
     request_id: str
     flow: str
     error_kind: str | None
     returned_us: float | None = None
-    """How long `create_async` took; None for a create that a flow dispatched."""
+    """The duration of `create_async`. None for a create that a flow dispatched."""
     durable_ms: float | None = None
-    """From the call until the queue had it."""
+    """The time from the call until the queue had the request."""
 
 
 def scenes(order: str) -> list[Scene]:
-    """The whole story; `order` makes the chosen ids of one run differ from another's."""
+    """Return all requests of the demo. `order` makes the chosen ids of each run unique."""
     coupon = f"WELCOME-{order}"
     return [
         Scene("a product", new_product().name("Tea"), response_flow("product")),
@@ -127,7 +128,7 @@ def _conversation(coupon: str) -> Scene:
 
 
 def break_connections(stripe_base: str) -> None:
-    """Have the twin reset the connection of every request marked for it, however often it is tried."""
+    """Make the twin reset the connection on each attempt of a request with the metadata `demo=reset`."""
     rule = {
         "match": {"params": {"metadata[demo]": "reset"}},
         "action": {"kind": "reset", "when": "before"},
@@ -136,7 +137,7 @@ def break_connections(stripe_base: str) -> None:
 
 
 def dispatch(story: list[Scene]) -> list[Expected]:
-    """Dispatch every scene through the running Dispatcher; return what must come of it."""
+    """Dispatch every scene through the running Dispatcher, and return the flows that must run."""
     calls = [_call(scene, number) for number, scene in enumerate(story, start=1)]
     expected = []
     for scene, receipt, started, returned_us in calls:
@@ -165,7 +166,7 @@ def _call(scene: Scene, number: int) -> tuple[Scene, Receipt, float, float]:
 
 
 def _chain(scene: Scene, request_id: str) -> Iterator[Expected]:
-    """What the flows of a conversation dispatch in their turn: their identities follow from the first one."""
+    """Yield the flows of the creates that a flow dispatches. Their request ids are derived from the first one."""
     for ordinal, following in enumerate(scene.follow_ups, start=1):
         follow_up = follow_up_request_id(request_id, ordinal)
         yield Expected(following.title, follow_up, following.flow, following.error_kind)

@@ -1,4 +1,4 @@
-"""The demo's report, for a person and for a program."""
+"""The report of the demo, as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ PATH = "create_async → Dispatcher → SQS → Stripe caller → Stripe (the tw
 
 
 def row(expected: Expected, trail: Trail) -> dict[str, Any]:
-    """One request's path with its times; what has not happened is None."""
-    settled = trail.settled(expected.request_id) or {}
-    finished = trail.finished(expected.request_id, expected.flow) or {}
+    """Return one row of the report: a request with its times. A step that has not happened is None."""
+    settled = trail.find_settlement(expected.request_id) or {}
+    finished = trail.find_run(expected.request_id, expected.flow) or {}
     kind = finished.get("error_kind")
     return {
         "what": expected.title,
         "request_id": expected.request_id,
-        "create_async_us": _rounded(expected.returned_us),
-        "on_the_queue_ms": _rounded(expected.durable_ms),
+        "create_async_us": _round(expected.returned_us),
+        "on_the_queue_ms": _round(expected.durable_ms),
         "stripe_attempts": settled.get("attempt"),
         "stripe_ms": settled.get("stripe_ms"),
         "flow": expected.flow,
@@ -41,23 +41,23 @@ def row(expected: Expected, trail: Trail) -> dict[str, Any]:
 
 
 def show(rows: list[dict[str, Any]], started_s: float, took_s: float) -> None:
-    """Print the table and the last line, for a person."""
+    """Print the table and a summary."""
     console = Console(width=None if Console().is_terminal else 140)
     console.print(f"\n[dim]{PATH}[/]\n")
     console.print(_table(rows))
     returned = [row["create_async_us"] for row in rows if row["create_async_us"] is not None]
     ran = sum(row["ok"] for row in rows)
     console.print(
-        f"\n{ran} of {len(rows)} flows ran as they should, {took_s:.1f} s after the first dispatch "
+        f"\n{ran} of {len(rows)} flows ran as expected, {took_s:.1f} s after the first dispatch "
         f"(the stack took {started_s:.1f} s to start).\n"
-        f"The caller had control back after {statistics.median(returned):.0f} µs (median of {len(returned)})."
+        f"create_async returned after {statistics.median(returned):.0f} µs (median of {len(returned)})."
     )
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("")
-    table.add_column("what")
+    table.add_column("request")
     table.add_column("returned", justify="right")
     table.add_column("on the queue", justify="right")
     table.add_column("Stripe", justify="right")
@@ -94,5 +94,5 @@ def _unit(value: float | None, unit: str) -> str:
     return "-" if value is None else f"{value:.0f} {unit}"
 
 
-def _rounded(value: float | None) -> float | None:
+def _round(value: float | None) -> float | None:
     return None if value is None else round(value, 1)

@@ -1,9 +1,9 @@
-"""The local gateway: API Gateway and one execution environment of the API function behind it.
+"""The local gateway, which stands in for API Gateway and for one execution environment of the API function.
 
     python -m paydispatch.local.gateway --name gateway-1 --fd 5 --handler paydispatch.local.lambdas.api.handler
 
-The stack opens the listening socket and starts several gateways on it. Each calls its handler with one
-event at a time, as Lambda does: Powertools' resolver keeps the current event in a class attribute.
+The stack opens the listening socket and starts several gateways on it. Each calls its handler with one event at a time,
+as Lambda does, because the resolver of Powertools keeps the current event in a class attribute.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from paydispatch.local.lambda_context import LambdaContext
 
 FUNCTION_NAME = "paydispatch-api"
 
-# Gateway Gateway's own limits for an HTTP API, and the answers it gives when they are met.
+# The limits of API Gateway for an HTTP API, and its answers when a request exceeds them.
 _MAX_BODY_BYTES = 10 * 1024 * 1024
 _GATEWAY_TIMEOUT_S = 30.0
 _FUNCTION_TIMEOUT_S = 29.0
@@ -41,7 +41,7 @@ _FAILED = b'{"message":"Internal Server Error"}'
 
 
 class Gateway:
-    """Translates requests and calls the handler in the one thread it owns."""
+    """Translates HTTP requests to Lambda events, and calls the handler in a single thread."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
@@ -69,7 +69,7 @@ class Gateway:
             return _gateway_answer(503, _UNAVAILABLE)
 
     def invoke(self, request: HttpRequest) -> HttpResponse:
-        """One invocation. Whatever the handler raises is a 500, as in Gateway Gateway."""
+        """Call the handler once. Any exception of the handler becomes a 500, as in API Gateway."""
         context = LambdaContext(FUNCTION_NAME, _FUNCTION_TIMEOUT_S)
         try:
             return http_response(self._handler(http_event(request), context))
@@ -113,9 +113,11 @@ async def serve_until_stopped(name: str, gateway: Gateway, listener: socket.sock
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Serve a Lambda handler over HTTP.")
-    parser.add_argument("--name", required=True)
-    parser.add_argument("--fd", type=int, required=True, help="the listening socket, inherited")
-    parser.add_argument("--handler", required=True)
+    parser.add_argument("--name", required=True, help="name of this part")
+    parser.add_argument(
+        "--fd", type=int, required=True, help="file descriptor of the inherited listening socket"
+    )
+    parser.add_argument("--handler", required=True, help="entry point, as package.module.function")
     arguments = parser.parse_args()
     gateway = Gateway(load_handler(arguments.handler))
     listener = socket.socket(fileno=arguments.fd)

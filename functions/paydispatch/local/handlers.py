@@ -1,4 +1,4 @@
-"""Finding a Lambda entry point by its name, as the Lambda runtime does."""
+"""Imports a Lambda entry point by its name, as the Lambda runtime does."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ class Handler(Protocol):
 
 
 def load_handler(entry_point: str) -> Handler:
-    """Import `package.module.function`. Raises what the import raises."""
+    """Import `package.module.function` and return it. Passes on the exceptions of the import."""
     module, _, function = entry_point.rpartition(".")
     return cast("Handler", getattr(importlib.import_module(module), function))

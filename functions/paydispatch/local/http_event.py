@@ -1,4 +1,4 @@
-"""HTTP requests as API Gateway events, and a Lambda's answer as an HTTP response. Pure.
+"""Translates HTTP requests to API Gateway events, and a Lambda's answers to HTTP responses. No I/O.
 
 Payload format 2.0 of an HTTP API with one `$default` route and stage:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
@@ -21,12 +21,12 @@ _API_ID = "local"
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """What arrived at the API."""
+    """A request to the API."""
 
     method: str
     path: str
     query: str
-    """Undecoded, without the question mark."""
+    """The query string without the question mark, not decoded."""
 
     headers: Sequence[tuple[str, str]]
     body: bytes
@@ -36,7 +36,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What goes back. Header names are unique; each cookie is a `Set-Cookie` of its own."""
+    """The response to a request. Header names are unique. Each cookie becomes a `Set-Cookie` header of its own."""
 
     status: int
     headers: Mapping[str, str]
@@ -45,12 +45,12 @@ class HttpResponse:
 
 
 class BadAnswer(Exception):
-    """The handler returned something API Gateway would answer with a 500."""
+    """The handler returned an answer that API Gateway would replace by a 500."""
 
 
 def http_event(request: HttpRequest) -> dict[str, Any]:
-    """The event of payload format 2.0."""
-    headers = _joined((name.lower(), value) for name, value in request.headers)
+    """Return the event in payload format 2.0."""
+    headers = _join((name.lower(), value) for name, value in request.headers)
     cookies = [cookie.strip() for cookie in headers.pop("cookie", "").split(";") if cookie.strip()]
     body, is_base64 = _text(request.body)
     event: dict[str, Any] = {
@@ -64,16 +64,18 @@ def http_event(request: HttpRequest) -> dict[str, Any]:
     }
     optional = {
         "cookies": cookies,
-        "queryStringParameters": _joined(parse_qsl(request.query, keep_blank_values=True)),
+        "queryStringParameters": _join(parse_qsl(request.query, keep_blank_values=True)),
         "body": body,
     }
     return event | {name: value for name, value in optional.items() if value}
 
 
 def http_response(answer: object) -> HttpResponse:
-    """Translate a Lambda's answer. Raises `BadAnswer`."""
+    """Return the HTTP response for a Lambda's answer. Raises `BadAnswer`."""
     if not isinstance(answer, Mapping) or not isinstance(answer.get("statusCode"), int):
-        raise BadAnswer(f"The handler returned no statusCode: {type(answer).__name__}")
+        raise BadAnswer(
+            f"The handler must return an object with a statusCode, but it returned {type(answer).__name__}."
+        )
     body = answer.get("body") or ""
     headers = {
         str(name).lower(): str(value) for name, value in (answer.get("headers") or {}).items()
@@ -109,8 +111,8 @@ def _context(request: HttpRequest, headers: Mapping[str, str]) -> dict[str, Any]
     }
 
 
-def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Values that share a name, joined with commas as API Gateway does."""
+def _join(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the pairs as a dict. Join the values of one name with commas, as API Gateway does."""
     joined: dict[str, str] = {}
     for name, value in pairs:
         joined[name] = f"{joined[name]},{value}" if name in joined else value
@@ -118,7 +120,7 @@ def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _text(body: bytes) -> tuple[str, bool]:
-    """The body as the event carries it, and whether that is base64."""
+    """Return the body as text, and whether it is base64."""
     try:
         return body.decode(), False
     except UnicodeDecodeError:

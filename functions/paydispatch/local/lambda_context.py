@@ -1,4 +1,4 @@
-"""The context object Lambda gives a handler."""
+"""The context object that Lambda passes to a handler."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ACCOUNT = "000000000000"
 
 @dataclass(slots=True)
 class LambdaContext:
-    """Made when an invocation starts: the remaining time counts down from `timeout_s`."""
+    """The context of one invocation. Its remaining time counts down from `timeout_s` since its creation."""
 
     function_name: str
     timeout_s: float

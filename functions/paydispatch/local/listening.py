@@ -1,12 +1,12 @@
-"""Free ports on loopback."""
+"""Opens listening sockets and finds free ports on loopback."""
 
 import socket
 
 
 def listen_on_loopback(port: int = 0) -> socket.socket:
-    """Return a listening socket; 0 takes a free port. Raises `OSError` if the port is taken.
+    """Return a listening socket. Port 0 picks a free port. Raises `OSError` if the port is in use.
 
-    A child that inherits it cannot lose the port to somebody else between choosing and binding.
+    A child that inherits the socket keeps the port. No other program can take it before the child binds it.
     """
     listener = socket.create_server(("127.0.0.1", port), backlog=1024, reuse_port=False)
     listener.setblocking(False)
@@ -18,6 +18,6 @@ def port_of(listener: socket.socket) -> int:
 
 
 def free_port() -> int:
-    """A port that is free now, for programs that inherit no socket; they may still lose it."""
+    """Return a free port for a program that cannot inherit a socket. Another program may still take the port."""
     with listen_on_loopback() as listener:
         return port_of(listener)

@@ -1,4 +1,4 @@
-"""MiniStack, the stand-in for SQS, KMS and Secrets Manager, and what we keep in it."""
+"""Runs MiniStack, the stand-in for SQS, KMS and Secrets Manager, and creates the resources of the stack in it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.local.listening import listen_on_loopback, port_of
 from paydispatch.local.processes import Child, Program, Supervisor
-from paydispatch.local.settings import REGION, TENANT, LocalSettings, inherited_environment
+from paydispatch.local.settings import REGION, TENANT, LocalSettings, environment_without_aws
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ _ACCOUNT = "000000000000"
 _MAX_MESSAGE_BYTES = 1_048_576
 _REQUESTS_KEPT_S = 864_000
 _DEAD_LETTERS_KEPT_S = 1_209_600
-"""Both as template.yaml has them: a deadline passes before the first, and dead letters are kept for longer."""
+"""Both retention periods are those of template.yaml. A deadline passes before the first, and the second is longer."""
 _CALL_TIMEOUT_S = 5.0
 _RETRY_EVERY_S = 0.05
 
@@ -34,7 +34,7 @@ _AUTHORIZATION = f"AWS4-HMAC-SHA256 Credential=local/20260101/{REGION}/%s/aws4_r
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What the stack made in it."""
+    """The resources that the stack created in MiniStack."""
 
     queue_url: str
     batch_queue_url: str
@@ -43,7 +43,7 @@ class Resources:
 
 
 class MiniStack:
-    """One server that keeps its port, and over an orderly restart what it holds."""
+    """One MiniStack server. It keeps its port over every restart, and its data over an orderly one."""
 
     name = "ministack"
 
@@ -59,7 +59,7 @@ class MiniStack:
         return f"http://127.0.0.1:{self._port}"
 
     def launch(self) -> None:
-        # Not the `ministack` command: it binds its port itself, and another program may be faster.
+        # The `ministack` command is not used, because it binds its port itself, and another program may take it first.
         with listen_on_loopback(self._port) as listener:
             self._port = port_of(listener)
             self._child = self._supervisor.start(self._program(listener.fileno()))
@@ -74,13 +74,13 @@ class MiniStack:
         raise self._child.failure(f"was not ready within {within_s:g} s")
 
     def create_resources(self, settings: LocalSettings) -> Resources:
-        """Make the queues, the sealing key and the demo's secret, once."""
+        """Create the queues, the sealing key and the secret of the demo. Call it once."""
         return _create_resources(self._port, settings)
 
     def _program(self, listener_fd: int) -> Program:
         command = (sys.executable, "-m", "hypercorn", "--workers", "0", "--keep-alive", "75")
         application = ("--bind", f"fd://{listener_fd}", "paydispatch.local.ministack_app:app")
-        environment = inherited_environment() | _environment(self._directory, self._port)
+        environment = environment_without_aws() | _environment(self._directory, self._port)
         return Program(self.name, command + application, environment, inherited_fds=(listener_fd,))
 
 
@@ -96,7 +96,10 @@ def _create_resources(port: int, settings: LocalSettings) -> Resources:
 
 
 def _environment(directory: Path, port: int) -> dict[str, str]:
-    """Only what we use, kept here, and no Docker: it would stop other MiniStacks' containers."""
+    """Return variables that start only the services in use, and keep their data in `directory`.
+
+    They disable Docker, because MiniStack would stop the containers of other MiniStacks.
+    """
     return {
         "GATEWAY_PORT": str(port),
         "MINISTACK_HOST": "127.0.0.1",
@@ -159,9 +162,9 @@ def _create_secret(port: int) -> None:
 
 
 def _call(port: int, service: str, target: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """One AWS JSON call. Without boto3: 0.3 s of import, and it would read the user's profile.
+    """Make one AWS JSON call. Raises `RuntimeError` with MiniStack's answer if MiniStack refuses it.
 
-    Raises `RuntimeError` with MiniStack's answer if it refuses.
+    Does not use boto3, because its import takes 0.3 s and it would read the user's AWS profile.
     """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_CALL_TIMEOUT_S)
     headers = {

@@ -1,7 +1,7 @@
-"""MiniStack's application, taking messages as large as SQS does today, and none of a web page.
+"""MiniStack's application, with the message size of SQS, and closed to web pages.
 
-MiniStack 1.4 refuses a queue for more than 256 KiB; SQS has allowed 1 MiB since 2025. MiniStack 1.5
-allows it as well, but pins an old botocore.
+MiniStack 1.4 refuses a queue for messages of more than 256 KiB, but SQS has allowed 1 MiB since 2025. MiniStack 1.5
+allows 1 MiB too, but pins an old botocore.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from paydispatch.domain.web_pages import Refusal, refuse_web_page
 
 MAX_MESSAGE_BYTES = 1_048_576
 
-sqs._NUMERIC_ATTR_RANGES["MaximumMessageSize"] = (1024, MAX_MESSAGE_BYTES)  # noqa: SLF001 - no option for it
+sqs._NUMERIC_ATTR_RANGES["MaximumMessageSize"] = (1024, MAX_MESSAGE_BYTES)  # noqa: SLF001 - MiniStack has no option for it
 
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:

@@ -1,4 +1,4 @@
-"""What the parts print, as it appears."""
+"""Prints the output of the parts while they run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOOK_EVERY_S = 0.1
 
 
 class Follower:
-    """Copies every `NAME.log` of a directory to stderr, each line with its part's name."""
+    """Copies every `NAME.log` of a directory to stderr, and puts the name of the part before each line."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -25,7 +25,7 @@ class Follower:
         self._thread.start()
 
     def close(self) -> None:
-        """Show what is left and stop."""
+        """Print the remaining lines and stop."""
         self._ended.set()
         self._thread.join()
 
@@ -40,7 +40,7 @@ class Follower:
                 print(f"{log.stem:<20} {printable(line)}", file=sys.stderr, flush=True)
 
     def _new_lines(self, log: Path) -> list[str]:
-        """Complete lines only: the rest is read next time."""
+        """Return the new complete lines. An incomplete line is read again next time."""
         with log.open("rb") as file:
             file.seek(self._places.get(log, 0))
             complete, newline, _ = file.read().rpartition(b"\n")

@@ -1,4 +1,4 @@
-"""What every part of a stack can do, and the parts that are our own programs."""
+"""The interface of a part of the stack, and the parts that are our own programs."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
 
 class Part(Protocol):
-    """Something that is started, and answers a moment later."""
+    """A program of the stack, which answers some time after its start."""
 
     @property
     def name(self) -> str: ...
 
     def launch(self) -> None:
-        """Start it, where it was before if it was started before. Returns at once."""
+        """Start the part and return at once. A part that ran before starts at the same address."""
 
     def await_ready(self, within_s: float) -> None:
-        """Return when it answers. Raises `PartFailed`."""
+        """Wait until the part answers. Raises `PartFailed`."""
 
 
 class OwnPart:
-    """A program of ours: it says `{"ready": …}` when it is."""
+    """A program of ours, which prints `{"ready": …}` once it is ready."""
 
     def __init__(self, supervisor: Supervisor, program: Program) -> None:
         self.name = program.name
@@ -40,14 +40,14 @@ class OwnPart:
 
 
 class WorkerPart(OwnPart):
-    """The flow worker is ready whenever it is: outcomes wait for it in Redis."""
+    """The flow worker. The stack does not wait until it is ready, because outcomes wait in Redis."""
 
     def await_ready(self, within_s: float) -> None:  # noqa: ARG002 - nothing to wait for
         self._child.check_alive()
 
 
 class TwinPart:
-    """The Stripe twin: it says where it listens, and listens there again after a restart."""
+    """The Stripe twin. It prints its URL, and listens at the same port after a restart."""
 
     name = "twin"
 

@@ -1,10 +1,11 @@
-"""One execution environment of the Stripe caller, fed from a queue.
+"""One execution environment of the Stripe caller, with a poller that receives messages for it from a queue.
 
     python -m paydispatch.local.poller --name poller-batch-1 --queue-url URL \
         --handler paydispatch.local.lambdas.stripe_caller.handler --batch-size 100 --timeout-s 30
 
-It does what Lambda's SQS event source does: receives, calls the unchanged handler with one event at
-a time, deletes what the answer lets go of, and leaves the rest to the visibility timeout.
+It works like the SQS event source of Lambda. It receives messages and calls the unchanged handler with one event at a
+time. It deletes the messages that the handler's answer does not name as failed. The others become visible again after
+the visibility timeout.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from paydispatch.local.handlers import Handler, load_handler
 from paydispatch.local.lambda_context import LambdaContext
-from paydispatch.local.sqs_event import handled_ids, queue_arn, sqs_event
+from paydispatch.local.sqs_event import ids_to_delete, queue_arn, sqs_event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,13 +36,13 @@ if TYPE_CHECKING:
 FUNCTION_NAME = "paydispatch-stripe-caller"
 
 _RECEIVE_MOST = 10
-# Short, because a poller that is told to stop waits for it: an abandoned call could take messages
-# along.
+# Short, because a stopping poller waits for the end of its receive call. If it abandoned the call, SQS could still hand
+# out messages to it.
 _LONG_POLL_S = 1
 
 
 class Poller:
-    """Moves batches from one queue through one handler until told to stop."""
+    """Passes batches from one queue to one handler until `stop` is called."""
 
     def __init__(
         self, sqs: SQSClient, queue_url: str, handler: Handler, *, batch_size: int, timeout_s: float
@@ -55,7 +56,7 @@ class Poller:
         self._stopping = False
 
     def stop(self) -> None:
-        """Finish the batch in hand, then return from `run`."""
+        """Make `run` return after the current batch."""
         self._stopping = True
 
     def run(self) -> None:
@@ -63,7 +64,7 @@ class Poller:
             try:
                 self.run_once()
             except (BotoCoreError, ClientError) as error:
-                # What was received and not deleted comes again after its visibility timeout.
+                # SQS delivers a received message that was not deleted again after its visibility timeout.
                 print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
                 time.sleep(_LONG_POLL_S)
 
@@ -72,7 +73,7 @@ class Poller:
             self.work(messages)
 
     def gather(self) -> list[MessageTypeDef]:
-        """Wait for a first message, then take what is there, up to the batch size."""
+        """Wait for a first message, then receive the messages that are available, up to the batch size."""
         messages = self._receive(_LONG_POLL_S, self._batch_size)
         last = len(messages)
         while last == _RECEIVE_MOST and len(messages) < self._batch_size:
@@ -82,7 +83,7 @@ class Poller:
         return messages
 
     def work(self, messages: Sequence[MessageTypeDef]) -> None:
-        """Call the handler with one batch and delete what it handled."""
+        """Call the handler with one batch, and delete the messages that it handled."""
         ids = [message["MessageId"] for message in messages]
         handled = self._invoke(ids, sqs_event(messages, self._arn))
         self._delete([message for message in messages if message["MessageId"] in handled])
@@ -98,7 +99,7 @@ class Poller:
         return answer.get("Messages", [])
 
     def _invoke(self, ids: Sequence[str], event: dict[str, Any]) -> set[str]:
-        """The ids that were handled. Whatever the handler raises, none was."""
+        """Call the handler and return the ids that it handled. After an exception it handled none."""
         deadline = threading.Timer(self._timeout_s, _end_as_lambda_does, [self._timeout_s])
         deadline.daemon = True
         deadline.start()
@@ -109,7 +110,7 @@ class Poller:
             return set()
         finally:
             deadline.cancel()
-        return handled_ids(ids, answer)
+        return ids_to_delete(ids, answer)
 
     def _delete(self, messages: Sequence[MessageTypeDef]) -> None:
         for start in range(0, len(messages), _RECEIVE_MOST):
@@ -124,18 +125,20 @@ class Poller:
 
 
 def _end_as_lambda_does(timeout_s: float) -> None:
-    """Lambda ends the environment of a function that takes too long; the stack starts another."""
+    """End this process, as Lambda ends the environment of a function that times out. The stack starts another."""
     print(f"Task timed out after {timeout_s:.2f} seconds", file=sys.stderr, flush=True)
     os._exit(1)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Feed a Lambda handler from an SQS queue.")
-    parser.add_argument("--name", required=True)
-    parser.add_argument("--queue-url", required=True)
-    parser.add_argument("--handler", required=True)
-    parser.add_argument("--batch-size", type=int, required=True)
-    parser.add_argument("--timeout-s", type=float, required=True)
+    parser.add_argument("--name", required=True, help="name of this part")
+    parser.add_argument("--queue-url", required=True, help="queue to receive from")
+    parser.add_argument("--handler", required=True, help="entry point, as package.module.function")
+    parser.add_argument("--batch-size", type=int, required=True, help="messages per call at most")
+    parser.add_argument(
+        "--timeout-s", type=float, required=True, help="seconds that one call may take"
+    )
     return parser.parse_args()
 
 

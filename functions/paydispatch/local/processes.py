@@ -1,7 +1,7 @@
-"""Child processes that never outlive this one, and that say why they ended.
+"""Starts and stops child processes that never outlive this process, and reports why they ended.
 
-Each child is a process group and a session of its own, so that a terminal's Ctrl-C reaches the
-parent alone, which then stops them in its order. What a killed parent leaves ends by the reaper.
+Each child is a process group and a session of its own. So a Ctrl-C in the terminal reaches only the parent, which then
+stops the children in its order. If the parent is killed, the reaper ends the children.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-# The child tells the reaper of itself before it becomes the program: there is no moment in which it
-# runs unknown. Its standard input is the reaper's pipe until then, and empty from then on.
-_ANNOUNCED = 'echo "+$$" >&0; exec "$@" </dev/null'
+# The child reports its process id to the reaper before it becomes the program, so that the reaper knows it from the
+# start. Until then its standard input is the pipe to the reaper. The program has an empty standard input.
+_ANNOUNCE_AND_RUN = 'echo "+$$" >&0; exec "$@" </dev/null'
 
 _LOOK_EVERY_S = 0.05
 _LAST_LINES = 20
@@ -36,7 +36,7 @@ _MAX_SHORT_RUNS = 5
 
 
 class PartFailed(PaydispatchError):
-    """A part did not start, or ended by itself and may not be restarted (again)."""
+    """A part did not start, or it ended on its own and may not be restarted (again)."""
 
     def __init__(self, name: str, what: str, last_lines: str = "") -> None:
         shown = f" Its last lines:\n{last_lines}" if last_lines else ""
@@ -46,27 +46,27 @@ class PartFailed(PaydispatchError):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run. `name` is what people and `pids` call it."""
+    """A program to run. `name` is the key in `pids` and the name in messages."""
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str]
     inherited_fds: tuple[int, ...] = ()
     restarts: bool = False
-    """True for what holds no state: it is started again when it dies, unless it keeps dying young."""
+    """True for a program without state. It is restarted when it ends, unless it ends soon after its start too often."""
 
     stop_within_s: float = 5.0
 
 
 @dataclass(slots=True)
 class Child:
-    """One run of a program. Both its outputs go to the file `log`."""
+    """One run of a program. Its stdout and stderr go to the file `log`."""
 
     program: Program
     process: subprocess.Popen[bytes]
     log: Path
     log_start: int
-    """Where this run's output begins, in bytes: runs of one program share a file."""
+    """The offset in bytes at which the output of this run begins, because all runs of a program share one file."""
 
     started_s: float = field(default_factory=time.monotonic)
 
@@ -87,22 +87,22 @@ class Child:
         return PartFailed(self.name, what, "\n".join(self.output().splitlines()[-_LAST_LINES:]))
 
     def check_alive(self) -> None:
-        """Raise `PartFailed` if it ended."""
+        """Raise `PartFailed` if the child has ended."""
         if (code := self.process.poll()) is not None:
-            raise self.failure(_ending(code))
+            raise self.failure(_describe_exit(code))
 
     def await_announcement(self, key: str, *, within_s: float) -> Any:
-        """Wait for a line of JSON that has `key`, and return its value. Raises `PartFailed`."""
+        """Wait until the child prints a line of JSON with `key`, and return its value. Raises `PartFailed`."""
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
-            if (value := _announced(self.output(), key)) is not None:
+            if (value := _find_announcement(self.output(), key)) is not None:
                 return value
             self.check_alive()
             time.sleep(_LOOK_EVERY_S)
         raise self.failure(f"was not ready within {within_s:g} s")
 
 
-def _announced(output: str, key: str) -> Any:
+def _find_announcement(output: str, key: str) -> Any:
     for line in output.splitlines():
         if line.startswith("{") and f'"{key}"' in line:
             with contextlib.suppress(ValueError):
@@ -110,14 +110,14 @@ def _announced(output: str, key: str) -> Any:
     return None
 
 
-def _ending(code: int) -> str:
+def _describe_exit(code: int) -> str:
     return (
         f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     )
 
 
 class Supervisor:
-    """Starts, watches, restarts and ends the children of one stack."""
+    """Starts, watches, restarts and stops the children of one stack."""
 
     def __init__(self, directory: Path, *, tell: Callable[[str], None]) -> None:
         self._directory = directory
@@ -136,14 +136,17 @@ class Supervisor:
             return {name: child.pid for name, child in self._children.items()}
 
     def start(self, program: Program) -> Child:
-        """Start `program`; its output goes to `NAME.log`."""
+        """Start `program`, with its output in `NAME.log`."""
         with self._lock:
             child = self._spawn(program)
             self._children[program.name] = child
             return child
 
     def watch(self) -> None:
-        """From now on, restart what may be restarted and record the first other death."""
+        """Watch the children from now on.
+
+        Restart a child that ends and may be restarted. Record the first other end as the failure of the stack.
+        """
         self._watcher.start()
 
     def check(self) -> None:
@@ -152,12 +155,12 @@ class Supervisor:
             raise self._failure
 
     def wait(self, timeout_s: float) -> None:
-        """Wait until the stack failed (raises `PartFailed`) or `timeout_s` passed."""
+        """Wait for `timeout_s`. Raises `PartFailed` as soon as the stack has failed."""
         self._ended.wait(timeout_s)
         self.check()
 
     def stop(self, names: Iterable[str]) -> None:
-        """SIGTERM all of `names` at once, and SIGKILL each that takes longer than it may."""
+        """Send SIGTERM to all of `names`, and SIGKILL to each that has not ended after its `stop_within_s`."""
         with self._lock:
             children = [self._children.pop(name) for name in names if name in self._children]
         for child in children:
@@ -167,10 +170,10 @@ class Supervisor:
             left_s = started + child.program.stop_within_s - time.monotonic()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.process.wait(max(left_s, 0))
-            self._bury(child)
+            self._clean_up(child)
 
     def close(self) -> None:
-        """Stop watching, end every child that is left, and the reaper after them."""
+        """Stop watching, stop the remaining children, and end the reaper."""
         self._ended.set()
         if self._watcher.is_alive():
             self._watcher.join()
@@ -183,7 +186,7 @@ class Supervisor:
         with log.open("ab") as output:
             log_start = output.tell()
             process = subprocess.Popen(  # noqa: S603 - our own command lines
-                ("/bin/sh", "-c", _ANNOUNCED, program.name, *program.command),
+                ("/bin/sh", "-c", _ANNOUNCE_AND_RUN, program.name, *program.command),
                 stdin=self._reaper_pipe,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -193,8 +196,8 @@ class Supervisor:
             )
         return Child(program, process, log, log_start)
 
-    def _bury(self, child: Child) -> None:
-        """End what is left of the child's group, collect it, and tell the reaper."""
+    def _clean_up(self, child: Child) -> None:
+        """Kill the remaining processes of the child's group, wait for the child, and report its end to the reaper."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
         child.process.wait()
@@ -212,21 +215,21 @@ class Supervisor:
     def _look(self) -> None:
         with self._lock:
             if (code := self._reaper.poll()) is not None:
-                raise PartFailed("reaper", _ending(code))
+                raise PartFailed("reaper", _describe_exit(code))
             for child in list(self._children.values()):
                 if (code := child.process.poll()) is not None:
-                    self._replace(child, child.failure(_ending(code)))
+                    self._replace(child, child.failure(_describe_exit(code)))
 
     def _replace(self, child: Child, failure: PartFailed) -> None:
-        self._bury(child)
+        self._clean_up(child)
         del self._children[child.name]
-        if not child.program.restarts or self._dies_young(child):
+        if not child.program.restarts or self._ends_too_soon(child):
             raise failure
-        self._tell(f"{failure}\n{child.name} is started again.")
+        self._tell(f"{failure}\nRestarting {child.name}.")
         self.start(child.program)
 
-    def _dies_young(self, child: Child) -> bool:
-        """Whether it died soon after its start too many times in a row: it never will start."""
+    def _ends_too_soon(self, child: Child) -> bool:
+        """Return whether the program ended soon after its start too many times in a row."""
         if time.monotonic() - child.started_s >= _SHORT_RUN_S:
             self._short_runs[child.name] = 0
         self._short_runs[child.name] += 1
@@ -234,7 +237,7 @@ class Supervisor:
 
 
 def _start_reaper(directory: Path) -> tuple[subprocess.Popen[bytes], int]:
-    """Return the reaper and the pipe's writing end, which keeps it waiting."""
+    """Return the reaper and the writing end of its pipe. The reaper waits while that end is open."""
     reading_end, writing_end = os.pipe()
     command = (sys.executable, "-I", "-S", reaper.__file__, str(directory))
     process = subprocess.Popen(  # noqa: S603 - our own file

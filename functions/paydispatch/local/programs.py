@@ -1,4 +1,4 @@
-"""The command line of every part that is ours."""
+"""Builds the command lines of our own programs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from paydispatch.local.processes import Program
-from paydispatch.local.settings import LocalSettings, inherited_environment
+from paydispatch.local.settings import LocalSettings, environment_without_aws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,16 +17,16 @@ WORKER = "worker"
 
 
 def twin(settings: LocalSettings, port: int) -> Program:
-    """Stripe. Not restarted when it dies: its objects and idempotency keys die with it."""
+    """Return the Stripe twin. It is not restarted, because its objects and idempotency keys are lost when it ends."""
     own = ("--port", str(port), "--lenient", "--parent-pid", str(os.getpid()))
-    environment = {**inherited_environment(), **settings.environment}
+    environment = {**environment_without_aws(), **settings.environment}
     return Program(TWIN, (*settings.twin_command, *own), environment)
 
 
 def gateways(
     settings: LocalSettings, environment: Mapping[str, str], listener_fd: int
 ) -> Iterator[Program]:
-    """The HTTP gateways: several processes on one listening socket."""
+    """Yield the HTTP gateways: several processes on one listening socket."""
     for number in range(1, settings.gateway_processes + 1):
         name = f"gateway-{number}"
         own = ("--name", name, "--fd", str(listener_fd), "--handler", settings.api_handler)
@@ -40,7 +40,7 @@ def gateways(
 
 
 def pollers(settings: LocalSettings, environment: Mapping[str, str]) -> Iterator[Program]:
-    """The execution environments of the Stripe caller, for each lane its own."""
+    """Yield the execution environments of the Stripe caller. Each lane has its own."""
     lanes = (
         ("interactive", settings.interactive_pollers, environment["REQUEST_QUEUE_URL"]),
         ("batch", settings.batch_pollers, environment["BATCH_QUEUE_URL"]),
@@ -71,7 +71,7 @@ def _poller(
 
 
 def worker(settings: LocalSettings, environment: Mapping[str, str]) -> Program:
-    """The flow worker, serving every worker_id."""
+    """Return the flow worker, which serves every `worker_id`."""
     own = ("--flows", environment["FLOWS_DIR"])
     return Program(
         WORKER,

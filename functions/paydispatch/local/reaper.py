@@ -1,13 +1,13 @@
-"""Ends what a killed stack left behind.
+"""Ends the processes that a killed stack left running.
 
-A stack that is killed with -9 cannot end its children. This process can: it holds the reading end
-of a pipe whose writing end only the stack keeps: end of file means the stack is gone, however.
+A stack that is killed with SIGKILL cannot end its children. This process ends them. It holds the reading end of a pipe,
+and only the stack holds the writing end. End of file therefore means that the stack has ended, for whichever reason.
 
-    stdin    "+PID" when a process group starts (the child says so itself), "-PID" when it has ended
-    argv[1]  the stack's private directory, removed if anybody had to be killed
+    stdin    "+PID" when a process group starts (written by the child itself), "-PID" when it has ended
+    argv[1]  the private directory of the stack, removed if a process had to be killed
 
-It works the same on Linux and macOS, and covers programs that are not ours. It needs only the
-standard library: it runs as a file, isolated, so that it is up in 20 ms.
+It works the same on Linux and macOS, and also for programs that are not ours. It needs only the standard library and
+runs as a file in isolated mode, so that it starts in 20 ms.
 """
 
 import os
@@ -17,8 +17,8 @@ import sys
 from collections.abc import Iterable
 
 
-def living(lines: Iterable[str]) -> set[int]:
-    """The process groups that started and did not end. Returns at end of file."""
+def read_orphans(lines: Iterable[str]) -> set[int]:
+    """Return, at end of file, the process groups that started and have not ended."""
     pids: set[int] = set()
     for line in lines:
         change = pids.add if line.startswith("+") else pids.discard
@@ -27,7 +27,7 @@ def living(lines: Iterable[str]) -> set[int]:
 
 
 def main() -> None:
-    orphans = living(sys.stdin)
+    orphans = read_orphans(sys.stdin)
     for pid in orphans:
         try:
             os.killpg(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""What a local stack can be told, and the environment it may pass on."""
+"""The settings of a local stack, and the environment variables that it passes to its parts."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def _own(*module_and_arguments: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class LocalSettings:
-    """One local stack. Every default is what `paydispatch local` uses."""
+    """The settings of one local stack. The defaults are those of `paydispatch local`."""
 
     port: int = 0
-    """The API's port; 0 takes a free one. Everything else always takes a free one."""
+    """The port of the API. 0 picks a free port. Every other part always listens on a free port."""
 
     stripe_base: str | None = None
-    """Another Stripe than the twin: then no twin is started."""
+    """The URL of a Stripe. If set, no twin is started."""
 
     redis_url: str | None = None
-    """Another Redis than the embedded server: then none is started."""
+    """The URL of a Redis. If set, no embedded server is started."""
 
     flows: Path | None = None
-    """The flows' directory; without it `FLOWS_DIR`, and without that `./flows`."""
+    """The folder of the flow scripts. By default `FLOWS_DIR`, or `./flows` without that variable."""
 
     api_handler: str = "paydispatch.local.lambdas.api.handler"
     caller_handler: str = "paydispatch.local.lambdas.stripe_caller.handler"
@@ -43,46 +43,46 @@ class LocalSettings:
     worker_command: tuple[str, ...] = _own("paydispatch", "worker", "--all")
 
     gateway_processes: int = 2
-    """One event at a time each, as in Lambda; two keep two cores busy (docs/adr/0003)."""
+    """Each handles one event at a time, as in Lambda. Two keep two cores busy (docs/adr/0003)."""
 
     interactive_pollers: int = 2
-    """While one environment waits for its slowest call, the next message finds the other."""
+    """Two, so that a message need not wait while one environment waits for the slowest call of its batch."""
 
     batch_pollers: int = 1
-    """Batch work gives way: one environment is half of what the interactive lane has."""
+    """One, half as many as in the interactive lane, because batch work has the lower priority."""
 
     batch_size: int = 100
-    """Messages per handler call. Deployed it is smaller: there Lambda adds environments under load.
-    Here there are three, so calls in flight (environments times this) must come from the batch."""
+    """Messages per handler call. The calls in flight are at most this size times the environments, of which there are
+    only three here. On AWS the size is smaller, because Lambda adds environments under load."""
 
     function_timeout_s: int = 30
-    """Shorter than deployed, where it leaves Stripe its whole 80 s: a call that hangs holds its batch,
-    and here only one other environment could go on meanwhile. It is cut short and tried again."""
+    """On AWS it is longer, so that a call to Stripe may take its whole 80 s. Here it is shorter, because a call that
+    hangs blocks its batch, and only one other environment could continue. Such a call is cut off and retried."""
 
     visibility_timeout_s: int = 45
-    """Over the function's timeout: how long the messages of a killed poller stay away. Deployed it is
-    six times the timeout, for the retries of Lambda's own poller; this one has none."""
+    """Longer than the function's timeout. The messages of a killed poller stay invisible for this time. On AWS it is
+    six times the timeout, because of the retries of Lambda's poller. The local poller does not retry."""
 
     max_receives: int = 5
 
     durable_redis: bool = False
-    """Append-only file in the private directory: outcomes survive `restart("valkey")`."""
+    """Keep an append-only file in the private directory, so that outcomes survive `restart("valkey")`."""
 
     start_within_s: float = 30.0
     drain_within_s: float = 10.0
-    """How long a batch in hand may go on when the stack stops, before it is killed."""
+    """The time that a current batch may take when the stack stops, before it is killed."""
 
     verbose: bool = False
-    """Show what every part prints, on stderr."""
+    """Print the output of every part on stderr."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Added to every part's environment, last word."""
+    """Variables added to the environment of every part. They override all others."""
 
 
-def inherited_environment() -> dict[str, str]:
-    """This process's environment without anything that could reach the real AWS.
+def environment_without_aws() -> dict[str, str]:
+    """Return this process's environment without the variables that could lead to the real AWS.
 
-    No `AWS_*` passes, the user's AWS files are not read, and loopback is never sent to a proxy.
+    Drops every `AWS_*` variable, and adds loopback to `NO_PROXY`.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     no_proxy = ",".join(filter(None, (inherited.get("NO_PROXY"), _NO_PROXY)))
@@ -90,7 +90,7 @@ def inherited_environment() -> dict[str, str]:
 
 
 def local_aws(endpoint: str) -> dict[str, str]:
-    """The variables that point an AWS SDK at `endpoint` and at nothing else."""
+    """Return the variables with which an AWS SDK uses only `endpoint`, and no AWS files of the user."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_DEFAULT_REGION": REGION,

@@ -1,4 +1,4 @@
-"""SQS messages as the event a Lambda gets, and what its answer means for them. Pure."""
+"""Translates SQS messages to the event of a Lambda, and reads its partial batch response. No I/O."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
 
 
 def queue_arn(queue_url: str, region: str) -> str:
-    """`http://host/000000000000/name` → `arn:aws:sqs:us-east-1:000000000000:name`."""
+    """Return the ARN of a queue: `http://host/000000000000/name` → `arn:aws:sqs:us-east-1:000000000000:name`."""
     account, name = urlsplit(queue_url).path.strip("/").split("/")[-2:]
     return f"arn:aws:sqs:{region}:{account}:{name}"
 
 
 def sqs_event(messages: Iterable[MessageTypeDef], arn: str) -> dict[str, Any]:
-    """The event of an SQS event source: `{"Records": [...]}`."""
+    """Return the event of an SQS event source: `{"Records": [...]}`."""
     return {"Records": [_record(message, arn) for message in messages]}
 
 
-def handled_ids(sent: Sequence[str], answer: object) -> set[str]:
-    """The ids of `sent` that a partial batch response lets go of.
+def ids_to_delete(sent: Sequence[str], answer: object) -> set[str]:
+    """Return the ids of `sent` that a partial batch response does not name as failed.
 
-    AWS's rules: no answer, or no failures in it, is all good; each `itemIdentifier` stays on the
-    queue; an answer that makes no sense, or names an id that was not sent, keeps the whole batch.
+    The rules of AWS: without an answer, or without failures in it, every message is handled. Each `itemIdentifier`
+    stays on the queue. An invalid answer, or one with an id that is not in `sent`, keeps the whole batch on the queue.
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """
     if not answer:

@@ -1,11 +1,11 @@
-"""The whole of paydispatch on one machine: every part a child process, every Lambda unchanged.
+"""Runs the whole of paydispatch on one machine. Every part is a child process, and every Lambda is unchanged.
 
     with LocalStack() as stack:
         requests.post(stack.addresses.api + "/v1/products", json=...)
 
-Parts, in the order they end:
+The parts, in the order in which they are stopped:
 
-    gateway-1…            HTTP → API Gateway events → paydispatch.local.lambdas.api.handler
+    gateway-1…         HTTP → API Gateway events → paydispatch.local.lambdas.api.handler
     poller-<lane>-1…   SQS → SQS events → paydispatch.local.lambdas.stripe_caller.handler
     worker             Redis streams → flows
     twin               Stripe
@@ -31,7 +31,7 @@ from paydispatch.local.ministack import MiniStack
 from paydispatch.local.output import Follower
 from paydispatch.local.parts import OwnPart, Part, TwinPart, WorkerPart
 from paydispatch.local.processes import PartFailed, Program, Supervisor
-from paydispatch.local.settings import LocalSettings, inherited_environment, local_aws
+from paydispatch.local.settings import LocalSettings, environment_without_aws, local_aws
 from paydispatch.local.valkey import Valkey
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ def _tell_on_stderr(message: str) -> None:
 
 
 class LocalStack:
-    """One stack, from `__enter__` to `__exit__`. Two can run side by side."""
+    """One stack, which runs for a `with` block. Several stacks can run at the same time."""
 
     addresses: Addresses
     directory: Path
-    """Private and temporary. What a part prints is in its `NAME.log`."""
+    """The private temporary directory. The output of a part is in its `NAME.log`."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class LocalStack:
         self._parts: dict[str, Part] = {}
 
     def __enter__(self) -> Self:
-        """Start everything. Raises `PartFailed`, which names the part and shows its last lines."""
+        """Start every part. Raises `PartFailed` with the name of the part and its last lines."""
         self.directory = Path(tempfile.mkdtemp(prefix="paydispatch-"))
         self._supervisor = Supervisor(self.directory, tell=self._tell)
         self._follower = Follower(self.directory) if self._settings.verbose else None
@@ -82,17 +82,17 @@ class LocalStack:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop everything in order. After an error the outputs are kept and their place named."""
+        """Stop every part in order. After an error, keep the outputs and print their directory."""
         self._end(failed=isinstance(error, Exception))
 
     @property
     def pids(self) -> dict[str, int]:
-        """The process of each part, which is also its process group."""
+        """The process id of each part, which is also the id of its process group."""
         return self._supervisor.pids
 
     def environment(self) -> dict[str, str]:
-        """The whole environment of a program that wants to talk to this stack."""
-        inherited = inherited_environment()
+        """Return the whole environment for a program that uses this stack."""
+        inherited = environment_without_aws()
         flows = self._settings.flows or Path(inherited.get("FLOWS_DIR", "flows"))
         return {
             **inherited,
@@ -110,17 +110,17 @@ class LocalStack:
         }
 
     def wait(self, timeout_s: float) -> None:
-        """Wait until a part failed (raises `PartFailed`) or `timeout_s` passed."""
+        """Wait for `timeout_s`. Raises `PartFailed` as soon as a part has failed."""
         self._supervisor.wait(timeout_s)
 
     def stop(self, name: str) -> None:
-        """Stop one part (as `pids` names it) and leave it so, until `restart`."""
+        """Stop one part, by its name in `pids`. It stays stopped until `restart`."""
         self._supervisor.stop([name])
 
     def restart(self, name: str) -> None:
-        """Stop one part if it runs, and start it again at its address. Raises `PartFailed`.
+        """Stop one part if it runs, and start it again at the same address. Raises `PartFailed`.
 
-        MiniStack keeps what it holds, Valkey does if it is durable, the twin does not.
+        MiniStack keeps its data. Valkey keeps its data if it is durable. The twin loses its data.
         """
         self.stop(name)
         self._start_all([self._parts[name]])
@@ -167,7 +167,7 @@ class LocalStack:
         return [*parts, WorkerPart(self._supervisor, worker)]
 
     def _start_all(self, parts: Sequence[Part]) -> None:
-        """Launch all, then wait for each: they do not need one another."""
+        """Launch all parts, then wait for each, because they do not depend on each other."""
         self._parts |= {part.name: part for part in parts}
         for part in parts:
             part.launch()
@@ -177,7 +177,7 @@ class LocalStack:
     def _end(self, *, failed: bool) -> None:
         try:
             self._stop_in_order()
-        finally:  # also when Ctrl-C is pressed again: closing ends whatever is left at once
+        finally:  # runs also after a second Ctrl-C: `close` then ends the remaining parts at once
             self._supervisor.close()
             if self._follower is not None:
                 self._follower.close()
@@ -186,11 +186,11 @@ class LocalStack:
     def _stop_in_order(self) -> None:
         for prefix in _STOP_ORDER:
             self._supervisor.stop([name for name in self.pids if name.startswith(prefix)])
-            if self._api is not None:  # nobody is behind it any more
+            if self._api is not None:  # no gateway serves it any more
                 self._api.close()
 
     def _leave(self, *, failed: bool) -> None:
         if failed and any(self.directory.glob("*.log")):
-            self._tell(f"What each part printed is in {self.directory}")
+            self._tell(f"The output of each part is in {self.directory}")
         else:
             shutil.rmtree(self.directory, ignore_errors=True)

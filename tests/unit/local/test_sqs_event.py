@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paydispatch.local.sqs_event import handled_ids, queue_arn, sqs_event
+from paydispatch.local.sqs_event import ids_to_delete, queue_arn, sqs_event
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -57,12 +57,12 @@ def test_message_attributes_are_typed_and_bytes_are_base64() -> None:
     "answer", [None, {}, {"batchItemFailures": []}, {"batchItemFailures": None}]
 )
 def test_no_failures_lets_the_whole_batch_go(answer: object) -> None:
-    assert handled_ids(_SENT, answer) == {"a", "b", "c"}
+    assert ids_to_delete(_SENT, answer) == {"a", "b", "c"}
 
 
 def test_a_listed_message_stays() -> None:
     answer = {"batchItemFailures": [{"itemIdentifier": "b"}]}
-    assert handled_ids(_SENT, answer) == {"a", "c"}
+    assert ids_to_delete(_SENT, answer) == {"a", "c"}
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_a_listed_message_stays() -> None:
 )
 def test_a_failure_that_names_no_message_of_the_batch_keeps_it_all(failure: object) -> None:
     answer = {"batchItemFailures": [{"itemIdentifier": "a"}, failure]}
-    assert handled_ids(_SENT, answer) == set()
+    assert ids_to_delete(_SENT, answer) == set()
 
 
 def test_an_answer_that_is_not_an_object_keeps_the_batch() -> None:
-    assert handled_ids(_SENT, "done") == set()
+    assert ids_to_delete(_SENT, "done") == set()

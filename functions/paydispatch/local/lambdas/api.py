@@ -1,4 +1,4 @@
-"""The API's Lambda on the local stack: an installed package has no `functions/api/app.py`."""
+"""The API's Lambda on the local stack, because an installed package has no `functions/api/app.py`."""
 
 from paydispatch.compose.api import compose, connect
 from paydispatch.settings import ApiSettings

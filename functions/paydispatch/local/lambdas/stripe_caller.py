@@ -1,4 +1,4 @@
-"""The Stripe caller's Lambda on the local stack: an installed package has no `functions/stripe_caller/app.py`."""
+"""The Stripe caller's Lambda on the local stack. An installed package has no `functions/stripe_caller/app.py`."""
 
 from paydispatch.compose.async_lambda import lambda_log
 from paydispatch.compose.stripe_caller import compose, connect
