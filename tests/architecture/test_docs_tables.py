@@ -33,7 +33,7 @@ PROGRAMS: dict[str, Any] = {
 }
 
 # Where a call that makes an error has its code.
-_CODE_AT = {"NotSent": 1, "Unknown": 1, "Malformed": 0, "give_up": 1, "_dispatcher_error": 1}
+_CODE_AT = {"NotSent": 1, "Unknown": 1, "Malformed": 0, "give_up": 1, "dispatcher_error": 1}
 _MAKING_CODES = ("attempts", "envelope", "outcomes", "redrive", "retry", "unknown_outcomes")
 
 

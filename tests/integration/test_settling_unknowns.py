@@ -27,8 +27,8 @@ from paydispatch.domain.limits import HORIZON_S
 from paydispatch.domain.progress import Progress
 from paydispatch.domain.redrive import Choice
 from paydispatch.domain.requests import Lane
+from paydispatch.services.call import CallPorts
 from paydispatch.services.call_batch import BatchCall, Message
-from paydispatch.services.call_stripe import CallPorts
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.services.redrive import Action, RedriveOptions, RedrivePorts, Redriver
 from paydispatch.testing.memory import MemoryClock, MemoryEventLog, MemorySealer, MemoryVault

@@ -20,7 +20,7 @@ from tests.model.stage import at_once
 from paydispatch.domain.attempts import Unknown, classify
 from paydispatch.domain.claims import Go
 from paydispatch.domain.errors import CannotOpen, Unavailable
-from paydispatch.services.call_stripe import CallPorts
+from paydispatch.services.call import CallPorts
 
 if TYPE_CHECKING:
     from tests.model.callers import Callers

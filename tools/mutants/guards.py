@@ -40,6 +40,7 @@ WIRE = ("tests/integration/adapters/test_stripe_http.py",)
 
 ATTEMPTS = SOURCE + "domain/attempts.py"
 CALL = SOURCE + "services/call_stripe.py"
+CONCLUDE = SOURCE + "services/conclude_call.py"
 CALL_BATCH = SOURCE + "services/call_batch.py"
 ENVELOPE = SOURCE + "domain/envelope.py"
 JSON_VALUES = SOURCE + "domain/parameters/json_values.py"
@@ -128,16 +129,16 @@ GUARDS = (
     Guard(
         "latch: a response that could not be published leaves no doubt",
         LATCH,
-        CALL,
-        "        with _putting_off(progress_for_copy(progress, outcome)):\n            first",
-        "        with _putting_off(progress):\n            first",
+        CONCLUDE,
+        "    with defer_if_unavailable(progress_for_copy(progress, outcome)):\n        first",
+        "    with defer_if_unavailable(progress):\n        first",
     ),
     Guard(
         "latch: a parked message forgets its doubt",
         LATCH,
-        CALL,
-        "            await self._park(progress_for_copy(progress, decision.outcome), decision.outcome)",
-        "            await self._park(progress, decision.outcome)",
+        CONCLUDE,
+        "        await _park(call, progress_for_copy(progress, decision.outcome), decision.outcome)",
+        "        await _park(call, progress, decision.outcome)",
     ),
     Guard(
         "latch: a call cut off with its invocation raises no doubt",
@@ -178,27 +179,27 @@ GUARDS = (
     Guard(
         "publish before park: parked first",
         BEFORE_PARKING,
-        CALL,
-        "        await self._tell(progress, outcome)\n"
-        "        if isinstance(decision, GivenUp):\n"
-        "            await self._park(progress_for_copy(progress, decision.outcome), decision.outcome)\n",
-        "        if isinstance(decision, GivenUp):\n"
-        "            await self._park(progress_for_copy(progress, decision.outcome), decision.outcome)\n"
-        "        await self._tell(progress, outcome)\n",
+        CONCLUDE,
+        "    await publish_outcome(call, progress, outcome)\n"
+        "    if isinstance(decision, GivenUp):\n"
+        "        await _park(call, progress_for_copy(progress, decision.outcome), decision.outcome)\n",
+        "    if isinstance(decision, GivenUp):\n"
+        "        await _park(call, progress_for_copy(progress, decision.outcome), decision.outcome)\n"
+        "    await publish_outcome(call, progress, outcome)\n",
     ),
     Guard(
         "publish before park: an unknown outcome is not parked",
         "A request that ended unknown is parked for an operator.",
-        CALL,
-        "        await self._tell(progress, outcome)\n        if isinstance(decision, GivenUp):\n",
-        "        await self._tell(progress, outcome)\n        if False:\n",
+        CONCLUDE,
+        "    await publish_outcome(call, progress, outcome)\n    if isinstance(decision, GivenUp):\n",
+        "    await publish_outcome(call, progress, outcome)\n    if False:\n",
     ),
     Guard(
         "publish before acknowledge: a store away counts as done",
         DURABLE,
         CALL,
-        "            await self._defer_for_store(put_off)",
-        "            del put_off",
+        "        await defer_for_store(call, deferral)",
+        "        del deferral",
     ),
     Guard(
         "publish before acknowledge: a queue away counts as done",
@@ -227,15 +228,15 @@ GUARDS = (
         "last receive: it calls Stripe once more",
         "A message on its last receive is reported without calling Stripe again, then parked.",
         CALL,
-        "        if self._receive.last_receive:",
-        "        if False:",
+        "    if call.receive.last_receive:",
+        "    if False:",
     ),
     Guard(
         "last receive: what may have been sent goes on as a copy",
         "A message on its last receive is reported without calling Stripe again, then parked.",
         CALL,
-        "        return self._receive.last_receive and unsent and progress",
-        "        return self._receive.last_receive and progress",
+        "    return call.receive.last_receive and unsent and progress",
+        "    return call.receive.last_receive and progress",
     ),
     Guard(
         "last receive: there is no end of copies",
@@ -270,8 +271,8 @@ GUARDS = (
         "deadline: a call is begun that can only be abandoned",
         NO_NEEDLESS_DOUBT,
         CALL,
-        "        if self._time_left_s() < LEAST_CALL_S:",
-        "        if False:",
+        "    if call.time_left_s() < LEAST_CALL_S:",
+        "    if False:",
     ),
     Guard(
         "Stripe's word: Stripe-Should-Retry is ignored",
@@ -445,7 +446,7 @@ GUARDS = (
         "context: an organisation's named key is sent without an account",
         ACTS_IN_AN_ACCOUNT,
         CALL,
-        "            check_acts_in_account(key, self._envelope.stripe_context)\n",
+        "        check_acts_in_account(key, call.envelope.stripe_context)\n",
         "",
         ("tests/unit/services/test_call_stripe.py",),
     ),
@@ -517,9 +518,9 @@ GUARDS = (
         "send: Stripe is called although Redis is away",
         REDIS_FIRST,
         CALL,
-        "            await self._take_back(send.token)\n"
-        "            raise _PutOff(progress, str(error)) from error",
-        "            return Go(asked_at, asked_at)",
+        "        await _take_back(call, send.token)\n"
+        "        raise DeferCall(progress, str(error)) from error",
+        "        return Go(asked_at, asked_at)",
     ),
     Guard(
         "wire: httpx's ConnectTimeout counts as not sent",
@@ -568,8 +569,8 @@ GUARDS = (
         "deadline: a vault that stays away outlasts it",
         "A request is tried up to its deadline.",
         CALL,
-        "        ended = self._guard(progress)\n        if ended is not None:\n",
-        "        ended = self._guard(progress)\n        if False:\n",
+        "    refusal = _guard(call, progress)\n    if refusal is not None:\n",
+        "    refusal = _guard(call, progress)\n    if False:\n",
     ),
     Guard(
         "redrive: a request that was told is sent back",

@@ -15,6 +15,7 @@ TWIN = (*SLOTS, "tests/unit/services", "tests/model")
 
 ACCOUNTS = SOURCE + "domain/accounts.py"
 CALL = SOURCE + "services/call_stripe.py"
+CONCLUDE = SOURCE + "services/conclude_call.py"
 CALL_BATCH = SOURCE + "services/call_batch.py"
 CLAIMS = SOURCE + "domain/claims.py"
 ENVELOPE = SOURCE + "domain/envelope.py"
@@ -65,8 +66,8 @@ IDENTITY_GUARDS = (
         "claim: it is made before the principal is proven",
         UNPROVEN,
         CALL,
-        "        if not await self._is_proven():\n",
-        "        if False:\n",
+        "    if not await _is_proven(call):\n",
+        "    if False:\n",
     ),
     Guard(
         "claim: it proves a message with another seal",
@@ -110,15 +111,15 @@ IDENTITY_GUARDS = (
         "claim: the same request a second time is acknowledged",
         NO_DROP,
         CALL,
-        "        if state.final:\n",
-        "        if state.final or state.existed:\n",
+        "    if state.final:\n",
+        "    if state.final or state.existed:\n",
     ),
     Guard(
         "claim: the second request under an id is dropped",
         NO_DROP,
         CALL,
-        "                await self._tell_reused(progress)\n                return None",
-        "                return None",
+        "            await report_reused_id(call, progress)\n            return None",
+        "            return None",
     ),
     Guard(
         "claim: the latch of a message is not kept (twin)",
@@ -465,14 +466,14 @@ IDENTITY_GUARDS = (
         "send: all sends of a delivery have one name",
         OPEN,
         CALL,
-        "        token = secrets.token_hex(\n            8\n        )",
-        "        token = (\n            self._envelope.request_id\n        )",
+        "    token = secrets.token_hex(\n        8\n    )",
+        "    token = (\n        call.envelope.request_id\n    )",
     ),
     Guard(
         "fence: a POST leaves however long its send was answered ago",
         FENCE,
         CALL,
-        "self._ports.clock.now_s() - asked_at <= SEND_AGE_S",
+        "clock.now_s() - asked_at <= SEND_AGE_S",
         "True",
     ),
     Guard(
@@ -515,8 +516,8 @@ IDENTITY_GUARDS = (
         "takeback: a send whose answer was lost stays open",
         NO_NEEDLESS_DOUBT,
         CALL,
-        "            await self._take_back(send.token)\n            raise",
-        "            raise",
+        "        await _take_back(call, send.token)\n        raise",
+        "        raise",
     ),
     Guard(
         "takeback: any send takes the clock back (twin)",
@@ -605,10 +606,10 @@ IDENTITY_GUARDS = (
     Guard(
         "close: an unexecuted end is told without it",
         CLOSED,
-        CALL,
-        "        if isinstance(outcome, Error) and outcome.settled and not outcome.answered:\n"
-        "            stands",
-        "        if False:\n            stands",
+        CONCLUDE,
+        "    if isinstance(outcome, Error) and outcome.settled and not outcome.answered:\n"
+        "        closed_with",
+        "    if False:\n        closed_with",
     ),
     Guard(
         "close: other sends are not counted (twin)",
@@ -662,15 +663,15 @@ IDENTITY_GUARDS = (
         "close: its end is not told by the next delivery",
         NO_DROP,
         CALL,
-        "            await self._tell(progress, state.closed)\n            return None",
-        "            return None",
+        "        await publish_outcome(call, progress, state.closed)\n        return None",
+        "        return None",
     ),
     Guard(
         "close: the disputed end is told all the same",
         CLOSED,
-        CALL,
-        '                raise _PutOff(progress, "Another delivery may still have an effect.")',
-        "                return error",
+        CONCLUDE,
+        '            raise DeferCall(progress, "Another receive may still have an effect.")',
+        "            return error",
     ),
     Guard(
         "final: the status is written before the end is told",

@@ -12,14 +12,15 @@ from paydispatch.domain.entry import entry_for_malformed, error_for_malformed
 from paydispatch.domain.envelope import Address, Malformed, read_message
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.outcomes import ErrorKind
-from paydispatch.services.call_stripe import Receive, StripeCall
+from paydispatch.services.call import Receive
+from paydispatch.services.call_stripe import call_stripe
 from paydispatch.services.prove_principal import is_proven
 from paydispatch.services.report_end import end_unsent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paydispatch.services.call_stripe import CallPorts
+    from paydispatch.services.call import CallPorts
 
 PUBLISHING_TIME_S = 5.0
 """Kept back at the end of an invocation: enough to publish or defer whatever is still in flight."""
@@ -75,7 +76,7 @@ class BatchCall:
             last_receive=message.receive_count >= self._max_receives,
             until=until,
         )
-        await StripeCall(self._ports, read, receive).run()
+        await call_stripe(self._ports, read, receive)
 
     async def _refuse(self, malformed: Malformed, message: Message) -> None:
         """End what is no envelope in an error flow if its worker can be believed, else on the dead-letter queue."""

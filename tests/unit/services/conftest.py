@@ -11,8 +11,8 @@ from tests.unit.examples import KEY, SECRET_REF, entry
 
 from paydispatch.domain.principal import LOCAL, Principal
 from paydispatch.services.accept import Acceptor
+from paydispatch.services.call import CallPorts
 from paydispatch.services.call_batch import BatchCall, Message
-from paydispatch.services.call_stripe import CallPorts
 from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
 from paydispatch.testing.memory import (
     MemoryAccounts,

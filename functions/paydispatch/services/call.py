@@ -1,0 +1,117 @@
+"""The facts that all steps of one call share: its message, its claim, its ports and its log line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paydispatch.domain.claims import Claim, claim_of
+from paydispatch.domain.outcomes import Error, ErrorKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.progress import Progress
+    from paydispatch.ports import (
+        Accounts,
+        AsyncQueue,
+        Clock,
+        Doorbell,
+        EventLog,
+        OutcomeStream,
+        RequestSlots,
+        StripeGateway,
+        Vault,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPorts:
+    """The ports of a call."""
+
+    requests: RequestSlots
+    outcomes: OutcomeStream
+    accounts: Accounts
+    gateway: StripeGateway
+    vault: Vault
+    queue: AsyncQueue
+    doorbell: Doorbell
+    clock: Clock
+    log: EventLog
+    fraction: Callable[[], float]
+    """Returns a random number in [0, 1) for the jitter of the backoff."""
+    queue_tenant: str
+    """The tenant of programs that write to the queue themselves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receive:
+    """One receive of a queue message."""
+
+    receive_count: int
+    """How often SQS has delivered the message, this time included."""
+    last_receive: bool
+    """After this receive SQS moves the message to the dead-letter queue."""
+    until: float
+    """Unix seconds. After this time the invocation must have no call in flight."""
+
+
+class Call:
+    """The work on one message within one invocation."""
+
+    def __init__(self, ports: CallPorts, envelope: Envelope, receive: Receive) -> None:
+        self.ports = ports
+        self.envelope = envelope
+        self.receive = receive
+        self.claim = claim_of(envelope, ports.queue_tenant, ports.clock.now_s())
+        self.stripe_s = 0.0
+        """Seconds that Stripe has taken so far, for the log."""
+
+    def time_left_s(self) -> float:
+        """Return the seconds until this invocation must have no call in flight."""
+        return self.receive.until - self.ports.clock.now_s()
+
+    def dispatcher_error(
+        self, progress: Progress, code: str, message: str, param: str | None = None
+    ) -> Error:
+        """Return an error of paydispatch itself. Its certainty is that of `progress`."""
+        return Error(
+            kind=ErrorKind.DISPATCHER,
+            code=code,
+            message=message,
+            param=param,
+            attempts=progress.attempt - 1,
+            certainty=progress.certainty,
+        )
+
+    def log(self, event: str, progress: Progress, **fields: object) -> None:
+        """Write one log line with everything that is known about the request."""
+        envelope = self.envelope
+        self.ports.log.info(
+            event,
+            **ids_of(self.claim),
+            lane=envelope.lane.value,
+            attempt=progress.attempt,
+            maybe_executed=progress.maybe_executed,
+            receive_count=self.receive.receive_count,
+            stripe_ms=round(self.stripe_s * 1000),
+            age_ms=round((self.ports.clock.now_s() - envelope.accepted_at) * 1000),
+            traceparent=envelope.traceparent,
+            **fields,
+        )
+
+    def warn(self, event: str, **fields: object) -> None:
+        """Write one log line that an operator should look at."""
+        self.ports.log.warning(event, **ids_of(self.claim), **fields)
+
+
+def ids_of(claim: Claim) -> dict[str, object]:
+    """Return the ids that stand on every log line about a request."""
+    return {
+        "request_id": claim.request_id,
+        "object": claim.object,
+        "worker_id": claim.worker_id,
+        "context_id": claim.context_id,
+        "principal": claim.principal,
+    }
