@@ -96,7 +96,7 @@ FLOW_GUARDS = (
         "script: an exit is let through",
         ALONE,
         SCRIPT_THREADS,
-        "        except BaseException as error:  # `sys.exit()` ends the script, and not the worker",
+        "        except BaseException as error:  # `sys.exit()` ends the script and not the worker",
         "        except Exception as error:",
         WORKER,
     ),

@@ -934,8 +934,8 @@ GUARDS = (
         "way in: a message that SQS does not name is refused",
         THREE_ANSWERS,
         SQS_SENDS,
-        '"a message is not named", in_doubt=True)',
-        '"a message is not named", in_doubt=in_doubt)',
+        '"the answer does not name a message", in_doubt=True)',
+        '"the answer does not name a message", in_doubt=in_doubt)',
         SQS_ANSWERS,
     ),
     Guard(

@@ -1,4 +1,4 @@
-"""The event log of a command: its report is what it prints, so only faults are shown beside it (on stderr)."""
+"""The event log of a command. The command prints its report, so by default the log shows only faults, on stderr."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _log = logging.getLogger("paydispatch.operations")
 
 
 class CommandEventLog:
-    """Through Python's logging: set its level to INFO to see every line."""
+    """`EventLog` on Python's logging. At level INFO it shows every line."""
 
     def info(self, event: str, **fields: Any) -> None:
         _log.info("%s %s", event, _known(fields))

@@ -1,4 +1,4 @@
-"""The event log as Powertools writes it: JSON lines for reading, embedded metrics for alarms."""
+"""The event log of the Lambdas, written by Powertools: JSON lines, and embedded metrics for alarms."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ FLOWS_LOGGER = "paydispatch.flows"
 
 
 def json_logger(service: str) -> Logger:
-    """A logger for `service`; what flows log goes the same way, in the same form. No line holds a key."""
+    """Return a logger for `service`. It also writes the lines of the flows' logger. No line holds a key."""
     from aws_lambda_powertools import Logger
 
     redact_records()
-    # The line's own name says where it comes from.
+    # No location, because the event's name says where the line comes from.
     logger = Logger(service=service, location=None, json_serializer=_keyless_line)
     flows = logging.getLogger(FLOWS_LOGGER)
     flows.handlers, flows.propagate = logger.handlers, False
@@ -34,7 +34,10 @@ def json_logger(service: str) -> Logger:
 
 
 class PowertoolsEventLog:
-    """Without `metrics`, counts are lines like everything else. No flow can mute it, nor the other flows, for good."""
+    """`EventLog` on a Powertools logger. Without `metrics`, a count is a line too.
+
+    Before each line it restores the settings of both loggers, because a flow may have muted them.
+    """
 
     def __init__(self, logger: Logger, metrics: Metrics | None = None) -> None:
         self._logger = logger
@@ -58,7 +61,7 @@ class PowertoolsEventLog:
             self._counted = True
 
     def flush(self) -> None:
-        """At the end of an invocation: print the metrics it counted, if any."""
+        """Print the metrics that were counted, if any. Call it at the end of an invocation."""
         if self._metrics is not None and self._counted:
             self._metrics.flush_metrics()
             self._counted = False

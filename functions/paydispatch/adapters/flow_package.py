@@ -1,7 +1,7 @@
 """The flows folder as a Python package: `flows/helper.py` is the module `flows.helper`, here and in a user's tests.
 
-The folder alone decides what the package holds. It would not on `sys.path`: there a folder of the same name that
-stands earlier takes its place, or, without an `__init__.py`, is joined with it.
+The package holds the modules of this folder and no others. `sys.path` alone would not ensure that. An earlier folder of
+the same name would take its place or, without an `__init__.py`, be joined with it.
 """
 
 from __future__ import annotations
@@ -36,37 +36,37 @@ class FlowPackage:
     """Finds the package for Python's own `import`, and a script's `run` in it."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises `BadSetting` if another package has the folder's name: one of the two could not be imported."""
+        """Raises `BadSetting` if another package has the folder's name, because one of both could not be imported."""
         self._folder = folder
         self.name = package_name(folder)
         other = _package_elsewhere(self.name, folder)
         if other is not None:
             raise BadSetting(
-                f"The flows folder {folder} would be the package {self.name}, and that is {other} already. "
-                "Give the folder another name."
+                f"The flows folder {folder} would be the package {self.name}, but {other} has this name "
+                "already. Give the folder another name."
             )
 
     def check_there(self, script: str) -> None:
-        """Raises `MissingFlow` if no file has the script's name, or the name is none of a script."""
+        """Raise `MissingFlow` if the folder has no file for the script, or if `script` is no name of a script."""
         if not _SCRIPT.fullmatch(script) or not (self._folder / f"{script}.py").is_file():
             raise MissingFlow(script, str(self._folder))
 
     def run_of(self, script: str) -> Run:
-        """Import a script unless that was done before; return its `run`. Blocks for as long as the import takes.
+        """Import a script, unless it was imported before, and return its `run`. Blocks until the import ends.
 
-        Raises whatever the import raises: then the next call tries again.
+        Raises the error of the import. The next call then tries again.
         """
         self._take_the_name()
-        importlib.invalidate_caches()  # the file may be younger than the last look at its folder
+        importlib.invalidate_caches()  # the file may be newer than Python's listing of the folder
         module = importlib.import_module(f"{self.name}.{script}")
         try:
-            return _checked_run(module)
+            return _get_run(module)
         except BaseException:
             sys.modules.pop(module.__name__, None)
             raise
 
     def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
-        """Find the package and nothing else. Its modules are found as those of any package."""
+        """Find the package alone. Python finds its modules as it does for any package."""
         if name != self.name:
             return None
         places, file = [str(self._folder)], self._folder / "__init__.py"
@@ -79,7 +79,7 @@ class FlowPackage:
         return spec
 
     def _take_the_name(self) -> None:
-        """Make the package's name mean this folder, for every `import` in this process."""
+        """Make every `import` of the package's name in this process find this folder."""
         with _taking_over:
             others = [finder for finder in sys.meta_path if self._is_of_the_same_name(finder)]
             for finder in others:
@@ -96,20 +96,20 @@ class FlowPackage:
         return finder is not self and isinstance(finder, FlowPackage) and finder.name == self.name
 
     def _forget_modules(self) -> None:
-        """Another folder of that name was imported before, by a test or by another worker in this process."""
+        """Drop the modules of another folder of this name, which a test or another worker in this process imported."""
         for name in list(sys.modules):
             if name == self.name or name.startswith(f"{self.name}."):
                 del sys.modules[name]
 
 
 def package_name(folder: Path) -> str:
-    """Return the folder's name if it is one for a package; else the nearest: `my-flows` is `my_flows`."""
+    """Return the folder's name, changed into the nearest package name if it is none: `my-flows` becomes `my_flows`."""
     name = re.sub(r"\W", "_", folder.name) or "flows"
     return name if name.isidentifier() and not keyword.iskeyword(name) else f"_{name}"
 
 
 def _package_elsewhere(name: str, folder: Path) -> str | None:
-    """Return the place of another module of that name. A folder without `__init__.py` is none: it gives way."""
+    """Return the place of another module of that name. A folder without `__init__.py` does not count: it gives way."""
     try:
         spec = importlib.util.find_spec(name)
     except ValueError:  # a module that was made by hand
@@ -123,12 +123,12 @@ def _places(module: ModuleType | None) -> Sequence[str]:
     return list(getattr(module, "__path__", []))
 
 
-def _checked_run(module: ModuleType) -> Run:
-    """Return the module's `run`. Raises `TypeError` if there is none that can be run."""
+def _get_run(module: ModuleType) -> Run:
+    """Return the module's `run`. Raises `TypeError` if it is missing, no function or a generator."""
     run: Run | None = getattr(module, "run", None)
     if not callable(run):
         raise TypeError(f"{module.__name__} has no function `run`.")
-    for function in (run, getattr(run, "__call__", None)):  # noqa: B004 - of an object with `__call__`
+    for function in (run, getattr(run, "__call__", None)):  # noqa: B004 - `run` may be an object with `__call__`
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"{module.__name__}.run is a generator: its body would never run.")
     return run

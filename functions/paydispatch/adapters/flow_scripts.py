@@ -1,4 +1,4 @@
-"""Flows as files: `new_create_price_response` is the module of that name in the flows folder."""
+"""Flow scripts as files: the script `new_create_price_response` is the module of that name in the flows folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class _Import(NamedTuple):
-    """An import under way. All runs that need the module wait for the same one."""
+    """A running import. All runs that need the module wait for the same import."""
 
     ended: Future[ImportResult]
     give_up_at: float
@@ -31,7 +31,7 @@ class _Import(NamedTuple):
 
 
 class FlowFolder:
-    """`FlowScripts` over one folder, which imports and runs everything in threads."""
+    """`FlowScripts` in one folder. It imports and runs every script in a thread."""
 
     def __init__(self, folder: Path, *, import_timeout_s: float = 30.0) -> None:
         """Raises `BadSetting` for a folder that has the name of another package."""
@@ -51,7 +51,9 @@ class FlowFolder:
         ended = asyncio.wrap_future(importing.ended)
         await asyncio.wait({ended}, timeout=max(0.0, importing.give_up_at - time.monotonic()))
         if not ended.done():
-            raise ScriptFailed(f"Its import did not end within {self._import_timeout_s:g} s.")
+            raise ScriptFailed(
+                f"The script's import did not end within {self._import_timeout_s:g} s."
+            )
         _raise(ended.result())
 
     async def run(self, name: str, argument: Any, flow: Flow) -> None:
@@ -68,7 +70,7 @@ class FlowFolder:
 
     def _begin_import(self, name: str) -> _Import:
         ended: Future[ImportResult] = Future()
-        ended.set_running_or_notify_cancel()  # so that nobody who waits for it can cancel it
+        ended.set_running_or_notify_cancel()  # so that a cancelled waiter cannot cancel it
         importing = _Import(ended, time.monotonic() + self._import_timeout_s)
         self._imports[name] = importing
         self._threads.start(partial(self._import, name, importing))
@@ -86,7 +88,9 @@ class FlowFolder:
             return missing
         try:
             self._runs[name] = self._package.run_of(name)
-        except BaseException as error:  # a module that exits fails, and the worker goes on
+        except (
+            BaseException
+        ) as error:  # `sys.exit()` in a module fails the import, and the worker goes on
             return script_end(error)
         return None
 

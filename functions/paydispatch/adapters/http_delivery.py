@@ -1,4 +1,4 @@
-"""`Delivery` through the HTTP API: batches of up to 1,000, each request under an idempotency key of its own."""
+"""`Delivery` through the HTTP API: batches of up to 1,000, with an idempotency key for each request."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 CONNECT_WITHIN_S = 5.0
 ANSWER_WITHIN_S = 35.0
-"""Longer than the API's own limit of 30 s: its answer is waited for, because without it nothing is certain."""
+"""Longer than the API's own limit of 30 s, because without its answer nothing is certain."""
 
 BODY_LIMIT_BYTES = 4_000_000
-"""Lambda takes 6 MB, in which the body stands escaped, as text in the event. A batch over it is cut."""
+"""Below Lambda's limit of 6 MB, because the event holds the body as escaped text. A larger batch is cut."""
 
 _NEVER_SENT = (
     httpx.ConnectError,
@@ -43,7 +43,7 @@ class HttpDelivery:
     batch_limit = 1_000
 
     def __init__(self, base_url: str, *, auth: httpx.Auth | str | None = None) -> None:
-        """Raises `BadSetting` for an address to which keys would go in the clear."""
+        """Raises `BadSetting` if keys would go to `base_url` unencrypted."""
         check_http_url("base_url", base_url)
         token = {"Authorization": f"Bearer {auth}"} if isinstance(auth, str) else {}
         self._make_client = partial(
@@ -71,7 +71,10 @@ class HttpDelivery:
     def deliver(
         self, prepared_requests: Sequence[PreparedRequest]
     ) -> Sequence[str | PaydispatchError]:
-        """Once a call gets no answer the rest waits for the next turn: one bound of time is enough."""
+        """Send in calls of up to `BODY_LIMIT_BYTES`. After a call without an answer, leave the rest for the next turn.
+
+        So one turn lasts no longer than one timeout.
+        """
         results: list[str | PaydispatchError] = []
         for group in _groups(prepared_requests):
             answered = self._post(group)
@@ -81,7 +84,7 @@ class HttpDelivery:
         left = len(prepared_requests) - len(results)
         return [
             *results,
-            *[Unavailable("The API did not answer the calls before this one.")] * left,
+            *[Unavailable("The API did not answer an earlier call of this batch.")] * left,
         ]
 
     def _post(self, prepared_requests: Sequence[PreparedRequest]) -> list[str | PaydispatchError]:
@@ -97,7 +100,7 @@ class HttpDelivery:
         return results_of(answer, len(prepared_requests))
 
     def upkeep(self) -> None:
-        """Nothing to keep up."""
+        """Do nothing, because there is no data key to replace."""
 
     def close(self) -> None:
         if self._client is not None:
@@ -108,7 +111,7 @@ class HttpDelivery:
 
 
 def _groups(prepared_requests: Sequence[PreparedRequest]) -> Iterator[list[PreparedRequest]]:
-    """Cut what is too large for one call."""
+    """Yield the requests in groups that are small enough for one call."""
     group: list[PreparedRequest] = []
     size = 0
     for prepared in prepared_requests:
@@ -122,11 +125,11 @@ def _groups(prepared_requests: Sequence[PreparedRequest]) -> Iterator[list[Prepa
 
 
 def _no_answer(error: httpx.RequestError) -> Unavailable:
-    """httpx's own text may quote a header, and with that a token: only its name is shown."""
+    """Return the error with the name of httpx's error only, because its text may quote a header with a token."""
     name = type(error).__name__
     if isinstance(error, _NEVER_SENT):
         return Unavailable(f"The API cannot be reached ({name}).")
-    return MaybeAccepted(f"The answer of the API was lost ({name}): it may have the request.")
+    return MaybeAccepted(f"The answer of the API was lost ({name}). The API may have the request.")
 
 
 def _item(request: CreateRequest, key: str) -> dict[str, Any]:

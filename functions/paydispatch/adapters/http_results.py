@@ -1,4 +1,4 @@
-"""What the answer of `POST /v1/batches` says of each request: accepted, refused, or unknown."""
+"""The result of each request in an answer of `POST /v1/batches`: accepted, refused, or unknown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOT_ACCEPTED = "unavailable"
 
 
 def results_of(answer: httpx.Response, count: int) -> list[str | PaydispatchError]:
-    """Return `count` results, in order. One that is unknown is repeated under its idempotency key."""
+    """Return `count` results, in order. The sender repeats an unknown one under its idempotency key."""
     status = answer.status_code
     body = _object_in(answer)
     if status == 429:
@@ -25,15 +25,15 @@ def results_of(answer: httpx.Response, count: int) -> list[str | PaydispatchErro
         return [Unavailable(str(_error_in(body).get("message")))] * count
     results = body.get("results") if status == 202 else None
     if not isinstance(results, list) or len(results) != count:
-        # A proxy, a gateway or a sign-in page may have spoken for the API, before or after it worked.
-        return [_lost(f"the API answered {status} without {count} results")] * count
+        # A proxy, a gateway or a sign-in page may have answered, before or after the API did its work.
+        return [_maybe_accepted(f"the API answered {status} without {count} results")] * count
     return [_result(item) for item in results]
 
 
 def _result(item: Any) -> str | PaydispatchError:
-    """An item without a yes may carry a request id, too: only one without an error is accepted."""
+    """Return the result of one item. It is accepted only without an error, because a failed one may have an id too."""
     if not isinstance(item, dict):
-        return _lost("the API answered with something that is no result")
+        return _maybe_accepted("an item of the API's answer is no JSON object")
     status = item.get("http_status")
     if status is None and "error" not in item and "request_id" in item:
         return str(item["request_id"])
@@ -41,18 +41,21 @@ def _result(item: Any) -> str | PaydispatchError:
         return _refusal(status, _error_in(item))
     if status == 503 and _says_not_accepted(item):
         return Unavailable(str(_error_in(item).get("message")))
-    return _lost(str(_error_in(item).get("message") or f"status {status}"))
+    return _maybe_accepted(str(_error_in(item).get("message") or f"status {status}"))
 
 
 def _says_not_accepted(body: dict[str, Any]) -> bool:
-    """A 503 that may have been accepted says so, and names the request and its key for the repeat."""
+    """Return whether a 503 rules out that the request was accepted.
+
+    A 503 for a request that may have been accepted says so, and names the request id and key for the repeat.
+    """
     error = _error_in(body)
     named = {"request_id", "idempotency_key"} & (body.keys() | error.keys())
     in_doubt = named or "may have been accepted" in str(error.get("message"))
     return error.get("code") == NOT_ACCEPTED and not in_doubt
 
 
-def _lost(why: str) -> MaybeAccepted:
+def _maybe_accepted(why: str) -> MaybeAccepted:
     return MaybeAccepted(f"The request may have been accepted: {why}.")
 
 

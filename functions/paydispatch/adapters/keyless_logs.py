@@ -1,7 +1,7 @@
-"""Keep keys out of the logs, whatever a library prints in a debug mode and whoever sets its level.
+"""Keep keys out of the logs, at every log level and in every debug mode of a library.
 
-botocore          prints every answer at DEBUG: those of KMS and Secrets Manager hold keys
-everything else   may quote what it was given, so that each line is redacted
+At DEBUG, botocore prints every answer, and those of KMS and Secrets Manager hold keys. Such lines are dropped.
+Other libraries may quote their input. Each of their lines is redacted.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ _PRINT_BODIES = ("botocore.parsers", "botocore.endpoint")
 
 
 def drop_bodies_of_aws() -> None:
-    """A filter and not a level, because `boto3.set_stream_logger` would set the level back."""
+    """Drop botocore's lines with bodies by a filter. A level would not do: `boto3.set_stream_logger` resets it."""
     for name in _PRINT_BODIES:
-        logging.getLogger(name).addFilter(_tells_of_trouble)
+        logging.getLogger(name).addFilter(_is_warning)
 
 
 def redact_records() -> None:
-    """Redact what any library logs in this process. For programs that are ours as a whole."""
+    """Redact every log record of this process. Only for paydispatch's own programs, not for users of the SDK."""
     before = logging.getLogRecordFactory()
     if not isinstance(before, _Redacting):
         logging.setLogRecordFactory(_Redacting(before))
 
 
 class _Redacting:
-    """A factory of log records whose message and exception hold no key."""
+    """A factory of log records that hold no key in their message."""
 
     def __init__(self, factory: Callable[..., logging.LogRecord]) -> None:
         self._factory = factory
@@ -40,7 +40,7 @@ class _Redacting:
         record = self._factory(*arguments, **options)
         try:
             message = record.getMessage()
-        except Exception:  # Python would print the arguments as they are
+        except Exception:  # Python would print the raw arguments
             record.msg, record.args = f"{record.msg} {record.args}", ()
             message = record.msg
         shown = redact(message)
@@ -49,5 +49,5 @@ class _Redacting:
         return record
 
 
-def _tells_of_trouble(record: logging.LogRecord) -> bool:
+def _is_warning(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING

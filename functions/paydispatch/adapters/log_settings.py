@@ -1,4 +1,4 @@
-"""Loggers that keep their settings, because a flow that configures `logging` does so for the whole process.
+"""Restore the settings of loggers, because a flow that configures `logging` does so for the whole process.
 
 `logging.config.dictConfig` disables every logger it does not name, and `logging.disable` mutes all of them.
 """
@@ -26,7 +26,7 @@ class _Settings:
 
 
 class LogSettings:
-    """How some loggers are set now."""
+    """The settings that some loggers have when this object is made."""
 
     def __init__(self, *names: str) -> None:
         loggers = [logging.getLogger(name) for name in names]

@@ -1,4 +1,4 @@
-"""Threads for scripts: one that exits, hangs or blocks does that to its own thread alone."""
+"""Threads for scripts, so that a script that exits, hangs or blocks affects only its own thread."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 class ScriptThreads:
-    """Daemon threads, because one that hangs must not keep the process alive. An idle one takes the next work."""
+    """Daemon threads, because a thread that hangs must not keep the process alive. Idle threads are used again."""
 
     def __init__(self) -> None:
         self._idle: deque[SimpleQueue[Work]] = deque()
 
     def start(self, work: Work) -> None:
-        """Do `work`, which must not raise, in a thread that does nothing else meanwhile."""
+        """Run `work`, which must not raise, in a thread that runs nothing else meanwhile."""
         try:
             inbox = self._idle.pop()
         except IndexError:
@@ -49,15 +49,15 @@ class ScriptThreads:
 
 
 class ScriptRun:
-    """One run of one script. Its `work` belongs into a thread, which the script may block for as long as it likes.
+    """One run of one script. Call `work` in a thread of its own, because the script may block it.
 
-    A coroutine gets an event loop of its own: a task of the script that exits, stops the loop or never ends meets
-    nothing but the script.
+    A coroutine gets an event loop of its own, so that a task that exits, stops the loop or never ends affects only the
+    script.
     """
 
     def __init__(self, run: Callable[[Any, Flow], Any], argument: Any, flow: Flow) -> None:
         self.ended: Future[RetryLater | ScriptFailed | None] = Future()
-        """None: the script has returned."""
+        """The result. None: the script returned."""
         self.ended.set_running_or_notify_cancel()  # a waiter that is cancelled must not cancel it
         self._run = run
         self._argument = argument
@@ -65,10 +65,10 @@ class ScriptRun:
         self._task: asyncio.Task[None] | None = None
         self._cancelled = False
         self._raised: BaseException | None = None
-        """By the coroutine. Its task tells of a cancellation alone, if the script has cancelled it before."""
+        """The error of the coroutine. If the script cancelled its own task, the task itself shows only that."""
 
     def cancel(self) -> bool:
-        """Cancel a coroutine; return whether there is one. A plain function cannot be cancelled."""
+        """Cancel the script's coroutine. Return whether there is one, because a plain function cannot be cancelled."""
         self._cancelled = True
         if self._task is None:
             return False
@@ -79,29 +79,31 @@ class ScriptRun:
         return True
 
     def work(self) -> None:
-        """Run the script, say how it ended, and then cancel the tasks it has left behind."""
+        """Run the script, set the result, and then cancel the tasks that the script left behind."""
         threading.current_thread().name = f"flow-{self._flow.request_id}"
         runner = asyncio.Runner()  # makes its event loop at the first use
         self.ended.set_result(self._end(runner))
         try:
             runner.close()
-        except BaseException as error:  # of a task that was left behind: the end has been told
+        except BaseException as error:  # of a task that was left behind, after the result was set
             self._flow.log.warning("a task that was left behind raised %s", error_text(error))
 
     def _end(self, runner: asyncio.Runner) -> RetryLater | ScriptFailed | None:
         try:
             self._call(runner)
-        except BaseException as error:  # `sys.exit()` ends the script, and not the worker
+        except BaseException as error:  # `sys.exit()` ends the script and not the worker
             return script_end(self._raised or error)
         return None
 
     def _call(self, runner: asyncio.Runner) -> None:
         returned = self._run(self._argument, self._flow)
         if inspect.isawaitable(returned):
-            runner.get_loop().set_exception_handler(self._log_unheard)
+            runner.get_loop().set_exception_handler(self._log_unhandled)
             runner.run(self._await(returned))
         elif inspect.isgenerator(returned) or inspect.isasyncgen(returned):
-            raise TypeError("run returned a generator: its body never runs.")
+            raise TypeError(
+                "run returned a generator: its body never runs. Return nothing or a coroutine."
+            )
 
     async def _await(self, returned: Awaitable[object]) -> None:
         self._task = asyncio.current_task()
@@ -113,8 +115,8 @@ class ScriptRun:
             self._raised = error
             raise
 
-    def _log_unheard(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Log an error that no code has awaited. The event loop would print its traceback with what is in it."""
+    def _log_unhandled(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log an error that no code awaited. The event loop would print the traceback, which may hold a key."""
         error = context.get("exception")
         text = safe_text(context.get("message")) if error is None else error_text(error)
         self._flow.log.warning("a task of the flow raised: %s", text)

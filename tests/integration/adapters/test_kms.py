@@ -144,7 +144,7 @@ async def test_a_secret_that_holds_anything_else_is_told_and_not_repeated(
 ) -> None:
     secrets.create_secret(Name="paydispatch/acme/main", SecretString=written)
 
-    with pytest.raises(CannotOpen, match="as its whole text") as refusal:
+    with pytest.raises(CannotOpen, match="must hold a Stripe secret key") as refusal:
         await vault.open(sealed(SecretRef("main")))
     assert "one" not in str(refusal.value)
 
@@ -258,7 +258,7 @@ def test_what_aws_says_of_its_users_and_keys_is_told_to_the_log_alone(
         stub.add_client_error("generate_data_key", "AccessDeniedException", said)
         (refused,) = seal_many(sealer, envelope, "acme/alice")
 
-    assert str(refused) == "The key service cannot be reached; nothing was accepted."
+    assert str(refused) == "The key service cannot be reached. Nothing was accepted."
     assert said in caplog.text
 
 

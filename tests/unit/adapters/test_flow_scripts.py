@@ -171,7 +171,7 @@ async def test_an_import_that_takes_too_long_is_the_scripts_failure_until_it_end
     folder.flows = FlowFolder(folder.path, import_timeout_s=0.05)
     folder.write(WAITS)
     for _ in range(2):
-        with pytest.raises(ScriptFailed, match=r"Its import did not end within 0\.05 s"):
+        with pytest.raises(ScriptFailed, match=r"import did not end within 0\.05 s"):
             await folder.run()
     ended = folder.flows._imports[NAME].ended
     signals.take_next.set()

@@ -15,7 +15,7 @@ from tests.unit.examples import KEY, PARAMS
 
 from paydispatch.adapters.stripe.gateway import (
     HttpStripeGateway,
-    failed_attempt,
+    classify_failure,
     make_stripe_request,
     stripe_client,
 )
@@ -180,14 +180,14 @@ class TestBrokenCalls:
     def test_only_a_connection_that_was_never_made_is_not_sent(
         self, name: str, outside: type[httpx.TransportError]
     ) -> None:
-        assert isinstance(failed_attempt(caused(outside, NOT_SENT[name])), NotSent)
+        assert isinstance(classify_failure(caused(outside, NOT_SENT[name])), NotSent)
 
     @pytest.mark.parametrize("outside", [httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadError])
     @pytest.mark.parametrize("name", MAYBE_SENT)
     def test_everything_else_may_have_been_sent_whatever_httpx_calls_it(
         self, name: str, outside: type[httpx.TransportError]
     ) -> None:
-        attempt = failed_attempt(caused(outside, MAYBE_SENT[name]))
+        attempt = classify_failure(caused(outside, MAYBE_SENT[name]))
         assert isinstance(attempt, Unknown)
         assert attempt.code == ("timeout" if name in TIMEOUTS else "connection_lost")
         assert type(MAYBE_SENT[name]).__name__ in attempt.reason
@@ -196,7 +196,7 @@ class TestBrokenCalls:
     def test_httpxs_own_word_counts_where_nothing_lies_beneath(
         self, kind: type[httpx.TransportError]
     ) -> None:
-        assert isinstance(failed_attempt(kind("no")), NotSent)
+        assert isinstance(classify_failure(kind("no")), NotSent)
 
     @pytest.mark.parametrize(
         ("kind", "code"),
@@ -213,7 +213,7 @@ class TestBrokenCalls:
     def test_the_rest_of_httpxs_errors_are_unknown(
         self, kind: type[httpx.TransportError], code: str
     ) -> None:
-        attempt = failed_attempt(kind("broken"))
+        attempt = classify_failure(kind("broken"))
         assert isinstance(attempt, Unknown)
         assert attempt.code == code
 

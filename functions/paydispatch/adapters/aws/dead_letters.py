@@ -1,4 +1,4 @@
-"""`DeadLetterQueue` on SQS: received messages are hidden for a while, and shown again as soon as we are done."""
+"""`DeadLetterQueue` on SQS: a receive hides messages for a visibility timeout, and a release ends the timeout early."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 HIDDEN_S = 300
-"""While an operator's command looks through the queue. A command that is killed gives them back after it."""
+"""The visibility timeout of a receive. If the operator's command is killed, SQS shows the messages again after it."""
 
 WAIT_S = 1
-"""A receive that does not wait asks a part of SQS' servers only, and may find nothing where something is."""
+"""Long polling. A receive that does not wait asks only some of SQS' servers, and may miss messages that are there."""
 
 
 class SqsDeadLetters:
+    """Receives, releases and deletes messages of the dead-letter queue with the blocking client in worker threads."""
+
     def __init__(self, sqs: SQSClient, queue_url: str) -> None:
         self._sqs = sqs
         self._queue_url = queue_url
@@ -37,7 +39,7 @@ class SqsDeadLetters:
                 MessageAttributeNames=["reason", "kind"],
                 AttributeNames=["SentTimestamp", "ApproximateFirstReceiveTimestamp"],
             )
-        return [_parked(message) for message in answer.get("Messages", [])]
+        return [_parse_parked(message) for message in answer.get("Messages", [])]
 
     async def release(self, parked: Sequence[Parked]) -> None:
         for start in range(0, len(parked), QUEUE_BATCH_LIMIT):
@@ -59,7 +61,7 @@ class SqsDeadLetters:
             )
 
 
-def _parked(message: Any) -> Parked:
+def _parse_parked(message: Any) -> Parked:
     attributes = message.get("Attributes", {})
     first_received = attributes.get("ApproximateFirstReceiveTimestamp")
     return Parked(
@@ -68,12 +70,12 @@ def _parked(message: Any) -> Parked:
         body=message["Body"],
         sent_at=int(attributes["SentTimestamp"]) / 1000,
         first_received_at=int(first_received) / 1000 if first_received else None,
-        reason=_said(message, "reason"),
-        kind=_said(message, "kind"),
+        reason=_read_attribute(message, "reason"),
+        kind=_read_attribute(message, "kind"),
     )
 
 
-def _said(message: Any, name: str) -> str | None:
-    """What the Stripe caller noted on it; SQS itself notes nothing."""
-    said: str | None = message.get("MessageAttributes", {}).get(name, {}).get("StringValue")
-    return said
+def _read_attribute(message: Any, name: str) -> str | None:
+    """Return a message attribute that the Stripe caller set. None: SQS itself moved the message, without attributes."""
+    value: str | None = message.get("MessageAttributes", {}).get(name, {}).get("StringValue")
+    return value

@@ -1,4 +1,4 @@
-"""The one place where boto3's errors become ours, and where its clients get their limits."""
+"""The one place that turns boto3's errors into `Unavailable`, and that sets the limits of its clients."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ CLIENT_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     max_pool_connections=50,
 )
-"""For work that comes from a queue: what stays away longer is `Unavailable`, and tried again from the queue."""
+"""For work from a queue. If AWS fails for longer, the call raises `Unavailable` and the queue retries the work."""
 
 CONNECT_WITHIN_S = 1.5
-"""Leaves room for one lost packet: TCP sends its first one again after a second."""
+"""Allows for one lost packet, because TCP sends its first packet again after a second."""
 
 ANSWER_WITHIN_S = 2.5
 """SQS and KMS answer in some 20 ms. No answer within this time is treated as a lost answer."""
@@ -59,9 +59,9 @@ SEND_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 1},
     max_pool_connections=50,
 )
-"""For sends to SQS. botocore must not repeat them: it would report a refusal and hide that an earlier answer was lost.
+"""For sends to SQS. botocore must not retry them, because it would hide a lost answer behind a later refusal.
 
-`adapters/aws/sqs.py` repeats them instead, and remembers."""
+`adapters/aws/sqs_sends.py` retries them instead, and remembers lost answers."""
 
 _AFTER_SENDING = (HTTPClientError, BotoConnectionError, IncompleteReadError)
 _NO_CONNECTION = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
@@ -70,7 +70,7 @@ _NO_CONNECTION = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionE
 def certainly_not_done(error: Exception) -> bool:
     """Return whether the call had no effect: AWS refused it, or it never left this process.
 
-    Everything else may have had one: a read timeout, a connection that broke, an answer that cannot be read, a 5xx.
+    Every other call may have had one: a read timeout, a broken connection, an unreadable answer, a 5xx.
     """
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -83,7 +83,10 @@ def certainly_not_done(error: Exception) -> bool:
 
 
 def _is_refused_certificate(error: SSLError) -> bool:
-    """TLS may also fail in the middle of an answer. Only a refused certificate proves that nothing was sent."""
+    """Return whether TLS refused the certificate. Only that proves that nothing was sent.
+
+    TLS may also fail in the middle of an answer.
+    """
     cause = error.kwargs.get("error")
     return any(
         isinstance(part, ssl.SSLCertVerificationError) for part in getattr(cause, "args", ())
@@ -91,7 +94,7 @@ def _is_refused_certificate(error: SSLError) -> bool:
 
 
 def code_of(error: Exception) -> str:
-    """Return AWS's code of a refusal, or the name of botocore's error. Neither holds an ARN or an account id."""
+    """Return AWS's error code, or the name of botocore's error class. Neither holds an ARN or an account id."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code") or type(error).__name__)
     return type(error).__name__

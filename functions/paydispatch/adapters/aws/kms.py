@@ -1,6 +1,6 @@
-"""Sealing with KMS: one GenerateDataKey per principal and quarter of an hour, one Decrypt per data key seen.
+"""Sealing with KMS: one GenerateDataKey per principal and quarter of an hour, and one Decrypt per data key.
 
-The principal is KMS' encryption context, so that a key policy can say who may seal in whose name.
+The principal is the KMS encryption context, so that a key policy can limit the names that an IAM role may seal for.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DATA_KEY_AGE_S = 900.0
 DATA_KEYS_KEPT = 1_000
 
 FAIL_FAST_S = 5.0
-"""How long KMS is not asked again after it failed: longer than the API needs for the items of one batch."""
+"""The time without a call to KMS after it failed. It is longer than the API needs for the items of one batch."""
 
 _log = logging.getLogger("paydispatch.aws")
 
@@ -43,7 +43,7 @@ _FINAL_CODES = {
     "IncorrectKeyException",
     "ValidationException",
 }
-"""KMS' answers that no waiting changes."""
+"""The error codes of KMS that a retry does not change."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -53,9 +53,10 @@ class _Cached:
 
 
 class KmsSealer:
-    """`Sealer`. Safe to use from several threads; calls KMS only when a principal's data key is missing or old.
+    """`Sealer` that encrypts locally under a data key of KMS. It is safe to use from several threads.
 
-    With `renews_itself=False` an old key is used until `warm` replaces it: sealing then never waits for KMS.
+    It calls KMS only when a principal's data key is missing or old. With `renews_itself=False` it uses an old key until
+    `warm` replaces it, so that sealing with a cached key never waits for KMS.
     """
 
     def __init__(
@@ -73,17 +74,17 @@ class KmsSealer:
         return seal(credential, binding, self._data_key(binding.principal))
 
     def warm(self, principal: str) -> None:
-        """Fetch a new data key for `principal` if its own is past half its age. Raises `Unavailable`."""
-        self._younger_than(DATA_KEY_AGE_S / 2, principal)
+        """Fetch a new data key for `principal` if the cached one is past half its life. Raises `Unavailable`."""
+        self._get_younger_than(DATA_KEY_AGE_S / 2, principal)
 
     def _data_key(self, principal: str) -> DataKey:
         cached = self._cached.get(principal)
         if cached is None or (self._renews_itself and self._is_old(cached, DATA_KEY_AGE_S)):
-            cached = self._younger_than(DATA_KEY_AGE_S, principal)
+            cached = self._get_younger_than(DATA_KEY_AGE_S, principal)
         return cached.key
 
-    def _younger_than(self, age_s: float, principal: str) -> _Cached:
-        """Return a data key that is not older, fetched if need be. The process makes one fetch at a time."""
+    def _get_younger_than(self, age_s: float, principal: str) -> _Cached:
+        """Return a data key that is not older than `age_s`. Fetch it if need be, one fetch at a time."""
         with self._fetching:
             cached = self._cached.get(principal)
             if cached is None or self._is_old(cached, age_s):
@@ -95,10 +96,10 @@ class KmsSealer:
         return self._clock.now_s() - cached.made_at > age_s
 
     def _fetch(self, principal: str) -> DataKey:
-        """Ask KMS, unless it failed just now: the many items of a batch must not wait for one failure each."""
+        """Ask KMS for a data key, unless it failed just now, because each item of a batch would wait for a failure."""
         failed_at = self._failed_at.get(principal)
         if failed_at is not None and self._clock.now_s() - failed_at < FAIL_FAST_S:
-            raise _key_service_away()
+            raise _key_service_unavailable()
         try:
             answer = self._kms.generate_data_key(
                 KeyId=self._key_id, KeySpec="AES_256", EncryptionContext={"principal": principal}
@@ -106,14 +107,14 @@ class KmsSealer:
         except (ClientError, BotoCoreError) as error:
             _log.warning("KMS did not make a data key: %s", error)
             _keep(self._failed_at, principal, self._clock.now_s())
-            raise _key_service_away() from error
+            raise _key_service_unavailable() from error
         return DataKey(plain=answer["Plaintext"], wrapped=answer["CiphertextBlob"])
 
 
-def _key_service_away() -> Unavailable:
-    """AWS's own text names users and keys, so it goes to the log alone."""
+def _key_service_unavailable() -> Unavailable:
+    """Return the error without AWS's own text, which names users and keys and goes only to the log."""
     return Unavailable(
-        "The key service cannot be reached; nothing was accepted.", retry_after_s=int(FAIL_FAST_S)
+        "The key service cannot be reached. Nothing was accepted.", retry_after_s=int(FAIL_FAST_S)
     )
 
 
@@ -125,7 +126,7 @@ def _keep(kept: OrderedDict[str, Kept], principal: str, value: Kept) -> None:
 
 
 class KmsVault:
-    """`Vault`. Opens sealed keys and looks names up; both stay in this process' memory."""
+    """`Vault` that opens sealed keys with KMS and reads named keys from Secrets Manager. It caches in memory only."""
 
     def __init__(self, kms: KMSClient, secrets: SecretsManagerStore, *, queue_tenant: str) -> None:
         self._kms = kms
@@ -140,7 +141,7 @@ class KmsVault:
         credential = await self._credential(envelope)
         if isinstance(credential, StripeKey):
             return credential
-        # A name that stands in the message in the clear proves no principal: it is the queue tenant's.
+        # A name in the message's clear text proves no principal, so it names a secret of the queue's tenant.
         principal = QUEUE if envelope.sealed_secret is None else envelope.principal
         tenant = tenant_of(principal, self._queue_tenant)
         return await asyncio.to_thread(self._secrets.find, tenant, credential)
@@ -156,7 +157,7 @@ class KmsVault:
         return open_sealed(sealed, binding, plain)
 
     async def _data_key(self, principal: str, wrapped: bytes) -> bytes:
-        """One Decrypt per data key, however many messages of a batch ask for it at once."""
+        """Return the data key in the clear. All messages of a batch with the same data key share one Decrypt."""
         cached = self._plain.get((principal, wrapped))
         if cached is None:
             cached = asyncio.ensure_future(asyncio.to_thread(self._decrypt, principal, wrapped))
@@ -166,7 +167,7 @@ class KmsVault:
         try:
             return await asyncio.shield(cached)
         except Exception:
-            self._plain.pop((principal, wrapped), None)  # a failure is not remembered
+            self._plain.pop((principal, wrapped), None)  # so that the next message tries again
             raise
 
     def _decrypt(self, principal: str, wrapped: bytes) -> bytes:

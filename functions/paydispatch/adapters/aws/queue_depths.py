@@ -1,4 +1,4 @@
-"""`QueueDepths` on SQS."""
+"""`QueueDepths` on SQS: the approximate numbers of messages among a queue's attributes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SqsDepths:
-    """`queue_urls`: what each queue is called in the report, and its URL."""
+    """Asks one queue after the other. `queue_urls` maps each queue's name in the report to its URL."""
 
     def __init__(self, sqs: SQSClient, queue_urls: Mapping[str, str]) -> None:
         self._sqs = sqs
@@ -29,10 +29,10 @@ class SqsDepths:
             answer = await asyncio.to_thread(
                 self._sqs.get_queue_attributes, QueueUrl=url, AttributeNames=["All"]
             )
-        held = answer["Attributes"]
+        attributes = answer["Attributes"]
         return QueueDepth(
             name=name,
-            waiting=int(held["ApproximateNumberOfMessages"]),
-            in_flight=int(held["ApproximateNumberOfMessagesNotVisible"]),
-            delayed=int(held["ApproximateNumberOfMessagesDelayed"]),
+            waiting=int(attributes["ApproximateNumberOfMessages"]),
+            in_flight=int(attributes["ApproximateNumberOfMessagesNotVisible"]),
+            delayed=int(attributes["ApproximateNumberOfMessagesDelayed"]),
         )

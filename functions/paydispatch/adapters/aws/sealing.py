@@ -1,8 +1,9 @@
-"""The sealed form: AES-256-GCM under a data key, which itself travels wrapped by KMS.
+"""The sealed form: AES-256-GCM under a data key. The data key stands in front, as KMS encrypted it.
 
     "1." base64url( 2 bytes: length of the wrapped key | wrapped key | 12 bytes nonce | ciphertext and tag )
 
-The binding (principal, worker, context) is authenticated: a sealed key moved to another conversation does not open.
+The binding (principal, worker, context) is the additional authenticated data, so that a sealed key that was moved to
+another conversation does not open.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _KEY, _REF = "key:", "ref:"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class DataKey:
-    """A data key in the clear, and the same as KMS wrapped it."""
+    """A data key in the clear, and the same key as KMS encrypted it."""
 
     plain: bytes
     wrapped: bytes
@@ -37,7 +38,7 @@ class DataKey:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A sealed text, taken apart."""
+    """The parts of a sealed text."""
 
     wrapped: bytes
     nonce: bytes
@@ -46,29 +47,29 @@ class Sealed:
 
 def seal(credential: Credential, binding: Binding, key: DataKey) -> str:
     nonce = os.urandom(_NONCE_BYTES)
-    ciphertext = AESGCM(key.plain).encrypt(nonce, _written(credential), _authenticated(binding))
+    ciphertext = AESGCM(key.plain).encrypt(nonce, _to_bytes(credential), _bind(binding))
     raw = len(key.wrapped).to_bytes(2, "big") + key.wrapped + nonce + ciphertext
     return _VERSION + base64.urlsafe_b64encode(raw).decode()
 
 
 def take_apart(text: str) -> Sealed:
-    """Raises `CannotOpen` for what was never sealed."""
+    """Split a sealed text into its parts. Raises `CannotOpen` if the text has another form."""
     try:
         if not text.startswith(_VERSION):
             raise ValueError
         raw = base64.urlsafe_b64decode(text.removeprefix(_VERSION))
     except ValueError:
-        raise CannotOpen("sealed_secret is not in the form a sealed key has.") from None
+        raise CannotOpen(
+            f"sealed_secret must be a sealed key: {_VERSION!r} and then base64url."
+        ) from None
     end = 2 + int.from_bytes(raw[:2], "big")
     return Sealed(raw[2:end], raw[end : end + _NONCE_BYTES], raw[end + _NONCE_BYTES :])
 
 
 def open_sealed(sealed: Sealed, binding: Binding, plain_data_key: bytes) -> Credential:
-    """Raises `CannotOpen` when it was sealed for another conversation, altered, or is no key inside."""
+    """Decrypt a sealed credential. Raises `CannotOpen` if it has another binding, was altered or holds no key."""
     try:
-        text = AESGCM(plain_data_key).decrypt(
-            sealed.nonce, sealed.ciphertext, _authenticated(binding)
-        )
+        text = AESGCM(plain_data_key).decrypt(sealed.nonce, sealed.ciphertext, _bind(binding))
     except (InvalidTag, ValueError):
         raise CannotOpen(
             "The sealed key does not belong to this principal, worker and context."
@@ -76,14 +77,14 @@ def open_sealed(sealed: Sealed, binding: Binding, plain_data_key: bytes) -> Cred
     return _read(text)
 
 
-def _written(credential: Credential) -> bytes:
+def _to_bytes(credential: Credential) -> bytes:
     if isinstance(credential, SecretRef):
         return (_REF + credential.name).encode()
     return (_KEY + credential.reveal()).encode()
 
 
 def _read(sealed: bytes) -> Credential:
-    """Producers seal for themselves, so what opens need not be a key; the refusal never repeats it."""
+    """Parse the decrypted text. It may be no key, because producers seal too. The error never quotes it."""
     try:
         text = sealed.decode()
         if text.startswith(_REF):
@@ -91,9 +92,9 @@ def _read(sealed: bytes) -> Credential:
         return StripeKey(text.removeprefix(_KEY).strip())
     except (UnicodeDecodeError, InvalidField):
         raise CannotOpen(
-            "What was sealed is neither a Stripe secret key nor the name of a secret."
+            "The sealed text is neither a Stripe secret key nor the name of a secret."
         ) from None
 
 
-def _authenticated(binding: Binding) -> bytes:
+def _bind(binding: Binding) -> bytes:
     return json.dumps([binding.principal, binding.worker_id, binding.context_id]).encode()

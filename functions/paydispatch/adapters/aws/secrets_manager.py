@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from paydispatch.ports import Clock
 
 KEPT_S = 60.0
-"""How long a key is used before it is read again: bounds how long a rotated key is still tried."""
+"""The time after which a key is read again. A rotated key is used no longer than that."""
 
 _FINAL_CODES = {"ResourceNotFoundException", "InvalidRequestException"}
 
@@ -30,13 +30,15 @@ class _Kept:
 
 
 class SecretsManagerStore:
+    """Reads secrets and keeps them in memory for `KEPT_S`."""
+
     def __init__(self, client: SecretsManagerClient, clock: Clock) -> None:
         self._client = client
         self._clock = clock
         self._kept: dict[str, _Kept] = {}
 
     def find(self, tenant: str, ref: SecretRef) -> StripeKey:
-        """Raises `CannotOpen` when there is no such key, `Unavailable` when it cannot be asked for now."""
+        """Return the key. Raises `CannotOpen` if there is no such key, `Unavailable` if AWS cannot be asked now."""
         name = f"paydispatch/{tenant}/{ref.name}"
         kept = self._kept.get(name)
         if kept is None or self._clock.now_s() - kept.read_at > KEPT_S:
@@ -51,11 +53,13 @@ class SecretsManagerStore:
             except ClientError as error:
                 if error.response.get("Error", {}).get("Code") not in _FINAL_CODES:
                     raise
-                raise CannotOpen(f"There is no secret {name!r} that may be read.") from None
+                raise CannotOpen(
+                    f"There is no secret {name!r} in Secrets Manager, or it is being deleted."
+                ) from None
         try:
-            # Editors and `aws secretsmanager create-secret --secret-string file://…` end a text with a line break.
+            # Strip, because editors and `create-secret --secret-string file://…` leave a line break at the end.
             return StripeKey(answer.get("SecretString", "").strip())
         except InvalidField:
             raise CannotOpen(
-                f"The secret {name!r} does not hold a Stripe secret key as its whole text."
+                f"The secret {name!r} must hold a Stripe secret key and nothing else, as plain text."
             ) from None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class SqsQueue:
-    """`Queue`: batches of at most ten entries and 1 MiB, as SQS takes them."""
+    """`Queue` on SQS: one SendMessageBatch for at most ten entries and 1 MiB."""
 
     def __init__(
         self,
@@ -45,27 +45,27 @@ class SqsQueue:
         )
 
     def send_messages(self, messages: Mapping[Lane, Sequence[Message]]) -> dict[str, Unavailable]:
-        """Send the same as (request_id, text) pairs, by lane. One bound of time holds for all of them."""
+        """Send (request_id, text) pairs by lane, all of them within one time limit. Return as `send` does."""
         until = self._sends.until()
-        without_yes: dict[str, Unavailable] = {}
+        unconfirmed: dict[str, Unavailable] = {}
         for lane, of_lane in messages.items():
             for batch in batches(of_lane):
                 results = self._sends.send_batch(
                     self._queue_urls[lane], [text for _, text in batch], until
                 )
                 for (request_id, _), error in zip(batch, results, strict=True):
-                    _note(without_yes, request_id, error)
-        return without_yes
+                    _note(unconfirmed, request_id, error)
+        return unconfirmed
 
 
-def _note(without_yes: dict[str, Unavailable], request_id: str, error: Unavailable | None) -> None:
-    """Two messages may have one id. Where one of them is in doubt, the id is."""
-    if error is not None and not isinstance(without_yes.get(request_id), MaybeAccepted):
-        without_yes[request_id] = error
+def _note(unconfirmed: dict[str, Unavailable], request_id: str, error: Unavailable | None) -> None:
+    """Write down the error. Two messages may have one id, and then a `MaybeAccepted` of either is the id's error."""
+    if error is not None and not isinstance(unconfirmed.get(request_id), MaybeAccepted):
+        unconfirmed[request_id] = error
 
 
 class SqsAsyncQueue:
-    """`AsyncQueue`: the same client, in worker threads (boto3 clients are made for that)."""
+    """`AsyncQueue` on SQS: the blocking client in worker threads, which is safe because boto3 clients are."""
 
     def __init__(
         self, sqs: SQSClient, queue_urls: Mapping[Lane, str], *, dead_letter_queue_url: str | None
@@ -76,10 +76,10 @@ class SqsAsyncQueue:
         self._dead_letter_queue_url = dead_letter_queue_url
 
     async def send(self, envelopes: Sequence[Envelope]) -> None:
-        without_yes = await asyncio.to_thread(self._queue.send, envelopes)
-        if without_yes:
+        unconfirmed = await asyncio.to_thread(self._queue.send, envelopes)
+        if unconfirmed:
             raise Unavailable(
-                f"SQS did not take {len(without_yes)} messages: {next(iter(without_yes.values()))}"
+                f"SQS did not take {len(unconfirmed)} messages: {next(iter(unconfirmed.values()))}"
             )
 
     async def defer(self, envelope: Envelope, delay_s: float) -> None:
@@ -107,7 +107,7 @@ class SqsAsyncQueue:
 
 
 def batches(messages: Sequence[Message]) -> Iterator[list[Message]]:
-    """Cut (id, text) pairs into what one SendMessageBatch takes. The text is ASCII: characters are bytes."""
+    """Cut (id, text) pairs into batches for SendMessageBatch. The text is ASCII, so that a character is a byte."""
     batch: list[Message] = []
     size = 0
     for message in messages:

@@ -1,4 +1,4 @@
-"""`Delivery` straight to SQS: the key is sealed in the caller's thread, under a data key fetched beforehand."""
+"""`Delivery` straight to SQS: it seals the key in the caller's thread, under a data key that it fetched before."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ class Clients(NamedTuple):
 class SqsDelivery:
     way = "sqs"
     batch_limit = 500
-    """Fifty calls' worth in one turn of the thread."""
+    """Fifty calls of SendMessageBatch in one turn of the thread."""
 
     def __init__(self, connect: Callable[[], Clients], clock: Clock) -> None:
-        """`connect` makes new clients, which `open` keeps until they are closed or forgotten."""
+        """`connect` makes new clients, which `open` keeps until `close` or `forget_clients`."""
         self._connect = connect
         self._clock = clock
         self._clients: Clients | None = None
 
     def open(self) -> None:
-        """Fetch the data key and compile the schemas now: the first `create_async` shall be as quick as the rest."""
+        """Fetch the data key and compile the schemas, so that the first `create_async` is as quick as the rest."""
         self._clients = self._clients or self._connect()
         self._clients.sealer.warm(QUEUE)
         for resource in RESOURCES:
             check_params(resource.name, {})
 
     def prepare(self, request: CreateRequest) -> PreparedRequest:
-        sealer = self._opened().sealer
+        sealer = self._get_clients().sealer
         now_s = self._clock.now_s()
         key = request.idempotency_key
         request_id = request_id_for_key("", key) if key else new_request_id(now_s)
@@ -70,7 +70,7 @@ class SqsDelivery:
     def deliver(
         self, prepared_requests: Sequence[PreparedRequest]
     ) -> Sequence[str | PaydispatchError]:
-        without_yes = self._opened().queue.send_messages(
+        unconfirmed = self._get_clients().queue.send_messages(
             {
                 lane: [
                     (prepared.request_id, prepared.text)
@@ -81,22 +81,22 @@ class SqsDelivery:
             }
         )
         return [
-            without_yes.get(prepared.request_id, prepared.request_id)
+            unconfirmed.get(prepared.request_id, prepared.request_id)
             for prepared in prepared_requests
         ]
 
     def upkeep(self) -> None:
-        """A data key lives on until it is replaced, so a KMS that is away for a while is only a log line."""
+        """Replace an old data key. The old key stays in use while KMS is unavailable, so a failure is only logged."""
         with suppress(Unavailable):  # the sealer has logged it
-            self._opened().sealer.warm(QUEUE)
+            self._get_clients().sealer.warm(QUEUE)
 
     def close(self) -> None:
-        """boto3 clients close when they are let go."""
+        """Forget the clients, because a boto3 client closes when it is garbage-collected."""
         self._clients = None
 
     forget_clients = close
 
-    def _opened(self) -> Clients:
+    def _get_clients(self) -> Clients:
         if self._clients is None:
             raise NoDispatcher
         return self._clients
@@ -107,7 +107,7 @@ def sqs_delivery(queue_urls: Mapping[Lane, str], sealing_key_id: str) -> SqsDeli
     clock = SystemClock()
 
     def connect() -> Clients:
-        # A session of its own: boto3's default one may hold a lock that a fork has left locked.
+        # Make a session, because the default session of boto3 may hold a lock that a fork left locked.
         session = boto3.session.Session()
         queue = SqsQueue(session.client("sqs", config=SEND_CONFIG), queue_urls)
         kms = session.client("kms", config=SEAL_CONFIG)

@@ -1,6 +1,6 @@
-"""Calls that put messages on a queue: made a few times within a bound, with a memory of lost answers.
+"""Sends to SQS that are retried a few times within a time limit, and that remember lost answers.
 
-A call that is repeated sends the same messages again. That is harmless, because each is known by its identity.
+A retry sends the same messages again. That is harmless, because a message with a known request id is a duplicate.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SEND_ATTEMPTS = 3
 BEGIN_WITHIN_S = 6.0
-"""No attempt begins later than this after its send began, however many messages wait for their turn."""
+"""The time limit from the begin of a send to the begin of its last attempt, for all its messages together."""
 
 LONGEST_SEND_S = BEGIN_WITHIN_S + CONNECT_WITHIN_S + ANSWER_WITHIN_S
 PAUSE_S = 0.2
@@ -38,26 +38,28 @@ Result = Unavailable | None
 
 
 class UnreadableAnswer(Exception):
-    """SQS answered with success, and names no message."""
+    """The answer of SQS says success, but it names no message."""
 
 
 class SqsSends:
-    """Sends messages with a client that repeats nothing behind our back."""
+    """Sends with a client that does not retry, and retries itself."""
 
     def __init__(self, sqs: SQSClient, *, begin_within_s: float = BEGIN_WITHIN_S) -> None:
-        """Raises `ValueError` for a client that repeats calls, because it hides that an answer was lost."""
+        """Raises `ValueError` for a client that retries calls, because it hides lost answers."""
         config: Any = sqs.meta.config
         if (config.retries or {}).get("total_max_attempts") != 1:
-            raise ValueError("Sends need a client made with SEND_CONFIG, which repeats nothing.")
+            raise ValueError(
+                "The SQS client must be made with SEND_CONFIG, so that it does not retry."
+            )
         self._sqs = sqs
         self._begin_within_s = begin_within_s
 
     def until(self) -> float:
-        """Return until when (monotonic seconds) an attempt of a send that begins now may begin."""
+        """Return the time (monotonic seconds) until which a send that begins now may begin attempts."""
         return time.monotonic() + self._begin_within_s
 
     def send_batch(self, queue_url: str, bodies: Sequence[str], until: float) -> list[Result]:
-        """Send up to ten messages in one call. Return for each the error that stands for a missing yes, or None."""
+        """Send up to ten messages in one call. Return for each None if SQS accepted it, else the error."""
         entries: list[Any] = [{"Id": str(i), "MessageBody": body} for i, body in enumerate(bodies)]
         call = partial(self._sqs.send_message_batch, QueueUrl=queue_url, Entries=entries)
         try:
@@ -76,23 +78,23 @@ def _repeat(call: Callable[[], Mapping[str, Any]], until: float) -> tuple[Mappin
 
     Raises `MaybeAccepted` if any attempt may have had an effect, else `Unavailable`.
     """
-    error = Unavailable("SQS took too long for the messages before this one, which was not sent.")
+    error = Unavailable("The message was not sent, because SQS took too long for those before it.")
     in_doubt = False
     for attempt in range(SEND_ATTEMPTS):
         time.sleep(random.random() * PAUSE_S * attempt)
         if time.monotonic() >= until:
             break
         try:
-            return _readable(call()), in_doubt
+            return _check_answer(call()), in_doubt
         except Exception as failure:
             in_doubt = in_doubt or not certainly_not_done(failure)
-            error = _without_a_yes(code_of(failure), str(failure), in_doubt=in_doubt)
+            error = _to_error(code_of(failure), str(failure), in_doubt=in_doubt)
             error.__cause__ = failure
     raise error
 
 
-def _readable(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """botocore reads an answer that is cut off as an empty one."""
+def _check_answer(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the answer. Raises `UnreadableAnswer` if it is empty, because botocore reads a cut-off answer so."""
     if not any(answer.get(name) for name in ("Successful", "Failed", "MessageId")):
         raise UnreadableAnswer
     return answer
@@ -103,13 +105,13 @@ def _result(answer: Mapping[str, Any], entry_id: str, in_doubt: bool) -> Result:
         return None
     for entry in answer.get("Failed", ()):
         if entry.get("Id") == entry_id:
-            return _without_a_yes(entry["Code"], entry.get("Message", ""), in_doubt=in_doubt)
-    return _without_a_yes(UnreadableAnswer.__name__, "a message is not named", in_doubt=True)
+            return _to_error(entry["Code"], entry.get("Message", ""), in_doubt=in_doubt)
+    return _to_error(UnreadableAnswer.__name__, "the answer does not name a message", in_doubt=True)
 
 
-def _without_a_yes(code: str, text: str, *, in_doubt: bool) -> Unavailable:
-    """Say it in our words. AWS's own text may name users and accounts, so it goes to the log alone."""
+def _to_error(code: str, text: str, *, in_doubt: bool) -> Unavailable:
+    """Return the error without AWS's own text, which may name users and accounts and goes only to the log."""
     _log.warning("A send to SQS failed: %s: %s", code, redact(text))
     if in_doubt:
-        return MaybeAccepted(f"The answer of SQS was lost ({code}): it may have the message.")
+        return MaybeAccepted(f"The answer of SQS was lost ({code}). SQS may have the message.")
     return Unavailable(f"SQS did not accept the message ({code}).")

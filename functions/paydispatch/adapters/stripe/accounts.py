@@ -1,4 +1,4 @@
-"""`Accounts` over the wire: `GET /v1/account`, once a day per key."""
+"""`Accounts` over HTTP: `GET /v1/account`, once a day per key."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from paydispatch.ports import Clock
 
 KEPT_S = 86_400.0
-"""A key never changes its account. Asked again after a day, because the permission to ask may have changed."""
+"""A key never changes its account. Stripe is asked again after a day, because the key's permission may have changed."""
 
 KEYS_KEPT = 10_000
 
 ANSWER_TIMEOUT_S = 10.0
-"""Looking up an account is quick at Stripe. A longer wait means that Stripe is away."""
+"""Stripe looks up an account quickly. If it takes longer than this, Stripe counts as unreachable."""
 
 FORBIDDEN, UNAUTHORIZED = 403, 401
 NO_ENDPOINT = frozenset({404, 405})
-"""This server, a stand-in for Stripe, does not know the endpoint. It will say the same again, as a key that may not ask
-is told: the key's hash stands in for the account's id."""
+"""The answers of a stand-in for Stripe without this endpoint. They count like a 403: the key may not ask, and the key's
+hash stands in for the account's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class _Kept:
 
 
 class HttpStripeAccounts:
+    """Keeps each answer in memory for a day, by the key's hash and the context."""
+
     def __init__(
         self,
         client: httpx.AsyncClient,
@@ -65,7 +67,7 @@ class HttpStripeAccounts:
         kept = self._kept.get(name)
         if kept is not None and self._clock.now_s() - kept.found_at < KEPT_S:
             return kept.account_id
-        # All messages of a batch with one key ask once.
+        # All messages of a batch with the same key share one call.
         asking = self._asking.get(name)
         if asking is None:
             asking = asyncio.ensure_future(self._ask(key, stripe_context))
@@ -84,11 +86,11 @@ class HttpStripeAccounts:
         if context is not None:
             headers["Stripe-Context"] = context
         try:
-            # The client bounds each read. This bounds the whole answer, because every later caller would wait for it.
+            # The client limits each read. This limits the whole call, because every later caller would wait for it.
             async with asyncio.timeout(self._answer_within_s):
                 response = await self._client.get("/v1/account", headers=headers)
         except (TimeoutError, *BROKEN_CALL) as error:
-            raise Unavailable(f"Stripe's accounts: {type(error).__name__}") from None
+            raise Unavailable(f"GET /v1/account of Stripe failed: {type(error).__name__}") from None
         return _read(response)
 
     def _remember(
@@ -99,16 +101,16 @@ class HttpStripeAccounts:
             return
         found = done.result()
         if isinstance(found, RefusedInFront):
-            return  # the key may be put right
+            return  # not kept, because an operator may give the key its permission back
         self._kept[name] = _Kept(found, self._clock.now_s())
         while len(self._kept) > self._keys_kept:
             self._kept.popitem(last=False)
 
 
 def _read(response: httpx.Response) -> str | RefusedInFront | None:
-    """Read the account, or that the key may not ask, or that Stripe refuses it. Anything else proves nothing.
+    """Return the account's id, None if the key may not ask, or Stripe's refusal. Raises `Unavailable` otherwise.
 
-    A 401 and a 403 count only with a body of Stripe's, because a proxy on the way may answer so as well.
+    A 401 or 403 counts only with an error body of Stripe's form, because a proxy may answer with these codes too.
     """
     body = _json_or_none(response.content)
     account_id = body.get("id") if isinstance(body, dict) else None
@@ -121,7 +123,7 @@ def _read(response: httpx.Response) -> str | RefusedInFront | None:
         return None
     if isinstance(attempt, RefusedInFront) and attempt.http_status == UNAUTHORIZED:
         return attempt
-    raise Unavailable(f"Stripe's accounts: status {response.status_code}")
+    raise Unavailable(f"GET /v1/account of Stripe failed: status {response.status_code}")
 
 
 def _json_or_none(content: bytes) -> Any:

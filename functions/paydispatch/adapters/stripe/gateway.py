@@ -1,4 +1,4 @@
-"""Stripe over HTTP: httpx as the client, aiohttp underneath it as the transport (httpx's own pool turns quadratic)."""
+"""Stripe over HTTP: httpx is the client and aiohttp its transport, because httpx's own pool takes quadratic time."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ USER_AGENT = "paydispatch/0.1"
 
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 80.0
-"""Stripe's own timeouts nest inside this one: a shorter one turns slow successes into unknowns."""
+"""Longer than Stripe's own timeouts. A shorter one would turn slow successes into unknown attempts."""
 
 CONNECTIONS = 200
-"""Twice the largest batch, so that a call never waits for another's connection."""
+"""Twice the largest batch, so that no call waits for a connection."""
 
 BROKEN_CALL = (httpx.RequestError, aiohttp.ClientError)
-"""What a call raises that got no whole answer: httpx's errors, and aiohttp's own, which its transport lets through."""
+"""The errors of a call without a whole answer: httpx's, and aiohttp's, which the transport passes on."""
 
 
 NEVER_CONNECTED = (
-    aiohttp.ClientConnectorError,  # a proxy that cannot be reached, and a certificate that is not trusted, are such
+    aiohttp.ClientConnectorError,  # also for an unreachable proxy and an untrusted certificate
     aiohttp.ConnectionTimeoutError,
-    aiohttp.ClientHttpProxyError,  # a proxy that makes no tunnel to Stripe
+    aiohttp.ClientHttpProxyError,  # the proxy refused a tunnel to Stripe
 )
 
 
@@ -49,15 +49,15 @@ def stripe_client(
     proxy: str | None = None,
     ca_bundle: Path | None = None,
 ) -> httpx.AsyncClient:
-    """A client for one event loop. Connections are made at the first call, so after a SnapStart restore.
+    """Return a client for one event loop. It connects at its first call, which comes after a SnapStart restore.
 
     Raises `BadSetting` for a `ca_bundle` without certificates.
     """
     from httpx_aiohttp import AiohttpTransport
 
     transport = AiohttpTransport(
-        verify=_trusted(ca_bundle),
-        trust_env=False,  # the settings have read the environment
+        verify=_make_ssl_context(ca_bundle),
+        trust_env=False,  # because `settings` reads the environment
         limits=httpx.Limits(max_connections=connections, keepalive_expiry=30.0),
         proxy=None if proxy is None else _proxy(proxy),
     )
@@ -76,7 +76,7 @@ def stripe_client(
 
 
 def _proxy(url: str) -> httpx.Proxy:
-    """With its password as a header, because the transport passes it on in a form that aiohttp gives up."""
+    """Return the proxy with its password in a header, because aiohttp deprecated the transport's `proxy_auth`."""
     address = httpx.URL(url)
     if not address.userinfo:
         return httpx.Proxy(address)
@@ -85,15 +85,18 @@ def _proxy(url: str) -> httpx.Proxy:
     return httpx.Proxy(address.copy_with(userinfo=b""), headers=headers)
 
 
-def _trusted(ca_bundle: Path | None) -> ssl.SSLContext | bool:
-    """What certificates are checked against. True: the usual authorities."""
+def _make_ssl_context(ca_bundle: Path | None) -> ssl.SSLContext | bool:
+    """Return the authorities that may sign certificates. True: the usual ones."""
     if ca_bundle is None:
         return True
     named = {"capath" if ca_bundle.is_dir() else "cafile": str(ca_bundle)}
     try:
         return ssl.create_default_context(**named)  # type: ignore[arg-type]
     except OSError as error:
-        raise BadSetting(f"The CA bundle {ca_bundle} cannot be used: {error.strerror}.") from None
+        raise BadSetting(
+            f"The CA bundle {ca_bundle} cannot be used: {error.strerror}. "
+            "It must be a file or a folder with PEM certificates."
+        ) from None
 
 
 async def make_stripe_request(
@@ -109,7 +112,7 @@ async def make_stripe_request(
 ) -> httpx.Response:
     """POST `form_data` (nested as in JSON) to `endpoint` and return the whole answer.
 
-    Raises one of `BROKEN_CALL`.
+    Raises an error of `BROKEN_CALL`.
     """
     headers = {
         "Authorization": f"Bearer {secret_key}",
@@ -124,7 +127,7 @@ async def make_stripe_request(
 
 
 class HttpStripeGateway:
-    """`StripeGateway` over the wire."""
+    """`StripeGateway` over HTTP. It makes one POST per call, and does not retry."""
 
     def __init__(self, client: httpx.AsyncClient, *, version: str = STRIPE_API_VERSION) -> None:
         self._client = client
@@ -152,15 +155,15 @@ class HttpStripeGateway:
                 version=self._version,
             )
         except BROKEN_CALL as error:
-            return failed_attempt(error)
+            return classify_failure(error)
         return classify(response.status_code, response.headers, _json_or_none(response.content))
 
 
-def failed_attempt(error: httpx.RequestError | aiohttp.ClientError) -> NotSent | Unknown:
-    """Sort a broken call into what certainly was not sent, and everything else.
+def classify_failure(error: httpx.RequestError | aiohttp.ClientError) -> NotSent | Unknown:
+    """Return `NotSent` if the request certainly was not sent, else `Unknown`.
 
-    The aiohttp transport reports a connection that is reset *after* sending as `httpx.ConnectTimeout`, so the name
-    of httpx's error proves nothing: the cause beneath it does.
+    The aiohttp transport reports a connection that is reset *after* sending as `httpx.ConnectTimeout`. So only the
+    cause of httpx's error is a proof, and not its class.
     """
     cause = error.__cause__
     reason = f"{type(cause or error).__name__}: {error}"[:300]

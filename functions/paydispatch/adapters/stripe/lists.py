@@ -1,4 +1,4 @@
-"""`StripeLists` over the wire: pages of a hundred, newest first, until our mark is found or the list ends."""
+"""`StripeLists` over HTTP: pages of a hundred, newest first, until it finds the mark or the list ends."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ if TYPE_CHECKING:
     from paydispatch.domain.unknown_outcomes import Window
 
 PAGE = 100
-"""The most that Stripe lists at once."""
+"""Stripe's limit for one page."""
 
 MOST_PAGES = 50
-"""Of one query: 5,000 objects. An account that makes more than that in the window needs a human's search."""
+"""The limit of one query: 5,000 objects. If an account made more in the window, an operator must search."""
 
 LIVE = ("sk_live_", "rk_live_", "sk_org_live_")
-"""How keys of live mode begin."""
+"""The prefixes of live-mode keys."""
 
 
 class HttpStripeLists:
+    """Reads the lists of the operation's table row, and compares each object's metadata with the mark."""
+
     def __init__(
         self,
         client: httpx.AsyncClient,
@@ -61,13 +63,13 @@ class HttpStripeLists:
             headers["Stripe-Context"] = stripe_context
         seen: NotFound | Inconclusive | None = None
         for query in _queries(resource, params, within, key):
-            found = await self._look_through(resource.endpoint, query, headers, mark)
+            found = await self._search_list(resource.endpoint, query, headers, mark)
             if isinstance(found, Found):
                 return found
             seen = found if seen is None else both(seen, found)
-        return seen or Inconclusive("nothing of Stripe's was asked for")
+        return seen or Inconclusive("the operation has no list at Stripe to look through")
 
-    async def _look_through(
+    async def _search_list(
         self,
         endpoint: str,
         query: dict[str, str],
@@ -96,7 +98,7 @@ class HttpStripeLists:
             return Inconclusive(f"Stripe's list answered {response.status_code}{_code(body)}")
         listed = body.get("data")
         if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
-            return Inconclusive("Stripe's list is no list")
+            return Inconclusive("Stripe's answer holds no list of objects")
         return _Page(
             listed,
             body.get("has_more"),
@@ -109,29 +111,29 @@ class HttpStripeLists:
 class _Page:
     listed: list[dict[str, Any]]
     has_more: object
-    """As Stripe said it: only `False` is the end of a list."""
+    """The value in Stripe's answer. Only `False` means the end of the list."""
     stripe_request_id: str | None
     answered_at: float | None
     """Unix seconds by Stripe's clock."""
 
     def look(self, mark: tuple[str, str]) -> LookupResult | None:
-        """None: not here, and there is a next page."""
+        """Return the result if this page decides it. None: the mark is not here, and there is a next page."""
         for candidate in self.listed:
             if _carries(candidate, mark):
                 return Found(candidate, self.stripe_request_id)
         if self.has_more is False:
             return NotFound(self.answered_at)
         if self.has_more is not True or not self.listed:
-            return Inconclusive("Stripe's list does not say where it ends")
+            return Inconclusive("Stripe's list does not say whether there are more pages")
         return None
 
 
 def _queries(
     resource: Resource, params: Mapping[str, Any], within: Window, key: StripeKey
 ) -> Iterator[dict[str, str]]:
-    """What is asked for in turn: all that was created in the window, then all that may be on the same test clock.
+    """Yield the queries in order: for the objects created in the window, then for those on the request's test clock.
 
-    What is on a clock was created when that clock said: there is no window for it.
+    The second have no window, because the creation time of such an object is the time of its test clock.
     """
     for listing in resource.listings:
         yield {**_query(listing), **(_span(within) if resource.dated else {})}
@@ -151,7 +153,7 @@ def _span(within: Window) -> dict[str, str]:
 
 
 def _date(text: str | None) -> float | None:
-    """Return the time in a `Date` header. None: it holds none."""
+    """Return the time (unix s) in a `Date` header. None: the header holds no time."""
     try:
         return parsedate_to_datetime(text).timestamp() if text else None
     except ValueError:
@@ -159,7 +161,7 @@ def _date(text: str | None) -> float | None:
 
 
 def _is_live(key: StripeKey) -> bool:
-    """Test clocks exist in sandboxes only."""
+    """Return whether the key is of live mode, where no test clocks exist."""
     return key.reveal().startswith(LIVE)
 
 
