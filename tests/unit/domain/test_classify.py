@@ -1,4 +1,4 @@
-"""Answers that arrived whole, sorted into what is known afterwards."""
+"""`classify` sorts each complete answer of Stripe by the effect that it proves."""
 
 import json
 from typing import Any
@@ -37,13 +37,13 @@ def test_a_success_is_answered(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429])
-def test_what_stripe_turns_away_before_execution_is_refused_in_front(status: int) -> None:
+def test_a_refusal_before_execution_is_refused_in_front(status: int) -> None:
     assert classify(status, {}, ERROR) == RefusedInFront(status, ERROR["error"], None, None)
 
 
 @pytest.mark.parametrize("status", [302, 408, 424, 425, 499])
-def test_what_is_no_refusal_that_stripe_documents_proves_nothing(status: int) -> None:
-    """It may be another's answer, from a moment when Stripe executes already."""
+def test_a_status_that_stripe_does_not_document_as_a_refusal_is_unknown(status: int) -> None:
+    """Another server may have answered while Stripe already executed the request."""
     assert isinstance(classify(status, {}, ERROR), Unknown)
 
 
@@ -54,26 +54,26 @@ def test_a_declined_card_is_an_answer() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 402, 404, 409])
-def test_a_replayed_refusal_is_an_answer_because_it_was_kept(status: int) -> None:
+def test_a_replayed_refusal_is_a_final_answer(status: int) -> None:
     answer = classify(status, {"idempotent-replayed": "true"}, ERROR)
     assert answer == Answered(status, ERROR, None, replayed=True)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
-def test_a_server_error_says_nothing_about_the_object(status: int) -> None:
+def test_a_server_error_is_unknown(status: int) -> None:
     answer = classify(status, {"request-id": "req_1"}, {"error": {"message": "sorry"}})
     assert isinstance(answer, Unknown)
     assert (answer.http_status, answer.stripe_request_id) == (status, "req_1")
     assert answer.should_retry is None
 
 
-def test_a_kept_500_is_unknown_and_not_worth_asking_for_again() -> None:
+def test_a_replayed_500_is_unknown_and_not_retried() -> None:
     answer = classify(500, {"idempotent-replayed": "true"}, ERROR)
     assert isinstance(answer, Unknown)
     assert answer.should_retry is False
 
 
-def test_stripes_word_counts_even_for_a_kept_500() -> None:
+def test_stripe_should_retry_counts_even_for_a_replayed_500() -> None:
     headers = {"idempotent-replayed": "true", "stripe-should-retry": "true"}
     answer = classify(500, headers, ERROR)
     assert isinstance(answer, Unknown)
@@ -82,20 +82,18 @@ def test_stripes_word_counts_even_for_a_kept_500() -> None:
 
 @pytest.mark.parametrize("body", [None, "ok", 1, ["a"], True])
 @pytest.mark.parametrize("status", [200, 400, 402, 429, 500])
-def test_an_answer_that_is_no_json_object_is_unknown_whatever_its_status(
-    status: int, body: Any
-) -> None:
+def test_an_answer_that_is_no_json_object_is_unknown_at_any_status(status: int, body: Any) -> None:
     assert isinstance(classify(status, {}, body), Unknown)
 
 
 @pytest.mark.parametrize(
-    ("said", "heard"), [("true", True), ("false", False), (None, None), ("?", None)]
+    ("header", "expected"), [("true", True), ("false", False), (None, None), ("?", None)]
 )
-def test_stripe_should_retry_is_read(said: str | None, heard: bool | None) -> None:
-    headers = {} if said is None else {"stripe-should-retry": said}
+def test_stripe_should_retry_is_read(header: str | None, expected: bool | None) -> None:
+    headers = {} if header is None else {"stripe-should-retry": header}
     answer = classify(429, headers, ERROR)
     assert isinstance(answer, RefusedInFront)
-    assert answer.should_retry is heard
+    assert answer.should_retry is expected
 
 
 def test_the_reason_of_a_rate_limit_is_kept() -> None:
@@ -105,7 +103,7 @@ def test_the_reason_of_a_rate_limit_is_kept() -> None:
 
 
 @given(status=st.integers(100, 599), headers=odd_headers, body=odd_bodies)
-def test_every_answer_falls_into_one_of_the_sorts(
+def test_every_answer_is_answered_refused_or_unknown(
     status: int, headers: dict[str, str], body: Any
 ) -> None:
     answer: Attempt = classify(status, headers, body)

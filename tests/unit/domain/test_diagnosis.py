@@ -1,4 +1,4 @@
-"""Why a request waits, and what comes next, fact by fact."""
+"""The reason for which a request waits, and its next step, in each state."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ LONG_DEAD = NOW_S - HIDDEN_AFTER_DEATH_S
         ({"status": "calling"}, Reason.NOT_KNOWN, None),
     ],
 )
-def test_a_request_without_an_outcome(
+def test_a_request_without_an_outcome_has_a_reason_and_an_expected_time(
     facts: dict[str, Any], reason: Reason, expected_at: float | None
 ) -> None:
     finding = open_request(**facts)
@@ -77,7 +77,7 @@ def test_a_request_without_an_outcome(
     assert finding.next_step
 
 
-def test_an_overdue_attempt_is_said_to_be() -> None:
+def test_an_overdue_attempt_is_called_overdue() -> None:
     assert "overdue" in open_request(status="retrying", retry_at=NOW_S - 30).next_step
     assert "overdue" not in open_request(status="retrying", retry_at=NOW_S + 30).next_step
 
@@ -94,7 +94,7 @@ def test_an_overdue_attempt_is_said_to_be() -> None:
         ({"entry": None}, Reason.UNREADABLE, None),
     ],
 )
-def test_an_outcome_whose_flow_has_not_returned(
+def test_an_unfinished_flow_has_a_reason_and_an_expected_time(
     facts: dict[str, Any], reason: Reason, expected_at: float | None
 ) -> None:
     finding = flow(**facts)
@@ -102,11 +102,11 @@ def test_an_outcome_whose_flow_has_not_returned(
     assert (finding.reason, finding.expected_at) == (reason, expected_at)
 
 
-def test_a_flow_s_run_is_named() -> None:
+def test_the_finding_of_a_flow_names_its_run() -> None:
     assert flow().detail == "new_create_payment_intent_response, run 2"
 
 
-def test_a_dead_flow_says_why() -> None:
+def test_the_finding_of_a_dead_flow_has_its_reason() -> None:
     dead = DeadFlow(worker_id="worker-1", entry=entry(), reason="ValueError: no", dead_since=NOW_S)
 
     finding = of_dead(dead)
@@ -129,13 +129,13 @@ def test_an_unknown_outcome_waits_for_reconcile(
     assert (finding.reason, finding.expected_at) == (Reason.UNKNOWN, expected_at)
 
 
-def test_an_unknown_outcome_that_should_be_settled_sends_its_reader_to_reconcile() -> None:
+def test_the_next_step_of_an_overdue_unknown_outcome_is_reconcile() -> None:
     unknown = entry(outcome=make_failure(certainty=Certainty.UNKNOWN), first_sent_at=NOW_S)
 
     assert "says why" in of_unknown(UnknownOutcome(unknown), NOW_S + 2 * HORIZON_S).next_step
 
 
-def test_an_unknown_outcome_nobody_can_read_still_says_whose_it_is() -> None:
+def test_an_unreadable_unknown_outcome_names_its_worker_and_request() -> None:
     finding = of_unreadable_outcome("worker-1", "pdr_1", NOW_S)
 
     assert (finding.worker_id, finding.request_id) == ("worker-1", "pdr_1")
@@ -144,18 +144,18 @@ def test_an_unknown_outcome_nobody_can_read_still_says_whose_it_is() -> None:
 
 
 @pytest.mark.parametrize("accepted_at", [0.0, NOW_S - REMEMBER_S, NOW_S - 60, NOW_S, NOW_S + 1e9])
-def test_what_is_noted_as_open_is_listed_for_as_long_as_it_may_be_tried(accepted_at: float) -> None:
+def test_an_open_request_is_listed_as_long_as_it_may_be_tried(accepted_at: float) -> None:
     since = open_since(accepted_at, NOW_S)
 
     assert since <= NOW_S
     assert since + REMEMBER_S >= NOW_S + LONGEST_DEADLINE_S
 
 
-def test_a_sound_time_of_acceptance_is_taken_as_it_is() -> None:
+def test_a_plausible_time_of_acceptance_is_kept() -> None:
     assert open_since(NOW_S - 86_400, NOW_S) == NOW_S - 86_400
 
 
-def test_another_tenant_s_unknown_outcome_is_shown_under_its_worker_s_slot() -> None:
+def test_an_unknown_outcome_of_another_tenant_is_shown_under_the_slot_of_its_worker() -> None:
     unknown = entry(outcome=make_failure(certainty=Certainty.UNKNOWN), tenant="acme")
 
     finding = of_unknown(UnknownOutcome(unknown, "acme worker-1"), NOW_S)

@@ -1,4 +1,4 @@
-"""What stands on a worker's stream."""
+"""`OutcomeEntry`, an entry of a worker's stream."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ACCOUNT = bind_account(StripeKey(KEY), "acct_1", stripe_account="acct_2", stripe
         entry(params={"description": "Tee für zwei, 茶"}, accepted_at=NOW_S, traceparent="00-1"),
     ],
 )
-def test_what_is_written_is_read_again(written: OutcomeEntry) -> None:
+def test_a_written_entry_is_read_unchanged(written: OutcomeEntry) -> None:
     assert OutcomeEntry.from_json(written.as_json()) == written
     assert OutcomeEntry.from_json(written.as_json().encode()) == written
 
@@ -49,7 +49,7 @@ def test_an_entry_of_a_newer_release_is_read(outcome: Outcome) -> None:
     assert OutcomeEntry.from_json(json.dumps(newer)) == known
 
 
-def test_the_lane_and_the_kinds_come_back_as_themselves() -> None:
+def test_the_lane_and_the_error_kind_are_read_as_enum_members() -> None:
     read = OutcomeEntry.from_json(entry(lane=Lane.BATCH, outcome=make_failure()).as_json())
     assert read.lane is Lane.BATCH
     assert read.outcome == make_failure()
@@ -57,7 +57,7 @@ def test_the_lane_and_the_kinds_come_back_as_themselves() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"error": {}}', '{"request_id": 1}', "null"])
-def test_what_is_no_entry_raises_one_of_three_errors(text: str) -> None:
+def test_text_that_is_no_entry_raises_one_of_three_errors(text: str) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         OutcomeEntry.from_json(text)
 
@@ -71,13 +71,13 @@ def test_an_object_with_a_dot_has_a_flow_with_an_underscore() -> None:
     assert entry(object="checkout.session").flow_name == "new_create_checkout_session_response"
 
 
-def test_a_response_whose_script_failed_is_the_same_request_with_an_error() -> None:
+def test_with_error_changes_only_the_outcome() -> None:
     turned = entry().with_error(make_failure(kind=ErrorKind.DISPATCHER))
     assert turned.flow_name == "new_create_payment_intent_error"
     assert turned == entry(outcome=make_failure(kind=ErrorKind.DISPATCHER))
 
 
-def test_an_entry_carries_what_the_next_create_needs() -> None:
+def test_an_entry_carries_the_key_principal_and_lane_of_its_request() -> None:
     sent = envelope(sealed_secret="1.abc", principal="shop/checkout", lane=Lane.BATCH)
     made = entry_for(sent, claim_of(sent, "local", NOW_S), make_success(), NOW_S + 1)
     assert (made.sealed_secret, made.secret_ref) == ("1.abc", None)

@@ -1,4 +1,4 @@
-"""What travels on the queue: its round trip, and the suspicion it is read with."""
+"""`Envelope` as a queue message: it is read as it was written, and a read_malformed message is refused."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read(text: str, *, sent_at: float = NOW_S) -> Envelope | Malformed:
     return read_message(text, message_id="message-1", sent_at=sent_at)
 
 
-def malformed(text: str) -> Malformed:
+def read_malformed(text: str) -> Malformed:
     result = read(text)
     assert isinstance(result, Malformed)
     return result
@@ -71,16 +71,16 @@ envelopes = st.builds(
     principal=st.sampled_from(["queue", "local", "shop/checkout"]),
     traceparent=st.none() | st.just(f"00-{'a' * 32}-{'b' * 16}-01"),
 ).filter(lambda sent: not holds_key(sent.as_message()))
-"""Hypothesis finds the beginnings of keys in the code, and a message that holds a key is none."""
+"""Messages without a key. Hypothesis takes key prefixes from the code, and a message that holds a key is refused."""
 
 
 @given(envelopes)
-def test_what_is_written_is_read_again(sent: Envelope) -> None:
+def test_a_written_envelope_is_read_unchanged(sent: Envelope) -> None:
     assert read(sent.as_message(), sent_at=LATEST_S) == sent
 
 
-def test_no_post_is_younger_than_the_message_that_tells_of_it() -> None:
-    """Otherwise the horizon would never come, and an object would be looked for where it cannot be."""
+def test_first_sent_at_is_never_later_than_its_message() -> None:
+    """A later time would postpone the horizon, and reconcile would search the wrong span of time."""
     told = read(message_text(first_sent_at=NOW_S + 86_400))
     assert told.progress.first_sent_at == NOW_S
 
@@ -94,28 +94,28 @@ LARGEST_ACCEPTED = QUEUE_MESSAGE_LIMIT_BYTES - COPY_ROOM_BYTES
 
 
 def of_size(size_bytes: int, **changes: Any) -> Envelope:
-    """An envelope that is `size_bytes` long as a message."""
+    """Return an envelope that is `size_bytes` long as a message."""
     empty = envelope(params={"description": ""}, **changes)
     filler = "x" * (size_bytes - len(empty.as_message()))
     return replace(empty, params={"description": filler})
 
 
-def test_what_is_accepted_leaves_room_for_its_copies() -> None:
+def test_the_largest_accepted_message_leaves_room_for_its_copies() -> None:
     assert check_size(of_size(LARGEST_ACCEPTED).as_message()) == LARGEST_ACCEPTED
     with pytest.raises(TooLarge, match=f"at most {LARGEST_ACCEPTED} fit"):
         check_size(of_size(LARGEST_ACCEPTED + 1).as_message())
 
 
-def test_what_was_accepted_is_never_too_large_for_another_copy() -> None:
+def test_a_copy_of_an_accepted_message_is_never_too_large() -> None:
     check_copy_size(of_size(LARGEST_ACCEPTED).at(FARTHEST))
 
 
-def test_what_sqs_alone_let_pass_may_be_too_large_for_a_copy() -> None:
+def test_a_message_that_only_sqs_checked_may_be_too_large_for_a_copy() -> None:
     with pytest.raises(TooLarge):
         check_copy_size(of_size(QUEUE_MESSAGE_LIMIT_BYTES))
 
 
-def test_a_message_that_is_not_escaped_counts_as_its_copy_will_be() -> None:
+def test_an_unescaped_message_is_measured_by_the_size_of_its_copy() -> None:
     fields = message(params={"description": "\U0001f375" * (QUEUE_MESSAGE_LIMIT_BYTES // 8)})
     text = json.dumps(fields, ensure_ascii=False)
     assert len(text.encode()) < QUEUE_MESSAGE_LIMIT_BYTES
@@ -130,7 +130,7 @@ def test_a_sealed_key_survives_the_queue() -> None:
     assert read(sent.as_message()) == sent
 
 
-def test_a_direct_producer_may_leave_out_everything_that_has_a_default() -> None:
+def test_a_direct_producer_may_omit_every_field_with_a_default() -> None:
     assert read(message_text()) == envelope(
         request_id=request_id_for_message("message-1"),
         progress=Progress(deadline_at=NOW_S + DEFAULT_DEADLINE_S),
@@ -176,8 +176,8 @@ def test_numbers_that_json_cannot_hold_are_not_written() -> None:
     ],
     ids=str,
 )
-def test_a_field_the_schema_refuses_is_named_and_attributed(change: dict[str, Any]) -> None:
-    refusal = malformed(message_text(**change))
+def test_an_invalid_field_is_named_and_the_address_is_kept(change: dict[str, Any]) -> None:
+    refusal = read_malformed(message_text(**change))
     assert refusal.code == "message_invalid"
     assert refusal.param in (*change, None)
     assert (refusal.address is None) == ("object" in change)
@@ -188,14 +188,14 @@ def test_a_field_of_a_newer_release_is_ignored() -> None:
 
 
 @pytest.mark.parametrize("missing", ["v", "params", "context_id", "secret_ref"])
-def test_a_missing_field_is_refused_and_attributed(missing: str) -> None:
-    refusal = malformed(message_text(**{missing: None}))
+def test_a_message_with_a_missing_field_is_refused_with_its_address(missing: str) -> None:
+    refusal = read_malformed(message_text(**{missing: None}))
     assert refusal.code == "message_invalid"
     assert refusal.address is not None
 
 
 def test_a_message_with_two_keys_is_refused() -> None:
-    assert malformed(message_text(sealed_secret="1.abc")).code == "message_invalid"
+    assert read_malformed(message_text(sealed_secret="1.abc")).code == "message_invalid"
 
 
 @pytest.mark.parametrize(
@@ -213,48 +213,48 @@ def test_a_message_with_two_keys_is_refused() -> None:
     ],
     ids=["empty", "cut", "text", "NaN", "inf", "-inf", "deep list", "deep object", "long number"],
 )
-def test_what_is_not_json_belongs_to_nobody(text: str) -> None:
-    refusal = malformed(text)
+def test_text_that_is_not_json_has_no_address(text: str) -> None:
+    refusal = read_malformed(text)
     assert (refusal.code, refusal.address) == ("message_not_json", None)
 
 
 @pytest.mark.parametrize("text", ["[]", "1", "null", '"text"', "true"])
-def test_json_that_is_no_object_belongs_to_nobody(text: str) -> None:
-    refusal = malformed(text)
+def test_json_that_is_no_object_has_no_address(text: str) -> None:
+    refusal = read_malformed(text)
     assert (refusal.code, refusal.address) == ("message_not_an_object", None)
 
 
 @pytest.mark.parametrize(
     "change", [{"worker_id": None}, {"worker_id": "w{1}"}, {"worker_id": 7}, {"object": None}]
 )
-def test_without_a_sound_worker_and_object_nobody_can_be_told(change: dict[str, Any]) -> None:
-    assert malformed(message_text(**change)).address is None
+def test_a_message_without_a_valid_worker_and_object_has_no_address(change: dict[str, Any]) -> None:
+    assert read_malformed(message_text(**change)).address is None
 
 
-def test_whatever_is_sound_of_an_address_is_used() -> None:
-    address = malformed(message_text(v=3)).address
+def test_the_valid_fields_of_a_malformed_message_are_its_address() -> None:
+    address = read_malformed(message_text(v=3)).address
     assert address is not None
     assert (address.object, address.principal) == ("payment_intent", QUEUE)
     assert (address.worker_id, address.context_id) == ("worker-1", "context-1")
     assert address.params == PARAMS
 
 
-def test_what_is_not_sound_of_an_address_has_a_stand_in() -> None:
-    address = malformed(message_text(request_id="", context_id="", params=[])).address
+def test_an_address_has_defaults_for_invalid_fields() -> None:
+    address = read_malformed(message_text(request_id="", context_id="", params=[])).address
     assert address is not None
     assert (address.context_id, address.params) == ("unknown", {})
 
 
-def test_what_cannot_be_read_never_speaks_for_the_id_it_names() -> None:
-    first, again = (malformed(message_text(v=3, request_id="pdr_1")) for _ in range(2))
-    other = malformed(message_text(v=3, request_id="pdr_1", context_id="context-2"))
+def test_a_malformed_message_gets_another_id_than_it_names() -> None:
+    first, again = (read_malformed(message_text(v=3, request_id="pdr_1")) for _ in range(2))
+    other = read_malformed(message_text(v=3, request_id="pdr_1", context_id="context-2"))
     ids = [read.address.request_id for read in (first, again, other) if read.address]
     assert ids[0] == ids[1] != ids[2]
     assert "pdr_1" not in ids
 
 
-def test_a_principal_that_cannot_be_read_is_not_the_queue_s() -> None:
-    address = malformed(message_text(principal="a/b/c")).address
+def test_an_invalid_principal_is_not_read_as_the_queue() -> None:
+    address = read_malformed(message_text(principal="a/b/c")).address
     assert address is not None
     assert address.principal == UNREADABLE
 
@@ -279,7 +279,9 @@ def test_version_2_without_an_operation_is_a_create_of_its_object() -> None:
         ({"unchecked_params": {"level3": {}}}, "unchecked_params"),
     ],
 )
-def test_what_nothing_implements_yet_is_refused(change: dict[str, Any], param: str) -> None:
+def test_an_operation_or_field_without_an_implementation_is_refused(
+    change: dict[str, Any], param: str
+) -> None:
     result = read(message_text(v=2, **change))
     assert isinstance(result, Envelope)
     with pytest.raises(InvalidField) as refusal:
@@ -291,11 +293,11 @@ def test_what_nothing_implements_yet_is_refused(change: dict[str, Any], param: s
 @pytest.mark.parametrize("number", ["1e999", "1" + "0" * 400])
 def test_a_number_too_large_for_a_clock_is_refused(name: str, number: str) -> None:
     text = message_text(**{name: 123456789}).replace("123456789", number)
-    refusal = malformed(text)
+    refusal = read_malformed(text)
     assert (refusal.code, refusal.param) == ("message_invalid", name)
 
 
-def test_an_attempt_written_as_a_whole_float_is_that_number() -> None:
+def test_an_attempt_written_as_a_whole_float_is_read_as_an_integer() -> None:
     result = read(message_text(attempt=2.0))
     assert isinstance(result, Envelope)
     assert f"{result.progress.attempt}" == "2"
@@ -303,7 +305,7 @@ def test_an_attempt_written_as_a_whole_float_is_that_number() -> None:
 
 @pytest.mark.parametrize("name", ["context_id", "traceparent", "worker_id", "request_id"])
 def test_half_a_surrogate_pair_in_a_field_is_refused(name: str) -> None:
-    refusal = malformed(message_text(**{name: "a\ud800"}))
+    refusal = read_malformed(message_text(**{name: "a\ud800"}))
     assert refusal.code == "message_invalid"
     assert (refusal.address is None) == (name == "worker_id")
 
@@ -317,7 +319,7 @@ PLAINTEXT = {
 
 @pytest.mark.parametrize("change", PLAINTEXT.values(), ids=PLAINTEXT)
 def test_a_plaintext_key_is_refused_and_never_repeated(change: dict[str, Any]) -> None:
-    refusal = malformed(message_text(**change))
+    refusal = read_malformed(message_text(**change))
     assert refusal.code == "plaintext_key_refused"
     assert refusal.address is not None
     assert KEY not in repr(refusal)
@@ -330,8 +332,8 @@ def test_a_plaintext_key_is_refused_and_never_repeated(change: dict[str, Any]) -
         *("stripe_account", "stripe_context", "principal", "traceparent", "v", "colour"),
     ],
 )
-def test_a_key_in_a_field_that_is_not_for_it_is_refused_by_the_field_s_name(name: str) -> None:
-    refusal = malformed(message_text(**{name: f"x{KEY}"}))
+def test_a_key_in_a_wrong_field_is_refused_by_the_name_of_the_field(name: str) -> None:
+    refusal = read_malformed(message_text(**{name: f"x{KEY}"}))
     assert (refusal.code, refusal.param) == ("plaintext_key_refused", name)
     assert KEY not in repr(refusal)
 
@@ -345,19 +347,23 @@ def test_a_key_in_a_field_that_is_not_for_it_is_refused_by_the_field_s_name(name
         ({"items": [{"price": f"Bearer {KEY}"}]}, "items[0][price]"),
     ],
 )
-def test_a_key_among_the_parameters_is_refused_and_in_no_error_flow(
+def test_a_key_in_the_parameters_is_refused_and_never_repeated(
     params: dict[str, Any], param: str
 ) -> None:
-    refusal = malformed(message_text(params=params))
+    refusal = read_malformed(message_text(params=params))
     assert (refusal.code, refusal.param) == ("plaintext_key_refused", param)
     assert refusal.address is not None
     assert KEY not in repr(refusal)
 
 
 @pytest.mark.parametrize("depth", [33, 254, 500, 979, 5_000, 100_000])
-def test_parameters_without_an_end_are_told_to_their_worker(depth: int) -> None:
+def test_parameters_nested_too_deeply_are_refused_with_the_address_of_their_worker(
+    depth: int,
+) -> None:
     nested = '{"a":' * depth + "1" + "}" * depth
-    refusal = malformed(message_text(params="here").replace('"here"', f'{{"metadata":{nested}}}'))
+    refusal = read_malformed(
+        message_text(params="here").replace('"here"', f'{{"metadata":{nested}}}')
+    )
     assert (refusal.code, refusal.param) == ("message_invalid", "metadata")
     assert "at most 32 levels" in refusal.message
     assert refusal.address is not None

@@ -1,4 +1,4 @@
-"""Errors speak Stripe's language."""
+"""Errors have the shape of Stripe's errors."""
 
 import pytest
 
@@ -30,49 +30,49 @@ STATUSES = {
 
 
 @pytest.mark.parametrize(("status", "error"), STATUSES.items())
-def test_each_refusal_knows_its_status(status: int, error: BadRequest) -> None:
+def test_each_refusal_has_its_http_status(status: int, error: BadRequest) -> None:
     assert error.status == status
 
 
 @pytest.mark.parametrize("error", STATUSES.values(), ids=lambda error: type(error).__name__)
-def test_each_refusal_has_stripes_shape(error: BadRequest) -> None:
+def test_each_refusal_has_the_fields_of_a_stripe_error(error: BadRequest) -> None:
     shown = error.as_dict()
     assert {"type", "code", "message"} <= shown.keys() <= {"type", "code", "message", "param"}
     assert None not in shown.values()
     assert shown["type"] in ("invalid_request_error", "idempotency_error")
 
 
-def test_an_unknown_object_is_told_which_there_are() -> None:
+def test_the_error_for_an_unknown_object_lists_the_known_ones() -> None:
     message = str(UnknownObject("t" * 1000, known=("coupon", "price")))
     assert "coupon, price" in message
     assert len(message) < 200
 
 
-def test_a_request_that_is_not_there_is_a_404() -> None:
+def test_a_missing_request_is_a_404() -> None:
     assert RequestNotFound("pdr_1").status == 404
 
 
-def test_refused_parameters_are_all_told_the_first_as_the_headline() -> None:
+def test_invalid_params_lists_every_error_and_takes_its_code_from_the_first() -> None:
     errors = [ParamError("a", "c1", "First."), ParamError("b", "c2", "Second.")]
     refusal = InvalidParams(errors)
     assert (refusal.param, refusal.code, refusal.message) == ("a", "c1", "First.")
     assert str(refusal) == "First. Second."
 
 
-def test_a_full_buffer_may_be_tried_again() -> None:
+def test_a_full_buffer_can_be_retried() -> None:
     assert isinstance(BufferFull(10), Unavailable)
     assert BufferFull(10).retry_after_s > 0
 
 
-def test_what_was_not_delivered_is_named_up_to_a_point() -> None:
-    left = NotDelivered(refused=[named(f"pdr_{n}") for n in range(25)], cause="Why.")
+def test_not_delivered_names_at_most_20_requests() -> None:
+    left = NotDelivered(refused=[make_receipt(f"pdr_{n}") for n in range(25)], cause="Why.")
     assert "25 requests" in str(left)
     assert "pdr_19 and 5 more). Why." in str(left)
     assert len(left.receipts) == 25
 
 
-def test_what_was_not_delivered_says_what_to_do_with_each() -> None:
-    refused, unknown, under_way = (named(f"pdr_{n}") for n in range(3))
+def test_not_delivered_says_how_to_handle_each_kind_of_request() -> None:
+    refused, unknown, under_way = (make_receipt(f"pdr_{n}") for n in range(3))
 
     left = NotDelivered(refused=[refused], unknown=[unknown], under_way=[under_way])
 
@@ -85,9 +85,9 @@ def test_what_was_not_delivered_says_what_to_do_with_each() -> None:
     )
 
 
-def named(request_id: str) -> Receipt:
+def make_receipt(request_id: str) -> Receipt:
     return Receipt(request_id=request_id, object_name="coupon", worker_id="w", context_id="c")
 
 
-def test_without_a_dispatcher_the_way_to_one_is_told() -> None:
+def test_no_dispatcher_says_how_to_make_one() -> None:
     assert "with Dispatcher.from_env()" in str(NoDispatcher())

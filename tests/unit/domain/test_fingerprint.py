@@ -1,4 +1,4 @@
-"""The fingerprint: equal for what Stripe takes for the same, different for everything else."""
+"""`fingerprint` is equal for requests that are equal for Stripe, and different for all others."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def of(**changes: Any) -> str:
     ],
     ids=str,
 )
-def test_every_part_of_what_is_asked_makes_a_difference(change: dict[str, Any]) -> None:
+def test_a_change_in_any_part_changes_the_fingerprint(change: dict[str, Any]) -> None:
     assert of(**change) != of()
 
 
@@ -67,15 +67,15 @@ def test_the_two_account_headers_are_not_mistaken_for_each_other() -> None:
     ],
     ids=str,
 )
-def test_what_stripe_gets_decides_and_not_how_it_was_written(same: dict[str, Any]) -> None:
+def test_only_the_form_sent_to_stripe_counts_and_not_its_json(same: dict[str, Any]) -> None:
     assert of(params=same) == of()
 
 
-def test_the_order_of_a_list_is_part_of_what_is_asked() -> None:
+def test_the_order_of_a_list_counts() -> None:
     assert of(params={"expand": ["a", "b"]}) != of(params={"expand": ["b", "a"]})
 
 
-def test_it_says_its_version_first() -> None:
+def test_a_fingerprint_starts_with_its_version() -> None:
     assert of().startswith(VERSION)
 
 
@@ -85,17 +85,19 @@ def test_any_json_has_a_fingerprint_that_survives_the_queue(asked: dict[str, Any
 
 
 @given(params, st.text(), st.text(min_size=1))
-def test_one_more_pair_is_another_request(asked: dict[str, Any], name: str, text: str) -> None:
+def test_one_more_parameter_changes_the_fingerprint(
+    asked: dict[str, Any], name: str, text: str
+) -> None:
     assume(name not in asked)
     assert of(params={**asked, name: text}) != of(params=asked)
 
 
-def test_a_number_that_no_form_holds_has_a_fingerprint() -> None:
+def test_a_number_that_no_form_can_hold_has_a_fingerprint() -> None:
     endless = json.loads('{"amount": 1e999}')
     assert of(params=endless) == of(params=endless) != of()
 
 
-def test_a_fingerprint_that_a_message_carries_is_not_believed() -> None:
+def test_the_fingerprint_in_a_message_is_ignored() -> None:
     first = claim_of(envelope(), "local", NOW_S)
     other = envelope(params={"amount": 1, "currency": "usd"}, fingerprint=first.fingerprint)
     assert claim_of(other, "local", NOW_S).fingerprint != first.fingerprint

@@ -1,4 +1,4 @@
-"""Who a request is."""
+"""Request ids."""
 
 import re
 
@@ -49,7 +49,7 @@ def test_the_same_key_of_another_principal_is_another_request() -> None:
 
 
 @given(words, words, words)
-def test_no_two_pairs_run_together(left: str, middle: str, right: str) -> None:
+def test_the_border_between_principal_and_key_counts(left: str, middle: str, right: str) -> None:
     assert request_id_for_key(left + middle, right) != request_id_for_key(left, middle + right)
 
 
@@ -60,7 +60,7 @@ def test_the_nth_follow_up_is_the_same_on_every_run() -> None:
 
 
 @given(words, st.sets(st.integers(1, 10**6), min_size=1, max_size=5))
-def test_what_the_flows_of_a_requests_ends_dispatch_never_are_the_same_request(
+def test_follow_ups_of_different_outcomes_never_share_an_id(
     parent: str, ordinals: set[int]
 ) -> None:
     ids = [
@@ -70,5 +70,5 @@ def test_what_the_flows_of_a_requests_ends_dispatch_never_are_the_same_request(
     assert all(SHAPE.fullmatch(id_) for id_ in ids)
 
 
-def test_the_settled_end_is_meant_unless_another_is_named() -> None:
+def test_a_follow_up_belongs_to_the_settled_outcome_by_default() -> None:
     assert follow_up_request_id("pdr_1", 1) == follow_up_request_id("pdr_1", 1, OutcomeKind.SETTLED)

@@ -1,4 +1,4 @@
-"""Who asks, and whose secrets a name can reach."""
+"""Principals and their tenants."""
 
 import pytest
 
@@ -15,22 +15,22 @@ def test_a_tenant_that_is_its_own_subject_is_one_word() -> None:
 
 
 @pytest.mark.parametrize("principal", [LOCAL, Principal("shop", "checkout"), Principal("a", "b@c")])
-def test_the_tenant_is_found_again_in_what_was_written(principal: Principal) -> None:
+def test_the_tenant_is_read_from_a_written_principal(principal: Principal) -> None:
     assert tenant_of(str(principal), "the queue's") == principal.tenant
 
 
-def test_a_direct_producer_stands_for_the_queues_tenant() -> None:
+def test_a_direct_producer_belongs_to_the_tenant_of_the_queue() -> None:
     assert tenant_of(QUEUE, "shop") == "shop"
 
 
 @pytest.mark.parametrize("word", ["", "a/b", "a b", "ü", "a\n", "x" * 129, "{a}"])
-def test_a_word_that_could_be_read_as_another_tenants_is_refused(word: str) -> None:
+def test_a_tenant_or_subject_with_a_forbidden_character_or_length_is_refused(word: str) -> None:
     with pytest.raises(InvalidField):
         Principal(word, "subject")
     with pytest.raises(InvalidField):
         Principal("tenant", word)
 
 
-def test_nobody_signs_in_as_the_queue() -> None:
+def test_no_principal_can_have_the_name_of_the_queue() -> None:
     with pytest.raises(InvalidField):
         Principal(QUEUE, QUEUE)

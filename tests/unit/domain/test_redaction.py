@@ -1,4 +1,4 @@
-"""A secret key is found wherever it stands in a text, and what only looks like one is left alone."""
+"""`redact` hides a secret key anywhere in a text, and leaves similar text unchanged."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ WITHOUT = [
 
 
 @pytest.mark.parametrize("text", WITH_A_KEY.values(), ids=WITH_A_KEY)
-def test_a_key_is_found_and_blotted_out_wherever_it_stands(text: str) -> None:
+def test_a_key_is_found_and_hidden_anywhere_in_a_text(text: str) -> None:
     assert holds_key(text)
     assert "[hidden]" in redact(text)
     assert not holds_key(redact(text))
@@ -73,7 +73,7 @@ def test_a_key_is_found_and_blotted_out_wherever_it_stands(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", WITHOUT)
-def test_a_text_without_a_key_stays_as_it_is(text: str) -> None:
+def test_a_text_without_a_key_stays_unchanged(text: str) -> None:
     assert not holds_key(text)
     assert redact(text) == text
 
@@ -87,9 +87,7 @@ def test_json_text_stays_json_when_it_is_redacted() -> None:
 
 
 @given(st.text(), st.text())
-def test_no_surroundings_hide_a_key_that_stands_at_the_start_of_a_word(
-    before: str, after: str
-) -> None:
+def test_a_key_at_the_start_of_a_word_is_hidden_in_any_text(before: str, after: str) -> None:
     assert TAIL not in redact(f"{before} {KEY}{after}")
 
 
@@ -101,7 +99,7 @@ def test_values_and_names_are_redacted_at_any_depth() -> None:
     }
 
 
-def test_the_place_of_a_key_is_told_without_the_key() -> None:
+def test_the_place_of_a_key_is_given_without_the_key() -> None:
     said = {"a": "b", KEY: {"c": KEY}, "d": [0, f"{KEY}"]}
     assert list(places_of_keys(said)) == [
         ("sk_test_[hidden]",),
@@ -120,12 +118,12 @@ def test_the_place_of_a_key_is_told_without_the_key() -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_no_error_of_ours_repeats_a_key(error: PaydispatchError) -> None:
+def test_no_error_of_paydispatch_repeats_a_key(error: PaydispatchError) -> None:
     shown = [str(error), repr(error), repr(vars(error))]
     assert not any(map(holds_key, shown))
 
 
-def test_no_fault_of_a_parameter_repeats_a_key() -> None:
+def test_no_parameter_error_repeats_a_key() -> None:
     assert not holds_key(repr(ParamError(KEY, "parameter_unknown", f"Unknown {KEY}")))
 
 

@@ -1,4 +1,4 @@
-"""What a redrive does with a parked message, case by case."""
+"""`plan_redrive`: the plan for each kind of parked message."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from paydispatch.domain.requests import Lane
 SIX_HOURS_S = 6 * 3600.0
 
 
-def parked(body: str | None = None, **changes: Any) -> Parked:
-    """What the Stripe caller parked a minute ago: first sent at `NOW_S`, in doubt."""
+def make_parked(body: str | None = None, **changes: Any) -> Parked:
+    """Return a message that the Stripe caller parked: first sent at `NOW_S`, and perhaps executed."""
     fields: dict[str, Any] = {
         "message_id": "m-1",
         "receipt": "r-1",
-        "body": body or by_the_caller().as_message(),
+        "body": body or envelope_of_caller().as_message(),
         "sent_at": NOW_S,
         "reason": "timeout",
         "kind": "http",
@@ -45,7 +45,7 @@ def parked(body: str | None = None, **changes: Any) -> Parked:
     return Parked(**{**fields, **changes})
 
 
-def by_the_caller(**changes: Any) -> Envelope:
+def envelope_of_caller(**changes: Any) -> Envelope:
     progress = Progress(
         deadline_at=NOW_S, attempt=4, maybe_executed=True, first_sent_at=NOW_S, **changes
     )
@@ -58,7 +58,7 @@ SENT = SlotState(
 
 
 def slot(status: str | None, **changes: Any) -> SlotState | None:
-    """How the slot of `by_the_caller` stands. No status: it is empty."""
+    """Return the state of the slot of `envelope_of_caller`. No status: the slot is empty."""
     return replace(SENT, status=status, **changes) if status else None
 
 
@@ -92,24 +92,24 @@ def plan(one: Parked, state: SlotState | None, *, after_s: float = 60.0) -> Any:
 def test_a_plan_follows_from_status_and_age(
     status: str | None, after_s: float, expected: type
 ) -> None:
-    assert isinstance(plan(parked(), slot(status), after_s=after_s), expected)
+    assert isinstance(plan(make_parked(), slot(status), after_s=after_s), expected)
 
 
-def test_what_goes_back_is_the_same_request_with_its_doubt_and_a_new_deadline() -> None:
-    sent = plan(parked(), slot("unknown")).envelope
+def test_a_message_goes_back_with_its_latch_and_a_new_deadline() -> None:
+    sent = plan(make_parked(), slot("unknown")).envelope
 
-    assert sent == by_the_caller().at(sent.progress)
+    assert sent == envelope_of_caller().at(sent.progress)
     assert sent.progress == Progress(
         deadline_at=NOW_S + 60 + SIX_HOURS_S, attempt=4, maybe_executed=True, first_sent_at=NOW_S
     )
 
 
-def test_attempts_that_were_used_up_start_again() -> None:
-    spent = by_the_caller().at(
+def test_used_up_attempts_start_again_at_one() -> None:
+    spent = envelope_of_caller().at(
         Progress(deadline_at=NOW_S, attempt=MOST_ATTEMPTS, maybe_executed=True)
     )
 
-    assert plan(parked(spent.as_message()), slot("unknown")).envelope.progress.attempt == 1
+    assert plan(make_parked(spent.as_message()), slot("unknown")).envelope.progress.attempt == 1
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_attempts_that_were_used_up_start_again() -> None:
 def test_a_message_that_sqs_parked_may_have_been_sent_since_it_was_queued(
     first_received_at: float | None, first_sent_at: float
 ) -> None:
-    died_with = parked(
+    died_with = make_parked(
         envelope().as_message(),
         reason=None,
         sent_at=NOW_S - 50,
@@ -131,10 +131,10 @@ def test_a_message_that_sqs_parked_may_have_been_sent_since_it_was_queued(
     assert (progress.maybe_executed, progress.first_sent_at) == (True, first_sent_at)
 
 
-def test_a_first_post_that_is_known_counts_even_if_sqs_parked_the_message() -> None:
+def test_a_first_sent_at_in_the_message_counts_even_if_sqs_parked_it() -> None:
     """A delayed copy is younger than the first POST."""
-    known = by_the_caller().as_message()
-    died_with = parked(known, reason=None, sent_at=NOW_S + HORIZON_S - 10)
+    known = envelope_of_caller().as_message()
+    died_with = make_parked(known, reason=None, sent_at=NOW_S + HORIZON_S - 10)
 
     assert isinstance(plan(died_with, None, after_s=HORIZON_S), GoesToReconcile)
 
@@ -142,14 +142,16 @@ def test_a_first_post_that_is_known_counts_even_if_sqs_parked_the_message() -> N
 @pytest.mark.parametrize(
     ("status", "known"), [("unknown", True), ("calling", False), (None, False)]
 )
-def test_reconcile_is_told_unless_it_knows(status: str | None, known: bool) -> None:
-    assert plan(parked(), slot(status), after_s=HORIZON_S).known is known
+def test_reconcile_knows_a_request_only_if_its_status_is_unknown(
+    status: str | None, known: bool
+) -> None:
+    assert plan(make_parked(), slot(status), after_s=HORIZON_S).known is known
 
 
-def test_reconcile_is_told_of_a_send_that_was_taken_back_from_the_slot() -> None:
-    """It would leave a request to redrive that redrive leaves to it."""
+def test_reconcile_does_not_know_a_request_if_its_send_was_taken_back() -> None:
+    """Reconcile would leave the request to redrive, and redrive leaves it to reconcile."""
     taken_back = slot("unknown", first_sent_at=None)
-    assert plan(parked(), taken_back, after_s=HORIZON_S).known is False
+    assert plan(make_parked(), taken_back, after_s=HORIZON_S).known is False
 
 
 @pytest.mark.parametrize(
@@ -162,18 +164,18 @@ def test_reconcile_is_told_of_a_send_that_was_taken_back_from_the_slot() -> None
         ("acme/ann", "acme/ann sealed-2", NotProven),
     ],
 )
-def test_only_a_proven_principal_is_told_that_its_end_is_unknown(
+def test_only_a_request_of_a_proven_principal_goes_to_reconcile(
     principal: str, claimed_by: str | None, expected: type
 ) -> None:
-    """Proven is the principal that claimed with the seal that this message carries."""
-    progress = by_the_caller().progress
+    """A principal is proven if it claimed the request with the seal of this message."""
+    progress = envelope_of_caller().progress
     sealed = envelope(principal=principal, sealed_secret="sealed-1", progress=progress)
-    state = slot("calling", **_claimed(claimed_by)) if claimed_by else None
+    state = slot("calling", **_claim_fields(claimed_by)) if claimed_by else None
 
-    assert isinstance(plan(parked(sealed.as_message()), state, after_s=HORIZON_S), expected)
+    assert isinstance(plan(make_parked(sealed.as_message()), state, after_s=HORIZON_S), expected)
 
 
-def _claimed(by: str) -> dict[str, str | None]:
+def _claim_fields(by: str) -> dict[str, str | None]:
     principal, _, seal = by.partition(" ")
     made = claim_of(envelope(principal=principal, sealed_secret=seal), "local", NOW_S)
     return {"principal": made.principal, "seal": made.seal}
@@ -183,17 +185,17 @@ def _claimed(by: str) -> dict[str, str | None]:
 def test_a_slot_without_a_send_proves_that_nothing_was_sent(after_s: float) -> None:
     unsent = SlotState(owned=True, principal="queue")
 
-    progress = plan(parked(envelope().as_message()), unsent, after_s=after_s).envelope.progress
+    progress = plan(make_parked(envelope().as_message()), unsent, after_s=after_s).envelope.progress
 
     assert (progress.maybe_executed, progress.first_sent_at) == (False, None)
 
 
 @pytest.mark.parametrize("knows", [True, False], ids=["by the message", "by the slot"])
-def test_the_earliest_send_counts_whether_the_slot_or_the_message_knows_it(knows: bool) -> None:
+def test_the_earlier_first_send_of_slot_and_message_counts(knows: bool) -> None:
     early, late = NOW_S - HORIZON_S, NOW_S
     message, kept = (early, late) if knows else (late, early)
-    read = by_the_caller()
-    one = parked(read.at(replace(read.progress, first_sent_at=message)).as_message())
+    read = envelope_of_caller()
+    one = make_parked(read.at(replace(read.progress, first_sent_at=message)).as_message())
 
     assert isinstance(plan(one, slot("calling", first_sent_at=kept)), GoesToReconcile)
 
@@ -203,33 +205,35 @@ def test_the_earliest_send_counts_whether_the_slot_or_the_message_knows_it(knows
     [SlotState(owned=False), slot("calling", closed=make_failure())],
     ids=["another's", "closed"],
 )
-def test_what_the_caller_only_has_to_tell_goes_back_however_old_it_is(state: SlotState) -> None:
-    assert isinstance(plan(parked(), state, after_s=3 * HORIZON_S), SendBack)
+def test_a_message_that_lacks_only_its_published_outcome_goes_back_at_any_age(
+    state: SlotState,
+) -> None:
+    assert isinstance(plan(make_parked(), state, after_s=3 * HORIZON_S), SendBack)
 
 
-def test_a_copy_begins_its_waits_anew() -> None:
-    read = by_the_caller()
-    one = parked(read.at(replace(read.progress, store_waits=7, fresh_starts=5)).as_message())
+def test_a_message_goes_back_with_its_waits_set_to_zero() -> None:
+    read = envelope_of_caller()
+    one = make_parked(read.at(replace(read.progress, store_waits=7, fresh_starts=5)).as_message())
 
     progress = plan(one, slot("unknown")).envelope.progress
 
     assert (progress.store_waits, progress.fresh_starts) == (0, 0)
 
 
-def test_what_reconcile_is_told_is_unknown_and_has_all_it_needs() -> None:
-    asked = by_the_caller()
+def test_the_entry_for_reconcile_is_unknown_and_complete() -> None:
+    asked = envelope_of_caller()
     entry = unknown_entry(asked, claim_of(asked, "local", NOW_S), NOW_S + HORIZON_S)
 
     assert not entry.outcome.settled
     assert entry.first_sent_at == NOW_S
-    assert (entry.secret_ref, entry.outcome.attempts) == (by_the_caller().secret_ref, 3)
+    assert (entry.secret_ref, entry.outcome.attempts) == (envelope_of_caller().secret_ref, 3)
 
 
 @pytest.mark.parametrize(
     "body", ["{ this is not JSON", "[]", message_text(v=9, worker_id=None), "{}"]
 )
-def test_what_nobody_can_read_is_never_sent(body: str) -> None:
-    assert isinstance(plan(parked(body), None), Unreadable)
+def test_a_message_without_an_address_is_never_sent(body: str) -> None:
+    assert isinstance(plan(make_parked(body), None), Unreadable)
 
 
 @pytest.mark.parametrize(
@@ -239,21 +243,21 @@ def test_what_nobody_can_read_is_never_sent(body: str) -> None:
         (None, SlotState(owned=True, principal="queue", status="failed"), AlreadySettled),
         (None, SlotState(owned=True, principal="queue"), LacksErrorFlow),
         ("acme", None, NotProven),
-        ("acme", SlotState(owned=True, **_claimed("acme sealed-1")), LacksErrorFlow),
-        ("acme", SlotState(owned=True, **_claimed("acme sealed-2")), NotProven),
+        ("acme", SlotState(owned=True, **_claim_fields("acme sealed-1")), LacksErrorFlow),
+        ("acme", SlotState(owned=True, **_claim_fields("acme sealed-2")), NotProven),
     ],
 )
-def test_what_is_no_envelope_but_says_whose_it_is_gets_its_error_flow(
+def test_a_malformed_message_with_an_address_gets_its_error_flow(
     principal: str | None, state: SlotState | None, expected: type
 ) -> None:
-    """Unless it has run, or the principal is not proven. Told half, it is told to its end."""
+    """Unless the flow has run, or the principal is not proven. A claim without a status is not the end."""
     sealed = {"principal": principal, "sealed_secret": "sealed-1"} if principal else {}
-    nonsense = parked(message_text(stripe_secret=KEY, **sealed), reason=None)
+    nonsense = make_parked(message_text(stripe_secret=KEY, **sealed), reason=None)
     assert isinstance(plan(nonsense, state), expected)
 
 
-def test_a_direct_producer_s_message_keeps_the_identity_its_message_gave_it() -> None:
-    one = parked(message_text(), reason=None)
+def test_a_message_of_a_direct_producer_keeps_the_id_derived_from_it() -> None:
+    one = make_parked(message_text(), reason=None)
 
     sent = plan(one, None).envelope
 
@@ -283,8 +287,8 @@ def test_a_direct_producer_s_message_keeps_the_identity_its_message_gave_it() ->
         (Choice(newer_than_s=99), False),
     ],
 )
-def test_a_choice_takes_what_it_names(choice: Choice, taken: bool) -> None:
-    one = parked()
+def test_a_choice_takes_only_the_messages_that_match_it(choice: Choice, taken: bool) -> None:
+    one = make_parked()
 
     assert choice.takes(one, read_parked(one), NOW_S + 100) is taken
 
@@ -292,16 +296,16 @@ def test_a_choice_takes_what_it_names(choice: Choice, taken: bool) -> None:
 @pytest.mark.parametrize(
     ("reason", "taken"), [(PARKED_BY_SQS, True), ("timeout", False), (None, True)]
 )
-def test_what_sqs_moved_by_itself_is_taken_by_the_reason_it_is_shown_with(
+def test_a_message_that_sqs_moved_is_chosen_by_its_own_reason(
     reason: str | None, taken: bool
 ) -> None:
-    one = parked(reason=None, kind=None)
+    one = make_parked(reason=None, kind=None)
 
     assert Choice(reason=reason).takes(one, read_parked(one), NOW_S) is taken
 
 
-def test_what_names_no_worker_is_taken_only_by_a_choice_that_asks_for_none() -> None:
-    one = parked("{ this is not JSON")
+def test_a_message_without_a_worker_is_taken_only_by_a_choice_without_a_worker() -> None:
+    one = make_parked("{ this is not JSON")
     read = read_parked(one)
 
     assert Choice().takes(one, read, NOW_S)
@@ -309,8 +313,8 @@ def test_what_names_no_worker_is_taken_only_by_a_choice_that_asks_for_none() -> 
 
 
 @pytest.mark.parametrize("lane", Lane)
-def test_the_lane_stays(lane: Lane) -> None:
-    read = read_parked(parked(envelope(lane=lane).as_message()))
+def test_a_message_keeps_its_lane(lane: Lane) -> None:
+    read = read_parked(make_parked(envelope(lane=lane).as_message()))
 
     assert not isinstance(read, Malformed)
     assert read.lane is lane

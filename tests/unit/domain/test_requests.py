@@ -1,4 +1,4 @@
-"""The fields of a create, checked one by one."""
+"""`parse_create_request` checks each field of a create."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def test_a_named_secret_stands_in_for_the_key() -> None:
     assert parse(fields).credential == SecretRef("shop")
 
 
-def test_the_header_beats_the_key_in_the_body() -> None:
+def test_the_idempotency_key_header_wins_over_the_body() -> None:
     assert parse(body(idempotency_key="body")).idempotency_key == "body"
     assert parse(body(idempotency_key="body"), idempotency_key="header").idempotency_key == "header"
 
 
-def test_a_trace_is_carried_if_it_is_one() -> None:
+def test_a_valid_traceparent_is_kept_and_an_invalid_one_is_dropped() -> None:
     trace = f"00-{'a' * 32}-{'b' * 16}-01"
     assert parse(body(), traceparent=trace).traceparent == trace
     assert parse(body(), traceparent="junk").traceparent is None
@@ -91,17 +91,17 @@ def test_an_idempotency_key_is_text_of_1_to_255_characters(key: Any) -> None:
 
 
 @pytest.mark.parametrize("key", ["k", "k" * 255, "Bestellung Nº 1"])
-def test_any_other_idempotency_key_is_taken(key: str) -> None:
+def test_any_other_idempotency_key_is_accepted(key: str) -> None:
     assert create_request(idempotency_key=key).idempotency_key == key
 
 
-def test_both_a_key_and_its_name_are_one_too_many() -> None:
+def test_a_key_together_with_a_secret_ref_is_refused() -> None:
     with pytest.raises(InvalidField) as refusal:
         parse(body(secret_ref="shop"))
     assert refusal.value.param == "secret_ref"
 
 
-def test_a_parameter_beside_params_is_told_where_it_belongs() -> None:
+def test_the_error_for_a_parameter_outside_params_mentions_params() -> None:
     with pytest.raises(InvalidField) as refusal:
         parse(body(amount=2000))
     assert (refusal.value.param, refusal.value.code) == ("amount", "parameter_unknown")
@@ -110,9 +110,7 @@ def test_a_parameter_beside_params_is_told_where_it_belongs() -> None:
 
 @pytest.mark.parametrize("name", ["worker_id", "context_id", "stripe_account", "stripe_context"])
 @pytest.mark.parametrize("text", [KEY, f"x{KEY}", "sk_live_1", "sk_org_1"])
-def test_a_key_in_a_field_that_is_not_for_it_is_refused_and_not_repeated(
-    name: str, text: str
-) -> None:
+def test_a_key_in_a_wrong_field_is_refused_and_not_repeated(name: str, text: str) -> None:
     with pytest.raises(InvalidField) as refusal:
         parse(body(**{name: text}))
     assert (refusal.value.param, refusal.value.code) == (name, "secret_key_misplaced")
@@ -134,7 +132,7 @@ def test_a_key_as_part_of_a_secret_s_name_is_refused_and_not_repeated(name: str)
     assert KEY not in refusal.value.message
 
 
-def test_a_key_of_an_organisation_needs_the_account_it_acts_in() -> None:
+def test_an_organisation_key_needs_a_stripe_context() -> None:
     with pytest.raises(InvalidField) as refusal:
         parse(body(stripe_secret="sk_org_live_1", stripe_account="acct_1"))
     assert (refusal.value.param, refusal.value.code) == ("stripe_context", "parameter_missing")
@@ -148,7 +146,7 @@ def test_any_key_may_name_an_account_and_a_context() -> None:
 
 
 @pytest.mark.parametrize("depth", [33, 979, 5_000])
-def test_parameters_without_an_end_are_refused_by_name(depth: int) -> None:
+def test_parameters_nested_too_deeply_are_refused_by_name(depth: int) -> None:
     nested: Any = 1
     for _ in range(depth):
         nested = {"a": nested} if depth % 2 else [nested]
@@ -158,7 +156,7 @@ def test_parameters_without_an_end_are_refused_by_name(depth: int) -> None:
     assert "at most 32 levels" in refusal.value.message
 
 
-def test_32_levels_below_params_are_a_request() -> None:
+def test_32_levels_below_params_are_accepted() -> None:
     nested: Any = 1
     for _ in range(32):
         nested = {"a": nested}

@@ -15,7 +15,7 @@ EVERY_ROW = pytest.mark.parametrize("row", RESOURCES, ids=lambda row: row.name)
 
 
 def list_params(row: Resource) -> set[str]:
-    """What Stripe's own library lets its list be asked for."""
+    """Return the parameters that Stripe's own library allows for the list of this object."""
     *folders, name = row.name.split(".")
     module: Any = stripe.params
     for folder in folders:
@@ -24,7 +24,7 @@ def list_params(row: Resource) -> set[str]:
     return set(typed.__annotations__)
 
 
-def listed_by(row: Resource) -> list[str]:
+def query_names(row: Resource) -> list[str]:
     return [name for listing in row.listings for name, _ in parse_qsl(listing)]
 
 
@@ -33,7 +33,7 @@ def test_a_row_is_found_by_its_name(row: Resource) -> None:
     assert resource_named(row.name) is row
 
 
-def test_what_is_not_in_the_table_is_unknown() -> None:
+def test_an_object_outside_the_table_is_unknown() -> None:
     with pytest.raises(UnknownObject, match="'tea'"):
         resource_named("tea")
 
@@ -46,25 +46,27 @@ def test_names_follow_from_the_row() -> None:
 
 
 @EVERY_ROW
-def test_a_list_is_asked_for_a_span_of_time_where_stripe_s_knows_one(row: Resource) -> None:
+def test_a_list_is_filtered_by_time_if_stripe_allows_it(row: Resource) -> None:
     assert row.dated == ("created" in list_params(row))
 
 
 @EVERY_ROW
-def test_a_list_is_asked_by_nothing_that_stripe_s_does_not_know(row: Resource) -> None:
-    assert {*listed_by(row), *row.clocked_by} <= list_params(row)
+def test_a_list_is_filtered_only_by_parameters_that_stripe_allows(row: Resource) -> None:
+    assert {*query_names(row), *row.clocked_by} <= list_params(row)
 
 
 @EVERY_ROW
-def test_both_halves_of_a_list_are_asked_for_where_stripe_s_can_be_split(row: Resource) -> None:
-    """Its documentation does not say of every list that it holds both when it is asked for neither."""
+def test_active_and_inactive_objects_are_listed_if_stripe_can_filter_them(row: Resource) -> None:
+    """Stripe does not document for every list that it holds both if the filter is absent."""
     split = "active" in list_params(row)
 
     assert (row.listings == ("active=true", "active=false")) == split
 
 
 @EVERY_ROW
-def test_what_can_be_on_a_test_clock_is_asked_for_by_all_that_puts_it_there(row: Resource) -> None:
+def test_an_object_on_a_test_clock_is_listed_by_every_parameter_that_puts_it_there(
+    row: Resource,
+) -> None:
     can_be = "test_clock" in response_schema(row.name)["properties"]
     puts = {"test_clock", "customer", "customer_account"} & parameter_schema(row.name)[
         "properties"

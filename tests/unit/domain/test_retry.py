@@ -1,4 +1,4 @@
-"""The retry decision beyond its table: guards, backoff, and what a flow is told."""
+"""The retry decision beyond its table: guards, backoff, and the error that a flow receives."""
 
 from __future__ import annotations
 
@@ -67,9 +67,7 @@ progresses = st.builds(
 
 
 @given(attempt=st.integers(1, 10_000), fraction=fractions)
-def test_the_delay_lies_between_nothing_and_the_capped_doubling(
-    attempt: int, fraction: float
-) -> None:
+def test_the_delay_lies_between_zero_and_the_capped_doubling(attempt: int, fraction: float) -> None:
     doublings = min(attempt - 1, 100)  # far past the cap, and still a float
     longest = min(BACKOFF_LONGEST_S, BACKOFF_BASE_S * 2**doublings)
     assert 0 <= backoff_s(attempt, fraction) <= longest
@@ -117,7 +115,7 @@ def test_nothing_is_sent_past_the_horizon_the_deadline_or_the_attempts(
 
 
 @given(progress=progresses)
-def test_a_guard_never_says_not_created_of_a_latched_request(progress: Progress) -> None:
+def test_a_guard_never_says_not_created_for_a_latched_request(progress: Progress) -> None:
     refusal = may_send(progress, NOW_S)
     if refusal is not None and progress.maybe_executed:
         assert refusal.outcome.certainty is Certainty.UNKNOWN
@@ -135,7 +133,7 @@ def test_a_request_with_time_left_may_be_sent() -> None:
         ({"attempt": MOST_ATTEMPTS + 1}, "attempts_exhausted"),
     ],
 )
-def test_each_guard_names_itself(changes: dict[str, Any], code: str) -> None:
+def test_each_guard_has_its_own_code(changes: dict[str, Any], code: str) -> None:
     refusal = may_send(replace(IN_AN_HOUR, **changes), NOW_S)
     assert refusal is not None
     assert (refusal.outcome.code, refusal.outcome.kind) == (code, ErrorKind.HTTP)
@@ -153,7 +151,7 @@ def test_the_last_attempt_is_not_followed_by_another() -> None:
     assert decision.outcome.attempts == MOST_ATTEMPTS
 
 
-def test_the_slot_s_word_is_added_to_the_message_s() -> None:
+def test_the_history_in_the_slot_is_merged_into_the_progress() -> None:
     told = replace(IN_AN_HOUR, first_sent_at=NOW_S + 60)
     state = SlotState(owned=True, first_sent_at=NOW_S, last_sent_at=NOW_S + 90, open_sends=1)
     merged = merge_history(told, state)
@@ -170,7 +168,7 @@ def test_a_wait_for_a_store_grows_and_is_never_short(fraction: float) -> None:
     assert waits[-1] <= BACKOFF_LONGEST_S
 
 
-def test_a_flow_is_told_everything_stripe_said_about_a_card() -> None:
+def test_the_error_of_a_declined_card_has_every_field_of_the_answer() -> None:
     decision = decide(DECLINED, IN_AN_HOUR, NOW_S, 0.5)
     assert isinstance(decision, Settled)
     assert decision.outcome == Error(
@@ -195,7 +193,7 @@ def test_a_refusal_without_a_message_still_has_one() -> None:
     assert "402" in decision.outcome.message
 
 
-def test_what_ran_out_of_time_is_an_http_error_with_its_last_reason() -> None:
+def test_a_request_out_of_time_is_an_http_error_with_its_last_reason() -> None:
     spent = replace(IN_AN_HOUR, deadline_at=NOW_S, attempt=7)
     decision = decide(TIMED_OUT, spent, NOW_S, 0.0)
     assert isinstance(decision, GivenUp)

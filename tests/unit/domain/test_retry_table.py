@@ -19,7 +19,7 @@ Verdict = Literal["success", "answer", "refused", "again", "doubt"]
 
 @dataclass(frozen=True)
 class Row:
-    """What follows when Stripe-Should-Retry is silent, `true`, `false`. `doubt`: stopped, and nobody knows."""
+    """The verdict if Stripe-Should-Retry is absent, `true` or `false`. `doubt`: give up with an unknown outcome."""
 
     name: str
     status: int
@@ -82,7 +82,9 @@ def progress(*, latched: bool, deadline: str) -> Progress:
 
 
 @pytest.mark.parametrize(("row", "header", "latched", "deadline"), EVERY_CASE)
-def test_the_table_decides(row: Row, header: str | None, latched: bool, deadline: str) -> None:
+def test_each_row_of_the_table_gives_its_verdict(
+    row: Row, header: str | None, latched: bool, deadline: str
+) -> None:
     before = progress(latched=latched, deadline=deadline)
     decision = decide(row.attempt(header), before, NOW_S, 0.5)
     in_doubt = latched or row.raises_doubt
@@ -116,12 +118,12 @@ NO_ANSWER = {
     "timeout": (Unknown("no answer within 80 s", "timeout"), True),
     "reset after sending": (Unknown("reset by peer", "connection_lost"), True),
 }
-"""{row: (attempt, whether it raises doubt)}; without an answer there is no Stripe-Should-Retry."""
+"""{row: (attempt, whether it sets `maybe_executed`)}. Without an answer there is no Stripe-Should-Retry."""
 
 
 @pytest.mark.parametrize("latched", [False, True])
 @pytest.mark.parametrize("name", NO_ANSWER)
-def test_without_an_answer_the_same_call_is_made_again(name: str, latched: bool) -> None:
+def test_an_attempt_without_an_answer_is_retried(name: str, latched: bool) -> None:
     attempt, raises_doubt = NO_ANSWER[name]
     before = progress(latched=latched, deadline="time left")
     decision = decide(attempt, before, NOW_S, 0.5)
@@ -131,7 +133,9 @@ def test_without_an_answer_the_same_call_is_made_again(name: str, latched: bool)
 
 @pytest.mark.parametrize("latched", [False, True])
 @pytest.mark.parametrize("name", NO_ANSWER)
-def test_without_an_answer_a_spent_deadline_gives_up(name: str, latched: bool) -> None:
+def test_an_attempt_without_an_answer_is_given_up_after_the_deadline(
+    name: str, latched: bool
+) -> None:
     attempt, raises_doubt = NO_ANSWER[name]
     decision = decide(attempt, progress(latched=latched, deadline="spent"), NOW_S, 0.5)
     in_doubt = latched or raises_doubt
@@ -139,14 +143,14 @@ def test_without_an_answer_a_spent_deadline_gives_up(name: str, latched: bool) -
 
 
 @pytest.mark.parametrize("status", [200, 400, 402, 404])
-def test_a_replay_ends_every_doubt(status: int) -> None:
+def test_a_replay_settles_a_latched_request(status: int) -> None:
     replay = classify(status, {"idempotent-replayed": "true"}, {"error": INVALID})
     decision = decide(replay, progress(latched=True, deadline="spent"), NOW_S, 0.5)
     assert isinstance(decision, Settled)
     assert decision.outcome.settled
 
 
-def test_a_kept_500_stops_with_an_unknown_outcome() -> None:
+def test_a_replayed_500_is_given_up_with_an_unknown_outcome() -> None:
     kept = classify(500, {"idempotent-replayed": "true"}, {"error": SORRY})
     decision = decide(kept, progress(latched=False, deadline="time left"), NOW_S, 0.5)
     assert_error(decision, GivenUp, Certainty.UNKNOWN)

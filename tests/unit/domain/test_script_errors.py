@@ -1,4 +1,4 @@
-"""Whatever a script raises becomes text that can be logged, stored and sent."""
+"""Every exception of a script becomes text that can be logged, stored and sent."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class WeirdGroup(ExceptionGroup[ValueError]):
         raise RuntimeError(KEY)
 
 
-def nested(levels: int) -> BaseException:
+def make_nested_group(levels: int) -> BaseException:
     error: Exception = ValueError("innermost")
     for level in range(levels):
         error = ExceptionGroup(f"level {level}", [error])
@@ -90,13 +90,13 @@ def test_a_large_group_is_shown_in_part_and_counted() -> None:
     assert text.endswith("ValueError: 9; and 5 more")
 
 
-def test_what_is_shown_is_bounded() -> None:
+def test_the_text_of_an_error_is_bounded() -> None:
     assert len(error_text(ValueError("x" * 1_000_000))) <= LEAF_CHARS
     assert len(error_text(ExceptionGroup("g", [ValueError("x" * 1_000)] * 50))) <= ERROR_CHARS
 
 
-def test_a_group_has_leaves_at_any_depth() -> None:
-    (leaf,) = leaves(nested(3_000))
+def test_the_leaves_of_a_group_are_found_at_any_depth() -> None:
+    (leaf,) = leaves(make_nested_group(3_000))
     assert str(leaf) == "innermost"
 
 
@@ -111,7 +111,7 @@ def test_a_group_has_leaves_at_any_depth() -> None:
         ExceptionGroup("g", [Unprintable(), ValueError(KEY)]),
         ValueError(f"{KEY} and {HALF_A_SURROGATE}"),
         ValueError(OddText(KEY)),
-        nested(3_000),
+        make_nested_group(3_000),
         RecursionError(KEY),
         MemoryError(KEY),
     ],
@@ -125,7 +125,7 @@ def test_an_error_of_any_kind_is_shown_without_a_key(error: BaseException) -> No
         assert KEY not in text
 
 
-def test_a_text_that_cannot_be_had_is_said_to_be_none() -> None:
+def test_an_error_that_cannot_be_printed_has_a_placeholder_text() -> None:
     assert error_text(Unprintable()) == "Unprintable: <no text: RuntimeError>"
     assert safe_text(Unprintable()) == "<no text: RuntimeError>"
 

@@ -1,4 +1,4 @@
-"""What a look into Stripe's lists proves, and where it must look."""
+"""The proof that a look into Stripe's lists gives, and the span of time that it must cover."""
 
 from __future__ import annotations
 
@@ -43,73 +43,77 @@ DECLINED: dict[str, Any] = {
 }
 
 
-def end(first_sent_at: float | None = NOW_S, **more: Any) -> UnknownOutcome:
-    """`slot_…` is what the request's slot says, the rest what the entry does."""
+def make_unknown(first_sent_at: float | None = NOW_S, **more: Any) -> UnknownOutcome:
+    """Return an unknown outcome. `slot_…` sets a field of the request's slot, other names set one of the entry."""
     slot = {name: more.pop(name) for name in list(more) if name.startswith("slot_")}
     unknown = make_failure(certainty=Certainty.UNKNOWN)
     return UnknownOutcome(entry(outcome=unknown, first_sent_at=first_sent_at, **more), **slot)
 
 
-def absent(one: UnknownOutcome, now_s: float) -> Any:
-    """A look that finds nothing, by a clock of Stripe's that agrees."""
+def decide_absent(one: UnknownOutcome, now_s: float) -> Any:
+    """Decide after a look that found nothing, while the clocks agree."""
     return decide(one, NotFound(now_s), now_s)
 
 
 @pytest.mark.parametrize("slot_first_sent_at", [None, NOW_S])
 def test_absence_is_proof_when_no_post_can_be_under_way(slot_first_sent_at: float | None) -> None:
-    one = end(slot_first_sent_at=slot_first_sent_at)
-    assert isinstance(absent(one, NOW_S + PROVABLE_S - 1), StaysUnknown)
-    verdict = absent(one, NOW_S + PROVABLE_S)
+    one = make_unknown(slot_first_sent_at=slot_first_sent_at)
+    assert isinstance(decide_absent(one, NOW_S + PROVABLE_S - 1), StaysUnknown)
+    verdict = decide_absent(one, NOW_S + PROVABLE_S)
     assert isinstance(verdict, Error)
     assert verdict.certainty is Certainty.NOT_CREATED
 
 
-def test_the_others_horizon_counts_as_well() -> None:
-    """Who published the end may have guessed an earlier first POST than the deliveries that still call."""
-    one = end(slot_first_sent_at=NOW_S + 5 * HOUR_S)
-    assert isinstance(absent(one, NOW_S + PROVABLE_S), StaysUnknown)
-    assert isinstance(absent(one, NOW_S + 5 * HOUR_S + PROVABLE_S), Error)
+def test_the_horizon_of_the_slot_counts_as_well() -> None:
+    """The entry may carry a guessed first POST that is earlier than the first POST in the slot."""
+    one = make_unknown(slot_first_sent_at=NOW_S + 5 * HOUR_S)
+    assert isinstance(decide_absent(one, NOW_S + PROVABLE_S), StaysUnknown)
+    assert isinstance(decide_absent(one, NOW_S + 5 * HOUR_S + PROVABLE_S), Error)
 
 
-def test_an_attempt_that_was_begun_last_may_be_under_way_still() -> None:
+def test_absence_proves_nothing_while_the_last_attempt_may_run() -> None:
     begun = NOW_S + HORIZON_S + 60
-    one = end(slot_last_sent_at=begun)
-    assert isinstance(absent(one, begun + LAST_CALL_S - 1), StaysUnknown)
-    assert isinstance(absent(one, begun + LAST_CALL_S), Error)
+    one = make_unknown(slot_last_sent_at=begun)
+    assert isinstance(decide_absent(one, begun + LAST_CALL_S - 1), StaysUnknown)
+    assert isinstance(decide_absent(one, begun + LAST_CALL_S), Error)
 
 
 @pytest.mark.parametrize("last", ["last_sent_at", "slot_last_sent_at"])
-def test_the_last_send_counts_whether_the_entry_or_the_slot_knows_of_it(last: str) -> None:
+def test_the_last_send_of_entry_and_slot_counts(last: str) -> None:
     sent = NOW_S + HORIZON_S + 60
-    assert isinstance(absent(end(**{last: sent}), sent + LAST_CALL_S - 1), StaysUnknown)
+    assert isinstance(
+        decide_absent(make_unknown(**{last: sent}), sent + LAST_CALL_S - 1), StaysUnknown
+    )
 
 
-def test_a_slot_that_knows_of_no_send_refuses_none_so_absence_proves_nothing() -> None:
-    """The entry tells of a send whose connection was never made. A redrive may POST at any time."""
-    assert isinstance(absent(end(slot_stands=True), NOW_S + 2 * PROVABLE_S), StaysUnknown)
+def test_absence_proves_nothing_if_the_slot_has_no_send() -> None:
+    """The entry has a send that made no connection. The slot refuses no send, so a redrive may POST at any time."""
+    assert isinstance(
+        decide_absent(make_unknown(slot_stands=True), NOW_S + 2 * PROVABLE_S), StaysUnknown
+    )
 
 
-def test_a_first_post_that_nobody_knows_is_never_proof() -> None:
-    assert isinstance(absent(end(first_sent_at=None), NOW_S * 2), StaysUnknown)
+def test_absence_proves_nothing_without_a_time_of_the_first_post() -> None:
+    assert isinstance(decide_absent(make_unknown(first_sent_at=None), NOW_S * 2), StaysUnknown)
 
 
 @pytest.mark.parametrize(("age_s", "proves"), [(FORGOTTEN_S - 1, True), (FORGOTTEN_S, False)])
-def test_a_message_older_than_the_record_of_its_sends_proves_nothing_by_absence(
+def test_absence_proves_nothing_for_a_message_older_than_the_record_of_its_sends(
     age_s: float, proves: bool
 ) -> None:
-    """It was accepted `age_s` before it was told, and sent at any time and to any account since."""
-    forgotten = end(accepted_at=NOW_S, settled_at=NOW_S + age_s, account=None)
-    assert isinstance(absent(forgotten, NOW_S + 2 * age_s), Error) is proves
+    """It was accepted `age_s` before its outcome, and may have been sent at any time since, to any account."""
+    forgotten = make_unknown(accepted_at=NOW_S, settled_at=NOW_S + age_s, account=None)
+    assert isinstance(decide_absent(forgotten, NOW_S + 2 * age_s), Error) is proves
     sent_at = NOW_S + 3 * HORIZON_S
     seen = any(look.earliest <= sent_at <= look.latest for look in windows(forgotten))
     assert seen is not proves
 
 
 @given(first=st.none() | times, begun=st.none() | times, last=st.none() | times)
-def test_every_moment_a_post_may_have_been_at_is_looked_at(
+def test_the_windows_cover_every_time_of_a_possible_post(
     first: float | None, begun: float | None, last: float | None
 ) -> None:
-    one = end(first_sent_at=first, slot_first_sent_at=begun, slot_last_sent_at=last)
+    one = make_unknown(first_sent_at=first, slot_first_sent_at=begun, slot_last_sent_at=last)
     looks = windows(one)
     assert looks
     known = [at for at in (first, begun, last) if at is not None]
@@ -120,27 +124,27 @@ def test_every_moment_a_post_may_have_been_at_is_looked_at(
 
 
 @given(first=times, begun=st.none() | times, last=st.none() | times, after_s=st.floats(0, 4e5))
-def test_a_verdict_waits_until_everything_was_looked_at(
+def test_a_verdict_waits_until_the_last_window_is_over(
     first: float, begun: float | None, last: float | None, after_s: float
 ) -> None:
-    one = end(first_sent_at=first, slot_first_sent_at=begun, slot_last_sent_at=last)
-    if isinstance(absent(one, NOW_S + after_s), Error):
+    one = make_unknown(first_sent_at=first, slot_first_sent_at=begun, slot_last_sent_at=last)
+    if isinstance(decide_absent(one, NOW_S + after_s), Error):
         # By Stripe's clock, which may be behind.
         assert NOW_S + after_s + CLOCKS_APART_S >= windows(one)[-1].latest
 
 
 @given(first=times, last=times, apart_s=st.floats(-CLOCKS_APART_S, CLOCKS_APART_S))
-def test_an_object_is_looked_for_where_a_clock_of_stripe_s_may_have_put_it(
+def test_the_windows_allow_for_a_difference_between_the_clocks(
     first: float, last: float, apart_s: float
 ) -> None:
-    one = end(first_sent_at=first, slot_last_sent_at=max(first, last))
+    one = make_unknown(first_sent_at=first, slot_last_sent_at=max(first, last))
     for sent in (first, max(first, last)):
         created = int(sent + apart_s)
         assert any(look.earliest <= created <= look.latest for look in windows(one))
 
 
-def test_a_declined_card_is_what_its_lost_answer_was() -> None:
-    one = end(params={"amount": 2000, "currency": "usd", "confirm": True})
+def test_a_declined_intent_is_the_error_of_the_lost_answer() -> None:
+    one = make_unknown(params={"amount": 2000, "currency": "usd", "confirm": True})
     told = decide(one, Found(DECLINED, "req_list"), NOW_S)
     assert isinstance(told, Error)
     assert (told.kind.value, told.http_status) == ("api", 402)
@@ -153,7 +157,7 @@ AUTHENTICATION_FAILED = {
     "code": "payment_intent_authentication_failure",
     "message": "The provided PaymentMethod has failed authentication.",
 }
-"""What a customer did after the create was answered with success."""
+"""An error by the customer, after the create was answered with success."""
 
 
 @pytest.mark.parametrize(
@@ -165,8 +169,8 @@ AUTHENTICATION_FAILED = {
     ],
 )
 def test_any_other_object_is_the_response(params: dict[str, Any], changes: dict[str, Any]) -> None:
-    """What was not declined by its create was answered with success, whatever became of it later."""
-    told = decide(end(params=params), Found({**DECLINED, **changes}), NOW_S)
+    """If its create did not decline it, Stripe answered with success, even if a payment failed later."""
+    told = decide(make_unknown(params=params), Found({**DECLINED, **changes}), NOW_S)
     assert isinstance(told, Response)
 
 
@@ -179,10 +183,10 @@ def test_any_other_object_is_the_response(params: dict[str, Any], changes: dict[
         {"status": "requires_payment_method", "last_payment_error": None},
     ],
 )
-def test_an_intent_that_its_create_has_yet_to_confirm_is_looked_for_again(
+def test_an_intent_that_its_create_has_not_yet_confirmed_stays_unknown(
     confirm: Any, state: dict[str, Any]
 ) -> None:
-    one = end(params={"amount": 2000, "currency": "usd", "confirm": confirm})
+    one = make_unknown(params={"amount": 2000, "currency": "usd", "confirm": confirm})
     assert isinstance(decide(one, Found({"id": "pi_1", **state}), NOW_S), StaysUnknown)
 
 
@@ -196,26 +200,26 @@ def test_an_intent_that_its_create_has_yet_to_confirm_is_looked_for_again(
         ({"confirm": True}, "requires_capture"),
     ],
 )
-def test_a_state_in_which_stripe_answers_a_create_is_complete(
+def test_an_intent_in_a_status_in_which_stripe_answers_a_create_is_the_response(
     params: dict[str, Any], status: str
 ) -> None:
-    told = decide(end(params=params), Found({"id": "pi_1", "status": status}), NOW_S)
+    told = decide(make_unknown(params=params), Found({"id": "pi_1", "status": status}), NOW_S)
     assert isinstance(told, Response)
 
 
-def test_what_is_complete_is_said_by_the_row_alone() -> None:
+def test_only_the_row_of_payment_intent_has_unconfirmed_states() -> None:
     assert [row.name for row in RESOURCES if row.unconfirmed] == ["payment_intent"]
 
 
 @pytest.mark.parametrize("apart_s", [-CLOCKS_APART_S - 1, CLOCKS_APART_S + 1])
-def test_absence_by_clocks_that_disagree_is_no_proof(apart_s: float) -> None:
+def test_absence_is_no_proof_while_the_clocks_disagree(apart_s: float) -> None:
     now_s = NOW_S + PROVABLE_S
-    assert isinstance(decide(end(), NotFound(now_s + apart_s), now_s), StaysUnknown)
-    assert isinstance(decide(end(), NotFound(now_s + apart_s * 0.99), now_s), Error)
+    assert isinstance(decide(make_unknown(), NotFound(now_s + apart_s), now_s), StaysUnknown)
+    assert isinstance(decide(make_unknown(), NotFound(now_s + apart_s * 0.99), now_s), Error)
 
 
-def test_absence_without_a_time_of_stripe_s_is_no_proof() -> None:
-    assert isinstance(decide(end(), NotFound(), NOW_S + PROVABLE_S), StaysUnknown)
+def test_absence_is_no_proof_without_the_time_of_stripe() -> None:
+    assert isinstance(decide(make_unknown(), NotFound(), NOW_S + PROVABLE_S), StaysUnknown)
 
 
 @pytest.mark.parametrize(
@@ -237,40 +241,40 @@ def test_two_looks_prove_an_absence_only_if_each_does(
 BOUND = AccountBinding(account_id="acct_1", mode="test", key_sha256="one")
 
 
-def bound(**changes: Any) -> AccountBinding:
+def make_binding(**changes: Any) -> AccountBinding:
     return replace(BOUND, **changes)
 
 
-MUTE = bound(account_id=None)
+MUTE = make_binding(account_id=None)
 
 
 @pytest.mark.parametrize(
-    ("sent_to", "looked_in", "proves", "by_word"),
+    ("sent_to", "looked_in", "proves", "if_accepted"),
     [
         (None, BOUND, True, True),
         (BOUND, BOUND, True, True),
-        (BOUND, bound(key_sha256="two"), True, True),
-        (MUTE, bound(account_id="acct_2"), True, True),
-        (BOUND, bound(account_id="acct_2", key_sha256="two"), False, False),
-        (BOUND, bound(mode="live"), False, False),
-        (BOUND, bound(stripe_account="acct_3"), False, False),
-        (BOUND, bound(stripe_context="acct_3"), False, False),
-        (MUTE, bound(account_id=None, key_sha256="two"), False, True),
-        (MUTE, bound(key_sha256="two"), False, True),
-        (BOUND, bound(account_id=None, key_sha256="two"), False, True),
-        (MUTE, bound(account_id=None, key_sha256="two", mode="live"), False, False),
+        (BOUND, make_binding(key_sha256="two"), True, True),
+        (MUTE, make_binding(account_id="acct_2"), True, True),
+        (BOUND, make_binding(account_id="acct_2", key_sha256="two"), False, False),
+        (BOUND, make_binding(mode="live"), False, False),
+        (BOUND, make_binding(stripe_account="acct_3"), False, False),
+        (BOUND, make_binding(stripe_context="acct_3"), False, False),
+        (MUTE, make_binding(account_id=None, key_sha256="two"), False, True),
+        (MUTE, make_binding(key_sha256="two"), False, True),
+        (BOUND, make_binding(account_id=None, key_sha256="two"), False, True),
+        (MUTE, make_binding(account_id=None, key_sha256="two", mode="live"), False, False),
     ],
 )
-def test_a_look_proves_something_in_the_account_it_was_sent_to_alone(
-    sent_to: AccountBinding | None, looked_in: AccountBinding, proves: bool, by_word: bool
+def test_a_look_proves_something_only_in_the_account_of_the_request(
+    sent_to: AccountBinding | None, looked_in: AccountBinding, proves: bool, if_accepted: bool
 ) -> None:
-    """An operator's word counts where Stripe has not said otherwise."""
-    one = end(account=sent_to)
+    """An operator may accept an account unless Stripe says that it is another one."""
+    one = make_unknown(account=sent_to)
     assert (other_account(one, looked_in) is None) is proves
-    assert (other_account(one, looked_in, same=True) is None) is by_word
+    assert (other_account(one, looked_in, same=True) is None) is if_accepted
 
 
-def test_the_slot_s_account_stands_before_the_entry_s() -> None:
-    """An operator's word stands in the slot."""
-    one = end(account=BOUND, slot_account=bound(account_id="acct_2"))
-    assert one.account == bound(account_id="acct_2")
+def test_the_account_of_the_slot_wins_over_the_account_of_the_entry() -> None:
+    """An account that an operator accepted is in the slot."""
+    one = make_unknown(account=BOUND, slot_account=make_binding(account_id="acct_2"))
+    assert one.account == make_binding(account_id="acct_2")
