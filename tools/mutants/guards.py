@@ -698,8 +698,8 @@ GUARDS = (
         "follow-ups of an unknown outcome and of the settled one are one request",
         "Every accepted request has its effect: what two flows dispatch are two requests.",
         SOURCE + "domain/identity.py",
-        "    told = () if kind is OutcomeKind.SETTLED else (kind.value,)",
-        "    told = ()",
+        "    outcome = () if kind is OutcomeKind.SETTLED else (kind.value,)",
+        "    outcome = ()",
     ),
     Guard(
         "under load nothing that was postponed is looked at",

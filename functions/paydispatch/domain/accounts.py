@@ -1,4 +1,4 @@
-"""Tell Stripe accounts apart: keys, idempotency keys and lists of Stripe belong to one account and mode."""
+"""Compare Stripe accounts, because idempotency keys and lists of Stripe belong to one account and mode."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _MODE = re.compile(r"[sr]k_(?:org_)?(live|test)_")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountBinding:
-    """Where a request's calls go. A request keeps it from its first send on."""
+    """The Stripe account and mode of a request's calls. The request keeps it from its first send on."""
 
     account_id: str | None
-    """The `acct_…` that `GET /v1/account` names. None: the key may not ask."""
+    """The `acct_…` that `GET /v1/account` returns. None: the key has no permission to ask (403)."""
     mode: str
-    """`live`, `test`, or `org` for an organisation's key that does not say."""
+    """`live`, `test`, or `org` for an organisation's key without a mode in its prefix."""
     stripe_account: str | None = None
     """The `Stripe-Account` header."""
     stripe_context: str | None = None
@@ -36,10 +36,10 @@ class AccountBinding:
         return f"{self.stripe_account or ''} {self.stripe_context or ''}"
 
     def same_as(self, other: AccountBinding) -> bool:
-        """Whether both lead to the same account, mode and headers.
+        """Return whether both lead to the same account, mode and headers.
 
-        A key that may not ask for its account is compared by its hash, so granting or removing that permission changes
-        nothing.
+        A key that may not ask for its account is compared by its hash. Therefore a change of that permission does not
+        change the result for the same key.
         """
         if (self.mode, self.headers) != (other.mode, other.headers):
             return False
@@ -51,7 +51,7 @@ class AccountBinding:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> AccountBinding:
-        """Ignores members that it does not know. Raises `KeyError` where one it needs is absent."""
+        """Read a binding. Unknown members are ignored. Raises `KeyError` if a required member is missing."""
         return cls(
             account_id=fields.get("account_id"),
             mode=fields["mode"],
@@ -78,7 +78,7 @@ def bind_account(
 
 
 def mode_of(key: StripeKey) -> str:
-    """Return the mode by the key's prefix: an account answers with one id in both modes."""
+    """Return the mode by the key's prefix, because Stripe returns the same account id in both modes."""
     mode = _MODE.match(key.reveal())
     return mode[1] if mode else "org"
 

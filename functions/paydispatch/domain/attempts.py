@@ -1,9 +1,9 @@
-"""One HTTP call to Stripe ends in one of four ways, and each says what is known afterwards.
+"""The four ways in which one HTTP call to Stripe ends.
 
-NotSent          nothing happened: no connection was made
-RefusedInFront   *this* attempt did nothing: Stripe turned it away before execution
-Answered         final: Stripe executed it, now or before (a replay)
-Unknown          anything may have happened
+NotSent          no connection was made, so nothing happened
+RefusedInFront   Stripe refused *this* attempt before it executed anything
+Answered         final: Stripe executed the request, now or before (a replay)
+Unknown          Stripe may have executed the request, or not
 """
 
 from __future__ import annotations
@@ -55,15 +55,18 @@ class Unknown:
 
 
 REFUSALS = frozenset({400, 401, 403, 404, 405, 409, 413, 414, 415, 429, 431})
-"""What Stripe, or what stands before it, answers without executing. Others may come from the midst of it, like 424."""
+"""The statuses with which Stripe, or a proxy in front of it, answers without executing the request.
+
+Other statuses may come after the execution began, for instance 424."""
 
 Attempt = NotSent | RefusedInFront | Answered | Unknown
 
 
 def classify(http_status: int, headers: Mapping[str, str], body: Any) -> Attempt:
-    """Sort an answer that arrived whole. `body` is the decoded JSON, or None where it was not JSON.
+    """Return the attempt that a complete answer stands for. `body` is the decoded JSON, or None where it was not JSON.
 
-    Source: Stripe's low-level error guide, "idempotent requests" and the retry rules of its SDK.
+    Sources: Stripe's guide to low-level errors (docs.stripe.com/error-low-level), its page on idempotent requests
+    (docs.stripe.com/api/idempotent_requests) and the retry rules of its Python library (`_http_client.py`).
     """
     request_id = headers.get("request-id")
     should_retry = _flag(headers.get("stripe-should-retry"))
@@ -76,7 +79,7 @@ def classify(http_status: int, headers: Mapping[str, str], body: Any) -> Attempt
         return Answered(http_status, body, request_id, replayed)
     error = _error_object(body)
     if http_status >= 500:
-        # A kept 500 comes back on every retry under this key: asking again cannot end the doubt.
+        # Stripe replays a kept 500 on every retry under this key, so that a retry cannot clear the latch.
         retry = False if replayed and should_retry is None else should_retry
         return Unknown(_message(error), "server_error", http_status, retry, request_id, error)
     if http_status == 402 or replayed:

@@ -1,4 +1,4 @@
-"""The request's slot, as the services see it: the claim that owns an id, and how the slot stands."""
+"""The request's slot in Redis, as the services see it: the claim that owns an id, the slot's state, and its sends."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from paydispatch.domain.outcomes import Error
 
 FINAL_STATUSES = frozenset({"succeeded", "failed"})
-"""A request in one of these has been told. `unknown` is not final: a settled end may follow."""
+"""The settled outcome of a request with one of these statuses has been published: the status is written afterwards.
+
+`unknown` is not final, because a settled outcome may follow it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One thing asked under one id. The first claim writes it into the request's slot."""
+    """The claim of one request on one id. The first claim on an id is written into the request's slot."""
 
     slot: str
     """The name of the request's slot."""
@@ -40,16 +42,17 @@ class Claim:
     accepted_at: float
     """Unix seconds."""
     maybe_executed: bool = False
-    """The message carries the latch."""
+    """The certainty latch, as the message carries it."""
     first_sent_at: float | None = None
-    """Unix seconds: the first send, as the message knows it."""
+    """Unix seconds of the first send, as the message carries it."""
     seal: str | None = None
-    """The SHA-256 of the sealed key that the message carries. Only a program that was shown the message knows it."""
+    """The SHA-256 of the sealed key in the message. Only a program that has seen the message knows it."""
     older_than_memory: bool = False
-    """The message is so old that an empty slot may be one that expired: its request is then not sent again."""
+    """The message is older than `FORGOTTEN_S`. If its slot is empty, the slot may have expired after a send, and the
+    request is not sent again."""
 
     def under(self, request_id: str, fingerprint_: str | None = None) -> Claim:
-        """Return the same claim under an id that is derived from this one."""
+        """Return the same claim under an id that is derived from this claim's id."""
         return replace(
             self,
             slot=beside(self.slot, request_id),
@@ -61,12 +64,12 @@ class Claim:
         )
 
     def as_second_request(self) -> Claim:
-        """Return the claim of the second request that came under a used id."""
+        """Return the claim of a second request that came under a used id."""
         return self.under(request_id_for_reuse(self.request_id, self.fingerprint))
 
 
 def claim_of(envelope: Envelope, queue_tenant: str, now_s: float) -> Claim:
-    """Return the claim that a message makes. Its fingerprint is computed: a carried one is not believed."""
+    """Return the claim of a message. The fingerprint is computed, because the one in a message is not trusted."""
     tenant = tenant_of(envelope.principal, queue_tenant)
     return Claim(
         slot=slot_name(tenant, envelope.request_id, queue_tenant),
@@ -88,7 +91,7 @@ def claim_of(envelope: Envelope, queue_tenant: str, now_s: float) -> Claim:
 
 
 def fingerprint_of(envelope: Envelope, queue_tenant: str) -> str:
-    """Return the fingerprint of what a message asks for."""
+    """Return the fingerprint of the request in a message."""
     return fingerprint(
         space=key_space(tenant_of(envelope.principal, queue_tenant), queue_tenant),
         worker_id=envelope.worker_id,
@@ -102,7 +105,7 @@ def fingerprint_of(envelope: Envelope, queue_tenant: str) -> str:
 
 
 def claim_of_unread(address: Address, queue_tenant: str, accepted_at: float) -> Claim:
-    """Return the claim of a message that could not be read: its id and fingerprint come from its bytes."""
+    """Return the claim of a message that could not be read. Its id and fingerprint are derived from its bytes."""
     tenant = tenant_of(address.principal, queue_tenant)
     return Claim(
         slot=slot_name(tenant, address.request_id, queue_tenant),
@@ -126,28 +129,28 @@ def _hash_of(sealed_secret: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotState:
-    """How a request's slot stands once a claim was made on it."""
+    """The state of a request's slot after a claim on it."""
 
     owned: bool
-    """The slot holds this claim's fingerprint. False: the id stands for another request, and nothing was written."""
+    """The slot holds this claim's fingerprint. False: the id belongs to another request, and nothing was written."""
     existed: bool = True
-    """Another claim was here before. False: the slot was empty."""
+    """The slot held a claim before this one. False: it was empty."""
     queued: bool = False
-    """The queue is known to have had the request."""
+    """The queue is known to have received the request."""
     principal: str | None = None
     seal: str | None = None
-    """Of the message that made the claim."""
+    """The seal of the message that made the first claim."""
     status: str | None = None
     closed: Error | None = None
-    """The request ends so, without having been executed."""
+    """The error with which the request ended unexecuted. None: it is not closed."""
     answered: bool = False
-    """Its final end is an answer that Stripe keeps under the idempotency key."""
+    """Its settled outcome is an answer that Stripe keeps under the idempotency key."""
     maybe_executed: bool = False
     first_sent_at: float | None = None
-    """Unix seconds by Redis' clock. None proves that nothing was sent."""
+    """Unix seconds by Redis' clock. None proves that nothing was POSTed, because a send is recorded before its POST."""
     last_sent_at: float | None = None
     open_sends: int = 0
-    """Sends that began and whose end is not known."""
+    """The number of sends that began and have no recorded end."""
     account: AccountBinding | None = None
 
     @property
@@ -155,10 +158,10 @@ class SlotState:
         return self.status in FINAL_STATUSES
 
     def proves(self, claim: Claim) -> bool:
-        """Whether the claim that stands here proves the principal of a message that claims the same.
+        """Return whether the claim in the slot proves the principal of a message that makes the same claim.
 
-        Only a proven principal claims. The seal must be the same, because a stranger may guess all the rest: the id,
-        what is asked, and the principal.
+        It does, because a claim is written only for a proven principal. The seals must be equal, because a stranger
+        could guess everything else: the id, the request and the principal.
         """
         same = self.principal == claim.principal and self.seal == claim.seal
         return self.owned and claim.seal is not None and same
@@ -170,17 +173,17 @@ class SlotState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Send:
-    """What is asked of the slot just before a POST."""
+    """A send, which the caller records in the slot just before its POST."""
 
     token: str
-    """Names this send. Asked again under the same token, it is the same send."""
+    """The name of this send. Recorded again under the same token, it is the same send."""
     account: AccountBinding
     attempt: int
 
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """The POST may leave now."""
+    """The permission to make the POST now."""
 
     sent_at: float
     """Unix seconds by Redis' clock."""
@@ -188,7 +191,7 @@ class Go:
 
 
 class NoSend(StrEnum):
-    """Why the POST must not leave."""
+    """The reason why the POST must not be made."""
 
     CLOSED = "closed"
     """The request ended unexecuted."""
@@ -197,26 +200,26 @@ class NoSend(StrEnum):
     OTHER_ACCOUNT = "other_account"
     """An earlier send that may still have an effect went to another account."""
     PAST_HORIZON = "past_horizon"
-    """Stripe may have forgotten the idempotency key."""
+    """Stripe may have pruned the idempotency key (`limits.HORIZON_S`)."""
     NOT_OWNED = "not_owned"
-    """The slot holds no claim, or another one."""
+    """The slot holds no claim, or the claim of another request."""
 
 
 class SendEnd(StrEnum):
-    """How a send ended."""
+    """The end of a send."""
 
     REFUSED = "refused"
-    """Stripe did nothing for it."""
+    """Stripe executed nothing for it."""
     NOT_CONNECTED = "not_connected"
     """No connection was made. If no other send began, the request counts as never sent."""
     UNKNOWN = "unknown"
-    """Anything may have happened: the send stays open, and the latch is set."""
+    """Stripe may have executed it. The send stays open, and the latch is set."""
 
 
 class Disputed(StrEnum):
-    """Why a request cannot be closed."""
+    """The reason why a request cannot be closed."""
 
     MAYBE_EXECUTED = "maybe_executed"
     """Another send is open or ended unknown."""
     TOLD = "told"
-    """Its end has been told."""
+    """Its settled outcome has been published."""

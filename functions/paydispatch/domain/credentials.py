@@ -1,7 +1,7 @@
-"""The Stripe key, and the ways to name one without holding it.
+"""The Stripe key, and the name of a secret that holds one.
 
-`StripeKey` is the only type that carries the key in the clear. Its `repr` and `str` never show it, so no log
-line, exception or f-string can: `reveal()` is the one way to it, and easy to search for.
+`StripeKey` is the only type that carries the key in the clear. Its `repr` and `str` do not show it, so that no log
+line, exception or f-string does. Only `reveal()` returns it, and its uses are easy to search for.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _REF = re.compile(r"[A-Za-z0-9_+=.@-]{1,128}")
 
 
 class StripeKey:
-    """A secret or restricted key. Length and alphabet are Stripe's business and not checked."""
+    """A secret or restricted key. Its length and alphabet are not checked, because Stripe may change them."""
 
     __slots__ = ("_text",)
 
     def __init__(self, text: object, *, field: str = "stripe_secret") -> None:
-        """Raises `InvalidField` naming `field`; the message never repeats the key."""
+        """Check the prefix of `text`. Raises `InvalidField` with the name `field`, without repeating the key."""
         self._text = _check_key(text, field)
 
     def reveal(self) -> str:
@@ -42,7 +42,7 @@ class StripeKey:
 
     @property
     def of_organisation(self) -> bool:
-        """Such a key speaks for many accounts: each call names the one it means."""
+        """Whether it is an organisation's key. It opens many accounts, so that each call must name one of them."""
         return self._text.startswith(_ORGANISATION_PREFIX)
 
     def __repr__(self) -> str:
@@ -71,7 +71,7 @@ class SecretRef:
         if not named or looks_like_key(self.name) or holds_key(self.name):
             raise InvalidField(
                 "secret_ref",
-                "secret_ref is the name of a secret: 1 to 128 letters, digits or any of _ + = . @ -, "
+                "secret_ref must be the name of a secret, of 1 to 128 letters, digits or any of _ + = . @ -, "
                 "and not the key itself.",
             )
 
@@ -81,7 +81,7 @@ Credential = StripeKey | SecretRef
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """The conversation a sealed key opens for, and no other: authenticated, not secret."""
+    """The only conversation for which a sealed key opens. KMS authenticates it, and does not encrypt it."""
 
     principal: str
     worker_id: str
@@ -89,12 +89,12 @@ class Binding:
 
 
 def looks_like_key(value: object) -> bool:
-    """Whether somebody put a key where it must not be."""
+    """Return whether a value begins like a Stripe secret key."""
     return isinstance(value, str) and value.startswith(_SECRET_PREFIXES)
 
 
 def check_holds_no_key(field: str, value: object) -> None:
-    """Raises `InvalidField` for a secret key in a field that is not for it; the message does not repeat the key."""
+    """Raise `InvalidField` for a secret key in a field that is not for keys. The message does not repeat the key."""
     if holds_key(value):
         raise InvalidField(
             field,
@@ -104,11 +104,11 @@ def check_holds_no_key(field: str, value: object) -> None:
 
 
 def check_acts_in_account(credential: Credential, stripe_context: str | None) -> None:
-    """Raises `InvalidField` for an organisation's key without the account it is to act in: Stripe refuses each call."""
+    """Raise `InvalidField` for an organisation's key without `stripe_context`, because Stripe refuses such calls."""
     if stripe_context is None and isinstance(credential, StripeKey) and credential.of_organisation:
         raise InvalidField(
             "stripe_context",
-            "Missing required field: stripe_context. A key of an organisation (sk_org…) needs the account it acts in.",
+            "Missing required field: stripe_context. An organisation's key (sk_org…) acts in the account named there.",
             code="parameter_missing",
         )
 
@@ -116,12 +116,14 @@ def check_acts_in_account(credential: Credential, stripe_context: str | None) ->
 def _check_key(text: object, field: str) -> str:
     if not isinstance(text, str) or not text:
         raise InvalidField(
-            field, f"{field} must be a Stripe secret key, as text.", code="api_key_missing"
+            field,
+            f"{field} must be a Stripe secret key, as a non-empty string.",
+            code="api_key_missing",
         )
     if text.startswith("pk_"):
         raise InvalidField(
             field,
-            "This is a publishable key (pk_…). Creating objects needs a secret key (sk_… or rk_…).",
+            f"{field} is a publishable key (pk_…). Creating objects needs a secret key (sk_… or rk_…).",
             code="secret_key_required",
         )
     if (
@@ -132,7 +134,7 @@ def _check_key(text: object, field: str) -> str:
     ):
         raise InvalidField(
             field,
-            f"{field} is not a Stripe secret key: one starts with sk_test_, sk_live_, rk_test_, rk_live_ or sk_org.",
+            f"{field} must be a Stripe secret key: it starts with sk_test_, sk_live_, rk_test_, rk_live_ or sk_org.",
             code="api_key_invalid",
         )
     return text

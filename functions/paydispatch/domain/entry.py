@@ -1,4 +1,4 @@
-"""What stands on a worker's stream: one outcome, and all a flow needs to go on from it."""
+"""The entries of a worker's stream: each holds one outcome, and everything that its flow needs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeEntry:
-    """One terminal event of one request. Carries the key sealed, so that a flow can dispatch the next create."""
+    """One outcome of one request. It carries the sealed key, so that a flow can dispatch the next create."""
 
     request_id: str
     object: str
@@ -44,14 +44,14 @@ class OutcomeEntry:
     """Empty: the create of `object`."""
     path: Mapping[str, str] = field(default_factory=dict)
     tenant: str | None = None
-    """Whose worker it is. None: the queue's tenant."""
+    """The tenant of the worker. None: the queue's tenant."""
     fingerprint: str | None = None
     last_sent_at: float | None = None
-    """Unix seconds. With `first_sent_at` and `account` it says what a later look at Stripe can prove, because the
-    request's slot may be gone by then."""
+    """Unix seconds. A later look at Stripe proves an absence with it, `first_sent_at` and `account`. The entry carries
+    them because the request's slot may have expired by then."""
     account: AccountBinding | None = None
     inferred: bool = False
-    """A look at Stripe stood in for its answer."""
+    """The outcome comes from a look at Stripe's lists, because Stripe's answer was lost."""
 
     def __post_init__(self) -> None:
         if not self.operation:
@@ -59,13 +59,13 @@ class OutcomeEntry:
 
     @property
     def flow_name(self) -> str:
-        """The module in the flows folder that this entry runs."""
+        """The name of the module in the flows folder that runs for this entry."""
         return (
             f"new_{self.operation}_{'response' if isinstance(self.outcome, Response) else 'error'}"
         )
 
     def with_error(self, error: Error) -> OutcomeEntry:
-        """The same request, ending in `error` instead: its response script could not be run."""
+        """Return the entry of the same request with `error` as its outcome, because its response script failed."""
         return replace(self, outcome=error)
 
     def as_json(self) -> str:
@@ -81,9 +81,9 @@ class OutcomeEntry:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> OutcomeEntry:
-        """Ignores members that it does not know, because a newer release may have written them.
+        """Read an entry. Unknown members are ignored, because a newer release may have written them.
 
-        Raises `ValueError`, `KeyError` or `TypeError` for what is no entry.
+        Raises `ValueError`, `KeyError` or `TypeError` if the text is not an entry.
         """
         fields = dict(json.loads(text))
         response, error = fields.get("response"), fields.get("error")
@@ -103,7 +103,10 @@ _ENTRY_FIELDS = frozenset(field.name for field in fields_of(OutcomeEntry))
 def entry_for(
     envelope: Envelope, claim: Claim, outcome: Outcome, settled_at: float
 ) -> OutcomeEntry:
-    """Return the entry of a request. Its id is the claim's: a second request under a used id has one of its own."""
+    """Return the entry of a request, under the id of its claim.
+
+    The envelope's id may be another one, because a second request under a used id has an id of its own.
+    """
     return OutcomeEntry(
         request_id=claim.request_id,
         tenant=claim.tenant,
@@ -133,7 +136,10 @@ def entry_for(
 def entry_for_malformed(
     error: Error, address: Address, claim: Claim, settled_at: float
 ) -> OutcomeEntry:
-    """Return the entry of a message that could be attributed but not read: its flow cannot dispatch further creates."""
+    """Return the entry of a message that could not be read but names its worker.
+
+    The entry has no key, so that its flow cannot dispatch further creates.
+    """
     return OutcomeEntry(
         request_id=claim.request_id,
         tenant=claim.tenant,
@@ -149,6 +155,7 @@ def entry_for_malformed(
 
 
 def error_for_malformed(malformed: Malformed) -> Error:
+    """Return the outcome of a message that could not be read."""
     return Error(
         kind=ErrorKind.DISPATCHER,
         code=malformed.code,

@@ -1,7 +1,7 @@
-"""What travels on the queue: one request, its identity, what is known about it, and nothing in the clear.
+"""The queue message: one request, its identity and its progress. It never holds a Stripe key in the clear.
 
-`envelope.v2.json` beside this file is the published schema and the one that is checked: a message is read with the
-same suspicion whoever wrote it.
+`envelope.v2.json` beside this file is the published schema. Every message is checked against it, also one that
+paydispatch wrote, because any program with access to the queue can write a message.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
 VERSION = 2
 
 UNREADABLE = "unreadable"
-"""Stands for a principal that breaks the schema."""
+"""Takes the place of a principal that breaks the schema."""
 
 
 _MESSAGE_TEXT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
-"""Made once: `json.dumps` would make it anew for every create."""
+"""Made once, because `json.dumps` with these options makes a new encoder for each call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """One request on its way. Exactly one of `sealed_secret` and `secret_ref` is set."""
+    """One request as a queue message. Exactly one of `sealed_secret` and `secret_ref` is set."""
 
     request_id: str
     object: str
@@ -55,11 +55,11 @@ class Envelope:
     accepted_at: float
     progress: Progress
     operation: str = ""
-    """What is asked of Stripe. Empty: the create of `object`."""
+    """The name of the Stripe operation. Empty: the create of `object`."""
     path: Mapping[str, str] = field(default_factory=dict)
     """The ids in Stripe's path, by name."""
     fingerprint: str | None = None
-    """As the message carries it. It is not believed (`claims.fingerprint_of`)."""
+    """The fingerprint in the message. It is not trusted, but computed again (`claims.fingerprint_of`)."""
     sealed_secret: str | None = None
     secret_ref: str | None = None
     lane: Lane = Lane.INTERACTIVE
@@ -81,7 +81,7 @@ class Envelope:
         return replace(self, progress=progress)
 
     def as_message(self) -> str:
-        """The JSON text of the queue message: ASCII only, because SQS takes what is legal in XML."""
+        """Return the JSON text of the queue message. It is ASCII, because SQS takes only characters legal in XML."""
         progress = self.progress
         fields: dict[str, Any] = {
             "v": VERSION,
@@ -116,7 +116,7 @@ class Envelope:
 
 
 def check_size(message: str, *, room_bytes: int = COPY_ROOM_BYTES) -> int:
-    """Return the bytes the message takes on the queue. Raises `TooLarge` where it leaves its copies no room."""
+    """Return the message's size in bytes on the queue. Raises `TooLarge` if it leaves no room for its copies."""
     limit_bytes = QUEUE_MESSAGE_LIMIT_BYTES - room_bytes
     if len(message) > limit_bytes:
         raise TooLarge(len(message), limit_bytes)
@@ -129,30 +129,35 @@ def check_operation(envelope: Envelope) -> None:
     if envelope.operation != known.operation:
         raise InvalidField(
             "operation",
-            f"Unknown operation for a {known.name}: only {known.operation} is known.",
+            f"operation must be {known.operation} for the object {known.name}: no other one is supported.",
             code="unknown_operation",
         )
     if envelope.path:
-        raise InvalidField("path", "A create has no ids in its path: leave `path` out.")
+        raise InvalidField(
+            "path", "path must be left out, because a create has no ids in its path."
+        )
     if envelope.unchecked_params:
-        raise InvalidField("unchecked_params", "unchecked_params are not supported yet.")
+        raise InvalidField(
+            "unchecked_params", "unchecked_params must be left out: they are not supported yet."
+        )
 
 
 def check_copy_size(received: Envelope) -> None:
-    """Raises `TooLarge` for a message that, once begun, could be neither deferred nor parked.
+    """Check that copies of a received message fit into the queue. Raises `TooLarge` if they do not.
 
-    SQS alone bounds what a direct producer sends, and a copy is longer than that: it says what was left out, and is
-    escaped to ASCII. What `check_size` let pass has used less than half of its room, however far it has come.
+    For a direct producer SQS alone limits the size. The copy that defers or parks its request is longer than the
+    message, because it holds the fields that were left out and is escaped to ASCII. A message that passed `check_size`
+    always passes here, because its progress takes less than half of the room.
     """
     check_size(received.as_message(), room_bytes=COPY_ROOM_BYTES // 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """As much of a message that cannot be read as tells where its error belongs."""
+    """The readable part of an unreadable message: enough to publish its error to its worker."""
 
     request_id: str
-    """Made from the id that the message names and from its bytes: it never speaks for another message."""
+    """Derived from the id that the message names and from its bytes (`identity.request_id_for_unread`)."""
     object: str
     worker_id: str
     context_id: str
@@ -171,7 +176,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """A message that is no envelope. Without an address it cannot be attributed to any worker."""
+    """A message that is not an envelope. Without an address no worker can be told from it."""
 
     code: str
     message: str
@@ -180,7 +185,7 @@ class Malformed:
 
 
 def read_message(body: str, *, message_id: str, sent_at: float) -> Envelope | Malformed:
-    """Read one queue message; `sent_at` (unix seconds) stands in for a missing acceptance time."""
+    """Read one queue message. `sent_at` (unix seconds) takes the place of a missing `accepted_at`."""
     try:
         fields = read_json(body)
     except ValueError:
@@ -202,7 +207,7 @@ def _envelope(fields: Mapping[str, Any], message_id: str, sent_at: float) -> Env
         deadline_at=float(fields.get("deadline_at") or accepted_at + DEFAULT_DEADLINE_S),
         attempt=int(fields.get("attempt", 1)),
         maybe_executed=fields.get("maybe_executed", False),
-        # No POST can be younger than the message that tells of it, whatever that says.
+        # A POST that the message reports was made before the message was sent, so a later time is wrong.
         first_sent_at=None if first_sent_at is None else min(first_sent_at, sent_at),
         store_waits=int(fields.get("store_waits", 0)),
         fresh_starts=int(fields.get("fresh_starts", 0)),
@@ -231,7 +236,7 @@ def _envelope(fields: Mapping[str, Any], message_id: str, sent_at: float) -> Env
 
 
 def _complaint(fields: Mapping[str, Any]) -> tuple[str, str, str | None] | None:
-    """The first thing wrong with a message as (code, sentence, field). Never repeats a value: it may be a key."""
+    """Return the first fault of a message as (code, sentence, field). No value is repeated: it may be a key."""
     params = fields.get("params")
     too_deep = fault_of_depth(params) if isinstance(params, dict) else None
     if too_deep is not None:
@@ -240,15 +245,15 @@ def _complaint(fields: Mapping[str, Any]) -> tuple[str, str, str | None] | None:
     if place is not None:
         return (
             "plaintext_key_refused",
-            f"A message must not carry a Stripe key in the clear, as {place} does: send sealed_secret or secret_ref.",
+            f"{place} holds a Stripe key in the clear. Send the key as sealed_secret, or its name as secret_ref.",
             place,
         )
     try:
         error = next(_validator().iter_errors(fields), None)
-    except ValueError:  # what the engine cannot hold: half a surrogate pair, say
+    except ValueError:  # the schema engine cannot read, for instance, half a surrogate pair
         return (
             "message_invalid",
-            "The queue message holds text that is not UTF-8, or has no end.",
+            "The queue message holds text that is not UTF-8, or is nested too deeply.",
             None,
         )
     if error is None:
@@ -268,7 +273,7 @@ def _rule(error: jsonschema_rs.ValidationError) -> str:
 
 
 def _address(fields: Mapping[str, Any], body: str, message_id: str) -> Address | None:
-    """Whatever of the address is sound; a worker and an object are the least that is needed."""
+    """Return the valid fields of the address. None: the worker or the object is missing or invalid."""
     worker_id, object_name = _sound(fields, "worker_id"), _sound(fields, "object")
     if worker_id is None or object_name is None:
         return None
@@ -285,9 +290,9 @@ def _address(fields: Mapping[str, Any], body: str, message_id: str) -> Address |
 
 
 def _principal(fields: Mapping[str, Any]) -> str:
-    """Return the principal that an unreadable message claims.
+    """Return the principal that an unreadable message names.
 
-    One that breaks the schema is not the queue's: no seal proves it, so the message has no flow.
+    A principal that breaks the schema is not taken for the queue's. No seal proves it, so that no flow runs for it.
     """
     if "principal" not in fields:
         return QUEUE
@@ -295,7 +300,7 @@ def _principal(fields: Mapping[str, Any]) -> str:
 
 
 def _redact_params(params: Any) -> dict[str, Any]:
-    """What an error flow may see of parameters that nobody has checked."""
+    """Return unchecked parameters without keys, for the error flow. They are empty if they are nested too deeply."""
     if not isinstance(params, dict) or fault_of_depth(params) is not None:
         return {}
     shown: dict[str, Any] = redact_json(params)

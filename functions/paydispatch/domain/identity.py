@@ -1,4 +1,4 @@
-"""Who a request is. Everything downstream, Stripe's idempotency key included, is keyed by it."""
+"""The identity of a request. Everything downstream is keyed by it, and it is Stripe's idempotency key."""
 
 import hashlib
 import re
@@ -9,7 +9,7 @@ _ALPHABET = (
     "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: sorts as it counts, has no l, o, i
 )
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
-"""Two characters at a time, because every create writes an id."""
+"""All pairs of characters. An id is written pair by pair to save time, because every create writes one."""
 
 _MADE_KEY = re.compile(f"pdk_([{_ALPHABET}]{{26}})")
 _SHIFTS = range(120, -1, -10)
@@ -17,68 +17,71 @@ _SHIFTS = range(120, -1, -10)
 
 
 class OutcomeKind(StrEnum):
-    """The ends of one request that have a flow each. What these dispatch are different requests."""
+    """The outcomes of one request that have a flow each. The creates that they dispatch are different requests."""
 
     SETTLED = "settled"
-    """A response, or an error with `not_created`: never both."""
+    """A response, or an error with certainty `not_created`. A request never has both."""
     UNKNOWN = "unknown"
-    """Nobody knew yet. A settled end may follow."""
+    """An error with certainty `unknown`. A settled outcome may follow."""
     FLOW_FAILED = "flow_failed"
-    """Its response script failed; a run of it may have sent what it dispatched."""
+    """The error that follows a failed response script. A run of that script may have sent its own creates before."""
 
 
 def new_request_id(now_s: float) -> str:
-    """A random id that sorts by time: `pdr_` and 26 characters."""
+    """Return a random id that sorts by time: `pdr_` and 26 characters."""
     milliseconds = int(now_s * 1000)
     return _format_id(milliseconds << 80 | secrets.randbits(80))
 
 
 def request_id_for_key(space: str, idempotency_key: str) -> str:
-    """Return the id of the request that a tenant asks for under a key, whichever way it comes in.
+    """Return the id of the request that a tenant makes under a key. It is the same for every way in.
 
-    `space` is the tenant, or empty for the queue's tenant (`slots.key_space`). A key that the API made names its id.
+    `space` is the tenant, or empty for the queue's tenant (`slots.key_space`). A key that the API made holds its id.
     """
     made = _MADE_KEY.fullmatch(idempotency_key)
     return "pdr_" + made[1] if made else _hash_parts("key", space, idempotency_key)
 
 
 def key_for(request_id: str) -> str:
-    """Return the idempotency key that stands for a request whose caller brought none."""
+    """Return the idempotency key that the API makes for a request without one."""
     return "pdk_" + request_id.removeprefix("pdr_")
 
 
 def request_id_for_reuse(request_id: str, fingerprint: str) -> str:
-    """Return the id of a second request that came under a used id. The same request always gets the same one."""
+    """Return the id of a second request that came under a used id. The same second request always gets the same id."""
     return _hash_parts("reused", request_id, fingerprint)
 
 
 def request_id_for_unread(named_id: str, body: str) -> str:
-    """Return the id under which a message that cannot be read is told: it never speaks for the id it names."""
+    """Return the id under which the error of an unreadable message is published.
+
+    It differs from the id that the message names, because an unreadable message must not end the request of that id.
+    """
     digest = hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
     return _hash_parts("unread", named_id, digest)
 
 
 def request_id_for_next_try(request_id: str) -> str:
-    """Return the id under which a key is tried again after its request ended as not executed."""
+    """Return the id of the next request under a key, after the request before it ended unexecuted."""
     return _hash_parts("again", request_id)
 
 
 def key_of_place(batch_key: str, place: int) -> str:
-    """The idempotency key (of 30 characters) of a batch's item that brings none: no key of a caller's is like it."""
+    """Return the idempotency key (30 characters) of a batch item without one. Callers do not choose such keys."""
     return _hash_parts("place", batch_key, str(place))
 
 
 def request_id_for_message(message_id: str) -> str:
-    """A direct producer may leave the id out: then the SQS message is the request."""
+    """Return the id of a request from a direct producer who left it out: it is derived from the SQS message's id."""
     return _hash_parts("message", message_id)
 
 
 def follow_up_request_id(
     parent_request_id: str, ordinal: int, kind: OutcomeKind = OutcomeKind.SETTLED
 ) -> str:
-    """The nth create (from 1) of the flow for one end is the same request however often the flow runs."""
-    told = () if kind is OutcomeKind.SETTLED else (kind.value,)
-    return _hash_parts("follow-up", parent_request_id, str(ordinal), *told)
+    """Return the id of the nth create (from 1) of the flow for one outcome. It is the same in every run of the flow."""
+    outcome = () if kind is OutcomeKind.SETTLED else (kind.value,)
+    return _hash_parts("follow-up", parent_request_id, str(ordinal), *outcome)
 
 
 def _hash_parts(*parts: str) -> str:

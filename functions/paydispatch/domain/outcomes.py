@@ -1,4 +1,4 @@
-"""How a request ended: in Stripe's answer, or in an error that says what is known about the effect."""
+"""The outcome of a request: Stripe's response, or an error and its certainty."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 class ErrorKind(StrEnum):
     HTTP = "http"
-    """Network, timeout, exhausted."""
+    """A network fault, a timeout, or no attempts left."""
     API = "api"
-    """Stripe refused."""
+    """Stripe refused the request."""
     DISPATCHER = "dispatcher"
-    """Validation in the queue, a script that failed, or an internal fault."""
+    """Paydispatch refused the queue message, a script failed, or paydispatch had an internal fault."""
 
 
 class Certainty(StrEnum):
@@ -36,7 +36,7 @@ class Response:
     stripe_request_id: str | None = None
 
     def __post_init__(self) -> None:
-        """Stripe quotes what it was sent, and stores what others sent it: no key goes on from here."""
+        """Redact the body, because Stripe quotes requests and stores texts of other programs. Either may hold a key."""
         object.__setattr__(self, "body", redact_json(self.body))
 
     @property
@@ -45,12 +45,12 @@ class Response:
 
     @property
     def answered(self) -> bool:
-        """Stripe keeps this answer under the idempotency key."""
+        """Whether Stripe keeps this answer under the idempotency key."""
         return True
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Response:
-        """Ignores members that it does not know."""
+        """Read a response. Members that this release does not know are ignored."""
         return cls(
             body=fields["body"],
             attempts=fields["attempts"],
@@ -60,7 +60,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Error:
-    """Stripe did not create it, or nobody knows: `certainty` tells the two apart."""
+    """An error: Stripe did not create the object, or may have created it. `certainty` says which."""
 
     kind: ErrorKind
     message: str
@@ -73,16 +73,16 @@ class Error:
     http_status: int | None = None
     stripe_request_id: str | None = None
     answered: bool = False
-    """Stripe keeps this answer under the idempotency key: a declined card, or a refusal from the midst of the work."""
+    """Stripe keeps this answer under the idempotency key: a declined card, or an error after the execution began."""
 
     def __post_init__(self) -> None:
-        """Texts of Stripe, of libraries and of flows meet here: no key goes on from here."""
+        """Redact the texts, because they come from Stripe, from libraries and from flows, and may hold a key."""
         for name in ("message", "code", "type", "decline_code", "param"):
             object.__setattr__(self, name, redact_json(getattr(self, name)))
 
     @property
     def settled(self) -> bool:
-        """An unknown outcome is not the last word: reconciling may still settle it."""
+        """Whether the outcome is the last one. A settled outcome may still follow an unknown one."""
         return self.certainty is Certainty.NOT_CREATED
 
     def as_dict(self) -> dict[str, Any]:
@@ -90,7 +90,10 @@ class Error:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Error:
-        """Ignores members that it does not know. Raises `KeyError` or `ValueError` for what is no error."""
+        """Read an error. Members that this release does not know are ignored.
+
+        Raises `KeyError` or `ValueError` if `fields` are not those of an error.
+        """
         kind, certainty = ErrorKind(fields["kind"]), Certainty(fields["certainty"])
         known = {name: fields[name] for name in _ERROR_FIELDS & fields.keys()}
         return cls(**{**known, "kind": kind, "certainty": certainty})
@@ -110,7 +113,7 @@ def error_of_stripe(
     certainty: Certainty,
     answered: bool = False,
 ) -> Error:
-    """The outcome for Stripe's own `error` object."""
+    """Return the outcome for Stripe's own `error` object."""
     message = error.get("message") or f"Stripe refused the request with status {http_status}."
     return Error(
         kind=ErrorKind.API,
@@ -128,11 +131,12 @@ def error_of_stripe(
 
 
 def error_for_reused_id() -> Error:
-    """Return the end of a second request that came under a used id."""
+    """Return the outcome of a second request that came under a used id."""
     return Error(
         kind=ErrorKind.DISPATCHER,
         code="idempotency_key_reused",
-        message="Its idempotency key, or request id, stands for another request. Nothing was executed for this one.",
+        message="Its idempotency key, or request id, was first used for another request. Nothing was executed for this "
+        "one. Send it again under a new key.",
         attempts=0,
         certainty=Certainty.NOT_CREATED,
     )

@@ -1,4 +1,4 @@
-"""How far a request has come: the state that passes from attempt to attempt."""
+"""The progress of a request: the state that passes from attempt to attempt."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What is known about a request between two attempts. Travels in the envelope when it is deferred."""
+    """The state of a request between two attempts. The envelope of a deferred request carries it."""
 
     deadline_at: float
     """Unix seconds."""
     attempt: int = 1
     """The number of the next attempt, from 1."""
     maybe_executed: bool = False
-    """The latch."""
+    """The certainty latch: an attempt of this request may have had an effect."""
     first_sent_at: float | None = None
     """Unix seconds of the first POST under this key."""
     store_waits: int = 0
-    """How often in a row the message has waited for a store that was away."""
+    """How many times in a row the message was deferred because a store was unavailable."""
     fresh_starts: int = 0
-    """How often a copy took the message's place on its last receive, because nothing had been sent."""
+    """How many times a copy took the message's place on its last receive, because nothing had been sent."""
     last_sent_at: float | None = None
     """Unix seconds of the last send. The request's slot keeps it, not the message."""
     account: AccountBinding | None = None
-    """Where the sends went. The request's slot keeps it, not the message."""
+    """The Stripe account of the sends. The request's slot keeps it, not the message."""
 
     @property
     def certainty(self) -> Certainty:

@@ -1,9 +1,13 @@
-"""What to do after an attempt: a pure function of the attempt, what went before, the clock and the deadline.
+"""Decide how a request goes on after an attempt: it is settled, given up or tried again. Pure.
 
-Three rules decide, in this order.
-1. *An answer ends it.* A success, a card error and every replay are final.
-2. *The certainty latch.* Once any attempt was unknown, a later refusal in front cannot say "not created".
-3. *Stripe's word first.* `Stripe-Should-Retry` decides; where it is silent, the table below does.
+Three rules, in this order:
+1. *An answer is final.* A success, a card error and every replay end the request, because Stripe keeps the first answer
+   of an execution under the idempotency key (docs.stripe.com/api/idempotent_requests).
+2. *The certainty latch.* Stripe may have executed an attempt that ended unknown, for instance in a read timeout or a
+   500 (docs.stripe.com/error-low-level). A later refusal says nothing about that attempt. Therefore the request then
+   ends with certainty `unknown`, and not with `not_created`.
+3. *`Stripe-Should-Retry` decides whether to retry.* Where Stripe does not send this header, the status does:
+   `_RETRIED_STATUSES`. Stripe's Python library reads the header first, too (`_http_client.py`).
 """
 
 from __future__ import annotations
@@ -31,29 +35,32 @@ if TYPE_CHECKING:
 
 BACKOFF_BASE_S = 0.5
 BACKOFF_LONGEST_S = 300.0
-"""Where doubling stops: an outage of hours costs each request a call every few minutes."""
+"""The backoff stops doubling here. In an outage of hours each request then makes one call every few minutes."""
 
 _RETRIED_STATUSES = frozenset({409, 429})
-"""In use or locked, and rate limited: nothing happened, and the same call will do later."""
+"""409: the idempotency key is in use, or an object is locked. 429: rate limited.
+
+Stripe executed nothing for the attempt, and the same call can succeed later. Stripe's library does not retry a 429 by
+its status. This program must, because otherwise each rate-limited request would fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Final: publish the outcome."""
+    """The end of a request: publish the outcome."""
 
     outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """No further attempt may be made: publish the error, then park the message for an operator."""
+    """The end of a request that must not be sent again: publish the error, then park the message for an operator."""
 
     outcome: Error
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Try again after `delay_s`, carrying `progress`."""
+    """Another attempt after `delay_s`, with `progress`."""
 
     delay_s: float
     progress: Progress
@@ -62,20 +69,20 @@ class Again:
 Decision = Settled | GivenUp | Again
 
 _GIVEN_UP = {
-    "horizon_passed": "Its idempotency key is too old to be sent again.",
-    "deadline_exceeded": "Its deadline passed before Stripe gave an answer.",
-    "attempts_exhausted": f"{MOST_ATTEMPTS} attempts had no answer.",
-    "account_changed": "Its key belongs to another Stripe account than the one that may have executed it.",
+    "horizon_passed": "Its idempotency key is at least 23 hours old, and Stripe may have forgotten it.",
+    "deadline_exceeded": "Its deadline passed before Stripe answered.",
+    "attempts_exhausted": f"Stripe answered none of its {MOST_ATTEMPTS} attempts.",
+    "account_changed": "Its Stripe key now belongs to another account than the one that may have executed it.",
 }
 
 
 def end_with(error: Error) -> Settled | GivenUp:
-    """Return the end that Stripe did not decide. One that leaves doubt is parked, for an operator."""
+    """Return the end of a request with an error of our own. One with certainty `unknown` is parked, for an operator."""
     return Settled(error) if error.settled else GivenUp(error)
 
 
 def send_end(attempt: Attempt) -> SendEnd | None:
-    """Return how a send ended that was followed by this attempt. None: with Stripe's answer, which is told instead."""
+    """Return how the send of this attempt ended. None: Stripe answered, and the answer is published instead."""
     match attempt:
         case Answered():
             return None
@@ -86,13 +93,17 @@ def send_end(attempt: Attempt) -> SendEnd | None:
 
 
 def progress_for_copy(progress: Progress, outcome: Outcome) -> Progress:
-    """Return what a copy must know if `outcome` could not be told: only the request's slot knows a closed end."""
+    """Return the progress for a copy of the message, which is needed because `outcome` could not be published.
+
+    The copy carries the latch, because the outcome may be an answer of Stripe. It needs no latch if the request ended
+    unexecuted, because the slot of such a request is closed, and nothing is sent again.
+    """
     closed = isinstance(outcome, Error) and outcome.settled and not outcome.answered
     return progress if closed else with_doubt(progress)
 
 
 def merge_history(progress: Progress, state: SlotState) -> Progress:
-    """Add what the request's slot knows of earlier sends to what the message says of itself."""
+    """Add the earlier sends that the request's slot records to those that the message carries."""
     firsts = [at for at in (progress.first_sent_at, state.first_sent_at) if at is not None]
     return replace(
         progress,
@@ -104,7 +115,7 @@ def merge_history(progress: Progress, state: SlotState) -> Progress:
 
 
 def note_send(progress: Progress, go: Go, account: AccountBinding) -> Progress:
-    """Return the progress once a send began. The stores were there, so their waits are over."""
+    """Return the progress after a send began. `store_waits` is 0 again, because the stores answered."""
     return replace(
         progress,
         first_sent_at=go.first_sent_at,
@@ -120,7 +131,7 @@ def with_doubt(progress: Progress) -> Progress:
 
 
 def may_send(progress: Progress, now_s: float) -> GivenUp | None:
-    """The guards before a POST: deadline, horizon and the bound on attempts."""
+    """Check horizon, deadline and number of attempts before a POST. Return None if the request may be sent."""
     if past_horizon(progress.first_sent_at, now_s):
         return give_up(progress, "horizon_passed")
     if now_s >= progress.deadline_at:
@@ -131,14 +142,14 @@ def may_send(progress: Progress, now_s: float) -> GivenUp | None:
 
 
 def past_horizon(first_sent_at: float | None, now_s: float) -> bool:
-    """Whether Stripe may have pruned the idempotency key, so that a POST could make a second object."""
+    """Return whether Stripe may have pruned the idempotency key. Then a POST could create a second object."""
     return first_sent_at is not None and now_s - first_sent_at >= HORIZON_S
 
 
 def decide(attempt: Attempt, progress: Progress, now_s: float, fraction: float) -> Decision:
-    """Return what follows `attempt`, the one numbered `progress.attempt`.
+    """Return the decision after `attempt`, which has the number `progress.attempt`.
 
-    `fraction` is a random number in [0, 1): the jitter. The backoff is full jitter over an exponential.
+    `fraction` is a random number in [0, 1), for the jitter of the backoff.
     """
     if isinstance(attempt, Answered):
         return Settled(_answer(attempt, progress))
@@ -157,21 +168,25 @@ STORE_BACKOFF_BASE_S = 5.0
 
 
 def store_backoff_s(waits: int, fraction: float) -> float:
-    """Return how long a message waits for a store after `waits` such waits: half to all of a doubling time.
+    """Return for how many seconds a message waits for an unavailable store, after `waits` such waits.
 
-    Never less than half, because a store that was away a moment ago still is.
+    It is at least half of the exponential time, because a store that was unavailable a moment ago still is.
     """
     longest_s = min(BACKOFF_LONGEST_S, STORE_BACKOFF_BASE_S * 2.0 ** min(waits, 32))
     return longest_s * (0.5 + 0.5 * fraction)
 
 
 def backoff_s(attempt: int, fraction: float) -> float:
-    """Full jitter: anywhere between nothing and the doubled base, so that a herd spreads out."""
+    """Return a random part of the exponential time (full jitter), so that requests that failed together spread out."""
     return fraction * min(BACKOFF_LONGEST_S, BACKOFF_BASE_S * 2.0 ** min(attempt - 1, 32))
 
 
 def raises_doubt(attempt: NotSent | RefusedInFront | Unknown) -> bool:
-    """An unknown attempt does; so does any word of Stripe's that this key is, or was, executed elsewhere."""
+    """Return whether the attempt sets the latch.
+
+    An unknown attempt does. So does a refusal which says that Stripe executes or has executed another call under this
+    key: `idempotency_key_in_use` and `idempotency_error`.
+    """
     if isinstance(attempt, RefusedInFront):
         in_use = attempt.error.get("code") == "idempotency_key_in_use"
         return in_use or attempt.error.get("type") == "idempotency_error"
@@ -209,7 +224,7 @@ def _answer(attempt: Answered, progress: Progress) -> Outcome:
     error = attempt.body.get("error")
     answered = replace(
         progress, maybe_executed=False
-    )  # an answer, replayed or not, ends every doubt
+    )  # an answer, replayed or not, clears the latch
     return _stripe_error(
         attempt.http_status,
         error if isinstance(error, dict) else {},
@@ -252,7 +267,7 @@ def _no_answer(attempt: NotSent | RefusedInFront | Unknown, progress: Progress, 
 
 
 def give_up(progress: Progress, code: str) -> GivenUp:
-    """Return the end of a request that may not be sent any more."""
+    """Return the end of a request that must not be sent any more."""
     return GivenUp(
         Error(
             kind=ErrorKind.HTTP,

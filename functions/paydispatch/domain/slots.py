@@ -1,7 +1,7 @@
-"""Name the places in Redis: a worker and a request belong to a tenant, and so do their slots.
+"""The names of slots in Redis. A worker and a request belong to a tenant, and so do their slots.
 
-The queue's tenant has the bare names. Every other tenant's stand behind the tenant and a space. No worker id, request
-id or tenant holds a space, so two tenants never share a name.
+A slot of the queue's tenant has a bare name. The name of any other slot begins with its tenant and a space. No worker
+id, request id or tenant holds a space, so that two tenants never share a name.
 """
 
 
@@ -22,8 +22,8 @@ def bare_name(slot: str) -> str:
 
 
 def key_space(tenant: str, queue_tenant: str) -> str:
-    """Return the tenant's part of what is hashed for an id.
+    """Return the tenant's part of the text that is hashed to an id.
 
-    It is empty for the queue's tenant, so that a program that writes to the queue need not know the tenant's name.
+    It is empty for the queue's tenant, because a program that writes to the queue may not know the tenant's name.
     """
     return "" if tenant == queue_tenant else tenant

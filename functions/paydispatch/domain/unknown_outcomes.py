@@ -1,8 +1,9 @@
-"""What is done about a request that ended unknown: where to look for its object, and what a look proves. Pure.
+"""The rules for a request with an unknown outcome: where to look for its object, and what a lookup proves. Pure.
 
-An object that Stripe lists, and has ended its create of, is the response. An object that Stripe does not list was not
-created once no POST under its key can happen any more. Everything else proves nothing: the request stays unknown, and
-says why. No look proves anything in another account than the one the request was sent to.
+A lookup searches Stripe's lists for the object. It proves something only in the account that the request was sent to.
+- Stripe lists the object, and has finished its create: the object is the response.
+- Stripe does not list the object, and no POST under its key can happen any more: it was not created.
+- Everything else proves nothing. The request stays unknown, and the result says why.
 """
 
 from __future__ import annotations
@@ -33,33 +34,34 @@ if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
 
 CLOCKS_APART_S = 900
-"""How far Stripe's clock and ours may be apart. Further apart, absence proves nothing."""
+"""How far Stripe's clock and ours may be apart. If they are further apart, an absence proves nothing."""
 
 FIRST_LOOK_S = 300
-"""Most lost answers are those of the first attempts: the first look ends this long after the first POST."""
+"""The first lookup ends this long after the first POST, because most lost answers are those of the first attempts."""
 
 PAYMENT_REQUIRED = 402
-"""What Stripe answers when a card is declined."""
+"""The status with which Stripe answers a declined card."""
 
 LAST_CALL_S = 900
-"""The longest a Lambda lives: a POST whose invocation began may be executed until then, and no later."""
+"""The longest run of a Lambda function (AWS: 15 minutes). Stripe may execute a POST until this long after its send
+began, and no later."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownOutcome:
-    """A request whose outcome was published as unknown, with what its slot adds to that."""
+    """A request with a published unknown outcome: the entry of that outcome, and the records of the request's slot."""
 
     entry: OutcomeEntry
     worker_slot: str = ""
-    """The name of the worker's slot it was told in. Empty: the worker's id."""
+    """The name of the worker's slot that the outcome was published in. Empty: the worker's id."""
     slot_stands: bool = False
-    """The request's slot is still there. Otherwise only the entry tells of the sends."""
+    """The request's slot still exists. If it does not, only the entry records the sends."""
     slot_first_sent_at: float | None = None
-    """Unix seconds: its clock refuses sends after the horizon. None: it refuses none."""
+    """Unix seconds. The slot refuses every send later than `HORIZON_S` after it. None: the slot refuses no send."""
     slot_last_sent_at: float | None = None
-    """Unix seconds. A redrive sends later than the entry says."""
+    """Unix seconds. After a redrive it is later than the entry's."""
     slot_account: AccountBinding | None = None
-    """Where the sends went, or what an operator called the same account."""
+    """The account of the sends, or one that an operator declared to be the same account."""
 
     @property
     def worker(self) -> str:
@@ -67,33 +69,33 @@ class UnknownOutcome:
 
     @property
     def account(self) -> AccountBinding | None:
-        """The account and mode that a look proves something in. None: no record of it, so any look counts."""
+        """The account and mode in which a lookup proves something. None: it is not recorded, so every lookup counts."""
         return self.slot_account or self.entry.account
 
     @property
     def firsts(self) -> tuple[float, ...]:
-        """What the slot and the entry say of the first send. They need not agree."""
+        """The times of the first send by the slot and by the entry. They can differ."""
         return _known(self.slot_first_sent_at, self.entry.first_sent_at)
 
     @property
     def last_sent_at(self) -> float | None:
-        """Unix seconds: when a send last began. None: no record of it."""
+        """Unix seconds at which the last send began. None: it is not recorded."""
         return max(_known(self.slot_last_sent_at, self.entry.last_sent_at), default=None)
 
     @property
     def forgotten(self) -> bool:
-        """Whether its message was older than what Redis remembers, and there is no record of its sends."""
+        """Whether Redis may have forgotten the sends: the message outlived `FORGOTTEN_S` without a recorded account."""
         accepted_at = self.entry.accepted_at or self.entry.settled_at
         return self.account is None and self.entry.settled_at - accepted_at >= FORGOTTEN_S
 
     @property
     def provable_at(self) -> float | None:
-        """Unix seconds from which its absence proves that it was not created. None: never."""
-        # A slot without a first send refuses no send: it may be redriven at any time.
+        """Unix seconds from which an absence proves that the object was not created. None: it never does."""
+        # A slot without a first send refuses no send, so that the request may be redriven at any time.
         unsent = self.slot_stands and self.slot_first_sent_at is None
         if unsent or self.forgotten or not self.firsts:
             return None
-        # The later of both, because the guard of the caller's sends may know the later one alone.
+        # The later one of both, because the guard that refuses sends may know only that one.
         last_began = max(max(self.firsts) + HORIZON_S, self.last_sent_at or 0.0)
         return last_began + LAST_CALL_S
 
@@ -104,7 +106,7 @@ def _known(*times: float | None) -> tuple[float, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Stripe lists the object that the request asked for."""
+    """Stripe lists the object of the request."""
 
     body: Mapping[str, Any]
     stripe_request_id: str | None = None
@@ -112,14 +114,16 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class NotFound:
-    """Stripe was asked for all there is in the window, and it is not among it."""
+    """Stripe listed every object of the window, and the request's object is not among them."""
 
     answered_at: float | None = None
-    """Unix seconds by Stripe's clock (the `Date` header). None: Stripe did not say."""
+    """Unix seconds by Stripe's clock (the `Date` header). None: Stripe sent no such header."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inconclusive:
+    """The lookup proves nothing."""
+
     reason: str
 
 
@@ -129,7 +133,10 @@ LookupResult = Found | NotFound | Inconclusive
 def both(
     first: NotFound | Inconclusive, second: NotFound | Inconclusive
 ) -> NotFound | Inconclusive:
-    """Return what two looks prove together. Only two that found nothing prove an absence, by the older time."""
+    """Return the result of two lookups together.
+
+    They prove an absence only if neither was inconclusive. The absence has the earlier of their times.
+    """
     if isinstance(first, Inconclusive) or isinstance(second, Inconclusive):
         return first if isinstance(first, Inconclusive) else second
     if first.answered_at is None or second.answered_at is None:
@@ -139,7 +146,7 @@ def both(
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Objects created from `earliest` to `latest`, both included, in unix seconds."""
+    """The objects that were created from `earliest` to `latest`, both included, in unix seconds."""
 
     earliest: int
     latest: int
@@ -147,45 +154,49 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class StaysUnknown:
+    """The lookup does not settle the request."""
+
     why: str
     until: float | None = None
-    """Unix seconds: when another look decides at the latest. None: nobody knows."""
+    """Unix seconds from which another lookup can prove an absence. None: such a time is not known."""
 
 
 def windows(end: UnknownOutcome) -> tuple[Window, ...]:
-    """Where the object is if it exists: near the first send, and from there to the last that may have been.
+    """Return the windows that hold the object if it exists.
 
-    Each end leaves room for Stripe's clock, and the later one for a POST that took as long as a Lambda lives.
+    The first window lies near the first send. The second one goes on from there to the last send that is possible. Both
+    ends leave room for a difference between the clocks. The later end also leaves room for a POST that took as long as
+    a Lambda function may run.
     """
     entry = end.entry
     firsts = end.firsts or (entry.accepted_at or entry.settled_at,)
-    # Without a word about the last send, any moment up to the horizon may have been one. Of a message that was
-    # forgotten, any moment until it was told.
+    # If the last send is not recorded, it may have been as late as the horizon. If Redis may have forgotten the sends,
+    # it may have been as late as the publication of the unknown outcome.
     latest_send = entry.settled_at if end.forgotten else max(firsts) + HORIZON_S
     known = (*firsts, end.last_sent_at or latest_send)
     first, latest = min(known), int(max(known)) + LAST_CALL_S + CLOCKS_APART_S
     earliest, near = int(first) - CLOCKS_APART_S, min(int(first) + FIRST_LOOK_S, latest)
-    looks = (Window(earliest, near), Window(near + 1, latest))
-    return tuple(look for look in looks if look.earliest <= look.latest)
+    both_windows = (Window(earliest, near), Window(near + 1, latest))
+    return tuple(window for window in both_windows if window.earliest <= window.latest)
 
 
 ACCOUNT_CHANGED = (
-    "account_changed: its key now opens another Stripe account or mode than the one it was sent to, so a look there "
-    "proves nothing. Put the key of the first account back."
+    "account_changed: the request's key now belongs to another Stripe account or mode than the one the request was "
+    "sent to, so a lookup there proves nothing. Restore a key of the first account."
 )
 
 MAYBE_ACCOUNT_CHANGED = (
-    "account_changed: its key is not the one it was sent with, and Stripe does not say whether both belong to one "
-    "account. If they do, say so: paydispatch reconcile --same-account {request_id}"
+    "account_changed: the request was sent with another key than its present one, and Stripe does not say whether both "
+    "belong to one account. If they do, run paydispatch reconcile --same-account {request_id}"
 )
 
 
 def other_account(
     end: UnknownOutcome, looked_in: AccountBinding, *, same: bool = False
 ) -> Inconclusive | None:
-    """Return why a look with a key of `looked_in` proves nothing. None: it does.
+    """Return why a lookup with a key of `looked_in` proves nothing. None: the lookup can prove something.
 
-    `same` is an operator's word that it is the same account. It counts where Stripe has not said otherwise.
+    `same` means that an operator declared it to be the same account. This counts unless Stripe's ids contradict it.
     """
     sent_to = end.account
     if sent_to is None or sent_to.same_as(looked_in):
@@ -200,26 +211,24 @@ def other_account(
 
 
 def _contradicts(one: AccountBinding, other: AccountBinding) -> bool:
-    """Whether two bindings certainly lead to different places."""
+    """Return whether two bindings certainly lead to different accounts, modes or headers."""
     ids = {one.account_id, other.account_id} - {None}
     return (one.mode, one.headers) != (other.mode, other.headers) or len(ids) > 1
 
 
-FORGOTTEN = "Stripe does not list it, but its message is older than the record of its sends and their account."
+FORGOTTEN = "Stripe does not list the object, but its message is older than the record of its sends and their account."
 
-UNRECORDED = (
-    "Stripe does not list it, but there is no record of its first send. It can be redriven."
-)
+UNRECORDED = "Stripe does not list the object, but its first send is not recorded. Its message can be redriven."
 
 
 def decide(end: UnknownOutcome, result: LookupResult, now_s: float) -> Outcome | StaysUnknown:
-    """Return how the request ended, or why that is still unknown."""
+    """Return the outcome of the request, or the reason why it stays unknown."""
     before = end.entry.outcome
     match result:
         case Found(body, stripe_request_id) if _is_declined(end.entry, body):
             return _card_error(end.entry, body["last_payment_error"], stripe_request_id)
         case Found(body) if not _is_complete(end.entry, body):
-            return StaysUnknown("Stripe lists it, and is still at work on it.")
+            return StaysUnknown("Stripe lists the object, but has not finished its create.")
         case Found(body, stripe_request_id):
             return Response(
                 body=body, attempts=before.attempts, stripe_request_id=stripe_request_id
@@ -231,21 +240,22 @@ def decide(end: UnknownOutcome, result: LookupResult, now_s: float) -> Outcome |
 
 
 def _confirms(entry: OutcomeEntry) -> bool:
-    """Whether the create confirms in the same call. A form says `true` for either value."""
+    """Return whether the create also confirms the object. Stripe reads `True` and `"true"` alike, as form text."""
     return entry.params.get("confirm") in (True, "true")
 
 
 def _is_complete(entry: OutcomeEntry, body: Mapping[str, Any]) -> bool:
-    """Whether Stripe has ended the create that made the object, by the object's own row."""
+    """Return whether Stripe has finished the create of the object. The object's row names its unfinished states."""
     unconfirmed = body.get("status") in resource_named(entry.object).unconfirmed
     failed = isinstance(body.get("last_payment_error"), dict)
     return not (_confirms(entry) and unconfirmed and not failed)
 
 
 def _is_declined(entry: OutcomeEntry, body: Mapping[str, Any]) -> bool:
-    """Whether creating it ended in a 402: Stripe keeps a payment intent whose confirmation was declined.
+    """Return whether Stripe answered the create with a 402. It keeps a payment intent even if the card was declined.
 
-    Only a card error is answered so. A customer who fails to authenticate later leaves another, after a success.
+    Only a card error is answered with a 402. An error of another type was left by a later step: the create succeeded,
+    and the customer failed to authenticate afterwards.
     """
     error = body.get("last_payment_error")
     return (
@@ -259,7 +269,7 @@ def _is_declined(entry: OutcomeEntry, body: Mapping[str, Any]) -> bool:
 def _card_error(
     entry: OutcomeEntry, error: Mapping[str, Any], stripe_request_id: str | None
 ) -> Error:
-    """What the answer that was lost said."""
+    """Return the outcome that the lost answer reported."""
     return error_of_stripe(
         error,
         http_status=PAYMENT_REQUIRED,
@@ -274,17 +284,22 @@ def _absent(end: UnknownOutcome, answered_at: float | None, now_s: float) -> Err
     if provable_at is None:
         return StaysUnknown(FORGOTTEN if end.forgotten else UNRECORDED)
     if now_s < provable_at:
-        return StaysUnknown("Stripe does not list it, but it may still be sent.", provable_at)
+        return StaysUnknown(
+            "Stripe does not list the object, but it may still be sent.", provable_at
+        )
     if answered_at is None:
-        return StaysUnknown("Stripe does not list it, but did not say its time (no Date header).")
+        return StaysUnknown(
+            "Stripe does not list the object, but sent no Date header to compare clocks by."
+        )
     if abs(answered_at - now_s) > CLOCKS_APART_S:
         return StaysUnknown(
-            f"Stripe does not list it, but Stripe's clock and ours are {abs(answered_at - now_s):.0f} s apart."
+            "Stripe does not list the object, but Stripe's clock and ours are "
+            f"{abs(answered_at - now_s):.0f} s apart."
         )
     return Error(
         kind=ErrorKind.HTTP,
         code="not_found_after_horizon",
-        message="Stripe never listed the object, and it can no longer be sent: it was not created.",
+        message="Stripe never listed the object, and it can no longer be sent. It was not created.",
         attempts=end.entry.outcome.attempts,
         certainty=Certainty.NOT_CREATED,
     )
@@ -309,12 +324,12 @@ def claim_of_unknown(end: UnknownOutcome) -> Claim:
 
 
 def beyond_memory(entry: OutcomeEntry, now_s: float) -> bool:
-    """Whether it has been unknown for so long that nothing else remembers it: nobody will look for it again."""
+    """Return whether it has been unknown for longer than a request is remembered. No lookup follows then."""
     return now_s - entry.settled_at >= REMEMBER_S
 
 
 def envelope_of(entry: OutcomeEntry) -> Envelope:
-    """The envelope an entry was made of, as far as its key and its parameters go: to open, never to send."""
+    """Return an envelope with the key and the parameters of an entry. It serves to open the key, and is never sent."""
     return Envelope(
         request_id=entry.request_id,
         object=entry.object,

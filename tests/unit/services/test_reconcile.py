@@ -615,7 +615,7 @@ async def test_an_intent_that_is_still_being_confirmed_is_no_response_yet(office
     params = {**PARAMS, "confirm": True, "payment_method": "pm_card_chargeDeclined"}
     await office.send_without_answer(params=params)
     office.add_object(status="requires_confirmation")
-    assert "still at work" in await reconcile_as_unknown(office)
+    assert "has not finished its create" in await reconcile_as_unknown(office)
 
     office.lists.created.clear()
     declined = {"type": "card_error", "code": "card_declined", "message": "declined"}
