@@ -1,10 +1,10 @@
-"""Break each guard of the protocol on purpose, in a copy of the project, and see that a test notices.
+"""Break each guard of the protocol on purpose, in a copy of the project, and check that a test notices.
 
     python tools/mutants [WORD …] [--tests PATH] [--jobs N]
 
-WORDs choose the guards whose name holds one of them; `--tests` runs these tests instead of each guard's own; `--jobs`
-breaks that many guards at once, each in a copy of its own.
-Exits 1 when a broken guard goes unnoticed, or when an edit no longer fits the source.
+WORDs select the guards with one of these words in their name. `--tests` runs these tests instead of each guard's own.
+`--jobs` breaks this many guards at the same time, each in a separate copy.
+The program exits 1 if the tests do not notice a broken guard, or if an edit no longer fits the source.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ COPIED = (
     "template.yaml",
 )
 LIMIT_S = 300
-"""A mutant whose tests take longer hangs, which is as good as a failure."""
+"""If the tests of a mutant take longer, they hang, and that counts as noticed."""
 
 TESTS_FAILED = 1
-"""pytest's exit code; all others but 0 say that no test was run."""
+"""pytest's exit code for failed tests. Every other code except 0 means that pytest ran no test."""
 
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S.*?)(?: - |$)", re.MULTILINE)
 
@@ -57,25 +57,27 @@ class Verdict:
 
 def main() -> int:
     arguments = _arguments()
-    guards = [guard for guard in GUARDS if _chosen(guard, arguments.words)]
+    guards = [guard for guard in GUARDS if _is_selected(guard, arguments.words)]
     if arguments.tests:
         guards = [replace(guard, tests=(arguments.tests,)) for guard in guards]
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copies = [_copy_to(Path(folder) / str(number)) for number in range(arguments.jobs)]
-        if not _sound(copies[0], sorted({path for guard in guards for path in guard.tests})):
+        if not _passes_unbroken(
+            copies[0], sorted({path for guard in guards for path in guard.tests})
+        ):
             return 1
-        survivors = _survivors(guards, copies)
+        survivors = _count_survivors(guards, copies)
     print(f"{len(guards) - survivors} of {len(guards)} broken guards were noticed")
     return 1 if survivors else 0
 
 
-def _survivors(guards: Sequence[Guard], copies: Sequence[Path]) -> int:
-    """Break each guard in a copy that is free, and tell of each in the order of the guards."""
+def _count_survivors(guards: Sequence[Guard], copies: Sequence[Path]) -> int:
+    """Break each guard in a free copy, print the verdicts in order, and return the number of survivors."""
     free: SimpleQueue[Path] = SimpleQueue()
     for copy in copies:
         free.put(copy)
 
-    def broken(guard: Guard) -> Verdict:
+    def break_guard(guard: Guard) -> Verdict:
         copy = free.get()
         try:
             return _try(guard, copy)
@@ -83,9 +85,10 @@ def _survivors(guards: Sequence[Guard], copies: Sequence[Path]) -> int:
             free.put(copy)
 
     with ThreadPoolExecutor(len(copies)) as jobs:
-        verdicts = jobs.map(broken, guards)
+        verdicts = jobs.map(break_guard, guards)
         return sum(
-            not _told(guard, verdict) for guard, verdict in zip(guards, verdicts, strict=True)
+            not _print_verdict(guard, verdict)
+            for guard, verdict in zip(guards, verdicts, strict=True)
         )
 
 
@@ -97,7 +100,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _chosen(guard: Guard, words: Sequence[str]) -> bool:
+def _is_selected(guard: Guard, words: Sequence[str]) -> bool:
     return not words or any(word in guard.name for word in words)
 
 
@@ -113,12 +116,12 @@ def _copy_to(folder: Path) -> Path:
     return folder
 
 
-def _sound(copy: Path, tests: Sequence[str]) -> bool:
-    """Without any edit all is well; otherwise every mutant would seem to be noticed."""
+def _passes_unbroken(copy: Path, tests: Sequence[str]) -> bool:
+    """Return whether the tests pass without an edit. If they failed, every mutant would seem to be noticed."""
     verdict = _run(copy, tests)
-    sound = verdict.by == ""
-    print(f"unbroken: {'all tests pass' if sound else verdict.by} ({verdict.seconds:.0f} s)")
-    return sound
+    passes = verdict.by == ""
+    print(f"unbroken: {'all tests pass' if passes else verdict.by} ({verdict.seconds:.0f} s)")
+    return passes
 
 
 def _try(guard: Guard, copy: Path) -> Verdict:
@@ -162,7 +165,7 @@ def _run(copy: Path, tests: Sequence[str]) -> Verdict:
     return Verdict(True, failed[1], seconds)
 
 
-def _told(guard: Guard, verdict: Verdict) -> bool:
+def _print_verdict(guard: Guard, verdict: Verdict) -> bool:
     noticed = verdict.by if verdict.killed else f"NOT NOTICED {verdict.by}"
     print(f"{guard.name:<66} {verdict.seconds:4.0f} s  {noticed}", flush=True)
     if not verdict.killed:

@@ -1,4 +1,4 @@
-"""Guards of what a script may do: to its own run, and to nothing else."""
+"""Guards of the rule that a script can affect only its own run."""
 
 from __future__ import annotations
 
@@ -24,20 +24,18 @@ SCRIPT_ERRORS = SOURCE + "domain/script_errors.py"
 SCRIPT_THREADS = SOURCE + "adapters/script_threads.py"
 WORKER_COMMAND = SOURCE + "cli/commands/worker.py"
 
-ALONE = "Nothing that a script does ends, blocks or mislabels anything but the script."
-BOUNDED = "An import is bounded, and no part of the run."
-FINISHED_ONCE = "What is finished does not run again."
-GOES_ON = (
-    "A context goes on when Redis does, and does not wait until its entries have long been idle."
-)
-NO_RUN_BEFORE = "A postponed flow runs when it is due, and its context waits."
+ALONE = "A script can end, block or mislabel only itself."
+BOUNDED = "An import has its own timeout and is no part of the run."
+FINISHED_ONCE = "A finished entry does not run again."
+GOES_ON = "A context continues as soon as Redis does, without waiting until its entries are idle."
+NO_RUN_BEFORE = "A postponed flow runs when it is due, and its context waits for it."
 OWN_LOG = "No flow mutes the worker or another flow."
-REAL_MODULES = "A flow is the module of its folder and name, here and in a user's tests."
-SIGTERM = "A worker obeys SIGTERM whatever its scripts do."
+REAL_MODULES = "A flow is the module of its name in its folder, in a worker and in a user's tests."
+SIGTERM = "A worker obeys SIGTERM, also while a script ignores it."
 
 FLOW_GUARDS = (
     Guard(
-        "script: a cancellation by the script counts as the runner's",
+        "script: a script that cancels itself stops the runner",
         ALONE,
         RUN_SCRIPT,
         "        if running.cancelled():",
@@ -45,7 +43,7 @@ FLOW_GUARDS = (
         MISBEHAVING,
     ),
     Guard(
-        "script: one that does not let itself be cancelled is waited for",
+        "script: the runner waits for a script that ignores its cancellation",
         ALONE,
         RUN_SCRIPT,
         "        await asyncio.wait({running}, timeout=CLEAN_UP_S)",
@@ -53,7 +51,7 @@ FLOW_GUARDS = (
         MISBEHAVING,
     ),
     Guard(
-        "script: it changes the entry that goes to the dead stream",
+        "script: it can change the entry that goes to the dead stream",
         ALONE,
         RUN_FLOWS,
         "        entry = copy_for_script(turn.entry)",
@@ -61,7 +59,7 @@ FLOW_GUARDS = (
         MISBEHAVING,
     ),
     Guard(
-        "script: the contexts of all workers are not counted together",
+        "script: each worker may use all contexts of the runner",
         ALONE,
         RUN_FLOWS,
         "        return max(0, min(own, self.policy.altogether - self._under_way))",
@@ -69,23 +67,23 @@ FLOW_GUARDS = (
         MISBEHAVING,
     ),
     Guard(
-        "script: a group with a failure in it is later",
-        "RetryLater is later, not a failure, and a failure is no RetryLater.",
+        "script: an exception group with a failure counts as RetryLater",
+        "RetryLater does not count as a failure, and a failure does not count as RetryLater.",
         FLOW,
         "    if not asked or len(asked) < len(raised):",
         "    if not asked:",
         SDK_FLOW,
     ),
     Guard(
-        "script: the inner errors of a group are not named",
-        "The error flow names the inner errors of a group.",
+        "script: the inner errors of a group are not reported",
+        "The error flow gets the inner errors of an exception group.",
         SCRIPT_ERRORS,
         "    if not isinstance(error, BaseExceptionGroup):",
         "    if True:",
         MISBEHAVING,
     ),
     Guard(
-        "script: a key stands in the text of its error",
+        "script: the text of its error holds a key",
         "The key is in no queue, stream or log.",
         SCRIPT_ERRORS,
         '        return redact(str.encode(text, "utf-8", "backslashreplace").decode())',
@@ -93,7 +91,7 @@ FLOW_GUARDS = (
         MISBEHAVING,
     ),
     Guard(
-        "script: an exit is let through",
+        "script: sys.exit ends the worker",
         ALONE,
         SCRIPT_THREADS,
         "        except BaseException as error:  # `sys.exit()` ends the script and not the worker",
@@ -101,7 +99,7 @@ FLOW_GUARDS = (
         WORKER,
     ),
     Guard(
-        "script: context variables are shared by runs",
+        "script: runs share context variables",
         ALONE,
         SCRIPT_THREADS,
         "            Context().run(inbox.get())",
@@ -125,7 +123,7 @@ FLOW_GUARDS = (
         SCRIPTS,
     ),
     Guard(
-        "import: it has no bound",
+        "import: it has no timeout",
         BOUNDED,
         FLOW_SCRIPTS,
         "timeout=max(0.0, importing.give_up_at - time.monotonic()))",
@@ -133,7 +131,7 @@ FLOW_GUARDS = (
         SCRIPTS,
     ),
     Guard(
-        "import: the lease is not renewed for it",
+        "import: the lease is not renewed for its time",
         BOUNDED,
         RUN_FLOWS,
         "        await self._renew(turn, self.policy.import_timeout_s, until)\n",
@@ -141,7 +139,7 @@ FLOW_GUARDS = (
         MISBEHAVING,
     ),
     Guard(
-        "import: a turn that was lost meanwhile is run",
+        "import: a turn that was lost meanwhile runs",
         BOUNDED,
         RUN_FLOWS,
         "        if end is None and not await self._renew(turn, self.policy.timeout_s, until):",
@@ -157,8 +155,8 @@ FLOW_GUARDS = (
         MISBEHAVING,
     ),
     Guard(
-        "import: one that hangs until its worker stops does not count",
-        "What hangs in every import goes to the dead stream in the end.",
+        "import: one that hangs until its worker stops counts as no attempt",
+        "An entry that hangs in every import goes to the dead stream.",
         RUN_FLOWS,
         "                await self._postpone(turn, 0.0, until, counted=True)",
         "                await self._postpone(turn, 0.0, until, counted=False)",
@@ -173,7 +171,7 @@ FLOW_GUARDS = (
         SCRIPTS,
     ),
     Guard(
-        "package: another folder of the same name stays",
+        "package: the modules of another folder stay loaded",
         REAL_MODULES,
         FLOW_PACKAGE,
         "                self._forget_modules()",
@@ -181,7 +179,7 @@ FLOW_GUARDS = (
         PACKAGE,
     ),
     Guard(
-        "package: the name of another package is taken",
+        "package: a folder may have the name of another package",
         REAL_MODULES,
         FLOW_PACKAGE,
         "        if other is not None:",
@@ -197,7 +195,7 @@ FLOW_GUARDS = (
         EVENT_LOG,
     ),
     Guard(
-        "log: logging.disable is left as it is",
+        "log: logging.disable stays in force",
         OWN_LOG,
         LOG_SETTINGS,
         "            logging.disable(self._disabled_below)",
@@ -205,7 +203,7 @@ FLOW_GUARDS = (
         EVENT_LOG,
     ),
     Guard(
-        "log: extra takes the place of an id",
+        "log: extra overwrites an id",
         OWN_LOG,
         FLOW,
         '        return {f"extra_{n}" if n in self._taken else n: value for n, value in names}',
@@ -213,7 +211,7 @@ FLOW_GUARDS = (
         EVENT_LOG,
     ),
     Guard(
-        "worker: threads that a flow has left keep the process",
+        "worker: threads of a flow keep the process alive",
         SIGTERM,
         WORKER_COMMAND,
         "    leave_soon(0)\n",
@@ -221,7 +219,7 @@ FLOW_GUARDS = (
         WORKER,
     ),
     Guard(
-        "finished: what a new group delivers again is run (take_turn.lua)",
+        "finished: an entry that a new group delivers again runs (take_turn.lua)",
         FINISHED_ONCE,
         LUA + "take_turn.lua",
         "  if made_at < all_before or redis.call('ZSCORE', KEYS[6], ARGV[1]) then",
@@ -229,7 +227,7 @@ FLOW_GUARDS = (
         INBOX,
     ),
     Guard(
-        "finished: it is not written down (finish.lua)",
+        "finished: it is not recorded (finish.lua)",
         FINISHED_ONCE,
         LUA + "finish.lua",
         "redis.call('ZADD', KEYS[7], string.match(ARGV[2], '^%d+'), ARGV[2])\n",
@@ -237,15 +235,15 @@ FLOW_GUARDS = (
         INBOX,
     ),
     Guard(
-        "finished: a lost group means that it was told before (finish.lua)",
-        "A failing response script is told to its error script.",
+        "finished: after a lost group an entry counts as reported (finish.lua)",
+        "The failure of a response script is reported to its error script.",
         LUA + "finish.lua",
         "local unfinished = acknowledged + redis.call('LREM', KEYS[2], 1, ARGV[2]) > 0",
         "redis.call('LREM', KEYS[2], 1, ARGV[2])\nlocal unfinished = acknowledged > 0",
         INBOX,
     ),
     Guard(
-        "due: an entry is run before its time (take_turn.lua)",
+        "due: an entry runs before its time (take_turn.lua)",
         NO_RUN_BEFORE,
         LUA + "take_turn.lua",
         "if due and tonumber(due) > tonumber(ARGV[3]) then",
@@ -253,7 +251,7 @@ FLOW_GUARDS = (
         INBOX,
     ),
     Guard(
-        "renew: a lease that is another's is renewed (renew.lua)",
+        "renew: another runner's lease is renewed (renew.lua)",
         "Flows of one context run in order.",
         LUA + "renew.lua",
         "if redis.call('GET', KEYS[1]) ~= ARGV[1] then",
@@ -261,7 +259,7 @@ FLOW_GUARDS = (
         ("tests/integration/adapters/test_flow_inbox.py",),
     ),
     Guard(
-        "failover: nobody looks back at what a failed look was handed",
+        "failover: the entries of a failed read are not read again",
         GOES_ON,
         REDIS_INBOX,
         '                self._look_back_from[worker_id] = "0"\n',
@@ -269,7 +267,7 @@ FLOW_GUARDS = (
         INBOX_ANSWERS,
     ),
     Guard(
-        "failover: a turn that was not answered is asked for with another lease",
+        "failover: a retry for an unanswered turn uses another lease",
         GOES_ON,
         REDIS_INBOX,
         "unanswered.get(entry_id) or secrets.token_hex(8)",
@@ -277,7 +275,7 @@ FLOW_GUARDS = (
         INBOX_ANSWERS,
     ),
     Guard(
-        "failover: two looks at once share a lease",
+        "failover: two concurrent reads share a lease",
         GOES_ON,
         REDIS_INBOX,
         "async with self._look[worker_id], self._looks,",
@@ -285,7 +283,7 @@ FLOW_GUARDS = (
         INBOX_ANSWERS,
     ),
     Guard(
-        "failover: a look back ends at the first page",
+        "failover: reading entries again ends at the first page",
         GOES_ON,
         REDIS_INBOX,
         "            if turns:\n                return turns\n        return []",
@@ -293,7 +291,7 @@ FLOW_GUARDS = (
         INBOX_ANSWERS,
     ),
     Guard(
-        "failover: a lease is renewed for an import in one try",
+        "failover: the renewal for an import is not retried",
         GOES_ON,
         RUN_FLOWS,
         "await self._heard(partial(self._ports.inbox.renew, turn, for_s), until)",

@@ -1,4 +1,4 @@
-"""What a guard is, and where its code and its tests lie."""
+"""The type of a guard, and the paths of the code and the tests."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ PROTOCOL = ("tests/unit/services", "tests/unit/domain", "tests/model")
 SOURCE = "functions/paydispatch/"
 LUA = SOURCE + "adapters/redis/lua/"
 
-LATCH = "Once any attempt was unknown, a later refusal cannot turn the request into “not created”."
+LATCH = "After an unknown attempt, a later refusal cannot turn the outcome into “not created”."
 
 
 @dataclass(frozen=True)
 class Guard:
-    """`old` stands exactly once in `file`; with `new` in its place `sentence` is no longer true."""
+    """One guard of a promise. `old` occurs exactly once in `file`. Replacing it by `new` makes `sentence` false."""
 
     name: str
     sentence: str

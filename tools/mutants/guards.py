@@ -1,4 +1,4 @@
-"""The guards, each with the edit that breaks it and the sentence of the promise that it would break."""
+"""The guards, each with the edit that breaks it and the sentence of the promise that the edit makes false."""
 
 from __future__ import annotations
 
@@ -61,87 +61,87 @@ DISPATCHER = SOURCE + "sdk/dispatcher.py"
 SQS_SENDS = SOURCE + "adapters/aws/sqs_sends.py"
 
 
-HORIZON = "Past 23 h nothing is POSTed again under the old key."
-ONCE = "Set the seen-mark if absent, and only then append."
-DURABLE = "Nothing is done before what replaces the message is durable."
-BEFORE_PARKING = "Giving up publishes the error first and parks the message second."
-REDIS_FIRST = "Stripe is never called when the outcome could not be published anyway."
-KEY = "The key is in no queue, stream or log, and opens for its own conversation alone."
-PROOF = "Absence is proof only where every POST may have been looked for, and none can follow."
-NO_NEEDLESS_DOUBT = "Only a call that was made can leave a doubt."
-MARK = "By our mark an unknown attempt is found again."
-NO_ENDLESS_WALK = "No walk ends at one bad message, and each has its outcome."
-OVER_TLS = "Keys and outcomes leave the machine over TLS alone."
-NO_WEB_PAGE = "No web page reaches what runs on this machine."
-TERMINAL = "What others wrote controls no operator's terminal."
-ACTS_IN_AN_ACCOUNT = "A key of an organisation names the account it acts in on every call."
-ONE_KEY = "One key of a tenant is one request, by every way in."
+HORIZON = "After 23 h nothing is POSTed again under the old idempotency key."
+ONCE = "An outcome is appended only if its seen-mark was absent."
+DURABLE = "A message is acknowledged only after its outcome or its copy is durable."
+BEFORE_PARKING = "A request that is given up is published as an error first and parked second."
+REDIS_FIRST = "Stripe is not called while Redis, which must take the outcome, is unavailable."
+KEY = "The key is in no queue, stream or log, and opens only for its own conversation."
+PROOF = "Absence is proof only if the lookup covers every POST and no POST can follow."
+NO_NEEDLESS_DOUBT = "Only a call that was made can make the outcome unknown."
+MARK = "The metadata mark makes it possible to find the object of an unknown attempt."
+NO_ENDLESS_WALK = "No redrive ends at one bad message, and each message has its outcome."
+OVER_TLS = "Keys and outcomes leave the machine only over TLS."
+NO_WEB_PAGE = "No web page can call the servers on this machine."
+TERMINAL = "Text from others cannot control an operator's terminal."
+ACTS_IN_AN_ACCOUNT = "Every call with an organisation's key names the account in which it acts."
+ONE_KEY = "One idempotency key of a tenant is one request over every way in."
 THREE_ANSWERS = "The way in has three answers: accepted, refused, and unknown."
-STOPPED_FIRST = "A receipt is never called lost while it can still arrive."
-OWN_DISPATCHER = "A fork gets a Dispatcher of its own, and no program drops a request silently."
-ONE_WAIT = "One failure that many share is waited for once."
-OWN_TENANT = "A request and its status belong to its tenant alone."
-BOUNDED_ANSWER = "No answer grows over what Lambda carries."
+STOPPED_FIRST = "A receipt is never reported as lost while its message can still arrive."
+OWN_DISPATCHER = "A fork gets its own Dispatcher, and no program drops a request silently."
+ONE_WAIT = "Requests that share one failure wait for it only once."
+OWN_TENANT = "A request and its status belong only to its tenant."
+BOUNDED_ANSWER = "No answer exceeds Lambda's size limit."
 IN_ORDER = "Flows of one context run in order."
 RIGHT_NODE = "After a failover the next try finds the new primary."
 NO_EVICTION = "A Redis that can evict a guard is refused."
 EVERY_TENANT = "The flows of every tenant's workers run."
 BELL = "A doorbell never fails an outcome."
-FOUND = "What a lost bell left is found by a sweep, however many workers there are."
-AFTER_THE_FLOW = "The runner acknowledges after the flow returned and what it dispatched is queued."
+FOUND = "A sweep finds the entries of a lost ring, for any number of workers."
+AFTER_THE_FLOW = "The runner acknowledges after the flow returned and its follow-ups are queued."
 
 GUARDS = (
     Guard(
-        "latch: a refusal is told in doubt as well",
+        "latch: a refusal after an unknown attempt is published as not created",
         LATCH,
         PROGRESS,
         "        return Certainty.UNKNOWN if self.maybe_executed else Certainty.NOT_CREATED",
         "        return Certainty.NOT_CREATED",
     ),
     Guard(
-        "latch: an unknown attempt raises no doubt",
+        "latch: an unknown attempt does not set it",
         LATCH,
         RETRY_RULES,
         "    return isinstance(attempt, Unknown)\n",
         "    return False\n",
     ),
     Guard(
-        "latch: what the message says is not carried on",
+        "latch: the latch in the message is dropped",
         LATCH,
         RETRY_RULES,
         "maybe_executed=progress.maybe_executed or raises_doubt(attempt)",
         "maybe_executed=raises_doubt(attempt)",
     ),
     Guard(
-        "latch: what earlier receives left is ignored",
+        "latch: a latch from earlier receives is ignored",
         LATCH,
         RETRY_RULES,
         "        maybe_executed=progress.maybe_executed or state.in_doubt,",
         "        maybe_executed=progress.maybe_executed,",
     ),
     Guard(
-        "latch: a key in use elsewhere raises no doubt",
+        "latch: an idempotency key in use does not set it",
         LATCH,
         RETRY_RULES,
         '        return in_use or attempt.error.get("type") == "idempotency_error"',
         "        return False",
     ),
     Guard(
-        "latch: a response that could not be published leaves no doubt",
+        "latch: a response that was not published does not set it",
         LATCH,
         CONCLUDE,
         "    with defer_if_unavailable(progress_for_copy(progress, outcome)):\n        first",
         "    with defer_if_unavailable(progress):\n        first",
     ),
     Guard(
-        "latch: a parked message forgets its doubt",
+        "latch: a parked message loses it",
         LATCH,
         CONCLUDE,
         "        await _park(call, progress_for_copy(progress, decision.outcome), decision.outcome)",
         "        await _park(call, progress, decision.outcome)",
     ),
     Guard(
-        "latch: a call cut off with its invocation raises no doubt",
+        "latch: a call that ends with its invocation does not set it",
         LATCH,
         CALL,
         'return Unknown("The invocation ended before Stripe answered", "invocation_ended")',
@@ -155,7 +155,7 @@ GUARDS = (
         "    return False",
     ),
     Guard(
-        "horizon: the first sending does not travel",
+        "horizon: the time of the first send is not read from the message",
         HORIZON,
         ENVELOPE,
         '    first_sent_at = fields.get("first_sent_at")',
@@ -189,20 +189,20 @@ GUARDS = (
     ),
     Guard(
         "publish before park: an unknown outcome is not parked",
-        "A request that ended unknown is parked for an operator.",
+        "A request with an unknown outcome is parked for an operator.",
         CONCLUDE,
         "    await publish_outcome(call, progress, outcome)\n    if isinstance(decision, GivenUp):\n",
         "    await publish_outcome(call, progress, outcome)\n    if False:\n",
     ),
     Guard(
-        "publish before acknowledge: a store away counts as done",
+        "publish before acknowledge: an unavailable store counts as done",
         DURABLE,
         CALL,
         "        await defer_for_store(call, deferral)",
         "        del deferral",
     ),
     Guard(
-        "publish before acknowledge: a queue away counts as done",
+        "publish before acknowledge: an unavailable queue counts as done",
         DURABLE,
         CALL_BATCH,
         '            self._ports.log.warning("message.kept", message_id=message.message_id, why=str(error))'
@@ -211,7 +211,7 @@ GUARDS = (
         "\n            return True",
     ),
     Guard(
-        "publish before acknowledge: a fault of ours counts as done",
+        "publish before acknowledge: an internal error counts as done",
         DURABLE,
         CALL_BATCH,
         '            self._ports.log.count("MessageFailed")\n            return False',
@@ -232,21 +232,21 @@ GUARDS = (
         "    if False:",
     ),
     Guard(
-        "last receive: what may have been sent goes on as a copy",
+        "last receive: a request that may have been sent continues as a copy",
         "A message on its last receive is reported without calling Stripe again, then parked.",
         CALL,
         "    return call.receive.last_receive and unsent and progress",
         "    return call.receive.last_receive and progress",
     ),
     Guard(
-        "last receive: there is no end of copies",
+        "last receive: the number of copies is unbounded",
         "A last receive without a send goes on as a bounded number of copies.",
         CALL,
         " and unsent and progress.fresh_starts < MOST_FRESH_STARTS",
         " and unsent",
     ),
     Guard(
-        "deadline: attempts go on after it",
+        "deadline: attempts continue after it",
         "Retries go up to the request's deadline.",
         RETRY_RULES,
         "    if now_s >= progress.deadline_at:",
@@ -260,7 +260,7 @@ GUARDS = (
         "    if False:",
     ),
     Guard(
-        "deadline: calls are left to be killed with the invocation",
+        "deadline: calls run until the invocation is killed",
         "Requests in flight near the Lambda deadline are abandoned as unknown and deferred.",
         CALL,
         "asyncio.timeout(within_s)",
@@ -268,21 +268,21 @@ GUARDS = (
         ("tests/model",),
     ),
     Guard(
-        "deadline: a call is begun that can only be abandoned",
+        "deadline: a call starts with too little time left",
         NO_NEEDLESS_DOUBT,
         CALL,
         "    if call.time_left_s() < LEAST_CALL_S:",
         "    if False:",
     ),
     Guard(
-        "Stripe's word: Stripe-Should-Retry is ignored",
+        "Stripe-Should-Retry: the header is not read",
         "Stripe-Should-Retry decides first.",
         ATTEMPTS,
         '    should_retry = _flag(headers.get("stripe-should-retry"))',
         "    should_retry = None",
     ),
     Guard(
-        "Stripe's word: it does not overrule the table",
+        "Stripe-Should-Retry: the table overrules it",
         "Stripe-Should-Retry decides first.",
         RETRY_RULES,
         "            return bool(said)",
@@ -291,7 +291,7 @@ GUARDS = (
     ),
     Guard(
         "a kept 500 is retried until the deadline",
-        "A kept 500 comes back on every retry: asking again cannot end the doubt.",
+        "Stripe repeats a kept 500 on every retry, so a retry cannot end the doubt.",
         ATTEMPTS,
         "        retry = False if replayed and should_retry is None else should_retry",
         "        retry = should_retry",
@@ -319,14 +319,14 @@ GUARDS = (
         "    if False:",
     ),
     Guard(
-        "key: an answer of Stripe's is passed on as it came",
+        "key: an answer of Stripe is passed on unredacted",
         KEY,
         SOURCE + "domain/outcomes.py",
         '        object.__setattr__(self, "body", redact_json(self.body))',
         '        object.__setattr__(self, "body", self.body)',
     ),
     Guard(
-        "key: an error flow sees the parameters that hold a key",
+        "key: an error flow gets parameters that hold a key",
         KEY,
         ENVELOPE,
         "    shown: dict[str, Any] = redact_json(params)",
@@ -349,7 +349,7 @@ GUARDS = (
         ("tests/unit/adapters/test_keyless_logs.py",),
     ),
     Guard(
-        "key: a log line is written as it came",
+        "key: a log line is written unredacted",
         KEY,
         SOURCE + "adapters/event_log.py",
         '    return redact(json.dumps(line, default=safe_text, separators=(",", ":")))',
@@ -357,7 +357,7 @@ GUARDS = (
         ("tests/unit/adapters/test_keyless_logs.py",),
     ),
     Guard(
-        "wire: a proxy that makes no tunnel leaves a doubt",
+        "wire: a proxy that opens no tunnel makes the attempt unknown",
         NO_NEEDLESS_DOUBT,
         SOURCE + "adapters/stripe/gateway.py",
         "    aiohttp.ClientHttpProxyError,",
@@ -365,7 +365,7 @@ GUARDS = (
         ("tests/integration/adapters/test_stripe_through_a_proxy.py",),
     ),
     Guard(
-        "web page: its requests are taken",
+        "web page: requests from another origin are accepted",
         NO_WEB_PAGE,
         SOURCE + "domain/web_pages.py",
         '    if origin is not None and origin != f"http://{host}":',
@@ -373,7 +373,7 @@ GUARDS = (
         ("tests/unit/local/test_web_pages.py",),
     ),
     Guard(
-        "web page: a foreign name leads here",
+        "web page: a foreign host name is accepted",
         NO_WEB_PAGE,
         SOURCE + "domain/web_pages.py",
         "    if not is_loopback(_name(host)):",
@@ -381,7 +381,7 @@ GUARDS = (
         ("tests/unit/local/test_web_pages.py",),
     ),
     Guard(
-        "web page: a browser's own word is not read",
+        "web page: Sec-Fetch-Site is not checked",
         NO_WEB_PAGE,
         SOURCE + "domain/web_pages.py",
         '    if headers.get("sec-fetch-site") in _OF_ANOTHER_SITE:',
@@ -389,7 +389,7 @@ GUARDS = (
         ("tests/unit/local/test_web_pages.py",),
     ),
     Guard(
-        "terminal: a cell is shown as it came",
+        "terminal: control characters in a table cell are printed",
         TERMINAL,
         SOURCE + "cli/tables.py",
         "        table.add_row(*map(printable, row))",
@@ -397,7 +397,7 @@ GUARDS = (
         ("tests/unit/cli/test_terminal.py",),
     ),
     Guard(
-        "terminal: a line is shown as it came",
+        "terminal: control characters in a line are printed",
         TERMINAL,
         SOURCE + "cli/terminal.py",
         "def say(line: object) -> None:\n    print(printable(line))",
@@ -421,7 +421,7 @@ GUARDS = (
         ("tests/unit/test_settings.py",),
     ),
     Guard(
-        "mark: a caller's own pair is believed",
+        "mark: the caller's own pair is accepted",
         MARK,
         JSON_VALUES,
         "    if key == MARK:",
@@ -429,7 +429,7 @@ GUARDS = (
         ("tests/unit/schema",),
     ),
     Guard(
-        "depth: a message without an end is read",
+        "depth: a message with too many nested levels is read",
         NO_ENDLESS_WALK,
         ENVELOPE,
         "    if too_deep is not None:",
@@ -459,7 +459,7 @@ GUARDS = (
         VAULT,
     ),
     Guard(
-        "key: parked as it came",
+        "key: a message is parked unredacted",
         KEY,
         CALL_BATCH,
         "            redact(message.body), reason=malformed.code, kind=ErrorKind.DISPATCHER\n",
@@ -477,15 +477,15 @@ GUARDS = (
         "        await self._send_follow_ups(turn, flow, until)\n",
     ),
     Guard(
-        "the end of a run is told only once",
-        "A run that returned is not made again because Redis was away for a moment.",
+        "the end of a run is reported without a retry",
+        "A run that returned does not run again because Redis was briefly unavailable.",
         RUN_FLOWS,
         "                if self._over(until) or self._ports.clock.now_s() >= give_up_at:\n"
         "                    raise\n",
         "                raise\n",
     ),
     Guard(
-        "context order: the lease is not looked at (take_turn.lua)",
+        "context order: the lease is not checked (take_turn.lua)",
         IN_ORDER,
         LUA + "take_turn.lua",
         "if holder and holder ~= ARGV[2] then\n  return 0\nend",
@@ -501,7 +501,7 @@ GUARDS = (
         REDIS_INBOX,
     ),
     Guard(
-        "context order: the lease is not looked at (twin)",
+        "context order: the lease is not checked (twin)",
         IN_ORDER,
         MEMORY,
         "            and not self._leased(context)\n",
@@ -509,13 +509,13 @@ GUARDS = (
     ),
     Guard(
         "RetryLater counts as a failed run",
-        "RetryLater is later, not a failure.",
+        "RetryLater postpones a run and does not count as a failure.",
         RUN_FLOWS,
         "                await self._postpone(turn, after_s, until, counted=False)",
         "                await self._postpone(turn, after_s, until, counted=True)",
     ),
     Guard(
-        "send: Stripe is called although Redis is away",
+        "send: Stripe is called although Redis is unavailable",
         REDIS_FIRST,
         CALL,
         "        await _take_back(call, send.token)\n"
@@ -524,35 +524,35 @@ GUARDS = (
     ),
     Guard(
         "wire: httpx's ConnectTimeout counts as not sent",
-        "Reset after sending is unknown.",
+        "A reset after sending makes the attempt unknown.",
         SOURCE + "adapters/stripe/gateway.py",
         "    if isinstance(cause, aiohttp.ClientError):",
         "    if False:",
         WIRE,
     ),
     Guard(
-        "proof: the others' horizon does not count",
+        "proof: the horizon of other first sends does not count",
         PROOF,
         UNKNOWN_OUTCOMES,
         "max(max(self.firsts) + HORIZON_S, self.last_sent_at or 0.0)",
         "(self.entry.first_sent_at or 0.0) + HORIZON_S",
     ),
     Guard(
-        "proof: a late attempt is not looked for",
+        "proof: the lookup window ends before a late attempt",
         PROOF,
         UNKNOWN_OUTCOMES,
         "int(max(known)) + LAST_CALL_S + CLOCKS_APART_S",
         "int(min(known)) + LAST_CALL_S + CLOCKS_APART_S",
     ),
     Guard(
-        "proof: what was forgotten counts as absent",
+        "proof: an expired slot counts as absence",
         PROOF,
         UNKNOWN_OUTCOMES,
         "        if unsent or self.forgotten or not self.firsts:",
         "        if unsent or not self.firsts:",
     ),
     Guard(
-        "proof: a first POST in the future is believed",
+        "proof: a first send in the future is accepted",
         PROOF,
         ENVELOPE,
         "None if first_sent_at is None else min(first_sent_at, sent_at)",
@@ -560,21 +560,21 @@ GUARDS = (
     ),
     Guard(
         "proof: a declined payment counts as created",
-        "What was declined is told as declined, whichever way the answer comes.",
+        "A declined payment is published as declined, by an answer and by a lookup.",
         UNKNOWN_OUTCOMES,
         "if _is_declined(end.entry, body)",
         "if False",
     ),
     Guard(
-        "deadline: a vault that stays away outlasts it",
-        "A request is tried up to its deadline.",
+        "deadline: an unavailable vault extends it",
+        "A request is retried until its deadline.",
         CALL,
         "    refusal = _guard(call, progress)\n    if refusal is not None:\n",
         "    refusal = _guard(call, progress)\n    if False:\n",
     ),
     Guard(
-        "redrive: a request that was told is sent back",
-        "A final status means that the end was told: it ends every delivery.",
+        "redrive: a request with a final status is sent back",
+        "A final status means that the outcome was published, so it ends every receive.",
         REDRIVE,
         "    if state is not None and state.final:",
         "    if False:",
@@ -587,49 +587,49 @@ GUARDS = (
         "        return _plan_sent(read, claim, state, now_s, deadline_s)",
     ),
     Guard(
-        "redrive: what no record proves is handed over",
-        "Before a principal is proven nothing is written for it and no flow runs.",
+        "redrive: a request of an unproven principal is handed over",
+        "Before a principal is proven, nothing is written for it and no flow runs.",
         REDRIVE,
         "    return claim.principal == QUEUE or (state is not None and state.proves(claim))",
         "    return True",
     ),
     Guard(
-        "redrive: what only the message knows of a send is not handed over",
+        "redrive: a send that only the message records is not handed over",
         "Redrive and reconcile never leave a request to each other.",
         REDRIVE,
         'state.status == "unknown" and state.first_sent_at is not None',
         'state.status == "unknown"',
     ),
     Guard(
-        "redrive: a copy of what was handed over may be sent",
+        "redrive: a copy of a request that was handed over may be sent",
         HORIZON,
         SOURCE + "services/redrive.py",
         "        await self._ports.requests.claim(claim)\n",
         "",
     ),
     Guard(
-        "redrive: a message that fails ends the walk",
-        "No walk ends at one bad message.",
+        "redrive: a message that fails ends the redrive",
+        "No redrive ends at one bad message.",
         SOURCE + "services/redrive.py",
         '            return [self._failed(parked, read, f"internal: {type(error).__name__}")]',
         "            raise",
     ),
     Guard(
-        "proof: a look in another account counts",
-        "Under another binding nothing is POSTed, and no look proves anything.",
+        "proof: a lookup in another account counts",
+        "Under another account binding nothing is POSTed and no lookup proves anything.",
         UNKNOWN_OUTCOMES,
         "    if sent_to is None or sent_to.same_as(looked_in):",
         "    if True:",
     ),
     Guard(
-        "proof: an operator's word stands against Stripe's",
-        "Under another binding nothing is POSTed, and no look proves anything.",
+        "proof: an operator's account overrules Stripe's",
+        "Under another account binding nothing is POSTed and no lookup proves anything.",
         UNKNOWN_OUTCOMES,
         "    if _contradicts(sent_to, looked_in):",
         "    if False:",
     ),
     Guard(
-        "proof: no clock but ours is looked for",
+        "proof: the lookup window ignores clock differences",
         PROOF,
         UNKNOWN_OUTCOMES,
         "CLOCKS_APART_S = 900",
@@ -643,28 +643,28 @@ GUARDS = (
         "    if False:",
     ),
     Guard(
-        "proof: absence counts though Stripe said no time",
+        "proof: absence counts although Stripe sent no Date",
         PROOF,
         UNKNOWN_OUTCOMES,
         "    if answered_at is None:",
         "    answered_at = now_s if answered_at is None else answered_at\n    if False:",
     ),
     Guard(
-        "proof: a slot that refuses no send proves an absence",
+        "proof: a slot that still allows a send proves absence",
         PROOF,
         UNKNOWN_OUTCOMES,
         "        if unsent or self.forgotten or not self.firsts:",
         "        if self.forgotten or not self.firsts:",
     ),
     Guard(
-        "proof: an intent that is still being confirmed is a success",
-        "A look settles only with an object in a state that its row calls complete.",
+        "proof: an intent in confirmation counts as a success",
+        "A lookup settles only with an object in a state that its operation's row calls complete.",
         UNKNOWN_OUTCOMES,
         "    return not (_confirms(entry) and unconfirmed and not failed)",
         "    return True",
     ),
     Guard(
-        "proof: the clock is read after the facts",
+        "proof: the clock is read after the lookup",
         PROOF,
         SOURCE + "services/reconcile.py",
         "        decided = decide(end, await self._look_up(end, same=same), now_s)",
@@ -672,14 +672,14 @@ GUARDS = (
     ),
     Guard(
         "account: a proxy's 403 counts as Stripe's",
-        "Only a 403 of Stripe's means that the key may not ask for its account.",
+        "Only a 403 from Stripe means that the key may not ask for its account.",
         STRIPE_ACCOUNTS_CODE,
         "    if isinstance(attempt, RefusedInFront) and attempt.http_status == FORBIDDEN:",
         "    if response.status_code == FORBIDDEN:",
         STRIPE_ACCOUNTS,
     ),
     Guard(
-        "proof: a list that does not say where it ends counts as whole",
+        "proof: a list without has_more counts as complete",
         PROOF,
         LISTS,
         "        if self.has_more is False:",
@@ -687,7 +687,7 @@ GUARDS = (
         STRIPE_LISTS,
     ),
     Guard(
-        "proof: what is on a test clock is not asked for",
+        "proof: objects on a test clock are not listed",
         PROOF,
         LISTS,
         "for name in () if _is_live(key) else resource.clocked_by:",
@@ -696,13 +696,13 @@ GUARDS = (
     ),
     Guard(
         "follow-ups of an unknown outcome and of the settled one are one request",
-        "Every accepted request has its effect: what two flows dispatch are two requests.",
+        "The follow-ups of two flows are two requests, and each has its effect.",
         SOURCE + "domain/identity.py",
         "    outcome = () if kind is OutcomeKind.SETTLED else (kind.value,)",
         "    outcome = ()",
     ),
     Guard(
-        "under load nothing that was postponed is looked at",
+        "under load a runner never takes postponed entries",
         "Every outcome's flow runs.",
         RUN_FLOWS,
         "for take in reversed(asked) if abandoned_first else asked:",
@@ -733,7 +733,7 @@ GUARDS = (
         WAY_IN,
     ),
     Guard(
-        "way in: what the queue refused counts as queued",
+        "way in: a message that the queue refused counts as queued",
         THREE_ANSWERS,
         ACCEPT,
         "[item for item in by_id.values() if item.request_id not in failures]",
@@ -741,7 +741,7 @@ GUARDS = (
         WAY_IN,
     ),
     Guard(
-        "way in: a lost answer is told as a refusal",
+        "way in: a lost answer is reported as a refusal",
         THREE_ANSWERS,
         ACCEPT,
         "    maybe = isinstance(error, MaybeAccepted)",
@@ -749,31 +749,31 @@ GUARDS = (
         WAY_IN,
     ),
     Guard(
-        "way in: only what has a key is claimed",
-        "A made key is bound to what was asked before anybody learns it.",
+        "way in: only a request with a caller's key is claimed",
+        "A key that the API makes is claimed for its request before a client receives it.",
         ACCEPT,
         "        ready = [item for item in prepared if isinstance(item, _Ready)]",
         "        return prepared",
         WAY_IN,
     ),
     Guard(
-        "way in: an end that Stripe keeps is asked for again",
-        "Only an end without an effect, and without an answer at Stripe, frees its key.",
+        "way in: a key is freed although Stripe keeps the answer",
+        "Only an outcome without an effect and without a kept answer of Stripe frees its key.",
         ACCEPT,
         ' and state.status == "failed" and not state.answered',
         ' and state.status == "failed"',
         WAY_IN,
     ),
     Guard(
-        "way in: an end without an effect is told again for ever",
-        "Only an end without an effect, and without an answer at Stripe, frees its key.",
+        "way in: an outcome without an effect never frees its key",
+        "Only an outcome without an effect and without a kept answer of Stripe frees its key.",
         ACCEPT,
         ' and state.status == "failed" and not state.answered',
         " and False",
         WAY_IN,
     ),
     Guard(
-        "status: a tenant names another one's slot",
+        "status: a request id may name another tenant's slot",
         OWN_TENANT,
         SOURCE + "services/status.py",
         '    if " " in request_id:',
@@ -781,7 +781,7 @@ GUARDS = (
         WAY_IN,
     ),
     Guard(
-        "answer: every error is shown",
+        "answer: the number of errors is unbounded",
         BOUNDED_ANSWER,
         "functions/paydispatch/handlers/api/budget.py",
         "        if room_bytes < 0:",
@@ -789,7 +789,7 @@ GUARDS = (
         WAY_IN,
     ),
     Guard(
-        "answer: a text is shown whole",
+        "answer: the length of a text is unbounded",
         BOUNDED_ANSWER,
         "functions/paydispatch/handlers/api/budget.py",
         "    if size_in_answer(text) - _QUOTES <= most_bytes:",
@@ -797,7 +797,7 @@ GUARDS = (
         WAY_IN,
     ),
     Guard(
-        "flow: a follow-up's key is not of its tenant",
+        "flow: a follow-up's key ignores the tenant",
         ONE_KEY,
         SOURCE + "flow.py",
         "key_space(self.tenant, self._queue_tenant)",
@@ -806,44 +806,44 @@ GUARDS = (
     ),
     Guard(
         "submit: an equal line of another run is the same request",
-        "A file's lines are named by their run.",
+        "The keys of a file's lines contain their run.",
         SOURCE + "services/submit.py",
         'f"{run}\\n{equal[stripped]}\\n{stripped}"',
         'f"{equal[stripped]}\\n{stripped}"',
         SUBMIT,
     ),
     Guard(
-        "submit: two submissions of one file begin two runs",
-        "A file's lines are named by their run.",
+        "submit: two submissions of one file start two runs",
+        "The keys of a file's lines contain their run.",
         SOURCE + "cli/ledger.py",
         "            _lock(self._file, self._path)",
         "            pass",
         SUBMIT,
     ),
     Guard(
-        "submit: a run goes on under another one's ledger",
-        "A file's lines are named by their run.",
+        "submit: a run continues under another run's ledger",
+        "The keys of a file's lines contain their run.",
         SOURCE + "cli/ledger.py",
         "        if self._wanted_run not in (None, run):",
         "        if False:",
         SUBMIT,
     ),
     Guard(
-        "mark: it is left out",
+        "mark: it is not added",
         MARK,
         MARKS,
         '    return {**params, "metadata": {**metadata, MARK: request_id}}',
         "    return dict(params)",
     ),
     Guard(
-        "mark: a 51st pair",
-        "Stripe takes fifty pairs: our mark never pushes a request over.",
+        "mark: a 51st pair is added",
+        "The mark never raises a request above Stripe's limit of fifty metadata pairs.",
         MARKS,
         "len(metadata) >= METADATA_LIMIT",
         "len(metadata) > METADATA_LIMIT",
     ),
     Guard(
-        "failover: a replica's answer is an answer like any other",
+        "failover: a replica's answer is accepted",
         RIGHT_NODE,
         WRONG_NODE,
         "    return code in _CODES or any(part in text for part in _IN_A_SCRIPT)",
@@ -867,7 +867,7 @@ GUARDS = (
         REDIS_FAILOVER,
     ),
     Guard(
-        "failover: a look only reads",
+        "failover: a look at the keys of workers only reads",
         RIGHT_NODE,
         SOURCE + "adapters/redis/looks.py",
         '        pipe.zrem(keys.LOOKS, "")',
@@ -875,7 +875,7 @@ GUARDS = (
         REDIS_FAILOVER,
     ),
     Guard(
-        "eviction: any policy is taken",
+        "eviction: every policy is accepted",
         NO_EVICTION,
         SOURCE + "adapters/redis/eviction.py",
         "        if policy is not None and not self._allowed:",
@@ -883,7 +883,7 @@ GUARDS = (
         REDIS_EVICTION,
     ),
     Guard(
-        "bell: a user without rights to it publishes nothing (publish.lua)",
+        "doorbell: a user without rights to it publishes nothing (publish.lua)",
         BELL,
         LUA + "publish.lua",
         "redis.pcall('PUBLISH'",
@@ -891,7 +891,7 @@ GUARDS = (
         REDIS_USER,
     ),
     Guard(
-        "sweep: a note between a look and its end is lost (move_on.lua)",
+        "sweep: a note that comes during a look is lost (move_on.lua)",
         FOUND,
         LUA + "move_on.lua",
         "  if not score or tonumber(score) == tonumber(ARGV[at + 1]) then",
@@ -907,7 +907,7 @@ GUARDS = (
         REDIS_SWEEP,
     ),
     Guard(
-        "sweep: it is not told when a postponed flow is due",
+        "sweep: the due time of a postponed flow is not noted",
         FOUND,
         SOURCE + "adapters/redis/inbox.py",
         "            note_due(pipe, worker_id, due_ms)",
@@ -915,7 +915,7 @@ GUARDS = (
         REDIS_SWEEP,
     ),
     Guard(
-        "sweep: a worker that was taken is not looked at again (take_due.lua)",
+        "sweep: a worker that was taken once is forgotten (take_due.lua)",
         FOUND,
         LUA + "take_due.lua",
         "  redis.call('ZADD', KEYS[1], ARGV[3], due[at])",
@@ -923,7 +923,7 @@ GUARDS = (
         REDIS_SWEEP,
     ),
     Guard(
-        "way in: a refusal ends the doubt of a lost answer (SQS)",
+        "way in: a later refusal hides a lost answer (SQS)",
         THREE_ANSWERS,
         SQS_SENDS,
         "            in_doubt = in_doubt or not certainly_not_done(failure)",
@@ -931,7 +931,7 @@ GUARDS = (
         SQS_ANSWERS,
     ),
     Guard(
-        "way in: a message that SQS does not name is refused",
+        "way in: a message that SQS does not list counts as refused",
         THREE_ANSWERS,
         SQS_SENDS,
         '"the answer does not name a message", in_doubt=True)',
@@ -947,7 +947,7 @@ GUARDS = (
         SQS_ANSWERS,
     ),
     Guard(
-        "way in: an item without a yes is accepted because it names its request",
+        "way in: an item without a status is accepted for its request id",
         THREE_ANSWERS,
         SOURCE + "adapters/http_results.py",
         '    if status is None and "error" not in item and "request_id" in item:',
@@ -955,7 +955,7 @@ GUARDS = (
         HTTP_ANSWERS,
     ),
     Guard(
-        "way in: a refusal ends the doubt of a lost answer (Sender)",
+        "way in: a later refusal hides a lost answer (Sender)",
         THREE_ANSWERS,
         SENDER,
         "        self.in_doubt = self.in_doubt or isinstance(error, MaybeAccepted)",
@@ -963,7 +963,7 @@ GUARDS = (
         SDK,
     ),
     Guard(
-        "way in: a request that is dispatched again forgets its doubt",
+        "way in: a request that is dispatched again counts as never sent",
         THREE_ANSWERS,
         DISPATCHER,
         "in_doubt=isinstance(failure, MaybeAccepted))",
@@ -971,7 +971,7 @@ GUARDS = (
         SDK,
     ),
     Guard(
-        "way in: a request prepared for the API is sent to the queue, its key in the clear",
+        "way in: a request for the API goes to the queue with a clear key",
         KEY,
         DISPATCHER,
         "            if prepared.way != self._delivery.way:",
@@ -979,7 +979,7 @@ GUARDS = (
         SDK,
     ),
     Guard(
-        "close: what is in flight is called refused",
+        "close: a request in flight counts as refused",
         STOPPED_FIRST,
         SENDER,
         "            for pending in self._offered:",
@@ -987,7 +987,7 @@ GUARDS = (
         SDK,
     ),
     Guard(
-        "close: an answer that comes later changes what was said",
+        "close: a late answer changes a reported result",
         STOPPED_FIRST,
         SENDER,
         "            if self._over.is_set():\n                return []  # it came too late",
@@ -995,7 +995,7 @@ GUARDS = (
         SDK,
     ),
     Guard(
-        "close: a request that comes after the end is waited for",
+        "close: a request after the end is waited for",
         STOPPED_FIRST,
         SENDER,
         "        if self._over.is_set():\n            self._end()  # again",
@@ -1019,7 +1019,7 @@ GUARDS = (
         FORKS,
     ),
     Guard(
-        "end: a program that does not close drops what it has",
+        "exit: a program that does not close drops its requests",
         OWN_DISPATCHER,
         SOURCE + "sdk/process.py",
         "    atexit.register(function)",
@@ -1027,7 +1027,7 @@ GUARDS = (
         FORKS,
     ),
     Guard(
-        "end: a child of multiprocessing drops what it has",
+        "exit: a child of multiprocessing drops its requests",
         OWN_DISPATCHER,
         SOURCE + "sdk/process.py",
         "        Finalize(None, function, exitpriority=0)",
@@ -1035,7 +1035,7 @@ GUARDS = (
         FORKS,
     ),
     Guard(
-        "bounds: each batch waits for an SQS that does not answer",
+        "bounds: each batch waits anew for an unavailable SQS",
         ONE_WAIT,
         SQS_SENDS,
         "        if time.monotonic() >= until:",
@@ -1043,7 +1043,7 @@ GUARDS = (
         SQS_ANSWERS,
     ),
     Guard(
-        "bounds: each item of a batch asks a key service that failed",
+        "bounds: each item of a batch calls the unavailable KMS",
         ONE_WAIT,
         SOURCE + "adapters/aws/kms.py",
         "        if failed_at is not None and self._clock.now_s() - failed_at < FAIL_FAST_S:",
@@ -1051,7 +1051,7 @@ GUARDS = (
         VAULT,
     ),
     Guard(
-        "tenant: a turn is kept under the worker that its entry names",
+        "tenant: a turn is stored under its entry's bare worker name",
         EVERY_TENANT,
         SOURCE + "adapters/redis/inbox.py",
         "        worker_id, context_id = turn.worker_slot, turn.entry.context_id\n        names = [",

@@ -1,4 +1,4 @@
-"""Guards of a request's identity: claim, send, close and end, in the Lua scripts, the twin and the services."""
+"""Guards of a request's identity: claim, send, close and outcome, in the Lua scripts, the twin and the services."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SLOTS = (
     "tests/integration/adapters/test_slot_sends.py",
     "tests/integration/adapters/test_slot_ends.py",
 )
-"""The contract that Redis and the twin share."""
+"""The tests that Redis and the twin must both pass."""
 
 TWIN = (*SLOTS, "tests/unit/services", "tests/model")
 
@@ -30,24 +30,26 @@ RETRY_RULES = SOURCE + "domain/retry.py"
 SLOT_NAMES = SOURCE + "domain/slots.py"
 UNITS = SOURCE + "domain/limits.py"
 
-CLOSED = "A request ends unexecuted only if no other send is open or in doubt, and after it nothing is sent."
-FENCE = "The POST leaves within five seconds of its send's answer, or the send is asked for again."
-FINAL = "A final status means that the end was told."
-HORIZON = "Past 23 h nothing is POSTed again under the old key."
-MEMORY_ENDS = "What is too old to be remembered is not sent again."
-NO_DROP = "Nothing accepted is ever dropped without a flow."
-NO_NEEDLESS_DOUBT = "Only a call that was made can leave a doubt."
-ONCE = "Each request has one settled flow, and nothing is sent after it."
-ONE_ACCOUNT = "Under another account or mode nothing is POSTed while a send may have had an effect."
-ONE_ID = "An id stands for one thing asked."
-OPEN = "A send is open until its end is known for certain."
-OWN_TENANT = "A request, its worker and its keys belong to its tenant alone."
-REBIND = "While no send is open or in doubt the request moves to the new key."
-UNPROVEN = "Before a principal is proven nothing is written for it and no flow runs."
+CLOSED = "A request is closed only if no other send is open or in doubt, and no send follows."
+FENCE = "The POST leaves within five seconds of its send's answer, or send is called again."
+FINAL = "A final status means that the outcome was published."
+HORIZON = "After 23 h nothing is POSTed again under the old idempotency key."
+MEMORY_ENDS = "A request that is older than Redis' memory is not sent again."
+NO_DROP = "No accepted request is dropped without a flow."
+NO_NEEDLESS_DOUBT = "Only a call that was made can make the outcome unknown."
+ONCE = "Each request has one settled flow, and no send follows it."
+ONE_ACCOUNT = (
+    "While a send may have had an effect, nothing is POSTed under another account or mode."
+)
+ONE_ID = "An id stands for one request."
+OPEN = "A send stays open until its end is certain."
+OWN_TENANT = "A request, its worker and its keys belong only to its tenant."
+REBIND = "While no send is open or in doubt, the request moves to the new key."
+UNPROVEN = "Before a principal is proven, nothing is written for it and no flow runs."
 
 IDENTITY_GUARDS = (
     Guard(
-        "claim: another request's claim is taken for the same (twin)",
+        "claim: another request counts as the same (twin)",
         ONE_ID,
         REQUESTS_TWIN,
         "        if slot.claim.fingerprint != claim.fingerprint:\n"
@@ -55,7 +57,7 @@ IDENTITY_GUARDS = (
         "",
     ),
     Guard(
-        "claim: another request's claim is taken for the same (claim.lua)",
+        "claim: another request counts as the same (claim.lua)",
         ONE_ID,
         LUA + "claim.lua",
         "if fingerprint and fingerprint ~= ARGV[2] then\n  return {0}\nend",
@@ -93,14 +95,14 @@ IDENTITY_GUARDS = (
         SLOTS,
     ),
     Guard(
-        "claim: a message without a seal is as good as one with it",
+        "claim: a message without a seal counts as proven",
         UNPROVEN,
         PROVE,
         "    if sealed_secret is None:\n        return False\n",
         "    if sealed_secret is None:\n        return True\n",
     ),
     Guard(
-        "claim: an unreadable message is told for any principal",
+        "claim: an unreadable message of any principal gets a flow",
         UNPROVEN,
         CALL_BATCH,
         "        if not await is_proven(self._ports, claim, address.binding, address.sealed_secret):\n"
@@ -108,14 +110,14 @@ IDENTITY_GUARDS = (
         "",
     ),
     Guard(
-        "claim: the same request a second time is acknowledged",
+        "claim: a second message of one request is acknowledged",
         NO_DROP,
         CALL,
         "    if state.final:\n",
         "    if state.final or state.existed:\n",
     ),
     Guard(
-        "claim: the second request under an id is dropped",
+        "claim: another request under a used id is dropped",
         NO_DROP,
         CALL,
         "            await report_reused_id(call, progress)\n            return None",
@@ -240,35 +242,35 @@ IDENTITY_GUARDS = (
         "    ]",
     ),
     Guard(
-        "fingerprint: a carried one is believed",
+        "fingerprint: the one in the message is trusted",
         ONE_ID,
         CLAIMS,
         "        fingerprint=fingerprint_of(envelope, queue_tenant),",
         "        fingerprint=envelope.fingerprint or fingerprint_of(envelope, queue_tenant),",
     ),
     Guard(
-        "fingerprint: what a form says alike is told apart",
+        "fingerprint: equal form pairs give two fingerprints",
         ONE_ID,
         FINGERPRINT,
         "        return sorted(pairs(params))",
         "        return [json.dumps(params, sort_keys=True)]",
     ),
     Guard(
-        "ids: two second requests under one id are one",
+        "ids: two other requests under a used id are one",
         NO_DROP,
         CLAIMS,
         "request_id_for_reuse(self.request_id, self.fingerprint)",
         "request_id_for_reuse(self.request_id, self.slot)",
     ),
     Guard(
-        "ids: a second request is told under the first one's id",
+        "ids: another request is reported under the first one's id",
         NO_DROP,
         CLAIMS,
         "        return self.under(request_id_for_reuse(self.request_id, self.fingerprint))",
         "        return self.under(self.request_id)",
     ),
     Guard(
-        "ids: an unreadable message speaks for the id it names",
+        "ids: an unreadable message uses the id that it names",
         NO_DROP,
         ENVELOPE,
         "        request_id=request_id_for_unread(named_id, body),",
@@ -296,14 +298,14 @@ IDENTITY_GUARDS = (
         "    return name",
     ),
     Guard(
-        "tenants: a principal's subject makes a tenant",
+        "tenants: a principal's subject is part of its tenant",
         OWN_TENANT,
         PRINCIPAL,
         '    return queue_tenant if principal == QUEUE else principal.partition("/")[0]',
         "    return queue_tenant if principal == QUEUE else principal",
     ),
     Guard(
-        "send: a request that was told is sent (twin)",
+        "send: a request with a final status is sent (twin)",
         ONCE,
         REQUESTS_TWIN,
         "    if slot.final:\n        return NoSend.TOLD\n",
@@ -326,7 +328,7 @@ IDENTITY_GUARDS = (
         "",
     ),
     Guard(
-        "send: another account is sent to in doubt (twin)",
+        "send: another account gets a POST while a send is in doubt (twin)",
         ONE_ACCOUNT,
         REQUESTS_TWIN,
         "    return NoSend.OTHER_ACCOUNT if moved and slot.doubted_beside(send.token) else None",
@@ -341,7 +343,7 @@ IDENTITY_GUARDS = (
         TWIN,
     ),
     Guard(
-        "send: each send starts the clock anew (twin)",
+        "send: each send restarts the horizon (twin)",
         HORIZON,
         REQUESTS_TWIN,
         "        if slot.first_sent_at is None:\n"
@@ -350,7 +352,7 @@ IDENTITY_GUARDS = (
         TWIN,
     ),
     Guard(
-        "send: a send that another followed takes the clock back (twin)",
+        "send: a send before the last one resets the horizon (twin)",
         HORIZON,
         REQUESTS_TWIN,
         "        elif send.token not in slot.sends:\n            slot.started_by = None\n",
@@ -358,14 +360,14 @@ IDENTITY_GUARDS = (
         TWIN,
     ),
     Guard(
-        "send: it leaves nothing open (twin)",
+        "send: it is not recorded as open (twin)",
         OPEN,
         REQUESTS_TWIN,
         "        slot.sends.add(send.token)\n",
         "",
     ),
     Guard(
-        "send: the seen-mark is not looked at (twin)",
+        "send: the seen-mark is not checked (twin)",
         ONCE,
         REQUESTS_TWIN,
         '        if self._outcomes.marks.get((claim.worker_slot, claim.request_id)) == "settled":\n'
@@ -374,7 +376,7 @@ IDENTITY_GUARDS = (
         TWIN,
     ),
     Guard(
-        "send: it goes from another request's slot (twin)",
+        "send: it uses another request's slot (twin)",
         ONE_ID,
         REQUESTS_TWIN,
         "        return slot if slot and slot.claim.fingerprint == claim.fingerprint else None",
@@ -382,7 +384,7 @@ IDENTITY_GUARDS = (
         TWIN,
     ),
     Guard(
-        "send: a request that was told is sent (send.lua)",
+        "send: a request with a final status is sent (send.lua)",
         ONCE,
         LUA + "send.lua",
         "if slot[2] == 'succeeded' or slot[2] == 'failed' then",
@@ -406,7 +408,7 @@ IDENTITY_GUARDS = (
         SLOTS,
     ),
     Guard(
-        "send: another account is sent to in doubt (send.lua)",
+        "send: another account gets a POST while a send is in doubt (send.lua)",
         ONE_ACCOUNT,
         LUA + "send.lua",
         "  if not same and (others > 0 or slot[5] == '1') then",
@@ -422,7 +424,7 @@ IDENTITY_GUARDS = (
         SLOTS,
     ),
     Guard(
-        "send: each send starts the clock anew (send.lua)",
+        "send: each send restarts the horizon (send.lua)",
         HORIZON,
         LUA + "send.lua",
         "if not slot[4] then",
@@ -430,7 +432,7 @@ IDENTITY_GUARDS = (
         SLOTS,
     ),
     Guard(
-        "send: a send that another followed takes the clock back (send.lua)",
+        "send: a send before the last one resets the horizon (send.lua)",
         HORIZON,
         LUA + "send.lua",
         "elseif mine == 0 then",
@@ -438,7 +440,7 @@ IDENTITY_GUARDS = (
         SLOTS,
     ),
     Guard(
-        "send: it leaves nothing open (send.lua)",
+        "send: it is not recorded as open (send.lua)",
         OPEN,
         LUA + "send.lua",
         "redis.call('SADD', KEYS[2], ARGV[3])\n",
@@ -446,7 +448,7 @@ IDENTITY_GUARDS = (
         SLOTS,
     ),
     Guard(
-        "send: it goes from another request's slot (send.lua)",
+        "send: it uses another request's slot (send.lua)",
         ONE_ID,
         LUA + "send.lua",
         "if slot[1] ~= ARGV[2] then",
@@ -454,7 +456,7 @@ IDENTITY_GUARDS = (
         SLOTS,
     ),
     Guard(
-        "send: the seen-mark is not looked at (Redis)",
+        "send: the seen-mark is not checked (Redis)",
         ONCE,
         REDIS_REQUESTS,
         '        if word != NoSend.NOT_OWNED and str(mark or "").startswith("settled"):\n'
@@ -463,14 +465,14 @@ IDENTITY_GUARDS = (
         SLOTS,
     ),
     Guard(
-        "send: all sends of a delivery have one name",
+        "send: all sends of a receive have one token",
         OPEN,
         CALL,
         "    token = secrets.token_hex(\n        8\n    )",
         "    token = (\n        call.envelope.request_id\n    )",
     ),
     Guard(
-        "fence: a POST leaves however long its send was answered ago",
+        "fence: a POST leaves at any time after its send",
         FENCE,
         CALL,
         "clock.now_s() - asked_at <= SEND_AGE_S",
@@ -498,7 +500,7 @@ IDENTITY_GUARDS = (
         "        ids_agree = self.account_id == other.account_id",
     ),
     Guard(
-        "account: its id is forgotten for a key that may not ask (twin)",
+        "account: a key that may not ask drops the known id (twin)",
         ONE_ACCOUNT,
         REQUESTS_TWIN,
         "    return replace(now, account_id=before.account_id) if before and keeps_id else now",
@@ -506,7 +508,7 @@ IDENTITY_GUARDS = (
         SLOTS,
     ),
     Guard(
-        "account: an end is told while another account may have executed it",
+        "account: not created is published while another account may have executed it",
         LATCH,
         CALL,
         'give_up(with_doubt(progress), "account_changed")',
@@ -520,14 +522,14 @@ IDENTITY_GUARDS = (
         "        raise",
     ),
     Guard(
-        "takeback: any send takes the clock back (twin)",
+        "takeback: any send resets the horizon (twin)",
         HORIZON,
         REQUESTS_TWIN,
         "        if end is SendEnd.NOT_CONNECTED and slot.started_by == token:",
         "        if end is SendEnd.NOT_CONNECTED:",
     ),
     Guard(
-        "takeback: any send takes the clock back (end_send.lua)",
+        "takeback: any send resets the horizon (end_send.lua)",
         HORIZON,
         LUA + "end_send.lua",
         "if ARGV[4] == 'not_connected' and slot[2] == ARGV[3] then",
@@ -535,7 +537,7 @@ IDENTITY_GUARDS = (
         SLOTS,
     ),
     Guard(
-        "takeback: no send takes the clock back (end_send.lua)",
+        "takeback: no send resets the horizon (end_send.lua)",
         NO_NEEDLESS_DOUBT,
         LUA + "end_send.lua",
         "if ARGV[4] == 'not_connected' and slot[2] == ARGV[3] then",
@@ -582,7 +584,7 @@ IDENTITY_GUARDS = (
         SLOTS,
     ),
     Guard(
-        "end of a send: it is written into another request's slot (end_send.lua)",
+        "end of a send: another request's slot is changed (end_send.lua)",
         ONE_ID,
         LUA + "end_send.lua",
         "if slot[1] ~= ARGV[2] then",
@@ -604,7 +606,7 @@ IDENTITY_GUARDS = (
         "        case NotSent() | Unknown():\n            return SendEnd.NOT_CONNECTED\n",
     ),
     Guard(
-        "close: an unexecuted end is told without it",
+        "close: an unexecuted outcome is published without it",
         CLOSED,
         CONCLUDE,
         "    if isinstance(outcome, Error) and outcome.settled and not outcome.answered:\n"
@@ -636,7 +638,7 @@ IDENTITY_GUARDS = (
         SLOTS,
     ),
     Guard(
-        "close: a request that was told is closed (close.lua)",
+        "close: a request with a final status is closed (close.lua)",
         CLOSED,
         LUA + "close.lua",
         "if slot[2] == 'succeeded' or slot[2] == 'failed' then",
@@ -644,7 +646,7 @@ IDENTITY_GUARDS = (
         SLOTS,
     ),
     Guard(
-        "close: another end replaces it (close.lua)",
+        "close: a later close replaces the first error (close.lua)",
         CLOSED,
         LUA + "close.lua",
         "if not slot[3] then",
@@ -660,21 +662,21 @@ IDENTITY_GUARDS = (
         SLOTS,
     ),
     Guard(
-        "close: its end is not told by the next delivery",
+        "close: the next receive does not publish its error",
         NO_DROP,
         CALL,
         "        await publish_outcome(call, progress, state.closed)\n        return None",
         "        return None",
     ),
     Guard(
-        "close: the disputed end is told all the same",
+        "close: a disputed error is published",
         CLOSED,
         CONCLUDE,
         '            raise DeferCall(progress, "Another receive may still have an effect.")',
         "            return error",
     ),
     Guard(
-        "final: the status is written before the end is told",
+        "final: the status is written before the outcome is published",
         FINAL,
         REPORT,
         "    first = await ports.outcomes.publish(entry)\n",
@@ -682,7 +684,7 @@ IDENTITY_GUARDS = (
         "    first = await ports.outcomes.publish(entry)\n",
     ),
     Guard(
-        "final: a status that was not written is not mended",
+        "final: a missing status is not written later",
         FINAL,
         REPORT,
         "        await mend_status(ports, worker_slot, entry.request_id)\n    return first",
@@ -705,7 +707,7 @@ IDENTITY_GUARDS = (
         SLOTS,
     ),
     Guard(
-        "final: an end is written for another request (write_status.lua)",
+        "final: another request's status is written (write_status.lua)",
         ONE_ID,
         LUA + "write_status.lua",
         "if slot[1] and ARGV[2] ~= '' and slot[1] ~= ARGV[2] then",
@@ -713,7 +715,7 @@ IDENTITY_GUARDS = (
         SLOTS,
     ),
     Guard(
-        "final: an end is written for another request (twin)",
+        "final: another request's status is written (twin)",
         ONE_ID,
         REQUESTS_TWIN,
         "        return slot if slot.claim.fingerprint == told.fingerprint else None",
