@@ -18,7 +18,8 @@ from paydispatch.adapters.redis.outcomes import RedisOutcomes
 from paydispatch.adapters.redis.request_store import RedisRequestStore
 from paydispatch.adapters.redis.sweep import RedisSweep
 from paydispatch.flow import RetryLater
-from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
+from paydispatch.services.flow_ports import FlowPolicy, FlowPorts
+from paydispatch.services.run_flows import FlowRunner
 from paydispatch.services.serve_flows import FlowServer
 from paydispatch.testing.memory import MemoryAsyncQueue, MemoryEventLog, MemoryScripts
 

@@ -15,7 +15,8 @@ from paydispatch.domain.errors import ScriptFailed, Unavailable
 from paydispatch.domain.identity import OutcomeKind, follow_up_request_id
 from paydispatch.domain.outcomes import Response
 from paydispatch.flow import RetryLater
-from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
+from paydispatch.services.flow_ports import FlowPolicy, FlowPorts
+from paydispatch.services.run_flows import FlowRunner
 from paydispatch.testing.memory import MemoryEventLog, MemoryInbox
 
 if TYPE_CHECKING:

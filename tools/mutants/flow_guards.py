@@ -19,6 +19,7 @@ FLOW_SCRIPTS = SOURCE + "adapters/flow_scripts.py"
 LOG_SETTINGS = SOURCE + "adapters/log_settings.py"
 REDIS_INBOX = SOURCE + "adapters/redis/inbox.py"
 RUN_FLOWS = SOURCE + "services/run_flows.py"
+RUN_TURN = SOURCE + "services/run_turn.py"
 RUN_SCRIPT = SOURCE + "services/run_script.py"
 SCRIPT_ERRORS = SOURCE + "domain/script_errors.py"
 SCRIPT_THREADS = SOURCE + "adapters/script_threads.py"
@@ -53,7 +54,7 @@ FLOW_GUARDS = (
     Guard(
         "script: it can change the entry that goes to the dead stream",
         ALONE,
-        RUN_FLOWS,
+        RUN_TURN,
         "        entry = copy_for_script(turn.entry)",
         "        entry = turn.entry",
         MISBEHAVING,
@@ -62,7 +63,7 @@ FLOW_GUARDS = (
         "script: each worker may use all contexts of the runner",
         ALONE,
         RUN_FLOWS,
-        "        return max(0, min(own, self.policy.altogether - self._under_way))",
+        "        return max(0, min(own, self.policy.altogether - self._running_contexts))",
         "        return max(0, own)",
         MISBEHAVING,
     ),
@@ -133,16 +134,16 @@ FLOW_GUARDS = (
     Guard(
         "import: the lease is not renewed for its time",
         BOUNDED,
-        RUN_FLOWS,
-        "        await self._renew(turn, self.policy.import_timeout_s, until)\n",
+        RUN_TURN,
+        "        await self._renew(self._policy.import_timeout_s)\n",
         "",
         MISBEHAVING,
     ),
     Guard(
         "import: a turn that was lost meanwhile runs",
         BOUNDED,
-        RUN_FLOWS,
-        "        if end is None and not await self._renew(turn, self.policy.timeout_s, until):",
+        RUN_TURN,
+        "        if end is None and not await self._renew(self._policy.timeout_s):",
         "        if False:",
         MISBEHAVING,
     ),
@@ -157,9 +158,9 @@ FLOW_GUARDS = (
     Guard(
         "import: one that hangs until its worker stops counts as no attempt",
         "An entry that hangs in every import goes to the dead stream.",
-        RUN_FLOWS,
-        "                await self._postpone(turn, 0.0, until, counted=True)",
-        "                await self._postpone(turn, 0.0, until, counted=False)",
+        RUN_TURN,
+        "                await self._postpone(0.0, counted=True)",
+        "                await self._postpone(0.0, counted=False)",
         MISBEHAVING,
     ),
     Guard(
@@ -293,9 +294,9 @@ FLOW_GUARDS = (
     Guard(
         "failover: the renewal for an import is not retried",
         GOES_ON,
-        RUN_FLOWS,
-        "await self._heard(partial(self._ports.inbox.renew, turn, for_s), until)",
-        "await self._ports.inbox.renew(turn, for_s)",
+        RUN_TURN,
+        "await self._report(partial(self._ports.inbox.renew, self._turn, for_s))",
+        "await self._ports.inbox.renew(self._turn, for_s)",
         MISBEHAVING,
     ),
 )

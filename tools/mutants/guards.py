@@ -55,6 +55,7 @@ REDRIVE = SOURCE + "domain/redrive.py"
 STRIPE_ACCOUNTS_CODE = SOURCE + "adapters/stripe/accounts.py"
 UNKNOWN_OUTCOMES = SOURCE + "domain/unknown_outcomes.py"
 RUN_FLOWS = SOURCE + "services/run_flows.py"
+RUN_TURN = SOURCE + "services/run_turn.py"
 ACCEPT = SOURCE + "services/accept.py"
 SENDER = SOURCE + "sdk/sender.py"
 DISPATCHER = SOURCE + "sdk/dispatcher.py"
@@ -468,19 +469,19 @@ GUARDS = (
     Guard(
         "follow-ups are sent after the acknowledgement",
         AFTER_THE_FLOW,
-        RUN_FLOWS,
-        "        await self._send_follow_ups(turn, flow, until)\n"
-        "        finish = partial(self._ports.inbox.finish, turn, take_next=not self._over(until))\n"
-        "        following = await self._heard(finish, until)\n",
-        "        finish = partial(self._ports.inbox.finish, turn, take_next=not self._over(until))\n"
-        "        following = await self._heard(finish, until)\n"
-        "        await self._send_follow_ups(turn, flow, until)\n",
+        RUN_TURN,
+        "        await self._send_follow_ups(flow)\n"
+        "        finish = partial(self._ports.inbox.finish, self._turn, take_next=not self._stop.holds())\n"
+        "        following = await self._report(finish)\n",
+        "        finish = partial(self._ports.inbox.finish, self._turn, take_next=not self._stop.holds())\n"
+        "        following = await self._report(finish)\n"
+        "        await self._send_follow_ups(flow)\n",
     ),
     Guard(
         "the end of a run is reported without a retry",
         "A run that returned does not run again because Redis was briefly unavailable.",
-        RUN_FLOWS,
-        "                if self._over(until) or self._ports.clock.now_s() >= give_up_at:\n"
+        RUN_TURN,
+        "                if self._stop.holds() or clock.now_s() >= give_up_at:\n"
         "                    raise\n",
         "                raise\n",
     ),
@@ -510,9 +511,9 @@ GUARDS = (
     Guard(
         "RetryLater counts as a failed run",
         "RetryLater postpones a run and does not count as a failure.",
-        RUN_FLOWS,
-        "                await self._postpone(turn, after_s, until, counted=False)",
-        "                await self._postpone(turn, after_s, until, counted=True)",
+        RUN_TURN,
+        "                await self._postpone(after_s, counted=False)",
+        "                await self._postpone(after_s, counted=True)",
     ),
     Guard(
         "send: Stripe is called although Redis is unavailable",

@@ -17,7 +17,8 @@ from paydispatch.adapters.redis.doorbell_listener import RedisDoorbellListener
 from paydispatch.adapters.redis.eviction import EvictionCheck
 from paydispatch.adapters.redis.inbox import RedisInbox
 from paydispatch.adapters.redis.sweep import RedisSweep
-from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
+from paydispatch.services.flow_ports import FlowPolicy, FlowPorts
+from paydispatch.services.run_flows import FlowRunner
 from paydispatch.services.serve_flows import FlowServer
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from paydispatch.domain.principal import LOCAL, Principal
 from paydispatch.services.accept import Acceptor
 from paydispatch.services.call import CallPorts
 from paydispatch.services.call_batch import BatchCall, Message
-from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
+from paydispatch.services.flow_ports import FlowPolicy, FlowPorts
+from paydispatch.services.run_flows import FlowRunner
 from paydispatch.testing.memory import (
     MemoryAccounts,
     MemoryAsyncQueue,

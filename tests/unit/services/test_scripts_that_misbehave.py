@@ -13,7 +13,8 @@ from tests.unit.examples import entry
 from paydispatch.domain.errors import MissingFlow, Unavailable
 from paydispatch.domain.outcomes import Certainty, ErrorKind
 from paydispatch.flow import RetryLater
-from paydispatch.services.run_flows import FlowPolicy, FlowPorts, FlowRunner
+from paydispatch.services.flow_ports import FlowPolicy, FlowPorts
+from paydispatch.services.run_flows import FlowRunner
 from paydispatch.testing.memory import MemoryInbox, MemoryScripts
 
 if TYPE_CHECKING:

@@ -1,0 +1,204 @@
+"""Run one entry of a context: import its script, run it, and do what its end asks for.
+
+The entry is acknowledged after its script has returned and its follow-up requests are on the queue. A crash before that
+runs the script once more, and sends the same follow-up requests under the same ids.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from paydispatch.domain.errors import MissingFlow, ScriptFailed, Unavailable
+from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
+from paydispatch.domain.retry import backoff_s
+from paydispatch.flow import FLOW_FAILED, Flow, RetryLater
+from paydispatch.services.run_script import NotBegun, copy_for_script, load_script, run_script
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.ports import Turn
+    from paydispatch.services.flow_ports import FlowPolicy, FlowPorts, StopCondition
+    from paydispatch.services.run_script import ScriptEnd
+
+_T = TypeVar("_T")
+
+REPORT_AGAIN_S = 1.0
+"""Seconds between two reports to Redis while it is unavailable."""
+
+QUEUE_AGAIN_S = 5.0
+"""Seconds until an entry runs again whose follow-up requests the queue did not take."""
+
+
+class TurnRun:
+    """One run of the entry that a turn holds."""
+
+    def __init__(
+        self, ports: FlowPorts, policy: FlowPolicy, turn: Turn, stop: StopCondition
+    ) -> None:
+        self._ports = ports
+        self._policy = policy
+        self._turn = turn
+        self._stop = stop
+        self._started_at = ports.clock.now_s()
+
+    async def run(self) -> Turn | None:
+        """Run the entry. Return the next turn of its context, if there is one to go on with.
+
+        Raises `Unavailable` when Redis or the queue is. Then the entry stays pending and runs again.
+        """
+        turn = self._turn
+        if turn.attempt > self._policy.attempts:
+            return await self._retry_or_give_up("its runs were killed every time")
+        entry = copy_for_script(turn.entry)
+        flow = Flow(
+            entry,
+            attempt=turn.attempt,
+            now_s=self._started_at,
+            queue_tenant=self._ports.queue_tenant,
+        )
+        end = await self._load()
+        if end is None:
+            end = await run_script(self._ports.scripts, entry, flow, self._policy.timeout_s)
+        return await self._follow_end(end, flow)
+
+    async def _load(self) -> ScriptEnd:
+        """Import the script if it is not loaded, and renew the lease so that the run has all of its time."""
+        scripts, name = self._ports.scripts, self._turn.entry.flow_name
+        if scripts.is_loaded(name):
+            return None
+        await self._renew(self._policy.import_timeout_s)
+        end = await load_script(scripts, name, self._stop.stopping)
+        if end is None and not await self._renew(self._policy.timeout_s):
+            return NotBegun("another runner has taken the turn over")
+        return end
+
+    async def _renew(self, for_s: float) -> bool:
+        return await self._report(partial(self._ports.inbox.renew, self._turn, for_s))
+
+    async def _follow_end(self, end: ScriptEnd, flow: Flow) -> Turn | None:
+        """Do what the end of the script asks for. Return the next turn of the context."""
+        match end:
+            case None:
+                return await self._finish(flow)
+            case MissingFlow():
+                self._ports.log.count("FlowMissing")
+                return await self._move_to_dead_stream(str(end))
+            case RetryLater(after_s=after_s):
+                await self._postpone(after_s, counted=False)
+                self._log("flow.postponed", after_s=after_s)
+                return None
+            case ScriptFailed(traceback=raised_at):
+                self._ports.log.warning(
+                    "flow.raised", **ids_of(self._turn), error=str(end), exception=raised_at or None
+                )
+                return await self._retry_or_give_up(str(end))
+            case NotBegun():
+                await self._postpone(0.0, counted=True)
+                self._log("flow.retried", after_s=0.0, why=str(end))
+                return None
+
+    async def _finish(self, flow: Flow) -> Turn | None:
+        await self._send_follow_ups(flow)
+        finish = partial(self._ports.inbox.finish, self._turn, take_next=not self._stop.holds())
+        following = await self._report(finish)
+        self._log("flow.finished", dispatched=len(flow.outbox))
+        return following
+
+    async def _send_follow_ups(self, flow: Flow) -> None:
+        """Send before the entry is acknowledged, because after that no crash would send them again."""
+        if flow.outbox:
+            try:
+                await self._ports.queue.send(flow.outbox)
+            except Unavailable:
+                await self._postpone(QUEUE_AGAIN_S, counted=False)
+                raise
+
+    async def _retry_or_give_up(self, why: str) -> Turn | None:
+        turn = self._turn
+        if turn.attempt < self._policy.attempts:
+            delay_s = backoff_s(turn.attempt, self._ports.fraction())
+            await self._postpone(delay_s, counted=True)
+            self._log("flow.retried", after_s=round(delay_s, 3), why=why)
+            return None
+        self._ports.log.count("FlowFailed")
+        response = isinstance(turn.entry.outcome, Response)
+        # The error script of the same request runs next, so that it learns that the response script failed.
+        successor = turn.entry.with_error(_script_failure(turn, why)) if response else None
+        return await self._move_to_dead_stream(why, successor)
+
+    async def _move_to_dead_stream(
+        self, why: str, successor: OutcomeEntry | None = None
+    ) -> Turn | None:
+        move = partial(
+            self._ports.inbox.move_to_dead_stream,
+            self._turn,
+            reason=why,
+            successor=successor,
+            take_next=not self._stop.holds(),
+        )
+        following = await self._report(move)
+        self._log("flow.dead", why=why)
+        return following
+
+    async def _postpone(self, delay_s: float, *, counted: bool) -> None:
+        await self._report(
+            partial(self._ports.inbox.postpone, self._turn, delay_s, counted=counted)
+        )
+
+    async def _report(self, report: Callable[[], Awaitable[_T]]) -> _T:
+        """Report to Redis. Retry while it is unavailable, because the context waits for the report.
+
+        A second report changes nothing. Raises `Unavailable` after the longest time of a run, or when the runner stops.
+        """
+        clock = self._ports.clock
+        give_up_at = clock.now_s() + self._policy.timeout_s
+        while True:
+            try:
+                return await report()
+            except Unavailable:
+                if self._stop.holds() or clock.now_s() >= give_up_at:
+                    raise
+            await clock.sleep(REPORT_AGAIN_S)
+
+    def _log(self, event: str, **fields: object) -> None:
+        now_s, entry = self._ports.clock.now_s(), self._turn.entry
+        self._ports.log.info(
+            event,
+            **ids_of(self._turn),
+            run_ms=round((now_s - self._started_at) * 1000),
+            age_ms=round((now_s - (entry.accepted_at or entry.settled_at)) * 1000),
+            **fields,
+        )
+
+
+def ids_of(turn: Turn) -> dict[str, object]:
+    """Return the ids that stand on every log line about a run."""
+    entry = turn.entry
+    error = entry.outcome.as_dict() if isinstance(entry.outcome, Error) else {}
+    return {
+        "flow": entry.flow_name,
+        "request_id": entry.request_id,
+        "object": entry.object,
+        "worker_id": entry.worker_id,
+        "context_id": entry.context_id,
+        "entry_id": turn.entry_id,
+        "attempt": turn.attempt,
+        "traceparent": entry.traceparent,
+        **{f"error_{name}": error.get(name) for name in ("kind", "code", "certainty")},
+    }
+
+
+def _script_failure(turn: Turn, why: str) -> Error:
+    """Return the error for a response script that failed. It never says `not_created`, because the object exists."""
+    outcome = turn.entry.outcome
+    return Error(
+        kind=ErrorKind.DISPATCHER,
+        code=FLOW_FAILED,
+        message=f"{turn.entry.flow_name} failed {turn.attempt} times. The last: {why}",
+        attempts=outcome.attempts,
+        stripe_request_id=outcome.stripe_request_id,
+        certainty=Certainty.UNKNOWN,
+    )
