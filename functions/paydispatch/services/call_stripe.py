@@ -3,12 +3,12 @@
 The steps, in order:
 
 1. Prove that the message comes from the principal that it names.
-2. Claim the request's id in Redis. The claim returns what earlier receives of the request have done.
+2. Claim the request's id in Redis. The claim returns the sends and the outcome of earlier receives.
 3. Guard: end a request that must not be sent.
 4. Open the key, and find the Stripe account that it belongs to.
 5. Send: ask Redis for leave to POST, which records the POST before it is made.
 6. POST to Stripe.
-7. Decide what follows, and record how the send ended.
+7. Decide the next step, and record how the send ended.
 8. Conclude (`conclude_call.py`): publish the outcome and write the status. Or try again, at once or by a copy of the
    message (`defer_call.py`).
 
@@ -168,7 +168,7 @@ async def _is_proven(call: Call) -> bool:
 
 
 async def _park_unaccepted(call: Call) -> None:
-    """Put a message whose principal is not proven on the dead-letter queue. No flow runs for it."""
+    """Put a message without a proven principal on the dead-letter queue. No flow runs for it."""
     call.warn("message.not_accepted")
     call.ports.log.count("MessageNotAccepted")
     await call.ports.queue.park(
@@ -346,7 +346,7 @@ async def _post(call: Call, key: StripeKey, *, within_s: float) -> Attempt:
         call.stripe_s += call.ports.clock.now_s() - started
 
 
-# 7. Decide what follows
+# 7. Decide the next step
 
 
 def _decide(call: Call, progress: Progress, attempt: Attempt) -> Decision:

@@ -1,4 +1,4 @@
-"""Run one entry of a context: import its script, run it, and do what its end asks for.
+"""Run one entry of a context: import its script, run it, then finish, postpone or move the entry to the dead stream.
 
 The entry is acknowledged after its script has returned and its follow-up requests are on the queue. A crash before that
 runs the script once more, and sends the same follow-up requests under the same ids.
@@ -29,7 +29,7 @@ REPORT_AGAIN_S = 1.0
 """Seconds between two reports to Redis while it is unavailable."""
 
 QUEUE_AGAIN_S = 5.0
-"""Seconds until an entry runs again whose follow-up requests the queue did not take."""
+"""Seconds until an entry runs again because the queue did not take its follow-up requests."""
 
 
 class TurnRun:
@@ -79,7 +79,7 @@ class TurnRun:
         return await self._report(partial(self._ports.inbox.renew, self._turn, for_s))
 
     async def _follow_end(self, end: ScriptEnd, flow: Flow) -> Turn | None:
-        """Do what the end of the script asks for. Return the next turn of the context."""
+        """Finish, postpone or discard the entry, as the script ended. Return the next turn of the context."""
         match end:
             case None:
                 return await self._finish(flow)
