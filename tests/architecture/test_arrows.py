@@ -1,4 +1,4 @@
-"""What import-linter checks, and the rules of the same kind that it has no words for."""
+"""The contracts of import-linter, and similar rules that import-linter cannot express."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def name_of(path: Path) -> str:
 
 
 def imports(tree: ast.AST) -> Iterator[tuple[str, ast.stmt]]:
-    """Every module the code imports anywhere, with the statement."""
+    """Yield every module that the code imports anywhere, with the import statement."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node) for alias in node.names)
@@ -51,7 +51,7 @@ def test_the_import_contracts_hold() -> None:
     assert run.returncode == 0, run.stdout
 
 
-def test_no_module_imports_itself_through_others() -> None:
+def test_no_module_imports_itself_indirectly() -> None:
     """Imports for the type checker count as well, because a reader follows them too."""
     graph = grimp.build_graph("paydispatch", exclude_type_checking_imports=False)
     imports_of = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
@@ -98,14 +98,14 @@ def reads_the_environment(path: Path) -> bool:
     return bool(names & {"environ", "environb", "getenv", "getenvb"})
 
 
-def test_every_name_says_what_is_in_it() -> None:
+def test_no_module_has_a_vague_name() -> None:
     names = {part for path in MODULES for part in Path(name_of(path)).with_suffix("").parts}
 
     assert not names & {"utils", "common", "helpers", "shared", "core", "models"}
 
 
 def test_the_wheel_installs_one_top_level_name() -> None:
-    """Another one would overwrite, or be shadowed by, a module of the project it is installed in."""
+    """A second name could overwrite a module of the user's project, or be shadowed by one."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
     assert project["tool"]["hatch"]["build"]["targets"]["wheel"] == {
@@ -113,7 +113,7 @@ def test_the_wheel_installs_one_top_level_name() -> None:
     }
 
 
-def test_a_package_loads_nothing_of_others_when_it_is_imported() -> None:
+def test_importing_a_package_loads_no_third_party_library() -> None:
     packages = [path for path in MODULES if path.name == "__init__.py"]
     known = {
         name.partition(".")[0]
@@ -142,8 +142,8 @@ TWINS = [
 
 
 @pytest.mark.parametrize("port", [*ports_of(ports), *ports_of(delivery)])
-def test_a_port_has_a_twin_in_memory(port: type) -> None:
-    """One with the same methods, sync or async alike, and the same names of arguments."""
+def test_every_port_has_an_in_memory_twin(port: type) -> None:
+    """The twin has the same methods, equally sync or async, with the same names of arguments."""
     assert [twin for twin in TWINS if keeps(twin, port)]
 
 

@@ -1,4 +1,4 @@
-"""The documents keep up with the code: links lead somewhere, and what is configured or logged is written down."""
+"""The documents match the code: links have targets, and every setting, log line, metric and Redis key is documented."""
 
 import ast
 import re
@@ -33,29 +33,29 @@ _EVENT = re.compile(r"(?:request|message|status|flow|entry|stream)\.[a-z_]+")
 _METRIC = re.compile(r"(?:[A-Z][a-z]+){2,}")
 _LOG_CALLS = {"info", "warning", "_line"}
 
-# Where a path in a document may start.
+# The folders from which a path in a document may start.
 _STARTS = (ROOT, CODE, CODE / "paydispatch", ROOT / "docs")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_relative_link_leads_somewhere(page: Path) -> None:
-    assert [link for link in _links(page) if not _leads_somewhere(page, link)] == []
+def test_every_relative_link_has_a_target(page: Path) -> None:
+    assert [link for link in _links(page) if not _has_target(page, link)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_file_a_document_names_exists(page: Path) -> None:
+def test_every_file_named_in_a_document_exists(page: Path) -> None:
     named = _PATH_IN_CODE.findall(_FENCED.sub("", page.read_text("utf-8")))
     assert [path for path in named if not any((start / path).exists() for start in _STARTS)] == []
 
 
-def test_a_quoted_file_is_the_file() -> None:
+def test_a_quoted_file_equals_the_file() -> None:
     quoted = [match for page in PAGES for match in _QUOTED_FILE.findall(page.read_text("utf-8"))]
     assert quoted
     assert [path for path, text in quoted if (ROOT / path).read_text("utf-8") != text] == []
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
-def test_every_make_target_named_exists(name: str) -> None:
+def test_every_named_make_target_exists(name: str) -> None:
     code = "\n".join(
         re.findall(r"`[^`\n]+`|^ {4}.*$", (ROOT / name).read_text("utf-8"), re.MULTILINE)
     )
@@ -64,7 +64,7 @@ def test_every_make_target_named_exists(name: str) -> None:
     assert named <= set(_TARGET.findall(_makefiles()))
 
 
-def test_make_lists_every_target_that_says_what_it_does() -> None:
+def test_make_help_lists_every_described_target() -> None:
     command = ("make", "--no-print-directory", "help")
     run = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True, timeout=30)
     described = set(_DESCRIBED_TARGET.findall(_makefiles()))
@@ -78,14 +78,14 @@ def test_every_environment_variable_is_in_operations() -> None:
     } - vars(settings_module).keys()
     read = settings.union(*(_variables(path) for path in CODE.glob("paydispatch/cli/**/*.py")))
     assert "REQUEST_QUEUE_URL" in read
-    assert _missing(read) == []
+    assert _find_undocumented(read) == []
 
 
 def test_every_line_of_the_event_log_is_in_operations() -> None:
     called = {event for path in _program_files() for event in _events(path, _LOG_CALLS)}
     events = called | {text for path in SERVICES for text in _texts(path) if _EVENT.fullmatch(text)}
     assert {"request.settled", "request.settled_before", "flow.finished", "api.fault"} <= events
-    assert _missing(events) == []
+    assert _find_undocumented(events) == []
 
 
 def test_every_metric_is_in_operations() -> None:
@@ -94,13 +94,13 @@ def test_every_metric_is_in_operations() -> None:
         text for path in SERVICES for text in _texts(path) if _METRIC.fullmatch(text)
     }
     assert "RequestParked" in metrics
-    assert _missing(metrics) == []
+    assert _find_undocumented(metrics) == []
 
 
 def test_every_redis_key_is_in_operations() -> None:
     keys = set(_templates(CODE / "paydispatch/adapters/redis/keys.py"))
     assert "pd:{<worker>}:outcomes" in keys
-    assert _missing(keys) == []
+    assert _find_undocumented(keys) == []
 
 
 @pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.stem)
@@ -124,7 +124,7 @@ def _links(page: Path) -> list[str]:
     return _LINK.findall(_FENCED.sub("", page.read_text("utf-8")))
 
 
-def _leads_somewhere(page: Path, link: str) -> bool:
+def _has_target(page: Path, link: str) -> bool:
     path, _, anchor = link.partition("#")
     target = page.parent / path if path else page
     return target.exists() and (not anchor or anchor in _anchors(target))
@@ -141,12 +141,12 @@ def _makefiles() -> str:
     )
 
 
-def _missing(names: set[str]) -> list[str]:
+def _find_undocumented(names: set[str]) -> list[str]:
     return sorted(name for name in names if f"`{name}`" not in OPERATIONS)
 
 
 def _program_files() -> Iterator[Path]:
-    """The deployed code: the local stack has no log."""
+    """Yield the files of the deployed code, without the local stack, which has no log."""
     return (path for path in CODE.rglob("*.py") if "local" not in path.relative_to(CODE).parts)
 
 
@@ -157,7 +157,7 @@ def _texts(path: Path) -> Iterator[str]:
 
 
 def _variables(path: Path) -> set[str]:
-    """What a file asks `os.environ` for."""
+    """Return the variables that a file reads from `os.environ`."""
     calls = (
         node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)
     )
@@ -166,7 +166,7 @@ def _variables(path: Path) -> set[str]:
 
 
 def _templates(path: Path) -> Iterator[str]:
-    """The f-strings of a file, each value as `<its name>`."""
+    """Yield the f-strings of a file, with each value as `<its name>`."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.JoinedStr):
             yield "".join(_part(part) for part in node.values)
@@ -179,7 +179,7 @@ def _part(part: ast.expr) -> str:
 
 
 def _events(path: Path, methods: set[str]) -> Iterator[str]:
-    """The names given to an event log's methods: literals, also either arm of a conditional."""
+    """Yield the literal names that a file passes to these methods of an event log, from both arms of a conditional."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
             continue

@@ -1,4 +1,4 @@
-"""The tables in the documents say what the code says: objects, codes, fields, variables."""
+"""The tables in the documents match the code: objects, error codes, fields, environment variables."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ PROGRAMS: dict[str, Any] = {
     "SDK": SdkSettings,
 }
 
-# Where a call that makes an error has its code.
+# {function that makes an error: position of the error code among its arguments}
 _CODE_AT = {"NotSent": 1, "Unknown": 1, "Malformed": 0, "give_up": 1, "dispatcher_error": 1}
-_MAKING_CODES = ("attempts", "envelope", "outcomes", "redrive", "retry", "unknown_outcomes")
+_MODULES_WITH_CODES = ("attempts", "envelope", "outcomes", "redrive", "retry", "unknown_outcomes")
 
 
 _SWITCHES = {
@@ -46,14 +46,14 @@ _SWITCHES = {
     "REDIS_URL": "rediss://host",
     "STRIPE_API_BASE": "https://host",
 }
-"""Variables that are no number. Any other takes "30"."""
+"""Values of the variables that are no numbers. Every other variable is "30"."""
 
 _SLOT_WRITERS = ("claims", "requests", "request_store")
 _SLOT_SCRIPTS = ("claim", "send", "end_send", "close", "write_status")
 
 
-class Asked(dict[str, str]):
-    """An environment that remembers what was asked of it."""
+class RecordingEnvironment(dict[str, str]):
+    """An environment that records the names of the variables that are read."""
 
     def __init__(self, *, without: str = "") -> None:
         super().__init__()
@@ -70,37 +70,37 @@ class Asked(dict[str, str]):
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/flows.md", "docs/envelope.md"])
-def test_every_object_is_named_where_the_objects_are_listed(page: str) -> None:
+def test_every_list_of_objects_names_every_object(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     assert [row.name for row in RESOURCES if f"`{row.name}`" not in text] == []
 
 
-def test_every_code_of_ours_is_explained() -> None:
+def test_every_error_code_is_documented() -> None:
     codes = {code for path in _code_makers() for code in _codes(path)}
     assert {"invocation_ending", "last_receive", "not_found_after_horizon"} <= codes
     pages = _text("docs/flows.md") + _text("docs/envelope.md")
     assert sorted(code for code in codes if f"`{code}`" not in pages) == []
 
 
-def test_every_field_of_the_status_is_in_operations() -> None:
+def test_every_field_of_a_request_s_slot_is_in_operations() -> None:
     row = next(line for line in _text("docs/operations.md").splitlines() if "`pd:req:" in line)
     fields = {name for file in _SLOT_WRITERS for name in _fields(file)}
-    fields |= {name for script in _SLOT_SCRIPTS for name in _written_by(script)}
+    fields |= {name for script in _SLOT_SCRIPTS for name in _fields_of_script(script)}
     assert {"queued", "last_sent_at", "first_sent_at", "maybe_executed", "parsed_error"} <= fields
     assert sorted(name for name in fields if f"`{name}`" not in row) == []
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_variable_is_said_to_be_read_by_whoever_reads_it(program: str) -> None:
-    asked = Asked()
+def test_the_table_of_variables_names_the_programs_that_read_each_variable(program: str) -> None:
+    asked = RecordingEnvironment()
     PROGRAMS[program].from_env(asked)
     said = {name for name, (readers, _) in _variables().items() if program in readers}
     assert said == asked.names
 
 
-def test_a_variable_is_said_to_be_required_where_nothing_works_without_it() -> None:
+def test_the_table_of_variables_marks_exactly_the_required_ones() -> None:
     said = {name for name, (_, default) in _variables().items() if default == "required"}
-    assert said == {name for name in _variables() if _is_missed(name)}
+    assert said == {name for name in _variables() if _is_required(name)}
 
 
 def _text(page: str) -> str:
@@ -108,7 +108,7 @@ def _text(page: str) -> str:
 
 
 def _variables() -> Mapping[str, tuple[set[str], str]]:
-    """The table of variables in operations: {name: (who reads it, default)}."""
+    """Return the table of variables in operations.md: {name: (the programs that read it, default)}."""
     row = re.compile(r"^\| (`[A-Z].*?) \| (.*?) \| (.*?) \|", re.MULTILINE)
     rows = row.findall(_text("docs/operations.md"))
     return {
@@ -118,48 +118,50 @@ def _variables() -> Mapping[str, tuple[set[str], str]]:
     }
 
 
-def _is_missed(name: str) -> bool:
-    readers = [program for program in PROGRAMS.values() if name in _asked_by(program)]
+def _is_required(name: str) -> bool:
+    readers = [program for program in PROGRAMS.values() if name in _read_variables(program)]
     return bool(readers) and all(_fails_without(program, name) for program in readers)
 
 
-def _asked_by(program: Any) -> set[str]:
-    asked = Asked()
+def _read_variables(program: Any) -> set[str]:
+    asked = RecordingEnvironment()
     program.from_env(asked)
     return asked.names
 
 
 def _fails_without(program: Any, name: str) -> bool:
     try:
-        program.from_env(Asked(without=name))
+        program.from_env(RecordingEnvironment(without=name))
     except MissingSetting:
         return True
     return False
 
 
 def _code_makers() -> list[Path]:
-    domain = [CODE / f"domain/{name}.py" for name in _MAKING_CODES]
+    domain = [CODE / f"domain/{name}.py" for name in _MODULES_WITH_CODES]
     return [*domain, *CODE.glob("services/*.py"), CODE / "adapters/stripe/gateway.py"]
 
 
 def _codes(path: Path) -> Iterator[str]:
-    """The literal codes of the errors that a file makes."""
+    """Yield the literal codes of the errors that a file makes."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Call):
             yield from _codes_of(node)
         elif isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "code":
-            yield from _words(node.value)
+            yield from _texts_of(node.value)
 
 
 def _codes_of(call: ast.Call) -> Iterator[str]:
     place = _CODE_AT.get(ast.unparse(call.func).rpartition(".")[2])
     if place is not None and len(call.args) > place:
-        yield from _words(call.args[place])
-    yield from (word for said in call.keywords if said.arg == "code" for word in _words(said.value))
+        yield from _texts_of(call.args[place])
+    yield from (
+        word for said in call.keywords if said.arg == "code" for word in _texts_of(said.value)
+    )
 
 
-def _words(value: ast.expr | None) -> Iterator[str]:
-    """The texts an expression may be: itself, or either arm of a conditional."""
+def _texts_of(value: ast.expr | None) -> Iterator[str]:
+    """Yield the possible texts of an expression: itself, or both arms of a conditional."""
     arms = [value.body, value.orelse] if isinstance(value, ast.IfExp) else [value]
     yield from (
         arm.value for arm in arms if isinstance(arm, ast.Constant) and isinstance(arm.value, str)
@@ -167,19 +169,19 @@ def _words(value: ast.expr | None) -> Iterator[str]:
 
 
 def _fields(adapter: str) -> Iterator[str]:
-    """The fields of the status that an adapter writes: keys of dictionaries, and of HSETNX."""
+    """Yield the fields of the request's slot that an adapter writes, from dictionaries, assignments and HSETNX."""
     text = (CODE / f"adapters/redis/{adapter}.py").read_text("utf-8")
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Dict):
-            yield from (word for key in node.keys for word in _words(key))
+            yield from (word for key in node.keys for word in _texts_of(key))
         elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-            yield from _words(node.slice)
+            yield from _texts_of(node.slice)
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("hsetnx"):
-            yield from _words(node.args[1])
+            yield from _texts_of(node.args[1])
 
 
-def _written_by(script: str) -> set[str]:
-    """The fields that a script writes into the request's slot."""
+def _fields_of_script(script: str) -> set[str]:
+    """Return the fields that a script writes into the request's slot."""
     text = (CODE / f"adapters/redis/lua/{script}.lua").read_text("utf-8")
     calls = re.findall(r"redis\.call\('HSET', KEYS\[1\],(.*?)\)\s*(?:--|\n|$)", text, re.DOTALL)
     return {name for call in calls for name in re.findall(r"'([a-z_]+)'", call)} - {"calling"}

@@ -1,6 +1,6 @@
-"""What each entry point loads, library by library: a Lambda does not pay for another's imports.
+"""Each entry point loads only its own libraries, so that no Lambda pays for the imports of another.
 
-Each is started in a process of its own in which every other library is missing, as it is from the function's zip.
+Each test starts an entry point in a new process in which every other library is missing, as in the function's zip.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ allowed = set(json.loads(sys.argv[2])) | sys.stdlib_module_names
 allowed |= {"paydispatch", "api", "stripe_caller", "reconciler", "flow_runner"}
 allowed |= {"sitecustomize", "usercustomize"}
 
-class OnlyItsOwn:
-    # Finds nothing that is not in the zip.
+class OnlyAllowed:
+    # Finds only the modules that are in the zip.
 
     def __init__(self, finder):
         self._finder = finder
@@ -79,7 +79,7 @@ class OnlyItsOwn:
 def refuse(*_):
     raise AssertionError("the network was used while importing")
 
-sys.meta_path[:] = map(OnlyItsOwn, sys.meta_path)
+sys.meta_path[:] = map(OnlyAllowed, sys.meta_path)
 socket.socket.connect = socket.getaddrinfo = refuse
 before = set(sys.modules)
 importlib.import_module(sys.argv[1])
@@ -106,7 +106,7 @@ def test_the_stripe_caller_does_not_load_aiohttp_s_server() -> None:
 
 
 def python(program: str, *arguments: str) -> str:
-    """What it prints, in a new process with an environment of its own."""
+    """Run the program in a new process with a minimal environment, and return its output."""
     run = subprocess.run(
         [sys.executable, "-c", program, *arguments],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""What template.yaml promises, whoever edits it."""
+"""The promises of template.yaml that no edit may break."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ SETTINGS = {
 }
 FOR_ALL_FUNCTIONS = {"REDIS_URL", "REQUEST_QUEUE_URL", "BATCH_QUEUE_URL", "QUEUE_TENANT"}
 NEVER_SENDS_TO = {"ReconcileFunction": {"RequestQueue", "BatchQueue"}}
-"""It settles what was sent. A create of its own would be a second effect."""
+"""The reconciler settles requests that were sent. If it sent a create itself, that would be a second effect."""
 HTTP_API_LIMIT_S = 30
 REQUEST_QUEUES = ("RequestQueue", "BatchQueue")
 
 
 class ReadVariables(dict[str, str]):
-    """An environment that remembers what was asked of it."""
+    """An environment that records the names of the variables that are read."""
 
     def __init__(self, names: set[str]) -> None:
         no_numbers = {
@@ -58,7 +58,7 @@ class ReadVariables(dict[str, str]):
 
 
 def our_rules(template: str) -> list[str]:
-    """The ids of our own rules that `template` breaks."""
+    """Return the ids of the project's own rules that `template` breaks."""
     rules = RulesCollection()
     rules.create_from_directory(str(ROOT / "tools" / "cfn_rules"))
     return [match.rule.id for match in lint(template, rules, ["us-east-1"])]
@@ -82,7 +82,7 @@ def principals_of(statement: dict[str, Any]) -> list[dict[str, Any]]:
     return principals if isinstance(principals, list) else [principals]
 
 
-def allowed(function: str) -> set[str]:
+def allowed_actions(function: str) -> set[str]:
     return {action for statement in statements_of(function) for action in actions_of(statement)}
 
 
@@ -108,7 +108,7 @@ def test_the_template_breaks_none_of_our_rules() -> None:
         (r"LoggingConfig: { LogGroup: !Ref ApiLogs }", "", "E9006"),
     ],
 )
-def test_a_template_that_breaks_a_rule_is_caught(line: str, instead: str, rule: str) -> None:
+def test_a_template_that_breaks_a_rule_is_refused(line: str, instead: str, rule: str) -> None:
     broken, changes = re.subn(line, instead, TEMPLATE.read_text())
 
     assert changes
@@ -126,7 +126,7 @@ def test_the_api_has_the_routes_of_the_contract() -> None:
     }
 
 
-def test_every_route_but_health_and_the_document_needs_a_sign_in() -> None:
+def test_every_route_except_health_and_the_document_needs_authentication() -> None:
     routes = STACK.of_type("AWS::ApiGatewayV2::Route").values()
     open_routes = [route["RouteKey"] for route in routes if route["AuthorizationType"] == "NONE"]
 
@@ -136,7 +136,7 @@ def test_every_route_but_health_and_the_document_needs_a_sign_in() -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "who"),
+    ("action", "principals"),
     [
         ("kms:Decrypt", ["StripeCallerFunctionRole", "ReconcileFunctionRole"]),
         ("kms:ReEncryptFrom", []),
@@ -145,7 +145,9 @@ def test_every_route_but_health_and_the_document_needs_a_sign_in() -> None:
         ("kms:PutKeyPolicy", ["the account"]),
     ],
 )
-def test_the_sealing_key_says_itself_who_may_use_it(action: str, who: list[str]) -> None:
+def test_the_key_policy_names_every_principal_that_may_use_the_sealing_key(
+    action: str, principals: list[str]
+) -> None:
     policy = STACK.resources["SealingKey"]["Properties"]["KeyPolicy"]["Statement"]
     named = [
         principal.get("Fn::GetAtt", ["the account"])[0]
@@ -154,17 +156,19 @@ def test_the_sealing_key_says_itself_who_may_use_it(action: str, who: list[str])
         for principal in principals_of(statement)
     ]
 
-    assert named == who
+    assert named == principals
 
 
-def test_the_api_seals_and_the_others_do_not() -> None:
-    sealing = {name for name in STACK.functions if "kms:GenerateDataKey" in allowed(name)}
-    using_kms = {name for name in STACK.functions if any("kms:" in a for a in allowed(name))}
+def test_only_the_api_function_may_seal() -> None:
+    sealing = {name for name in STACK.functions if "kms:GenerateDataKey" in allowed_actions(name)}
+    using_kms = {
+        name for name in STACK.functions if any("kms:" in a for a in allowed_actions(name))
+    }
 
     assert sealing == using_kms == {"ApiFunction"}
 
 
-def test_a_direct_producer_seals_in_no_other_name() -> None:
+def test_a_direct_producer_may_seal_only_as_the_queue_principal() -> None:
     policy = STACK.resources["ProducerPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     conditions = [s.get("Condition") for s in policy if "kms:GenerateDataKey" in actions_of(s)]
 
@@ -175,7 +179,7 @@ def test_the_sealing_key_rotates() -> None:
     assert STACK.resources["SealingKey"]["Properties"]["EnableKeyRotation"] is True
 
 
-def test_only_those_who_call_stripe_read_secrets_and_only_ours() -> None:
+def test_only_the_caller_and_the_reconciler_read_secrets_and_only_with_the_prefix() -> None:
     readers = [
         (name, statement["Resource"]["Fn::Sub"].partition(":secret:")[2])
         for name in STACK.functions
@@ -190,14 +194,14 @@ def test_only_those_who_call_stripe_read_secrets_and_only_ours() -> None:
 
 
 @pytest.mark.parametrize("function", STACK.functions)
-def test_no_function_may_do_everything_or_to_everything(function: str) -> None:
-    assert not any("*" in action for action in allowed(function))
+def test_no_function_has_a_wildcard_action_or_resource(function: str) -> None:
+    assert not any("*" in action for action in allowed_actions(function))
     assert all(statement["Resource"] != "*" for statement in statements_of(function))
 
 
 @pytest.mark.parametrize("function", STACK.functions)
 def test_a_function_may_use_the_queues_its_environment_names(function: str) -> None:
-    """It sends to each of them; the queues it only reads come as events."""
+    """A function sends to each of these queues. It needs no URL for a queue that it only receives from."""
     named = {
         value["Ref"] for key, value in STACK.environment(function).items() if "QUEUE_URL" in key
     }
@@ -236,24 +240,24 @@ def test_the_functions_count_receives_as_the_queues_do() -> None:
 
 
 @pytest.mark.parametrize("queue", REQUEST_QUEUES)
-def test_a_request_s_deadline_comes_before_its_queue_forgets_it(queue: str) -> None:
+def test_a_queue_keeps_messages_longer_than_the_longest_deadline(queue: str) -> None:
     assert STACK.queues[queue]["MessageRetentionPeriod"] > LONGEST_DEADLINE_S
 
 
 @pytest.mark.parametrize("queue", REQUEST_QUEUES)
 def test_dead_letters_are_kept_for_longer_than_requests(queue: str) -> None:
-    """SQS does not begin to count anew when it moves a message there."""
+    """SQS does not restart the retention period when it moves a message to the dead-letter queue."""
     kept_s = STACK.queues["RequestDeadLetterQueue"]["MessageRetentionPeriod"]
 
     assert kept_s > STACK.queues[queue]["MessageRetentionPeriod"]
 
 
-def test_the_api_ends_before_the_api_gives_up() -> None:
+def test_the_api_function_times_out_before_the_http_api() -> None:
     assert STACK.functions["ApiFunction"]["Timeout"] < HTTP_API_LIMIT_S
 
 
-def test_the_api_answers_itself_though_everything_behind_it_is_slow() -> None:
-    """A create seals with KMS, claims in Redis, sends to SQS and writes to Redis again."""
+def test_the_api_function_answers_in_time_although_every_service_is_slow() -> None:
+    """The slowest create seals with KMS, claims in Redis, sends to SQS and writes to Redis again."""
     redis_s = CONNECT_TIMEOUT_S + ANSWER_TIMEOUT_S
 
     longest_s = LONGEST_SEAL_S + redis_s + LONGEST_SEND_S + redis_s
@@ -261,7 +265,7 @@ def test_the_api_answers_itself_though_everything_behind_it_is_slow() -> None:
     assert longest_s < STACK.functions["ApiFunction"]["Timeout"] - 1
 
 
-def test_the_stripe_caller_outlives_stripes_slowest_answer() -> None:
+def test_the_stripe_caller_s_timeout_exceeds_the_read_timeout_of_stripe() -> None:
     read_timeout_s = CallerSettings.from_env(
         ReadVariables({"REQUEST_QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "REDIS_URL"})
     ).stripe_read_timeout_s
@@ -275,7 +279,7 @@ def test_the_flow_runner_has_time_for_at_least_one_flow() -> None:
     assert STACK.functions["FlowRunnerFunction"]["Timeout"] > flow_s + STOPPING_TIME_S
 
 
-def test_every_queue_refuses_what_is_not_encrypted_on_the_way() -> None:
+def test_every_queue_refuses_requests_without_tls() -> None:
     policy = STACK.resources["OnlyOverTls"]["Properties"]
 
     assert {queue["Ref"] for queue in policy["Queues"]} == set(STACK.queues)
@@ -286,8 +290,8 @@ def test_no_parameter_shows_the_password_of_redis() -> None:
     assert STACK.parameters["RedisUrl"]["NoEcho"] is True
 
 
-def test_the_outputs_say_what_an_operator_s_commands_must_be_told() -> None:
-    """The caller's queues and whose they are: a command without them looks elsewhere."""
+def test_the_outputs_name_every_variable_that_an_operator_s_commands_need() -> None:
+    """A command needs the caller's queues and their tenant. Without them it looks at other queues."""
     caller = STACK.environment("StripeCallerFunction")
     needed = {name: value for name, value in caller.items() if "QUEUE" in name}
     said = {out["Description"].split(",")[0]: out["Value"] for out in STACK.outputs.values()}
@@ -296,7 +300,7 @@ def test_the_outputs_say_what_an_operator_s_commands_must_be_told() -> None:
     assert {name: said.get(name) for name in needed} == needed
 
 
-def test_the_queue_s_tenant_is_the_account_that_iam_callers_belong_to_unless_it_is_named() -> None:
+def test_the_queue_s_tenant_is_by_default_the_aws_account() -> None:
     assert STACK.parameters["QueueTenant"]["Default"] == ""
     tenant = STACK.environment("ApiFunction")["QUEUE_TENANT"]
     assert tenant["Fn::If"][1:] == [{"Ref": "QueueTenant"}, {"Ref": "AWS::AccountId"}]
@@ -304,7 +308,7 @@ def test_the_queue_s_tenant_is_the_account_that_iam_callers_belong_to_unless_it_
 
 @pytest.mark.parametrize(("function", "settings"), SETTINGS.items())
 def test_every_function_reads_the_queue_s_tenant(function: str, settings: Any) -> None:
-    """It is part of every name in Redis: two functions that disagree do not find each other's requests."""
+    """The tenant is part of every name in Redis, so functions with different tenants do not share requests."""
     environment = ReadVariables(set(STACK.environment(function)))
 
     settings.from_env(environment)

@@ -1,4 +1,4 @@
-"""One local stack for the tests that only look at it from outside."""
+"""One local stack for the tests that use it only from outside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API does with bad input: a clear error in Stripe's shape, and nothing on the queue or in a log."""
+"""The API answers bad input with a clear error in Stripe's shape. It queues nothing and logs no key."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ GOOD: dict[str, Any] = {
 MIB = 1_048_576
 
 
-def without(name: str) -> str:
+def make_body_without(name: str) -> str:
     return json.dumps({field: value for field, value in GOOD.items() if field != name})
 
 
-def having(**fields: Any) -> str:
+def make_body(**fields: Any) -> str:
     return json.dumps({**GOOD, **fields})
 
 
-def sized(size: int) -> str:
-    """A sound body of exactly `size` bytes."""
-    bare = having(params={**GOOD["params"], "description": ""})
-    return having(params={**GOOD["params"], "description": "x" * (size - len(bare))})
+def make_body_of_size(size: int) -> str:
+    """Return a valid body of exactly `size` bytes."""
+    bare = make_body(params={**GOOD["params"], "description": ""})
+    return make_body(params={**GOOD["params"], "description": "x" * (size - len(bare))})
 
 
 PAYMENT_INTENTS, BATCHES = "/v1/payment_intents", "/v1/batches"
@@ -45,35 +45,40 @@ CASES = {
     "a list": (PAYMENT_INTENTS, "[]", 400, None),
     "not a number": (PAYMENT_INTENTS, '{"params": {"amount": NaN}}', 400, None),
     "nested without end": (PAYMENT_INTENTS, "[" * 100_000, 400, None),
-    "an unknown object": ("/v1/gizmos", having(), 404, None),
-    "no worker_id": (PAYMENT_INTENTS, without("worker_id"), 400, "worker_id"),
-    "a worker_id that is a number": (PAYMENT_INTENTS, having(worker_id=7), 400, "worker_id"),
-    "a worker_id with braces": (PAYMENT_INTENTS, having(worker_id="{w}"), 400, "worker_id"),
-    "no context_id": (PAYMENT_INTENTS, without("context_id"), 400, "context_id"),
-    "no key": (PAYMENT_INTENTS, without("stripe_secret"), 400, "stripe_secret"),
-    "a publishable key": (PAYMENT_INTENTS, having(stripe_secret="pk_test_1"), 400, "stripe_secret"),
-    "params that are a list": (PAYMENT_INTENTS, having(params=[]), 400, "params"),
+    "an unknown object": ("/v1/gizmos", make_body(), 404, None),
+    "no worker_id": (PAYMENT_INTENTS, make_body_without("worker_id"), 400, "worker_id"),
+    "a worker_id that is a number": (PAYMENT_INTENTS, make_body(worker_id=7), 400, "worker_id"),
+    "a worker_id with braces": (PAYMENT_INTENTS, make_body(worker_id="{w}"), 400, "worker_id"),
+    "no context_id": (PAYMENT_INTENTS, make_body_without("context_id"), 400, "context_id"),
+    "no key": (PAYMENT_INTENTS, make_body_without("stripe_secret"), 400, "stripe_secret"),
+    "a publishable key": (
+        PAYMENT_INTENTS,
+        make_body(stripe_secret="pk_test_1"),
+        400,
+        "stripe_secret",
+    ),
+    "params that are a list": (PAYMENT_INTENTS, make_body(params=[]), 400, "params"),
     "a wrong type": (
         PAYMENT_INTENTS,
-        having(params={"amount": "ten", "currency": "usd"}),
+        make_body(params={"amount": "ten", "currency": "usd"}),
         422,
         "amount",
     ),
     "an unknown parameter": (
         PAYMENT_INTENTS,
-        having(params={**GOOD["params"], "amout": 1}),
+        make_body(params={**GOOD["params"], "amout": 1}),
         422,
         "amout",
     ),
-    "an unknown field": (PAYMENT_INTENTS, having(worker="w"), 400, "worker"),
-    "an unknown lane": (PAYMENT_INTENTS, having(lane="fast"), 400, "lane"),
-    "a deadline in the past": (PAYMENT_INTENTS, having(deadline_s=-1), 400, "deadline_s"),
-    "one byte too many": (PAYMENT_INTENTS, sized(MIB + 1), 413, None),
+    "an unknown field": (PAYMENT_INTENTS, make_body(worker="w"), 400, "worker"),
+    "an unknown lane": (PAYMENT_INTENTS, make_body(lane="fast"), 400, "lane"),
+    "a deadline in the past": (PAYMENT_INTENTS, make_body(deadline_s=-1), 400, "deadline_s"),
+    "one byte too many": (PAYMENT_INTENTS, make_body_of_size(MIB + 1), 413, None),
     "an empty batch": (BATCHES, '{"requests": []}', 400, "requests"),
     "a batch that is none": (BATCHES, '{"requests": 1}', 400, "requests"),
     "a lone surrogate": (
         PAYMENT_INTENTS,
-        having(params={**GOOD["params"], "description": "\ud800"}),
+        make_body(params={**GOOD["params"], "description": "\ud800"}),
         422,
         "description",
     ),
@@ -81,8 +86,8 @@ CASES = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def nothing_was_queued_or_logged(stack: LocalStack) -> Iterator[None]:
-    """After all of them: empty queues, and the key in no part's output."""
+def check_queues_and_logs(stack: LocalStack) -> Iterator[None]:
+    """Check after all tests that the queues are empty and that no part printed the key."""
     yield
     sqs = boto3.client(
         "sqs",
@@ -117,7 +122,7 @@ def test_bad_input_is_refused_in_stripes_shape(
     assert KEY not in answer.text
 
 
-def test_an_invalid_item_is_reported_in_its_place_and_the_key_in_none(stack: LocalStack) -> None:
+def test_an_invalid_item_is_reported_in_its_place_without_the_key(stack: LocalStack) -> None:
     items = [{"object": "coupon"}, {"object": "gizmo"}, 7, {**GOOD, "object": "price"}]
 
     answer = httpx.post(stack.addresses.api + BATCHES, json={"requests": items})

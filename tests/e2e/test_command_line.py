@@ -1,4 +1,4 @@
-"""Commands as an operator runs them: exit codes, one line for what is wrong, and nothing left out unsaid."""
+"""The commands as an operator runs them: exit codes, one line for each error, and a note on every cut list."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from paydispatch.local.stack import LocalStack
 
 PAYDISPATCH = (sys.executable, "-m", "paydispatch")
-# A shell's background job, as a test run may be one, ignores SIGINT.
+# A background job of a shell ignores SIGINT, and a test run may be one.
 TAKES_CTRL_C = """
 import signal, sys
 from paydispatch.cli.main import main
@@ -58,7 +58,7 @@ def command(line: str, environment: dict[str, str]) -> subprocess.CompletedProce
 
 
 @pytest.mark.parametrize("line", NEED_AWS)
-def test_without_a_region_one_line_says_so(line: str) -> None:
+def test_a_missing_region_is_reported_in_one_line(line: str) -> None:
     ended = command(line, AWAY)
 
     assert ended.returncode == 2
@@ -67,7 +67,7 @@ def test_without_a_region_one_line_says_so(line: str) -> None:
 
 @pytest.fixture
 def silent() -> Iterator[socket.socket]:
-    """Somebody who listens and never answers."""
+    """A server that listens and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(30)
         yield listener
@@ -83,17 +83,19 @@ def test_ctrl_c_ends_a_command_without_a_traceback(
     with subprocess.Popen(asking, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
         connection, _ = silent.accept()
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=30)
+        _, stderr = process.communicate(timeout=30)
     connection.close()
 
     assert process.returncode == 130
-    assert "Traceback" not in told
-    assert len(told.splitlines()) <= 1  # what may have been accepted is said in one line
+    assert "Traceback" not in stderr
+    assert len(stderr.splitlines()) <= 1  # one line names the requests that may have been accepted
 
 
 @pytest.fixture
-def parked(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """The environment of a stack on whose dead-letter queue SQS put two messages by itself."""
+def stack_environment(
+    stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, str]]:
+    """The environment of a stack with two messages in its dead-letter queue that SQS moved there by itself."""
     environment = stack.environment()
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -110,36 +112,42 @@ def messages(line: str, environment: dict[str, str]) -> list[dict[str, Any]]:
     return shown
 
 
-def test_a_list_that_stops_at_its_limit_says_so(parked: dict[str, str]) -> None:
-    cut = command("dlq list --limit 1 --json", parked)
-    whole = command("dlq list --json", parked)
+def test_a_list_that_stops_at_its_limit_reports_it(stack_environment: dict[str, str]) -> None:
+    cut = command("dlq list --limit 1 --json", stack_environment)
+    whole = command("dlq list --json", stack_environment)
 
     assert cut.stderr == "Stopped after 1. There may be more (--limit).\n"
     assert json.loads(cut.stdout)["may_be_more"] is True
     assert (whole.stderr, json.loads(whole.stdout)["may_be_more"]) == ("", False)
 
 
-def test_what_sqs_moved_by_itself_is_found_by_the_reason_that_is_shown(
-    parked: dict[str, str],
+def test_messages_that_sqs_moved_itself_are_found_by_their_listed_reason(
+    stack_environment: dict[str, str],
 ) -> None:
-    (reason,) = {one["reason"] for one in messages("dlq list --json", parked)}
+    (reason,) = {one["reason"] for one in messages("dlq list --json", stack_environment)}
     by_reason = (*PAYDISPATCH, "dlq", "list", "--json", "--reason", reason)
-    found = subprocess.run(by_reason, capture_output=True, check=True, text=True, env=parked)
+    found = subprocess.run(
+        by_reason, capture_output=True, check=True, text=True, env=stack_environment
+    )
 
     assert len(json.loads(found.stdout)["messages"]) == 2
 
 
-def test_one_message_is_json_with_and_without_saying_so(parked: dict[str, str]) -> None:
-    id_ = messages("dlq list --json", parked)[0]["id"]
+def test_one_message_is_printed_as_json_with_and_without_the_option(
+    stack_environment: dict[str, str],
+) -> None:
+    id_ = messages("dlq list --json", stack_environment)[0]["id"]
 
-    with_it, without = (command(f"dlq show {id_}{json_}", parked) for json_ in (" --json", ""))
+    with_it, without = (
+        command(f"dlq show {id_}{json_}", stack_environment) for json_ in (" --json", "")
+    )
 
     assert json.loads(with_it.stdout)["message_id"] == id_
     assert json.loads(without.stdout)["message_id"] == id_
 
 
-def test_aws_region_alone_is_enough(parked: dict[str, str]) -> None:
-    environment = parked | {"AWS_REGION": parked["AWS_DEFAULT_REGION"]}
+def test_aws_region_alone_is_enough(stack_environment: dict[str, str]) -> None:
+    environment = stack_environment | {"AWS_REGION": stack_environment["AWS_DEFAULT_REGION"]}
     del environment["AWS_DEFAULT_REGION"]
 
     assert len(messages("dlq list --json", environment)) == 2

@@ -1,4 +1,4 @@
-"""Parts are killed in the middle of their work; every request still has one object and one terminal flow."""
+"""Every request has one object and one settled flow, although parts of the stack are killed at work."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def stack(flow_log: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalStac
         yield running
 
 
-def test_killing_the_worker_between_flows_loses_none_and_keeps_the_order(
+def test_killing_the_worker_between_flows_loses_no_flow_and_keeps_their_order(
     stack: LocalStack, flow_log: Path
 ) -> None:
     request_ids = dispatch()
@@ -106,7 +106,7 @@ def flows_run(flow_log: Path) -> list[str]:
 
 
 def in_order(flow_log: Path) -> bool:
-    """A context's entries were published in one order and run in that order; a repeat is of the last one only."""
+    """Return whether each context ran its entries in one order, with repeats only of the last entry."""
     seen: dict[str, list[str]] = {}
     for line in flow_log.read_text().splitlines():
         request_id, context_id, _ = line.split()
@@ -129,5 +129,5 @@ def kill(stack: LocalStack, name: str) -> None:
 def wait_until(condition: object) -> None:
     give_up_at = time.monotonic() + PATIENCE_S
     while not condition():  # type: ignore[operator]
-        assert time.monotonic() < give_up_at, "it did not happen in time"
+        assert time.monotonic() < give_up_at, "the condition was not true in time"
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""The demo is the end-to-end test: every flow it promises has run, and nothing is left running."""
+"""The demo runs every flow that it promises and leaves no process running."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def test_the_demo_runs_every_flow_it_promises_and_leaves_nothing_running() -> No
 
 
 def processes_with(mark: str) -> list[str]:
-    """The command lines of processes whose environment carries the mark."""
+    """Return the command lines of all processes with the mark in their environment."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             environment = (process / "environ").read_bytes().split(b"\0")
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:  # it ended meanwhile, or is somebody else's
+        except OSError:  # the process has ended, or belongs to another user
             continue
         if mark.encode() in environment:
             found.append(command)

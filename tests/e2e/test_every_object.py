@@ -1,4 +1,4 @@
-"""Every object of the table, through the whole stack to its own response flow."""
+"""A create of every object in the table passes through the whole stack to its own response flow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATIENCE_S = 30.0
 
 
 def test_every_object_of_the_table_ends_in_its_response_flow(stack: LocalStack) -> None:
-    flows = {dispatched(stack, row.name, row.endpoint): row.response_flow for row in RESOURCES}
+    flows = {dispatch(stack, row.name, row.endpoint): row.response_flow for row in RESOURCES}
     trail, give_up_at = Trail(stack.directory), time.monotonic() + PATIENCE_S
     missing = dict(flows)
     while missing and time.monotonic() < give_up_at:
@@ -28,7 +28,7 @@ def test_every_object_of_the_table_ends_in_its_response_flow(stack: LocalStack) 
     assert missing == {}
 
 
-def dispatched(stack: LocalStack, object_name: str, endpoint: str) -> str:
+def dispatch(stack: LocalStack, object_name: str, endpoint: str) -> str:
     body = {
         "worker_id": "every-object",
         "context_id": object_name,

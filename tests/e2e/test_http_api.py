@@ -1,4 +1,4 @@
-"""A thousand requests through the HTTP gateway, and what became of each."""
+"""A thousand requests through the HTTP gateway have one object and one flow each."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def post_all(api: str) -> list[dict[str, Any]]:
 
 
 def wait_for_flows(stack: LocalStack, request_ids: set[str]) -> Counter[str]:
-    """How many finished flows each request has, once every request has one (or patience ends)."""
+    """Wait until every request has a finished flow or the time is over. Return the number of flows of each."""
     trail, give_up_at = Trail(stack.directory), time.monotonic() + PATIENCE_S
     while True:
         trail.read()

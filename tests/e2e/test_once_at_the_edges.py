@@ -1,4 +1,4 @@
-"""One effect and one settled flow, where two workers, two ways in or a lost answer meet: the plain stack and SDK."""
+"""A request has one effect and one settled flow, also with two workers, two ways in or another body under its id."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def effects(stack: LocalStack, request_id: str) -> list[dict[str, Any]]:
     return [effect for effect in ledger if effect["idempotency_key"] == request_id]
 
 
-def told(stack: LocalStack, worker_id: str, count: int = 1) -> list[dict[str, Any]]:
-    """The entries of a worker's stream, once there are `count`."""
+def wait_for_entries(stack: LocalStack, worker_id: str, count: int = 1) -> list[dict[str, Any]]:
+    """Wait until a worker's stream has `count` entries, and return its entries."""
     give_up_at = time.monotonic() + PATIENCE_S
     with redis.Redis.from_url(stack.addresses.redis_url, decode_responses=True) as client:
         while True:
@@ -48,14 +48,14 @@ def told(stack: LocalStack, worker_id: str, count: int = 1) -> list[dict[str, An
             time.sleep(0.05)
 
 
-def test_one_key_and_two_workers_are_one_effect_one_response_and_one_told_refusal(
+def test_one_key_for_two_workers_has_one_effect_one_response_and_one_error(
     stack: LocalStack,
 ) -> None:
     with Dispatcher.from_env():
         coupon().create_async("edge-1", "order-1", KEY, idempotency_key="order 1").wait(PATIENCE_S)
-        (first,) = told(stack, "edge-1")
+        (first,) = wait_for_entries(stack, "edge-1")
         coupon().create_async("edge-2", "order-1", KEY, idempotency_key="order 1")
-    (second,) = told(stack, "edge-2")
+    (second,) = wait_for_entries(stack, "edge-2")
     assert "response" in first
     assert second["error"]["code"] == "idempotency_key_reused"
     assert second["error"]["certainty"] == "not_created"
@@ -66,7 +66,7 @@ def test_one_key_and_two_workers_are_one_effect_one_response_and_one_told_refusa
 def test_one_key_over_the_queue_and_over_http_is_one_request(stack: LocalStack) -> None:
     with Dispatcher.from_env():
         receipt = coupon().create_async("edge-3", "order-2", KEY, idempotency_key="order 2")
-    told(stack, "edge-3")
+    wait_for_entries(stack, "edge-3")
     body = {
         "worker_id": "edge-3",
         "context_id": "order-2",
@@ -85,7 +85,7 @@ def test_one_key_over_the_queue_and_over_http_is_one_request(stack: LocalStack) 
     assert len(effects(stack, receipt.request_id)) == 1
 
 
-def test_a_message_that_names_another_s_request_ends_and_shows_nothing_of_it(
+def test_an_unreadable_message_with_another_request_s_id_does_not_end_that_request(
     stack: LocalStack,
 ) -> None:
     named = request_id_for_key("", "order 5")
@@ -102,9 +102,9 @@ def test_a_message_that_names_another_s_request_ends_and_shows_nothing_of_it(
     boto3.client("sqs").send_message(
         QueueUrl=os.environ["REQUEST_QUEUE_URL"], MessageBody=json.dumps(forged)
     )
-    told(stack, "edge-forger")
+    wait_for_entries(stack, "edge-forger")
     with Dispatcher.from_env():
         receipt = coupon().create_async("edge-5", "order-5", KEY, idempotency_key="order 5")
     assert receipt.request_id == named
-    (entry,) = told(stack, "edge-5")
+    (entry,) = wait_for_entries(stack, "edge-5")
     assert "response" in entry

@@ -1,4 +1,4 @@
-"""What an operator does about requests that ended unknown: doctor, dlq, reconcile, as commands on a running stack."""
+"""The commands for requests with an unknown outcome (doctor, dlq, reconcile) on a running stack."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def environment(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def lost_answers(stack: LocalStack) -> Iterator[None]:
-    """Stripe executes and its answers get lost, until the test says otherwise."""
+def lose_answers(stack: LocalStack) -> Iterator[None]:
+    """Make Stripe execute and lose its answers until the test removes the fault."""
     faults = f"{stack.addresses.stripe_base}/_twin/faults"
     rule = {"action": {"kind": "lost_answer"}, "match": {"method": "POST"}}
     httpx.post(faults, json=rule).raise_for_status()
@@ -40,8 +40,8 @@ def lost_answers(stack: LocalStack) -> Iterator[None]:
     httpx.delete(faults).raise_for_status()
 
 
-def ended_unknown(stack: LocalStack) -> str:
-    """A coupon whose answers were lost until its deadline."""
+def make_unknown(stack: LocalStack) -> str:
+    """Dispatch a coupon, wait until its deadline has passed without an answer, and return its request id."""
     with Dispatcher.from_env():
         receipt = (
             new_coupon()
@@ -54,7 +54,7 @@ def ended_unknown(stack: LocalStack) -> str:
 
 
 def command(*words: str) -> tuple[int, str]:
-    """Run `paydispatch …`; return its exit code and what it printed."""
+    """Run `paydispatch …` and return its exit code and its output."""
     run = subprocess.run(
         [sys.executable, "-m", "paydispatch", *words],
         capture_output=True,
@@ -71,11 +71,11 @@ def as_json(*words: str) -> Any:
     return json.loads(command(*words, "--json")[1])
 
 
-def posts(stack: LocalStack) -> int:
+def count_posts(stack: LocalStack) -> int:
     return len(httpx.get(f"{stack.addresses.stripe_base}/_twin/attempts").json()["attempts"])
 
 
-def effects(stack: LocalStack, request_id: str) -> int:
+def count_effects(stack: LocalStack, request_id: str) -> int:
     ledger = httpx.get(f"{stack.addresses.stripe_base}/_twin/ledger").json()["effects"]
     return [effect["idempotency_key"] for effect in ledger].count(request_id)
 
@@ -90,9 +90,11 @@ def await_status(stack: LocalStack, request_id: str, status: str) -> dict[str, A
     return found
 
 
-@pytest.mark.usefixtures("lost_answers")
-def test_an_unknown_outcome_is_seen_looked_for_and_settled(stack: LocalStack) -> None:
-    request_id = ended_unknown(stack)
+@pytest.mark.usefixtures("lose_answers")
+def test_an_unknown_outcome_is_reported_by_doctor_and_settled_by_reconcile(
+    stack: LocalStack,
+) -> None:
+    request_id = make_unknown(stack)
 
     code, shown = command("doctor", "--older-than", "0s")
     assert code == 1
@@ -103,16 +105,16 @@ def test_an_unknown_outcome_is_seen_looked_for_and_settled(stack: LocalStack) ->
 
     assert report["counts"]["created"] == 1
     assert await_status(stack, request_id, "succeeded")["parsed_data"]["percent_off"] == 10
-    assert effects(stack, request_id) == 1
+    assert count_effects(stack, request_id) == 1
     (parked,) = as_json("dlq", "list", "--worker-id", "ledger")["messages"]
     assert (parked["id"], parked["status"]) == (request_id, "succeeded")
     (purged,) = as_json("dlq", "redrive", "--worker-id", "ledger", "--purge-settled")["messages"]
     assert purged["action"] == "purged"
 
 
-@pytest.mark.usefixtures("lost_answers")
+@pytest.mark.usefixtures("lose_answers")
 def test_a_parked_message_is_shown_and_sent_back(stack: LocalStack) -> None:
-    request_id = ended_unknown(stack)
+    request_id = make_unknown(stack)
 
     _, shown = command("dlq", "show", request_id)
     assert json.loads(shown)["envelope"]["sealed_secret"] == "(sealed)"
@@ -124,14 +126,14 @@ def test_a_parked_message_is_shown_and_sent_back(stack: LocalStack) -> None:
 
     assert sent["action"] == "sent_back"
     await_status(stack, request_id, "succeeded")
-    assert effects(stack, request_id) == 1
+    assert count_effects(stack, request_id) == 1
     assert as_json("dlq", "list")["messages"] == []
 
 
-def test_what_is_a_day_old_is_not_sent_and_reconcile_proves_that_it_is_not_there(
+def test_a_day_old_request_is_not_sent_and_reconcile_proves_it_not_created(
     stack: LocalStack,
 ) -> None:
-    """Parked by the queue itself, when no caller lived long enough to publish anything."""
+    """The queue itself parked the message, because no caller lived long enough to publish an outcome."""
     yesterday = time.time() - DAY_S - 3_600
     message = {
         "v": 1,
@@ -150,7 +152,7 @@ def test_what_is_a_day_old_is_not_sent_and_reconcile_proves_that_it_is_not_there
         QueueUrl=stack.addresses.dead_letter_queue_url, MessageBody=json.dumps(message)
     )
     sqs.close()
-    before = posts(stack)
+    before = count_posts(stack)
 
     (handed,) = as_json("dlq", "redrive")["messages"]
     assert handed["action"] == "handed_over"
@@ -160,11 +162,11 @@ def test_what_is_a_day_old_is_not_sent_and_reconcile_proves_that_it_is_not_there
 
     failed = await_status(stack, "pdr_yesterday", "failed")
     assert failed["parsed_error"]["code"] == "not_found_after_horizon"
-    assert posts(stack) == before
+    assert count_posts(stack) == before
     assert as_json("dlq", "redrive", "--purge-settled")["messages"][0]["action"] == "purged"
 
 
-def test_in_the_end_nothing_waits(stack: LocalStack) -> None:
+def test_no_request_waits_at_the_end(stack: LocalStack) -> None:
     give_up_at = time.monotonic() + PATIENCE_S
     while (answer := command("doctor", "--older-than", "0s"))[0] != 0:
         assert time.monotonic() < give_up_at, answer[1]

@@ -1,4 +1,4 @@
-"""Redis fails over behind its address in the middle of the work: requests and flows go on, once each."""
+"""After Redis fails over behind its address, requests and flows continue, each exactly once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REQUESTS = 60
 FAIL_OVERS_AFTER = (20, 40)
 GOES_ON_WITHIN_S = 15.0
 PATIENCE_S = 35.0
-"""Less than an entry must be idle before another runner takes it over: no context waits for that."""
+"""Shorter than the idle time after which another runner claims an entry, because no context may wait for that."""
 
 FLOW = """
 import os
@@ -63,7 +63,7 @@ def stack(redis: ReplicatedRedis, flow_log: Path) -> Iterator[LocalStack]:
         yield running
 
 
-def test_keyed_creates_and_flows_go_on_after_a_failover_and_none_is_lost_or_doubled(
+def test_creates_with_a_key_and_flows_continue_after_a_failover_without_loss_or_duplicate(
     stack: LocalStack, redis: ReplicatedRedis, flow_log: Path
 ) -> None:
     request_ids = []
@@ -71,9 +71,9 @@ def test_keyed_creates_and_flows_go_on_after_a_failover_and_none_is_lost_or_doub
         for number in range(REQUESTS):
             if number in FAIL_OVERS_AFTER:
                 redis.fail_over()
-            request_ids.append(created(gateway, number))
+            request_ids.append(create_coupon(gateway, number))
         wait_until(lambda: set(flow_log.read_text().split()) == set(request_ids), PATIENCE_S)
-        # A status is written after the flow can run, and by the next delivery if Redis fails between.
+        # The status is written after the flow can run. If Redis fails in between, the next receive writes it.
         wait_until(lambda: statuses(gateway, request_ids) == {"succeeded"}, PATIENCE_S)
         assert gateway.get("/health").status_code == 200
 
@@ -81,8 +81,8 @@ def test_keyed_creates_and_flows_go_on_after_a_failover_and_none_is_lost_or_doub
     assert Counter(flow_log.read_text().split()) == dict.fromkeys(request_ids, 1)
 
 
-def created(gateway: httpx.Client, number: int) -> str:
-    """The request's id. A `503` is answered as it asks for: the same again, under the same key."""
+def create_coupon(gateway: httpx.Client, number: int) -> str:
+    """Create a coupon and return its request id. After a `503`, repeat the request under the same key."""
     body = {
         "worker_id": "failover-worker",
         "context_id": f"context-{number % 5}",
@@ -97,7 +97,7 @@ def created(gateway: httpx.Client, number: int) -> str:
         if answer.status_code == 202:
             return str(answer.json()["request_id"])
         assert answer.status_code == 503, answer.text
-        assert time.monotonic() < give_up_at, "keyed creates do not go on"
+        assert time.monotonic() < give_up_at, "creates with a key still fail"
 
 
 def statuses(gateway: httpx.Client, request_ids: list[str]) -> set[str]:
@@ -112,5 +112,5 @@ def objects_by_key(stack: LocalStack) -> dict[str, int]:
 def wait_until(true: Callable[[], object], within_s: float) -> None:
     give_up_at = time.monotonic() + within_s
     while not true():
-        assert time.monotonic() < give_up_at, "it did not happen in time"
+        assert time.monotonic() < give_up_at, "the condition was not true in time"
         time.sleep(0.05)

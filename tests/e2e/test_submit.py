@@ -1,4 +1,4 @@
-"""A file of requests: submitted whole, refused by line, and never submitted twice."""
+"""`submit` sends a whole file of requests, reports each refused line, and never submits a line twice."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def submit(stack: LocalStack, file: Path, *options: str) -> tuple[int, dict[str,
     return done.returncode, json.loads(done.stdout or "{}") or {"stderr": done.stderr}
 
 
-def written(path: Path, lines: list[Any]) -> Path:
+def write_lines(path: Path, lines: list[Any]) -> Path:
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path
 
@@ -52,7 +52,7 @@ def written(path: Path, lines: list[Any]) -> Path:
 def test_a_file_goes_to_the_queue_and_a_bad_line_is_named(
     stack: LocalStack, tmp_path: Path
 ) -> None:
-    file = written(tmp_path / "requests.jsonl", [*LINES, BAD])
+    file = write_lines(tmp_path / "requests.jsonl", [*LINES, BAD])
 
     code, report = submit(stack, file)
 
@@ -61,25 +61,25 @@ def test_a_file_goes_to_the_queue_and_a_bad_line_is_named(
     assert [(each["line"], each["param"]) for each in report["refused"]] == [(26, "percent_of")]
 
 
-def test_a_submission_that_broke_off_goes_on_where_it_ended(
+def test_a_submission_continues_after_the_last_submitted_line(
     stack: LocalStack, tmp_path: Path
 ) -> None:
-    file = written(tmp_path / "requests.jsonl", LINES[:10])
+    file = write_lines(tmp_path / "requests.jsonl", LINES[:10])
     submit(stack, file, "--api", stack.addresses.api)
 
-    code, report = submit(stack, written(file, LINES), "--api", stack.addresses.api)
+    code, report = submit(stack, write_lines(file, LINES), "--api", stack.addresses.api)
 
     assert code == 0
     assert (report["submitted_before"], report["submitted"]) == (10, 15)
 
 
-def test_a_line_the_api_refuses_is_reported_beside_one_that_is_none(
+def test_a_line_that_the_api_refuses_and_an_invalid_line_are_both_reported(
     stack: LocalStack, tmp_path: Path
 ) -> None:
     taken = {**LINES[0], "idempotency_key": "taken"}
-    file = written(tmp_path / "first.jsonl", [taken])
+    file = write_lines(tmp_path / "first.jsonl", [taken])
     submit(stack, file, "--api", stack.addresses.api)
-    again = written(tmp_path / "again.jsonl", [LINES[1], {**taken, "context_id": "other"}])
+    again = write_lines(tmp_path / "again.jsonl", [LINES[1], {**taken, "context_id": "other"}])
     again.write_text(again.read_text() + "{\n")
 
     code, report = submit(stack, again, "--api", stack.addresses.api)
@@ -88,10 +88,10 @@ def test_a_line_the_api_refuses_is_reported_beside_one_that_is_none(
     assert [each["line"] for each in sorted(report["refused"], key=lambda r: r["line"])] == [2, 3]
 
 
-def test_what_one_way_has_is_submitted_the_other_way_all_the_same(
+def test_a_file_submitted_to_the_api_can_also_be_submitted_to_the_queue(
     stack: LocalStack, tmp_path: Path
 ) -> None:
-    file = written(tmp_path / "requests.jsonl", LINES[:3])
+    file = write_lines(tmp_path / "requests.jsonl", LINES[:3])
 
     ways = [submit(stack, file, "--api", stack.addresses.api), submit(stack, file)]
 

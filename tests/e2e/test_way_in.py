@@ -1,4 +1,4 @@
-"""The SDK's way in at its edges, on the real local stack: lost answers of SQS, forks, a program that just ends."""
+"""The SDK on the real local stack with lost answers of SQS, with forks, and when a program ends without `close()`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def environment(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def sqs_way(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LossyWay]:
-    """Between the SDK and AWS: loses the answers it is told to."""
+    """A proxy between the SDK and AWS that loses the answers that a test selects."""
     way = LossyWay(urlsplit(stack.addresses.aws_endpoint).port or 0)
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{await way.open()}")
     yield way
@@ -57,12 +57,12 @@ async def test_a_request_whose_answer_was_lost_has_one_effect_and_one_flow(
     async with Dispatcher.from_env():
         receipt = create("lost once")
     assert sqs_way.lost == 1
-    assert await asyncio.to_thread(ends, stack, [receipt.request_id]) == {
+    assert await asyncio.to_thread(count_effects_and_flows, stack, [receipt.request_id]) == {
         receipt.request_id: (1, 1)
     }
 
 
-async def test_a_request_that_stayed_unknown_and_is_dispatched_again_has_one_effect_and_one_flow(
+async def test_an_unknown_request_that_is_redispatched_has_one_effect_and_one_flow(
     stack: LocalStack, sqs_way: LossyWay
 ) -> None:
     sqs_way.lose_answer_to(SEND, times=1_000)
@@ -75,7 +75,7 @@ async def test_a_request_that_stayed_unknown_and_is_dispatched_again_has_one_eff
     async with Dispatcher.from_env() as again:
         await again.redispatch(receipt)
 
-    assert await asyncio.to_thread(ends, stack, [receipt.request_id]) == {
+    assert await asyncio.to_thread(count_effects_and_flows, stack, [receipt.request_id]) == {
         receipt.request_id: (1, 1)
     }
 
@@ -104,9 +104,11 @@ for _ in range(4):
 
 
 @pytest.mark.parametrize(
-    ("program", "count"), [(FORKS, 100), ("create()", 25)], ids=["four children", "just ends"]
+    ("program", "count"),
+    [(FORKS, 100), ("create()", 25)],
+    ids=["four children", "ends without close"],
 )
-def test_every_request_of_a_program_that_forks_or_just_ends_has_its_effect(
+def test_every_request_of_a_program_that_forks_or_ends_without_close_has_its_effect(
     stack: LocalStack, program: str, count: int
 ) -> None:
     ended = subprocess.run(
@@ -120,11 +122,13 @@ def test_every_request_of_a_program_that_forks_or_just_ends_has_its_effect(
     request_ids = ended.stdout.split()
     assert len(set(request_ids)) == count
     assert KEY not in ended.stdout + ended.stderr
-    assert ends(stack, request_ids) == dict.fromkeys(request_ids, (1, 1))
+    assert count_effects_and_flows(stack, request_ids) == dict.fromkeys(request_ids, (1, 1))
 
 
-def ends(stack: LocalStack, request_ids: list[str]) -> dict[str, tuple[int, int]]:
-    """The number of effects and of flows of each, when all flows have run."""
+def count_effects_and_flows(
+    stack: LocalStack, request_ids: list[str]
+) -> dict[str, tuple[int, int]]:
+    """Wait until all flows have run. Return {request id: (number of effects, number of flows)}."""
     trail, give_up_at = Trail(stack.directory), time.monotonic() + PATIENCE_S
     while time.monotonic() < give_up_at:
         trail.read()

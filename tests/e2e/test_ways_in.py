@@ -1,4 +1,4 @@
-"""Every way into the pipeline ends in the same flow, and the Stripe key is seen nowhere on it."""
+"""Every way into the pipeline ends in the same flow, and the Stripe key appears nowhere on the way."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def sqs() -> SQSClient:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def the_key_is_nowhere(stack: LocalStack) -> Iterator[None]:
-    """After all of them: not in Redis, not in any part's output, not in a queue that was left."""
+def check_key_is_nowhere(stack: LocalStack) -> Iterator[None]:
+    """Check after all tests that the key is neither in Redis nor in the output of any part."""
     yield
     client = redis.Redis.from_url(stack.addresses.redis_url)
     client.config_set("rdbcompression", "no")  # or a dump could hide the key
@@ -76,7 +76,7 @@ def test_a_named_secret_instead_of_a_key(stack: LocalStack) -> None:
     assert status_when_final(stack, receipt.request_id)["status"] == "succeeded"
 
 
-def test_a_secret_that_is_not_there_ends_in_a_dispatcher_error(stack: LocalStack) -> None:
+def test_a_missing_secret_ends_in_a_dispatcher_error(stack: LocalStack) -> None:
     body = {"worker_id": "ways", "context_id": "x", "secret_ref": "nobody", "params": PARAMS}
     answer = httpx.post(f"{stack.addresses.api}/v1/coupons", json=body).json()
     final = status_when_final(stack, answer["request_id"])
@@ -100,13 +100,13 @@ def test_a_plaintext_key_in_a_message_is_refused_and_gone(
 
     assert final["parsed_error"]["code"] == "plaintext_key_refused"
     assert (
-        waiting(sqs, stack.addresses.queue_url)
-        == waiting(sqs, stack.addresses.dead_letter_queue_url)
+        count_visible_messages(sqs, stack.addresses.queue_url)
+        == count_visible_messages(sqs, stack.addresses.dead_letter_queue_url)
         == 0
     )
 
 
-def test_a_message_nobody_can_attribute_is_parked_and_fails_no_neighbour(
+def test_a_message_that_cannot_be_attributed_is_parked_and_fails_no_neighbour(
     stack: LocalStack, sqs: SQSClient
 ) -> None:
     bodies = ["not JSON", json.dumps({"v": 1, "stripe_secret": KEY}), "[1]"]
@@ -123,7 +123,7 @@ def test_a_message_nobody_can_attribute_is_parked_and_fails_no_neighbour(
     assert KEY not in "".join(parked)
 
 
-def test_the_same_key_and_body_is_the_same_request(stack: LocalStack) -> None:
+def test_the_same_key_and_body_are_the_same_request(stack: LocalStack) -> None:
     body = {"worker_id": "ways", "context_id": "same", "stripe_secret": KEY, "params": PARAMS}
     url, header = f"{stack.addresses.api}/v1/coupons", {"Idempotency-Key": "order-1"}
 
@@ -139,7 +139,7 @@ def test_the_same_key_and_body_is_the_same_request(stack: LocalStack) -> None:
     assert effects(stack).count(first.json()["request_id"]) == 1
 
 
-def test_a_conversation_goes_on_from_flow_to_flow(stack: LocalStack) -> None:
+def test_a_conversation_continues_from_flow_to_flow(stack: LocalStack) -> None:
     trail = Trail(stack.directory)
     metadata = {"monthly_price": "1500", "customer": "cus_1"}
     body = {
@@ -183,7 +183,7 @@ def status_when_final(stack: LocalStack, request_id: str) -> dict[str, Any]:
         stack.wait(0.05)
 
 
-def waiting(sqs: SQSClient, url: str) -> int:
+def count_visible_messages(sqs: SQSClient, url: str) -> int:
     counted = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     return int(counted["ApproximateNumberOfMessages"])
 
