@@ -240,7 +240,7 @@ class OutcomeStream(Protocol):
         """Return whether the settled outcome of the request is published. Raises `Unavailable`."""
         ...
 
-    async def published(self, worker_slot: str, request_id: str) -> OutcomeEntry | None:
+    async def last_entry(self, worker_slot: str, request_id: str) -> OutcomeEntry | None:
         """Return the entry that was published last. None: none was, or it has been trimmed. Raises `Unavailable`."""
         ...
 

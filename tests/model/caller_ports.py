@@ -141,10 +141,10 @@ class GatedOutcomes(Gated):
             )
         )
 
-    async def published(self, worker_slot: str, request_id: str) -> OutcomeEntry | None:
+    async def last_entry(self, worker_slot: str, request_id: str) -> OutcomeEntry | None:
         twin = self._stage.redis.outcomes
         entry: OutcomeEntry | None = await self._question(
-            "redis.published", lambda: at_once(twin.published(worker_slot, request_id))
+            "redis.published", lambda: at_once(twin.last_entry(worker_slot, request_id))
         )
         return entry
 

@@ -49,7 +49,7 @@ async def report_end(ports: ReportPorts, entry: OutcomeEntry, worker_slot: str) 
 
 async def mend_status(ports: ReportPorts, worker_slot: str, request_id: str) -> None:
     """Write the status of an end that was published by a delivery that was killed before it wrote it."""
-    stands = await ports.outcomes.published(worker_slot, request_id)
+    stands = await ports.outcomes.last_entry(worker_slot, request_id)
     if stands is not None:
         await ports.requests.write_status(stands)
 

@@ -1,4 +1,4 @@
-"""Run one entry of a context: import its script, run it, then finish, postpone or move the entry to the dead stream.
+"""Run one entry of a context: import its script, run it, then finish, postpone or discard the entry.
 
 The entry is acknowledged after its script has returned and its follow-up requests are on the queue. A crash before that
 runs the script once more, and sends the same follow-up requests under the same ids.

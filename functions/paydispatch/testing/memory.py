@@ -215,7 +215,7 @@ class MemoryOutcomes:
         self._reach()
         return self.marks.get((worker_slot, request_id)) == "settled"
 
-    async def published(self, worker_slot: str, request_id: str) -> OutcomeEntry | None:
+    async def last_entry(self, worker_slot: str, request_id: str) -> OutcomeEntry | None:
         self._reach()
         told = [
             entry

@@ -108,7 +108,7 @@ async def test_nothing_follows_a_settled_end(world: World, entry: Entries, unkno
 
     assert not await world.stream.publish(entry("r1", unknown=unknown))
     assert await world.entries("w1") == [refused]
-    assert await world.stream.published("w1", "r1") == refused
+    assert await world.stream.last_entry("w1", "r1") == refused
 
 
 async def test_an_unknown_outcome_is_published_once(world: World, entry: Entries) -> None:
@@ -118,10 +118,10 @@ async def test_an_unknown_outcome_is_published_once(world: World, entry: Entries
 
 
 async def test_the_entry_that_was_published_last_is_known(world: World, entry: Entries) -> None:
-    said = [await world.stream.published("w1", "r1")]
+    said = [await world.stream.last_entry("w1", "r1")]
     for unknown in (True, False):
         await world.stream.publish(entry("r1", unknown=unknown))
-        said.append(await world.stream.published("w1", "r1"))
+        said.append(await world.stream.last_entry("w1", "r1"))
 
     assert said == [None, entry("r1", unknown=True), entry("r1")]
 
@@ -145,7 +145,7 @@ async def test_workers_of_two_tenants_with_the_same_id_do_not_share_a_stream(
     assert await world.stream.publish(theirs)
 
     assert (await world.entries("w1"), await world.entries("acme w1")) == ([ours], [theirs])
-    assert await world.stream.published("acme w1", "r1") == theirs
+    assert await world.stream.last_entry("acme w1", "r1") == theirs
     assert not await world.stream.is_settled("acme w1", "r1")
 
 

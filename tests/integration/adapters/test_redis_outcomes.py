@@ -155,7 +155,7 @@ async def test_a_redis_that_is_away_is_unavailable_while_there_is_time_to_defer(
     calls = (
         outcomes.publish(entry("r1")),
         outcomes.is_settled("w1", "r1"),
-        outcomes.published("w1", "r1"),
+        outcomes.last_entry("w1", "r1"),
         requests.claim(claim),
         requests.find(claim),
         requests.send(claim, send_for()),

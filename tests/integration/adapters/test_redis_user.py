@@ -110,7 +110,7 @@ async def call(redis: Any, clock: MemoryClock) -> None:
     assert await outcomes.publish(done)
     await requests.write_status(done)
     assert await outcomes.is_settled("w1", "r1")
-    assert await outcomes.published("w1", "r1") is not None
+    assert await outcomes.last_entry("w1", "r1") is not None
 
 
 def open_the_api(url: str, clock: MemoryClock) -> None:

@@ -179,7 +179,7 @@ async def drive(slots: SlotsWorld, steps: list[Step]) -> list[object]:
         answers.append(await slots.requests.find(claim))
         answers.append(slots.store.get(claim.slot))
         answers.append(await slots.outcomes.is_settled(claim.worker_slot, claim.request_id))
-        answers.append(await slots.outcomes.published(claim.worker_slot, claim.request_id))
+        answers.append(await slots.outcomes.last_entry(claim.worker_slot, claim.request_id))
     return [by_the_hour(answer, slots.now_s()) for answer in answers]
 
 

@@ -81,7 +81,7 @@ async def test_a_settled_request_whose_entry_is_trimmed_is_still_settled(
     await redis.delete(keys.outcomes("w1"))
 
     assert await outcomes.is_settled("w1", "r1")
-    assert await outcomes.published("w1", "r1") is None
+    assert await outcomes.last_entry("w1", "r1") is None
 
 
 async def test_the_mark_names_the_entry_that_settles_and_not_the_provisional_one(

@@ -47,7 +47,7 @@ class RedisOutcomes:
     async def is_settled(self, worker_slot: str, request_id: str) -> bool:
         return (await self._mark(worker_slot, request_id)).startswith("settled")
 
-    async def published(self, worker_slot: str, request_id: str) -> OutcomeEntry | None:
+    async def last_entry(self, worker_slot: str, request_id: str) -> OutcomeEntry | None:
         _, _, entry_id = (await self._mark(worker_slot, request_id)).partition(" ")
         if not entry_id:
             return None
