@@ -1,4 +1,4 @@
-"""The settings of each program, read once when it starts. Only commands and the local stack read more."""
+"""The settings of each program. It reads them once at its start. Only commands and the local stack read others."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ __all__ = [
 
 STRIPE_API_BASE = "https://api.stripe.com"
 CA_BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""Each names the certificates that are trusted instead of the usual ones."""
+"""The variables that name the trusted certificates, instead of the usual ones."""
 
 DEFAULT_MAX_RECEIVES = 5
-"""Amazon's advice for a queue with a Lambda behind it; ours is spent by crashes only."""
+"""AWS's advice for a queue with a Lambda function as its consumer. Here only a crash uses up a receive."""
 
 
-def _required(env: Mapping[str, str], name: str) -> str:
+def _require(env: Mapping[str, str], name: str) -> str:
     value = env.get(name, "")
     if not value:
         raise MissingSetting(name)
@@ -44,15 +44,15 @@ def _required(env: Mapping[str, str], name: str) -> str:
 
 
 def _queue_urls(env: Mapping[str, str]) -> dict[Lane, str]:
-    """Without a batch queue both lanes share the one there is."""
-    interactive = _required(env, "REQUEST_QUEUE_URL")
+    """Return the queue of each lane. Without a batch queue, both lanes share the request queue."""
+    interactive = _require(env, "REQUEST_QUEUE_URL")
     return {Lane.INTERACTIVE: interactive, Lane.BATCH: env.get("BATCH_QUEUE_URL") or interactive}
 
 
 def _number(env: Mapping[str, str], name: str, default: float) -> float:
-    """Above 0: each of them counts something, or bounds a time. Raises `BadSetting`."""
+    """Return a number above 0, because each setting is a count or a time limit. Raises `BadSetting`."""
     text = env.get(name, "")
-    number = _parsed(text) if text else default
+    number = _to_number(text) if text else default
     if not math.isfinite(number):
         raise BadSetting(f"{name} must be a number, not {text!r}.")
     if number <= 0:
@@ -68,7 +68,7 @@ def _count(env: Mapping[str, str], name: str, default: int) -> int:
 
 
 def _switch(env: Mapping[str, str], name: str) -> bool:
-    """Off by default. Raises `BadSetting`."""
+    """Return whether a setting is on. It is off by default. Raises `BadSetting`."""
     text = env.get(name, "")
     if text.lower() not in ("", "true", "false"):
         raise BadSetting(f"{name} must be true or false, not {text!r}.")
@@ -76,14 +76,14 @@ def _switch(env: Mapping[str, str], name: str) -> bool:
 
 
 def redis_url(env: Mapping[str, str] = os.environ) -> str:
-    """Raises `BadSetting` for a Redis elsewhere without TLS, unless REDIS_ALLOW_PLAINTEXT says that this is meant."""
+    """Return REDIS_URL. Raises `BadSetting` for a remote Redis without TLS, unless REDIS_ALLOW_PLAINTEXT is true."""
     return check_redis_url(
-        "REDIS_URL", _required(env, "REDIS_URL"), plaintext_allowed=allow_plaintext(env)
+        "REDIS_URL", _require(env, "REDIS_URL"), plaintext_allowed=allow_plaintext(env)
     )
 
 
 def allow_plaintext(env: Mapping[str, str] = os.environ) -> bool:
-    """Whether a Redis elsewhere may be reached without TLS. For private networks that protect what is in them."""
+    """Return whether a remote Redis may be used without TLS, which is meant for a private network that protects it."""
     return _switch(env, "REDIS_ALLOW_PLAINTEXT")
 
 
@@ -92,25 +92,25 @@ def _stripe_api_base(env: Mapping[str, str]) -> str:
 
 
 def _stripe_proxy(env: Mapping[str, str]) -> str | None:
-    """As boto3 reads them: the name in small letters counts first."""
+    """Return the proxy for Stripe. As in boto3, a variable with a lower-case name comes first."""
     proxy = env.get("https_proxy") or env.get("HTTPS_PROXY", "")
     exceptions = env.get("no_proxy") or env.get("NO_PROXY", "")
     return proxy_for(_stripe_api_base(env), proxy=proxy, exceptions=exceptions)
 
 
 def _ca_bundle(env: Mapping[str, str]) -> Path | None:
-    """The first that is set: boto3's own, then what OpenSSL and Python look for."""
+    """Return the first that is set: boto3's own variable, and then those that requests, OpenSSL and Python read."""
     named = [env.get(name, "") for name in CA_BUNDLES]
     return next((Path(path) for path in named if path), None)
 
 
 def allow_eviction(env: Mapping[str, str] = os.environ) -> bool:
-    """Whether a Redis that evicts is used all the same."""
+    """Return whether a Redis that evicts may be used."""
     return _switch(env, "REDIS_ALLOW_EVICTION")
 
 
-def _parsed(text: str) -> float:
-    """Not a number, where it is none."""
+def _to_number(text: str) -> float:
+    """Return the text as a number, or NaN if it is none."""
     try:
         return float(text)
     except ValueError:
@@ -118,12 +118,12 @@ def _parsed(text: str) -> float:
 
 
 def queue_tenant_of(env: Mapping[str, str] = os.environ) -> str:
-    """Return the tenant of the programs that write to the queue themselves."""
+    """Return the tenant of programs that send to the queue directly."""
     return env.get("QUEUE_TENANT") or "local"
 
 
-def _deployed(env: Mapping[str, str]) -> bool:
-    """Whether this runs as a real Lambda: there the API needs a signed-in caller, on a developer's machine none."""
+def _is_deployed(env: Mapping[str, str]) -> bool:
+    """Return whether the program runs in a deployed Lambda function, where the API requires sign-in by default."""
     return "LAMBDA_TASK_ROOT" in env and env.get("AWS_SAM_LOCAL") != "true"
 
 
@@ -143,8 +143,8 @@ class ApiSettings:
             queue_urls=_queue_urls(env),
             redis_url=redis_url(env),
             allow_eviction=allow_eviction(env),
-            sealing_key_id=_required(env, "SEALING_KEY_ID"),
-            sign_in=env.get("SIGN_IN", "required" if _deployed(env) else "none") != "none",
+            sealing_key_id=_require(env, "SEALING_KEY_ID"),
+            sign_in=env.get("SIGN_IN", "required" if _is_deployed(env) else "none") != "none",
             tenant_claim=env.get("TENANT_CLAIM", "tenant"),
             queue_tenant=queue_tenant_of(env),
         )
@@ -169,7 +169,7 @@ class CallerSettings:
     def from_env(cls, env: Mapping[str, str] = os.environ) -> CallerSettings:
         return cls(
             queue_urls=_queue_urls(env),
-            dead_letter_queue_url=_required(env, "DEAD_LETTER_QUEUE_URL"),
+            dead_letter_queue_url=_require(env, "DEAD_LETTER_QUEUE_URL"),
             doorbell_queue_url=env.get("DOORBELL_QUEUE_URL") or None,
             redis_url=redis_url(env),
             allow_eviction=allow_eviction(env),
@@ -185,7 +185,7 @@ class CallerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcilerSettings:
-    """As the caller's: it looks with the same keys at the same Stripe. It has no queue to send a create to."""
+    """The caller's settings without queues, because the reconciler sends no creates. Its Stripe must be the same."""
 
     doorbell_queue_url: str | None
     redis_url: str
@@ -242,4 +242,4 @@ class SdkSettings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> SdkSettings:
-        return cls(queue_urls=_queue_urls(env), sealing_key_id=_required(env, "SEALING_KEY_ID"))
+        return cls(queue_urls=_queue_urls(env), sealing_key_id=_require(env, "SEALING_KEY_ID"))

@@ -23,11 +23,11 @@ from paydispatch.domain.parameters.check import check_params
 from paydispatch.domain.requests import parse_create_request
 from paydispatch.domain.resources import RESOURCES
 from paydispatch.handlers.api.answers import (
-    accepted,
     batch_item,
+    create_answer,
     error_answer,
-    failure,
-    unavailable,
+    failure_answer,
+    unavailable_answer,
 )
 from paydispatch.ports import RequestRecord
 from paydispatch.services.accept import Accepted
@@ -47,7 +47,7 @@ REQUEST_ID = request_id_for_key("", "order-1001")
 
 
 def accepted_body(row: Resource) -> Any:
-    return _body(accepted(_accepted(row)))
+    return _body(create_answer(_accepted(row)))
 
 
 def batch_body() -> Any:
@@ -80,10 +80,10 @@ def refusals() -> dict[int, Examples]:
     }
     refused = {error.status: {name: _value(error_answer(error))} for name, error in errors.items()}
     return refused | {
-        500: {"fault": _value(failure())},
+        500: {"fault": _value(failure_answer())},
         503: {
-            "not_accepted": _value(unavailable(Unavailable(""))),
-            "maybe_accepted": _value(unavailable(_maybe_accepted())),
+            "not_accepted": _value(unavailable_answer(Unavailable(""))),
+            "maybe_accepted": _value(unavailable_answer(_maybe_accepted())),
         },
     }
 

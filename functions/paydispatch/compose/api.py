@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiPorts:
-    """The world as the API sees it."""
+    """The ports that the API uses."""
 
     queue: Queue
     sealer: Sealer

@@ -1,4 +1,4 @@
-"""Run the asynchronous handler of a Lambda, and count what it counts."""
+"""Run the asynchronous handler of a Lambda function, and print its metrics."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def lambda_log(service: str) -> PowertoolsEventLog:
-    """An event log whose counts are CloudWatch metrics. It must be flushed at the end of each invocation."""
+    """Return an event log that counts in CloudWatch metrics. It must be flushed at the end of each invocation."""
     return PowertoolsEventLog(
         json_logger(service), Metrics(namespace="paydispatch", service=service)
     )

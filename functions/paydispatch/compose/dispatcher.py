@@ -1,4 +1,4 @@
-"""The Dispatcher that programs use: the SDK's, with a way to the queue."""
+"""The Dispatcher that programs use: the SDK's, with two ways to the queue."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 class Dispatcher(dispatcher.Dispatcher):
-    """Carries requests to the queue in the background: `from_env` straight to SQS, `http` through the HTTP API.
+    """Sends requests to the queue in the background: `from_env` straight to SQS, `http` through the HTTP API.
 
         with Dispatcher.from_env():
             new_product().name("Tea").create_async("worker-1", "context-1", "sk_test_...")
 
-    The clients of either way are imported when it is chosen.
+    Each of the two methods imports the clients that it needs, and no others.
     """
 
     @classmethod
@@ -37,7 +37,7 @@ class Dispatcher(dispatcher.Dispatcher):
         """Return a Dispatcher that sends through the HTTP API at `base_url`.
 
         `auth` is an `httpx.Auth`, or a text that is sent as a bearer token. `options` are those of `from_env`. Raises
-        `BadSetting` for an address to which keys would go in the clear.
+        `BadSetting` if keys would go to `base_url` unencrypted.
         """
         from paydispatch.adapters.http_delivery import HttpDelivery
 

@@ -1,4 +1,4 @@
-"""What a flow server is made of, as a Lambda and as a process alike."""
+"""Compose a flow server, for the Lambda function and for a process: its ports from the settings, itself from them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerPorts:
-    """The world as a flow server sees it: `flows` to run them, the others to learn of them."""
+    """The ports that a flow server uses: `flows` to run flows, the others to find workers that have flows to run."""
 
     flows: FlowPorts
     sweep: Sweep
@@ -38,7 +38,7 @@ class ServerPorts:
 def connect(settings: RunnerSettings, log: EventLog, *, consumer: str) -> ServerPorts:
     """Build the clients, for one event loop. They connect when they are first used.
 
-    `consumer` names this process in the consumer group of every stream it reads.
+    `consumer` is the name of this process in the consumer group of each stream that it reads.
     """
     clock = SystemClock()
     eviction = EvictionCheck(allowed=settings.allow_eviction, log=log)

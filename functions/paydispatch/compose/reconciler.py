@@ -1,4 +1,4 @@
-"""What reconciling is made of, as a Lambda and as a command alike."""
+"""Compose the ports of reconcile, for the Lambda function and for the command."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from paydispatch.settings import ReconcilerSettings
 
 LIST_TIMEOUT_S = 20.0
-"""One page. Nothing is created by it, so it need not outlast Stripe's own timeouts."""
+"""The timeout of one page. It may be shorter than Stripe's own timeouts, because reading a page creates nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """Made for one event loop; they connect when they are first used."""
+    """The clients, for one event loop. They connect when they are first used."""
 
     redis: Redis
     stripe: httpx.AsyncClient
@@ -59,7 +59,7 @@ class Clients:
 
 
 def connect(settings: ReconcilerSettings, log: EventLog, clients: Clients) -> ReconcilePorts:
-    """It looks with the same keys, in the same accounts and at the same Stripe as the caller that sent the creates."""
+    """Build the ports. They use the same keys, accounts and Stripe as the caller that sent the creates."""
     clock = SystemClock()
     secrets = SecretsManagerStore(boto3.client("secretsmanager", config=CLIENT_CONFIG), clock)
     tenant, bell_url = settings.queue_tenant, settings.doorbell_queue_url

@@ -1,4 +1,4 @@
-"""Doorbells or a schedule in, one service call per worker, partial batch response out."""
+"""Translate doorbell messages or a schedule into one service call, and its result into a partial batch response."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from paydispatch.services.serve_flows import FlowServer
 
 STOPPING_TIME_S = 5.0
-"""Kept back at the end of an invocation on top of one flow's timeout."""
+"""The time at the end of an invocation, beside one flow's timeout, in which no flow is started."""
 
 
 async def answer_bells(
     event: Mapping[str, Any], context: LambdaContext, server: FlowServer, log: EventLog
 ) -> dict[str, Any]:
-    """Run the flows of the workers that were rung for; of all workers, when no bell is named (the schedule).
+    """Run the flows of the workers that the doorbell messages name. On a schedule, run those of all workers.
 
     Raises `UnexpectedEvent`.
     """
@@ -43,7 +43,7 @@ async def answer_bells(
 
 
 def _worker_id(record: Mapping[str, Any]) -> str | None:
-    """Read the worker from a doorbell. One that names none is dropped, because the next sweep finds the outcome."""
+    """Return the worker that a doorbell message names. None: drop the message, as the next sweep finds the outcome."""
     try:
         worker_id = json.loads(record["body"])["worker_id"]
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -1,4 +1,4 @@
-"""A schedule's event in, one service call, counts out."""
+"""Translate an event of the schedule into one service call, and its report into counts."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ if TYPE_CHECKING:
     from paydispatch.services.reconcile import Reconciler
 
 STOPPING_TIME_S = 70.0
-"""Kept back at the end of an invocation: one request's look through Stripe's lists, and its publish."""
+"""The time at the end of an invocation for the last request: its look through Stripe's lists, and its publish."""
 
 
 async def settle_unknowns(
     event: Mapping[str, Any], context: LambdaContext, service: Reconciler, log: EventLog
 ) -> dict[str, Any]:
-    """Raises `Unavailable` without Redis: the invocation counts as failed, and the next hour's tries again.
+    """Settle unknown outcomes until the invocation's time is up, and return the counts.
 
-    Raises `UnexpectedEvent` for anything but a schedule.
+    Raises `Unavailable` without Redis. The invocation then counts as failed, and that of the next hour tries again.
+    Raises `UnexpectedEvent` for an event of another kind.
     """
     if not is_schedule(event):
         raise refuse_event(event, takes="a schedule of EventBridge", log=log)

@@ -1,4 +1,4 @@
-"""SQS event in, one service call, partial batch response out."""
+"""Translate an SQS event into one service call, and its result into a partial batch response."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 async def work_on(
     event: Mapping[str, Any], context: LambdaContext, service: BatchCall, log: EventLog
 ) -> dict[str, Any]:
-    """Return the ids of the messages SQS must keep; an empty list acknowledges them all.
+    """Work on the messages, and return the ids of those that SQS must keep. An empty list acknowledges all.
 
     Raises `UnexpectedEvent`.
     """

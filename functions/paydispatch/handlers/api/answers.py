@@ -1,4 +1,4 @@
-"""HTTP answers, and errors in Stripe's own shape."""
+"""The API's HTTP answers, with errors in the shape of Stripe's errors."""
 
 from __future__ import annotations
 
@@ -29,13 +29,15 @@ if TYPE_CHECKING:
     from paydispatch.services.accept import Accepted
 
 _NOT_ACCEPTED = (
-    "The request was not accepted: a service behind this one cannot be reached. Try again."
+    "The request was not accepted, because a service behind the API cannot be reached. Try again."
 )
 _MAYBE_ACCEPTED = (
-    "The request may have been accepted: the queue's answer was lost. Send the same body again under "
-    "this idempotency_key, and it is the same request. Under another key it is a second one."
+    "The request may have been accepted, because the queue's answer was lost. Send the same body again "
+    "with this idempotency_key, and it is the same request. With another key it is a second request."
 )
-_TOO_LARGE = "Stripe's answer is larger than this answer can be. The worker's flow gets all of it."
+_TOO_LARGE = (
+    "The field is too large for this answer and is left out. The worker's flow gets it in full."
+)
 
 
 def json_answer(
@@ -46,15 +48,15 @@ def json_answer(
     )
 
 
-def accepted(result: Accepted) -> Response[str]:
+def create_answer(result: Accepted) -> Response[str]:
     headers: dict[str, str | list[str]] = {"Location": f"/v1/requests/{result.request_id}"}
     if result.replayed:
         headers["Idempotent-Replayed"] = "true"
-    return json_answer(202, _accepted_body(result), headers)
+    return json_answer(202, _create_body(result), headers)
 
 
 def batch_answer(results: Sequence[Accepted | PaydispatchError]) -> Response[str]:
-    """Answer each item in its place. Each has the same share of the room that the answer has for errors."""
+    """Answer each item in its place. Each item may use the same share of the answer's room for errors."""
     share_bytes = ANSWER_BYTES // max(1, len(results))
     return json_answer(202, {"results": [batch_item(each, share_bytes) for each in results]})
 
@@ -62,10 +64,10 @@ def batch_answer(results: Sequence[Accepted | PaydispatchError]) -> Response[str
 def batch_item(
     result: Accepted | PaydispatchError, room_bytes: int = ANSWER_BYTES
 ) -> dict[str, Any]:
-    """Return one item of a batch's answer: what a create's answer says, or its error in its place."""
+    """Return one item of a batch's answer: the body of a create's answer, or the error in its place."""
     if not isinstance(result, PaydispatchError):
         replayed = {"idempotent_replayed": True} if result.replayed else {}
-        return {**_accepted_body(result), **replayed}
+        return {**_create_body(result), **replayed}
     if isinstance(result, BadRequest):
         refused = {"status": "refused", "http_status": result.status}
         return {**refused, **_error_body(result, room_bytes - size_in_answer(refused))}
@@ -74,7 +76,7 @@ def batch_item(
 
 
 def status_answer(shown: Mapping[str, Any]) -> Response[str]:
-    """Answer where a request stands. An answer of Stripe that is too large is left out, with a warning."""
+    """Answer with the status of a request. Leave out an answer of Stripe that is too large, with a warning."""
     if size_in_answer(shown) <= STATUS_BYTES:
         return json_answer(200, shown)
     left_out = [name for name in ("parsed_data", "parsed_error") if name in shown]
@@ -87,28 +89,31 @@ def error_answer(error: BadRequest, *, status: int | None = None) -> Response[st
     return json_answer(status or error.status, _error_body(error, ANSWER_BYTES))
 
 
-def unavailable(error: Unavailable) -> Response[str]:
-    """Say whether the request may have been accepted, and when to come back. The cause is in the log alone."""
+def unavailable_answer(error: Unavailable) -> Response[str]:
+    """Answer 503: whether the request may have been accepted, and when to try again. Only the log shows the cause."""
     headers: dict[str, str | list[str]] = {"Retry-After": str(error.retry_after_s)}
     return json_answer(503, _unavailable_body(error), headers)
 
 
-def unhealthy(error: Unavailable) -> Response[str]:
+def unhealthy_answer(error: Unavailable) -> Response[str]:
     headers: dict[str, str | list[str]] = {"Retry-After": str(error.retry_after_s)}
     message = (
-        "Redis takes no writes from here. Creates without an idempotency key are accepted; "
-        "those with one, and statuses, are refused."
+        "Redis takes no writes from the API. Creates without an idempotency key are accepted. "
+        "Creates with a key and statuses are refused."
     )
     return json_answer(503, _api_error(message, "unavailable"), headers)
 
 
-def failure() -> Response[str]:
-    """Answer for a fault of ours. It is in the log."""
-    return json_answer(500, _api_error("Something went wrong on our side.", "internal_error"))
+def failure_answer() -> Response[str]:
+    """Answer for a fault in the API itself. Only the log shows it."""
+    return json_answer(500, _api_error("The API failed. Its log shows why.", "internal_error"))
 
 
-def unexpected(error: UnexpectedEvent) -> dict[str, Any]:
-    """In a form that every kind of gateway passes on. Nobody can mend this with another request."""
+def refusal_answer(error: UnexpectedEvent) -> dict[str, Any]:
+    """Answer an event that is no HTTP request, in a form that every kind of gateway passes on.
+
+    The status is 501, because another request would fail in the same way.
+    """
     return {
         "statusCode": 501,
         "headers": {"Content-Type": "application/json"},
@@ -117,7 +122,7 @@ def unexpected(error: UnexpectedEvent) -> dict[str, Any]:
     }
 
 
-def _accepted_body(result: Accepted) -> dict[str, Any]:
+def _create_body(result: Accepted) -> dict[str, Any]:
     return {
         "request_id": result.request_id,
         "object": result.request.object,

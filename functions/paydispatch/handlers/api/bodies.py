@@ -1,4 +1,4 @@
-"""From HTTP bodies to requests: what is malformed is told by field, before any service hears of it."""
+"""Parse HTTP bodies into requests. An error names its field, and is raised before a service is called."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def create_request(object_name: str, event: APIGatewayProxyEventV2) -> CreateReq
         raise TooLarge(size, QUEUE_MESSAGE_LIMIT_BYTES)
     body = json_object(event)
     if body.get("object", object_name) != object_name:
-        raise InvalidField("object", f"This URL creates a {object_name}; leave `object` out.")
+        raise InvalidField("object", f"This URL creates a {object_name}. Leave `object` out.")
     return parse_create_request(
         object_name,
         body,
@@ -39,7 +39,7 @@ def create_request(object_name: str, event: APIGatewayProxyEventV2) -> CreateReq
 def requests_of_batch(
     body: dict[str, Any], event: APIGatewayProxyEventV2
 ) -> list[CreateRequest | BadRequest]:
-    """Read `POST /v1/batches`: each item as a request, or as what is wrong with it. Raises `InvalidField`."""
+    """Read `POST /v1/batches`. Return each item as a request, or as its error. Raises `InvalidField`."""
     items = body.get("requests")
     if not isinstance(items, list):
         raise InvalidField(
@@ -47,7 +47,8 @@ def requests_of_batch(
         )
     if not 1 <= len(items) <= BATCH_ITEMS_LIMIT:
         raise InvalidField(
-            "requests", f"requests must hold 1 to {BATCH_ITEMS_LIMIT} items; it holds {len(items)}."
+            "requests",
+            f"requests must hold 1 to {BATCH_ITEMS_LIMIT} items, and holds {len(items)}.",
         )
     key = event.headers.get("idempotency-key")
     check_idempotency_key(key)
@@ -59,7 +60,7 @@ def requests_of_batch(
 
 
 def _item(item: Any, *, key: str | None, traceparent: str | None) -> CreateRequest | BadRequest:
-    """The batch's key and the item's place make the item's key, unless it brings one of its own."""
+    """Read one item. `key` is made of the batch's key and the item's place, and is used if the item has no key."""
     try:
         if not isinstance(item, dict):
             return InvalidField("requests", "Each request must be a JSON object.")
@@ -81,7 +82,7 @@ def _item(item: Any, *, key: str | None, traceparent: str | None) -> CreateReque
 
 
 def json_object(event: APIGatewayProxyEventV2) -> dict[str, Any]:
-    """The body as a JSON object. Raises `InvalidField`; the message never repeats the body: it may hold a key."""
+    """Return the body as a JSON object. Raises `InvalidField`, without text of the body because it may hold a key."""
     try:
         text = event.body or ""
         raw = base64.b64decode(text) if event.is_base64_encoded else text

@@ -1,4 +1,4 @@
-"""Keep an answer within what Lambda carries: 6 MB, in which the body stands as escaped text."""
+"""Keep an answer within Lambda's limit of 6 MB, which holds the body as escaped text."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ if TYPE_CHECKING:
     from paydispatch.domain.errors import ParamError
 
 ANSWER_BYTES = 4_000_000
-"""What the errors of one answer may take. The rest of Lambda's 6 MB is for what a batch accepted: at the most 4 KB for
-each of 1,000 items."""
+"""The limit for the errors of one answer. The rest of Lambda's 6 MB is for the accepted items of a batch: each of 1,000
+items takes at most 4 KB."""
 
 STATUS_BYTES = 5_900_000
-"""What a request's status may take."""
+"""The limit for the status of a request."""
 
 MOST_ERRORS = 100
-"""How many errors are shown of one request."""
+"""The largest number of errors that are shown of one request."""
 
 _TEXT_BYTES = {"message": 1_000, "param": 300}
-"""How much is shown of each text of an error."""
+"""The limits for the texts of an error."""
 
 
 def size_in_answer(value: Any) -> int:
-    """Return the bytes that a JSON value takes in Lambda's answer: JSON within JSON, ASCII at its longest."""
+    """Return the largest number of bytes of a JSON value in Lambda's answer: JSON within JSON, escaped to ASCII."""
     return len(json.dumps(json.dumps(value)))
 
 
 def cut_error(error: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an error of Stripe's shape with its texts cut to what is shown of them."""
+    """Return an error in Stripe's shape, with each text cut to its limit."""
     cut = {name: _cut(error[name], most) for name, most in _TEXT_BYTES.items() if name in error}
     return {**error, **cut}
 
 
 def errors_within(errors: Sequence[ParamError], room_bytes: int) -> dict[str, Any]:
-    """Return `errors`, the first and as many more as the room holds, and as `more_errors` how many are left out."""
+    """Return `errors`: the first and as many more as fit. `more_errors` is the number of those left out."""
     shown = [cut_error(errors[0].as_dict())]
     room_bytes -= size_in_answer(shown)
     for error in errors[1:MOST_ERRORS]:
@@ -59,7 +59,7 @@ def _cut(text: str, most_bytes: int) -> str:
     return head[: sum(end <= most_bytes for end in ends)] + "…"
 
 
-@lru_cache(maxsize=4096)  # a text of a million characters has few different ones
+@lru_cache(maxsize=4096)  # a long text has few different characters
 def _character_size(character: str) -> int:
     return size_in_answer(character) - _QUOTES
 

@@ -1,4 +1,7 @@
-"""API Gateway event in, one service call, answer out. Every error leaves in Stripe's own shape."""
+"""Translate an API Gateway event into one service call, and its result into an answer.
+
+Every error has the shape of Stripe's errors.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,15 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from paydispatch.domain.errors import BadRequest, InvalidField, RequestNotFound, Unavailable
 from paydispatch.domain.resources import RESOURCES, Resource
 from paydispatch.handlers.api.answers import (
-    accepted,
     batch_answer,
+    create_answer,
     error_answer,
-    failure,
+    failure_answer,
     json_answer,
+    refusal_answer,
     status_answer,
-    unavailable,
-    unexpected,
-    unhealthy,
+    unavailable_answer,
+    unhealthy_answer,
 )
 from paydispatch.handlers.api.bodies import create_request, json_object, requests_of_batch
 from paydispatch.services.refuse_events import refuse_event
@@ -43,7 +46,7 @@ TAKES = "requests of an API Gateway HTTP API with payload format 2.0"
 
 
 class ApiHandler:
-    """The HTTP API, one route per row of the table of objects."""
+    """The HTTP API. Each row of the table of objects has one route."""
 
     def __init__(
         self,
@@ -59,14 +62,14 @@ class ApiHandler:
         self._principals = principals
         self._log = log
         self._queue_tenant = queue_tenant
-        self._routes = self._made_routes()
+        self._routes = self._make_routes()
 
     def answer(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         if not _is_http_request(event):
-            return unexpected(refuse_event(event, takes=TAKES, log=self._log))
+            return refusal_answer(refuse_event(event, takes=TAKES, log=self._log))
         return self._routes.resolve(event, context)
 
-    def _made_routes(self) -> APIGatewayHttpResolver:
+    def _make_routes(self) -> APIGatewayHttpResolver:
         # POWERTOOLS_DEV would print every event, and with it the key.
         routes = APIGatewayHttpResolver(debug=False)
         routes.get("/health")(self._health)
@@ -74,25 +77,25 @@ class ApiHandler:
         routes.post("/v1/batches")(self._create_batch)
         routes.get("/v1/requests/<request_id>")(self._status)
         for resource in RESOURCES:
-            routes.post(resource.endpoint)(self._creator(resource))
+            routes.post(resource.endpoint)(self._make_create(resource))
         routes.exception_handler(BadRequest)(error_answer)
-        routes.exception_handler(Unavailable)(unavailable)
+        routes.exception_handler(Unavailable)(unavailable_answer)
         routes.exception_handler(Exception)(self._fault)
         routes.not_found(self._not_found)
         return routes
 
-    def _creator(self, resource: Resource) -> Callable[[], Response[str]]:
+    def _make_create(self, resource: Resource) -> Callable[[], Response[str]]:
         def create() -> Response[str]:
-            event, who = self._routes.current_event, self._principal()
+            event, principal = self._routes.current_event, self._principal()
             request = create_request(resource.name, event)
-            return accepted(self._acceptor.accept(request, who))
+            return create_answer(self._acceptor.accept(request, principal))
 
         return create
 
     def _create_batch(self) -> Response[str]:
-        event, who = self._routes.current_event, self._principal()
+        event, principal = self._routes.current_event, self._principal()
         requests = requests_of_batch(json_object(event), event)
-        return batch_answer(self._acceptor.accept_all(requests, who))
+        return batch_answer(self._acceptor.accept_all(requests, principal))
 
     def _status(self, request_id: str) -> Response[str]:
         tenant = self._principal().tenant
@@ -108,7 +111,7 @@ class ApiHandler:
             self._requests.check()
         except Unavailable as error:
             self._log.warning("api.unhealthy", why=str(error))
-            return unhealthy(error)
+            return unhealthy_answer(error)
         return json_answer(200, {"status": "ok"})
 
     def _openapi(self) -> Response[str]:
@@ -122,7 +125,7 @@ class ApiHandler:
 
     def _fault(self, _: Exception) -> Response[str]:
         self._log.warning("api.fault", path=self._routes.current_event.path)
-        return failure()
+        return failure_answer()
 
     def _principal(self) -> Principal:
         return self._principals.read(self._routes.current_event.raw_event)

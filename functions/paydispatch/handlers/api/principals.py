@@ -1,4 +1,4 @@
-"""Who is at the API: what API Gateway's authorizer found out, as a principal."""
+"""Read the principal of an HTTP request from the findings of API Gateway's authorizer."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _NOT_A_WORD = re.compile(r"[^A-Za-z0-9._:@=+-]")
 
 
 class PrincipalReader:
-    """With a JWT the tenant is a claim; with IAM it is the account the caller's role lives in."""
+    """Reads principals. With a JWT the tenant is a claim. With IAM it is the AWS account of the caller's role."""
 
     def __init__(self, *, sign_in: bool, tenant_claim: str) -> None:
         self._sign_in = sign_in
         self._tenant_claim = tenant_claim
 
     def read(self, event: Mapping[str, Any]) -> Principal:
-        """Raises `NotAuthenticated` for a caller nobody vouches for, where sign-in is asked for."""
+        """Return the caller's principal. Raises `NotAuthenticated` if sign-in is required and no authorizer ran."""
         authorizer = event.get("requestContext", {}).get("authorizer") or {}
         if "jwt" in authorizer:
             return self._from_claims(authorizer["jwt"].get("claims") or {})
@@ -42,7 +42,7 @@ class PrincipalReader:
 
 
 def _from_iam(caller: Mapping[str, Any]) -> Principal:
-    """The role without its session name, so that the same program is the same principal tomorrow."""
+    """Return a principal of the role without its session name, which changes from one session to the next."""
     arn = str(caller.get("userArn", ""))
     role = "/".join(arn.rpartition(":")[2].split("/")[:2])
     return Principal(str(caller.get("accountId", "")), _NOT_A_WORD.sub(":", role))
