@@ -1,19 +1,17 @@
-"""What a flow sees: the outcome of its request, the conversation it belongs to, and how to go on.
+"""The objects that a flow script works with, and the port that runs scripts.
 
     # flows/new_create_price_response.py
     def run(parsed_data, flow):
         flow.log.info("price %s is there", parsed_data["id"])
         flow.new_subscription().customer("cus_1").items([{"price": parsed_data["id"]}]).create_async()
 
-A flow that returns is done. `raise RetryLater(after_s=60)` runs it again later; any other exception is a failure and
-runs it again with backoff, a few times. What a flow dispatched counts when it returns, and not before: a repeat
-dispatches the very same requests again, which are then the same requests to Stripe.
+A flow is done when it returns. `raise RetryLater(after_s=60)` runs it again later. Any other exception is a failure,
+which runs the flow again with backoff, a few times. The requests that a flow dispatches are sent when it returns. If it
+runs again, it dispatches the same requests under the same ids, so Stripe executes each of them once.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from paydispatch.domain.envelope import Envelope, check_size
@@ -33,10 +31,13 @@ from paydispatch.domain.requests import (
 )
 from paydispatch.domain.script_errors import error_text, leaves, traceback_text
 from paydispatch.domain.slots import key_space
+from paydispatch.flow_log import FlowLog
 from paydispatch.sdk.builders import Builders
 from paydispatch.sdk.receipt import Receipt
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.outcomes import Certainty, Error, Outcome
 
@@ -52,17 +53,17 @@ __all__ = [
 ]
 
 FLOW_FAILED = "flow_failed"
-"""The code of the error, of kind `dispatcher`, that takes a response's place when its script fails for good."""
+"""The code of the `dispatcher` error that the error script gets when the response script has failed for good."""
 
 CLEAN_UP_S = 2.0
-"""A coroutine that is cancelled has this long to clean up. Then it is left to itself."""
+"""Seconds that a cancelled coroutine has to clean up. After that the runner no longer waits for it."""
 
 
 class RetryLater(Exception):
-    """Raised by a flow that wants to run again in `after_s` seconds. Does not count as a failure.
+    """Raised by a flow to run again in `after_s` seconds. It does not count as a failure.
 
-    From 0 to 2,160,000 seconds: 25 days, as long as a request is remembered. Anything else is a `ValueError`, and with
-    that a failure of the script. For a moment that may have passed: `RetryLater(max(0, at - now))`.
+    `after_s` is a number from 0 to 2,160,000: a request is remembered for 25 days. Any other value raises `ValueError`,
+    which is a failure of the script. For a time that may be in the past, write `RetryLater(max(0, at - now))`.
     """
 
     def __init__(self, after_s: float = 60.0) -> None:
@@ -76,9 +77,9 @@ class RetryLater(Exception):
 
 
 def script_end(error: BaseException) -> RetryLater | ScriptFailed:
-    """Read how a script ended from what it raised: it asks for later, or it has failed.
+    """Return how a script ended that raised `error`: it asked for a later run, or it failed.
 
-    A group asks for later, by the longest time in it, if it holds nothing but `RetryLater`.
+    An exception group asks for a later run if it holds only `RetryLater`. The longest of their times counts.
     """
     raised = leaves(error)
     asked = [each for each in raised if isinstance(each, RetryLater)]
@@ -86,75 +87,54 @@ def script_end(error: BaseException) -> RetryLater | ScriptFailed:
         return ScriptFailed(error_text(error), traceback_text(error))
     try:
         return RetryLater(max(each.after_s for each in asked))
-    except Exception as wrong:  # the script has put something else into `after_s`
+    except Exception as wrong:  # the script has changed `after_s` to something else
         return ScriptFailed(error_text(wrong), traceback_text(wrong))
 
 
 class ParsedError:
-    """What an error flow gets. `str()` is the message; the fields are those of `Error`."""
+    """The error that an error flow gets. `str()` of it is the message. All fields are read-only."""
 
     __slots__ = ("_error",)
+
+    message: str
+    kind: ErrorKind
+    """`http` (network, timeout, too many attempts), `api` (Stripe refused) or `dispatcher` (paydispatch itself)."""
+    code: str | None
+    type: str | None
+    decline_code: str | None
+    param: str | None
+    http_status: int | None
+    stripe_request_id: str | None
+    attempts: int
+    certainty: Certainty
+    """`not_created`, or `unknown`: the object may exist, so do not ask for it again under a new identity."""
 
     def __init__(self, error: Error) -> None:
         self._error = error
 
+    def __getattr__(self, name: str) -> Any:
+        if name not in ParsedError.__annotations__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self._error, name)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *ParsedError.__annotations__]
+
     def __str__(self) -> str:
-        return self._error.message
+        return self.message
 
     def __repr__(self) -> str:
         return f"ParsedError(kind={self.kind!r}, code={self.code!r}, message={self.message!r})"
 
-    @property
-    def message(self) -> str:
-        return self._error.message
-
-    @property
-    def kind(self) -> ErrorKind:
-        """`http` (network, timeout, exhausted), `api` (Stripe refused) or `dispatcher` (ours)."""
-        return self._error.kind
-
-    @property
-    def code(self) -> str | None:
-        return self._error.code
-
-    @property
-    def type(self) -> str | None:
-        return self._error.type
-
-    @property
-    def decline_code(self) -> str | None:
-        return self._error.decline_code
-
-    @property
-    def param(self) -> str | None:
-        return self._error.param
-
-    @property
-    def http_status(self) -> int | None:
-        return self._error.http_status
-
-    @property
-    def stripe_request_id(self) -> str | None:
-        return self._error.stripe_request_id
-
-    @property
-    def attempts(self) -> int:
-        return self._error.attempts
-
-    @property
-    def certainty(self) -> Certainty:
-        """`not_created`, or `unknown`: the object may exist, so do not ask for it again under a new identity."""
-        return self._error.certainty
-
 
 class FollowUp(Receipt):
-    """The receipt of a create a flow dispatched. It becomes durable when the flow returns."""
+    """The receipt of a request that a flow dispatched. It becomes durable when the flow returns."""
 
     __slots__ = ()
 
     def wait(self, timeout_s: float | None = None) -> NoReturn:
         raise RuntimeError(
-            "A flow's creates go to the queue when it returns: do not wait for them."
+            "A flow's requests go to the queue when it returns: do not wait for them."
         )
 
     def __await__(self) -> NoReturn:
@@ -164,43 +144,8 @@ class FollowUp(Receipt):
         return f"{self.request_id} ({self.object}): goes to the queue when this flow returns"
 
 
-_LINE_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {
-    *("asctime", "level", "location", "message", "sampling_rate", "service", "timestamp"),
-    *("exception", "exception_name", "exception_notes", "stack_trace", "xray_trace_id"),
-}
-"""What `logging` and the worker's own lines use themselves."""
-
-
-class FlowLog(logging.LoggerAdapter[logging.Logger]):
-    """A logger that knows the run's ids. What a flow gives as `extra` is kept beside them.
-
-    A name in `extra` that is taken gets `extra_` in front: `extra_request_id`.
-    """
-
-    def __init__(self, ids: Mapping[str, str]) -> None:
-        super().__init__(logging.getLogger("paydispatch.flows"), ids)
-        self._taken = _LINE_FIELDS | ids.keys()
-
-    def process(
-        self, msg: Any, kwargs: MutableMapping[str, Any]
-    ) -> tuple[Any, MutableMapping[str, Any]]:
-        given = kwargs.get("extra")
-        named = given if isinstance(given, Mapping) else {}
-        return msg, {**kwargs, "extra": {**self._free(named), **(self.extra or {})}}
-
-    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - the name is `logging`'s
-        self.logger.disabled = (
-            False  # a flow that configures `logging` disables what it does not name
-        )
-        return super().isEnabledFor(level)
-
-    def _free(self, given: Mapping[Any, Any]) -> dict[str, Any]:
-        names = ((str(name), value) for name, value in given.items())
-        return {f"extra_{n}" if n in self._taken else n: value for n, value in names}
-
-
 class Flow(Builders):
-    """One run of one flow. `new_product()`, `new_price()` … are builders bound to this conversation and its key."""
+    """One run of one flow. `new_product()`, `new_price()` and so on start the next request of the same conversation."""
 
     def __init__(
         self, entry: OutcomeEntry, *, attempt: int, now_s: float, queue_tenant: str = "local"
@@ -234,7 +179,7 @@ class Flow(Builders):
 
     @property
     def operation(self) -> str:
-        """What was asked of Stripe: `create_payment_intent`."""
+        """The operation that was requested: `create_payment_intent`."""
         return self._entry.operation
 
     @property
@@ -243,7 +188,7 @@ class Flow(Builders):
 
     @property
     def principal(self) -> str:
-        """The program that asked for the request: `tenant/subject`, or `queue`."""
+        """The program that made the request: `tenant/subject`, or `queue`."""
         return self._entry.principal or QUEUE
 
     @property
@@ -262,17 +207,17 @@ class Flow(Builders):
 
     @property
     def inferred(self) -> bool:
-        """Whether a look at Stripe stood in for its answer."""
+        """Whether the outcome was found in Stripe's lists, because the answer was lost."""
         return self._entry.inferred
 
     @property
     def params(self) -> Mapping[str, Any]:
-        """The parameters the object was to be created with."""
+        """The parameters of the request."""
         return self._entry.params
 
     @property
     def outbox(self) -> tuple[Envelope, ...]:
-        """What this run has dispatched so far."""
+        """The requests that this run has dispatched so far."""
         return tuple(self._outbox)
 
     def _dispatch(
@@ -286,7 +231,7 @@ class Flow(Builders):
         stripe_account: str | None,
         stripe_context: str | None,
     ) -> FollowUp:
-        """Put one create into this run's outbox. Raises `InvalidParams`, `InvalidField` or `TooLarge`."""
+        """Put one request into this run's outbox. Raises `InvalidParams`, `InvalidField` or `TooLarge`."""
         entry = self._entry
         require_valid_params(object_name, params)
         check_deadline(deadline_s)
@@ -337,12 +282,12 @@ def _kind(outcome: Outcome) -> OutcomeKind:
 
 
 class FlowScripts(Protocol):
-    """The scripts by name. Nothing of a script but its end leaves it: no exception, no exit, no cancellation."""
+    """The flow scripts by name. An exception, an exit or a cancellation in a script ends that script only."""
 
     def is_loaded(self, name: str) -> bool: ...
 
     async def load(self, name: str) -> None:
-        """Import the script, within a bounded time. Raises `MissingFlow`, `RetryLater` or `ScriptFailed`."""
+        """Import the script within a bounded time. Raises `MissingFlow`, `RetryLater` or `ScriptFailed`."""
         ...
 
     async def run(self, name: str, argument: Any, flow: Flow) -> None:

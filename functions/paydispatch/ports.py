@@ -247,7 +247,7 @@ class OutcomeStream(Protocol):
 
 class Doorbell(Protocol):
     async def ring(self, worker_id: str) -> None:
-        """Announce that this worker's stream has an entry. Never raises, because the sweep finds a worker without a ring."""
+        """Announce an entry on this worker's stream. Never raises, because the sweep finds workers without a ring."""
         ...
 
 

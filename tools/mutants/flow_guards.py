@@ -206,8 +206,8 @@ FLOW_GUARDS = (
     Guard(
         "log: extra overwrites an id",
         OWN_LOG,
-        FLOW,
-        '        return {f"extra_{n}" if n in self._taken else n: value for n, value in names}',
+        SOURCE + "flow_log.py",
+        '        return {f"extra_{n}" if n in self._used else n: value for n, value in names}',
         "        return dict(names)",
         EVENT_LOG,
     ),
