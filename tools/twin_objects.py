@@ -1,13 +1,13 @@
-"""Write what the twin knows of Stripe's answers: a response schema per object. By `make schemas`.
+"""Generates the twin's response schema of each object. `make schemas` runs it.
 
     python tools/twin_objects.py SOURCES
 
-SOURCES is where the packages of `schemas/requirements.txt` were unpacked. Driven by the table of
-objects: a new row needs no change here.
+SOURCES is the folder with the unpacked packages of `schemas/requirements.txt`. The objects come from the table of
+objects, so that a new row needs no change here.
 
-A file is a JSON Schema of the object, cut down to what the twin needs. Four keywords are ours:
-`refers` (the id of such an object, expandable), `embeds` (one in full), `list` (of such elements),
-`open` (it has more fields than are described).
+A file is a JSON Schema of the object with only the keywords that the twin needs. Four keywords are ours: `refers` (the
+expandable id of another object), `embeds` (another object in full), `list` (a list of such elements), and `open` (the
+object has more fields than the schema describes).
 """
 
 import json
@@ -20,13 +20,13 @@ from schemas.document import Schema, read_document
 from paydispatch.domain.resources import RESOURCES
 
 DEPTH = 3
-"""Levels of nesting that are described in full; deeper, only what is never absent, and `open`."""
+"""The levels of nesting with all fields. A deeper object has only its required fields, and `open`."""
 
 LARGEST_ENUM = 8
-"""Longer ones (locales, payment methods) cost more than they help: the twin only echoes them."""
+"""The most values that an enumeration keeps. The twin only echoes longer ones (locales, payment methods)."""
 
 OURS = {row.name for row in RESOURCES}
-"""Objects that have a file of their own."""
+"""The objects with a file of their own."""
 
 OUTPUT = Path(__file__).parents[1] / "functions/paydispatch/twin/objects/fresh"
 
@@ -39,7 +39,7 @@ def main(sources: Path) -> None:
 
 
 def _one_field_a_line(schema: Schema) -> str:
-    """The difference of two versions then reads as a list of changed fields."""
+    """Return the schema with one field per line, so that a diff lists the changed fields."""
     fields = ",\n".join(
         f"{json.dumps(name)}:{_compact(field)}" for name, field in schema["properties"].items()
     )
@@ -52,7 +52,7 @@ def _compact(value: object) -> str:
 
 
 class Shapes:
-    """Stripe's response schemas: references resolved, and everything but the shape left out."""
+    """Stripe's response schemas with resolved references, reduced to types and structure."""
 
     def __init__(self, components: dict[str, Schema]) -> None:
         self._components = components
@@ -72,7 +72,7 @@ class Shapes:
         if "x-expansionResources" in schema:
             return {"type": "string", "refers": _expands_to(schema)}
         if "$ref" in schema:
-            return self._referenced(_name(schema["$ref"]), depth)
+            return self._resolve(_name(schema["$ref"]), depth)
         if "anyOf" in schema:
             return self._not_null(schema["anyOf"][0], depth)
         if schema.get("type") == "array":
@@ -81,7 +81,7 @@ class Shapes:
             return self._object(schema, depth)
         return _scalar(schema)
 
-    def _referenced(self, name: str, depth: int) -> Schema:
+    def _resolve(self, name: str, depth: int) -> Schema:
         target = self._components[name]
         if "x-resourceId" not in target or "id" not in target.get("properties", {}):
             return self._not_null(target, depth)
@@ -102,7 +102,7 @@ class Shapes:
         return {"type": "object", "required": required, "properties": properties}
 
     def _open(self, fields: Schema, required: Sequence[str], depth: int) -> Schema:
-        """An object of which only the fields it cannot lack are described."""
+        """Return the schema of an object with only its required fields."""
         needed = {
             name: self._shape(fields[name], depth + 1)
             for name in required
@@ -113,7 +113,7 @@ class Shapes:
         return {"type": "object", "required": list(needed), "properties": needed, "open": True}
 
     def _list(self, fields: Schema, depth: int) -> Schema:
-        """A list inside an object, such as a subscription's items; its elements in full."""
+        """Return the schema of a list inside an object, such as the items of a subscription."""
         items = fields["data"]["items"]
         element = self._components[_name(items["$ref"])] if "$ref" in items else {}
         url = fields["url"].get("pattern", "/v1").removeprefix("^")
@@ -130,7 +130,7 @@ def _scalar(schema: Schema) -> Schema:
 
 
 def _always_there(schema: Schema) -> list[str]:
-    """Stripe sends a nullable field as null; only what is neither required nor that may lack."""
+    """Return the fields that every answer has: the required ones, and the nullable ones, which Stripe sends as null."""
     required = schema.get("required", ())
     fields = schema["properties"].items()
     return [name for name, field in fields if name in required or field.get("nullable")]

@@ -1,9 +1,9 @@
-"""Write everything that follows from Stripe's OpenAPI document. Run by `make schemas`.
+"""Generates every file that is derived from Stripe's OpenAPI document. `make schemas` runs it.
 
     python tools/schemas SOURCES
 
-SOURCES is where the packages of `requirements.txt` were unpacked. Driven by the table of objects:
-a new row needs no change here.
+SOURCES is the folder with the unpacked packages of `requirements.txt`. The objects come from the table of objects, so
+that a new row needs no change here.
 """
 
 import sys
@@ -28,11 +28,11 @@ ROOT = Path(__file__).parents[2]
 
 
 def main(sources: Path, root: Path = ROOT) -> None:
-    """Read `sources`, write below `root`."""
+    """Read the packages in `sources`, and write the generated files below `root`."""
     document = read_document(sources)
     if document["info"]["version"] != STRIPE_API_VERSION:
         raise SystemExit(
-            f"Not {STRIPE_API_VERSION}: the document is {document['info']['version']}."
+            f"The document has the version {document['info']['version']}. It must be {STRIPE_API_VERSION}."
         )
     requests = {row: create_schema(document, row.endpoint) for row in RESOURCES}
     schemas = {row: simplify(request) for row, request in requests.items()}
@@ -46,7 +46,7 @@ Schemas = dict[Resource, Schema]
 
 
 def write_package(package: Path, requests: Schemas, schemas: Schemas) -> None:
-    """What is installed: the schemas and the types."""
+    """Write the files of the installed package: the schemas and the types."""
     names = TypeNames({row.name: schema for row, schema in schemas.items()})
     for row, schema in schemas.items():
         write_schema(package / "schemas" / f"{row.identifier}.json", row.name, share(schema))
@@ -58,7 +58,7 @@ def write_package(package: Path, requests: Schemas, schemas: Schemas) -> None:
 
 
 def write_evidence(root: Path, sources: Path, requests: Schemas, schemas: Schemas) -> None:
-    """What shows that it is right: the requests the tests start from, and the cross-check."""
+    """Write the files for checking: the requests that the tests start from, and the report of differences."""
     raw = {row.name: request for row, request in requests.items()}
     write_extract(root / "tests/data/create_requests.json.gz", sources, STRIPE_API_VERSION, raw)
     found = {

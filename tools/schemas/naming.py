@@ -1,4 +1,4 @@
-"""Python types for the parts of a schema: which `TypedDict`s there are, and what each field is."""
+"""Names the Python types for the parts of a schema: the `TypedDict`s, the aliases, and the type of each field."""
 
 import json
 from collections import deque
@@ -9,23 +9,23 @@ from document import Schema
 Path = tuple[str, ...]
 
 LONGEST_INLINE = 120
-"""A list of values longer than this, in characters, is an alias of its own."""
+"""A list of values with more characters than this becomes an alias."""
 
 SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
 
 
 class TypeNames:
-    """The names of all nested types; equal parts share one, also between objects.
+    """The names of all nested types. Equal parts share a name, also across objects.
 
-    A part is named after the first object that has it, so adding an object renames nothing.
+    A part is named after the first object that has it, so that a new object renames nothing.
     """
 
     def __init__(self, schemas: Mapping[str, Schema]) -> None:
-        """`schemas`: the parameters of each object by its name, in the order of the table."""
+        """Name the parts of `schemas`: the parameters of each object by its name, in the order of the table."""
         self.dicts: dict[str, Schema] = {}
-        """Name of a `TypedDict` → its schema, outermost first."""
+        """The schema of each `TypedDict` by its name, outermost first."""
         self.aliases: dict[str, str] = {}
-        """Name of an alias → the `Literal[…]` it stands for."""
+        """The `Literal[…]` of each alias by its name."""
         self._names: dict[str, str] = {}
         for object_name, schema in schemas.items():
             for path, node in _breadth_first(schema):
@@ -33,7 +33,7 @@ class TypeNames:
                     self._name(path, node, pascal(object_name))
 
     def annotation(self, node: Schema, module: str = "") -> str:
-        """The type of a field; the names here are looked up in `module`, such as `p.`."""
+        """Return the type of a field. `module` is the prefix of the named types, such as `p.`."""
         name = self._names.get(_text(node))
         if name:
             return module + name
@@ -70,16 +70,16 @@ class TypeNames:
         self._names[_text(node)] = name
 
     def _free(self, path: Path, prefix: str) -> str:
-        """The field's name, with as many of the names around it as it takes to be the only one."""
+        """Return the name of the field, with as many enclosing names before it as needed to make it unique."""
         for length in range(1, len(path) + 1):
             name = prefix + "".join(pascal(part) for part in path[-length:])
             if name not in self.dicts and name not in self.aliases:
                 return name
-        raise ValueError(f"{path} has two types of one name.")
+        raise ValueError(f"Two types of {path} need the same name.")
 
 
 def pascal(name: str) -> str:
-    """`payment_intent` is `PaymentIntent`."""
+    """Return a name in PascalCase: `payment_intent` → `PaymentIntent`."""
     return "".join(part[:1].upper() + part[1:] for part in name.replace(".", "_").split("_"))
 
 

@@ -1,4 +1,4 @@
-"""Put parts of a schema that occur more than once under `$defs`, so that a file stays small."""
+"""Moves repeated parts of a schema to `$defs`, so that the file stays small."""
 
 import json
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def share(schema: Schema) -> Schema:
 
 
 def _names(schema: Schema) -> dict[str, str]:
-    """The text of each part worth sharing → its name, the shortest field it is met under."""
+    """Return the name of each part worth sharing, by its text. The name is the shortest field with that part."""
     fields: dict[str, list[str]] = {}
     for field, part in _parts(schema):
         fields.setdefault(_text(part), []).append(field)
@@ -31,13 +31,13 @@ def _names(schema: Schema) -> dict[str, str]:
 
 
 def _saves(count: int, part_bytes: int, name_bytes: int) -> bool:
-    """Whether `count` references and one definition are shorter than `count` copies."""
+    """Return whether `count` references and one definition are shorter than `count` copies."""
     reference_bytes = REFERENCE_BYTES + name_bytes
     return count * reference_bytes + part_bytes + name_bytes + 4 < count * part_bytes
 
 
 def _parts(node: Schema, name: str = "") -> Iterator[tuple[str, Schema]]:
-    """Every subschema below `node` with the name of the field it was met under, outermost first."""
+    """Yield every subschema below `node` with the name of its field, outermost first."""
     for key, sub in _subschemas(node):
         label = key or name
         yield label, sub
@@ -54,7 +54,7 @@ def _subschemas(node: Schema) -> Iterator[tuple[str, Schema]]:
 
 
 def _replace(node: Schema, names: dict[str, str]) -> Schema:
-    """`node` itself stays; what is below it becomes a reference where it has a name."""
+    """Return `node` with a reference for each subschema that has a name."""
     replaced = dict(node)
     if "properties" in node:
         replaced["properties"] = {k: _reference(v, names) for k, v in node["properties"].items()}

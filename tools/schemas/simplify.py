@@ -1,15 +1,15 @@
-"""From the document's request schema to ours: JSON Schema 2020-12 with what Stripe leaves implicit.
+"""Converts the document's request schema to ours: JSON Schema 2020-12 with rules that Stripe's schema leaves implicit.
 
-Three things are added that the document only says in prose, each with its source:
+It adds three rules that Stripe documents only in prose:
 
-- an object with named properties has no others: Stripe answers "Received unknown parameter";
-- `metadata` has at most 50 pairs, keys of 1 to 40 characters without brackets, values of up to 500
-  (https://docs.stripe.com/api/metadata);
-- a `currency` is three lower-case letters, a `decimal` is written in digits
-  (https://docs.stripe.com/currencies, and the fields' own descriptions).
+- An object with named properties has no others, because Stripe answers "Received unknown parameter".
+- `metadata` has at most 50 pairs, with keys of 1 to 40 characters without brackets, and values of up to 500 characters
+  (https://docs.stripe.com/api/metadata).
+- A `currency` has three lower-case letters, and a `decimal` is written in digits
+  (https://docs.stripe.com/currencies, and the descriptions of the fields).
 
-`x-stripeBypassValidation` is not followed: the values it hints at belong to previews, which need
-another `Stripe-Version` than the one our calls carry.
+It ignores `x-stripeBypassValidation`, because that marks values of previews, which need another `Stripe-Version` than
+our calls have.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from document import Schema
 
 KEPT = ("type", "format", "maxLength", "required", "deprecated")
 KEPT_OF_ENUM = ("enum", "deprecated")
-"""A list of values says type and length by itself."""
+"""The keywords that an enumeration keeps. Its values imply type and length."""
 
 PATTERNS = {
     "currency": "^[a-z]{3}$",
@@ -34,7 +34,7 @@ UNSET: Schema = {"const": ""}
 
 
 def simplify(node: Schema, name: str = "") -> Schema:
-    """Our schema of `node`, a part of the document's that is met under the field `name`."""
+    """Return our schema of `node`, which is the part of the document at the field `name`."""
     if node.get("enum") == [""]:
         return UNSET
     if "anyOf" in node:
@@ -73,7 +73,7 @@ def _pattern(node: Schema) -> Schema:
 
 
 def _any_of(node: Schema, name: str) -> Schema:
-    """Alternatives; plain text that may also be empty is just plain text."""
+    """Return the schema of alternatives. A plain string that may be empty needs none."""
     branches = [simplify(branch, name) for branch in node["anyOf"]]
     rest = [branch for branch in branches if branch != UNSET]
     if len(rest) == 1 and rest[0].get("type") == "string" and "pattern" not in rest[0]:

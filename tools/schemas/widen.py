@@ -1,7 +1,7 @@
-"""Let our schemas accept what only the official library knows.
+"""Adds the parameters and values that only the official library has to our schemas.
 
-The document leaves out a few parameters that Stripe still takes: old ones, and some that accounts
-get on request. Refusing them would be wrong; `docs/schema-differences.md` lists them.
+The document leaves out a few parameters that Stripe still accepts: old ones, and some that Stripe enables for an
+account on request. `docs/schema-differences.md` lists them.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ TYPES = ("string", "integer", "number", "boolean", "object", "array")
 
 
 def widen(schema: Schema, document: Fields, library: Fields) -> None:
-    """Add to `schema`, in place, each field and each value of a list that only `library` has."""
+    """Add to `schema`, in place, each field and each value of an enumeration that only `library` has."""
     for path, field in library.items():
         parent, _, name = path.rpartition(".")
         for node in _nodes(schema, parent):
@@ -30,7 +30,7 @@ def _add_values(schema: Schema, path: str, kinds: set[str]) -> None:
 
 
 def _nodes(schema: Schema, path: str) -> Iterator[Schema]:
-    """The objects at `path`: several where there are alternatives, maybe none."""
+    """Yield the objects at `path`, one for each alternative."""
     return (node for node in _alternatives_at(schema, path) if "properties" in node)
 
 
