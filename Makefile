@@ -1,5 +1,5 @@
-# One command for each thing you do here. `make` alone lists them.
-# Needs Python 3.11+ and nothing else: uv is installed beside the project if it is not on the PATH.
+# The commands of the project. `make` without a target lists them.
+# They need only Python 3.11 or later. If uv is not on the PATH, `make` installs it in .tools.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := .venv/bin
 
-help: ## this list
+help: ## list the commands
 	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 .tools/bin/uv:
@@ -18,53 +18,53 @@ help: ## this list
 	$(UV) sync --frozen --quiet --compile-bytecode --extra local --python $(PYTHON)
 	@touch $@
 
-install: .venv/.installed ## everything the project needs, into .venv
+install: .venv/.installed ## install the project and its dependencies into .venv
 
-run: install ## the demo: the whole pipeline on this machine
+run: install ## run the demo: the whole pipeline on this machine
 	$(RUN)/paydispatch demo
 
-test: install ## every test
+test: install ## run every test
 	$(RUN)/pytest
 
-unit: install ## tests without network, in seconds
+unit: install ## run the tests that need no network, in seconds
 	$(RUN)/pytest tests/unit
 
-integration: install ## tests against a real Valkey, MiniStack and the Stripe twin
+integration: install ## run the tests against a real Valkey, MiniStack and the Stripe twin
 	$(RUN)/pytest tests/integration
 
-e2e: install ## the whole stack on this machine: ways in, objects, bad input, crashes, operations, the demo
+e2e: install ## run the tests of the whole local stack: ways in, objects, bad input, crashes, operations, the demo
 	$(RUN)/pytest tests/e2e
 
-pythons: install ## the unit tests and the model on every other CPython from 3.11 on that this machine has
+pythons: install ## run the unit tests and the model on every other installed CPython from 3.11 on
 	$(RUN)/python tools/lambdas/every_python.py --uv $(UV)
 
-arch: install ## import contracts and the libraries each entry point loads
+arch: install ## check the import contracts and the libraries that each entry point loads
 	$(RUN)/lint-imports --no-logo
 	$(RUN)/pytest tests/architecture
 
-schemas: install ## all that is generated from Stripe's OpenAPI document
+schemas: install ## generate all files derived from Stripe's OpenAPI document
 	$(UV) pip install --quiet --no-deps --require-hashes --python $(RUN)/python --target build/schema-sources -r tools/schemas/requirements.txt
 	$(RUN)/python tools/schemas build/schema-sources
 	$(RUN)/python tools/twin_objects.py build/schema-sources
 	PYTHONPATH=tools $(RUN)/python -m openapi
 
-properties: install ## thousands of valid and invalid bodies per object
+properties: install ## test thousands of valid and invalid bodies per object
 	PROPERTY_BODIES=5000 $(RUN)/pytest tests/unit/schema/test_bodies_of_the_document.py
 
-chaos: install ## 10,000 requests while every process is killed, three seeds; a backlog through an outage; prints figures
+chaos: install ## run 10,000 requests with kills of every process, for three seeds, and a backlog during an outage; print figures
 	$(RUN)/python -m tests.chaos.run --requests 10000 --kills 22 --seeds 3
 	$(RUN)/python -m tests.chaos.backlog --messages 10000
 
-chaos-short: install ## the same with 500 requests, in about a minute
+chaos-short: install ## run the same with 500 requests, in about a minute
 	$(RUN)/python -m tests.chaos.run --requests 500 --kills 3 --seconds 24 --seed 11
 
-mutants: install ## break each guard on purpose; every one must be noticed
+mutants: install ## break each guard on purpose, and check that a test fails for each
 	$(RUN)/python tools/mutants
 
-bench: install ## does dispatching block? prints figures
+bench: install ## measure how long dispatching blocks; print figures
 	$(RUN)/python tests/performance/non_blocking_payment_test.py
 
-fmt: install ## format the code
+fmt: install ## format the code and fix lint errors
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
 
@@ -76,7 +76,7 @@ lint: install
 type: install
 	$(RUN)/mypy
 
-check: lint lint-template type arch unit ## what CI runs first: fast and offline once installed
+check: lint lint-template type arch unit ## run the first checks of CI: fast, and offline after `make install`
 
 include infra/build.mk
 

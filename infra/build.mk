@@ -1,7 +1,7 @@
-# Building, running and deploying the Lambdas. Included by the Makefile, which defines UV, PYTHON, RUN and install.
-# Needs PyPI; Docker only for sam-local, AWS only for deploy.
+# Builds, runs and deploys the Lambdas. The Makefile includes this file, and defines UV, PYTHON, RUN and install.
+# Every target needs PyPI. Only sam-local needs Docker, and only deploy needs AWS.
 SAM_VERSION := 1.170.0
-# In an environment of its own: it pins much that the project wants newer.
+# SAM has its own environment, because it pins packages of which the project needs newer versions.
 SAM = $(UV) tool run --quiet --python $(PYTHON) --from aws-sam-cli==$(SAM_VERSION) sam
 export SAM_CLI_TELEMETRY := 0
 AWS_REGION ?= us-east-1
@@ -11,7 +11,7 @@ ENV_FILE ?=
 ON_EVENT = $(FUNCTION) $(if $(EVENT),--event $(EVENT))
 BUILD_FUNCTION = @$(PYTHON) tools/lambdas/build_function.py --uv $(UV)
 
-# What `sam build` calls, each with its own ARTIFACTS_DIR.
+# `sam build` calls these targets, each with its own ARTIFACTS_DIR.
 build-ApiFunction: | $(filter .tools/bin/uv,$(UV))
 	$(BUILD_FUNCTION) api "$(ARTIFACTS_DIR)"
 
@@ -27,26 +27,26 @@ build-FlowRunnerFunction: | $(filter .tools/bin/uv,$(UV))
 lint-template: install
 	@$(RUN)/cfn-lint --config-file infra/cfnlintrc.yaml
 
-validate: lint-template ## the template, by SAM's and our own rules
+validate: lint-template ## check the template with the rules of SAM and our own rules
 	@$(SAM) validate --lint --region $(AWS_REGION)
 
-build: | $(filter .tools/bin/uv,$(UV)) ## the Lambdas, into .aws-sam/build
+build: | $(filter .tools/bin/uv,$(UV)) ## build the Lambdas into .aws-sam/build
 	@$(SAM) build --region $(AWS_REGION)
 
-run-event: install .tools/rie-$(SAM_VERSION) ## a built Lambda on an event, without Docker (FUNCTION= EVENT= ENV_FILE=)
+run-event: install .tools/rie-$(SAM_VERSION) ## run a built Lambda on an event without Docker (FUNCTION= EVENT= ENV_FILE=)
 	@$(RUN)/python tools/lambdas/run_event.py $(ON_EVENT) $(if $(ENV_FILE),--env-file $(ENV_FILE)) $(RUN_OPTIONS) \
 		--emulator .tools/rie-$(SAM_VERSION) --uv $(UV)
 
-sam-local: install build ## the same with `sam local invoke`, where Docker is
+sam-local: install build ## run the same with `sam local invoke`, which needs Docker
 	@$(RUN)/python tools/lambdas/sam_local.py $(ON_EVENT) --sam $(SAM)
 
-deploy: build ## the stack, into the AWS account you are signed in to
+deploy: build ## deploy the stack to the AWS account that you are signed in to
 	@$(SAM) deploy --guided --region $(AWS_REGION)
 
 emulator: .tools/rie-$(SAM_VERSION)
 	@echo $<
 
-# The runtime interface emulator ships in SAM's wheel; the 80 packages that SAM needs are not needed for it.
+# SAM's wheel contains the runtime interface emulator, which does not need the 80 dependencies of SAM.
 .tools/rie-$(SAM_VERSION): | $(filter .tools/bin/uv,$(UV))
 	@$(UV) pip install --quiet --no-deps --target $@.new aws-sam-cli==$(SAM_VERSION)
 	@mkdir -p .tools && mv $@.new/samcli/local/rapid $@ && rm -r $@.new
