@@ -1,4 +1,4 @@
-"""The APIbell: rings seldom, never too seldom, and never raises."""
+"""`SqsDoorbell`: concurrent rings share a message, the last outcome always has one, and no failure is raised."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from paydispatch.testing.memory import MemoryEventLog
 
 
 class Sqs:
-    """Takes one message at a time, when it is let."""
+    """An SQS client that takes a message when `let` is set."""
 
     def __init__(self, *errors: Exception) -> None:
         self.sent: list[dict[str, Any]] = []
@@ -33,7 +33,7 @@ def bell(sqs: Any, log: MemoryEventLog | None = None) -> SqsDoorbell:
     return SqsDoorbell(sqs, "https://queue.test/bells", log or MemoryEventLog())
 
 
-async def test_a_ring_names_the_worker() -> None:
+async def test_a_ring_sends_the_name_of_the_worker() -> None:
     sqs = Sqs()
     await bell(sqs).ring("worker-1")
     (sent,) = sqs.sent
@@ -41,7 +41,7 @@ async def test_a_ring_names_the_worker() -> None:
     assert json.loads(sent["MessageBody"]) == {"worker_id": "worker-1"}
 
 
-async def test_a_hundred_rings_in_flight_are_two() -> None:
+async def test_a_hundred_concurrent_rings_send_two_messages() -> None:
     sqs = Sqs()
     sqs.let.clear()
     doorbell = bell(sqs)
@@ -49,10 +49,10 @@ async def test_a_hundred_rings_in_flight_are_two() -> None:
     await asyncio.sleep(0)
     sqs.let.set()
     await asyncio.gather(*rings)
-    assert len(sqs.sent) == 2  # the second one is sent after the last outcome was there
+    assert len(sqs.sent) == 2  # the second one is sent after the last outcome was published
 
 
-async def test_each_worker_has_a_ring_of_its_own() -> None:
+async def test_each_worker_gets_a_message_of_its_own() -> None:
     sqs = Sqs()
     doorbell = bell(sqs)
     await asyncio.gather(doorbell.ring("worker-1"), doorbell.ring("worker-2"))
@@ -60,7 +60,7 @@ async def test_each_worker_has_a_ring_of_its_own() -> None:
     assert rung == {"worker-1", "worker-2"}
 
 
-async def test_a_ring_after_a_ring_is_sent() -> None:
+async def test_a_ring_after_a_finished_ring_sends_a_message() -> None:
     sqs = Sqs()
     doorbell = bell(sqs)
     await doorbell.ring("worker-1")
@@ -68,7 +68,7 @@ async def test_a_ring_after_a_ring_is_sent() -> None:
     assert len(sqs.sent) == 2
 
 
-async def test_a_lost_ring_is_a_line_in_the_log_and_the_next_one_rings() -> None:
+async def test_a_failed_ring_is_logged_and_the_next_one_sends_a_message() -> None:
     refused = ClientError({"Error": {"Code": "Throttled", "Message": "slow"}}, "SendMessage")
     sqs = Sqs(refused, EndpointConnectionError(endpoint_url="https://queue.test"))
     log = MemoryEventLog()
@@ -79,5 +79,5 @@ async def test_a_lost_ring_is_a_line_in_the_log_and_the_next_one_rings() -> None
     assert len(sqs.sent) == 3
 
 
-async def test_where_workers_listen_to_the_stream_there_is_nothing_to_ring() -> None:
+async def test_no_doorbell_does_nothing() -> None:
     await NoDoorbell().ring("worker-1")

@@ -1,4 +1,4 @@
-"""The worker's lines and those of flows, whatever a flow does to `logging`."""
+"""The log lines of the worker and its flows, after each change that a flow may make to `logging`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEY = "sk_" + "live_" + "4eC39HqLyjWDarjtT1zdp7dc"
 
 
 @pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
+def _restore_logging() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in (None, "paydispatch", FLOWS_LOGGER)]
     kept = [(each, each.handlers[:], each.level, each.propagate) for each in loggers]
     factory = logging.getLogRecordFactory()
@@ -39,7 +39,7 @@ def _logging_as_before() -> Iterator[None]:
 
 
 class Log(PowertoolsEventLog):
-    """An event log, and the lines that were printed."""
+    """An event log that keeps its printed lines."""
 
     def __init__(self, service: str) -> None:
         self._printed = io.StringIO()
@@ -57,7 +57,7 @@ class Log(PowertoolsEventLog):
 
 @pytest.fixture
 def log(request: pytest.FixtureRequest) -> Log:
-    """A service of its own for each test, because Powertools keeps the stream of the first logger of a name."""
+    """A log with a service name of its own, because Powertools keeps the stream of the first logger of a name."""
     return Log(f"service of {request.node.name}")
 
 
@@ -104,13 +104,13 @@ def test_a_flow_that_configures_logging_mutes_neither_the_worker_nor_other_flows
     assert events == [("flow.finished", "INFO"), ("flow.raised", "WARNING"), ("here", "INFO")]
 
 
-def test_a_flow_that_configures_logging_goes_on_logging_itself(log: Log, flow: Flow) -> None:
+def test_a_flow_that_configures_logging_can_still_log(log: Log, flow: Flow) -> None:
     configure_anew()
     flow.log.info("here")
     assert [line["message"] for line in log.lines] == ["here"]
 
 
-def test_what_a_flow_gives_as_extra_stands_in_its_line_beside_the_ids(log: Log, flow: Flow) -> None:
+def test_the_extra_fields_of_a_flow_are_in_its_line_beside_the_ids(log: Log, flow: Flow) -> None:
     flow.log.info("paid %s", "pi_1", extra={"order": 1001, "lines": [{"sku": "tea"}]})
     (line,) = log.lines
     assert (line["message"], line["order"]) == ("paid pi_1", 1001)
@@ -133,7 +133,7 @@ def test_what_a_flow_gives_as_extra_stands_in_its_line_beside_the_ids(log: Log, 
         "args",
     ],
 )
-def test_extra_takes_the_place_of_nothing(log: Log, flow: Flow, name: str) -> None:
+def test_an_extra_field_never_replaces_another_field(log: Log, flow: Flow, name: str) -> None:
     flow.log.info("paid", extra={name: "mine"})
     (line,) = log.lines
     assert line[f"extra_{name}"] == "mine"
@@ -141,7 +141,7 @@ def test_extra_takes_the_place_of_nothing(log: Log, flow: Flow, name: str) -> No
     assert (line["message"], line["request_id"]) == ("paid", "pdr_1")
 
 
-def test_no_key_stands_in_the_line_of_a_flow(log: Log, flow: Flow) -> None:
+def test_no_key_is_in_the_line_of_a_flow(log: Log, flow: Flow) -> None:
     try:
         raise ValueError(KEY)
     except ValueError:
@@ -158,12 +158,14 @@ class Unprintable:
 
 
 @pytest.mark.parametrize("value", [object(), Unprintable(), "half \ud83d", {1, 2}])
-def test_a_value_that_json_cannot_hold_costs_no_line(log: Log, flow: Flow, value: Any) -> None:
+def test_a_line_with_a_value_that_json_cannot_hold_is_printed(
+    log: Log, flow: Flow, value: Any
+) -> None:
     flow.log.info("paid", extra={"value": value})
     assert [line["message"] for line in log.lines] == ["paid"]
 
 
-def test_powertools_has_a_logger_that_the_registry_knows() -> None:
-    """`LogSettings` finds it there by its name."""
+def test_the_logger_of_powertools_is_in_the_registry_of_logging() -> None:
+    """`LogSettings` finds the logger there by its name."""
     logger = Logger(service="some service")
     assert logging.getLogger(logger.name).handlers == logger.handlers

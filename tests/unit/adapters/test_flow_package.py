@@ -1,4 +1,4 @@
-"""The flows folder is a package: its modules are found by their names, as Python finds any."""
+"""The flows folder is a package, and Python finds its modules by their names."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NAME = "new_create_coupon_response"
 
 
 @pytest.fixture(autouse=True)
-def _modules_as_before() -> Iterator[None]:
+def _restore_modules() -> Iterator[None]:
     path, finders, modules = list(sys.path), list(sys.meta_path), set(sys.modules)
     yield
     sys.path[:], sys.meta_path[:] = path, finders
@@ -50,7 +50,7 @@ def folder_of(parent: Path, name: str, **files: str) -> Path:
 
 
 async def run(folder: Path, text: str = "", *, flows: FlowFolder | None = None) -> dict[str, Any]:
-    """Run a script with this text; return the marks it leaves."""
+    """Run a script with this text. Return the marks that it leaves."""
     if text:
         (folder / f"{NAME}.py").write_text(text)
     marks: dict[str, Any] = {}
@@ -77,7 +77,7 @@ async def test_a_dataclass_under_postponed_annotations_works(folder: Path) -> No
     assert await run(folder, text) == {"types": int, "order": 7}
 
 
-async def test_what_a_script_defines_can_be_pickled(folder: Path) -> None:
+async def test_an_object_of_a_class_in_a_script_can_be_pickled(folder: Path) -> None:
     text = (
         "import pickle\n"
         "class Order: number = 7\n"
@@ -85,7 +85,7 @@ async def test_what_a_script_defines_can_be_pickled(folder: Path) -> None:
         "    marks['pickled'] = pickle.dumps(Order())\n"
     )
     pickled = (await run(folder, text))["pickled"]
-    assert pickle.loads(pickled).number == 7  # noqa: S301 - of our own making
+    assert pickle.loads(pickled).number == 7  # noqa: S301 - this test made the pickle
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ async def test_what_a_script_defines_can_be_pickled(folder: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("late", [True, False])
-async def test_a_script_imports_what_lies_beside_it(
+async def test_a_script_imports_a_module_of_its_folder(
     folder: Path, imported: str, late: bool
 ) -> None:
     (folder / "helper.py").write_text("word = 'tea'\n")
@@ -114,7 +114,7 @@ async def test_a_script_is_the_module_of_its_folder_and_name(folder: Path) -> No
     assert sys.modules[f"my_flows.{NAME}"].__file__ == str(folder / f"{NAME}.py")
 
 
-async def test_a_test_that_imports_a_script_has_the_module_that_runs(
+async def test_a_test_that_imports_a_script_gets_the_module_that_runs(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / f"{NAME}.py").write_text("word = 'tea'\ndef run(marks, flow): marks['word'] = word")
@@ -130,7 +130,7 @@ async def test_the_folders_own_init_is_run_once_and_first(folder: Path) -> None:
     assert await run(folder, text) == {"runs": ["init"]}
 
 
-async def test_another_folder_of_that_name_is_not_mixed_in(
+async def test_another_folder_of_the_same_name_is_not_imported(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder_of(tmp_path / "elsewhere", "my_flows", **{NAME: "1 / 0", "helper": "word = 'wrong'"})
@@ -140,7 +140,9 @@ async def test_another_folder_of_that_name_is_not_mixed_in(
     assert await run(folder, text) == {"word": "tea"}
 
 
-async def test_the_name_means_the_folder_that_imported_last(folder: Path, tmp_path: Path) -> None:
+async def test_the_name_belongs_to_the_folder_that_imported_last(
+    folder: Path, tmp_path: Path
+) -> None:
     text = "from my_flows.helper import word\ndef run(marks, flow): marks['word'] = word"
     other = folder_of(tmp_path / "elsewhere", "my_flows", **{NAME: text, "helper": "word = 2"})
     (folder / "helper.py").write_text("word = 1\n")
@@ -161,7 +163,7 @@ async def test_the_name_means_the_folder_that_imported_last(folder: Path, tmp_pa
         ("flöws", "flöws"),
     ],
 )
-async def test_a_folder_whose_name_is_none_for_a_package_gets_the_nearest(
+async def test_a_folder_name_that_is_no_package_name_becomes_the_nearest_one(
     tmp_path: Path, folder_name: str, name: str
 ) -> None:
     folder = folder_of(tmp_path, folder_name)
@@ -177,7 +179,7 @@ def test_a_folder_with_the_name_of_another_package_is_refused(tmp_path: Path, na
         FlowPackage(folder)
 
 
-def test_the_test_that_the_document_shows_passes(tmp_path: Path) -> None:
+def test_the_example_test_of_the_document_passes(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "flows.md").read_text("utf-8")
     (shown,) = (
         text for text in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "def test_" in text

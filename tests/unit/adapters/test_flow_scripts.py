@@ -26,7 +26,7 @@ OTHER = "new_create_coupon_error"
 
 
 class Folder:
-    """A flows folder; scripts leave marks in the dict they are run with."""
+    """A flows folder. Its scripts write marks into the dict that they are run with."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
         del sys.modules[name]
 
 
-async def test_a_plain_script_runs_beside_the_event_loop(folder: Folder) -> None:
+async def test_a_plain_script_runs_outside_the_thread_of_the_event_loop(folder: Folder) -> None:
     folder.write(
         "import threading\n"
         "def run(marks, flow):\n"
@@ -123,9 +123,9 @@ async def test_a_script_is_imported_once(folder: Folder) -> None:
 
 WAITS = """
 import threading
-from my_signals import begun, take_next
+from my_signals import begun, release
 begun.set()
-take_next.wait(10)
+release.wait(10)
 def run(marks, flow):
     marks['ran'] = True
 """
@@ -133,12 +133,12 @@ def run(marks, flow):
 
 @pytest.fixture
 def signals() -> Iterator[Any]:
-    """`begun` and `take_next`, for a module that waits while it is imported."""
+    """A module with the events `begun` and `release`, for a script that waits while it is imported."""
     module: Any = ModuleType("my_signals")
-    module.begun, module.take_next = threading.Event(), threading.Event()
+    module.begun, module.release = threading.Event(), threading.Event()
     sys.modules["my_signals"] = module
     yield module
-    module.take_next.set()
+    module.release.set()
     del sys.modules["my_signals"]
 
 
@@ -149,7 +149,7 @@ async def test_an_import_holds_up_nothing_else(folder: Folder, signals: Any) -> 
     assert await asyncio.to_thread(signals.begun.wait, 10)
     assert (await folder.run(OTHER)) == {"other": True}
     assert not importing.done()
-    signals.take_next.set()
+    signals.release.set()
     assert (await importing)["ran"]
 
 
@@ -160,12 +160,12 @@ async def test_runs_that_need_the_same_module_wait_for_one_import(
     signals.imports = 0
     runs = [asyncio.create_task(folder.run()) for _ in range(5)]
     assert await asyncio.to_thread(signals.begun.wait, 10)
-    signals.take_next.set()
+    signals.release.set()
     await asyncio.gather(*runs)
     assert signals.imports == 1
 
 
-async def test_an_import_that_takes_too_long_is_the_scripts_failure_until_it_ends(
+async def test_a_run_fails_while_the_import_of_its_script_takes_too_long(
     folder: Folder, signals: Any
 ) -> None:
     folder.flows = FlowFolder(folder.path, import_timeout_s=0.05)
@@ -174,25 +174,25 @@ async def test_an_import_that_takes_too_long_is_the_scripts_failure_until_it_end
         with pytest.raises(ScriptFailed, match=r"import did not end within 0\.05 s"):
             await folder.run()
     ended = folder.flows._imports[NAME].ended
-    signals.take_next.set()
+    signals.release.set()
     await asyncio.to_thread(ended.result, 10)
     assert (await folder.run())["ran"]
 
 
-async def test_a_run_that_is_cancelled_leaves_the_import_to_the_others(
+async def test_cancelling_a_run_does_not_cancel_the_import_for_the_others(
     folder: Folder, signals: Any
 ) -> None:
     folder.write(WAITS)
     cancelled, other = (asyncio.create_task(folder.run()) for _ in range(2))
     assert await asyncio.to_thread(signals.begun.wait, 10)
     cancelled.cancel()
-    signals.take_next.set()
+    signals.release.set()
     assert (await other)["ran"]
     with pytest.raises(asyncio.CancelledError):
         await cancelled
 
 
-async def test_a_script_may_import_what_lies_beside_it(folder: Folder) -> None:
+async def test_a_script_may_import_a_module_of_its_folder(folder: Folder) -> None:
     folder.write("word = 'tea'\n", "beside_this_flow")
     folder.write("import beside_this_flow\ndef run(marks, flow):\n"
                  "    marks['word'] = beside_this_flow.word\n")  # fmt: skip
@@ -211,7 +211,7 @@ async def test_a_script_may_import_what_lies_beside_it(folder: Folder) -> None:
         "",
     ],
 )
-async def test_what_is_not_there_or_no_flows_name_is_missing(folder: Folder, name: str) -> None:
+async def test_a_name_without_a_file_or_of_no_flow_is_missing(folder: Folder, name: str) -> None:
     folder.write("def run(marks, flow): ...")
     with pytest.raises(MissingFlow):
         await folder.run(name)
@@ -251,7 +251,7 @@ FAILING_MODULES = {
 
 
 @pytest.mark.parametrize("text", FAILING_MODULES)
-async def test_a_script_that_cannot_be_imported_fails_and_is_tried_again(
+async def test_a_script_that_cannot_be_imported_fails_and_is_imported_again(
     folder: Folder, text: str
 ) -> None:
     folder.write(text)
@@ -337,7 +337,7 @@ async def never_run(): yield
 
 
 @pytest.mark.parametrize("text", FAILING_RUNS)
-async def test_whatever_a_script_raises_is_its_own_failure(folder: Folder, text: str) -> None:
+async def test_every_exception_of_a_script_is_its_own_failure(folder: Folder, text: str) -> None:
     folder.write(f"{KINDS}\n{text}\n")
     folder.write("async def run(marks, flow):\n    marks['ran'] = True\n", OTHER)
     with pytest.raises(ScriptFailed, match=re.escape(FAILING_RUNS[text])):
@@ -354,14 +354,14 @@ async def test_whatever_a_script_raises_is_its_own_failure(folder: Folder, text:
         "async def run(marks, flow): await together(together(later(7)), stay())",
     ],
 )
-async def test_later_is_asked_for_from_whatever_task(folder: Folder, text: str) -> None:
+async def test_any_task_of_a_script_may_raise_retry_later(folder: Folder, text: str) -> None:
     folder.write(f"{KINDS}\n{text}\n")
     with pytest.raises(RetryLater) as raised:
         await folder.run()
     assert raised.value.after_s == 7
 
 
-async def test_what_a_script_leaves_running_is_cancelled_when_it_has_returned(
+async def test_tasks_that_a_script_leaves_running_are_cancelled_when_it_returns(
     folder: Folder,
 ) -> None:
     folder.write(
@@ -400,7 +400,7 @@ async def test_a_task_that_is_left_behind_and_exits_does_not_end_its_thread(
     assert folder.marks["runs"] == 5
 
 
-async def test_what_a_task_raises_that_no_code_awaits_is_logged_without_a_key(
+async def test_the_exception_of_a_task_that_no_code_awaits_is_logged_without_a_key(
     folder: Folder, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = "sk_" + "live_" + "4eC39HqLyjWDarjtT1zdp7dc"
@@ -419,7 +419,7 @@ async def test_what_a_task_raises_that_no_code_awaits_is_logged_without_a_key(
     assert key not in caplog.text
 
 
-async def test_a_cancelled_coroutine_cleans_up_before_the_cancellation_goes_on(
+async def test_a_cancelled_coroutine_cleans_up_before_its_run_ends(
     folder: Folder,
 ) -> None:
     folder.write(
@@ -441,7 +441,7 @@ async def test_a_cancelled_coroutine_cleans_up_before_the_cancellation_goes_on(
     assert folder.marks["cleaned up"]
 
 
-async def test_a_script_that_hangs_takes_no_place_from_the_next(folder: Folder) -> None:
+async def test_a_script_that_hangs_does_not_block_the_next(folder: Folder) -> None:
     folder.write("def run(marks, flow):\n    marks['go on'].wait(10)\n")
     folder.write("def run(marks, flow):\n    marks['ran'] = True\n", OTHER)
     folder.marks["go on"] = threading.Event()

@@ -1,4 +1,4 @@
-"""What reaches a log, whoever writes it and at whatever level."""
+"""No key reaches a log, from any library and at any level."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def everything() -> Iterator[io.StringIO]:
-    """All that the root logger prints, at every level."""
+def root_output() -> Iterator[io.StringIO]:
+    """The output of the root logger at every level."""
     written, root = io.StringIO(), logging.getLogger()
     handler, level = logging.StreamHandler(written), root.level
     root.addHandler(handler)
@@ -39,32 +39,32 @@ def own_factory() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", ["botocore.parsers", "botocore.endpoint"])
-def test_no_answer_of_aws_is_printed_at_any_level(everything: io.StringIO, name: str) -> None:
+def test_no_answer_of_aws_is_printed_at_any_level(root_output: io.StringIO, name: str) -> None:
     assert CLIENT_CONFIG
     boto3.set_stream_logger(name, 1, "%(message)s")
     logging.getLogger(name).debug("Response body: %s", {"SecretString": KEY, "Plaintext": "b64"})
     logging.getLogger(name).handlers.clear()
-    assert everything.getvalue() == ""
+    assert root_output.getvalue() == ""
 
 
-def test_what_another_library_logs_is_redacted(everything: io.StringIO, own_factory: None) -> None:
+def test_a_line_of_another_library_is_redacted(root_output: io.StringIO, own_factory: None) -> None:
     json_logger("service")
     logging.getLogger("some.library").debug("sent %s", {"Authorization": f"Bearer {KEY}"})
     logging.getLogger("some.library").debug("nothing to hide")
-    assert "Bearer sk_test_[hidden]" in everything.getvalue()
-    assert "nothing to hide" in everything.getvalue()
-    assert KEY not in everything.getvalue()
+    assert "Bearer sk_test_[hidden]" in root_output.getvalue()
+    assert "nothing to hide" in root_output.getvalue()
+    assert KEY not in root_output.getvalue()
 
 
-def test_a_line_whose_arguments_do_not_fit_is_redacted_too(
-    everything: io.StringIO, own_factory: None
+def test_a_line_with_arguments_that_do_not_fit_is_redacted(
+    root_output: io.StringIO, own_factory: None
 ) -> None:
     json_logger("service")
     logging.getLogger("some.library").debug("%d", KEY)
-    assert everything.getvalue() == "%d ('sk_test_[hidden]',)\n"
+    assert root_output.getvalue() == "%d ('sk_test_[hidden]',)\n"
 
 
-def test_a_line_of_our_own_is_json_without_a_key(
+def test_a_line_of_paydispatch_is_json_without_a_key(
     own_factory: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logger = json_logger("keyless")
@@ -79,7 +79,7 @@ def test_a_line_of_our_own_is_json_without_a_key(
     assert KEY not in json.dumps(line)
 
 
-def test_what_a_command_writes_down_is_redacted(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_line_of_a_command_is_redacted(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     CommandEventLog().info("an.event", why=f"quoted {KEY}", fields={KEY: 1})
     assert "quoted sk_test_[hidden]" in caplog.text

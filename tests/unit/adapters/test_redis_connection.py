@@ -1,4 +1,4 @@
-"""A Redis URL that is none is told when the client is made, and never shown: a password may be in it."""
+"""An invalid Redis URL is refused when the client is made. The error hides it, because it may hold a password."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from paydispatch.adapters.redis.connection import connect, connect_async
 from paydispatch.domain.errors import BadSetting
 
-NONE = [
+INVALID = [
     "host",
     "http://host",
     "redis://host:99999",
@@ -34,16 +34,16 @@ both = pytest.mark.parametrize("make", [connect, connect_async])
 
 
 @both
-@pytest.mark.parametrize("url", NONE)
-def test_what_is_none_is_told_and_not_shown(make: Any, url: str) -> None:
-    with pytest.raises(BadSetting, match=r"REDIS_URL must be like redis://") as told:
+@pytest.mark.parametrize("url", INVALID)
+def test_an_invalid_url_is_refused_and_not_shown(make: Any, url: str) -> None:
+    with pytest.raises(BadSetting, match=r"REDIS_URL must be like redis://") as refusal:
         make(url)
 
-    assert "hush" not in str(told.value)
-    assert told.value.__suppress_context__
+    assert "hush" not in str(refusal.value)
+    assert refusal.value.__suppress_context__
 
 
 @both
 @pytest.mark.parametrize("url", GOOD)
-def test_a_client_is_made_without_asking_the_server(make: Any, url: str) -> None:
+def test_a_client_is_made_without_a_connection(make: Any, url: str) -> None:
     make(url)

@@ -1,4 +1,4 @@
-"""Every script touches one slot: all keys of a request share a hash tag, and so do all keys of a worker."""
+"""All keys of a request share a hash tag, and all keys of a worker too, because a script may touch one slot only."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_all_keys_of_a_worker_share_a_hash_tag(worker: str, request: str, contex
 
 
 @given(SLOTS)
-def test_a_bell_names_its_worker(worker: str) -> None:
+def test_the_name_of_a_bell_gives_its_worker(worker: str) -> None:
     assert keys.worker_of_bell(keys.bell(worker)) == worker
 
 

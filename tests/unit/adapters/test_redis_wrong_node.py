@@ -1,4 +1,4 @@
-"""What a server answers that is the wrong node, as redis-py reads it."""
+"""The answers of a Redis server that is the wrong node, as redis-py reads them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read(answer: str) -> ResponseError:
 
 
 @pytest.mark.parametrize("answer", WRONG)
-def test_an_answer_of_the_wrong_node_is_told_apart(answer: str) -> None:
+def test_an_answer_of_the_wrong_node_is_recognised(answer: str) -> None:
     assert is_of_a_wrong_node(read(answer))
 
 
@@ -45,7 +45,7 @@ def test_any_other_error_is_an_answer_of_the_right_node(answer: str) -> None:
     assert not is_of_a_wrong_node(read(answer))
 
 
-def test_a_server_that_reads_its_file_is_a_failed_connection_for_redis_py_already() -> None:
+def test_redis_py_treats_a_server_that_loads_its_data_as_a_failed_connection() -> None:
     error = BaseParser.parse_error("LOADING Redis is loading the dataset in memory")
     assert isinstance(error, BusyLoadingError)
     assert isinstance(error, FailedConnection)

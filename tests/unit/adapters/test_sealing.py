@@ -1,4 +1,4 @@
-"""The sealed form: opens for its conversation, and for no other."""
+"""A sealed credential opens only for its principal, worker and context."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from paydispatch.domain.errors import CannotOpen
 DATA_KEY = DataKey(plain=b"k" * 32, wrapped=b"wrapped by KMS")
 
 
-def opened(text: str, binding: object = BINDING, plain: bytes = DATA_KEY.plain) -> Credential:
+def unseal(text: str, binding: object = BINDING, plain: bytes = DATA_KEY.plain) -> Credential:
     return open_sealed(take_apart(text), binding, plain)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("credential", [StripeKey(KEY), NAMED], ids=["key", "name"])
-def test_what_is_sealed_opens_again(credential: Credential) -> None:
-    assert opened(seal(credential, BINDING, DATA_KEY)) == credential
+def test_a_sealed_credential_opens_unchanged(credential: Credential) -> None:
+    assert unseal(seal(credential, BINDING, DATA_KEY)) == credential
 
 
-def test_a_name_that_reads_like_the_inside_of_a_sealed_key_stays_a_name() -> None:
+def test_a_secret_name_that_looks_like_a_sealed_key_stays_a_name() -> None:
     tricky = SecretRef("key.sk_test_")
-    assert opened(seal(tricky, BINDING, DATA_KEY)) == tricky
+    assert unseal(seal(tricky, BINDING, DATA_KEY)) == tricky
 
 
-def test_the_wrapped_data_key_travels_with_it() -> None:
+def test_the_sealed_text_contains_the_wrapped_data_key() -> None:
     assert take_apart(seal(NAMED, BINDING, DATA_KEY)).wrapped == b"wrapped by KMS"
 
 
-def test_neither_the_key_nor_the_data_key_can_be_read_in_it() -> None:
+def test_neither_the_key_nor_the_data_key_can_be_read_in_the_sealed_text() -> None:
     text = seal(StripeKey(KEY), BINDING, DATA_KEY)
     raw = base64.urlsafe_b64decode(text.removeprefix("1."))
     assert KEY.encode() not in raw
@@ -53,39 +53,39 @@ def test_the_same_key_is_never_sealed_to_the_same_text() -> None:
 @pytest.mark.parametrize(
     "change", [{"principal": "shop"}, {"worker_id": "worker-2"}, {"context_id": "context-2"}]
 )
-def test_it_does_not_open_for_another_conversation(change: dict[str, str]) -> None:
+def test_a_sealed_key_does_not_open_for_another_binding(change: dict[str, str]) -> None:
     text = seal(StripeKey(KEY), BINDING, DATA_KEY)
     with pytest.raises(CannotOpen) as refusal:
-        opened(text, replace(BINDING, **change))
+        unseal(text, replace(BINDING, **change))
     assert KEY not in str(refusal.value)
 
 
-def test_parts_of_the_binding_do_not_run_together() -> None:
+def test_the_borders_between_the_parts_of_a_binding_count() -> None:
     text = seal(NAMED, replace(BINDING, worker_id="ab", context_id="c"), DATA_KEY)
     with pytest.raises(CannotOpen):
-        opened(text, replace(BINDING, worker_id="a", context_id="bc"))
+        unseal(text, replace(BINDING, worker_id="a", context_id="bc"))
 
 
-def test_it_does_not_open_with_another_data_key() -> None:
+def test_a_sealed_text_does_not_open_with_another_data_key() -> None:
     with pytest.raises(CannotOpen):
-        opened(seal(NAMED, BINDING, DATA_KEY), plain=b"x" * 32)
+        unseal(seal(NAMED, BINDING, DATA_KEY), plain=b"x" * 32)
 
 
 @given(place=st.integers(2, 200), bit=st.integers(0, 7))
-def test_an_altered_one_does_not_open(place: int, bit: int) -> None:
+def test_an_altered_sealed_text_does_not_open(place: int, bit: int) -> None:
     raw = bytearray(base64.urlsafe_b64decode(seal(StripeKey(KEY), BINDING, DATA_KEY)[2:]))
-    begins = 2 + len(DATA_KEY.wrapped)  # what KMS wrapped, KMS checks
+    begins = 2 + len(DATA_KEY.wrapped)  # KMS itself checks the bytes that it wrapped
     raw[begins + place % (len(raw) - begins)] ^= 1 << bit
     with pytest.raises(CannotOpen):
-        opened("1." + base64.urlsafe_b64encode(raw).decode())
+        unseal("1." + base64.urlsafe_b64encode(raw).decode())
 
 
 @pytest.mark.parametrize(
     "text", ["", "1.", "1.!!!!", "1.AAAA", "2.AAAA", "sealed-1", "1.ü", "1.AAAAA", "1.____"]
 )
-def test_what_was_never_sealed_does_not_open(text: str) -> None:
+def test_a_text_that_was_never_sealed_does_not_open(text: str) -> None:
     with pytest.raises(CannotOpen):
-        opened(text)
+        unseal(text)
 
 
 NO_KEYS = {
@@ -98,22 +98,22 @@ NO_KEYS = {
 }
 
 
-def sealed_elsewhere(inside: bytes) -> Sealed:
-    """What a producer that seals by itself may put into the form."""
+def seal_by_hand(inside: bytes) -> Sealed:
+    """Seal `inside`, as a producer without paydispatch may do."""
     bound = [BINDING.principal, BINDING.worker_id, BINDING.context_id]
     nonce = b"n" * 12
     ciphertext = AESGCM(DATA_KEY.plain).encrypt(nonce, inside, json.dumps(bound).encode())
     return Sealed(DATA_KEY.wrapped, nonce, ciphertext)
 
 
-def test_white_space_that_a_producer_sealed_with_the_key_is_no_part_of_it() -> None:
-    sealed = sealed_elsewhere(b"key:sk_test_hush\n")
+def test_white_space_around_a_sealed_key_is_removed() -> None:
+    sealed = seal_by_hand(b"key:sk_test_hush\n")
     assert open_sealed(sealed, BINDING, DATA_KEY.plain) == StripeKey("sk_test_hush")
 
 
 @pytest.mark.parametrize("inside", NO_KEYS.values(), ids=NO_KEYS)
 def test_a_sealed_text_that_is_no_key_does_not_open_and_is_not_shown(inside: bytes) -> None:
     with pytest.raises(CannotOpen) as refusal:
-        open_sealed(sealed_elsewhere(inside), BINDING, DATA_KEY.plain)
+        open_sealed(seal_by_hand(inside), BINDING, DATA_KEY.plain)
     assert "hush" not in str(refusal.value)
     assert refusal.value.__suppress_context__

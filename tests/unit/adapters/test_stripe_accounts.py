@@ -1,4 +1,4 @@
-"""`HttpStripeAccounts`: what is asked of Stripe, what each answer means, and how long it is remembered."""
+"""`HttpStripeAccounts`: the request to Stripe, the meaning of each answer, and how long it is remembered."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def account(id_: str = "acct_1") -> httpx.Response:
 
 
 def refusal(status: int) -> httpx.Response:
-    """Stripe quotes the key back."""
+    """Return a refusal that quotes the key, as Stripe does."""
     error = {"type": "invalid_request_error", "message": f"Invalid API Key provided: {KEY}"}
     return httpx.Response(status, json={"error": error})
 
 
 class Stripe:
-    """A Stripe that gives `answer`, and keeps what it was asked."""
+    """A Stripe that gives `answer` and records the requests."""
 
     def __init__(self) -> None:
         self.clock = MemoryClock()
@@ -92,7 +92,9 @@ async def test_the_account_of_a_key_is_the_one_that_stripe_names(
     assert "Stripe-Context" not in request.headers
 
 
-async def test_a_key_is_asked_for_once_a_day(stripe: Stripe, accounts: HttpStripeAccounts) -> None:
+async def test_the_account_of_a_key_is_requested_once_a_day(
+    stripe: Stripe, accounts: HttpStripeAccounts
+) -> None:
     await find(accounts)
     stripe.clock.advance(KEPT_S - 1)
     await find(accounts)
@@ -115,7 +117,7 @@ async def test_each_key_and_each_context_has_an_account_of_its_own(
     assert await find(accounts) == "acct_1"
 
 
-async def test_a_403_of_stripe_means_that_the_key_may_not_ask_and_is_remembered(
+async def test_a_403_means_that_the_key_may_not_read_its_account_and_is_remembered(
     stripe: Stripe, accounts: HttpStripeAccounts
 ) -> None:
     stripe.answer = refusal(403)
@@ -127,7 +129,7 @@ async def test_a_403_of_stripe_means_that_the_key_may_not_ask_and_is_remembered(
 
 
 @pytest.mark.parametrize("status", [404, 405])
-async def test_a_stand_in_for_stripe_without_that_endpoint_is_like_a_key_that_may_not_ask(
+async def test_a_stand_in_for_stripe_without_the_endpoint_counts_like_a_403(
     stripe: Stripe, accounts: HttpStripeAccounts, status: int
 ) -> None:
     stripe.answer = httpx.Response(status, text="Not here")
@@ -135,7 +137,7 @@ async def test_a_stand_in_for_stripe_without_that_endpoint_is_like_a_key_that_ma
     assert await find(accounts) is None
 
 
-async def test_a_401_refuses_the_key_and_is_asked_again(
+async def test_a_401_refuses_the_key_and_is_not_remembered(
     stripe: Stripe, accounts: HttpStripeAccounts
 ) -> None:
     stripe.answer = refusal(401)
@@ -163,12 +165,12 @@ NO_ANSWERS: list[httpx.Response | type[Exception]] = [
     httpx.ConnectError,
     httpx.ReadTimeout,
     httpx.RemoteProtocolError,
-    aiohttp.ClientPayloadError,  # the transport lets aiohttp's own through
+    aiohttp.ClientPayloadError,  # the transport passes aiohttp's own errors on
 ]
 
 
 @pytest.mark.parametrize("answer", NO_ANSWERS, ids=lambda answer: str(answer)[:60])
-async def test_any_other_answer_is_a_stripe_that_is_away_and_is_not_remembered(
+async def test_any_other_answer_means_unavailable_and_is_not_remembered(
     stripe: Stripe, accounts: HttpStripeAccounts, answer: httpx.Response | type[Exception]
 ) -> None:
     stripe.answer = answer
@@ -180,14 +182,14 @@ async def test_any_other_answer_is_a_stripe_that_is_away_and_is_not_remembered(
     assert await find(accounts) == "acct_1"
 
 
-async def test_all_messages_of_a_batch_ask_once(
+async def test_all_messages_of_a_batch_share_one_request(
     stripe: Stripe, accounts: HttpStripeAccounts
 ) -> None:
     assert await asyncio.gather(*(find(accounts) for _ in range(50))) == ["acct_1"] * 50
     assert len(stripe.asked) == 1
 
 
-async def test_a_failed_ask_fails_all_that_wait_for_it_and_none_that_comes_later(
+async def test_a_failed_request_fails_all_its_waiting_callers_and_no_later_one(
     stripe: Stripe, accounts: HttpStripeAccounts
 ) -> None:
     stripe.answer = httpx.ConnectError
@@ -225,10 +227,10 @@ async def test_a_caller_that_is_cancelled_cancels_no_other(
     assert await second == "acct_1"
 
 
-async def test_a_stripe_that_never_ends_its_answer_is_asked_afresh(
+async def test_an_answer_that_never_ends_is_abandoned_and_requested_again(
     stripe: Stripe, client: httpx.AsyncClient
 ) -> None:
-    """Each byte of a trickle starts the client's own timeout anew."""
+    """Each byte of a slow answer restarts the timeout of the HTTP client."""
     accounts = HttpStripeAccounts(client, stripe.clock, answer_within_s=0.01)
     stripe.answers.clear()
     with pytest.raises(Unavailable):
@@ -241,16 +243,16 @@ async def test_a_stripe_that_never_ends_its_answer_is_asked_afresh(
 
 
 @pytest.fixture
-def unheard() -> list[dict[str, Any]]:
+def loop_errors() -> list[dict[str, Any]]:
     return []
 
 
-async def test_a_failure_that_no_caller_waits_for_any_more_leaves_no_warning(
+async def test_a_failure_without_a_waiting_caller_leaves_no_warning(
     stripe: Stripe,
     accounts: HttpStripeAccounts,
-    unheard: list[dict[str, Any]],
+    loop_errors: list[dict[str, Any]],
 ) -> None:
-    note: Callable[[Any, dict[str, Any]], None] = lambda _, context: unheard.append(context)  # noqa: E731
+    note: Callable[[Any, dict[str, Any]], None] = lambda _, context: loop_errors.append(context)  # noqa: E731
     asyncio.get_running_loop().set_exception_handler(note)
     stripe.answer = httpx.ConnectError
     stripe.answers.clear()
@@ -258,13 +260,13 @@ async def test_a_failure_that_no_caller_waits_for_any_more_leaves_no_warning(
         await find(accounts, within_s=0.0)
 
     stripe.answers.set()
-    await asyncio.wait(list(accounts._asking.values()))  # looks at no exception
+    await asyncio.wait(list(accounts._asking.values()))  # retrieves no exception
     gc.collect()
 
-    assert unheard == []
+    assert loop_errors == []
 
 
-async def test_as_many_keys_are_remembered_as_there_is_room_for(
+async def test_the_number_of_remembered_keys_is_bounded(
     stripe: Stripe, client: httpx.AsyncClient
 ) -> None:
     accounts = HttpStripeAccounts(client, stripe.clock, keys_kept=2)

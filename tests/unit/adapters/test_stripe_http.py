@@ -1,4 +1,4 @@
-"""One POST to Stripe: what is sent, and how each way it can break is sorted."""
+"""One POST to Stripe: its content, and the kind of attempt that each failure is."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Stripe:
-    """Answers over a transport in memory, and keeps what it was sent."""
+    """A Stripe behind an in-memory transport that records the requests."""
 
     def __init__(self, answer: Callable[[httpx.Request], httpx.Response] | BaseException) -> None:
         self._answer = answer
@@ -56,13 +56,13 @@ class Stripe:
         return httpx.AsyncClient(base_url="https://stripe.test", transport=transport)
 
 
-def answering(status: int, **response: Any) -> Stripe:
+def stripe_with(status: int, **response: Any) -> Stripe:
     return Stripe(lambda _: httpx.Response(status, **response))
 
 
-class TestWhatIsSent:
-    async def test_a_form_under_the_requests_own_idempotency_key(self) -> None:
-        stripe = answering(200, json={"id": "pi_1"})
+class TestTheRequest:
+    async def test_it_is_a_form_with_the_idempotency_key_of_its_request(self) -> None:
+        stripe = stripe_with(200, json={"id": "pi_1"})
         params = {**PARAMS, "metadata": {"order": "1001"}, "items": [{"price": "p"}], "off": True}
         await stripe.create(params=params)
         (request,) = stripe.requests
@@ -78,21 +78,21 @@ class TestWhatIsSent:
             "off": "true",
         }
 
-    async def test_the_key_as_a_bearer_and_the_version_of_the_schemas(self) -> None:
-        stripe = answering(200, json={})
+    async def test_it_has_the_key_as_a_bearer_token_and_the_version_of_the_schemas(self) -> None:
+        stripe = stripe_with(200, json={})
         await stripe.create()
         headers = stripe.requests[0].headers
         assert headers["Authorization"] == f"Bearer {KEY}"
         assert headers["Stripe-Version"] == STRIPE_API_VERSION
 
     @pytest.mark.parametrize("account", [None, "acct_1"])
-    async def test_the_account_only_where_there_is_one(self, account: str | None) -> None:
-        stripe = answering(200, json={})
+    async def test_it_names_the_account_only_if_there_is_one(self, account: str | None) -> None:
+        stripe = stripe_with(200, json={})
         await stripe.create(stripe_account=account)
         assert stripe.requests[0].headers.get("Stripe-Account") == account
 
     async def test_one_call_returns_the_whole_answer(self) -> None:
-        stripe = answering(402, json={"error": {"type": "card_error"}})
+        stripe = stripe_with(402, json={"error": {"type": "card_error"}})
         async with stripe.client() as client:
             answer = await make_stripe_request(client, KEY, "/v1/coupons", {"percent_off": 5})
         assert (answer.status_code, answer.json()) == (402, {"error": {"type": "card_error"}})
@@ -100,14 +100,14 @@ class TestWhatIsSent:
 
 
 class TestAnswers:
-    async def test_a_success(self) -> None:
+    async def test_a_success_is_an_answer(self) -> None:
         headers = {"Request-Id": "req_1", "Idempotent-Replayed": "true"}
-        stripe = answering(200, json={"id": "pi_1"}, headers=headers)
+        stripe = stripe_with(200, json={"id": "pi_1"}, headers=headers)
         assert await stripe.create() == Answered(200, {"id": "pi_1"}, "req_1", replayed=True)
 
-    async def test_a_refusal_with_stripes_word_on_it(self) -> None:
+    async def test_a_refusal_has_the_retry_and_rate_limit_headers(self) -> None:
         headers = {"Stripe-Should-Retry": "false", "Stripe-Rate-Limited-Reason": "global-rate"}
-        attempt = await answering(429, json={"error": {"code": "c"}}, headers=headers).create()
+        attempt = await stripe_with(429, json={"error": {"code": "c"}}, headers=headers).create()
         assert attempt == RefusedInFront(429, {"code": "c"}, False, None, "global-rate")
 
     @pytest.mark.parametrize(
@@ -128,22 +128,22 @@ class TestAnswers:
         ids=["empty", "html", "cut", "bytes", "text", "deep", "not gzip", "cut gzip"],
     )
     @pytest.mark.parametrize("status", [200, 400])
-    async def test_what_cannot_be_read_is_unknown(
+    async def test_an_answer_that_cannot_be_read_is_unknown(
         self, status: int, response: dict[str, Any]
     ) -> None:
-        assert isinstance(await answering(status, **response).create(), Unknown)
+        assert isinstance(await stripe_with(status, **response).create(), Unknown)
 
     async def test_an_answer_that_breaks_off_is_unknown(self) -> None:
         async def body() -> AsyncIterator[bytes]:
             yield b'{"id": '
             raise httpx.ReadError("reset by peer")
 
-        attempt = await answering(200, content=body()).create()
+        attempt = await stripe_with(200, content=body()).create()
         assert attempt == Unknown("ReadError: reset by peer", "connection_lost")
 
     @pytest.mark.parametrize("status", [301, 302, 307, 308])
     async def test_a_redirect_is_not_followed(self, status: int) -> None:
-        stripe = answering(status, headers={"Location": "https://elsewhere.test/"})
+        stripe = stripe_with(status, headers={"Location": "https://elsewhere.test/"})
         assert isinstance(await stripe.create(), Unknown)
         assert len(stripe.requests) == 1
 
@@ -180,20 +180,20 @@ class TestBrokenCalls:
     def test_only_a_connection_that_was_never_made_is_not_sent(
         self, name: str, outside: type[httpx.TransportError]
     ) -> None:
-        assert isinstance(classify_failure(caused(outside, NOT_SENT[name])), NotSent)
+        assert isinstance(classify_failure(chain(outside, NOT_SENT[name])), NotSent)
 
     @pytest.mark.parametrize("outside", [httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadError])
     @pytest.mark.parametrize("name", MAYBE_SENT)
-    def test_everything_else_may_have_been_sent_whatever_httpx_calls_it(
+    def test_every_other_error_of_aiohttp_is_unknown_under_any_error_of_httpx(
         self, name: str, outside: type[httpx.TransportError]
     ) -> None:
-        attempt = classify_failure(caused(outside, MAYBE_SENT[name]))
+        attempt = classify_failure(chain(outside, MAYBE_SENT[name]))
         assert isinstance(attempt, Unknown)
         assert attempt.code == ("timeout" if name in TIMEOUTS else "connection_lost")
         assert type(MAYBE_SENT[name]).__name__ in attempt.reason
 
     @pytest.mark.parametrize("kind", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout])
-    def test_httpxs_own_word_counts_where_nothing_lies_beneath(
+    def test_a_connect_error_of_httpx_without_a_cause_is_not_sent(
         self, kind: type[httpx.TransportError]
     ) -> None:
         assert isinstance(classify_failure(kind("no")), NotSent)
@@ -210,7 +210,7 @@ class TestBrokenCalls:
             (httpx.LocalProtocolError, "connection_lost"),
         ],
     )
-    def test_the_rest_of_httpxs_errors_are_unknown(
+    def test_every_other_error_of_httpx_is_unknown(
         self, kind: type[httpx.TransportError], code: str
     ) -> None:
         attempt = classify_failure(kind("broken"))
@@ -223,18 +223,18 @@ class TestBrokenCalls:
             httpx.ReadTimeout("80 s"),
             httpx.DecodingError("not gzip"),
             httpx.RemoteProtocolError("no HTTP"),
-            MAYBE_SENT["broken answer"],  # which the aiohttp transport lets through as it is
+            MAYBE_SENT["broken answer"],  # the aiohttp transport passes it on unchanged
             MAYBE_SENT["disconnected"],
         ],
         ids=lambda error: type(error).__name__,
     )
-    async def test_nothing_the_network_does_is_raised(self, error: BaseException) -> None:
+    async def test_no_network_error_is_raised(self, error: BaseException) -> None:
         attempt = await Stripe(error).create()
         assert isinstance(attempt, Unknown)
         assert KEY not in repr(attempt)
 
 
-def caused(outside: type[httpx.TransportError], cause: BaseException) -> httpx.TransportError:
+def chain(outside: type[httpx.TransportError], cause: BaseException) -> httpx.TransportError:
     error = outside("broken")
     error.__cause__ = cause
     return error

@@ -1,4 +1,4 @@
-"""`HttpStripeLists`: what is asked of Stripe, and what each answer proves."""
+"""`HttpStripeLists`: the queries to Stripe, and the proof that each answer gives."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 LIVE_KEY = KEY.replace("_test_", "_live_")
 DEEP = 100_000
-"""Brackets in a row: more than Python's parser follows."""
+"""A number of nested brackets that Python's parser refuses."""
 
 
 DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
@@ -64,7 +64,7 @@ async def look(
 async def queries(
     object_name: str, params: Mapping[str, Any] | None = None
 ) -> list[dict[str, str]]:
-    """What is asked of Stripe when nothing is found."""
+    """Return the queries to Stripe when no query finds the object."""
     asked: list[dict[str, str]] = []
     await look(
         lambda request: asked.append(dict(request.url.params)) or page(),
@@ -74,21 +74,21 @@ async def queries(
     return asked
 
 
-async def test_the_object_that_carries_our_mark_is_found() -> None:
+async def test_the_object_with_our_metadata_pair_is_found() -> None:
     assert await look(lambda _: page(OTHER, OURS)) == Found(OURS, "req_9")
 
 
 @pytest.mark.parametrize("other", [OTHER, {"id": "x"}, {"id": "x", "metadata": None}])
-async def test_an_object_without_it_is_not(other: Any) -> None:
+async def test_an_object_without_our_metadata_pair_is_not_found(other: Any) -> None:
     assert await look(lambda _: page(other)) == NotFound(AT)
 
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", "Tue, 99 Nov 2023 22:13:20 GMT"])
-async def test_an_absence_carries_no_time_if_stripe_says_none(date: str | None) -> None:
+async def test_an_absence_has_no_time_if_stripe_sends_no_date(date: str | None) -> None:
     assert await look(lambda _: page(date=date)) == NotFound()
 
 
-async def test_an_absence_from_two_lists_is_as_old_as_the_older() -> None:
+async def test_an_absence_from_two_lists_has_the_earlier_time() -> None:
     dates = {"true": "Tue, 14 Nov 2023 23:13:20 GMT", "false": DATE}
 
     seen = await look(lambda r: page(date=dates[r.url.params["active"]]), object_name="price")
@@ -96,7 +96,7 @@ async def test_an_absence_from_two_lists_is_as_old_as_the_older() -> None:
     assert seen == NotFound(AT)
 
 
-async def test_the_window_the_version_the_account_and_the_context_are_named() -> None:
+async def test_a_query_has_the_window_the_version_the_account_and_the_context() -> None:
     asked: list[httpx.Request] = []
     await look(lambda request: asked.append(request) or page(), account="acct_1", context="acct_2")
 
@@ -123,7 +123,7 @@ async def test_the_window_the_version_the_account_and_the_context_are_named() ->
         ("invoice", [{}]),
     ],
 )
-async def test_what_stripe_leaves_out_unasked_is_asked_for(
+async def test_objects_that_stripe_lists_only_on_request_are_requested(
     object_name: str, listings: list[dict[str, str]]
 ) -> None:
     asked = await queries(object_name)
@@ -132,13 +132,13 @@ async def test_what_stripe_leaves_out_unasked_is_asked_for(
     assert own == listings
 
 
-async def test_a_list_that_knows_no_time_is_asked_for_all_of_it() -> None:
+async def test_a_list_without_a_time_filter_is_queried_without_a_window() -> None:
     asked = await queries("payment_link")
 
     assert asked == [{"active": active, "limit": "100"} for active in ("true", "false")]
 
 
-async def test_such_a_list_is_read_to_its_end() -> None:
+async def test_a_list_without_a_time_filter_is_read_to_its_end() -> None:
     pages = {None: page(OTHER, has_more=True), "pi_2": page(OURS)}
 
     seen = await look(
@@ -157,7 +157,7 @@ async def test_such_a_list_is_read_to_its_end() -> None:
         ("invoice", {"customer_account": "acct_1"}, {"customer_account": "acct_1"}),
     ],
 )
-async def test_what_may_be_on_a_test_clock_is_asked_for_whatever_that_clock_says(
+async def test_an_object_that_may_be_on_a_test_clock_is_queried_without_a_window_too(
     object_name: str, params: dict[str, str], asked_for: dict[str, str]
 ) -> None:
     in_the_window, on_the_clock = await queries(object_name, params)
@@ -176,7 +176,7 @@ async def test_an_object_on_a_test_clock_is_found() -> None:
     assert seen == Found(OURS, "req_9")
 
 
-async def test_a_test_clock_that_nobody_can_list_proves_nothing() -> None:
+async def test_a_test_clock_that_cannot_be_listed_proves_nothing() -> None:
     gone = httpx.Response(400, json={"error": {"code": "resource_missing"}})
 
     seen = await look(
@@ -189,7 +189,7 @@ async def test_a_test_clock_that_nobody_can_list_proves_nothing() -> None:
 
 
 @pytest.mark.parametrize("params", [{}, {"customer": ""}, {"description": "Tea"}])
-async def test_without_a_customer_nobody_s_test_clock_is_asked_for(
+async def test_without_a_customer_no_test_clock_is_queried(
     params: dict[str, str],
 ) -> None:
     assert len(await queries("invoice", params)) == 1
@@ -213,7 +213,7 @@ async def test_pages_are_followed_to_the_last() -> None:
     assert isinstance(await look(lambda r: pages[r.url.params.get("starting_after")]), Found)
 
 
-async def test_more_pages_than_are_read_prove_nothing() -> None:
+async def test_a_list_with_too_many_pages_proves_nothing() -> None:
     asked: list[httpx.Request] = []
 
     seen = await look(lambda r: asked.append(r) or page(OTHER, has_more=True), pages=3)
@@ -247,7 +247,7 @@ async def test_any_other_answer_proves_nothing(answer: httpx.Response) -> None:
     assert isinstance(await look(lambda _: answer), Inconclusive)
 
 
-async def test_an_object_on_a_page_of_doubtful_end_is_found_all_the_same() -> None:
+async def test_an_object_on_a_page_without_a_valid_has_more_is_found() -> None:
     assert isinstance(await look(lambda _: page(OURS, has_more=None)), Found)
 
 
@@ -257,7 +257,7 @@ async def test_an_object_on_a_page_of_doubtful_end_is_found_all_the_same() -> No
         httpx.ConnectError,
         httpx.ReadTimeout,
         httpx.DecodingError,
-        aiohttp.ClientPayloadError,  # the transport lets aiohttp's own through
+        aiohttp.ClientPayloadError,  # the transport passes aiohttp's own errors on
         aiohttp.ServerDisconnectedError,
     ],
 )
@@ -268,7 +268,7 @@ async def test_a_broken_connection_proves_nothing(error: type[Exception]) -> Non
     assert isinstance(await look(broken), Inconclusive)
 
 
-async def test_a_listing_that_fails_leaves_no_proof_to_the_other() -> None:
+async def test_two_lists_prove_nothing_if_one_of_them_fails() -> None:
     answers = {"true": httpx.Response(500), "false": page()}
 
     seen = await look(lambda r: answers[r.url.params["active"]], object_name="price")
@@ -282,5 +282,5 @@ async def test_the_key_is_in_no_reason() -> None:
     assert KEY not in repr(seen)
 
 
-def test_every_row_is_listed_somehow() -> None:
+def test_every_row_has_a_list() -> None:
     assert all(resource.listings for resource in RESOURCES)

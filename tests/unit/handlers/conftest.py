@@ -1,4 +1,4 @@
-"""Events as AWS sends them, and the API with a twin behind every port."""
+"""Events as AWS sends them, and the API over in-memory ports."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ QUEUE_TENANT = "local"
 
 @dataclass
 class Context:
-    """What of a `LambdaContext` the handlers use."""
+    """The part of a `LambdaContext` that the handlers use."""
 
     left_ms: int = 300_000
     function_name: str = "function"
@@ -47,7 +47,7 @@ class Answer:
 
     @property
     def error(self) -> dict[str, Any]:
-        """The error of Stripe's shape that this must be."""
+        """The error of this answer, which must have the fields of a Stripe error."""
         error: dict[str, Any] = self.json["error"]
         assert {"type", "code", "message"} <= error.keys()
         return error
@@ -62,7 +62,7 @@ def http_event(
     authorizer: dict[str, Any] | None = None,
     encoded: bool = False,
 ) -> dict[str, Any]:
-    """An event of an HTTP API, payload format 2.0."""
+    """Return an event of an HTTP API, payload format 2.0."""
     context: dict[str, Any] = {
         "http": {"method": method, "path": path, "sourceIp": "203.0.113.7"},
         "stage": "$default",
@@ -85,7 +85,7 @@ def http_event(
 
 
 class Client:
-    """Speaks to an API over twins."""
+    """A client of an API over in-memory ports."""
 
     def __init__(self, *, sign_in: bool = False) -> None:
         self.clock = MemoryClock()
@@ -96,7 +96,7 @@ class Client:
         self.principals = PrincipalReader(sign_in=sign_in, tenant_claim="tenant")
 
     def send(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:
-        """`body` as JSON, or as it is if it is text."""
+        """Send `body` as JSON, or unchanged if it is text."""
         text = body if body is None or isinstance(body, str) else json.dumps(body)
         raw = self._api().answer(http_event(method, path, text, **options), Context())
         headers = raw.get("headers", {}) | {
@@ -130,11 +130,11 @@ class Client:
 
 @pytest.fixture
 def client() -> Client:
-    """Without sign-in, as on one machine."""
+    """A client of an API without sign-in, as on one machine."""
     return Client()
 
 
 @pytest.fixture
-def deployed() -> Client:
-    """With sign-in, as behind API Gateway."""
+def aws_client() -> Client:
+    """A client of an API with sign-in, as behind API Gateway."""
     return Client(sign_in=True)

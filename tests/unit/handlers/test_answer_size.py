@@ -1,4 +1,4 @@
-"""No answer grows over what Lambda carries, however many faults it tells of."""
+"""No answer is larger than Lambda allows, however many errors it lists."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 LAMBDA_BYTES = 6 * 1024 * 1024
 LONGEST_TEXT = '"\U0001f375' * 130
-"""Of what may stand in a field, what takes the most bytes in an answer."""
+"""The longest text of a field, made of the characters that take the most bytes in an answer."""
 
 
-def carried_bytes(text: str) -> int:
+def answer_bytes(text: str) -> int:
     return len(json.dumps({"statusCode": 422, "body": text}))
 
 
@@ -49,36 +49,36 @@ results = st.one_of(
 
 @settings(max_examples=15, deadline=None, phases=[Phase.generate])
 @given(st.lists(results, min_size=1, max_size=12))
-def test_a_batch_of_a_thousand_faulty_items_has_an_answer_that_is_carried(
+def test_the_answer_to_a_thousand_faulty_items_fits_into_lambdas_limit(
     kinds: list[PaydispatchError],
 ) -> None:
     answer = batch_answer((kinds * BATCH_ITEMS_LIMIT)[:BATCH_ITEMS_LIMIT])
-    assert carried_bytes(answer.body or "") < LAMBDA_BYTES
+    assert answer_bytes(answer.body or "") < LAMBDA_BYTES
     assert len(json.loads(answer.body or "")["results"]) == BATCH_ITEMS_LIMIT
 
 
-def test_a_thousand_accepted_items_with_the_longest_names_are_carried() -> None:
+def test_the_answer_to_a_thousand_accepted_items_with_the_longest_names_fits() -> None:
     request = create_request(worker_id='"' * 128, context_id=LONGEST_TEXT[:255])
     taken = Accepted("pdr_" + "0" * 26, request, "create_checkout_session", replayed=True)
     answer = batch_answer([taken] * BATCH_ITEMS_LIMIT)
-    assert carried_bytes(answer.body or "") < LAMBDA_BYTES
+    assert answer_bytes(answer.body or "") < LAMBDA_BYTES
 
 
-def test_a_thousand_lost_answers_with_the_longest_keys_are_carried() -> None:
+def test_the_answer_for_a_thousand_lost_answers_with_the_longest_keys_fits() -> None:
     lost = MaybeAccepted("", request_id="pdr_" + "0" * 26, idempotency_key="\U0001f375" * 255)
     answer = batch_answer([lost] * BATCH_ITEMS_LIMIT)
-    assert carried_bytes(answer.body or "") < LAMBDA_BYTES
+    assert answer_bytes(answer.body or "") < LAMBDA_BYTES
 
 
 @pytest.mark.parametrize("text", ["x", "x" * 5_000, LONGEST_TEXT * 20])
 def test_the_errors_of_a_thousand_items_stay_within_their_budget(text: str) -> None:
     answer = batch_answer([faults(500, text)] * BATCH_ITEMS_LIMIT)
-    assert carried_bytes(answer.body or "") < ANSWER_BYTES * 1.05
+    assert answer_bytes(answer.body or "") < ANSWER_BYTES * 1.05
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 3_000), texts)
-def test_one_create_tells_a_bounded_number_of_errors_and_how_many_more_there_are(
+def test_a_create_lists_a_bounded_number_of_errors_and_counts_the_others(
     count: int, text: str
 ) -> None:
     said: dict[str, Any] = json.loads(error_answer(faults(count, text)).body or "")
@@ -87,13 +87,13 @@ def test_one_create_tells_a_bounded_number_of_errors_and_how_many_more_there_are
     assert len(said["errors"]) == min(count, MOST_ERRORS)
 
 
-def test_every_error_of_a_batch_is_shown_where_there_is_room() -> None:
+def test_every_error_of_a_batch_is_shown_if_there_is_room() -> None:
     said = json.loads(batch_answer([faults(8, "colour")]).body or "")
     assert len(said["results"][0]["errors"]) == 8
     assert "more_errors" not in said["results"][0]
 
 
-def test_a_text_is_cut_where_it_is_too_long_and_stays_a_text() -> None:
+def test_a_text_that_is_too_long_is_cut() -> None:
     said = json.loads(error_answer(InvalidField("x" * 500, "é" * 5_000)).body or "")
     assert said["error"]["param"] == "x" * 300 + "…"
     assert said["error"]["message"].rstrip("…") == "é" * (len(said["error"]["message"]) - 1)
@@ -103,6 +103,6 @@ def test_the_good_items_of_a_batch_with_many_faults_are_accepted(client: Client)
     bad = {"object": "coupon", **body(params={f"colour{n}": "red" for n in range(30)})}
     good = {"object": "payment_intent", **body()}
     answer = client.post("/v1/batches", {"requests": [*[bad] * 999, good]})
-    assert carried_bytes(answer.text) < LAMBDA_BYTES
+    assert answer_bytes(answer.text) < LAMBDA_BYTES
     assert answer.json["results"][-1]["status"] == "dispatched"
     assert answer.json["results"][0]["more_errors"] > 0

@@ -1,4 +1,4 @@
-"""The HTTP API: what comes in, what goes out, and nothing queued that was refused."""
+"""The HTTP API: the answer to each request. A refused request is never queued."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TestCreate:
         (sent,) = client.queue.sent
         assert sent.object == row.name
 
-    def test_the_answer_is_the_contracts(self, client: Client) -> None:
+    def test_a_create_is_answered_as_in_the_contract(self, client: Client) -> None:
         answer = client.post(INTENTS, body())
         id_ = client.queue.sent[0].request_id
         assert (answer.status, answer.headers["Location"]) == (202, f"/v1/requests/{id_}")
@@ -50,12 +50,12 @@ class TestCreate:
             "context_id": "context-1",
         }
 
-    def test_a_base64_body_is_a_body(self, client: Client) -> None:
+    def test_a_base64_body_is_decoded(self, client: Client) -> None:
         text = json.dumps(body(params={**PARAMS, "description": "Tee, 茶"}), ensure_ascii=False)
         assert client.post(INTENTS, text, encoded=True).status == 202
         assert client.queue.sent[0].params["description"] == "Tee, 茶"
 
-    def test_a_large_base64_body_is_measured_by_what_it_holds(self, client: Client) -> None:
+    def test_a_large_base64_body_is_measured_by_its_decoded_size(self, client: Client) -> None:
         metadata = {f"key{number}": "x" * 500 for number in range(50)}
         items = [{"price": "price_1", "metadata": metadata}] * 34
         text = json.dumps(body(params={"customer": "cus_1", "items": items}))
@@ -63,7 +63,7 @@ class TestCreate:
         assert client.post("/v1/subscriptions", text, encoded=True).status == 202
 
     @pytest.mark.parametrize("name", ["idempotency-key", "Idempotency-Key"])
-    def test_a_replay_says_so(self, client: Client, name: str) -> None:
+    def test_a_replay_has_the_idempotent_replayed_header(self, client: Client, name: str) -> None:
         first, again = (client.post(INTENTS, body(), headers={name: "order-1"}) for _ in range(2))
         assert (again.status, again.json) == (202, first.json)
         assert again.headers["Idempotent-Replayed"] == "true"
@@ -75,7 +75,7 @@ class TestCreate:
         answer = client.post(INTENTS, other, headers={"idempotency-key": "order-1"})
         assert (answer.status, answer.error["type"]) == (409, "idempotency_error")
 
-    def test_a_trace_is_carried(self, client: Client) -> None:
+    def test_the_traceparent_header_is_passed_on(self, client: Client) -> None:
         trace = f"00-{'a' * 32}-{'b' * 16}-01"
         client.post(INTENTS, body(), headers={"traceparent": trace})
         assert client.queue.sent[0].traceparent == trace
@@ -103,7 +103,7 @@ def test_a_body_that_is_no_json_object_is_a_400(
     assert_nothing_happened(client)
 
 
-def test_what_is_malformed_is_told_by_place_and_never_repeated(client: Client) -> None:
+def test_the_error_for_malformed_json_names_the_place_and_repeats_no_text(client: Client) -> None:
     answer = client.post(INTENTS, f'{{"stripe_secret": "{KEY}" oops}}')
     assert "line 1, column" in answer.error["message"]
     assert KEY not in answer.text
@@ -111,7 +111,7 @@ def test_what_is_malformed_is_told_by_place_and_never_repeated(client: Client) -
 
 
 @pytest.mark.parametrize("text", ["not base64!", "e30", "/w=="])
-def test_a_body_that_is_not_the_base64_it_claims_to_be_is_a_400(client: Client, text: str) -> None:
+def test_a_body_with_invalid_base64_is_a_400(client: Client, text: str) -> None:
     event = {"isBase64Encoded": True, "body": text}
     assert answer_to(client, event).status == 400
 
@@ -145,7 +145,7 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str | None]] = {
 
 
 @pytest.mark.parametrize(("change", "status", "param"), REFUSED.values(), ids=REFUSED)
-def test_a_request_that_is_wrong_is_refused_by_field(
+def test_an_invalid_request_is_refused_with_the_name_of_the_field(
     client: Client, change: dict[str, Any], status: int, param: str
 ) -> None:
     answer = client.post(INTENTS, body(**change))
@@ -156,7 +156,7 @@ def test_a_request_that_is_wrong_is_refused_by_field(
 
 
 @pytest.mark.parametrize("raw", ["1e999", "-1e999", '"\\ud800"', '{"a": 1}', "true", "2000.0"])
-def test_a_value_no_schema_likes_is_a_422(client: Client, raw: str) -> None:
+def test_a_value_outside_the_schema_is_a_422(client: Client, raw: str) -> None:
     text = json.dumps(body(params={"amount": 0, "currency": "usd"}))
     answer = client.post(INTENTS, text.replace('"amount": 0', f'"amount": {raw}'))
     assert (answer.status, answer.error["param"]) == (422, "amount")
@@ -164,7 +164,7 @@ def test_a_value_no_schema_likes_is_a_422(client: Client, raw: str) -> None:
 
 
 @pytest.mark.parametrize("depth", [33, 100, 260, 330, 700, 979, 5_000, 100_000])
-def test_parameters_without_an_end_are_refused_by_name(client: Client, depth: int) -> None:
+def test_parameters_nested_too_deeply_are_refused_by_name(client: Client, depth: int) -> None:
     text = json.dumps(body(params="here")).replace(
         '"here"', '{"metadata":' + '{"a":' * depth + "1" + "}" * (depth + 1)
     )
@@ -174,7 +174,7 @@ def test_parameters_without_an_end_are_refused_by_name(client: Client, depth: in
 
 
 @pytest.mark.parametrize("depth", [100, 979, 5_000, 100_000])
-def test_an_item_without_an_end_stops_no_other(client: Client, depth: int) -> None:
+def test_an_item_nested_too_deeply_stops_no_other(client: Client, depth: int) -> None:
     endless = json.dumps({"object": "coupon", **body(params="here")}).replace(
         '"here"', '{"metadata":' + "[" * depth + "]" * depth + "}"
     )
@@ -205,7 +205,7 @@ KEY_FIELDS: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize(("change", "headers", "param"), KEY_FIELDS.values(), ids=KEY_FIELDS)
-def test_a_key_where_it_does_not_belong_is_refused_and_never_repeated(
+def test_a_key_in_a_wrong_field_is_refused_and_never_repeated(
     client: Client, change: dict[str, Any], headers: dict[str, str], param: str
 ) -> None:
     answer = client.post(INTENTS, body(**change), headers=headers)
@@ -216,7 +216,7 @@ def test_a_key_where_it_does_not_belong_is_refused_and_never_repeated(
 
 
 @pytest.mark.parametrize(("change", "headers", "param"), KEY_FIELDS.values(), ids=KEY_FIELDS)
-def test_an_item_with_a_key_where_it_does_not_belong_is_refused_in_its_place(
+def test_an_item_with_a_key_in_a_wrong_field_is_refused_in_its_place(
     client: Client, change: dict[str, Any], headers: dict[str, str], param: str
 ) -> None:
     item = {"object": "payment_intent", **body(**change)}
@@ -234,7 +234,7 @@ def test_a_key_in_a_path_is_not_repeated(client: Client, path: str) -> None:
     assert KEY not in answer.text
 
 
-def test_every_wrong_parameter_is_told_with_its_path(client: Client) -> None:
+def test_the_answer_lists_every_wrong_parameter_with_its_path(client: Client) -> None:
     answer = client.post(INTENTS, body(params={"amount": "x", "colour": "red"}))
     assert {error["param"] for error in answer.json["errors"]} == {"amount", "colour", "currency"}
     assert all({"type", "code", "message"} <= error.keys() for error in answer.json["errors"])
@@ -255,7 +255,7 @@ def test_a_body_over_the_queues_limit_is_a_413(client: Client, over: int) -> Non
     assert_nothing_happened(client)
 
 
-def test_a_body_that_only_grows_over_the_limit_on_the_queue_is_a_413(client: Client) -> None:
+def test_a_body_that_is_too_large_only_as_a_queue_message_is_a_413(client: Client) -> None:
     params = {**PARAMS, "description": "é" * (QUEUE_MESSAGE_LIMIT_BYTES // 6)}
     answer = client.post(INTENTS, json.dumps(body(params=params), ensure_ascii=False))
     assert answer.status == 413
@@ -263,16 +263,16 @@ def test_a_body_that_only_grows_over_the_limit_on_the_queue_is_a_413(client: Cli
 
 
 @pytest.mark.parametrize("away", ["queue", "sealer"])
-def test_what_cannot_be_accepted_now_says_when_to_come_back(client: Client, away: str) -> None:
+def test_an_unavailable_store_is_a_503_with_retry_after(client: Client, away: str) -> None:
     getattr(client, away).away = True
     answer = client.post(INTENTS, body())
     assert (answer.status, answer.error["type"]) == (503, "api_error")
     assert int(answer.headers["Retry-After"]) >= 1
-    assert "away" not in answer.text  # what is behind the API is nobody's business
+    assert "away" not in answer.text  # the answer describes no store behind the API
     assert not client.queue.sent
 
 
-def test_a_fault_of_ours_is_a_500_without_a_word_of_it(client: Client) -> None:
+def test_a_fault_in_paydispatch_is_a_500_without_details(client: Client) -> None:
     client.sealer = None  # type: ignore[assignment]
     answer = client.post(INTENTS, body())
     assert (answer.status, answer.error["code"]) == (500, "internal_error")
@@ -311,13 +311,13 @@ class TestBatch:
         assert (answer.status, answer.error["param"]) == (400, "requests")
         assert_nothing_happened(client)
 
-    def test_a_thousand_requests_are_taken(self, client: Client) -> None:
+    def test_a_thousand_requests_are_accepted(self, client: Client) -> None:
         item = {"object": "payment_intent", **body()}
         answer = client.post("/v1/batches", {"requests": [item] * 1000})
         assert answer.status == 202
         assert len({sent.request_id for sent in client.queue.sent}) == 1000
 
-    def test_the_batchs_key_makes_every_item_repeatable(self, client: Client) -> None:
+    def test_the_key_of_a_batch_makes_every_item_repeatable(self, client: Client) -> None:
         items = [{"object": "payment_intent", **body(context_id=f"c-{n}")} for n in range(3)]
         first, again = (
             client.post("/v1/batches", {"requests": items}, headers={"idempotency-key": "b-1"})
@@ -328,22 +328,22 @@ class TestBatch:
         ids = [[result["request_id"] for result in each.json["results"]] for each in (first, again)]
         assert ids[0] == ids[1]
 
-    def test_no_other_key_is_that_of_an_item(self, client: Client) -> None:
-        """A create under a key that looks like one made of the batch's must not be taken for its item."""
+    def test_no_key_of_a_create_equals_the_derived_key_of_an_item(self, client: Client) -> None:
+        """A create under a key that looks like the derived key of an item is another request."""
         item = {"object": "payment_intent", **body()}
         client.post("/v1/batches", {"requests": [item]}, headers={"idempotency-key": "b-1"})
         for key in ("b-1", "b-1/0", "b-10"):
             client.post(INTENTS, body(), headers={"idempotency-key": key})
         assert len({sent.request_id for sent in client.queue.sent}) == 4
 
-    def test_an_items_own_key_comes_first(self, client: Client) -> None:
+    def test_the_own_key_of_an_item_wins_over_the_key_of_the_batch(self, client: Client) -> None:
         item = {"object": "payment_intent", **body(idempotency_key="order-1")}
         client.post("/v1/batches", {"requests": [item]}, headers={"idempotency-key": "b-1"})
         answer = client.post(INTENTS, body(), headers={"idempotency-key": "order-1"})
         assert answer.headers["Idempotent-Replayed"] == "true"
 
     @pytest.mark.parametrize("key", ["", "k" * 256, 7, "\ud800"], ids=ascii)
-    def test_a_wrong_key_costs_its_item_alone(self, client: Client, key: Any) -> None:
+    def test_an_invalid_key_fails_only_its_item(self, client: Client, key: Any) -> None:
         bad = {"object": "payment_intent", **body(), "idempotency_key": key}
         good = {"object": "payment_intent", **body()}
         answer = client.post("/v1/batches", {"requests": [bad, good]})
@@ -351,7 +351,7 @@ class TestBatch:
         assert refused["error"]["code"] == "idempotency_key_invalid"
         assert taken["status"] == "dispatched"
 
-    def test_a_queue_that_is_away_is_told_item_by_item(self, client: Client) -> None:
+    def test_an_unavailable_queue_is_a_503_for_each_item(self, client: Client) -> None:
         client.queue.away = True
         answer = client.post(
             "/v1/batches", {"requests": [{"object": "payment_intent", **body()}] * 2}
@@ -360,9 +360,7 @@ class TestBatch:
 
 
 class TestALostAnswer:
-    def test_the_503_names_the_request_and_the_key_it_is_repeated_under(
-        self, client: Client
-    ) -> None:
+    def test_the_503_has_the_request_id_and_the_key_for_the_repeat(self, client: Client) -> None:
         client.queue = losing = LosingQueue()
         answer = client.post(INTENTS, body())
         assert (answer.status, answer.error["code"]) == (503, "maybe_accepted")
@@ -375,12 +373,12 @@ class TestALostAnswer:
         again = client.post(INTENTS, body(), headers=key)
         assert (again.status, again.json["request_id"]) == (202, answer.json["request_id"])
 
-    def test_the_caller_s_own_key_is_the_one_it_is_repeated_under(self, client: Client) -> None:
+    def test_the_key_for_the_repeat_is_the_own_key_of_the_caller(self, client: Client) -> None:
         client.queue = LosingQueue()
         answer = client.post(INTENTS, body(), headers={"idempotency-key": "order-1"})
         assert answer.json["idempotency_key"] == "order-1"
 
-    def test_a_batch_tells_it_item_by_item(self, client: Client) -> None:
+    def test_a_batch_has_a_503_with_a_key_for_each_item(self, client: Client) -> None:
         client.queue = LosingQueue()
         items = [{"object": "payment_intent", **body()}] * 2
         results = client.post("/v1/batches", {"requests": items}).json["results"]
@@ -388,14 +386,14 @@ class TestALostAnswer:
         assert len({result["idempotency_key"] for result in results}) == 2
         assert {result["status"] for result in results} == {"maybe_accepted"}
 
-    def test_what_was_certainly_not_accepted_names_no_request(self, client: Client) -> None:
+    def test_the_503_for_a_refused_request_has_no_request_id(self, client: Client) -> None:
         client.queue.away = True
         answer = client.post(INTENTS, body())
         assert answer.error["code"] == "unavailable"
         assert answer.json.keys() == {"error"}
 
     @pytest.mark.parametrize("away", ["queue", "sealer", "requests"])
-    def test_no_item_of_a_batch_shows_the_words_of_what_is_behind(
+    def test_no_item_of_a_batch_shows_the_error_text_of_a_store(
         self, client: Client, away: str
     ) -> None:
         getattr(client, away).away = True
@@ -407,7 +405,7 @@ class TestALostAnswer:
 
 
 class TestReplay:
-    def test_a_replay_says_what_the_request_has_become(self, client: Client) -> None:
+    def test_a_replay_has_the_current_status_of_the_request(self, client: Client) -> None:
         key = {"idempotency-key": "order-1"}
         first = client.post(INTENTS, body(), headers=key)
         client.requests.store.slots[first.json["request_id"]].status = "succeeded"
@@ -424,21 +422,23 @@ class TestStatus:
         assert "tenant" not in answer.json
 
     @pytest.mark.parametrize("id_", ["pdr_unknown", "x" * 5000, "%00", "ü"])
-    def test_one_that_is_not_known_is_a_404(self, client: Client, id_: str) -> None:
+    def test_an_unknown_request_is_a_404(self, client: Client, id_: str) -> None:
         assert client.get(f"/v1/requests/{id_}").status == 404
 
-    def test_another_tenants_is_not_known(self, deployed: Client) -> None:
-        location = deployed.post(INTENTS, body(), authorizer=jwt("shop", "a")).headers["Location"]
-        assert deployed.get(location, authorizer=jwt("shop", "b")).status == 200
-        assert deployed.get(location, authorizer=jwt("bank", "a")).status == 404
+    def test_a_request_of_another_tenant_is_a_404(self, aws_client: Client) -> None:
+        location = aws_client.post(INTENTS, body(), authorizer=jwt("shop", "a")).headers["Location"]
+        assert aws_client.get(location, authorizer=jwt("shop", "b")).status == 200
+        assert aws_client.get(location, authorizer=jwt("bank", "a")).status == 404
 
-    def test_no_tenant_reads_another_one_s_by_naming_its_slot(self, deployed: Client) -> None:
-        location = deployed.post(INTENTS, body(), authorizer=jwt("shop", "a")).headers["Location"]
+    def test_no_tenant_reads_a_request_of_another_tenant_by_naming_its_slot(
+        self, aws_client: Client
+    ) -> None:
+        location = aws_client.post(INTENTS, body(), authorizer=jwt("shop", "a")).headers["Location"]
         id_ = location.rpartition("/")[2]
-        answer = deployed.get(f"/v1/requests/shop {id_}", authorizer=jwt("local", "a"))
+        answer = aws_client.get(f"/v1/requests/shop {id_}", authorizer=jwt("local", "a"))
         assert answer.status == 404
 
-    def test_an_answer_of_stripe_s_that_is_too_large_is_left_out_and_said_so(
+    def test_a_stripe_answer_that_is_too_large_is_left_out_with_a_warning(
         self, client: Client
     ) -> None:
         location = client.post(INTENTS, body()).headers["Location"]
@@ -455,49 +455,49 @@ class TestStatus:
         assert "parsed_data" not in answer.json
         assert [warning["param"] for warning in answer.json["warnings"]] == ["parsed_data"]
 
-    def test_without_redis_it_says_when_to_come_back(self, client: Client) -> None:
+    def test_a_status_without_redis_is_a_503_with_retry_after(self, client: Client) -> None:
         client.requests.away = True
         answer = client.get("/v1/requests/pdr_1")
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
 
 
-class TestWhoAsks:
+class TestPrincipals:
     @pytest.mark.parametrize(
         ("method", "path"), [("POST", INTENTS), ("POST", "/v1/batches"), ("GET", "/v1/requests/x")]
     )
-    def test_where_sign_in_is_asked_for_nobody_is_a_401(
-        self, deployed: Client, method: str, path: str
+    def test_a_request_without_sign_in_is_a_401_where_sign_in_is_required(
+        self, aws_client: Client, method: str, path: str
     ) -> None:
         sent = {"requests": [body()]} if path == "/v1/batches" else body()
-        answer = deployed.send(method, path, None if method == "GET" else sent)
+        answer = aws_client.send(method, path, None if method == "GET" else sent)
         assert (answer.status, answer.error["code"]) == (401, "not_signed_in")
-        assert_nothing_happened(deployed)
+        assert_nothing_happened(aws_client)
 
-    def test_health_asks_nobody(self, deployed: Client) -> None:
-        answer = deployed.get("/health")
+    def test_health_needs_no_sign_in(self, aws_client: Client) -> None:
+        answer = aws_client.get("/health")
         assert (answer.status, answer.json) == (200, {"status": "ok"})
 
-    def test_an_api_that_cannot_write_to_redis_is_not_healthy(self, deployed: Client) -> None:
-        deployed.requests.away = True
-        answer = deployed.get("/health")
+    def test_an_api_that_cannot_write_to_redis_is_not_healthy(self, aws_client: Client) -> None:
+        aws_client.requests.away = True
+        answer = aws_client.get("/health")
         assert (answer.status, answer.error["code"]) == (503, "unavailable")
         assert "Redis takes no writes" in answer.error["message"]
-        assert "api.unhealthy" in deployed.log.events()
+        assert "api.unhealthy" in aws_client.log.events()
 
-    def test_on_one_machine_everybody_is_local(self, client: Client) -> None:
+    def test_without_sign_in_every_caller_is_the_local_principal(self, client: Client) -> None:
         client.post(INTENTS, body())
         assert client.queue.sent[0].principal == "local"
 
-    def test_the_tenant_comes_from_the_token(self, deployed: Client) -> None:
-        deployed.post(INTENTS, body(), authorizer=jwt("shop", "checkout"))
-        assert deployed.queue.sent[0].principal == "shop/checkout"
+    def test_the_tenant_comes_from_the_token(self, aws_client: Client) -> None:
+        aws_client.post(INTENTS, body(), authorizer=jwt("shop", "checkout"))
+        assert aws_client.queue.sent[0].principal == "shop/checkout"
 
     def test_with_iam_the_tenant_is_the_account_and_the_role_the_subject(
-        self, deployed: Client
+        self, aws_client: Client
     ) -> None:
         for session in ("monday", "tuesday"):
-            deployed.post(INTENTS, body(), authorizer=iam(f"assumed-role/shop/{session}"))
-        principals = {sent.principal for sent in deployed.queue.sent}
+            aws_client.post(INTENTS, body(), authorizer=iam(f"assumed-role/shop/{session}"))
+        principals = {sent.principal for sent in aws_client.queue.sent}
         assert principals == {"123456789012/assumed-role:shop"}
 
     @pytest.mark.parametrize(
@@ -512,12 +512,12 @@ class TestWhoAsks:
         ],
         ids=str,
     )
-    def test_a_principal_that_cannot_be_told_apart_is_refused(
-        self, deployed: Client, authorizer: dict[str, Any]
+    def test_an_incomplete_or_invalid_principal_is_refused(
+        self, aws_client: Client, authorizer: dict[str, Any]
     ) -> None:
-        answer = deployed.post(INTENTS, body(), authorizer=authorizer)
+        answer = aws_client.post(INTENTS, body(), authorizer=authorizer)
         assert answer.status in (400, 401, 403)
-        assert_nothing_happened(deployed)
+        assert_nothing_happened(aws_client)
 
     def test_the_body_cannot_name_a_principal(self, client: Client) -> None:
         assert client.post(INTENTS, body(principal="shop")).status == 400
@@ -541,7 +541,9 @@ def iam(role: str) -> dict[str, Any]:
         ("GET", "/"),
     ],
 )
-def test_an_unknown_url_is_told_which_there_are(client: Client, method: str, path: str) -> None:
+def test_the_answer_to_an_unknown_url_lists_the_known_urls(
+    client: Client, method: str, path: str
+) -> None:
     answer = client.send(method, path, None if method == "GET" else body())
     assert answer.status in (404, 405)
     assert answer.error["code"] == "url_unknown"

@@ -18,7 +18,7 @@ EVENTS = Path(__file__).parents[2] / "events"
 
 
 class Server:
-    """Stands for `FlowServer`: keeps what it was asked for."""
+    """A stand-in for `FlowServer` that records the workers it was asked to drain."""
 
     longest_run_s = 30.0
 
@@ -35,7 +35,7 @@ class Server:
         return 0
 
 
-async def answered(event: dict[str, Any], server: Any, left_ms: int = 60_000) -> Any:
+async def handle(event: dict[str, Any], server: Any, left_ms: int = 60_000) -> Any:
     context: Any = Context(left_ms)
     return await answer_bells(event, context, server, MemoryEventLog())
 
@@ -45,34 +45,34 @@ def bells(*bodies: str) -> dict[str, Any]:
     return {"Records": records}
 
 
-async def test_each_worker_that_was_rung_for_is_served_once() -> None:
+async def test_each_worker_with_a_doorbell_is_drained_once() -> None:
     server = Server()
     event = bells('{"worker_id": "w-1"}', '{"worker_id": "w-2"}', '{"worker_id": "w-1"}')
-    assert await answered(event, server) == {"batchItemFailures": []}
+    assert await handle(event, server) == {"batchItemFailures": []}
     assert server.asked == [{"w-1", "w-2"}]
 
 
-async def test_the_schedule_serves_everybody() -> None:
+async def test_the_schedule_drains_all_workers() -> None:
     server = Server()
     event = json.loads((EVENTS / "schedule_sweep.json").read_text())
-    assert await answered(event, server) == {"batchItemFailures": []}
+    assert await handle(event, server) == {"batchItemFailures": []}
     assert server.asked == [None]
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", "{}", '{"worker_id": 7}', '"w-1"', "null"])
-async def test_a_bell_that_names_nobody_is_dropped_and_rings_for_nobody_else(body: str) -> None:
+async def test_a_doorbell_without_a_worker_is_dropped(body: str) -> None:
     server = Server()
-    assert await answered(bells(body), server) == {"batchItemFailures": []}
+    assert await handle(bells(body), server) == {"batchItemFailures": []}
     assert server.asked == [set()]
 
 
-async def test_without_redis_every_bell_is_kept() -> None:
-    answer = await answered(bells('{"worker_id": "w-1"}', "{"), Server(away=True))
+async def test_without_redis_every_doorbell_message_is_kept() -> None:
+    answer = await handle(bells('{"worker_id": "w-1"}', "{"), Server(away=True))
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m-1"}, {"itemIdentifier": "m-2"}]}
 
 
 async def test_no_run_begins_that_could_not_end_in_time() -> None:
     server = Server()
-    await answered(bells('{"worker_id": "w-1"}'), server, left_ms=60_000)
+    await handle(bells('{"worker_id": "w-1"}'), server, left_ms=60_000)
     left_s = server.until - time.time()
     assert left_s == pytest.approx(60 - 30 - STOPPING_TIME_S, abs=1)

@@ -1,4 +1,4 @@
-"""Every function says in one line and one error what it was given instead of what it takes."""
+"""Each function refuses a foreign event with one log line and one error that names its own kind of event."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_an_event_of_another_kind_is_one_line_and_one_error(
 
 
 @pytest.mark.parametrize(("function", "event", "came"), cases("api"))
-def test_the_api_answers_any_gateway_what_it_takes_instead(
+def test_the_api_answers_a_foreign_event_with_a_501_that_names_its_format(
     client: Client, function: str, event: Any, came: str
 ) -> None:
     answer = client._api().answer(event, Context())
@@ -103,16 +103,16 @@ def test_the_api_answers_any_gateway_what_it_takes_instead(
 
 
 @pytest.mark.parametrize("event", [{}, SCHEDULE])
-async def test_an_operator_may_invoke_what_a_schedule_invokes(event: dict[str, Any]) -> None:
+async def test_an_empty_event_drains_all_workers_like_a_schedule(event: dict[str, Any]) -> None:
     class Server:
         longest_run_s = 30.0
         asked: Any = None
 
         async def drain_all(self, worker_ids: Any, *, until: float) -> int:
-            self.asked = ("everybody", worker_ids)
+            self.asked = ("all", worker_ids)
             return 0
 
     server: Any = Server()
     context: Any = Context()
     await answer_bells(event, context, server, MemoryEventLog())
-    assert server.asked == ("everybody", None)
+    assert server.asked == ("all", None)

@@ -19,7 +19,7 @@ EVENT = json.loads((Path(__file__).parents[2] / "events/schedule_reconcile.json"
 
 
 class Service:
-    """Stands for `Reconciler`: keeps until when it may look."""
+    """A stand-in for `Reconciler` that records its `until`."""
 
     def __init__(self, *verdicts: Verdict, left: int = 0, away: bool = False) -> None:
         self.until = 0.0
@@ -39,7 +39,7 @@ async def settle(service: Any, *, left_s: float = 900.0) -> dict[str, Any]:
     return await settle_unknowns(EVENT, context, service, MemoryEventLog())
 
 
-async def test_what_became_of_the_unknown_outcomes_is_counted() -> None:
+async def test_the_answer_counts_the_verdicts() -> None:
     service = Service(Verdict.CREATED, Verdict.CREATED, Verdict.UNKNOWN, left=3)
 
     assert await settle(service) == {
@@ -52,7 +52,7 @@ async def test_what_became_of_the_unknown_outcomes_is_counted() -> None:
     }
 
 
-async def test_the_last_look_begins_early_enough_to_be_published() -> None:
+async def test_the_last_look_begins_early_enough_to_publish_its_verdict() -> None:
     service = Service()
     await settle(service, left_s=900.0)
 

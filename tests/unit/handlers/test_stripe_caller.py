@@ -35,7 +35,7 @@ def record(id_: str, body: str, *, receive_count: int = 1) -> dict[str, Any]:
 
 
 class Service:
-    """Stands for `BatchCall`: keeps what it was given, and which messages it says to keep."""
+    """A stand-in for `BatchCall` that records its messages and returns `kept`."""
 
     def __init__(self, *kept: str) -> None:
         self.kept = list(kept)
@@ -47,26 +47,24 @@ class Service:
         return self.kept
 
 
-async def answered(event: dict[str, Any], service: Any, left_ms: int = 60_000) -> Any:
+async def handle(event: dict[str, Any], service: Any, left_ms: int = 60_000) -> Any:
     context: Any = Context(left_ms)
     return await work_on(event, context, service, MemoryEventLog())
 
 
-async def test_what_the_queue_must_keep_is_named() -> None:
+async def test_the_answer_names_the_messages_to_keep() -> None:
     event = {"Records": [record("m-1", "a"), record("m-2", "b")]}
-    assert await answered(event, Service("m-2")) == {
-        "batchItemFailures": [{"itemIdentifier": "m-2"}]
-    }
+    assert await handle(event, Service("m-2")) == {"batchItemFailures": [{"itemIdentifier": "m-2"}]}
 
 
-async def test_an_empty_list_acknowledges_all() -> None:
+async def test_an_answer_without_failures_acknowledges_all() -> None:
     event = {"Records": [record("m-1", "a")]}
-    assert await answered(event, Service()) == {"batchItemFailures": []}
+    assert await handle(event, Service()) == {"batchItemFailures": []}
 
 
 async def test_a_record_becomes_a_message_in_seconds() -> None:
     service = Service()
-    await answered({"Records": [record("m-1", "a", receive_count=4)]}, service)
+    await handle({"Records": [record("m-1", "a", receive_count=4)]}, service)
     (message,) = service.messages
     assert (message.message_id, message.body, message.receive_count) == ("m-1", "a", 4)
     assert message.sent_at == 1795381200.0
@@ -74,7 +72,7 @@ async def test_a_record_becomes_a_message_in_seconds() -> None:
 
 async def test_a_record_without_attributes_is_taken_as_new() -> None:
     service = Service()
-    await answered({"Records": [{"messageId": "m-1", "body": "a"}]}, service)
+    await handle({"Records": [{"messageId": "m-1", "body": "a"}]}, service)
     assert service.messages[0].receive_count == 1
     assert service.messages[0].sent_at > 1_600_000_000
 
@@ -83,14 +81,14 @@ async def test_a_record_without_attributes_is_taken_as_new() -> None:
 async def test_the_example_events_are_read(name: str) -> None:
     event = json.loads((EVENTS / name).read_text())
     service = Service()
-    assert await answered(event, service) == {"batchItemFailures": []}
+    assert await handle(event, service) == {"batchItemFailures": []}
     assert len(service.messages) == len(event["Records"])
 
 
-async def test_an_exception_in_the_services_parts_never_escapes() -> None:
+async def test_an_exception_in_a_port_never_leaves_the_handler() -> None:
     caller: Any = Caller()
     caller.outcomes = None  # every use of it raises
     event = {"Records": [record("m-1", message_text()), record("m-2", "nonsense")]}
-    answer = await answered(event, caller.service())
+    answer = await handle(event, caller.service())
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
     assert caller.log.counts["MessageFailed"] == 1
