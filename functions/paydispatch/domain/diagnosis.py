@@ -1,4 +1,4 @@
-"""Why a request that was accepted has no terminal flow yet, and what comes next. Pure: facts in, a finding out."""
+"""Find out why an accepted request has had no terminal flow yet, and the next step. Pure: facts in, a finding out."""
 
 from __future__ import annotations
 
@@ -12,24 +12,29 @@ if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
 
-LONGEST_CALL_S = 120.0
-"""The Stripe caller's timeout: what is calling for longer has died."""
+CALLER_TIMEOUT_S = 120.0
+"""The Stripe caller's timeout in template.yaml. A caller that began its call longer ago has died."""
 
-HIDDEN_AFTER_DEATH_S = 720.0
-"""The request queues' visibility timeout: when SQS gives the message of a dead caller out again."""
+REQUEST_VISIBILITY_TIMEOUT_S = 720.0
+"""The request queues' visibility timeout in template.yaml. After it SQS delivers a dead caller's message again."""
 
-SWEEP_S = 60.0
-"""A lost bell costs a deployed runner as much; a worker that stays awake looks every second."""
+SWEEP_EVERY_S = 60.0
+"""The schedule of the flow runner's sweep in template.yaml: the longest delay after a lost doorbell message.
+
+A worker process that runs all the time looks every second."""
 
 RECONCILE_EVERY_S = 3_600.0
+"""The schedule of the reconciler in template.yaml."""
 
 OLDEST_OPEN_S = REMEMBER_S - LONGEST_DEADLINE_S
-"""How old a request counts at most when it is noted as open. A note is dropped when it is `REMEMBER_S` old: each then
-lasts as long as the longest deadline, whatever the producer's clock says."""
+"""The greatest age that a request may have when it is noted as open.
+
+The note is dropped when the request is `REMEMBER_S` old. Therefore a note lasts at least as long as the longest
+deadline, even if a producer's clock is wrong."""
 
 
 NO_EVICTION = "noeviction"
-"""The one `maxmemory-policy` of Redis that loses no guard."""
+"""The only `maxmemory-policy` of Redis that evicts no guard of a request."""
 
 
 class Reason(StrEnum):
@@ -50,7 +55,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenRequest:
-    """Accepted, and no outcome published. Times in unix seconds."""
+    """An accepted request without a published outcome. Times in unix seconds."""
 
     request_id: str
     worker_id: str
@@ -64,7 +69,7 @@ class OpenRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingFlow:
-    """An outcome whose flow has not returned. Times in unix seconds."""
+    """A published outcome with a flow that has not returned yet. Times in unix seconds."""
 
     worker_id: str
     entry_id: str
@@ -74,10 +79,10 @@ class WaitingFlow:
     """Whether a runner has read it."""
     runs: int = 0
     due_at: float | None = None
-    """When it was postponed to."""
+    """The time to which the run was postponed."""
     first_of_context: bool = True
     lease_until: float | None = None
-    """Until when a runner holds its context."""
+    """The time until which a runner holds its context."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +96,7 @@ class DeadFlow:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One request that waits."""
+    """One request that has had no terminal flow yet, with the reason and the next step."""
 
     request_id: str
     worker_id: str
@@ -102,11 +107,11 @@ class Finding:
     detail: str
     next_step: str
     expected_at: float | None = None
-    """Unix seconds: the next step, as far as it can be told."""
+    """Unix seconds of the next step. None: the time is not known."""
 
 
 def open_since(accepted_at: float, now_s: float) -> float:
-    """Since when (unix s) a request that is noted now counts as open. `accepted_at` may be a producer's word."""
+    """Return the time (unix s) from which a request noted now counts as open. A producer may send any `accepted_at`."""
     return max(min(accepted_at, now_s), now_s - OLDEST_OPEN_S)
 
 
@@ -131,7 +136,7 @@ def _diagnose_open(request: OpenRequest, now_s: float) -> _Diagnosis:
     attempts = f"after {request.attempts} attempts"
     match request.status:
         case "dispatched":
-            taken = "a Stripe caller takes it; look at the queue and at the caller if none does"
+            taken = "a Stripe caller receives it. If none does, look at the queue and at the caller"
             return Reason.ON_THE_QUEUE, "no Stripe caller has taken it", taken, None
         case "retrying" if request.retry_at is not None:
             due = f"attempt {request.attempts + 1}"
@@ -140,19 +145,19 @@ def _diagnose_open(request: OpenRequest, now_s: float) -> _Diagnosis:
         case "calling" if request.begun_at is not None:
             return _diagnose_calling(request, request.begun_at, now_s)
         case _:
-            seen = "the API or a caller took it; look for it on the queues"
+            seen = "the API or a caller accepted it. Look for its message on the queues"
             return Reason.NOT_KNOWN, f"status {request.status or 'not known'}", seen, None
 
 
 def _diagnose_calling(request: OpenRequest, begun_at: float, now_s: float) -> _Diagnosis:
     attempt = f"attempt {request.attempts}"
-    if now_s < begun_at + LONGEST_CALL_S:
-        return Reason.CALLING, attempt, "Stripe answers", begun_at + LONGEST_CALL_S
-    again_at = begun_at + HIDDEN_AFTER_DEATH_S
+    if now_s < begun_at + CALLER_TIMEOUT_S:
+        return Reason.CALLING, attempt, "Stripe answers", begun_at + CALLER_TIMEOUT_S
+    again_at = begun_at + REQUEST_VISIBILITY_TIMEOUT_S
     if now_s < again_at:
-        return Reason.CALLER_DIED, attempt, "the queue gives it out again", again_at
+        return Reason.CALLER_DIED, attempt, "SQS delivers it again", again_at
     parked = "look on the dead-letter queue: paydispatch dlq list"
-    return Reason.CALLER_DIED, f"{attempt}, and nobody took it again", parked, None
+    return Reason.CALLER_DIED, f"{attempt}, and no caller received it again", parked, None
 
 
 def of_flow(flow: WaitingFlow, now_s: float) -> Finding:
@@ -176,18 +181,18 @@ def _diagnose_flow(flow: WaitingFlow, now_s: float) -> _Diagnosis:
         return Reason.UNREADABLE, "no outcome entry", moved, None
     run = f"{flow.entry.flow_name}, run {flow.runs or 1}"
     if not flow.delivered:
-        taken = "a runner reads it; look at the worker if none does"
-        return Reason.FLOW_PENDING, run, taken, now_s + SWEEP_S
+        taken = "a runner reads it. If none does, look at the worker"
+        return Reason.FLOW_PENDING, run, taken, now_s + SWEEP_EVERY_S
     if not flow.first_of_context:
         in_line = f"the outcomes before it in {flow.entry.context_id} are finished"
         return Reason.FLOW_IN_LINE, run, in_line, None
     if flow.due_at is not None and now_s < flow.due_at:
         return Reason.FLOW_POSTPONED, run, "it runs again", flow.due_at
     if flow.lease_until is not None:
-        return Reason.FLOW_RUNNING, run, "it returns, or its time is over", flow.lease_until
+        return Reason.FLOW_RUNNING, run, "the flow returns or times out", flow.lease_until
     if flow.due_at is not None:
-        return Reason.FLOW_PENDING, run, "a runner takes it: it is due", now_s + SWEEP_S
-    return Reason.RUNNER_DIED, run, "another runner takes it over", now_s + SWEEP_S
+        return Reason.FLOW_PENDING, run, "it is due, and a runner runs it", now_s + SWEEP_EVERY_S
+    return Reason.RUNNER_DIED, run, "another runner claims it", now_s + SWEEP_EVERY_S
 
 
 def of_dead(dead: DeadFlow) -> Finding:
@@ -199,7 +204,7 @@ def of_dead(dead: DeadFlow) -> Finding:
         dead.dead_since,
         Reason.FLOW_DEAD,
         f"{entry.flow_name if entry else 'entry'}: {dead.reason}",
-        "mend the script, do by hand what it was to do, delete the entry from the dead stream",
+        "fix the script, do its work by hand, delete the entry from the dead stream",
     )
 
 
@@ -207,9 +212,9 @@ def of_unknown(end: UnknownOutcome, now_s: float) -> Finding:
     entry, error = end.entry, end.entry.outcome
     provable_at = end.provable_at
     if provable_at is not None and now_s >= provable_at + 2 * RECONCILE_EVERY_S:
-        next_step = "paydispatch reconcile says why it cannot be settled"
+        next_step = "run paydispatch reconcile: it says why the request cannot be settled"
     else:
-        next_step = "reconcile finds it, or proves that it was not created"
+        next_step = "reconcile finds its object, or proves that it was not created"
     return Finding(
         entry.request_id,
         end.worker,
@@ -223,9 +228,9 @@ def of_unknown(end: UnknownOutcome, now_s: float) -> Finding:
 
 
 def of_unreadable_outcome(worker_id: str, request_id: str, now_s: float) -> Finding:
-    """An unknown outcome that another program or a newer version wrote.
+    """Return the finding for an unknown outcome that another program or a newer release wrote.
 
-    Only its entry says since when it waits.
+    It counts as waiting from now on, because only the entry would say since when it waits.
     """
     return Finding(
         request_id,

@@ -1,28 +1,28 @@
-"""Every error this project raises on purpose, sorted by who must act.
+"""Every error that this project raises on purpose, sorted by the party that must act.
 
 PaydispatchError
-├── BadRequest              the caller must change the request; `status` is the API's HTTP answer
+├── BadRequest              the caller must change the request (`status` is the HTTP status of the API's answer)
 │   ├── InvalidField          400  one field is missing or wrong
-│   ├── UnknownObject         404  no such Stripe object in the table
-│   ├── InvalidParams         422  Stripe's schema refuses the parameters; `errors` has them all
-│   ├── TooLarge              413  over what one queue message may hold
+│   ├── UnknownObject         404  the table has no such Stripe object
+│   ├── InvalidParams         422  Stripe's schema refuses the parameters (`errors` has every fault)
+│   ├── TooLarge              413  the request does not fit into a queue message
 │   ├── IdempotencyConflict   409  the key was used with another body
 │   ├── IdempotencyKeyUsedUp  409  the key was tried too often without an effect
-│   ├── RequestNotFound       404  no such request, or not yours
-│   └── NotAuthenticated            401  no principal
-├── Unavailable             nobody's fault: try again later; nothing was accepted
-│   ├── MaybeAccepted         the answer was lost: it may have been accepted; repeat it under the same identity
-│   ├── NotPermitted          AWS denies an access: somebody has to grant a permission
-│   └── BufferFull            the Dispatcher's buffer; the queue is slower than the caller
-├── NotDelivered            some receipts are not durable; `refused` and `unknown` say which, and what to do
-├── NoDispatcher            `create_async` outside a running Dispatcher, or several run
-├── OtherProcess            a receipt of the process that forked this one
-├── BadSetting              the environment says what cannot be used
-│   └── MissingSetting        or does not say what is needed
-├── UnexpectedEvent         a Lambda function was given an event of another kind than it takes
-├── CannotOpen              a sealed key that does not belong to this message, or no such secret
-├── MissingFlow             no script of that name in the flows folder
-└── ScriptFailed            a script raised, took too long, or is no script
+│   ├── RequestNotFound       404  the request does not exist, or belongs to another tenant
+│   └── NotAuthenticated      401  the call has no principal
+├── Unavailable             try again later: nothing was accepted
+│   ├── MaybeAccepted         the answer was lost, so repeat the request under the same identity
+│   ├── NotPermitted          AWS denies an access: an administrator must grant the permission
+│   └── BufferFull            the Dispatcher's buffer is full, because the queue is slower than the caller
+├── NotDelivered            some receipts are not durable (`refused` and `unknown` name them)
+├── NoDispatcher            no Dispatcher runs, or several run and none was chosen
+├── OtherProcess            the receipt belongs to the process that forked this one
+├── BadSetting              a setting has a value that this program cannot use
+│   └── MissingSetting        an environment variable is not set
+├── UnexpectedEvent         a Lambda function was invoked with another kind of event than it accepts
+├── CannotOpen              the sealed key does not belong to this message, or the secret does not exist
+├── MissingFlow             the flows folder has no script of that name
+└── ScriptFailed            a script raised, took too long, or cannot be run
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 
 
 class PaydispatchError(Exception):
-    """The root of the tree above. It may repeat what others wrote, but never a Stripe key in it."""
+    """The root of the tree above. Its texts may quote input, so that every Stripe key in them is redacted."""
 
     def __init__(self, *said: object) -> None:
         super().__init__(*(redact(each) if isinstance(each, str) else each for each in said))
 
 
 class BadRequest(PaydispatchError):
-    """The caller must change the request. Speaks Stripe's language: `type`, `code`, `param`, `message`."""
+    """The caller must change the request. The error has Stripe's fields: `type`, `code`, `param`, `message`."""
 
     status = 400
     type = "invalid_request_error"
@@ -56,7 +56,7 @@ class BadRequest(PaydispatchError):
         self.param = None if param is None else redact(param)
 
     def as_dict(self) -> dict[str, Any]:
-        """The `error` object of Stripe's own shape."""
+        """Return the error as Stripe's `error` object."""
         shown = {"type": self.type, "code": self.code, "param": self.param, "message": self.message}
         return {name: value for name, value in shown.items() if value is not None}
 
@@ -73,7 +73,7 @@ class UnknownObject(BadRequest):
 
     def __init__(self, name: str, *, known: Sequence[str]) -> None:
         super().__init__(
-            f"Unknown object {name[:64]!r}. Known are: {', '.join(known)}.",
+            f"object must be one of {', '.join(known)}, not {name[:64]!r}.",
             code="unknown_object",
             param="object",
         )
@@ -81,7 +81,7 @@ class UnknownObject(BadRequest):
 
 @dataclass(frozen=True, slots=True)
 class ParamError:
-    """One parameter Stripe would refuse."""
+    """One parameter that Stripe would refuse."""
 
     param: str
     """Stripe's bracket path: `items[0][price]`."""
@@ -90,10 +90,10 @@ class ParamError:
     """Stripe's code: `parameter_unknown`, `parameter_missing`, `parameter_invalid_integer` …"""
 
     message: str
-    """A sentence that says what would be right."""
+    """A sentence that names the parameter and says how it would be right."""
 
     def __post_init__(self) -> None:
-        """What a caller wrote may stand in both texts."""
+        """Redact both texts, because they may quote the caller's input."""
         object.__setattr__(self, "param", redact(self.param))
         object.__setattr__(self, "message", redact(self.message))
 
@@ -107,7 +107,7 @@ class ParamError:
 
 
 class InvalidParams(BadRequest):
-    """Parameters that Stripe's own schema refuses: all of them at once, the first as the headline."""
+    """Parameters that Stripe's own schema refuses. `errors` has every fault, and `message` is that of the first one."""
 
     status = 422
 
@@ -125,7 +125,7 @@ class TooLarge(BadRequest):
 
     def __init__(self, size_bytes: int, limit_bytes: int) -> None:
         super().__init__(
-            f"The request is {size_bytes} bytes as a queue message; at most {limit_bytes} fit.",
+            f"The request has {size_bytes} bytes as a queue message, and at most {limit_bytes} fit. Shorten params.",
             code="request_too_large",
         )
 
@@ -159,19 +159,21 @@ class RequestNotFound(BadRequest):
 
     def __init__(self, request_id: str) -> None:
         super().__init__(
-            f"No request {request_id[:64]!r}.", code="resource_missing", param="request_id"
+            f"No request {request_id[:64]!r} is known.", code="resource_missing", param="request_id"
         )
 
 
 class NotAuthenticated(BadRequest):
     status = 401
 
-    def __init__(self, message: str = "Sign in: this call needs a principal.") -> None:
+    def __init__(
+        self, message: str = "Sign in: this call needs an authenticated principal."
+    ) -> None:
         super().__init__(message, code="not_signed_in")
 
 
 class Unavailable(PaydispatchError):
-    """Nothing was accepted; the same call may be made again after `retry_after_s`."""
+    """Nothing was accepted. The same call can be made again after `retry_after_s`."""
 
     def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
         super().__init__(message)
@@ -179,7 +181,7 @@ class Unavailable(PaydispatchError):
 
 
 class MaybeAccepted(Unavailable):
-    """The answer was lost, so the request may have been accepted. Repeat it under the same identity only."""
+    """The answer was lost, so that the request may have been accepted. Repeat it only under the same identity."""
 
     def __init__(
         self,
@@ -196,24 +198,23 @@ class MaybeAccepted(Unavailable):
 
 
 class NotPermitted(Unavailable):
-    """AWS denies this program an access. It works again once somebody grants the permission."""
+    """AWS denies this program an access. The same call succeeds once an administrator grants the permission."""
 
 
 class BufferFull(Unavailable):
     def __init__(self, size: int) -> None:
         super().__init__(
-            f"The Dispatcher already holds {size} requests the queue has not taken yet. "
-            "Wait for some receipts, or start it with a larger buffer_size.",
+            f"The Dispatcher's buffer already holds {size} requests that the queue has not accepted yet. "
+            "Wait for some receipts, or start the Dispatcher with a larger buffer_size.",
         )
 
 
 class NoDispatcher(PaydispatchError):
-    """No Dispatcher takes the request. With `running` above one, the caller has to say which it means."""
+    """No Dispatcher takes the request: none runs, or several do (`running`) and the caller must choose one."""
 
     def __init__(self, *, running: int = 0) -> None:
         found = (
-            f"{running} Dispatchers run in this process, and none of them in a block around this call. "
-            "Pass the one you mean"
+            f"{running} Dispatchers run in this process, and no `with` block of one encloses this call. Pass one"
             if running > 1
             else "No running Dispatcher. Wrap the call in `with Dispatcher.from_env():`, or pass one"
         )
@@ -221,28 +222,28 @@ class NoDispatcher(PaydispatchError):
 
 
 class OtherProcess(PaydispatchError):
-    """The process that forked this one has the request in its buffer and carries it on."""
+    """The request is in the buffer of the process that forked this one. That process sends it."""
 
     def __init__(self, process_id: int) -> None:
         super().__init__(
-            f"The receipt belongs to process {process_id}, which forked this one and carries its request on. "
-            "Wait for it there."
+            f"The receipt belongs to process {process_id}, which forked this one and sends the request. "
+            "Wait for the receipt in that process."
         )
 
 
 class BadSetting(PaydispatchError):
-    """A setting, mostly an environment variable, holds what this program cannot use."""
+    """A setting, mostly an environment variable, has a value that this program cannot use."""
 
 
 class MissingSetting(BadSetting):
-    """A variable that this program cannot do without."""
+    """An environment variable that this program needs is not set."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"The environment variable {name} is not set.")
 
 
 class NotDelivered(PaydispatchError):
-    """Some requests are not on the queue for certain. Each group of receipts says what to do."""
+    """It is not certain that all requests are on the queue. Each group of receipts has its own remedy."""
 
     def __init__(
         self,
@@ -253,14 +254,14 @@ class NotDelivered(PaydispatchError):
         cause: str = "",
     ) -> None:
         self.refused: tuple[Any, ...] = tuple(refused)
-        """Receipts of requests that were not accepted: send them again in any way, or drop them."""
+        """The receipts of requests that were not accepted. Send them again in any way, or drop them."""
         self.unknown: tuple[Any, ...] = tuple(unknown)
-        """Receipts of requests that may have been accepted: `dispatcher.redispatch(receipt)` keeps their identity.
+        """The receipts of requests that may have been accepted. Repeat them with `dispatcher.redispatch(receipt)`.
 
-        A new `create_async` without the same `idempotency_key` could be a second effect.
+        It keeps their identity. A new `create_async` without the same `idempotency_key` could have a second effect.
         """
         self.under_way: tuple[Any, ...] = tuple(under_way)
-        """Receipts that the Dispatcher still offers to the queue, after a `flush` that ended early: wait for them."""
+        """The receipts of requests that the Dispatcher still sends after a `flush` that ended early. Wait for them."""
         self.receipts: tuple[Any, ...] = (*self.refused, *self.unknown, *self.under_way)
         """All of them."""
         parts = [
@@ -272,7 +273,7 @@ class NotDelivered(PaydispatchError):
                 "may have been accepted, because the answer was lost: repeat them only with "
                 "dispatcher.redispatch(receipt)",
             ),
-            _list_receipts(self.under_way, "are still on their way: wait for them"),
+            _list_receipts(self.under_way, "are still being sent: wait for them"),
             cause,
         ]
         super().__init__(" ".join(part for part in parts if part))
@@ -287,22 +288,22 @@ def _list_receipts(receipts: Sequence[Any], state: str) -> str:
 
 
 class UnexpectedEvent(PaydispatchError):
-    """Whoever wired the function up must change that: no retry helps."""
+    """A Lambda function was invoked with an event that it does not accept. Change its trigger: no retry helps."""
 
 
 class CannotOpen(PaydispatchError):
-    """A sealed key that does not open for this message, or a secret that is not there."""
+    """The sealed key does not open for this message, or the secret does not exist."""
 
 
 class MissingFlow(PaydispatchError):
-    """No script of that name: there is nothing to run, now or later."""
+    """The flows folder has no script of that name, so that there is nothing to run, now or later."""
 
     def __init__(self, name: str, folder: str) -> None:
         super().__init__(f"There is no {name}.py in {folder}.")
 
 
 class ScriptFailed(PaydispatchError):
-    """A script did not return. Holds text alone, because an exception of a script is code of a stranger."""
+    """A script did not return. The error holds only text, because a script's exception is code of a stranger."""
 
     def __init__(self, why: str, traceback: str = "") -> None:
         super().__init__(why)

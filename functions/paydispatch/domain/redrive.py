@@ -1,7 +1,7 @@
-"""What a redrive does with a parked message: a pure function of the message, its request's slot and the clock.
+"""Plan the redrive of a parked message. Pure: the plan follows from the message, its request's slot and the clock.
 
-The slot decides. Only where it is empty, a parked message is taken for one that may have been sent, whatever it says
-of itself: something gave up on it, or died with it.
+The request's slot says whether the request was sent and how it ended. If the slot is empty, the request counts as one
+that may have been sent, even if its message says otherwise, because a caller gave up on the message or died with it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.envelope import Address
 
 PARKED_BY_SQS = "dead-lettered by the queue"
-"""The reason of a message on which nobody noted one."""
+"""The reason of a message that has none, because SQS moved it to the dead-letter queue by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,44 +30,47 @@ class Parked:
 
     message_id: str
     receipt: str
-    """What SQS wants to see when this message is deleted or released. New with every receive."""
+    """SQS' receipt handle, which deletes or releases this message. Each receive returns a new one."""
     body: str
     sent_at: float
-    """Unix seconds. When SQS moved the message by itself: when it was sent to the queue it comes from."""
+    """Unix seconds. If SQS moved the message by itself, this is when it was sent to the request queue."""
     first_received_at: float | None = None
     """Unix seconds."""
     reason: str | None = None
-    """Why the Stripe caller parked it. None: SQS did, after the last receive (`PARKED_BY_SQS`)."""
+    """Why the Stripe caller parked it. None: SQS moved it after the last receive (`PARKED_BY_SQS`)."""
     kind: str | None = None
-    """Of the error it was parked with: `http`, `api` or `dispatcher`. None as above."""
+    """The kind of the error it was parked with: `http`, `api` or `dispatcher`. None: SQS moved it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendBack:
-    """To its lane's queue, under the same identity."""
+    """Send the request to the queue of its lane, under the same identity."""
 
     envelope: Envelope
 
 
 @dataclass(frozen=True, slots=True)
 class GoesToReconcile:
-    """Its idempotency key may be forgotten: another POST could make a second object."""
+    """Leave the request to reconcile. Stripe may have pruned its key, so that a POST could create a second object."""
 
     envelope: Envelope
     known: bool
-    """Whether its unknown outcome has been published, so that reconciling looks for it already."""
+    """Its unknown outcome has been published, so that reconcile looks for it already."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlreadySettled:
-    """Its settled outcome is published: its terminal flow has run, or will."""
+    """Keep the message (or purge it): its settled outcome is published, so its terminal flow has run or will run."""
 
     status: str
 
 
 @dataclass(frozen=True, slots=True)
 class LacksErrorFlow:
-    """No envelope, but it names its worker, and died before its end could be told: Redis was away."""
+    """Publish the error of an unreadable message that names its worker.
+
+    The caller could not publish it before SQS moved the message, because Redis was unavailable.
+    """
 
     malformed: Malformed
     address: Address
@@ -75,7 +78,7 @@ class LacksErrorFlow:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """No envelope: there is nothing to send."""
+    """Keep the message: it is not an envelope and names no worker."""
 
     code: str
     message: str
@@ -83,14 +86,14 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class NotProven:
-    """It may not be told under the principal it names, because nothing proves that it comes from it."""
+    """Keep the message: nothing proves that it comes from the principal it names."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class NotExamined:
-    """This message alone failed, or a store was away for a moment."""
+    """Keep the message: its examination failed, or a store was unavailable."""
 
     why: str
 
@@ -107,7 +110,7 @@ Plan = (
 
 
 def read_parked(parked: Parked) -> Envelope | Malformed:
-    """Return the message as it says itself."""
+    """Return the content of a parked message."""
     return read_message(parked.body, message_id=parked.message_id, sent_at=parked.sent_at)
 
 
@@ -120,10 +123,10 @@ def plan_redrive(
     *,
     deadline_s: float,
 ) -> Plan:
-    """Return what a redrive does with a message.
+    """Return the plan for a message.
 
-    `claim` is what the message claims (None: it names no worker), `state` how the slot of that claim stands (None: it
-    is empty).
+    `claim` is the message's claim (None: it names no worker). `state` is the state of the slot of that claim (None: the
+    slot is empty).
     """
     if state is not None and state.final:
         return AlreadySettled(state.status or "settled")
@@ -133,7 +136,7 @@ def plan_redrive(
         return _plan_sent(_in_doubt(read, parked), claim, state, now_s, deadline_s)
     if (
         not state.owned or state.closed is not None
-    ):  # the Stripe caller tells its end, and sends nothing
+    ):  # the Stripe caller publishes its outcome, and sends nothing
         return SendBack(_anew(read, now_s, deadline_s))
     known = read.at(merge_history(read.progress, state))
     return _plan_sent(known, claim, state, now_s, deadline_s)
@@ -143,7 +146,9 @@ def _plan_unreadable(read: Malformed, claim: Claim | None, state: SlotState | No
     if read.address is None or claim is None:
         return Unreadable(read.code, read.message)
     if not _is_proven(claim, state):
-        return NotProven(f"{read.message} Its seal does not say whose it is.")
+        return NotProven(
+            f"{read.message} Nothing proves that it comes from the principal it names."
+        )
     return LacksErrorFlow(read, read.address)
 
 
@@ -154,25 +159,28 @@ def _plan_sent(
     now_s: float,
     deadline_s: float,
 ) -> Plan:
-    """Return the plan for an envelope that carries all that is known of its sends."""
+    """Return the plan for an envelope that carries everything known about its sends."""
     if not past_horizon(known.progress.first_sent_at, now_s):
         return SendBack(_anew(known, now_s, deadline_s))
-    # A slot whose only send was taken back has no first send. Then reconciling needs what this message knows.
-    told = state is not None and state.status == "unknown" and state.first_sent_at is not None
-    if told or (claim is not None and _is_proven(claim, state)):
-        return GoesToReconcile(known, known=told)
+    # If the only send was taken back, the slot has no first send. Then reconcile needs the time in this message.
+    published = state is not None and state.status == "unknown" and state.first_sent_at is not None
+    if published or (claim is not None and _is_proven(claim, state)):
+        return GoesToReconcile(known, known=published)
     return NotProven(
-        "Its key is too old to be sent again, and no record says that it comes from the principal it names."
+        "Its idempotency key is too old to be sent again, and nothing proves that it comes from the principal it names."
     )
 
 
 def _is_proven(claim: Claim, state: SlotState | None) -> bool:
-    """Whether the message comes from the principal it names: the queue's own, or one that a claim of it proved."""
+    """Return whether the message comes from the principal it names.
+
+    The principal `queue` needs no proof. Any other one is proved by the claim in the request's slot.
+    """
     return claim.principal == QUEUE or (state is not None and state.proves(claim))
 
 
 def _in_doubt(read: Envelope, parked: Parked) -> Envelope:
-    """Return the message with the doubt and the earliest send that its stay on the dead-letter queue allows for."""
+    """Return the message with the latch set, and with the earliest possible time of its first send."""
     first_sent_at = read.progress.first_sent_at
     if first_sent_at is None:
         first_sent_at = min(parked.sent_at, parked.first_received_at or parked.sent_at)
@@ -180,7 +188,7 @@ def _in_doubt(read: Envelope, parked: Parked) -> Envelope:
 
 
 def _anew(known: Envelope, now_s: float, deadline_s: float) -> Envelope:
-    """Return the same request with a new deadline, and with attempts and waits left."""
+    """Return the same request with a new deadline, and without the waits and the attempts that it has used up."""
     spent = known.progress.attempt >= MOST_ATTEMPTS
     return known.at(
         replace(
@@ -194,11 +202,11 @@ def _anew(known: Envelope, now_s: float, deadline_s: float) -> Envelope:
 
 
 def unknown_entry(envelope: Envelope, claim: Claim, now_s: float) -> OutcomeEntry:
-    """Return the end of a request whose message was parked before its end could be published."""
+    """Return the unknown outcome of a request that was parked before an outcome could be published."""
     error = Error(
         kind=ErrorKind.HTTP,
         code="horizon_passed",
-        message="Its idempotency key is too old to be sent again.",
+        message="Its idempotency key is at least 23 hours old, and Stripe may have forgotten it.",
         attempts=envelope.progress.attempt - 1,
         certainty=Certainty.UNKNOWN,
     )
@@ -207,10 +215,10 @@ def unknown_entry(envelope: Envelope, claim: Claim, now_s: float) -> OutcomeEntr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Which parked messages are meant. What is None leaves any."""
+    """An operator's choice of parked messages. A field that is None does not restrict it."""
 
     request_id: str | None = None
-    """Or the id of the SQS message."""
+    """The id of the request, or that of the SQS message."""
     object: str | None = None
     worker_id: str | None = None
     account: str | None = None

@@ -8,10 +8,10 @@ import pytest
 from tests.unit.examples import NOW_S, entry, make_failure
 
 from paydispatch.domain.diagnosis import (
-    HIDDEN_AFTER_DEATH_S,
-    LONGEST_CALL_S,
+    CALLER_TIMEOUT_S,
     RECONCILE_EVERY_S,
-    SWEEP_S,
+    REQUEST_VISIBILITY_TIMEOUT_S,
+    SWEEP_EVERY_S,
     DeadFlow,
     Finding,
     OpenRequest,
@@ -46,19 +46,23 @@ def flow(**changes: Any) -> Finding:
     return of_flow(WaitingFlow(**{**fields, **changes}), NOW_S)
 
 
-CALLED = NOW_S - LONGEST_CALL_S
-LONG_DEAD = NOW_S - HIDDEN_AFTER_DEATH_S
+CALLED = NOW_S - CALLER_TIMEOUT_S
+LONG_DEAD = NOW_S - REQUEST_VISIBILITY_TIMEOUT_S
 
 
 @pytest.mark.parametrize(
     ("facts", "reason", "expected_at"),
     [
         ({"status": "dispatched"}, Reason.ON_THE_QUEUE, None),
-        ({"status": "calling", "begun_at": NOW_S - 1}, Reason.CALLING, NOW_S - 1 + LONGEST_CALL_S),
+        (
+            {"status": "calling", "begun_at": NOW_S - 1},
+            Reason.CALLING,
+            NOW_S - 1 + CALLER_TIMEOUT_S,
+        ),
         (
             {"status": "calling", "begun_at": CALLED},
             Reason.CALLER_DIED,
-            CALLED + HIDDEN_AFTER_DEATH_S,
+            CALLED + REQUEST_VISIBILITY_TIMEOUT_S,
         ),
         ({"status": "calling", "begun_at": LONG_DEAD}, Reason.CALLER_DIED, None),
         ({"status": "retrying", "retry_at": NOW_S + 30}, Reason.RETRYING, NOW_S + 30),
@@ -85,12 +89,12 @@ def test_an_overdue_attempt_is_called_overdue() -> None:
 @pytest.mark.parametrize(
     ("facts", "reason", "expected_at"),
     [
-        ({"delivered": False}, Reason.FLOW_PENDING, NOW_S + SWEEP_S),
+        ({"delivered": False}, Reason.FLOW_PENDING, NOW_S + SWEEP_EVERY_S),
         ({"first_of_context": False}, Reason.FLOW_IN_LINE, None),
         ({"due_at": NOW_S + 9}, Reason.FLOW_POSTPONED, NOW_S + 9),
         ({"lease_until": NOW_S + 20}, Reason.FLOW_RUNNING, NOW_S + 20),
-        ({"due_at": NOW_S - 9}, Reason.FLOW_PENDING, NOW_S + SWEEP_S),
-        ({}, Reason.RUNNER_DIED, NOW_S + SWEEP_S),
+        ({"due_at": NOW_S - 9}, Reason.FLOW_PENDING, NOW_S + SWEEP_EVERY_S),
+        ({}, Reason.RUNNER_DIED, NOW_S + SWEEP_EVERY_S),
         ({"entry": None}, Reason.UNREADABLE, None),
     ],
 )

@@ -81,7 +81,7 @@ def test_not_delivered_says_how_to_handle_each_kind_of_request() -> None:
         "1 requests were refused and not accepted: send them again, or drop them (pdr_0). "
         "1 requests may have been accepted, because the answer was lost: "
         "repeat them only with dispatcher.redispatch(receipt) (pdr_1). "
-        "1 requests are still on their way: wait for them (pdr_2)."
+        "1 requests are still being sent: wait for them (pdr_2)."
     )
 
 

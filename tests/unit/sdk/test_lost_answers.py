@@ -186,7 +186,7 @@ def test_a_full_buffer_takes_no_repeat_and_loses_nothing(
 def test_a_flush_that_ends_early_calls_nothing_lost(held: HeldDelivery) -> None:
     with Dispatcher(held) as dispatcher:
         receipt = submit(dispatcher)
-        with pytest.raises(NotDelivered, match="still on their way") as left:
+        with pytest.raises(NotDelivered, match="still being sent") as left:
             dispatcher.flush(0.01)
         assert left.value.under_way == left.value.receipts == (receipt,)
         assert receipt.failure is None
