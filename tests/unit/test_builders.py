@@ -141,7 +141,7 @@ def test_the_function_takes_a_builder_or_plain_parameters(obj: Any) -> None:
 
 def test_the_function_refuses_a_builder_of_another_object() -> None:
     other: Any = new_payment_intent()
-    with pytest.raises(TypeError, match="creates a price, and was given a payment_intent"):
+    with pytest.raises(TypeError, match="builder of a price, and is one of a payment_intent"):
         create_price_async(other, "w", "c", "sk_test_1")
 
 

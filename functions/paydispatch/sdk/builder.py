@@ -1,7 +1,7 @@
 """The builders behind every `new_<object>()`: the same two classes for all objects.
 
-Any create parameter of the object is a method that sets it and returns the builder; the generated
-schemas know which there are. `paydispatch.sdk.builders` has the functions users call.
+Each create parameter of the object is a method that sets the parameter and returns the builder. The generated schemas
+list the parameters. `paydispatch.sdk.builders` has the functions that users call.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 
 
 class UnknownParameter(InvalidParams, AttributeError):
-    """No parameter of Stripe's has this name. An `AttributeError` too, so that `hasattr` works."""
+    """Stripe has no parameter of this name. It is an `AttributeError` too, so that `hasattr` works."""
 
     def __init__(self, object_name: str, name: str) -> None:
         super().__init__((unknown((name,), sorted(parameter_names(object_name))),))
 
 
 class Parameters:
-    """The parameters of one create call, set one by one; checked together when dispatched."""
+    """The parameters of one create, which are set one by one and checked together at the dispatch."""
 
     def __init__(self, object_name: str, params: Mapping[str, Any] | None = None) -> None:
         self.object_name = object_name
         """Stripe's name of the object: `payment_intent`."""
-        self._params = _copied(params or {})
+        self._params = _copy(params or {})
 
     def params(self) -> dict[str, Any]:
-        """A copy of what was set, in JSON values. Changing it does not change the builder."""
-        return _copied(self._params)
+        """Return a copy of the parameters in JSON values. A change to it does not change the builder."""
+        return _copy(self._params)
 
-    if not TYPE_CHECKING:  # a type checker shall know only the parameters `builders.pyi` lists
+    if not TYPE_CHECKING:  # so that a type checker knows only the parameters of `builders.pyi`
 
         def __getattr__(self, name: str) -> Callable[[Any], Self]:
             if name.startswith("_"):
@@ -59,12 +59,12 @@ class Parameters:
         return f"<{self.object_name}: {', '.join(self._params) or 'nothing set'}>"
 
     def _set(self, name: str, value: Any, /) -> Self:
-        self._params |= _copied({name: value})
+        self._params |= _copy({name: value})
         return self
 
 
 class Builder(Parameters):
-    """What `new_<object>()` returns."""
+    """The builder that `new_<object>()` returns."""
 
     def create_async(
         self,
@@ -101,7 +101,7 @@ class Builder(Parameters):
 
 
 class Submit(Protocol):
-    """Where a bound builder hands its request; worker, context and key are known there."""
+    """The function that dispatches the request of a bound builder. It knows worker, context and key."""
 
     def __call__(
         self,
@@ -117,7 +117,7 @@ class Submit(Protocol):
 
 
 class BoundBuilder(Parameters):
-    """The kind a flow gets: bound to the flow's worker, context and key."""
+    """The builder in a flow, bound to the flow's worker, context and key."""
 
     def __init__(self, object_name: str, submit: Submit) -> None:
         super().__init__(object_name)
@@ -145,10 +145,15 @@ class BoundBuilder(Parameters):
 
 
 def builder_of(object_name: str, obj: Builder | Mapping[str, Any]) -> Builder:
-    """Return `obj`, or a builder of the parameters that it is. Raises `TypeError` for a builder of another object."""
+    """Return `obj` if it is a builder, else a builder of these parameters.
+
+    Raises `TypeError` for a builder of another object.
+    """
     builder = obj if isinstance(obj, Builder) else Builder(object_name, obj)
     if builder.object_name != object_name:
-        raise TypeError(f"This creates a {object_name}, and was given a {builder.object_name}.")
+        raise TypeError(
+            f"obj must be a builder of a {object_name}, and is one of a {builder.object_name}."
+        )
     return builder
 
 
@@ -158,19 +163,19 @@ def no_such_builder(name: str) -> AttributeError:
     return AttributeError(f"There is no {name!r}. There are: {names}.")
 
 
-def _copied(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Raises `InvalidParams` for parameters without an end, by the name of the first."""
+def _copy(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy in JSON values. Raises `InvalidParams` if a parameter is nested too deeply or contains itself."""
     try:
         return _plain(params)
     except RecursionError:
         fault = fault_of_depth(params)
-        if fault is None:  # the caller itself has used the stack up
+        if fault is None:  # the caller has used up the stack
             raise
         raise InvalidParams((fault,)) from None
 
 
 def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy in JSON values, down to the leaves: datetimes become unix seconds, tuples lists."""
+    """Return a deep copy in JSON values: a datetime becomes unix seconds, and a tuple a list."""
     return {name: _plain_value(value) for name, value in params.items()}
 
 

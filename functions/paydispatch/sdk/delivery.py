@@ -14,47 +14,50 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PreparedRequest:
-    """One request, ready to be sent. Over HTTP its text holds the key: it is never shown."""
+    """One request, ready to be sent. Its text is never shown, because over HTTP it holds the key."""
 
     request_id: str
     text: str
     lane: Lane
     way: str
-    """The `way` of the delivery that prepared it. No other may send it: over SQS a text must not hold the key."""
+    """The `way` of the delivery that prepared it. No other may send it: a text for SQS must not hold the key."""
 
 
 class Delivery(Protocol):
+    """The way of a Dispatcher to the queue."""
+
     way: str
     """`sqs` or `http`."""
 
     batch_limit: int
-    """PreparedRequests one `deliver` takes."""
+    """The largest number of requests for one `deliver`."""
 
     def open(self) -> None:
-        """Make clients and connect; called again after `close` or `forget_clients`. Raises `Unavailable`."""
+        """Make clients and connect. It is called again after `close` or `forget_clients`. Raises `Unavailable`."""
         ...
 
     def prepare(self, request: CreateRequest) -> PreparedRequest:
-        """Check and seal, without any I/O. Raises `BadRequest`."""
+        """Check a request and seal its key, without any I/O. Raises `BadRequest`."""
         ...
 
     def deliver(
         self, prepared_requests: Sequence[PreparedRequest]
     ) -> Sequence[str | PaydispatchError]:
-        """Return for each prepared the id under which it is durable, or why it is not.
+        """Send requests. Return for each the id under which it is durable, or the error.
 
-        An `Unavailable` may be tried again. A `MaybeAccepted` has to be, because the answer was lost.
+        After an `Unavailable` a request may be sent again. After a `MaybeAccepted` it must be, because the answer was
+        lost.
         """
         ...
 
     def upkeep(self) -> None:
-        """Called from time to time, so that `prepare` never has to fetch anything. Never raises."""
+        """Renew data keys and the like, so that `prepare` never fetches any. Called regularly. Never raises."""
         ...
 
     def close(self) -> None:
-        """Disconnect, also while a `deliver` hangs in another thread: what comes of that is ignored."""
+        """Disconnect, even while a `deliver` hangs in another thread. The result of that call is ignored."""
         ...
 
     def forget_clients(self) -> None:
-        """Let go of all clients of the parent, in a forked process, and leave their connections alone."""
+        """In a forked process, forget the parent's clients without closing their connections."""
         ...

@@ -1,8 +1,8 @@
-"""The Dispatcher: what makes `create_async` return at once.
+"""The Dispatcher, which lets `create_async` return at once.
 
-It plays the part an async runtime plays: `create_async` hands a request over and goes on; a thread of the
-Dispatcher's own carries batches to the queue. Its buffer is bounded, nothing is dropped silently, and leaving its
-`with` block means that everything is durable, or raises.
+It plays the part of an async runtime. `create_async` puts a request into its buffer and returns, and its thread sends
+batches to the queue. The buffer is bounded, and no request is dropped silently. The end of its `with` block waits until
+all requests are durable, or raises.
 
     with Dispatcher.from_env():
         receipt = new_product().name("Tea").create_async("worker-1", "context-1", "sk_test_...")
@@ -46,10 +46,10 @@ _living: Living[Dispatcher] = Living()
 
 
 class Dispatcher:
-    """Carries requests to the queue in the background. Use it as a context manager, sync or async.
+    """Sends requests to the queue in the background. Use it as a context manager, sync or async.
 
-    A forked process gets a buffer, a thread and clients of its own at its first create. A program that ends without
-    `close` flushes at exit, within the delivery timeout.
+    A forked process gets its own buffer, thread and clients at its first create. A program that ends without `close`
+    flushes at exit, within the delivery timeout.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Dispatcher:
         buffer_size: int = BUFFER_SIZE,
         delivery_timeout_s: float = DELIVERY_TIMEOUT_S,
     ) -> None:
-        """`delivery_timeout_s` bounds how long one request is offered to a queue that does not take it."""
+        """`delivery_timeout_s` limits the time in which a request is sent again while the queue is unreachable."""
         self._delivery = delivery
         self._buffer_size = buffer_size
         self._delivery_timeout_s = delivery_timeout_s
@@ -73,9 +73,9 @@ class Dispatcher:
     def current(cls) -> Dispatcher:
         """Return the Dispatcher of the innermost `with` block around the caller, else the only one that runs.
 
-        The block is found through a context variable. Threads, and the requests of a web server whose lifespan holds
-        the block, do not see it: for them it is the one Dispatcher of this process that was started and not closed.
-        Raises `NoDispatcher` if there is none, or if several run and the caller has to say which it means.
+        A context variable holds the block's Dispatcher. Other threads do not see it, and neither do a web server's
+        requests if the server's lifespan holds the block. For them it is the one Dispatcher of this process that was
+        started and not closed. Raises `NoDispatcher` if there is none, or if several run and the caller must pass one.
         """
         around = _block.get(None)
         running = _living.running if around is None else (around,)
@@ -85,46 +85,47 @@ class Dispatcher:
 
     @property
     def running(self) -> bool:
-        """Whether it was started and not closed."""
+        """True from `start` to `close`."""
         return self._running
 
     def start(self) -> Self:
-        """Connect and start the thread. Raises `Unavailable` when the sealing key cannot be reached."""
+        """Connect and start the thread. Raises `Unavailable` if the sealing key cannot be reached."""
         with self._lock:
             if not self._running:
                 self._begin()
                 self._running = True
-                _living.began(self)
+                _living.mark_running(self)
         return self
 
     def close(self, timeout_s: float | None = None) -> None:
-        """Take nothing more, flush, stop the thread and disconnect, within `timeout_s`.
+        """Accept no more requests, flush, stop the thread and disconnect, within `timeout_s`.
 
-        Raises `NotDelivered` for what is not durable then. The thread has stopped before that is said, so a request is
-        `refused` only if it cannot arrive any more. One whose answer has not come by then is `unknown`.
+        Raises `NotDelivered` with the requests that are not durable then. It stops the thread before it raises, so a
+        request is `refused` only if it can no longer arrive. A request without an answer by then is `unknown`.
         """
         with self._lock:
             self._running = False
-            _living.ended(self)
+            _living.mark_closed(self)
             sender = self._sender
         if sender is None:
             return
         try:
             sender.stop(self._within(timeout_s))
         finally:
-            self._let_go(sender)
+            self._forget_sender(sender)
 
     def flush(self, timeout_s: float | None = None) -> None:
-        """Wait until every receipt is durable. Raises `NotDelivered` naming those that are not in time."""
+        """Wait until every receipt is durable. Raises `NotDelivered` with those that are not, after `timeout_s`."""
         sender = self._sender
         if sender is not None:
             sender.flush(self._within(timeout_s))
 
     def redispatch(self, receipt: Receipt) -> Receipt:
-        """Offer a request again that failed: the same message, under the same identity. Returns its receipt.
+        """Send a failed request again: the same message, with the same identity. Return its receipt.
 
-        The receipt can be waited for again. One that is durable or still on its way is left as it is. A Dispatcher that
-        was started later may do it, too, if it goes to the same queue or API. Raises `NoDispatcher` and `BufferFull`.
+        The program can wait for the receipt again. A receipt that is durable or still on its way does not change. A
+        Dispatcher that was started later can do this too, if it sends to the same queue or API. Raises `NoDispatcher`
+        and `BufferFull`.
         """
         sender = self._current_sender()
         with self._lock:
@@ -156,9 +157,9 @@ class Dispatcher:
         stripe_account: str | None = None,
         stripe_context: str | None = None,
     ) -> Receipt:
-        """Check, seal and buffer one request; no I/O. What `create_async` calls.
+        """Check, seal and buffer one request, without any I/O. `create_async` calls this method.
 
-        Raises a `BadRequest` for what is wrong with it, `BufferFull`, or `NoDispatcher` when this one is not running.
+        Raises a `BadRequest` for an invalid request, `BufferFull`, or `NoDispatcher` if this Dispatcher is not running.
         """
         return self.submit_request(
             CreateRequest(
@@ -176,7 +177,7 @@ class Dispatcher:
         )
 
     def submit_request(self, request: CreateRequest) -> Receipt:
-        """The same for a request that has been put together already."""
+        """Do the same as `submit` for a request object."""
         sender = self._sender
         if sender is None or sender.closing:
             sender = self._current_sender()
@@ -205,7 +206,9 @@ class Dispatcher:
         except NotDelivered as left:
             if error is None:
                 raise
-            error.add_note(str(left))  # the block's own error stays the one that is raised
+            error.add_note(
+                str(left)
+            )  # because the block's own error must still be the one that is raised
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self.start)
@@ -224,19 +227,19 @@ class Dispatcher:
             error.add_note(str(left))
 
     def _leave_block(self) -> None:
-        # A lifespan may be left in another context than it was entered in, which never saw it.
+        # A lifespan may end in another context than it began in, and in that one the variable was never set.
         with suppress(ValueError):
             _block.reset(self._tokens.pop())
 
     def _current_sender(self) -> Sender:
-        """Return the Sender of this process. The first create of a forked one begins it, and connects."""
+        """Return the Sender of this process. The first create of a forked process starts it, and connects."""
         with self._lock:
             if not self._running:
                 raise NoDispatcher
             return self._sender or self._begin()
 
     def _begin(self) -> Sender:
-        """Raises `Unavailable`."""
+        """Connect and start a Sender. Raises `Unavailable`."""
         self._delivery.open()
         sender = Sender(
             self._delivery,
@@ -248,7 +251,7 @@ class Dispatcher:
         run_at_exit(self._close_at_exit)
         return sender
 
-    def _let_go(self, sender: Sender) -> None:
+    def _forget_sender(self, sender: Sender) -> None:
         with self._lock:
             if self._sender is sender:
                 self._sender = None
@@ -259,12 +262,12 @@ class Dispatcher:
         with suppress(NotDelivered):  # the Sender has logged each request that is left
             self.close()
 
-    def begin_anew_after_fork(self) -> None:
-        """In the child: the thread is gone, its locks may be locked, and the clients are the parent's."""
+    def reset_after_fork(self) -> None:
+        """Reset the copy in a forked process: it has no thread, its locks may be locked, and its clients are shared."""
         self._lock = threading.Lock()
         sender, self._sender = self._sender, None
         self._delivery.forget_clients()
-        for receipt in sender.on_their_way() if sender else ():
+        for receipt in sender.undelivered_receipts() if sender else ():
             receipt.leave_behind(OtherProcess(os.getppid()))
 
     def _within(self, timeout_s: float | None) -> float:

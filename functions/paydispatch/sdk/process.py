@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 class OwnsThread(Protocol):
-    def begin_anew_after_fork(self) -> None:
-        """Called in the child, where the thread is gone and locks may be locked."""
+    def reset_after_fork(self) -> None:
+        """Reset the object in a forked process, where its thread does not run and its locks may be locked."""
         ...
 
 
@@ -23,48 +23,52 @@ Owner = TypeVar("Owner", bound=OwnsThread)
 
 
 class Living(Generic[Owner]):
-    """The objects of one kind in this process: each is told of a fork, and one that runs lives until it ends.
+    """The objects of one kind in this process. It resets each after a fork, and keeps the running ones alive.
 
-    Their threads do not keep them alive, because a fork ends the threads. Nothing is looked up here by a name.
+    Their threads cannot keep them alive, because a forked process does not have the threads. This is no registry: no
+    object has a name here.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._all: WeakSet[Owner] = WeakSet()
         self.running: tuple[Owner, ...] = ()
-        """Replaced and never changed, so it is read without the lock."""
+        """A tuple that is replaced and never changed, so that it can be read without the lock."""
         if hasattr(os, "register_at_fork"):  # Windows has no fork
-            os.register_at_fork(after_in_child=self._begin_anew_after_fork)
+            os.register_at_fork(after_in_child=self._reset_after_fork)
 
     def add(self, owner: Owner) -> None:
         with self._lock:
             self._all.add(owner)
 
-    def began(self, owner: Owner) -> None:
+    def mark_running(self, owner: Owner) -> None:
         with self._lock:
             self.running = (*self.running, owner)
 
-    def ended(self, owner: Owner) -> None:
+    def mark_closed(self, owner: Owner) -> None:
         with self._lock:
             self.running = tuple(each for each in self.running if each is not owner)
 
-    def _begin_anew_after_fork(self) -> None:
+    def _reset_after_fork(self) -> None:
         self._lock = threading.Lock()
         for owner in tuple(self._all):
-            owner.begin_anew_after_fork()
+            owner.reset_after_fork()
 
 
 def run_at_exit(function: Callable[[], None]) -> None:
-    """Run it when the program ends."""
+    """Run the function when the program ends."""
     atexit.register(function)
     multiprocessing = sys.modules.get("multiprocessing.process")
     if multiprocessing is not None and multiprocessing.parent_process() is not None:
-        # A child of multiprocessing drops or skips what is registered with atexit. It runs its finalizers, though.
+        # A child of multiprocessing does not run functions of atexit, but it runs finalizers.
         from multiprocessing.util import Finalize
 
         Finalize(None, function, exitpriority=0)
 
 
 def do_not_run_at_exit(function: Callable[[], None]) -> None:
-    """For a child of multiprocessing it stays registered, so it must do nothing when there is nothing to do."""
+    """Remove the function from the exit functions.
+
+    In a child of multiprocessing it stays registered, so it must do nothing if there is nothing to do.
+    """
     atexit.unregister(function)

@@ -1,4 +1,4 @@
-"""What a dispatching program holds in its hand: local at once, durable when the queue has the request."""
+"""The receipt of a dispatched request: local at once, durable when the queue has the request."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ if TYPE_CHECKING:
     from paydispatch.sdk.delivery import PreparedRequest
 
     DeliveryResult = Literal[True] | PaydispatchError
-    """Durable, or why it was given up. One value, so that a thread never sees half of an end."""
+    """True if durable, else the error. It is one value, so that no thread sees half of a result."""
 
 
 class Receipt:
     """Two promises, one after the other.
 
     *Local*: the request is valid, sealed and in this process' buffer. It is lost if the process dies now.
-    *Durable*: the queue has it; it will end in exactly one flow whatever happens here. `wait()` or `await` tell.
+    *Durable*: the queue has the request. It ends in exactly one flow, even if this process dies. `wait()` and `await`
+    return when the receipt is durable.
 
-    A request that does not become durable has a `failure`. A `MaybeAccepted` there says that the queue may have it all
-    the same: repeat it with `Dispatcher.redispatch`, which keeps its identity. Any other says that it was not accepted.
+    A request that does not become durable has a `failure`. If that is a `MaybeAccepted`, the queue may have the
+    request. Repeat it with `Dispatcher.redispatch`, which keeps its identity. Any other error means that the request
+    was not accepted.
     """
 
     __slots__ = (
@@ -42,14 +44,14 @@ class Receipt:
         self, *, request_id: str, object_name: str, worker_id: str, context_id: str
     ) -> None:
         self.request_id = request_id
-        """The request's identity. Over HTTP the API gives it: until durable, this is the idempotency key sent."""
+        """The request's identity. Over HTTP the API makes it, and until then this is the idempotency key."""
         self.object = object_name
         self.worker_id = worker_id
         self.context_id = context_id
         self._end: DeliveryResult | None = None
         self._waiting: list[Future[DeliveryResult]] = []
         self.prepared: PreparedRequest | None = None
-        """For the Dispatcher: what it needs to repeat a request that failed. It is never shown."""
+        """For the Dispatcher: the message of a failed request, for a repeat. It is never shown."""
 
     @property
     def durable(self) -> bool:
@@ -57,35 +59,35 @@ class Receipt:
 
     @property
     def failure(self) -> PaydispatchError | None:
-        """Why it did not become durable, once the Dispatcher has given it up."""
+        """The error, after the Dispatcher has given the request up. None: there is none so far."""
         return self._end if isinstance(self._end, PaydispatchError) else None
 
     def wait(self, timeout_s: float | None = None) -> Receipt:
-        """Block until the queue has the request. Raises `TimeoutError`, or what kept it from the queue.
+        """Block until the queue has the request. Raises `TimeoutError`, or the request's `failure`.
 
-        Without `timeout_s` it ends at the latest when the Dispatcher gives the request up or is closed.
+        Without `timeout_s` it blocks at most until the Dispatcher gives the request up or is closed.
         """
         end = self._end
         if end is None:
             with self._until_it_ends() as future:
                 end = future.result(timeout_s)
-        return self._told(end)
+        return self._return_or_raise(end)
 
     def __await__(self) -> Generator[object, None, Receipt]:
         end = self._end
         if end is None:
             with self._until_it_ends() as future:
                 end = yield from asyncio.wrap_future(future).__await__()
-        return self._told(end)
+        return self._return_or_raise(end)
 
-    def _told(self, end: DeliveryResult) -> Receipt:
+    def _return_or_raise(self, end: DeliveryResult) -> Receipt:
         if end is not True:
             raise end
         return self
 
     @contextmanager
     def _until_it_ends(self) -> Iterator[Future[DeliveryResult]]:
-        """Yield a future of the caller's own. A receipt has none, because most are never waited for."""
+        """Yield a new future for this wait. A receipt has none itself, because most programs wait for few receipts."""
         future: Future[DeliveryResult] = Future()
         waiting = self._waiting
         waiting.append(future)
@@ -111,27 +113,27 @@ class Receipt:
         return f"<Receipt {self}>"
 
     def mark_durable(self, request_id: str) -> None:
-        """For the Dispatcher: the queue has it, under this identity."""
+        """For the Dispatcher: write down that the queue has the request under this identity."""
         self.request_id = request_id
-        self._end_with(True)
+        self._set_result(True)
 
     def mark_failed(self, error: PaydispatchError, prepared: PreparedRequest | None = None) -> None:
-        """For the Dispatcher: it is given up. `prepared` is kept, so that the same request can be repeated."""
+        """For the Dispatcher: give the request up. `prepared` is kept, so that the same request can be repeated."""
         self.prepared = prepared
-        self._end_with(error)
+        self._set_result(error)
 
     def reopen(self) -> None:
-        """For the Dispatcher: it is offered again, and can be waited for again."""
+        """For the Dispatcher: remove the failure of a request that is sent again, so that a program can wait for it."""
         self.prepared = None
         self._end = None
 
     def leave_behind(self, error: PaydispatchError) -> None:
-        """For a forked process: the parent carries the request on, so this copy of the receipt ends here."""
+        """For a forked process: end this copy of the receipt, because the parent goes on with the request."""
         self._waiting = []  # threads of the parent wait there, and may hold locks
         self.mark_failed(error)
 
-    def _end_with(self, end: DeliveryResult) -> None:
-        """Set the end first, because a thread that begins to wait in between looks at it afterwards."""
+    def _set_result(self, end: DeliveryResult) -> None:
+        """Set the result before the futures: a thread that begins to wait meanwhile reads the result afterwards."""
         self._end = end
         for future in tuple(self._waiting):
             _wake(future, end)

@@ -1,4 +1,4 @@
-"""The Sender: a thread that carries requests from a bounded buffer to the queue."""
+"""The Sender: a bounded buffer, and a thread that sends requests from it to the queue."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 QUIET_S = 0.005
 LONGEST_LINGER_S = 0.1
-"""The thread carries a burst when it has been quiet for the one, or has gone on for the other. Until then callers have
-the interpreter to themselves: a thread that works beside them would hold each up for milliseconds now and then."""
+"""The thread sends a burst when no request has come for `QUIET_S`, or when `LONGEST_LINGER_S` is over. Until then it
+does not take the interpreter from the callers, because it would delay some of them for milliseconds."""
 
 UPKEEP_EVERY_S = 60.0
 LONGEST_PAUSE_S = 5.0
@@ -38,7 +38,7 @@ _log = logging.getLogger("paydispatch.sdk.dispatcher")
 
 
 class Pending:
-    """A prepared on its way, its receipt, and until when (monotonic seconds) it is offered."""
+    """A request on its way, its receipt, and the time (monotonic seconds) until which it is sent again."""
 
     __slots__ = ("give_up_at", "in_doubt", "last_error", "prepared", "receipt")
 
@@ -47,27 +47,27 @@ class Pending:
         self.receipt = receipt
         self.give_up_at = give_up_at
         self.in_doubt = False
-        """Whether the answer to any offer was lost. A later refusal does not end that."""
+        """Whether the answer to any attempt was lost. A later refusal does not change that."""
         self.last_error: PaydispatchError | None = None
 
-    def hear(self, error: PaydispatchError) -> None:
+    def note_failure(self, error: PaydispatchError) -> None:
         self.last_error = error
         self.in_doubt = self.in_doubt or isinstance(error, MaybeAccepted)
 
-    def verdict(self) -> PaydispatchError:
-        """Return the error its receipt ends with when it is given up now."""
+    def final_error(self) -> PaydispatchError:
+        """Return the error of the receipt if the request is given up now."""
         error = self.last_error
         if self.in_doubt and not isinstance(error, MaybeAccepted):
             return MaybeAccepted(
-                f"An answer was lost: it may have been accepted. {error or ''}".strip()
+                f"An answer was lost, so the request may have been accepted. {error or ''}".strip()
             )
-        return error or Unavailable("The Dispatcher was closed before it could offer the request.")
+        return error or Unavailable("The Dispatcher was closed before it sent the request.")
 
 
 class Sender:
     """One buffer and its thread, for one process and one run of a Dispatcher.
 
-    `put` takes no lock, because the thread may hold it for milliseconds. Receipts end under the lock.
+    `put` takes no lock, because the thread may hold it for milliseconds. Receipts get their results under the lock.
     """
 
     def __init__(self, delivery: Delivery, *, buffer_size: int, delivery_timeout_s: float) -> None:
@@ -77,9 +77,9 @@ class Sender:
         self._buffer: deque[Pending] = deque()
         self._undelivered: dict[Pending, None] = {}
         self._offered: Sequence[Pending] = ()
-        """The batch that the delivery has in its hands."""
+        """The batch that the delivery is sending."""
         self._failed: deque[Receipt] = deque(maxlen=buffer_size)
-        """Given up since the last flush. The log has those that no longer fit."""
+        """The receipts that were given up since the last flush. The log shows those that no longer fit here."""
         self._wake = threading.Event()
         self._over = threading.Event()
         self._changed = threading.Condition()
@@ -90,32 +90,32 @@ class Sender:
         self._thread.start()
 
     def check_room(self) -> None:
-        """Raises `BufferFull`."""
+        """Raise `BufferFull` if the buffer has no room for a request."""
         if len(self._undelivered) >= self._buffer_size:
             raise BufferFull(self._buffer_size)
 
     def put(self, prepared: PreparedRequest, receipt: Receipt, *, in_doubt: bool = False) -> None:
-        """Take a request into the buffer. Raises `NoDispatcher` when the Sender has ended meanwhile."""
+        """Put a request into the buffer. Raises `NoDispatcher` if the Sender has ended meanwhile."""
         pending = Pending(prepared, receipt, time.monotonic() + self._delivery_timeout_s)
         pending.in_doubt = in_doubt
         self._undelivered[pending] = None
         self._buffer.append(pending)
         if self._over.is_set():
-            self._end()  # again, for the one that came too late for the first time
+            self._end()  # again, because this request came after the first call
             raise NoDispatcher
         if not self._wake.is_set():
             self._wake.set()
 
     def flush(self, timeout_s: float) -> None:
-        """Wait until nothing is on its way. Raises `NotDelivered` for what failed, and for what then still is."""
+        """Wait until no request is on its way. Raises `NotDelivered` with the failed and the late requests."""
         with self._changed:
             self._changed.wait_for(lambda: not self._undelivered, timeout_s)
-            self._raise_what_is_left(self.on_their_way())
+            self._raise_undelivered(self.undelivered_receipts())
 
     def stop(self, timeout_s: float) -> None:
-        """Carry what there is, end the thread, and only then say what is left. Raises `NotDelivered`.
+        """Send the buffered requests and end the thread. Then raise `NotDelivered` with the requests that are left.
 
-        A thread that hangs in a call at the end of `timeout_s` is left behind. It is a daemon, and tells nothing more.
+        If the thread still hangs in a call after `timeout_s`, leave it. It is a daemon, and its result is ignored.
         """
         self.closing = True
         self._wake.set()
@@ -124,37 +124,37 @@ class Sender:
         finally:
             self._end()
         with self._changed:
-            self._raise_what_is_left([])
+            self._raise_undelivered([])
 
-    def on_their_way(self) -> list[Receipt]:
+    def undelivered_receipts(self) -> list[Receipt]:
         return [pending.receipt for pending in tuple(self._undelivered)]
 
-    def _raise_what_is_left(self, under_way: Sequence[Receipt]) -> None:
+    def _raise_undelivered(self, under_way: Sequence[Receipt]) -> None:
         failed = list(self._failed)
         self._failed.clear()
         if failed or under_way:
             raise _not_delivered(failed, under_way)
 
     def _work(self) -> None:
-        """The thread: wait for a burst, let it gather, carry it."""
+        """Run the thread: wait for a burst of requests, and send it."""
         upkeep_at = time.monotonic() + UPKEEP_EVERY_S
         try:
             while not self._over.is_set() and not (self.closing and not self._buffer):
                 self._wake.wait(UPKEEP_EVERY_S)
                 self._wake.clear()
-                self._carry_all()
+                self._send_all()
                 if time.monotonic() >= upkeep_at:
                     self._delivery.upkeep()
                     upkeep_at = time.monotonic() + UPKEEP_EVERY_S
         finally:
             self._end()
 
-    def _carry_all(self) -> None:
+    def _send_all(self) -> None:
         while self._buffer and not self._over.is_set():
-            self._let_gather()
-            self._carry(self._next_batch())
+            self._wait_for_burst()
+            self._send_batch(self._next_batch())
 
-    def _let_gather(self) -> None:
+    def _wait_for_burst(self) -> None:
         until = time.monotonic() + LONGEST_LINGER_S
         count = -1
         while not self.closing and len(self._buffer) != count and time.monotonic() < until:
@@ -165,15 +165,15 @@ class Sender:
         count = min(len(self._buffer), self._delivery.batch_limit)
         return [self._buffer.popleft() for _ in range(count)]
 
-    def _carry(self, batch: Sequence[Pending]) -> None:
-        """Offer a batch until each of it is taken, refused for good, or out of time."""
+    def _send_batch(self, batch: Sequence[Pending]) -> None:
+        """Send a batch again and again, until each request is durable, refused, or out of time."""
         attempt = 0
         while batch := self._offer(batch):
             attempt += 1
             self._over.wait(min(backoff_s(attempt, random.random()), LONGEST_PAUSE_S))
 
     def _offer(self, batch: Sequence[Pending]) -> list[Pending]:
-        """Make one call; return those that are worth another one."""
+        """Make one call. Return the requests that must be sent again."""
         with self._changed:
             if self._over.is_set():
                 return []
@@ -182,21 +182,24 @@ class Sender:
         with self._changed:
             self._offered = ()
             if self._over.is_set():
-                return []  # it came too late: their receipts have ended as unknown
-            return self._judge(zip(batch, results, strict=True))
+                return []  # too late, because `_end` has set these receipts to unknown
+            return self._settle(zip(batch, results, strict=True))
 
     def _deliver(
         self, prepared_requests: Sequence[PreparedRequest]
     ) -> Sequence[str | PaydispatchError]:
-        """A fault in the delivery must not end the thread. What it had done by then is not known."""
+        """Send, and return a `MaybeAccepted` for each request after a fault in the delivery.
+
+        A fault must not end the thread, and it is unknown whether the delivery sent the requests before it.
+        """
         try:
             return self._delivery.deliver(prepared_requests)
         except Exception as error:
             fault = MaybeAccepted(redact(f"{type(error).__name__}: {error}"))
             return [fault] * len(prepared_requests)
 
-    def _judge(self, results: Iterable[tuple[Pending, str | PaydispatchError]]) -> list[Pending]:
-        """Under the lock: end the receipts of what was taken and of what is given up; return the others."""
+    def _settle(self, results: Iterable[tuple[Pending, str | PaydispatchError]]) -> list[Pending]:
+        """Under the lock: set the receipts of durable and given-up requests. Return the others."""
         now = time.monotonic()
         again: list[Pending] = []
         given_up: list[Pending] = []
@@ -205,14 +208,14 @@ class Sender:
                 pending.receipt.mark_durable(result)
                 del self._undelivered[pending]
                 continue
-            pending.hear(result)
+            pending.note_failure(result)
             worth_it = isinstance(result, Unavailable) and now < pending.give_up_at
             (again if worth_it else given_up).append(pending)
         self._give_up(given_up)
         return again
 
     def _end(self) -> None:
-        """Take nothing more, and end each receipt that is left with what is known of it."""
+        """Accept no more requests, and set the failure of each receipt that is left."""
         self._over.set()
         with self._changed:
             for pending in self._offered:
@@ -220,9 +223,9 @@ class Sender:
             self._give_up(tuple(self._undelivered))
 
     def _give_up(self, pendings: Sequence[Pending]) -> None:
-        """Under the lock."""
+        """Under the lock: set the failure of each receipt, and log them."""
         for pending in pendings:
-            pending.receipt.mark_failed(pending.verdict(), pending.prepared)
+            pending.receipt.mark_failed(pending.final_error(), pending.prepared)
             del self._undelivered[pending]
         failed = [pending.receipt for pending in pendings]
         if failed:
