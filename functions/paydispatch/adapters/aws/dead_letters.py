@@ -42,6 +42,7 @@ class SqsDeadLetters:
         return [_parse_parked(message) for message in answer.get("Messages", [])]
 
     async def release(self, parked: Sequence[Parked]) -> None:
+        """Set the visibility timeout of the messages to 0, in batches of ten."""
         for start in range(0, len(parked), QUEUE_BATCH_LIMIT):
             entries: list[Any] = [
                 {"Id": str(number), "ReceiptHandle": one.receipt, "VisibilityTimeout": 0}

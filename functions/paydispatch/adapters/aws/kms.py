@@ -135,6 +135,7 @@ class KmsVault:
         self._plain: OrderedDict[tuple[str, bytes], asyncio.Future[bytes]] = OrderedDict()
 
     async def prove(self, binding: Binding, sealed_secret: str) -> None:
+        """Decrypt the seal. That fails for another principal, which is the encryption context, or another binding."""
         await self._unseal(binding, sealed_secret)
 
     async def open(self, envelope: Envelope) -> StripeKey:

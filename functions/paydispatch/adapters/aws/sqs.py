@@ -83,11 +83,13 @@ class SqsAsyncQueue:
             )
 
     async def defer(self, envelope: Envelope, delay_s: float) -> None:
+        """Send a copy with DelaySeconds, rounded up."""
         await self._send_one(
             self._queue_urls[envelope.lane], envelope.as_message(), math.ceil(delay_s)
         )
 
     async def park(self, body: str, *, reason: str, kind: ErrorKind) -> None:
+        """Send the text to the dead-letter queue, with `reason` and `kind` as message attributes."""
         if self._dead_letter_queue_url is None:
             raise Unavailable("There is no dead-letter queue: DEAD_LETTER_QUEUE_URL is not set.")
         attributes: Any = {

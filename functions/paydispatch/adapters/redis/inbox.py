@@ -79,6 +79,7 @@ class RedisInbox:
         """For each worker: the lease token per entry that got no answer from `take_turn`, but may have its turn."""
 
     async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
+        """Read new entries with XREADGROUP, and take the turn of each with `take_turn.lua`."""
         async with self._exclusive_read(worker_id):
             while True:
                 entries = await self._read(worker_id, at_most)
@@ -87,6 +88,7 @@ class RedisInbox:
                     return turns
 
     async def take_abandoned(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
+        """Claim idle entries with XAUTOCLAIM and due entries with XCLAIM, and take the turn of each."""
         async with self._exclusive_read(worker_id):
             if delivered_before := await self._take_delivered_before(worker_id, at_most):
                 return delivered_before
@@ -101,23 +103,27 @@ class RedisInbox:
             return turns
 
     async def finish(self, turn: Turn, *, take_next: bool) -> Turn | None:
+        """Acknowledge with `finish.lua`, and claim the next entry of the context with XCLAIM."""
         return await self._finish(turn, take_next=take_next, dead="", reason="", successor="")
 
     async def move_to_dead_stream(
         self, turn: Turn, *, reason: str, successor: OutcomeEntry | None, take_next: bool
     ) -> Turn | None:
+        """Finish the entry with `finish.lua`, which also adds it to the dead stream and adds the successor."""
         following = successor.as_json() if successor else ""
         return await self._finish(
             turn, take_next=take_next, dead=turn.entry.as_json(), reason=reason, successor=following
         )
 
     async def renew(self, turn: Turn, for_s: float) -> bool:
+        """Extend the lease's time to live with `renew.lua`, by `LEASE_MARGIN_S` more than asked."""
         lease = keys.lease(turn.worker_slot, turn.entry.context_id)
         least_ms = round((for_s + LEASE_MARGIN_S) * 1000)
         async with within_answer_timeout():
             return bool(await self._eval("renew", [lease], turn.lease, least_ms))
 
     async def postpone(self, turn: Turn, delay_s: float, *, counted: bool) -> None:
+        """Note the time for the sweep, then add the entry to the postponed ones and delete its lease."""
         worker_id = turn.worker_slot
         names = [
             keys.lease(worker_id, turn.entry.context_id),

@@ -23,6 +23,7 @@ class RedisOutcomes:
         self._queue_tenant = queue_tenant
 
     async def publish(self, entry: OutcomeEntry) -> bool:
+        """Note the worker for the sweep, and then run `publish.lua`, both in one pipeline."""
         worker = self.worker_slot(entry)
         names = [
             keys.seen(worker, entry.request_id),

@@ -42,6 +42,7 @@ class RedisSweep:
         self._log = log
 
     async def due(self, *, at_most: int) -> Swept:
+        """Take the due workers from the sorted set, look at each, and write the time of its next look."""
         now_s = self._clock.now_s()
         async with within_answer_timeout():
             taken = await self._take(now_s, at_most)
