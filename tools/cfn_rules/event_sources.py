@@ -1,4 +1,4 @@
-"""How a queue feeds a function: with time to finish, message by message, no other queue."""
+"""Checks the event sources: the visibility timeout, the partial batch response, and access to no other queue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DEFAULT_TIMEOUT_S = 3
 class VisibilityTimeout(CloudFormationLintRule):  # type: ignore[misc]
     id = "E9002"
     shortdesc = "A queue's visibility timeout is at least 6 times its function's timeout"
-    description = "A message must not come back while throttled polls and its own invocation go on."
+    description = "A message must not become visible again during throttled polls or during its own invocation."
     source_url = "https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"
     tags = ("sqs", "lambda")
 
@@ -38,8 +38,8 @@ class VisibilityTimeout(CloudFormationLintRule):  # type: ignore[misc]
 
 class PartialBatchResponse(CloudFormationLintRule):  # type: ignore[misc]
     id = "E9003"
-    shortdesc = "Every function fed by a queue hands back single messages"
-    description = "Otherwise one bad message re-sends its neighbours, those already paid included."
+    shortdesc = "Every function with a queue as its event source reports failed messages one by one"
+    description = "Otherwise one bad message makes SQS deliver its whole batch again, also the messages that succeeded."
     tags = ("sqs", "lambda")
 
     def match(self, cfn: Any) -> list[RuleMatch]:
@@ -53,7 +53,7 @@ class PartialBatchResponse(CloudFormationLintRule):  # type: ignore[misc]
 class OwnQueuesOnly(CloudFormationLintRule):  # type: ignore[misc]
     id = "E9004"
     shortdesc = "A queue feeds a function through an EventSourceMapping"
-    description = "SAM's `Type: SQS` event lets the function read every queue of the account."
+    description = "SAM's `Type: SQS` event allows the function to read every queue of the account."
     tags = ("sqs", "lambda")
 
     def match(self, cfn: Any) -> list[RuleMatch]:
@@ -66,7 +66,7 @@ class OwnQueuesOnly(CloudFormationLintRule):  # type: ignore[misc]
 
 
 def _hidden_too_briefly(queue: str, hidden_s: int, timeout_s: int) -> str:
-    return f"{queue} hides messages {hidden_s} s, less than {_TIMES} x {timeout_s} s"
+    return f"{queue} has a visibility timeout of {hidden_s} s, which is less than {_TIMES} x {timeout_s} s"
 
 
 def _queue_sources(cfn: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -75,7 +75,7 @@ def _queue_sources(cfn: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _name_in(value: Any) -> str:
-    """The resource that `!Ref X` or `!GetAtt X.Arn` names, or ""."""
+    """Return the name of the resource in `!Ref X` or `!GetAtt X.Arn`, or ""."""
     if not isinstance(value, dict):
         return ""
     named = value.get("Ref") or value.get("Fn::GetAtt", "")

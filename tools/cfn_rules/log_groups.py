@@ -1,4 +1,4 @@
-"""Logs end some day, and every function writes to a group that the stack made."""
+"""Checks that every log group has a retention, and that every function writes to a log group of the stack."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FUNCTIONS = ["AWS::Serverless::Function", "AWS::Lambda::Function"]
 class LogRetention(CloudFormationLintRule):  # type: ignore[misc]
     id = "E9005"
     shortdesc = "Every log group has a retention"
-    description = "Without one, logs are kept and paid for without end."
+    description = "Without a retention, logs are kept and paid for forever."
     tags = ("logs",)
 
     def match(self, cfn: Any) -> list[RuleMatch]:
@@ -26,9 +26,7 @@ class LogRetention(CloudFormationLintRule):  # type: ignore[misc]
 class OwnLogGroup(CloudFormationLintRule):  # type: ignore[misc]
     id = "E9006"
     shortdesc = "Every function writes to a log group of the stack"
-    description = (
-        "Lambda makes one by itself otherwise, which never expires and outlives the stack."
-    )
+    description = "Otherwise Lambda creates a log group that never expires and outlives the stack."
     tags = ("logs", "lambda")
 
     def match(self, cfn: Any) -> list[RuleMatch]:

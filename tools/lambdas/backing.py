@@ -1,4 +1,4 @@
-"""What a Lambda that runs here talks to: the local stack, or whatever an env file names."""
+"""Provides the services for a Lambda that runs on this machine: the local stack, or those of an env file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NO_WORKER = (sys.executable, "-c", "import signal; signal.pause()")
-# The rest of a stack's environment is its machine's, or in the zip.
+# The other variables of a stack belong to the machine, or their values are in the zip.
 _OURS = (
     "REQUEST_QUEUE_URL",
     "BATCH_QUEUE_URL",
@@ -31,9 +31,9 @@ _OURS = (
 
 @contextmanager
 def local_stack() -> Iterator[dict[str, str]]:
-    """Start the local stack without its flow worker, and yield the variables that point at it.
+    """Start the local stack without its flow worker, and yield the variables with which a function uses it.
 
-    So what the flow runner finds in Redis is there for the function that is run, and for nobody else.
+    Without the worker, only the function under test takes outcomes from Redis.
     """
     with LocalStack(LocalSettings(worker_command=_NO_WORKER)) as stack:
         variables = variables_from(stack.environment())
@@ -41,7 +41,7 @@ def local_stack() -> Iterator[dict[str, str]]:
 
 
 def variables_from(environment: Mapping[str, str]) -> dict[str, str]:
-    """What of a stack's environment is meant for a function: our names and AWS's."""
+    """Return the variables of a stack's environment that a function needs: ours and those of AWS."""
     meant = {
         name: value
         for name, value in environment.items()
@@ -51,7 +51,7 @@ def variables_from(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def env_file(path: Path) -> dict[str, str]:
-    """`NAME=value` lines; `#` begins a comment line."""
+    """Return the variables of a file with `NAME=value` lines. `#` begins a comment line."""
     lines = (line.strip() for line in path.read_text().splitlines())
     pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
     return {name.strip(): value.strip() for name, _, value in pairs}
@@ -63,7 +63,7 @@ def _doorbell_queue(endpoint: str) -> str:
         endpoint_url=endpoint,
         region_name=REGION,
         aws_access_key_id="local",
-        aws_secret_access_key="local",  # noqa: S106 - MiniStack takes any
+        aws_secret_access_key="local",  # noqa: S106 - MiniStack accepts any
     )
     with closing(sqs):
         return str(sqs.create_queue(QueueName="doorbells")["QueueUrl"])

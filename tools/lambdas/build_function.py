@@ -1,9 +1,9 @@
-"""Lay out one Lambda's zip: its own libraries, its handler package, its part of `paydispatch`.
+"""Builds the content of one Lambda's zip: its libraries, its handler package, and its part of `paydispatch`.
 
     python tools/lambdas/build_function.py stripe_caller OUT
 
-It is built for the runtime and architecture that template.yaml names, on any machine that has uv.
-Standard library only: `sam build` starts it with whatever Python 3.11+ there is.
+It builds for the runtime and architecture in template.yaml, on any machine with uv. It uses only the standard library,
+because `sam build` runs it with any Python from 3.11 on.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pythons import find_python
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# In the Lambda runtime already, or there with boto3.
+# The Lambda runtime contains boto3, and these dependencies of it.
 IN_THE_RUNTIME = (
     "boto3",
     "botocore",
@@ -29,34 +29,34 @@ IN_THE_RUNTIME = (
     "six",
     "urllib3",
 )
-# Run on a developer's machine, or in tests, and never in a Lambda.
+# These packages run only on a developer's machine or in tests.
 NOT_DEPLOYED = ("cli", "local", "testing", "twin")
 PROGRAMS = ("api", "stripe_caller", "reconciler", "flow_runner")
-# Only the runner runs the user's code.
+# Only the flow runner executes the user's flow scripts.
 WITH_FLOWS = ("flow_runner",)
-# Read by nothing at run time. METADATA stays: Amazon Inspector finds vulnerable libraries by it.
+# Not needed at run time. METADATA stays, because Amazon Inspector finds vulnerable libraries by it.
 JUNK = ("bin", "tests", "test", ".lock", "py.typed", "RECORD", "WHEEL", "INSTALLER", "REQUESTED")
 JUNK_SUFFIXES = (".pyi", ".pyx", ".pxd", ".c", ".h")
-# Amazon Linux 2023, below every Lambda runtime from Python 3.12 on, has glibc 2.34.
+# Every Lambda runtime from Python 3.12 on runs on Amazon Linux 2023, which has glibc 2.34.
 PLATFORMS = {"arm64": "aarch64-manylinux_2_34", "x86_64": "x86_64-manylinux_2_34"}
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the result will run."""
+    """The platform on which the result will run."""
 
     pip_options: tuple[str, ...]
-    """How `uv pip install` picks wheels for it."""
+    """The options with which `uv pip install` selects wheels for it."""
 
     interpreter: str | None
-    """A Python on this machine whose bytecode it can read, if there is one."""
+    """A Python on this machine that writes bytecode for it, if there is one."""
 
     seen_at: str
-    """The path it will be run from, for the file names in tracebacks."""
+    """The path from which it will run, for the file names in tracebacks."""
 
 
 def lambda_target(uv: str) -> Target:
-    """The runtime and architecture that the template's `Globals` name."""
+    """Return the target with the runtime and architecture in the `Globals` of the template."""
     version = runtime_version()
     platform = PLATFORMS[_in_template(r"Architectures: \[(\w+)\]")]
     options = ("--python-platform", platform, "--python-version", version)
@@ -64,17 +64,17 @@ def lambda_target(uv: str) -> Target:
 
 
 def runtime_version() -> str:
-    """Like "3.13"."""
+    """Return the Python version of the Lambda runtime, such as "3.13"."""
     return _in_template(r"Runtime: python(3\.\d+)")
 
 
 def host_target(python: str, out: Path, *, bytecode: bool = True) -> Target:
-    """A Python of this machine. Without bytecode one sees what it is worth."""
+    """Return a target for a Python of this machine. `bytecode=False` measures the start without bytecode."""
     return Target(("--python", python), python if bytecode else None, str(out))
 
 
 def build(package: str, out: Path, target: Target, uv: str) -> None:
-    """Fill `out` anew. Raises `CalledProcessError`, after uv's own words, if a wheel is missing."""
+    """Build `package` into an empty `out`. Raises `CalledProcessError` if uv finds no wheel. uv prints the reason."""
     _empty(out)
     install_libraries(package, out, target, uv)
     _remove_junk(out)
@@ -82,22 +82,24 @@ def build(package: str, out: Path, target: Target, uv: str) -> None:
     if target.interpreter:
         _compile(out, target.interpreter, target.seen_at)
     else:
-        print(f"{package}: no .pyc for want of the target's Python: cold starts take longer")
+        print(
+            f"{package}: built without .pyc, because the target's Python is not installed. Cold starts take longer."
+        )
 
 
 def install_libraries(package: str, out: Path, target: Target, uv: str) -> None:
     """Install the locked, hash-checked libraries of the dependency group `package` into `out`."""
     prune = [option for name in IN_THE_RUNTIME for option in ("--prune", name)]
-    locked = _exported(uv, "--only-group", package, *prune)
+    locked = _export(uv, "--only-group", package, *prune)
     _pip_install(uv, target, out, "--no-deps", "--requirement", "-", given=locked)
 
 
 def install_runtime(out: Path, target: Target, uv: str) -> None:
-    """Install into `out` what the Lambda runtime has by itself: its client, and boto3.
+    """Install the libraries of the Lambda runtime into `out`: its client and boto3.
 
-    Nothing is done when it is there for this lock file and Python.
+    Does nothing if `out` has them already for this lock file and Python.
     """
-    locked = _exported(uv, "--all-groups", "--no-hashes", "--no-emit-project")
+    locked = _export(uv, "--all-groups", "--no-hashes", "--no-emit-project")
     constraints = out.with_suffix(".txt")
     wanted = f"# for {target.interpreter}\n{locked}"
     if constraints.exists() and constraints.read_text() == wanted:
@@ -110,15 +112,15 @@ def install_runtime(out: Path, target: Target, uv: str) -> None:
     constraints.write_text(wanted)
 
 
-def _exported(uv: str, *which: str) -> str:
-    """The lock file's requirements."""
+def _export(uv: str, *which: str) -> str:
+    """Return the requirements in the lock file."""
     command = [uv, "export", "--frozen", "--quiet", *which]
     return subprocess.run(command, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
 
 
-def _pip_install(uv: str, target: Target, out: Path, *what: str, given: str = "") -> None:
+def _pip_install(uv: str, target: Target, out: Path, *arguments: str, given: str = "") -> None:
     options = ["--quiet", "--only-binary", ":all:", *target.pip_options, "--target", str(out)]
-    command = [uv, "pip", "install", *options, *what]
+    command = [uv, "pip", "install", *options, *arguments]
     subprocess.run(command, cwd=ROOT, check=True, text=True, input=given)
 
 
@@ -132,7 +134,7 @@ def _copy_code(package: str, out: Path) -> None:
 
 
 def _drop_other_programs(package: str, library: Path) -> None:
-    """Leave a Lambda its own handler and composition root only."""
+    """Delete the handlers and composition roots of the other Lambdas."""
     for folder in ("compose", "handlers"):
         for program in PROGRAMS:
             if program != package:
@@ -143,11 +145,11 @@ def _drop_other_programs(package: str, library: Path) -> None:
 def _copy(source: Path, to: Path, *leave_out: str) -> None:
     """Copy a package without bytecode and without the named entries of its top directory."""
 
-    def ignored(directory: str, names: list[str]) -> set[str]:
+    def ignore(directory: str, names: list[str]) -> set[str]:
         top = set(leave_out) if Path(directory) == source else set()
         return {name for name in names if name in top or name in {"__pycache__", "py.typed"}}
 
-    shutil.copytree(source, to, ignore=ignored)
+    shutil.copytree(source, to, ignore=ignore)
 
 
 def _remove_junk(out: Path) -> None:
@@ -157,9 +159,9 @@ def _remove_junk(out: Path) -> None:
 
 
 def _compile(out: Path, interpreter: str, seen_at: str) -> None:
-    """Write `.pyc` that are never checked against their source.
+    """Write `.pyc` files that Python does not check against their source.
 
-    A zip keeps no exact file times: bytecode checked by time would be thrown away at every start.
+    A zip does not keep exact file times, so that Python would discard bytecode with times at every start.
     """
     subprocess.run(
         [interpreter, "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash",
@@ -184,15 +186,17 @@ def _remove(path: Path) -> None:
 def _in_template(pattern: str) -> str:
     found = re.search(pattern, (ROOT / "template.yaml").read_text())
     if found is None:
-        raise SystemExit(f"template.yaml has no line like {pattern!r}")
+        raise SystemExit(f"template.yaml must have a line that matches {pattern!r}")
     return found[1]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("package", choices=PROGRAMS)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--uv", default="uv")
+    parser.add_argument("package", choices=PROGRAMS, help="the Lambda to build")
+    parser.add_argument(
+        "out", type=Path, help="folder for the content of the zip; it is emptied first"
+    )
+    parser.add_argument("--uv", default="uv", help="the uv command (default: uv)")
     chosen = parser.parse_args()
     build(chosen.package, chosen.out.resolve(), lambda_target(chosen.uv), chosen.uv)
 

@@ -1,7 +1,7 @@
-"""Run a built Lambda here, under AWS's own runtime emulator and runtime client, without Docker.
+"""Runs a built Lambda on this machine under AWS's own runtime emulator and runtime client, without Docker.
 
-The function sees its zip's content, what the Lambda runtime brings along, and nothing else of this
-machine: Python runs without its site-packages, so a library that the zip lacks is missing here too.
+The function can import only the content of its zip and the libraries of the Lambda runtime. Python runs without its
+site-packages, so that a library that the zip lacks is missing here too.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 _INVOKE_PATH = "/2015-03-31/functions/function/invocations"
 _READY_WITHIN_S = 10.0
 _LOOK_EVERY_S = 0.02
-# Beyond the function's own timeout, which the emulator enforces: for the init phase.
+# Time for the init phase, added to the function's own timeout, which the emulator enforces.
 _GRACE_S = 20.0
 _MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
-# The emulator needs a working directory like Lambda's, which is the task root.
+# The emulator needs the task root as its working directory, as on Lambda.
 _IN_DIRECTORY = ("/bin/sh", "-c", 'cd "$0" && exec "$@"')
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltFunction:
-    """A function laid out by `build_function.py`, and what template.yaml says about it."""
+    """A function built by `build_function.py`, with its properties from template.yaml."""
 
     name: str
     handler: str
@@ -47,13 +47,13 @@ class BuiltFunction:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What Lambda brings along."""
+    """The emulator, the Python and the libraries that stand in for the Lambda runtime."""
 
     emulator: Path
-    """The directory of the `aws-lambda-rie-*` binaries."""
+    """The folder with the `aws-lambda-rie-*` binaries."""
     python: str
     libraries: Path
-    """awslambdaric and boto3."""
+    """The folder with awslambdaric and boto3."""
 
     @property
     def binary(self) -> Path:
@@ -62,7 +62,7 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one invocation returned."""
+    """The result of one invocation."""
 
     body: Any
     duration_ms: float
@@ -102,7 +102,7 @@ class EmulatedFunction:
         self._cleanup.close()
 
     def invoke(self, event: Mapping[str, Any]) -> Answer:
-        """Hand over one event and wait for the answer. Raises `URLError` if the emulator died."""
+        """Send one event and wait for the answer. Raises `URLError` if the emulator has ended."""
         request = urllib.request.Request(
             f"http://{self._address}{_INVOKE_PATH}", data=json.dumps(event).encode()
         )
@@ -110,16 +110,16 @@ class EmulatedFunction:
         started = time.perf_counter()
         with no_proxy.open(request, timeout=self.function.timeout_s + _GRACE_S) as response:
             text = response.read().decode()
-        return Answer(_parsed(text), (time.perf_counter() - started) * 1000)
+        return Answer(_parse(text), (time.perf_counter() - started) * 1000)
 
     @property
     def logs(self) -> list[str]:
-        """What the function itself printed, without the emulator's own lines."""
+        """The output of the function, without the lines of the emulator."""
         return [line for line in self._output.splitlines() if not _EMULATORS_OWN.search(line)]
 
     @property
     def init_ms(self) -> float | None:
-        """How long imports and module level took, once the first invocation caused them."""
+        """The duration of imports and module level code. None before the first invocation, which causes them."""
         found = re.search(r"INIT REPORT\(durationMs: ([\d.]+)\)", self._output)
         return float(found[1]) if found else None
 
@@ -140,7 +140,7 @@ class EmulatedFunction:
         return Program("emulator", (*start, *_dies_with_its_parent(), *client), self._variables())
 
     def _variables(self) -> dict[str, str]:
-        """Lambda's own variables below the function's."""
+        """Return Lambda's own variables, overridden by those of the function."""
         function = self.function
         return {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -148,7 +148,7 @@ class EmulatedFunction:
             "TZ": ":UTC",
             "PYTHONPATH": f"{function.directory}:{self.runtime.libraries}",
             "PYTHONUNBUFFERED": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",  # as where /var/task is read-only
+            "PYTHONDONTWRITEBYTECODE": "1",  # because /var/task is read-only on Lambda
             "LAMBDA_TASK_ROOT": str(function.directory),
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
@@ -158,7 +158,10 @@ class EmulatedFunction:
 
 
 def _dies_with_its_parent() -> tuple[str, ...]:
-    """The emulator gives the function a process group of its own, unknown to the reaper."""
+    """Return a command prefix that kills the function when its parent ends.
+
+    The emulator starts the function in a process group of its own, which the reaper does not know.
+    """
     setpriv = shutil.which("setpriv")
     return (setpriv, "--pdeathsig", "KILL") if setpriv else ()
 
@@ -166,7 +169,7 @@ def _dies_with_its_parent() -> tuple[str, ...]:
 _EMULATORS_OWN = re.compile(r"\(rapid\)|^(START|END|REPORT) RequestId: ")
 
 
-def _parsed(text: str) -> Any:
+def _parse(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:

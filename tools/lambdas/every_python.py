@@ -1,10 +1,10 @@
-"""Run the unit tests and the model on every CPython of this machine that the project says it runs on.
+"""Runs the unit tests and the model on every supported CPython of this machine.
 
 python tools/lambdas/every_python.py --uv PATH
 
-The Python that runs this is left out, because `make unit` and `make test` use it. Each other one has an environment of
-its own, `.venv-3.13` and so on. The model searches one step less deep, unless PROTOCOL_DEPTH says otherwise: what
-differs between Pythons shows there as well.
+It leaves out the Python that runs it, because `make unit` and `make test` use that one. Each other Python has its own
+environment, `.venv-3.13` and so on. The model searches one step less deep unless PROTOCOL_DEPTH is set, because that
+depth also shows the differences between Pythons.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pythons import find_python
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
-"""From `requires-python` on, as far as the locked libraries have wheels."""
+"""The versions from `requires-python` on for which the locked libraries have wheels."""
 
 SUITES = ("tests/unit", "tests/model")
 
@@ -33,7 +33,7 @@ def main() -> int:
         if version != own and (path := find_python(version, options.uv))
     }
     if not others:
-        print(f"pythons: {own} is the only one here, and `make unit` has it")
+        print(f"pythons: no CPython other than {own} is installed, and `make unit` tests that one")
         return 0
     passed = [_passes(version, path, options.uv) for version, path in others.items()]
     return 0 if all(passed) else 1
@@ -52,7 +52,7 @@ def _installs(environment: Path, path: str, uv: str) -> bool:
 
 
 def _tests(environment: Path) -> bool:
-    # Its own cache: the other environments run here as well.
+    # Without a cache, because the other environments use the same folder.
     command = [environment / "bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *SUITES]
     return _succeeds([str(part) for part in command], {"PROTOCOL_DEPTH": "1", **os.environ})
 
@@ -62,8 +62,10 @@ def _succeeds(command: list[str], variables: dict[str, str]) -> bool:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Run the suites on every Python of this machine.")
-    parser.add_argument("--uv", default="uv")
+    parser = argparse.ArgumentParser(
+        description="Run the unit tests and the model on every other CPython of this machine."
+    )
+    parser.add_argument("--uv", default="uv", help="the uv command (default: uv)")
     return parser.parse_args()
 
 

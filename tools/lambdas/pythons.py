@@ -1,4 +1,4 @@
-"""Find a Python of one version on this machine, downloading nothing."""
+"""Finds a Python of one version on this machine, without downloads."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def find_python(version: str, uv: str) -> str | None:
-    """Return the path of a Python `version` ("3.13") that really runs, or None."""
+    """Return the path of a Python `version` ("3.13") that starts, or None."""
     return next((path for path in _candidates(version, uv) if _is(path, version)), None)
 
 
 def _candidates(version: str, uv: str) -> Iterator[str]:
-    """The PATH, then what uv knows, then pyenv's folder, whose shims hide what is not chosen."""
+    """Yield the Python on the PATH, the one that uv finds, and those of pyenv, because its shims hide most of them."""
     on_path = shutil.which(f"python{version}")
     if on_path:
         yield on_path
@@ -34,7 +34,7 @@ def _candidates(version: str, uv: str) -> Iterator[str]:
 
 
 def _pyenvs() -> Iterator[Path]:
-    """Where it says it is, where its shims are on the PATH, and in the home folder, if there is one."""
+    """Yield the folders of pyenv: `PYENV_ROOT`, the folder of its shims on the PATH, and `~/.pyenv`."""
     if os.environ.get("PYENV_ROOT"):
         yield Path(os.environ["PYENV_ROOT"])
     on_path = map(Path, os.environ.get("PATH", "").split(os.pathsep))

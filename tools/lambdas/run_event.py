@@ -1,7 +1,7 @@
-"""Build functions for this machine, run each on an event as Lambda would, print what came back.
+"""Builds functions for this machine, runs each on an event as Lambda does, and prints the answer.
 
-All of them run, each on an event of its own, or the one named, on `--event`. Behind them is the local
-stack, or the services that `--env-file` names.
+Without a name, every function runs on its own example event. A named function runs on `--event`. The functions use the
+local stack, or the services in `--env-file`.
 """
 
 from __future__ import annotations
@@ -37,12 +37,15 @@ DEFAULT_EVENTS = {
 
 
 def prepare_runtime(emulator: Path, uv: str) -> Runtime:
-    """The runtime's Python if this machine has one, else this Python, said so."""
+    """Return the runtime with its Python version. If that is not installed, print so and use this Python."""
     version = runtime_version()
     python = find_python(version, uv)
     if python is None:
         python = sys.executable
-        print(f"no Python {version} here: running on {sys.version.split()[0]}", file=sys.stderr)
+        print(
+            f"Python {version} is not installed, so Python {sys.version.split()[0]} is used",
+            file=sys.stderr,
+        )
     libraries = BUILD_DIRECTORY / "runtime"
     install_runtime(libraries, host_target(python, libraries), uv)
     return Runtime(emulator, python, libraries)
@@ -51,7 +54,7 @@ def prepare_runtime(emulator: Path, uv: str) -> Runtime:
 def build_for_host(
     name: str, template: StackTemplate, python: str, uv: str, *, bytecode: bool = True
 ) -> BuiltFunction:
-    """Build the function as for a zip, with this machine's wheels."""
+    """Build the function as for a zip, but with the wheels of this machine."""
     properties = template.functions[name]
     handler = properties["Handler"]
     out = BUILD_DIRECTORY / name
@@ -62,7 +65,7 @@ def build_for_host(
 def variables_of(
     function: BuiltFunction, template: StackTemplate, services: Mapping[str, str]
 ) -> dict[str, str]:
-    """What the template sets, where it stands without the cloud, below what the services say."""
+    """Return the variables with a literal value in the template, overridden by those of the services."""
     wanted = template.environment(function.name)
     literal = {name: template.default_of(value) for name, value in wanted.items()}
     here = str(function.directory)
@@ -75,7 +78,7 @@ def variables_of(
 
 
 def as_if_sent_now(event: dict[str, Any]) -> dict[str, Any]:
-    """Queue messages with a time and an id of their own: an old one would be past its deadline."""
+    """Give queue messages the current time and new ids, because an old message would be past its deadline."""
     now_ms = str(int(time.time() * 1000))
     for record in event.get("Records", []):
         record["messageId"] = str(uuid.uuid4())
@@ -84,7 +87,7 @@ def as_if_sent_now(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def show(function: EmulatedFunction, event: Path) -> bool:
-    """Run one event and print what came of it. False if the function failed."""
+    """Run one event and print its result. Return False if the function failed."""
     answer = function.invoke(as_if_sent_now(json.loads(event.read_text())))
     print(f"\n{function.function.name} on {event.name}")
     for line in function.logs:
@@ -133,14 +136,18 @@ def _services(given: Path | None) -> AbstractContextManager[dict[str, str]]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Run built Lambdas on events, without Docker.")
-    parser.add_argument("function", nargs="?", choices=tuple(DEFAULT_EVENTS))
-    parser.add_argument("--event", type=Path)
     parser.add_argument(
-        "--env-file", type=Path, help="services of yours, instead of the local stack"
+        "function", nargs="?", choices=tuple(DEFAULT_EVENTS), help="function to run (default: all)"
     )
-    parser.add_argument("--emulator", type=Path, required=True, help="where aws-lambda-rie-* are")
-    parser.add_argument("--no-bytecode", dest="bytecode", action="store_false", help="no .pyc")
-    parser.add_argument("--uv", default="uv")
+    parser.add_argument("--event", type=Path, help="event file (default: the example event)")
+    parser.add_argument(
+        "--env-file", type=Path, help="variables of your own services (default: the local stack)"
+    )
+    parser.add_argument("--emulator", type=Path, required=True, help="folder with aws-lambda-rie-*")
+    parser.add_argument(
+        "--no-bytecode", dest="bytecode", action="store_false", help="build without .pyc"
+    )
+    parser.add_argument("--uv", default="uv", help="the uv command (default: uv)")
     return parser.parse_args()
 
 

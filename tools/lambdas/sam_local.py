@@ -1,4 +1,4 @@
-"""Run functions that `sam build` made in AWS's own image, with the local stack behind them.
+"""Runs functions from `sam build` in AWS's own Docker image, with the services of the local stack.
 
 python tools/lambdas/sam_local.py [FUNCTION] [--event FILE] --sam uv tool run … sam
 """
@@ -18,12 +18,12 @@ from run_event import DEFAULT_EVENTS, as_if_sent_now
 from stack_template import StackTemplate, load
 
 
-def missing(image: str) -> str | None:
-    """What this machine lacks, in words, or None."""
+def find_obstacle(image: str) -> str | None:
+    """Return a sentence about the missing Docker or image, or None if both are there."""
     if not _succeeds("docker", "info"):
-        return "no Docker is running here; `make run-event` does the same without it"
+        return "Docker is not running. `make run-event` runs the functions without it."
     if not _succeeds("docker", "image", "inspect", image):
-        return f"Docker has no {image} yet: docker pull {image}"
+        return f"Docker does not have the image {image}. Run: docker pull {image}"
     return None
 
 
@@ -34,7 +34,7 @@ def image_of(template: StackTemplate, function: str) -> str:
 
 
 def invoke(sam: list[str], function: str, event: Path, variables: dict[str, str]) -> bool:
-    """Print the function's logs and its answer. False if SAM could not run it."""
+    """Run the function, which prints its logs and its answer. Return False if SAM could not run it."""
     with tempfile.TemporaryDirectory() as directory:
         environment, message = Path(directory) / "env.json", Path(directory) / "event.json"
         environment.write_text(json.dumps({function: variables}))
@@ -49,7 +49,7 @@ def main() -> int:
     options = _options()
     template = load()
     names = [options.function] if options.function else list(DEFAULT_EVENTS)
-    if lacking := missing(image_of(template, names[0])):
+    if lacking := find_obstacle(image_of(template, names[0])):
         print(f"sam-local: {lacking}", file=sys.stderr)
         return 1
     with local_stack() as variables:
@@ -62,9 +62,13 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Run functions in Docker with `sam local invoke`.")
-    parser.add_argument("function", nargs="?", choices=tuple(DEFAULT_EVENTS))
-    parser.add_argument("--event", type=Path)
-    parser.add_argument("--sam", nargs=argparse.REMAINDER, required=True, help="the command, last")
+    parser.add_argument(
+        "function", nargs="?", choices=tuple(DEFAULT_EVENTS), help="function to run (default: all)"
+    )
+    parser.add_argument("--event", type=Path, help="event file (default: the example event)")
+    parser.add_argument(
+        "--sam", nargs=argparse.REMAINDER, required=True, help="the sam command, as the last option"
+    )
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""template.yaml as plain dictionaries: `!Ref X` is `{"Ref": "X"}`, and `Globals` are merged in."""
+"""Loads template.yaml as plain dictionaries: `!Ref X` becomes `{"Ref": "X"}`, and `Globals` are merged in."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 
 @dataclass(frozen=True, slots=True)
 class StackTemplate:
+    """The parameters, resources and outputs of template.yaml."""
+
     parameters: dict[str, Any]
     resources: dict[str, Any]
-    """Name to `{"Type": …, "Properties": …}`."""
+    """Each resource by its name: `{"Type": …, "Properties": …}`."""
     outputs: dict[str, dict[str, Any]]
-    """Name to `{"Description": …, "Value": …}`."""
+    """Each output by its name: `{"Description": …, "Value": …}`."""
 
     def of_type(self, type_name: str) -> dict[str, dict[str, Any]]:
-        """The properties of each resource of one type, by its name."""
+        """Return the properties of each resource of one type by its name."""
         return {
             name: resource.get("Properties", {})
             for name, resource in self.resources.items()
@@ -36,12 +38,12 @@ class StackTemplate:
         return self.of_type("AWS::SQS::Queue")
 
     def environment(self, function: str) -> dict[str, Any]:
-        """The function's variables; those that are not literals as intrinsics."""
+        """Return the variables of a function. A value that is not a literal is an intrinsic function."""
         variables: dict[str, Any] = self.functions[function]["Environment"]["Variables"]
         return variables
 
     def default_of(self, value: Any) -> Any:
-        """A literal as it is, a reference to a parameter as its default, anything else as None."""
+        """Return a literal unchanged, the default of a referenced parameter, and None for any other value."""
         if not isinstance(value, dict):
             return value
         return self.parameters.get(value.get("Ref", ""), {}).get("Default")
@@ -52,21 +54,21 @@ def load(path: Path = TEMPLATE) -> StackTemplate:
     resources = content["Resources"]
     for resource in resources.values():
         if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"] = _merged(content["Globals"]["Function"], resource["Properties"])
+            resource["Properties"] = _merge(content["Globals"]["Function"], resource["Properties"])
     return StackTemplate(content.get("Parameters", {}), resources, content.get("Outputs", {}))
 
 
-def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """SAM's rule for `Globals`: maps are merged, the rest is replaced."""
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Merge two maps by SAM's rule for `Globals`: maps are merged, and other values are replaced."""
     both = below | above
     for key in below.keys() & above.keys():
         if isinstance(below[key], dict) and isinstance(above[key], dict):
-            both[key] = _merged(below[key], above[key])
+            both[key] = _merge(below[key], above[key])
     return both
 
 
 class _CloudFormation(yaml.SafeLoader):  # type: ignore[misc]
-    """Knows the short forms: `!Ref`, `!GetAtt A.B`, `!Sub` …"""
+    """A loader for the short forms `!Ref`, `!GetAtt A.B`, `!Sub` …"""
 
 
 def _intrinsic(loader: Any, suffix: str, node: Any) -> dict[str, Any]:

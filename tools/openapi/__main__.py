@@ -1,8 +1,8 @@
-"""Write the OpenAPI document twice: compact for the API to serve, and in lines to be read. Run by `make schemas`.
+"""Writes the OpenAPI document twice: compactly for the API, and on many lines for readers. `make schemas` runs it.
 
     PYTHONPATH=tools python -m openapi
 
-Needs only the code. Run it after the parameter schemas were generated.
+It needs only the code. Run it after generating the parameter schemas.
 """
 
 import json
@@ -15,25 +15,25 @@ ROOT = Path(__file__).parents[2]
 SERVED = ROOT / "functions/paydispatch/handlers/api/openapi.json"
 READ = ROOT / "docs/openapi.json"
 LINE = 100
-"""What fits in so many characters stands on one line."""
+"""The longest line in characters. A longer value is divided into lines."""
 
 
 def main() -> None:
     built = document()
     SERVED.write_text(json.dumps(built) + "\n", encoding="utf-8")
-    READ.write_text(laid_out(built) + "\n", encoding="utf-8")
+    READ.write_text(lay_out(built) + "\n", encoding="utf-8")
 
 
-def laid_out(value: Any, indent: str = "") -> str:
-    """`value` as JSON, a line for each entry of what is too long for one."""
+def lay_out(value: Any, indent: str = "") -> str:
+    """Return `value` as JSON. A value that is too long for one line has one line per entry."""
     text = json.dumps(value, ensure_ascii=False)
     if len(indent + text) <= LINE or not isinstance(value, dict | list):
         return text
     inner = indent + " "
     if isinstance(value, list):
-        entries = [laid_out(entry, inner) for entry in value]
+        entries = [lay_out(entry, inner) for entry in value]
         return _block(entries, "[]", indent)
-    fields = [f"{json.dumps(name)}: {laid_out(part, inner)}" for name, part in value.items()]
+    fields = [f"{json.dumps(name)}: {lay_out(part, inner)}" for name, part in value.items()]
     return _block(fields, "{}", indent)
 
 

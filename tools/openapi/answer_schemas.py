@@ -1,4 +1,4 @@
-"""What the API answers. Fields may be added to an answer; a client ignores those it does not know."""
+"""The schemas of the API's answers. A later version may add fields, so that a client must ignore unknown ones."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from openapi.references import Node
 
 _STATUSES = {
-    "dispatched": "on the queue",
+    "dispatched": "the request is on the queue",
     "calling": "Stripe is being called",
     "retrying": "the next call is at `retry_at`",
-    "succeeded": "Stripe created it: `parsed_data`; final",
-    "failed": "it was not created: `parsed_error`; final",
-    "unknown": "nobody knows yet whether it was created: `parsed_error`; reconciling may settle it",
+    "succeeded": "final: Stripe created the object, which is in `parsed_data`",
+    "failed": "final: the object was not created, for the reason in `parsed_error`",
+    "unknown": "it is not known yet if the object was created (`parsed_error`). Reconciliation may settle it",
 }
 
 
@@ -25,13 +25,13 @@ def answer_schemas() -> dict[str, Node]:
     return {
         "object_name": {"type": "string", "enum": [row.name for row in RESOURCES]},
         "request_id": {"type": "string", "pattern": "^pdr_[0-9a-z]{26}$"},
-        "accepted": _accepted(),
+        "accepted": _acceptance(),
         "batch_answer": _batch_answer(),
         "batch_accepted": _batch_accepted(),
         "batch_refused": _batch_refused(),
         "batch_maybe_accepted": _batch_maybe_accepted(),
         "request_status": _request_status(),
-        "parsed_error": _parsed_error(),
+        "parsed_error": _outcome_error(),
         "error": _error(),
         "unavailable_answer": _unavailable_answer(),
         "error_answer": _object({"error": references.schema("error")}),
@@ -49,7 +49,7 @@ def _object(required: Node, optional: Node | None = None) -> Node:
     }
 
 
-def _accepted_fields() -> Node:
+def _acceptance_fields() -> Node:
     return {
         "request_id": references.schema("request_id"),
         "object": references.schema("object_name"),
@@ -64,8 +64,8 @@ def _operation() -> Node:
     return {"type": "string", "enum": [row.operation for row in RESOURCES]}
 
 
-def _accepted() -> Node:
-    return {"description": "The queue has the request."} | _object(_accepted_fields())
+def _acceptance() -> Node:
+    return {"description": "The queue has the request."} | _object(_acceptance_fields())
 
 
 def _batch_answer() -> Node:
@@ -81,15 +81,15 @@ def _batch_answer() -> Node:
 
 def _batch_accepted() -> Node:
     replayed = {
-        "description": "There when the item's idempotency key was used before with the same body.",
+        "description": "Present if the item's idempotency key was used before with the same body.",
         "const": True,
     }
-    return _object(_accepted_fields(), {"idempotent_replayed": replayed})
+    return _object(_acceptance_fields(), {"idempotent_replayed": replayed})
 
 
 def _batch_refused() -> Node:
     http_status = {
-        "description": "What the request would have been answered alone.",
+        "description": "The HTTP status that the request would have received on its own.",
         "type": "integer",
         "enum": [400, 404, 409, 413, 422, 503],
     }
@@ -102,26 +102,26 @@ def _batch_refused() -> Node:
     return _object(required, fields)
 
 
-def _maybe_accepted_fields() -> Node:
+def _maybe_acceptance_fields() -> Node:
     return {
         "error": references.schema("error"),
         "request_id": references.schema("request_id"),
         "idempotency_key": {
-            "description": "Yours, or one that was made for this request. The same body under it is the same request.",
+            "description": "The caller's key, or one that the API made. The same body under it is the same request.",
             "type": "string",
         },
     }
 
 
 def _unavailable_answer() -> Node:
-    meaning = "With the code `maybe_accepted` it may have been accepted, and is named: `request_id`, `idempotency_key`."
-    named = _maybe_accepted_fields()
+    meaning = "If the code is `maybe_accepted`, the request may have been accepted. Its id and key are given."
+    named = _maybe_acceptance_fields()
     return {"description": meaning} | _object({"error": named.pop("error")}, named)
 
 
 def _batch_maybe_accepted() -> Node:
     alone = {"status": {"const": "maybe_accepted"}, "http_status": {"const": 503}}
-    return _object(alone | _maybe_accepted_fields())
+    return _object(alone | _maybe_acceptance_fields())
 
 
 def _request_status() -> Node:
@@ -136,7 +136,7 @@ def _request_status() -> Node:
     }
     optional: Node = {
         "retry_at": {"description": "Unix seconds of the next call.", "type": "number"},
-        "parsed_data": {"description": "Stripe's own JSON answer.", "type": "object"},
+        "parsed_data": {"description": "The JSON answer of Stripe.", "type": "object"},
         "parsed_error": references.schema("parsed_error"),
         "warnings": {
             "description": "Fields that are left out because they are too large for this answer.",
@@ -152,22 +152,25 @@ def _status() -> Node:
     return {"description": meanings, "type": "string", "enum": list(_STATUSES)}
 
 
-def _parsed_error() -> Node:
+def _outcome_error() -> Node:
     text: Node = {"type": ["string", "null"]}
     required: Node = {
         "kind": {
-            "description": "`http`: network, timeout, tries exhausted. `api`: Stripe refused. `dispatcher`: ours.",
+            "description": "`http`: network error, timeout, or no attempts left. `api`: Stripe refused. "
+            "`dispatcher`: an error of paydispatch.",
             "enum": [kind.value for kind in ErrorKind],
         },
         "message": {"type": "string"},
         "attempts": {"type": "integer", "minimum": 0},
         "certainty": {
-            "description": "`unknown`: the object may exist, so do not ask for it again under another key.",
+            "description": "`unknown`: the object may exist, so do not create it again under another key.",
             "enum": [certainty.value for certainty in Certainty],
         },
     }
     names = ("code", "type", "decline_code", "param", "stripe_request_id")
-    answered = "Stripe keeps this error under the idempotency key: the same key gets it again."
+    answered = (
+        "Stripe saved this error under the idempotency key, so that the same key returns it again."
+    )
     optional = dict.fromkeys(names, text) | {
         "http_status": {"type": ["integer", "null"]},
         "answered": {"description": answered, "type": "boolean"},
@@ -180,21 +183,29 @@ def _error() -> Node:
     required: Node = {
         "type": {"type": "string", "enum": types},
         "code": {"type": "string"},
-        "message": {"description": "A sentence that says what would be right.", "type": "string"},
+        "message": {
+            "description": "A sentence that explains how to fix the request.",
+            "type": "string",
+        },
     }
-    param = {"description": "The field, nested ones as `items[0][price]`.", "type": "string"}
-    return {"description": "Stripe's own shape."} | _object(required, {"param": param})
+    param = {
+        "description": "The name of the field. A nested field has the form `items[0][price]`.",
+        "type": "string",
+    }
+    return {"description": "An error in the form of Stripe's errors."} | _object(
+        required, {"param": param}
+    )
 
 
 def _error_fields() -> Node:
     errors = {
-        "description": "Every parameter Stripe would refuse; the first of them is `error`.",
+        "description": "Every parameter that Stripe would refuse. The first is also in `error`.",
         "type": "array",
         "minItems": 1,
         "items": references.schema("error"),
     }
     more = {
-        "description": "How many further errors are left out, because the answer would be too large.",
+        "description": "The number of further errors that are left out, because the answer would be too large.",
         "type": "integer",
         "minimum": 1,
     }
@@ -207,5 +218,5 @@ def _params_refused() -> Node:
 
 
 def _gateway_answer() -> Node:
-    meaning = "API Gateway answered by itself; the API was not asked."
+    meaning = "API Gateway answered this itself, without the API."
     return {"description": meaning} | _object({"message": {"type": "string"}})

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of the API, from the table of objects, Stripe's schemas and the API's own answers.
+"""Builds the OpenAPI 3.1 document of the API from the table of objects, Stripe's schemas and the API's answers.
 
 https://spec.openapis.org/oas/v3.1.1.html.
 """
@@ -12,7 +12,7 @@ from openapi.answer_schemas import answer_schemas
 from openapi.operations import PARAMETERS, paths
 from openapi.parameters import params_schemas
 from openapi.request_bodies import request_schemas
-from openapi.responses import HEADERS, shared_responses
+from openapi.responses import HEADERS, common_responses
 from paydispatch.domain.resources import RESOURCES
 from paydispatch.domain.stripe_version import STRIPE_API_VERSION
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from openapi.references import Node
 
 _DESCRIPTION = f"""\
-Asks for Stripe objects to be created and answers at once, when the queue has the request. The call to Stripe is made
-elsewhere, as often as needed and never with a double effect. Its outcome runs a flow in the worker the caller named,
-and can be read at the `Location` of the answer.
+Accepts requests to create Stripe objects, and answers as soon as the queue has the request. A separate service calls
+Stripe, as often as needed and never with a double effect. The outcome runs a flow of the worker in the request. The
+status of the request is at the `Location` of the answer.
 
-Parameters are Stripe's own, of version `{STRIPE_API_VERSION}`. A few rules across parameters are checked as well.
-Errors have Stripe's own shape. Deployed, a call is signed for AWS or carries a token; locally there is no sign-in.
+The parameters are those of Stripe's version `{STRIPE_API_VERSION}`. The API also checks a few rules across parameters.
+Errors have the form of Stripe's errors. On AWS a call needs a SigV4 signature or a token. Locally there is no sign-in.
 """
 
 _SECURITY_SCHEMES: dict[str, Node] = {
@@ -45,15 +45,15 @@ _SECURITY_SCHEMES: dict[str, Node] = {
 }
 
 _TAGS = [
-    {"name": "creates", "description": "Ask for objects to be created."},
-    {"name": "requests", "description": "What became of what was asked."},
-    {"name": "service", "description": "About the API itself."},
+    {"name": "creates", "description": "Create Stripe objects."},
+    {"name": "requests", "description": "The status of a request."},
+    {"name": "service", "description": "The API itself."},
 ]
 
 
 @cache
 def document() -> Node:
-    """Build the document. It is shared: do not change it."""
+    """Return the document. Do not change it, because all callers share it."""
     return {
         "openapi": "3.1.0",
         "info": _info(),
@@ -65,7 +65,7 @@ def document() -> Node:
             "schemas": _schemas(),
             "parameters": PARAMETERS,
             "headers": HEADERS,
-            "responses": shared_responses(),
+            "responses": common_responses(),
             "securitySchemes": _SECURITY_SCHEMES,
         },
     }
@@ -74,7 +74,7 @@ def document() -> Node:
 def _info() -> Node:
     return {
         "title": "paydispatch",
-        "summary": "Call Stripe without waiting for it.",
+        "summary": "Call Stripe without waiting for its answer.",
         "description": _DESCRIPTION,
         "version": "1.0",
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},

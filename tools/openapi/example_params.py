@@ -1,6 +1,6 @@
-"""Realistic parameters of an object, from its schema alone: a new object needs no line here.
+"""Makes realistic parameters of an object from its schema alone, so that a new object needs no line here.
 
-An example has what the schema requires, what the object is, and what it belongs to.
+An example has the required fields, the fields that describe the object, and one field with its owner.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from openapi.references import Node
 
 _BELONGS_TO = ("payment_intent", "product", "customer", "email")
-"""The first of these that the object has: a refund is of a payment, and its customer follows from that."""
+"""An example has the first of these fields only, because a refund of a payment needs no customer."""
 
 _IS = frozenset(
     {
@@ -56,12 +56,12 @@ _OF_TYPE: Mapping[str, Any] = {"boolean": True, "integer": 1, "number": 1.5, "st
 
 
 def example_params(object_name: str) -> dict[str, Any]:
-    """Parameters the API accepts. Raises `UnknownObject`."""
+    """Return parameters that the API accepts. Raises `UnknownObject`."""
     return example_of(parameter_schema(object_name))
 
 
 def example_of(schema: Node) -> dict[str, Any]:
-    """What the parameter schema accepts."""
+    """Return parameters that the schema accepts."""
     metadata = {"metadata": _METADATA} if "metadata" in schema["properties"] else {}
     return _object(schema, schema) | metadata
 

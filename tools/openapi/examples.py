@@ -1,4 +1,4 @@
-"""Examples of answers, made by the code that answers: they cannot say what the API does not."""
+"""Makes examples of answers with the code of the API, so that they match its real answers."""
 
 from __future__ import annotations
 
@@ -41,26 +41,27 @@ if TYPE_CHECKING:
     from paydispatch.domain.resources import Resource
 
 Examples = dict[str, dict[str, Any]]
-"""{name: {"value": body}}, as OpenAPI has them."""
+"""Examples in the form of OpenAPI: {name: {"value": body}}."""
 
 REQUEST_ID = request_id_for_key("", "order-1001")
 
 
-def accepted_body(row: Resource) -> Any:
-    return _body(create_answer(_accepted(row)))
+def acceptance_body(row: Resource) -> Any:
+    return _body(create_answer(_acceptance(row)))
 
 
 def batch_body() -> Any:
-    """One item is accepted and one is not."""
+    """Return the answer to a batch with one accepted and one refused item."""
     first, second = RESOURCES[:2]
-    return {"results": [batch_item(_accepted(first)), batch_item(_refused_params(second))]}
+    return {"results": [batch_item(_acceptance(first)), batch_item(_params_refusal(second))]}
 
 
-def refused_params_body(row: Resource) -> Any:
-    return _body(error_answer(_refused_params(row)))
+def params_refusal_body(row: Resource) -> Any:
+    return _body(error_answer(_params_refusal(row)))
 
 
-def malformed() -> Examples:
+def bad_bodies() -> Examples:
+    """Return an example of each way in which a body can be malformed."""
     body = example_named_body(RESOURCES[0])
     wrong: dict[str, dict[str, Any]] = {
         "missing_field": {**body, "worker_id": None},
@@ -71,7 +72,7 @@ def malformed() -> Examples:
 
 
 def refusals() -> dict[int, Examples]:
-    """By HTTP status: the errors of which one example tells all."""
+    """Return by HTTP status the errors for which one example is enough."""
     errors = {
         "not_signed_in": NotAuthenticated(),
         "not_found": RequestNotFound(REQUEST_ID),
@@ -110,7 +111,7 @@ def statuses() -> Examples:
     return {
         "dispatched": _status("dispatched"),
         "retrying": _status("retrying", attempts=2, retry_at=1_800_000_000.5),
-        "succeeded": _status("succeeded", attempts=1, parsed_data=_created()),
+        "succeeded": _status("succeeded", attempts=1, parsed_data=_payment_intent()),
         "failed": _status("failed", attempts=1, parsed_error=error.as_dict()),
         "unknown": _status("unknown", attempts=3, parsed_error=lost.as_dict()),
     }
@@ -130,7 +131,7 @@ def _status(status: str, **known: Any) -> dict[str, Any]:
     return {"value": shown_status(record)}
 
 
-def _created() -> dict[str, Any]:
+def _payment_intent() -> dict[str, Any]:
     return {
         "id": "pi_payment123",
         "object": "payment_intent",
@@ -141,7 +142,7 @@ def _created() -> dict[str, Any]:
     }
 
 
-def _accepted(row: Resource) -> Accepted:
+def _acceptance(row: Resource) -> Accepted:
     return Accepted(REQUEST_ID, parse_create_request(row.name, example_body(row)), row.operation)
 
 
@@ -149,8 +150,8 @@ def _maybe_accepted() -> MaybeAccepted:
     return MaybeAccepted("", request_id=REQUEST_ID, idempotency_key=key_for(REQUEST_ID))
 
 
-def _refused_params(row: Resource) -> InvalidParams:
-    """An unknown parameter, and a value of a wrong type."""
+def _params_refusal(row: Resource) -> InvalidParams:
+    """Return the refusal of an unknown parameter and of a value with a wrong type."""
     params = example_body(row)["params"] | {"metadata": {"order": 1001}, "colour": "red"}
     return InvalidParams(check_params(row.name, params))
 
@@ -160,7 +161,7 @@ def _refusal(body: Mapping[str, Any]) -> BadRequest:
         parse_create_request(RESOURCES[0].name, body)
     except BadRequest as error:
         return error
-    raise ValueError(f"not refused: {sorted(body)}")
+    raise ValueError(f"The example must be refused, but it was accepted: {sorted(body)}")
 
 
 def _value(answer: Response[str]) -> dict[str, Any]:

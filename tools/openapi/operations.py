@@ -1,4 +1,4 @@
-"""The calls: one create per row of the table, and the four that are always there."""
+"""The operations of the API: one create per row of the table, and four others."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ PARAMETERS: dict[str, Node] = {
     "Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "The same key and body from the same tenant are the same request: "
-        "one `request_id`, one Stripe object.",
+        "description": "The same key and body from the same tenant are the same request, with "
+        "one `request_id` and one Stripe object.",
         "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
         "example": "order-1001",
     },
     "batch-Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "An item without a key of its own gets one made of this and of its place in the list.",
+        "description": "An item without a key gets one that is derived from this key and from its place in the list.",
         "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
         "example": "import-7",
     },
     "traceparent": {
         "name": "traceparent",
         "in": "header",
-        "description": "W3C trace context; it travels with the request. Ignored if it is none.",
+        "description": "W3C trace context, which is passed on with the request. An invalid value is ignored.",
         "schema": {"type": "string"},
     },
     "request_id": {
@@ -69,19 +69,19 @@ def _create(row: Resource) -> Node:
         "named_key": {"value": example_named_body(row)},
     }
     accepted = json_response(
-        "The queue has it. What becomes of it is told to the worker's flow.",
+        "The queue has the request. Its outcome runs a flow of the worker.",
         references.schema("accepted"),
-        example=examples.accepted_body(row),
+        example=examples.acceptance_body(row),
     )
     accepted["headers"] = headers("Location", "Idempotent-Replayed")
     refused = json_response(
         "Stripe's schema refuses the parameters.",
         references.schema("params_refused"),
-        example=examples.refused_params_body(row),
+        example=examples.params_refusal_body(row),
     )
     return {
         "operationId": f"create_{row.identifier}",
-        "summary": f"Ask for one {row.name} to be created",
+        "summary": f"Create one {row.name}",
         "tags": ["creates"],
         "parameters": _parameters("Idempotency-Key", "traceparent"),
         "requestBody": _request_body(create_name(row), said),
@@ -102,7 +102,7 @@ def _create_batch() -> Node:
     )
     return {
         "operationId": "create_batch",
-        "summary": f"Ask for 1 to {BATCH_ITEMS_LIMIT:,} objects of any kind",
+        "summary": f"Create 1 to {BATCH_ITEMS_LIMIT:,} objects of any kind",
         "tags": ["creates"],
         "parameters": _parameters("batch-Idempotency-Key", "traceparent"),
         "requestBody": _request_body("batch", {"two": {"value": example_batch()}}),
@@ -112,13 +112,13 @@ def _create_batch() -> Node:
 
 def _status() -> Node:
     found = json_response(
-        "Where the request stands.",
+        "The status of the request.",
         references.schema("request_status"),
         examples=examples.statuses(),
     )
     return {
         "operationId": "get_request",
-        "summary": "Where a request stands",
+        "summary": "Get the status of a request",
         "tags": ["requests"],
         "parameters": _parameters("request_id"),
         "responses": {"200": found, **refusals(400, 401, 403, 404, 500, 503)},
@@ -129,7 +129,7 @@ def _openapi() -> Node:
     document = json_response("An OpenAPI 3.1 document.", {"type": "object"})
     return {
         "operationId": "get_openapi",
-        "summary": "This document",
+        "summary": "Get this document",
         "tags": ["service"],
         "responses": {"200": document},
     }
@@ -137,13 +137,13 @@ def _openapi() -> Node:
 
 def _health() -> Node:
     healthy = json_response(
-        "The API answers, and Redis takes writes from it.",
+        "The API answers, and it can write to Redis.",
         references.schema("health"),
         example={"status": "ok"},
     )
     return {
         "operationId": "get_health",
-        "summary": "Whether the API answers and can write to Redis",
+        "summary": "Check that the API answers and can write to Redis",
         "tags": ["service"],
         "responses": {"200": healthy, **refusals(503)},
     }

@@ -1,4 +1,4 @@
-"""Stripe's create parameters: the schemas the API checks with, as components of the document."""
+"""Makes components of the document from the schemas with which the API checks Stripe's create parameters."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ _DEFINITION = "#/$defs/"
 
 
 def params_name(row: Resource) -> str:
-    """`price_params`. What its schema shares within itself follows as `price_params.tiers`."""
+    """Return the component name of an object's parameters: `price_params`, with `$defs` like `price_params.tiers`."""
     return f"{row.identifier}_params"
 
 
 def params_schemas(row: Resource) -> dict[str, Node]:
-    """The object's parameter schema and its `$defs`, each a component."""
+    """Return the parameter schema of an object and its `$defs`, each as a component."""
     name = params_name(row)
-    own: Node = _pointing(parameter_schema(row.name), name)
+    own: Node = _redirect(parameter_schema(row.name), name)
     definitions = own.pop("$defs", {})
-    del own["$schema"]  # said once, by the document
+    del own["$schema"]  # the document names the dialect for all schemas
     shared = {f"{name}.{key}": part for key, part in definitions.items()}
     return {name: own} | shared
 
 
-def _pointing(node: Any, name: str) -> Any:
-    """A copy whose references lead to the components of `name`."""
+def _redirect(node: Any, name: str) -> Any:
+    """Return a copy of `node` in which references point to the components of `name`."""
     if isinstance(node, list):
-        return [_pointing(entry, name) for entry in node]
+        return [_redirect(entry, name) for entry in node]
     if not isinstance(node, dict):
         return node
     target = node.get("$ref")
     if isinstance(target, str):
         return references.schema(f"{name}.{target.removeprefix(_DEFINITION)}")
-    return {key: _pointing(part, name) for key, part in node.items()}
+    return {key: _redirect(part, name) for key, part in node.items()}

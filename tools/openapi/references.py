@@ -1,9 +1,9 @@
-"""Where the parts of the document stand that others point to."""
+"""Makes references to the components of the document."""
 
 from typing import Any
 
 Node = dict[str, Any]
-"""A part of the document, or of a JSON Schema."""
+"""A part of the document or of a JSON Schema."""
 
 
 def schema(name: str) -> Node:

@@ -1,4 +1,4 @@
-"""What callers send: the body of a create, of a batch, and one of each as an example."""
+"""The schemas of the request bodies, a create and a batch, with an example of each."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _NEEDS_CONTEXT: Node = {
     },
     "then": {"required": ["stripe_context"]},
 }
-"""A key of an organisation is in no account."""
+"""Requires `stripe_context` with the key of an organization, because such a key belongs to no account."""
 
 _FIELDS: dict[str, Node] = {
     "worker_id": {
-        "description": "The worker whose flow gets the outcome.",
+        "description": "The worker that runs the flow for the outcome.",
         "type": "string",
         "pattern": "^[!-z|~]{1,128}$",
     },
     "context_id": {
-        "description": "The conversation this request belongs to. Flows of one context run one after the other.",
+        "description": "The conversation of this request. Flows of one context run one after the other.",
         "type": "string",
         "minLength": 1,
         "maxLength": 255,
@@ -49,31 +49,31 @@ _FIELDS: dict[str, Node] = {
         "pattern": "^[A-Za-z0-9_+=.@-]{1,128}$",
     },
     "lane": {
-        "description": "Interactive work may use the whole of Stripe's rate limit, batch work a share of it.",
+        "description": "Interactive requests may use all of Stripe's rate limit, and batch requests a share of it.",
         "enum": ["interactive", "batch"],
         "default": "interactive",
     },
     "deadline_s": {
-        "description": "Seconds from now after which the request is given up.",
+        "description": "The seconds from now after which paydispatch gives the request up.",
         "type": "number",
         "exclusiveMinimum": 0,
         "maximum": int(LONGEST_DEADLINE_S),
         "default": int(DEFAULT_DEADLINE_S),
     },
     "stripe_account": {
-        "description": "The connected account to act for: Stripe's `Stripe-Account` header.",
+        "description": "The connected account to act for, sent as the header `Stripe-Account`.",
         "type": "string",
         "pattern": "^[A-Za-z0-9_/-]{1,128}$",
     },
     "stripe_context": {
-        "description": "The account a key of an organisation (`sk_org…`) acts in: Stripe's `Stripe-Context` header. "
-        "An account id, or several, from the outermost on.",
+        "description": "The account in which the key of an organization (`sk_org…`) acts, "
+        "sent as the header `Stripe-Context`. It is one account id, or several from the outermost to the innermost.",
         "type": "string",
         "maxLength": 255,
         "pattern": "^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$",
     },
     "idempotency_key": {
-        "description": "As the header `Idempotency-Key`, for callers that cannot set one, and for batch items.",
+        "description": "As the header `Idempotency-Key`, for batch items and for callers that cannot set headers.",
         "type": "string",
         "minLength": 1,
         "maxLength": LONGEST_KEY,
@@ -92,7 +92,7 @@ def request_schemas() -> dict[str, Node]:
 
 
 def create_name(row: Resource) -> str:
-    """The component that is the body of a create: `price_create`."""
+    """Return the component name of the body of a create, such as `price_create`."""
     return f"{row.identifier}_create"
 
 
@@ -106,7 +106,7 @@ def example_body(row: Resource) -> dict[str, Any]:
 
 
 def example_named_body(row: Resource) -> dict[str, Any]:
-    """The same with the key's name in place of the key."""
+    """Return the same body with a `secret_ref` instead of the key."""
     body = example_body(row) | {"secret_ref": "shop"}
     del body["stripe_secret"]
     return body
@@ -141,7 +141,7 @@ def _batch() -> Node:
     items = {row.name: references.schema(_item_name(row)) for row in RESOURCES}
     mapping = {name: item["$ref"] for name, item in items.items()}
     requests = {
-        "description": "What is wrong with an item is reported in its place and does not stop the rest.",
+        "description": "An error of one item is reported in its place, and the other items are still accepted.",
         "type": "array",
         "minItems": 1,
         "maxItems": BATCH_ITEMS_LIMIT,

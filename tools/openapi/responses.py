@@ -1,4 +1,4 @@
-"""Answers as the document has them: status, headers, schema and examples."""
+"""The answers in the document, with status, headers, schema and examples."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 HEADERS: dict[str, Node] = {
     "Location": {
-        "description": "Where the request's status is.",
+        "description": "The path of the request's status.",
         "schema": {"type": "string", "pattern": "^/v1/requests/[!-z|~]{1,255}$"},
     },
     "Idempotent-Replayed": {
-        "description": "There when the key was used before with the same body: this is the first answer again.",
+        "description": "Present if the key was used before with the same body. The answer repeats the first.",
         "schema": {"const": "true"},
     },
     "Retry-After": {
-        "description": "Seconds after which the same call may be made again.",
+        "description": "The seconds to wait before the same call.",
         "schema": {"type": "integer", "minimum": 1},
     },
 }
@@ -27,30 +27,38 @@ HEADERS: dict[str, Node] = {
 _GATEWAY = "gateway_answer"
 _EXPLAINED: dict[int, tuple[str, str, tuple[str, ...]]] = {
     400: ("malformed", "The body, a field of it or a header is malformed.", ("error_answer",)),
-    401: ("not_signed_in", "Nobody vouches for the caller.", ("error_answer", _GATEWAY)),
+    401: ("not_signed_in", "The caller is not authenticated.", ("error_answer", _GATEWAY)),
     403: ("forbidden", "The caller may not do this.", (_GATEWAY,)),
-    404: ("not_found", "No such request, or not yours.", ("error_answer",)),
+    404: ("not_found", "There is no such request of this tenant.", ("error_answer",)),
     409: ("key_reused", "The Idempotency-Key was used with another body.", ("error_answer",)),
-    413: ("too_large", "More than a queue message holds.", ("error_answer", _GATEWAY)),
-    500: ("fault", "Our own fault. Send it again under the same key.", ("error_answer", _GATEWAY)),
+    413: (
+        "too_large",
+        "The request is larger than a queue message may be.",
+        ("error_answer", _GATEWAY),
+    ),
+    500: (
+        "fault",
+        "An error of paydispatch. Send the request again under the same key.",
+        ("error_answer", _GATEWAY),
+    ),
     503: (
         "unavailable",
-        "Nothing was accepted, unless the code is `maybe_accepted`: a service behind the API cannot be reached.",
+        "A service behind the API is unreachable. Nothing was accepted, unless the code is `maybe_accepted`.",
         ("unavailable_answer", _GATEWAY),
     ),
 }
-"""Status → its component, what it means, and the schemas its body may have."""
+"""By status: the component, its description, and the schemas that its body may have."""
 
 
 def refusals(*statuses: int) -> Node:
-    """The named errors, for an operation."""
+    """Return references to the errors with these statuses."""
     return {str(status): references.response(_EXPLAINED[status][0]) for status in statuses}
 
 
-def shared_responses() -> dict[str, Node]:
-    """The errors that several operations have."""
+def common_responses() -> dict[str, Node]:
+    """Return the error responses that several operations have."""
     found = examples.refusals() | {
-        400: examples.malformed(),
+        400: examples.bad_bodies(),
         403: {"forbidden": {"value": {"message": "Forbidden"}}},
     }
     shared = {
@@ -62,7 +70,7 @@ def shared_responses() -> dict[str, Node]:
 
 
 def json_response(description: str, schema: Node, **example: Any) -> Node:
-    """`example` is `example=` or `examples=`."""
+    """Return a response with a JSON body. `example` is either `example=` or `examples=`."""
     content = {"application/json": {"schema": schema, **example}}
     return {"description": description, "content": content}
 
