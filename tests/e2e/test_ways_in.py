@@ -13,7 +13,7 @@ import redis
 
 from paydispatch import Dispatcher, SecretRef, new_coupon
 from paydispatch.domain.identity import request_id_for_unread
-from paydispatch.local.trail import Trail
+from paydispatch.local.log_tail import LogTail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,7 +140,7 @@ def test_the_same_key_and_body_are_the_same_request(stack: LocalStack) -> None:
 
 
 def test_a_conversation_continues_from_flow_to_flow(stack: LocalStack) -> None:
-    trail = Trail(stack.directory)
+    tail = LogTail(stack.directory)
     metadata = {"monthly_price": "1500", "customer": "cus_1"}
     body = {
         "worker_id": "ways",
@@ -152,8 +152,8 @@ def test_a_conversation_continues_from_flow_to_flow(stack: LocalStack) -> None:
     give_up_at = time.monotonic() + PATIENCE_S
     flows: list[str] = []
     while "new_create_subscription_response" not in flows and time.monotonic() < give_up_at:
-        trail.read()
-        flows = trail.flows_of_context("conversation")
+        lines = [json.loads(line) for _, line in tail.new_lines() if b'"flow.finished"' in line]
+        flows += [line["flow"] for line in lines if line["context_id"] == "conversation"]
         stack.wait(0.05)
     assert flows == [f"new_create_{name}_response" for name in ("product", "price", "subscription")]
 

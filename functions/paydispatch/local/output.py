@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.printable import printable
+from paydispatch.local.log_tail import LogTail
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,8 +19,7 @@ class Follower:
     """Copies every `NAME.log` of a directory to stderr, and puts the name of the part before each line."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._places: dict[Path, int] = {}
+        self._tail = LogTail(directory)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="output", daemon=True)
         self._thread.start()
@@ -35,14 +35,6 @@ class Follower:
         self._show_new_lines()
 
     def _show_new_lines(self) -> None:
-        for log in sorted(self._directory.glob("*.log")):
-            for line in self._new_lines(log):
-                print(f"{log.stem:<20} {printable(line)}", file=sys.stderr, flush=True)
-
-    def _new_lines(self, log: Path) -> list[str]:
-        """Return the new complete lines. An incomplete line is read again next time."""
-        with log.open("rb") as file:
-            file.seek(self._places.get(log, 0))
-            complete, newline, _ = file.read().rpartition(b"\n")
-        self._places[log] = self._places.get(log, 0) + len(complete) + len(newline)
-        return complete.decode("utf-8", "replace").splitlines()
+        for name, line in self._tail.new_lines():
+            text = printable(line.decode("utf-8", "replace"))
+            print(f"{name:<20} {text}", file=sys.stderr, flush=True)

@@ -6,8 +6,9 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.local.log_tail import LogTail
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 SETTLED, FINISHED = "request.settled", "flow.finished"
@@ -17,18 +18,16 @@ class Trail:
     """The lines of a stack's log files by request. Each `read` continues at the end of the last one."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._places: dict[Path, int] = {}
+        self._tail = LogTail(directory)
         self._settled: dict[str, dict[str, Any]] = {}
         self._finished: dict[tuple[str, str], dict[str, Any]] = {}
         self._runs: Counter[str] = Counter()
-        self._in_order: list[tuple[str, str]] = []
 
     def read(self) -> None:
         """Read the new lines of all log files."""
-        for log in self._directory.glob("*.log"):
-            for line in self._new_lines(log):
-                self._note(line)
+        for _, line in self._tail.new_lines():
+            if line.startswith(b'{"') and (fields := _json_object(line)):
+                self._note(fields)
 
     def find_settlement(self, request_id: str) -> dict[str, Any] | None:
         """Return the `request.settled` line of a request, with its attempts, time at Stripe, and error if any."""
@@ -42,26 +41,12 @@ class Trail:
         """Return the number of finished flows of a request, of any name."""
         return self._runs[request_id]
 
-    def flows_of_context(self, context_id: str) -> list[str]:
-        """Return the flows of one context in the order in which they finished."""
-        return [flow for context, flow in self._in_order if context == context_id]
-
     def _note(self, line: dict[str, Any]) -> None:
         if line.get("message") == SETTLED:
             self._settled[line["request_id"]] = line
         elif line.get("message") == FINISHED:
             self._finished[line["request_id"], line["flow"]] = line
             self._runs[line["request_id"]] += 1
-            self._in_order.append((line["context_id"], line["flow"]))
-
-    def _new_lines(self, log: Path) -> Iterator[dict[str, Any]]:
-        with log.open("rb") as file:
-            file.seek(self._places.get(log, 0))
-            complete, newline, _ = file.read().rpartition(b"\n")
-        self._places[log] = self._places.get(log, 0) + len(complete) + len(newline)
-        for line in complete.splitlines():
-            if line.startswith(b'{"') and (fields := _json_object(line)):
-                yield fields
 
 
 def _json_object(line: bytes) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from paydispatch.domain.identity import (
 from paydispatch.domain.new_envelope import new_envelope
 from paydispatch.domain.parameters.check import require_valid_params
 from paydispatch.domain.slots import key_space
+from paydispatch.services.log_ids import log_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -228,12 +229,8 @@ class Acceptor:
         envelope = item.envelope
         self._log.info(
             "request.accepted",
-            request_id=envelope.request_id,
-            object=envelope.object,
-            worker_id=envelope.worker_id,
-            context_id=envelope.context_id,
+            **log_ids(envelope),
             lane=envelope.lane.value,
-            principal=envelope.principal,
             message_bytes=item.message_bytes,
             traceparent=envelope.traceparent,
         )

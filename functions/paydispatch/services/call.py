@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.claims import Claim, claim_of
+from paydispatch.domain.claims import claim_of
 from paydispatch.domain.outcomes import Error, ErrorKind
+from paydispatch.services.log_ids import log_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +91,7 @@ class Call:
         envelope = self.envelope
         self.ports.log.info(
             event,
-            **ids_of(self.claim),
+            **log_ids(self.claim),
             lane=envelope.lane.value,
             attempt=progress.attempt,
             maybe_executed=progress.maybe_executed,
@@ -103,15 +104,4 @@ class Call:
 
     def warn(self, event: str, **fields: object) -> None:
         """Write one log line that an operator should look at."""
-        self.ports.log.warning(event, **ids_of(self.claim), **fields)
-
-
-def ids_of(claim: Claim) -> dict[str, object]:
-    """Return the ids that stand on every log line about a request."""
-    return {
-        "request_id": claim.request_id,
-        "object": claim.object,
-        "worker_id": claim.worker_id,
-        "context_id": claim.context_id,
-        "principal": claim.principal,
-    }
+        self.ports.log.warning(event, **log_ids(self.claim), **fields)

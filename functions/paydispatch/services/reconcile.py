@@ -32,6 +32,7 @@ from paydispatch.domain.unknown_outcomes import (
     other_account,
     windows,
 )
+from paydispatch.services.log_ids import log_ids
 from paydispatch.services.report_end import report_end
 
 if TYPE_CHECKING:
@@ -309,11 +310,7 @@ class Reconciler:
         written = self._ports.log.info if settled else self._ports.log.warning
         written(
             "request.reconciled" if settled else "request.still_unknown",
-            request_id=entry.request_id,
-            object=entry.object,
-            worker_id=entry.worker_id,
-            context_id=entry.context_id,
-            principal=entry.principal,
+            **log_ids(entry),
             stripe_account=entry.stripe_account,
             stripe_context=entry.stripe_context,
             verdict=done.verdict.value,

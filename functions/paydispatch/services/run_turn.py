@@ -13,6 +13,7 @@ from paydispatch.domain.errors import MissingFlow, ScriptFailed, Unavailable
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
 from paydispatch.domain.retry import backoff_s
 from paydispatch.flow import FLOW_FAILED, Flow, RetryLater
+from paydispatch.services.log_ids import log_ids
 from paydispatch.services.run_script import NotBegun, copy_for_script, load_script, run_script
 
 if TYPE_CHECKING:
@@ -180,10 +181,7 @@ def ids_of(turn: Turn) -> dict[str, object]:
     error = entry.outcome.as_dict() if isinstance(entry.outcome, Error) else {}
     return {
         "flow": entry.flow_name,
-        "request_id": entry.request_id,
-        "object": entry.object,
-        "worker_id": entry.worker_id,
-        "context_id": entry.context_id,
+        **log_ids(entry),
         "entry_id": turn.entry_id,
         "attempt": turn.attempt,
         "traceparent": entry.traceparent,

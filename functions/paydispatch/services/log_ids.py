@@ -1,0 +1,35 @@
+"""The ids on every log line about a request."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class HasIds(Protocol):
+    """A claim, an envelope or an entry."""
+
+    @property
+    def request_id(self) -> str: ...
+
+    @property
+    def object(self) -> str: ...
+
+    @property
+    def worker_id(self) -> str: ...
+
+    @property
+    def context_id(self) -> str: ...
+
+    @property
+    def principal(self) -> str | None: ...
+
+
+def log_ids(request: HasIds) -> dict[str, object]:
+    """Return the ids as fields of a log line."""
+    return {
+        "request_id": request.request_id,
+        "object": request.object,
+        "worker_id": request.worker_id,
+        "context_id": request.context_id,
+        "principal": request.principal,
+    }
