@@ -181,19 +181,19 @@ GUARDS = (
         "publish before park: parked first",
         BEFORE_PARKING,
         CONCLUDE,
-        "    await publish_outcome(call, progress, outcome)\n"
+        "    await publish_and_log(call, progress, outcome)\n"
         "    if isinstance(decision, GivenUp):\n"
         "        await _park(call, progress_for_copy(progress, decision.outcome), decision.outcome)\n",
         "    if isinstance(decision, GivenUp):\n"
         "        await _park(call, progress_for_copy(progress, decision.outcome), decision.outcome)\n"
-        "    await publish_outcome(call, progress, outcome)\n",
+        "    await publish_and_log(call, progress, outcome)\n",
     ),
     Guard(
         "publish before park: an unknown outcome is not parked",
         "A request with an unknown outcome is parked for an operator.",
         CONCLUDE,
-        "    await publish_outcome(call, progress, outcome)\n    if isinstance(decision, GivenUp):\n",
-        "    await publish_outcome(call, progress, outcome)\n    if False:\n",
+        "    await publish_and_log(call, progress, outcome)\n    if isinstance(decision, GivenUp):\n",
+        "    await publish_and_log(call, progress, outcome)\n    if False:\n",
     ),
     Guard(
         "publish before acknowledge: an unavailable store counts as done",

@@ -24,7 +24,7 @@ IDENTITY = SOURCE + "domain/identity.py"
 PRINCIPAL = SOURCE + "domain/principal.py"
 PROVE = SOURCE + "services/prove_principal.py"
 REDIS_REQUESTS = SOURCE + "adapters/redis/requests.py"
-REPORT = SOURCE + "services/report_end.py"
+PUBLISH = SOURCE + "services/publish_outcome.py"
 REQUESTS_TWIN = SOURCE + "testing/memory_requests.py"
 RETRY_RULES = SOURCE + "domain/retry.py"
 SLOT_NAMES = SOURCE + "domain/slots.py"
@@ -665,7 +665,7 @@ IDENTITY_GUARDS = (
         "close: the next receive does not publish its error",
         NO_DROP,
         CALL,
-        "        await publish_outcome(call, progress, state.closed)\n        return None",
+        "        await publish_and_log(call, progress, state.closed)\n        return None",
         "        return None",
     ),
     Guard(
@@ -678,7 +678,7 @@ IDENTITY_GUARDS = (
     Guard(
         "final: the status is written before the outcome is published",
         FINAL,
-        REPORT,
+        PUBLISH,
         "    first = await ports.outcomes.publish(entry)\n",
         "    await ports.requests.write_status(entry)\n"
         "    first = await ports.outcomes.publish(entry)\n",
@@ -686,8 +686,8 @@ IDENTITY_GUARDS = (
     Guard(
         "final: a missing status is not written later",
         FINAL,
-        REPORT,
-        "        await mend_status(ports, worker_slot, entry.request_id)\n    return first",
+        PUBLISH,
+        "        await write_missing_status(ports, worker_slot, entry.request_id)\n    return first",
         "        pass\n    return first",
     ),
     Guard(

@@ -15,7 +15,7 @@ from paydispatch.domain.outcomes import ErrorKind
 from paydispatch.services.call import Receive
 from paydispatch.services.call_stripe import call_stripe
 from paydispatch.services.prove_principal import is_proven
-from paydispatch.services.report_end import end_unsent
+from paydispatch.services.publish_outcome import close_and_publish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,5 +101,5 @@ class BatchCall:
             return False
         error = error_for_malformed(malformed)
         entry = entry_for_malformed(error, address, claim, self._ports.clock.now_s())
-        await end_unsent(self._ports, claim, error, entry)
+        await close_and_publish(self._ports, claim, error, entry)
         return True

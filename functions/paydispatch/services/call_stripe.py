@@ -51,7 +51,7 @@ from paydispatch.domain.retry import (
     with_doubt,
 )
 from paydispatch.services.call import Call
-from paydispatch.services.conclude_call import conclude, publish_outcome, report_reused_id
+from paydispatch.services.conclude_call import conclude, publish_and_log, report_reused_id
 from paydispatch.services.defer_call import (
     DeferCall,
     defer,
@@ -60,7 +60,7 @@ from paydispatch.services.defer_call import (
     mark_retrying,
 )
 from paydispatch.services.prove_principal import is_proven
-from paydispatch.services.report_end import mend_status
+from paydispatch.services.publish_outcome import write_missing_status
 
 if TYPE_CHECKING:
     from paydispatch.domain.accounts import AccountBinding
@@ -119,7 +119,7 @@ async def _attempt_once(call: Call, progress: Progress) -> Progress | None:
         return None
     progress = merge_history(progress, state)
     if state.closed is not None:
-        await publish_outcome(call, progress, state.closed)
+        await publish_and_log(call, progress, state.closed)
         return None
     if _needs_fresh_start(call, progress):
         await _start_afresh(call, progress)
@@ -301,7 +301,9 @@ async def _follow_no_send(call: Call, progress: Progress, why: NoSend) -> Progre
     match why:
         case NoSend.TOLD:
             with defer_if_unavailable(progress):
-                await mend_status(call.ports, call.claim.worker_slot, call.claim.request_id)
+                await write_missing_status(
+                    call.ports, call.claim.worker_slot, call.claim.request_id
+                )
             call.log("request.duplicate", progress)
             return None
         case NoSend.PAST_HORIZON:

@@ -10,7 +10,11 @@ from paydispatch.domain.outcomes import Error, Outcome, error_for_reused_id
 from paydispatch.domain.progress import Progress
 from paydispatch.domain.retry import GivenUp, Settled, progress_for_copy
 from paydispatch.services.defer_call import DeferCall, defer_if_unavailable
-from paydispatch.services.report_end import end_unsent, mend_status, report_end
+from paydispatch.services.publish_outcome import (
+    close_and_publish,
+    publish_outcome,
+    write_missing_status,
+)
 
 if TYPE_CHECKING:
     from paydispatch.services.call import Call
@@ -29,7 +33,7 @@ async def conclude(
         if closed_with is None:
             return
         outcome = closed_with
-    await publish_outcome(call, progress, outcome)
+    await publish_and_log(call, progress, outcome)
     if isinstance(decision, GivenUp):
         await _park(call, progress_for_copy(progress, decision.outcome), decision.outcome)
 
@@ -43,7 +47,7 @@ async def _close(call: Call, progress: Progress, error: Error, token: str) -> Er
     with defer_if_unavailable(progress):
         closed_with = await requests.close(call.claim, error, token=token)
         if closed_with is Disputed.TOLD:
-            await mend_status(call.ports, call.claim.worker_slot, call.claim.request_id)
+            await write_missing_status(call.ports, call.claim.worker_slot, call.claim.request_id)
             return None
         if closed_with is Disputed.MAYBE_EXECUTED:
             if token:
@@ -52,13 +56,13 @@ async def _close(call: Call, progress: Progress, error: Error, token: str) -> Er
     return closed_with
 
 
-async def publish_outcome(call: Call, progress: Progress, outcome: Outcome) -> None:
+async def publish_and_log(call: Call, progress: Progress, outcome: Outcome) -> None:
     """Publish `outcome` to the worker's stream and write the status. Raises `DeferCall`."""
     now_s = call.ports.clock.now_s()
     entry = entry_for(call.envelope.at(progress), call.claim, outcome, now_s)
     # Only this process knows the answer. Until it is published, no later refusal may say "not created".
     with defer_if_unavailable(progress_for_copy(progress, outcome)):
-        first = await report_end(call.ports, entry, call.claim.worker_slot)
+        first = await publish_outcome(call.ports, entry, call.claim.worker_slot)
     error = outcome.as_dict() if isinstance(outcome, Error) else {}
     call.log(
         "request.settled" if first else "request.settled_before",
@@ -77,7 +81,7 @@ async def report_reused_id(call: Call, progress: Progress) -> None:
     claim, error = call.claim.as_second_request(), error_for_reused_id()
     unsent = call.envelope.at(Progress(deadline_at=progress.deadline_at))
     entry = entry_for(unsent, claim, error, call.ports.clock.now_s())
-    reported = await end_unsent(call.ports, claim, error, entry)
+    reported = await close_and_publish(call.ports, claim, error, entry)
     if reported is None:
         call.log("request.duplicate", progress)
         return

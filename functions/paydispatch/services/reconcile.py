@@ -33,7 +33,7 @@ from paydispatch.domain.unknown_outcomes import (
     windows,
 )
 from paydispatch.services.log_ids import log_ids
-from paydispatch.services.report_end import report_end
+from paydispatch.services.publish_outcome import publish_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -294,7 +294,7 @@ class Reconciler:
         settled = replace(
             end.entry, outcome=outcome, settled_at=self._ports.clock.now_s(), inferred=True
         )
-        first = await report_end(self._ports, settled, end.worker)
+        first = await publish_outcome(self._ports, settled, end.worker)
         created = Verdict.CREATED if isinstance(outcome, Response) else Verdict.NOT_CREATED
         return _reconciled(end, created if first else Verdict.SETTLED_BEFORE)
 

@@ -30,7 +30,7 @@ from paydispatch.domain.redrive import (
     read_parked,
     unknown_entry,
 )
-from paydispatch.services.report_end import end_unsent, report_end
+from paydispatch.services.publish_outcome import close_and_publish, publish_outcome
 
 if TYPE_CHECKING:
     from paydispatch.domain.claims import Claim
@@ -253,14 +253,14 @@ class Redriver:
         now_s = self._ports.clock.now_s()
         claim = claim_of(envelope, self._ports.queue_tenant, now_s)
         await self._ports.requests.claim(claim)
-        await report_end(self._ports, unknown_entry(envelope, claim, now_s), claim.worker_slot)
+        await publish_outcome(self._ports, unknown_entry(envelope, claim, now_s), claim.worker_slot)
 
     async def _tell(self, parked: Parked, malformed: Malformed, address: Address) -> None:
         """Tell a message that cannot be read, as the Stripe caller does, so that it is told once by either."""
         claim = claim_of_unread(address, self._ports.queue_tenant, parked.sent_at)
         error = error_for_malformed(malformed)
         entry = entry_for_malformed(error, address, claim, self._ports.clock.now_s())
-        await end_unsent(self._ports, claim, error, entry)
+        await close_and_publish(self._ports, claim, error, entry)
 
 
 def _ids(one: Examined) -> dict[str, object]:

@@ -28,6 +28,7 @@ from paydispatch.domain.marks import METADATA_LIMIT
 from paydispatch.domain.outcomes import Certainty, Error, Response
 from paydispatch.domain.retry import merge_history
 from paydispatch.domain.unknown_outcomes import CLOCKS_APART_S, LAST_CALL_S, Inconclusive, NotFound
+from paydispatch.services.publish_outcome import publish_outcome
 from paydispatch.services.reconcile import (
     AT_ONCE,
     UNMARKED,
@@ -36,7 +37,6 @@ from paydispatch.services.reconcile import (
     ReconcileReport,
     Verdict,
 )
-from paydispatch.services.report_end import report_end
 from paydispatch.testing.memory import (
     MemoryAccounts,
     MemoryClock,
@@ -113,7 +113,7 @@ class Office:
         known = merge_history(asked.progress, await self.requests.claim(claim))
         unknown = make_failure(certainty=Certainty.UNKNOWN, attempts=1)
         told = entry_for(asked.at(known), claim, unknown, self.clock.now_s())
-        await report_end(self.service()._ports, told, claim.worker_slot)
+        await publish_outcome(self.service()._ports, told, claim.worker_slot)
         self.doorbell.rung.clear()
 
     def add_object(

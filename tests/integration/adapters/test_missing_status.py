@@ -1,4 +1,4 @@
-"""A request whose outcome was published, and whose status was not: the entry on the stream says what to write."""
+"""A published outcome without a status: the status is written later, from the entry on the stream."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.integration.adapters.slot_worlds import DONE, REFUSED, SlotsWorld, cl
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect_async
 from paydispatch.adapters.redis.outcomes import RedisOutcomes
-from paydispatch.services.report_end import mend_status, report_end
+from paydispatch.services.publish_outcome import publish_outcome, write_missing_status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ CLAIM = claim_for()
 
 
 class Ports:
-    """What reporting an end needs of the world."""
+    """The ports of publishing an outcome."""
 
     def __init__(self, slots: SlotsWorld) -> None:
         self.requests: RequestSlots = slots.requests
@@ -31,22 +31,23 @@ class Ports:
 
 
 class Silent:
-    async def ring(self, worker_id: str) -> None:
-        """Nobody listens."""
+    """A doorbell that does not ring."""
+
+    async def ring(self, worker_id: str) -> None: ...
 
 
 @pytest.mark.parametrize("outcome", [DONE, REFUSED])
-async def test_the_status_that_a_killed_publisher_left_unwritten_is_that_of_its_entry(
+async def test_a_missing_status_is_written_from_the_published_entry(
     slots: SlotsWorld, outcome: Outcome
 ) -> None:
     await slots.requests.claim(CLAIM)
-    await report_end(Ports(slots), entry_of(CLAIM, outcome), "w1")
+    await publish_outcome(Ports(slots), entry_of(CLAIM, outcome), "w1")
     written = slots.store.get("r1")
     killed = claim_for("r2")
     await slots.requests.claim(killed)
     await slots.outcomes.publish(entry_of(killed, outcome))
 
-    await mend_status(Ports(slots), "w1", "r2")
+    await write_missing_status(Ports(slots), "w1", "r2")
 
     mended = slots.store.get("r2")
     assert written is not None
@@ -55,11 +56,11 @@ async def test_the_status_that_a_killed_publisher_left_unwritten_is_that_of_its_
         assert getattr(mended, name) == getattr(written, name)
 
 
-async def test_a_second_end_never_becomes_the_status_of_the_first(slots: SlotsWorld) -> None:
+async def test_a_second_outcome_never_replaces_the_status_of_the_first(slots: SlotsWorld) -> None:
     await slots.requests.claim(CLAIM)
     await slots.outcomes.publish(entry_of(CLAIM, DONE))
 
-    assert not await report_end(Ports(slots), entry_of(CLAIM, REFUSED), "w1")
+    assert not await publish_outcome(Ports(slots), entry_of(CLAIM, REFUSED), "w1")
 
     record = slots.store.get("r1")
     assert record is not None
@@ -84,7 +85,7 @@ async def test_a_settled_request_whose_entry_is_trimmed_is_still_settled(
     assert await outcomes.last_entry("w1", "r1") is None
 
 
-async def test_the_mark_names_the_entry_that_settles_and_not_the_provisional_one(
+async def test_the_seen_mark_names_the_settled_entry_and_not_the_unknown_one_before_it(
     redis: Any, entry: Any
 ) -> None:
     outcomes = RedisOutcomes(redis, queue_tenant="local")
