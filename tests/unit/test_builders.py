@@ -1,4 +1,4 @@
-"""Builders: every parameter is a method, every create a function."""
+"""Builders: every parameter is a method, and every create is a function."""
 
 import copy
 import pickle
@@ -18,7 +18,7 @@ each_row = pytest.mark.parametrize("row", RESOURCES, ids=lambda row: row.name)
 
 
 class Recorder:
-    """Stands for the running Dispatcher, and for a flow's way to one."""
+    """A stand-in for the running Dispatcher, and for the flow of a bound builder, that records its calls."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
@@ -65,7 +65,7 @@ def test_an_unknown_parameter_is_refused_at_once_with_a_suggestion() -> None:
         new_payment_intent().amountt(2000)  # type: ignore[attr-defined]
 
 
-def test_hasattr_tells_which_parameters_there_are() -> None:
+def test_hasattr_and_dir_show_the_parameters_of_an_object() -> None:
     assert hasattr(new_price(), "unit_amount")
     assert not hasattr(new_price(), "amount")
     assert "unit_amount" in dir(new_price())
@@ -78,7 +78,7 @@ def test_a_builder_can_be_copied_and_pickled() -> None:
         assert same.params() == {"currency": "usd"}
 
 
-def test_what_was_set_does_not_change_with_the_callers_value() -> None:
+def test_a_parameter_does_not_change_with_the_value_of_the_caller() -> None:
     metadata = {"order": "1001"}
     intent = new_payment_intent().metadata(metadata)
     metadata["order"] = "changed"
@@ -93,7 +93,7 @@ def test_datetimes_become_unix_seconds_at_any_depth() -> None:
     assert subscription.params()["cancel_at"] == 1779883200
 
 
-def test_a_value_without_an_end_is_refused_by_the_parameter_s_name() -> None:
+def test_a_value_nested_too_deeply_is_refused_by_the_name_of_its_parameter() -> None:
     nested: Any = 1
     for _ in range(5_000):
         nested = {"a": [nested]}
@@ -106,7 +106,7 @@ def test_the_representation_shows_names_and_no_values() -> None:
     assert repr(new_price().currency("usd")) == "<price: currency>"
 
 
-def test_create_async_hands_everything_to_the_dispatcher() -> None:
+def test_create_async_passes_its_arguments_to_the_dispatcher() -> None:
     dispatcher: Any = Recorder()
     price = new_price().currency("usd")
     receipt: Any = price.create_async("w", "c", "sk_test_1", dispatcher=dispatcher)
@@ -114,7 +114,7 @@ def test_create_async_hands_everything_to_the_dispatcher() -> None:
     assert dispatcher.calls == [(("price", {"currency": "usd"}, "w", "c", "sk_test_1"), DEFAULTS)]
 
 
-def test_options_are_passed_on() -> None:
+def test_create_async_passes_its_options_to_the_dispatcher() -> None:
     dispatcher: Any = Recorder()
     options: Any = {
         "idempotency_key": "k",
@@ -127,7 +127,7 @@ def test_options_are_passed_on() -> None:
     assert dispatcher.calls[0][1] == options
 
 
-def test_without_a_dispatcher_there_is_a_clear_error() -> None:
+def test_create_async_without_a_dispatcher_raises_no_dispatcher() -> None:
     with pytest.raises(NoDispatcher):
         new_price().create_async("w", "c", "sk_test_1")
 
@@ -153,7 +153,7 @@ def test_a_bound_builder_needs_no_worker_context_or_key() -> None:
     assert flow.calls == [(("price", {"currency": "usd"}), DEFAULTS)]
 
 
-def test_bound_builders_know_which_objects_there_are() -> None:
+def test_a_missing_bound_builder_is_an_attribute_error_with_a_suggestion() -> None:
     submit: Any = Recorder().submit
     with pytest.raises(AttributeError, match="new_price"):
         Builders(submit).new_prise()  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""The form body, by the rules Stripe reads it by."""
+"""`encode` writes a form body as Stripe reads it."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -59,6 +59,6 @@ def test_a_datetime_is_unix_seconds() -> None:
         ("\ud800", r"a\[0\]\[b\]"),
     ],
 )
-def test_what_a_form_cannot_hold_is_refused_by_name(value: object, field: str) -> None:
+def test_a_value_that_no_form_can_hold_is_refused_by_name(value: object, field: str) -> None:
     with pytest.raises(ValueError, match=field):
         encode({"a": [{"b": value}]})

@@ -1,4 +1,4 @@
-"""The official library and we send the same body for the same parameters."""
+"""`encode` makes the same body as the official library for the same parameters."""
 
 import random
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ SETS_PER_OBJECT = 2000 // len(RESOURCES)
 
 
 class Recorder(stripe.HTTPClient):
-    """Answers every request with an empty object and keeps its body."""
+    """An HTTP client that answers every request with an empty object and records the body."""
 
     name = "recorder"
     body: str | None = None
@@ -34,7 +34,7 @@ def body_of_the_library(path: str, params: dict[str, Any]) -> bytes:
 
 
 def with_moments_and_gaps(value: Any, chance: random.Random) -> Any:
-    """Some integers become datetimes, some fields `None`: JSON has neither, callers do."""
+    """Replace some integers by datetimes and add some `None` fields, because callers pass both."""
     if isinstance(value, dict):
         return {key: with_moments_and_gaps(entry, chance) for key, entry in value.items()} | (
             {"nothing": None} if chance.random() < 0.1 else {}
@@ -47,7 +47,7 @@ def with_moments_and_gaps(value: Any, chance: random.Random) -> Any:
 
 
 @pytest.mark.parametrize("row", RESOURCES, ids=lambda row: row.name)
-def test_the_body_is_the_official_librarys(row: Resource) -> None:
+def test_the_body_equals_the_body_of_the_official_library(row: Resource) -> None:
     bodies = Bodies(row.name, seed=4)
     for _ in range(SETS_PER_OBJECT):
         params = with_moments_and_gaps(bodies.valid(), bodies.random)

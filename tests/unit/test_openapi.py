@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, true to the schemas the API checks with, and the same in `docs/`."""
+"""The OpenAPI document is valid, agrees with the checks of the API, and is the same in `docs/`."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ each_object = pytest.mark.parametrize("row", RESOURCES, ids=lambda row: row.name
 
 
 def is_valid(schema: dict[str, Any], value: Any) -> bool:
-    """Whether the document's `schema` accepts `value`."""
+    """Return whether the document's `schema` accepts `value`."""
     root = {**schema, "components": document()["components"]}
     return jsonschema_rs.Draft202012Validator(root).is_valid(value)
 
 
 def nodes(node: Any, path: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every object of the document, with its place."""
+    """Yield every object of the document with its place."""
     if isinstance(node, dict):
         yield path, node
     entries = node.items() if isinstance(node, dict) else enumerate(node)
@@ -46,30 +46,30 @@ def nodes(node: Any, path: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
             yield from nodes(entry, f"{path}/{key}")
 
 
-def test_a_public_validator_accepts_it() -> None:
+def test_a_public_validator_accepts_the_document() -> None:
     openapi_spec_validator.validate(document())
 
 
-def test_the_file_in_docs_is_what_the_code_builds() -> None:
+def test_the_file_in_docs_is_the_document_that_the_code_builds() -> None:
     assert json.loads(WRITTEN.read_text("utf-8")) == document(), "run `make schemas`"
 
 
-def test_every_object_of_the_table_has_its_call() -> None:
+def test_every_object_of_the_table_has_its_path() -> None:
     assert {row.endpoint for row in RESOURCES} < document()["paths"].keys()
 
 
-def test_it_names_the_version_its_schemas_are_of() -> None:
+def test_the_document_names_the_version_of_its_schemas() -> None:
     assert document()["info"]["x-stripe-version"] == STRIPE_API_VERSION
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_has_a_target() -> None:
     places = {path for path, _ in nodes(document())}
     targets = {node["$ref"] for _, node in nodes(document()) if isinstance(node.get("$ref"), str)}
     assert targets
     assert targets <= places
 
 
-def test_no_component_is_left_over() -> None:
+def test_every_component_is_used() -> None:
     components = document()["components"]
     there = {
         f"#/components/{kind}/{name}"
@@ -81,7 +81,7 @@ def test_no_component_is_left_over() -> None:
 
 
 def examples() -> Iterator[tuple[str, dict[str, Any], Any]]:
-    """(place, schema, value) of every example."""
+    """Yield (place, schema, value) of every example."""
     for path, node in nodes(document()):
         if "schema" in node and "example" in node:
             yield path, node["schema"], node["example"]
@@ -95,7 +95,7 @@ def test_every_example_is_valid_for_its_own_schema() -> None:
 
 
 @each_object
-def test_a_create_has_an_example_of_all_that_is_its_own(row: Resource) -> None:
+def test_a_create_has_examples_of_its_bodies_and_its_own_answers(row: Resource) -> None:
     start = f"#/paths/{row.endpoint}/post/"
     places = [path.removeprefix(start) for path, *_ in examples() if path.startswith(start)]
     assert [place.split("/")[:2] for place in places] == [
@@ -129,13 +129,13 @@ def test_the_api_accepts_the_example_of_a_batch() -> None:
 
 
 @each_object
-def test_an_objects_example_breaks_no_rule_of_stripes(row: Resource) -> None:
+def test_the_example_of_an_object_breaks_no_rule_of_stripe(row: Resource) -> None:
     params = example_params(row.name)
     assert params.keys() - {"metadata"}
     assert check_params(row.name, params) == ()
 
 
-def test_an_example_has_what_is_required_and_what_it_belongs_to() -> None:
+def test_an_example_has_the_required_fields_and_the_object_it_belongs_to() -> None:
     schema = {
         "required": ["mode", "tiers", "until", "nested", "share"],
         "properties": {
@@ -164,7 +164,7 @@ def test_an_example_has_what_is_required_and_what_it_belongs_to() -> None:
 
 
 @each_object
-def test_the_parameters_are_those_the_api_checks_with(row: Resource) -> None:
+def test_the_parameter_schemas_are_those_that_the_api_checks_with(row: Resource) -> None:
     name = f"{row.identifier}_params"
     schemas = document()["components"]["schemas"]
     shared = {
@@ -196,7 +196,7 @@ FIELDS = [
 
 
 @pytest.mark.parametrize(("field", "value"), FIELDS, ids=ascii)
-def test_the_fields_of_a_create_are_valid_where_the_api_takes_them(field: str, value: Any) -> None:
+def test_a_field_of_a_create_is_valid_if_the_api_accepts_it(field: str, value: Any) -> None:
     other_credential = {"stripe_secret": None} if field == "secret_ref" else {}
     sent = body(**{**other_credential, field: value})
     schema = {"$ref": "#/components/schemas/payment_intent_create"}
@@ -204,7 +204,7 @@ def test_the_fields_of_a_create_are_valid_where_the_api_takes_them(field: str, v
 
 
 @pytest.mark.parametrize("change", [{"secret_ref": "shop"}, {"stripe_secret": None}], ids=str)
-def test_exactly_one_of_key_and_name_is_valid(change: dict[str, Any]) -> None:
+def test_a_create_needs_exactly_one_of_key_and_secret_ref(change: dict[str, Any]) -> None:
     sent = body(**change)
     assert not is_valid({"$ref": "#/components/schemas/payment_intent_create"}, sent)
     with pytest.raises(BadRequest):
@@ -224,7 +224,7 @@ def test_the_longest_key_of_a_batch_is_a_key_for_every_item(over: int, status: i
 
 
 @pytest.mark.parametrize("client", [Client(), Client(sign_in=True)], ids=["local", "deployed"])
-def test_the_api_serves_it_to_everybody(client: Client) -> None:
+def test_the_api_serves_the_document_without_sign_in(client: Client) -> None:
     answer = client.get("/v1/openapi.json")
     assert (answer.status, answer.json) == (200, document())
     assert answer.headers["Content-Type"] == "application/json"

@@ -1,4 +1,4 @@
-"""What the document says of every answer, and what the API answers: one cannot change without the other."""
+"""The document and the API agree on every answer, so that neither can change without the other."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TENANT_WITH_A_SLASH = {"jwt": {"claims": {"tenant": "shop/bank", "sub": "checkou
 BATCHES, STATUS = "/v1/batches", "/v1/requests/{request_id}"
 
 
-def created(row: Resource) -> Answer:
+def create_accepted(row: Resource) -> Answer:
     return Client().post(row.endpoint, example_body(row))
 
 
@@ -86,8 +86,8 @@ def batch_of(client: Client, *changes: dict[str, Any]) -> Answer:
     return client.post(BATCHES, {"requests": items}, headers=KEYED)
 
 
-def batched(_: Resource) -> Answer:
-    """One result of each kind."""
+def batch_mixed(_: Resource) -> Answer:
+    """Return the answer to a batch with one result of each kind."""
     client, large = Client(), "x" * QUEUE_MESSAGE_LIMIT_BYTES
     batch_of(client, {})
     answer = batch_of(
@@ -124,8 +124,8 @@ def batch_of_many_faults(_: Resource) -> Answer:
     return answer
 
 
-def looked_up(status: str, **known: Any) -> Call:
-    """The status of a request of which `known` is written down."""
+def status_with(status: str, **known: Any) -> Call:
+    """Return a call for the status of a request that has `status` and `known` in its slot."""
 
     def call(row: Resource) -> Answer:
         client = Client()
@@ -162,7 +162,7 @@ NOT_CREATED = make_failure(type="card_error", code="card_declined", http_status=
 UNKNOWN = Error(kind=ErrorKind.HTTP, message="no answer", attempts=3, certainty=Certainty.UNKNOWN)
 
 CREATE: dict[int, list[Call]] = {
-    202: [created, create_replayed],
+    202: [create_accepted, create_replayed],
     400: [create_malformed],
     401: [create_unsigned],
     409: [create_conflicting],
@@ -173,20 +173,20 @@ CREATE: dict[int, list[Call]] = {
 }
 OTHERS: dict[tuple[str, str], dict[int, list[Call]]] = {
     ("post", BATCHES): {
-        202: [batched, batch_unavailable, batch_lost, batch_of_many_faults],
+        202: [batch_mixed, batch_unavailable, batch_lost, batch_of_many_faults],
         400: [lambda _: Client().post(BATCHES, {"requests": []})],
         401: [lambda _: batch_of(Client(sign_in=True), {})],
         500: [lambda _: batch_of(broken_api(), {})],
     },
     ("get", STATUS): {
         200: [
-            looked_up("dispatched"),
-            looked_up("calling", attempts=1),
-            looked_up("retrying", attempts=2, retry_at=1_800_000_000.5),
-            looked_up("succeeded", attempts=1, outcome=make_success()),
-            looked_up("succeeded", attempts=1, outcome=make_success(body={"x": "x" * 6_000_000})),
-            looked_up("failed", attempts=1, outcome=NOT_CREATED),
-            looked_up("unknown", attempts=3, outcome=UNKNOWN),
+            status_with("dispatched"),
+            status_with("calling", attempts=1),
+            status_with("retrying", attempts=2, retry_at=1_800_000_000.5),
+            status_with("succeeded", attempts=1, outcome=make_success()),
+            status_with("succeeded", attempts=1, outcome=make_success(body={"x": "x" * 6_000_000})),
+            status_with("failed", attempts=1, outcome=NOT_CREATED),
+            status_with("unknown", attempts=3, outcome=UNKNOWN),
         ],
         400: [lambda _: Client(sign_in=True).get("/v1/requests/x", authorizer=TENANT_WITH_A_SLASH)],
         401: [lambda _: Client(sign_in=True).get("/v1/requests/pdr_1")],
@@ -202,7 +202,7 @@ ANSWERS = {("post", row.endpoint): CREATE for row in RESOURCES} | OTHERS
 GATEWAY_ALONE = {
     (method, path, 403) for method, path in ANSWERS if path not in ("/v1/openapi.json", "/health")
 } | {("post", BATCHES, 413), ("post", BATCHES, 503)}
-"""What only API Gateway answers: the API is not asked, or hides it in the results."""
+"""Answers that only API Gateway gives. The API is not called, or answers so only for single items of a batch."""
 
 ALL_CALLS = [
     pytest.param(method, path, status, call, id=f"{method} {path} {status} {number}")
@@ -212,7 +212,7 @@ ALL_CALLS = [
 ]
 
 
-def test_every_documented_answer_is_tried_here() -> None:
+def test_every_documented_answer_is_tested_here() -> None:
     tried = {(*call, status) for call, answers in ANSWERS.items() for status in answers}
     documented = {
         (method, path, int(status))
@@ -227,34 +227,34 @@ def test_every_documented_answer_is_tried_here() -> None:
 def test_the_api_answers_as_documented(method: str, path: str, status: int, call: Call) -> None:
     rows = {row.endpoint: row for row in RESOURCES}
     answer = call(rows.get(path, ROW))
-    response = documented_response(method, path, status)
+    response = find_response(method, path, status)
     assert answer.status == status
     strict(response["content"]["application/json"]["schema"]).validate(answer.json)
     assert answer.headers.keys() - {"Content-Type"} <= response.get("headers", {}).keys()
     for name, header in response.get("headers", {}).items():
-        check_header(answer.headers.get(name), resolved(header)["schema"])
+        check_header(answer.headers.get(name), resolve(header)["schema"])
 
 
-def test_an_acceptance_says_where_its_status_is_and_a_replay_that_it_is_one() -> None:
-    assert created(ROW).headers.keys() >= {"Location"}
+def test_an_accepted_create_has_a_location_and_a_replay_is_marked() -> None:
+    assert create_accepted(ROW).headers.keys() >= {"Location"}
     assert create_replayed(ROW).headers.keys() >= {"Location", "Idempotent-Replayed"}
 
 
-def test_what_is_unavailable_says_when_to_come_back() -> None:
+def test_an_unavailable_answer_has_retry_after() -> None:
     assert "Retry-After" in create_unavailable(ROW).headers
     assert "Retry-After" in status_unavailable(ROW).headers
 
 
-def test_a_field_the_document_does_not_have_would_be_found() -> None:
+def test_the_strict_validator_finds_an_undocumented_field() -> None:
     with pytest.raises(jsonschema_rs.ValidationError):
         strict({"$ref": "#/components/schemas/health"}).validate({"status": "ok", "load": 1})
 
 
-def documented_response(method: str, path: str, status: int) -> dict[str, Any]:
-    return resolved(document()["paths"][path][method]["responses"][str(status)])
+def find_response(method: str, path: str, status: int) -> dict[str, Any]:
+    return resolve(document()["paths"][path][method]["responses"][str(status)])
 
 
-def resolved(node: dict[str, Any]) -> dict[str, Any]:
+def resolve(node: dict[str, Any]) -> dict[str, Any]:
     found: Any = node
     for part in node.get("$ref", "").split("/")[1:]:
         found = document()[part] if found is node else found[part]
@@ -262,7 +262,7 @@ def resolved(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def strict(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
-    """Refuses what the document is only silent about: clients ignore new fields, this test does not."""
+    """Return a validator that refuses undocumented fields. Clients ignore such fields, and this test must not."""
     components = copy.deepcopy(document()["components"])
     for name in answer_schemas():
         if "properties" in components["schemas"][name]:

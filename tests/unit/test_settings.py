@@ -1,4 +1,4 @@
-"""The environment, read once and typed."""
+"""The settings that each program reads from its environment."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NEEDED = {
     ("program", "name"), [(program, name) for program, names in NEEDED.items() for name in names]
 )
 @pytest.mark.parametrize("given", [{}, {"empty": ""}], ids=["absent", "empty"])
-def test_what_a_program_cannot_do_without_is_named(
+def test_a_missing_required_setting_is_named(
     program: Any, name: str, given: dict[str, str]
 ) -> None:
     env = {key: value for key, value in ENV.items() if key != name}
@@ -47,13 +47,13 @@ def test_what_a_program_cannot_do_without_is_named(
 
 
 @pytest.mark.parametrize("program", NEEDED)
-def test_a_program_needs_nothing_else(program: Any) -> None:
+def test_a_program_needs_only_its_required_settings(program: Any) -> None:
     needed = {name: ENV[name] for name in NEEDED[program]}
     assert program.from_env(needed).queue_urls[Lane.INTERACTIVE] == "https://q"
 
 
 @pytest.mark.parametrize(("given", "used"), [({}, "https://q"), ({"BATCH_QUEUE_URL": "b"}, "b")])
-def test_without_a_batch_queue_both_lanes_share_the_one(given: dict[str, str], used: str) -> None:
+def test_without_a_batch_queue_both_lanes_share_one_queue(given: dict[str, str], used: str) -> None:
     assert SdkSettings.from_env(ENV | given).queue_urls[Lane.BATCH] == used
 
 
@@ -67,11 +67,11 @@ def test_without_a_batch_queue_both_lanes_share_the_one(given: dict[str, str], u
         ({"SIGN_IN": "required"}, True),
     ],
 )
-def test_a_real_lambda_asks_for_sign_in(given: dict[str, str], asked: bool) -> None:
+def test_a_real_lambda_requires_sign_in(given: dict[str, str], asked: bool) -> None:
     assert ApiSettings.from_env(ENV | given).sign_in is asked
 
 
-def test_the_caller_has_a_default_for_everything_else() -> None:
+def test_the_caller_has_a_default_for_every_other_setting() -> None:
     settings = CallerSettings.from_env(ENV)
     assert settings.stripe_api_base == STRIPE_API_BASE == "https://api.stripe.com"
     assert settings.stripe_read_timeout_s == 80.0
@@ -80,7 +80,7 @@ def test_the_caller_has_a_default_for_everything_else() -> None:
     assert settings.doorbell_queue_url is None
 
 
-def test_the_runner_reads_where_its_flows_are_and_how_patient_it_is() -> None:
+def test_the_runner_reads_its_flows_folder_timeout_and_attempts() -> None:
     given = {"FLOWS_DIR": "/srv/flows", "FLOW_TIMEOUT_S": "2.5", "FLOW_ATTEMPTS": "3"}
     settings = RunnerSettings.from_env(ENV | given)
     assert settings.flows_dir == Path("/srv/flows")
@@ -101,7 +101,7 @@ def test_the_runner_reads_where_its_flows_are_and_how_patient_it_is() -> None:
         (RunnerSettings, "FLOW_ATTEMPTS", "-3", "must be above 0, not '-3'"),
     ],
 )
-def test_a_number_that_cannot_be_is_told_with_its_name_and_what_is_there(
+def test_the_error_for_an_invalid_number_has_its_name_and_its_text(
     program: Any, name: str, text: str, said: str
 ) -> None:
     with pytest.raises(BadSetting) as told:
@@ -124,7 +124,7 @@ LOCAL = ["http://localhost:1", "http://127.0.0.1:1", "http://127.9.9.9", "http:/
 
 @pytest.mark.parametrize("url", PLAIN + ODD[:-1] + [f"http://u:{word}@h" for word in ("hush",)])
 @pytest.mark.parametrize("program", [CallerSettings, ReconcilerSettings])
-def test_no_key_goes_to_stripe_in_the_clear(program: Any, url: str) -> None:
+def test_a_stripe_address_without_tls_is_refused(program: Any, url: str) -> None:
     with pytest.raises(BadSetting, match="STRIPE_API_BASE must be like https://HOST") as told:
         program.from_env(ENV | {"STRIPE_API_BASE": url})
     assert "hush" not in str(told.value)
@@ -132,7 +132,7 @@ def test_no_key_goes_to_stripe_in_the_clear(program: Any, url: str) -> None:
 
 @pytest.mark.parametrize("url", ["https://api.stripe.com", "https://h:8443/x", *LOCAL])
 @pytest.mark.parametrize("program", [CallerSettings, ReconcilerSettings])
-def test_tls_or_this_machine_is_where_keys_may_go(program: Any, url: str) -> None:
+def test_a_stripe_address_with_tls_or_on_this_machine_is_accepted(program: Any, url: str) -> None:
     assert program.from_env(ENV | {"STRIPE_API_BASE": url}).stripe_api_base == url
 
 
@@ -146,7 +146,7 @@ ELSEWHERE = [
 
 @pytest.mark.parametrize("url", ELSEWHERE)
 @pytest.mark.parametrize("program", WITH_REDIS)
-def test_no_outcome_goes_to_redis_in_the_clear(program: Any, url: str) -> None:
+def test_a_redis_without_tls_is_refused(program: Any, url: str) -> None:
     with pytest.raises(BadSetting, match="REDIS_URL must be like rediss://") as told:
         program.from_env(ENV | {"REDIS_URL": url})
     assert "hush" not in str(told.value)
@@ -154,7 +154,7 @@ def test_no_outcome_goes_to_redis_in_the_clear(program: Any, url: str) -> None:
 
 @pytest.mark.parametrize("url", ELSEWHERE)
 @pytest.mark.parametrize("program", WITH_REDIS)
-def test_a_redis_without_tls_must_be_allowed_in_words(program: Any, url: str) -> None:
+def test_a_redis_without_tls_is_accepted_with_redis_allow_plaintext(program: Any, url: str) -> None:
     env = ENV | {"REDIS_URL": url, "REDIS_ALLOW_PLAINTEXT": "true"}
     assert program.from_env(env).redis_url == url
 
@@ -164,18 +164,18 @@ def test_a_redis_without_tls_must_be_allowed_in_words(program: Any, url: str) ->
     ["rediss://r", "redis://localhost", "redis://127.0.0.1:1/0", "redis://[::1]:1", "redis://"],
 )
 @pytest.mark.parametrize("program", WITH_REDIS)
-def test_tls_or_this_machine_is_where_outcomes_may_go(program: Any, url: str) -> None:
+def test_a_redis_with_tls_or_on_this_machine_is_accepted(program: Any, url: str) -> None:
     assert program.from_env(ENV | {"REDIS_URL": url}).redis_url == url
 
 
 @pytest.mark.parametrize("url", PLAIN + ODD)
-def test_the_sdk_sends_no_key_to_an_api_in_the_clear(url: str) -> None:
+def test_the_sdk_refuses_an_api_without_tls(url: str) -> None:
     with pytest.raises(BadSetting, match="base_url must be like https://HOST"):
         Dispatcher.http(url)
 
 
 @pytest.mark.parametrize("url", ["https://api.example.com", *LOCAL])
-def test_the_sdk_speaks_to_an_api_over_tls_or_on_this_machine(url: str) -> None:
+def test_the_sdk_accepts_an_api_with_tls_or_on_this_machine(url: str) -> None:
     assert Dispatcher.http(url)
 
 
@@ -203,7 +203,7 @@ def test_stripe_is_called_through_the_proxy_that_boto3_uses(
 
 
 @pytest.mark.parametrize("proxy", ["socks5://hush:1", "http://hush@", "http://u:hush/x@proxy:1"])
-def test_a_proxy_that_cannot_be_is_told_without_its_password(proxy: str) -> None:
+def test_an_invalid_proxy_is_refused_without_its_password_in_the_error(proxy: str) -> None:
     with pytest.raises(BadSetting, match="HTTPS_PROXY must be like") as told:
         CallerSettings.from_env(ENV | {"HTTPS_PROXY": proxy})
     assert "hush" not in str(told.value)
@@ -218,7 +218,7 @@ def test_the_certificates_that_boto3_trusts_are_trusted_at_stripe(program: Any) 
     assert program.from_env(ENV | {"AWS_CA_BUNDLE": ""}).ca_bundle is None
 
 
-def test_a_bad_environment_is_an_error_of_paydispatch_like_any_other() -> None:
+def test_a_missing_setting_is_a_paydispatch_error() -> None:
     with pytest.raises(PaydispatchError):
         SdkSettings.from_env({})
 
@@ -226,7 +226,9 @@ def test_a_bad_environment_is_an_error_of_paydispatch_like_any_other() -> None:
 @pytest.mark.parametrize(
     ("given", "allowed"), [({}, False), ({"REDIS_ALLOW_EVICTION": "True"}, True)]
 )
-def test_a_redis_that_evicts_must_be_allowed_in_words(given: dict[str, str], allowed: bool) -> None:
+def test_a_redis_that_evicts_is_allowed_only_with_redis_allow_eviction(
+    given: dict[str, str], allowed: bool
+) -> None:
     assert RunnerSettings.from_env(ENV | given).allow_eviction is allowed
 
 

@@ -1,4 +1,4 @@
-"""An operator whose services are all away."""
+"""The environment of an operator while every service is unavailable."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ UNSET = ("AWS_REGION", "BATCH_QUEUE_URL", "FLOWS_DIR", "MAX_RECEIVES", "PAYDISPA
 
 @pytest.fixture
 def away(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Their environment; returned to change one of the variables."""
+    """Set the variables of the environment. A test may change one of them with the returned monkeypatch."""
     for name, value in {**AWAY, "AWS_DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(name, value)
     for name in UNSET:

@@ -18,7 +18,7 @@ def test_a_length_of_time_has_a_unit(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "5", "h", "-1h", "5w", "2h30m", "1e3s"])
-def test_anything_else_is_refused_with_what_would_be_right(text: str) -> None:
+def test_any_other_text_is_refused_with_examples_of_the_right_form(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="such as 45s, 30m, 2h or 3d"):
         age_s(text)
 

@@ -26,7 +26,7 @@ def test_a_number_is_read(read: object, text: str, number: float) -> None:
     assert read(text) == number
 
 
-NONE = {
+INVALID = {
     port: ["", "-1", "65536", "99999", "http", "1.5"],
     count: ["", "0", "-3", "many", "1.5", "inf"],
     positive: ["", "0", "-1", "nan", "inf", "-inf", "many"],
@@ -34,8 +34,10 @@ NONE = {
 }
 
 
-@pytest.mark.parametrize(("read", "text"), [(read, text) for read in NONE for text in NONE[read]])
-def test_what_is_none_is_named(read: object, text: str) -> None:
+@pytest.mark.parametrize(
+    ("read", "text"), [(read, text) for read in INVALID for text in INVALID[read]]
+)
+def test_an_invalid_number_is_refused_with_its_text(read: object, text: str) -> None:
     assert callable(read)
     with pytest.raises(argparse.ArgumentTypeError, match="is no"):
         read(text)
@@ -52,7 +54,9 @@ def test_what_is_none_is_named(read: object, text: str) -> None:
         "dlq redrive --deadline-s=inf",
     ],
 )
-def test_a_command_refuses_it(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_refuses_an_invalid_number(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         main(command.split())
 

@@ -1,4 +1,4 @@
-"""What `paydispatch dlq` shows of parked messages: everything but a key, and how far it came."""
+"""`paydispatch dlq` shows parked messages without their keys, and says how far it came."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from paydispatch.domain.redrive import NotExamined, NotProven, Parked, plan_redr
 from paydispatch.services.redrive import Action, Examined, Walk
 
 
-def examined(body: str, status: str | None = None, action: Action = Action.LEFT) -> Examined:
+def make_examined(body: str, status: str | None = None, action: Action = Action.LEFT) -> Examined:
     parked = Parked("m-1", "r-1", body, sent_at=NOW_S)
     read = read_parked(parked)
     state = SlotState(owned=True, status=status) if status else None
@@ -27,21 +27,21 @@ def examined(body: str, status: str | None = None, action: Action = Action.LEFT)
 
 
 def test_a_sealed_key_is_not_shown() -> None:
-    shown = dlq_report._in_full(examined(envelope(sealed_secret="1.sealed").as_message()))
+    shown = dlq_report._in_full(make_examined(envelope(sealed_secret="1.sealed").as_message()))
 
     assert shown["envelope"]["sealed_secret"] == "(sealed)"
     assert "1.sealed" not in json.dumps(shown)
 
 
-def test_the_name_of_a_secret_is() -> None:
-    shown = dlq_report._in_full(examined(envelope().as_message()))
+def test_the_name_of_a_secret_is_shown() -> None:
+    shown = dlq_report._in_full(make_examined(envelope().as_message()))
 
     assert shown["envelope"]["secret_ref"] == "shop"
     assert "sealed_secret" not in shown["envelope"]
 
 
-def test_a_key_in_a_message_nobody_can_read_is_blotted_out() -> None:
-    shown = dlq_report._in_full(examined(f'{{"stripe_secret": "{KEY}"'))
+def test_a_key_in_an_unreadable_message_is_hidden() -> None:
+    shown = dlq_report._in_full(make_examined(f'{{"stripe_secret": "{KEY}"'))
 
     assert KEY not in json.dumps(shown)
     assert "stripe_secret" in shown["envelope"]
@@ -54,8 +54,10 @@ def test_a_key_in_a_message_nobody_can_read_is_blotted_out() -> None:
         ("succeeded", "stays: settled (succeeded), so its flow has run or will run"),
     ],
 )
-def test_what_a_redrive_would_do_is_said(status: str | None, planned: str) -> None:
-    assert dlq_report._in_short(examined(envelope().as_message(), status))["redrive"] == planned
+def test_the_plan_of_a_redrive_is_shown(status: str | None, planned: str) -> None:
+    assert (
+        dlq_report._in_short(make_examined(envelope().as_message(), status))["redrive"] == planned
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,17 +67,17 @@ def test_what_a_redrive_would_do_is_said(status: str | None, planned: str) -> No
         (NotExamined("Redis: gone"), "stays: its examination failed (Redis: gone)"),
     ],
 )
-def test_why_a_message_stays_is_said(plan: Any, planned: str) -> None:
-    one = replace(examined(envelope().as_message()), plan=plan)
+def test_the_reason_for_which_a_message_stays_is_shown(plan: Any, planned: str) -> None:
+    one = replace(make_examined(envelope().as_message()), plan=plan)
     assert dlq_report._in_short(one)["redrive"] == planned
 
 
 @pytest.mark.parametrize("command", [["redrive"], ["redrive", "--dry-run"], ["list"]])
-def test_a_message_that_could_not_be_worked_on_is_seen_in_the_exit_code(
+def test_a_failed_message_makes_the_exit_code_1(
     command: list[str], away: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def one_fails(_: object, __: int, walk: Walk, *___: object) -> None:
-        walk.examined.append(examined(envelope().as_message(), action=Action.FAILED))
+        walk.examined.append(make_examined(envelope().as_message(), action=Action.FAILED))
 
     away.setattr(dlq, "_redrive", one_fails)
     away.setattr(dlq, "_examine", one_fails)
@@ -86,7 +88,7 @@ def test_a_message_that_could_not_be_worked_on_is_seen_in_the_exit_code(
 
 def test_a_table_does_not_cut_an_id(capsys: pytest.CaptureFixture[str]) -> None:
     long = "pdr_" + "x" * 80
-    walk = Walk([examined(envelope(request_id=long).as_message())])
+    walk = Walk([make_examined(envelope(request_id=long).as_message())])
 
     dlq_report.show_walk(walk, 1_000, as_json=False)
 
@@ -98,14 +100,14 @@ def test_a_table_does_not_cut_an_id(capsys: pytest.CaptureFixture[str]) -> None:
     ("walk", "said"),
     [
         (
-            Walk([examined("{}")], may_be_more=True),
+            Walk([make_examined("{}")], may_be_more=True),
             "Stopped after 1. There may be more (--limit).\n",
         ),
         (Walk([], may_be_more=True), "Stopped after 0. There may be more.\n"),
-        (Walk([examined("{}")]), ""),
+        (Walk([make_examined("{}")]), ""),
     ],
 )
-def test_a_walk_that_did_not_see_everything_says_so(
+def test_an_incomplete_walk_is_reported(
     walk: Walk, said: str, as_json: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dlq_report.show_walk(walk, 1, as_json=as_json)
@@ -117,15 +119,15 @@ def test_a_walk_that_did_not_see_everything_says_so(
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
-def test_a_redrive_that_breaks_off_shows_what_was_done_before_the_error(
+def test_a_redrive_that_breaks_off_shows_its_messages_before_the_error(
     options: list[str], away: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def breaking_off(_: object, __: int, walk: Walk, *___: object) -> None:
-        walk.examined.append(examined(envelope().as_message()))
+    async def break_off(_: object, __: int, walk: Walk, *___: object) -> None:
+        walk.examined.append(make_examined(envelope().as_message()))
         walk.may_be_more = True
         raise Unavailable("Redis: gone")
 
-    away.setattr(dlq, "_redrive", breaking_off)
+    away.setattr(dlq, "_redrive", break_off)
 
     assert main(["dlq", "redrive", *options]) == 2
 

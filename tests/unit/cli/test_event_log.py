@@ -1,4 +1,4 @@
-"""`--verbose` shows what a command does while it does it."""
+"""`--verbose` prints the event log of a command while it runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(("wanted", "shown"), [(True, True), (False, False)])
-def test_the_event_log_is_shown_when_it_is_asked_for(
+def test_the_event_log_is_shown_only_with_verbose(
     wanted: bool, shown: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with show_event_log(verbose=wanted):
@@ -28,7 +28,7 @@ def test_the_event_log_is_shown_when_it_is_asked_for(
     assert ("request.redriven {'request_id': 'pdr_1'}" in printed.err) is shown
 
 
-def test_afterwards_it_is_quiet_again(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_event_log_is_hidden_again_afterwards(capsys: pytest.CaptureFixture[str]) -> None:
     with show_event_log(verbose=True):
         pass
     CommandEventLog().info("request.redriven")
@@ -47,11 +47,11 @@ def test_a_command_that_writes_an_event_log_has_the_option(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async def telling(*_: object) -> None:
+    async def log_and_fail(*_: object) -> None:
         CommandEventLog().info("request.redriven")
         raise Unavailable("Redis: gone")
 
-    monkeypatch.setattr(module, work, telling)
+    monkeypatch.setattr(module, work, log_and_fail)
 
     assert main([*line.split(), "--verbose"]) == 2
 

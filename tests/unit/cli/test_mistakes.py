@@ -1,4 +1,4 @@
-"""A mistake of the user's is one line on stderr and exit code 2; a fault of ours keeps its traceback."""
+"""A mistake of the user is one line on stderr and exit code 2. A fault in paydispatch keeps its traceback."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ READ_REDIS_URL = [
 
 
 def one_line_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
-    """What a command that fails as it should says."""
+    """Run a command that must fail. Return its one line on stderr."""
     assert main(command.split()) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -35,7 +35,7 @@ def one_line_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.parametrize("command", READ_REDIS_URL)
-def test_a_redis_url_that_is_none_is_told_without_what_is_in_it(
+def test_an_invalid_redis_url_is_reported_and_not_shown(
     command: str, away: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     away.setenv("REDIS_URL", "redis://user:pass/word@host:6379")
@@ -46,7 +46,7 @@ def test_a_redis_url_that_is_none_is_told_without_what_is_in_it(
     assert "word" not in said.replace("PASSWORD", "")
 
 
-def test_a_local_stack_takes_no_redis_elsewhere_without_tls(
+def test_a_local_stack_refuses_a_remote_redis_without_tls(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     said = one_line_of(f"local --flows {FLOWS} --redis-url redis://user:word@host:6379", capsys)
@@ -58,7 +58,7 @@ def test_a_local_stack_takes_no_redis_elsewhere_without_tls(
 @pytest.mark.parametrize(
     "command", ["local --stripe-base", "submit requests.jsonl --api", "status pdr_1 --api"]
 )
-def test_no_key_goes_to_an_address_without_tls(
+def test_a_remote_address_without_tls_is_refused(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -68,7 +68,7 @@ def test_no_key_goes_to_an_address_without_tls(
     assert "is not a URL such as https://" in capsys.readouterr().err
 
 
-def test_a_number_that_is_none_is_told(
+def test_an_invalid_number_in_a_variable_is_reported(
     away: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     away.setenv("MAX_RECEIVES", "nan")
@@ -89,7 +89,7 @@ def test_a_variable_that_is_not_set_is_named(
     ("library", "module", "command"),
     [("redis", "redis", "status pdr_1"), ("rich", "rich.progress", "submit requests.jsonl")],
 )
-def test_a_library_that_is_not_installed_is_named_with_how_to_get_it(
+def test_a_library_that_is_not_installed_is_named_with_the_command_to_install_it(
     library: str,
     module: str,
     command: str,
@@ -109,11 +109,11 @@ def test_a_library_that_is_not_installed_is_named_with_how_to_get_it(
     )
 
 
-def test_a_module_of_our_own_that_is_missing_is_no_mistake_of_the_users() -> None:
+def test_a_missing_module_of_paydispatch_is_no_mistake_of_the_user() -> None:
     assert one_line(ModuleNotFoundError("gone", name="paydispatch.adapters.gone")) is None
 
 
-def test_a_fault_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_in_paydispatch_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: object) -> int:
         raise KeyError("request_id")
 
@@ -123,7 +123,7 @@ def test_a_fault_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("command", ["dlq list", "dlq show pdr_1", "dlq redrive", "doctor"])
-def test_an_endpoint_that_boto3_does_not_take_is_told(
+def test_an_invalid_endpoint_of_aws_is_reported(
     command: str, away: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     away.setenv("AWS_ENDPOINT_URL", "nonsense")
@@ -142,11 +142,11 @@ def test_aws_region_is_enough(default: str | None, used: str, away: pytest.Monke
     assert os.environ["AWS_DEFAULT_REGION"] == used
 
 
-def test_a_file_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert "There is no file no-such-file." in one_line_of("submit no-such-file", capsys)
 
 
-def test_a_file_that_is_no_text_is_told_with_its_line(
+def test_a_file_that_is_not_utf_8_is_reported_with_its_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "requests.jsonl"
@@ -157,19 +157,19 @@ def test_a_file_that_is_no_text_is_told_with_its_line(
     assert f"{file}, line 2, is not UTF-8." in said
 
 
-def test_a_file_that_cannot_be_written_is_told_with_its_name() -> None:
+def test_a_file_that_cannot_be_written_is_reported_with_its_name() -> None:
     refused = PermissionError(13, "Permission denied", "requests.jsonl.submitted")
 
     assert one_line(refused) == "requests.jsonl.submitted: Permission denied"
 
 
-def test_a_port_that_is_taken_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     with twin._listener(0) as taken:
         port = taken.getsockname()[1]
         assert f"Cannot listen on port {port}" in one_line_of(f"twin --port {port}", capsys)
 
 
-def test_a_file_in_the_way_of_the_flows_is_told(
+def test_a_file_in_place_of_the_flows_folder_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flows = tmp_path / "flows"
@@ -181,7 +181,7 @@ def test_a_file_in_the_way_of_the_flows_is_told(
 
 @pytest.mark.parametrize("command", ["local", "demo", "worker --all"])
 @pytest.mark.parametrize("by", ["--flows", "FLOWS_DIR"])
-def test_a_flows_folder_that_is_not_there_is_told_before_anything_starts(
+def test_a_missing_flows_folder_is_reported_before_any_process_starts(
     command: str,
     by: str,
     away: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""`paydispatch new-flow`: scripts that run as they are, and nothing of the user's overwritten."""
+"""`paydispatch new-flow` writes scripts that run unchanged, and overwrites no file of the user."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def flow_for(row: Resource) -> Flow:
 
 
 @each_object
-async def test_the_response_flow_runs_and_names_what_is_there(
+async def test_the_response_flow_runs_and_logs_the_created_object(
     tmp_path: Path, row: Resource, caplog: pytest.LogCaptureFixture
 ) -> None:
     new_flow(row.name, into=tmp_path)
@@ -60,7 +60,7 @@ ENDINGS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("fields", "last_line"), ENDINGS.values(), ids=ENDINGS)
-async def test_the_error_flow_says_who_must_act(
+async def test_the_error_flow_logs_the_next_step(
     tmp_path: Path, fields: dict[str, Any], last_line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     new_flow("coupon", into=tmp_path)
@@ -69,7 +69,7 @@ async def test_the_error_flow_says_who_must_act(
 
 
 @each_object
-async def test_the_error_flow_of_every_object_tells_what_is_certain(
+async def test_the_error_flow_of_every_object_logs_the_certainty(
     tmp_path: Path, row: Resource, caplog: pytest.LogCaptureFixture
 ) -> None:
     new_flow(row.name, into=tmp_path)
@@ -84,7 +84,7 @@ async def run_error_flow(
         await FlowFolder(folder).run(row.error_flow, ParsedError(error), flow_for(row))
 
 
-def test_a_flow_that_is_there_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_existing_flow_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mine = tmp_path / "new_create_price_error.py"
     mine.write_text("mine")
     assert new_flow("price", into=tmp_path) == 0
@@ -94,7 +94,7 @@ def test_a_flow_that_is_there_is_kept(tmp_path: Path, capsys: pytest.CaptureFixt
     assert f"kept   {mine}" in printed
 
 
-def test_what_to_do_next_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_next_command_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     new_flow("price", into=tmp_path)
     assert f"paydispatch worker --all --flows {tmp_path}" in capsys.readouterr().out
 
@@ -111,7 +111,7 @@ def test_all_missing_completes_the_folder(
     assert capsys.readouterr().out.endswith("Every object has both flows already.\n")
 
 
-def test_an_unknown_object_is_refused_with_the_known_and_the_nearest(
+def test_an_unknown_object_is_refused_with_the_known_names_and_the_nearest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert new_flow("payment_intnt", into=tmp_path) == 2
@@ -127,7 +127,7 @@ def test_an_object_or_all_missing_must_be_chosen(capsys: pytest.CaptureFixture[s
     assert "OBJECT" in capsys.readouterr().err
 
 
-def test_the_flows_have_the_form_the_project_s_own_have(tmp_path: Path) -> None:
+def test_the_flows_have_the_format_of_the_project(tmp_path: Path) -> None:
     new_flow("--all-missing", into=tmp_path / "flows")
     config = ("--config", str(ROOT / "pyproject.toml"))
     ruff = (sys.executable, "-m", "ruff")

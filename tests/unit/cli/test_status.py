@@ -1,4 +1,4 @@
-"""`paydispatch status --api`: as much of the API's answer as there is."""
+"""`paydispatch status --api` shows the answer of the API."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ API = "https://api.example.com"
 FOUND = {"request_id": "pdr_1", "status": "dispatched"}
 
 
-def answering(status: int, **body: object) -> httpx.MockTransport:
-    """`body` is `json=` or `text=`."""
+def api_with(status: int, **body: object) -> httpx.MockTransport:
+    """Return a transport that gives this answer. `body` is `json=` or `text=`."""
     return httpx.MockTransport(lambda _: httpx.Response(status, **body))  # type: ignore[arg-type]
 
 
@@ -23,7 +23,7 @@ def refusal(code: str, message: str) -> dict[str, object]:
     return {"error": {"type": "invalid_request_error", "code": code, "message": message}}
 
 
-def asked(monkeypatch: pytest.MonkeyPatch, token: str) -> httpx.Request:
+def ask_with_token(monkeypatch: pytest.MonkeyPatch, token: str) -> httpx.Request:
     seen: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -35,19 +35,19 @@ def asked(monkeypatch: pytest.MonkeyPatch, token: str) -> httpx.Request:
     return seen[0]
 
 
-def test_the_token_is_sent_with_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
-    request = asked(monkeypatch, "eyJ")
+def test_the_token_is_sent_with_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = ask_with_token(monkeypatch, "eyJ")
 
     assert request.headers["Authorization"] == "Bearer eyJ"
     assert str(request.url) == f"{API}/v1/requests/pdr%2F1"
 
 
-def test_without_a_token_nobody_signs_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "Authorization" not in asked(monkeypatch, "").headers
+def test_without_a_token_there_is_no_authorization_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Authorization" not in ask_with_token(monkeypatch, "").headers
 
 
-def test_a_request_that_the_api_does_not_know_is_none() -> None:
-    missing = answering(404, json=refusal("resource_missing", "No request 'pdr_1'."))
+def test_a_request_unknown_to_the_api_is_none() -> None:
+    missing = api_with(404, json=refusal("resource_missing", "No request 'pdr_1'."))
 
     assert _ask_api("pdr_1", API, missing) is None
 
@@ -55,16 +55,16 @@ def test_a_request_that_the_api_does_not_know_is_none() -> None:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (answering(404, json={"message": "Not Found"}), 'answered 404: {"message":"Not Found"}'),
-        (answering(404, json=refusal("unknown_route", "No such route.")), "404: No such route."),
-        (answering(401, json=refusal("not_signed_in", "Sign in.")), "answered 401: Sign in."),
-        (answering(200, text="<html>a portal</html>"), "answered 200: <html>"),
-        (answering(200, json=["?"]), "answered 200"),
-        (answering(502, text="Bad Gateway"), "answered 502: Bad Gateway"),
-        (answering(503, json={"error": "text"}), "answered 503"),
+        (api_with(404, json={"message": "Not Found"}), 'answered 404: {"message":"Not Found"}'),
+        (api_with(404, json=refusal("unknown_route", "No such route.")), "404: No such route."),
+        (api_with(401, json=refusal("not_signed_in", "Sign in.")), "answered 401: Sign in."),
+        (api_with(200, text="<html>a portal</html>"), "answered 200: <html>"),
+        (api_with(200, json=["?"]), "answered 200"),
+        (api_with(502, text="Bad Gateway"), "answered 502: Bad Gateway"),
+        (api_with(503, json={"error": "text"}), "answered 503"),
     ],
 )
-def test_any_other_answer_is_told_as_it_is(answer: httpx.MockTransport, said: str) -> None:
+def test_any_other_answer_is_quoted_in_the_error(answer: httpx.MockTransport, said: str) -> None:
     with pytest.raises(Unavailable) as told:
         _ask_api("pdr_1", API, answer)
 
@@ -82,7 +82,7 @@ def test_a_slash_at_the_end_of_an_address_does_not_count(text: str) -> None:
     ["api.example.com", "http://", "http://[", "http://h:x", "ftp://h", "http://api.example.com"],
 )
 @pytest.mark.parametrize("command", ["status pdr_1", "submit requests.jsonl"])
-def test_what_is_no_address_is_refused(
+def test_an_invalid_address_is_refused(
     command: str, address: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -92,7 +92,7 @@ def test_what_is_no_address_is_refused(
     assert "is not a URL such as https://" in capsys.readouterr().err
 
 
-def test_an_api_that_is_away_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreachable_api_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "pdr_1", "--api", "http://127.0.0.1:1"]) == 2
 
     assert "The API at http://127.0.0.1:1 is unreachable" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`paydispatch submit`: its report is shown whatever happens, and each target has a memory of its own."""
+"""`paydispatch submit` prints its report in every case, and remembers the lines of each target separately."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LEDGER = Path("requests.jsonl.submitted")
 
 
 class Delivery(MemoryDelivery):
-    """Ctrl-C is pressed at the request of a worker called so."""
+    """A delivery with a Ctrl-C at the request of the worker `ctrl-c`."""
 
     def prepare(self, request: CreateRequest) -> PreparedRequest:
         if request.worker_id == "ctrl-c":
@@ -36,7 +36,7 @@ class Delivery(MemoryDelivery):
 
 @pytest.fixture
 def delivery(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MemoryDelivery:
-    """What every submission goes through."""
+    """The delivery of every submission of a test."""
     delivery = Delivery()
     monkeypatch.setattr(submit, "_dispatcher", lambda _: Dispatcher(delivery))
     monkeypatch.chdir(tmp_path)
@@ -54,7 +54,7 @@ def line(worker_id: str = "worker-1") -> str:
     return json.dumps(item)
 
 
-def submitted(*lines: str, to: tuple[str, ...] = ("--api", API)) -> int:
+def submit_lines(*lines: str, to: tuple[str, ...] = ("--api", API)) -> int:
     Path("requests.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
     return main(["submit", "requests.jsonl", *to])
 
@@ -69,7 +69,7 @@ def test_a_line_that_is_not_delivered_is_reported_beside_the_others(
 ) -> None:
     delivery.refusals["refused"] = IdempotencyConflict("order-1")
 
-    code = submitted(line(), line("refused"), line(), "{", to=("--api", API, "--json"))
+    code = submit_lines(line(), line("refused"), line(), "{", to=("--api", API, "--json"))
 
     shown = report(capsys)
     assert (code, shown["submitted"]) == (1, 2)
@@ -78,12 +78,12 @@ def test_a_line_that_is_not_delivered_is_reported_beside_the_others(
     assert refused[4] == "The line is not valid JSON."
 
 
-def test_every_refused_line_is_named_with_why(
+def test_every_refused_line_is_listed_with_its_reason(
     delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
 ) -> None:
     delivery.refusals["refused"] = IdempotencyConflict("order-1")
 
-    assert submitted(line("refused"), "{", line()) == 1
+    assert submit_lines(line("refused"), "{", line()) == 1
 
     shown = capsys.readouterr().out
     assert "1 submitted, 2 refused." in shown
@@ -91,10 +91,10 @@ def test_every_refused_line_is_named_with_why(
     assert "line 2: The line is not valid JSON." in shown
 
 
-def test_a_submission_that_is_interrupted_says_how_far_it_came(
+def test_an_interrupted_submission_prints_its_report(
     delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert submitted("{", line("ctrl-c")) == 130
+    assert submit_lines("{", line("ctrl-c")) == 130
 
     assert "line 1: The line is not valid JSON." in capsys.readouterr().out
 
@@ -105,8 +105,8 @@ def test_a_submission_that_is_interrupted_says_how_far_it_came(
 def test_each_target_gets_every_line(
     other: tuple[str, ...], delivery: MemoryDelivery, away: pytest.MonkeyPatch
 ) -> None:
-    submitted(line(), line())
-    submitted(line(), line(), to=other)
+    submit_lines(line(), line())
+    submit_lines(line(), line(), to=other)
 
     assert len(delivery.envelopes) == 4
 
@@ -114,43 +114,43 @@ def test_each_target_gets_every_line(
 def test_no_target_gets_a_line_twice(
     delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    submitted(line(), line())
-    submitted(line(), line(), line(), to=("--api", API + "/"))
+    submit_lines(line(), line())
+    submit_lines(line(), line(), line(), to=("--api", API + "/"))
 
     assert len(delivery.envelopes) == 3
     assert "1 submitted, 2 skipped: submitted earlier, 0 refused." in capsys.readouterr().out
 
 
-def test_the_file_that_remembers_is_named(
+def test_the_report_names_the_ledger(
     delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    submitted(line())
+    submit_lines(line())
     assert "requests.jsonl.submitted lists the lines of run_" in capsys.readouterr().out
 
-    submitted(line(), to=("--api", API, "--json"))
+    submit_lines(line(), to=("--api", API, "--json"))
     shown = report(capsys)
     assert (shown["target"], shown["remembered_in"]) == (API, "requests.jsonl.submitted")
     assert Path("requests.jsonl.submitted").is_file()
 
 
 @pytest.mark.parametrize("noted", ['"line-1"', '["https://api.exa', "[1, 2, 3]", "1", '"ab"'])
-def test_a_memory_that_cannot_be_read_is_not_guessed_at(
+def test_a_ledger_line_that_cannot_be_read_stops_the_submission(
     noted: str, delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
 ) -> None:
     LEDGER.write_text(json.dumps({"run": RUN}) + "\n" + noted + "\n")
 
-    assert submitted(line()) == 2
+    assert submit_lines(line()) == 2
 
     assert "requests.jsonl.submitted, line 2, does not name" in capsys.readouterr().err
     assert delivery.envelopes == []
 
 
-def test_without_a_target_the_environment_s_queues_are_it(
+def test_without_a_target_the_queues_of_the_environment_are_used(
     delivery: MemoryDelivery, away: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     away.setenv("BATCH_QUEUE_URL", "http://127.0.0.1:1/batch")
 
-    submitted(line(), to=("--json",))
+    submit_lines(line(), to=("--json",))
 
     assert report(capsys)["target"] == "http://127.0.0.1:1/queue http://127.0.0.1:1/batch"
 
@@ -160,31 +160,37 @@ def keys_of(delivery: MemoryDelivery) -> list[str]:
 
 
 class TestRuns:
-    def test_a_line_equal_to_yesterday_s_is_another_request(self, delivery: MemoryDelivery) -> None:
-        submitted(line())
+    def test_an_equal_line_of_another_run_is_another_request(
+        self, delivery: MemoryDelivery
+    ) -> None:
+        submit_lines(line())
         LEDGER.rename("monday.submitted")
-        submitted(line())
+        submit_lines(line())
 
         assert len(set(keys_of(delivery))) == 2
 
-    def test_a_run_that_broke_off_names_its_lines_as_before(self, delivery: MemoryDelivery) -> None:
-        submitted(line(), line("worker-2"))
-        LEDGER.write_text(LEDGER.read_text().splitlines()[0] + "\n")  # it died before it noted them
-        submitted(line(), line("worker-2"))
+    def test_a_run_that_broke_off_makes_the_same_request_ids_again(
+        self, delivery: MemoryDelivery
+    ) -> None:
+        submit_lines(line(), line("worker-2"))
+        LEDGER.write_text(
+            LEDGER.read_text().splitlines()[0] + "\n"
+        )  # the run died before it wrote its lines
+        submit_lines(line(), line("worker-2"))
 
         assert len(delivery.envelopes) == 4
         assert len(set(keys_of(delivery))) == 2
 
-    def test_equal_lines_of_one_run_are_as_many_requests(self, delivery: MemoryDelivery) -> None:
-        submitted(line(), line(), line())
+    def test_equal_lines_of_one_run_are_separate_requests(self, delivery: MemoryDelivery) -> None:
+        submit_lines(line(), line(), line())
 
         assert len(set(keys_of(delivery))) == 3
 
-    def test_a_line_that_is_put_in_between_changes_no_other_line_s_identity(
+    def test_an_inserted_line_changes_the_request_id_of_no_other_line(
         self, delivery: MemoryDelivery
     ) -> None:
-        submitted(line(), line("worker-2"))
-        submitted(line(), line("worker-3"), line("worker-2"))
+        submit_lines(line(), line("worker-2"))
+        submit_lines(line(), line("worker-3"), line("worker-2"))
 
         assert [envelope.worker_id for envelope in delivery.envelopes] == [
             "worker-1",
@@ -192,46 +198,46 @@ class TestRuns:
             "worker-3",
         ]
 
-    def test_a_line_s_own_key_is_the_same_request_in_every_run(
+    def test_a_line_with_its_own_key_is_the_same_request_in_every_run(
         self, delivery: MemoryDelivery
     ) -> None:
         own = json.dumps({**json.loads(line()), "idempotency_key": "renewal-1001"})
-        submitted(own)
+        submit_lines(own)
         LEDGER.unlink()
-        submitted(own)
+        submit_lines(own)
 
         assert set(keys_of(delivery)) == {request_id_for_key("", "renewal-1001")}
 
-    def test_a_run_whose_ledger_was_lost_goes_on_by_its_id(
+    def test_a_run_with_a_lost_ledger_goes_on_with_its_id(
         self, delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        submitted(line(), to=("--api", API, "--json"))
+        submit_lines(line(), to=("--api", API, "--json"))
         run = report(capsys)["run"]
         LEDGER.unlink()
-        submitted(line(), to=("--api", API, "--run", run))
+        submit_lines(line(), to=("--api", API, "--run", run))
 
         assert len(delivery.envelopes) == 2
         assert len(set(keys_of(delivery))) == 1
         assert json.loads(LEDGER.read_text().splitlines()[0]) == {"run": run}
 
-    def test_another_run_s_id_is_refused_where_a_ledger_names_one(
+    def test_the_id_of_another_run_is_refused_if_the_ledger_names_a_run(
         self, delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        submitted(line())
+        submit_lines(line())
 
-        assert submitted(line("worker-2"), to=("--api", API, "--run", RUN)) == 2
+        assert submit_lines(line("worker-2"), to=("--api", API, "--run", RUN)) == 2
 
         assert f"not of {RUN}" in capsys.readouterr().err
         assert len(delivery.envelopes) == 1
 
     @pytest.mark.parametrize("text", ["", "run_1", "monday", RUN + "0", RUN.upper()])
-    def test_what_is_no_run_id_is_refused(self, text: str, delivery: MemoryDelivery) -> None:
+    def test_an_invalid_run_id_is_refused(self, text: str, delivery: MemoryDelivery) -> None:
         with pytest.raises(SystemExit):
-            submitted(line(), to=("--api", API, "--run", text))
+            submit_lines(line(), to=("--api", API, "--run", text))
 
         assert delivery.envelopes == []
 
-    def test_the_run_is_written_down_before_the_first_line_is_submitted(
+    def test_the_run_is_in_the_ledger_before_the_first_line_is_submitted(
         self, delivery: MemoryDelivery, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         found: list[str] = []
@@ -242,37 +248,37 @@ class TestRuns:
             return prepare(request)
 
         monkeypatch.setattr(delivery, "prepare", look_first)
-        submitted(line())
+        submit_lines(line())
 
         assert json.loads(found[0])["run"].startswith("run_")
 
     @pytest.mark.parametrize(
         "first", ["", "{}", '["https://api", "line-1"]', '{"run": "monday"}', "{", "\x00"]
     )
-    def test_a_ledger_that_names_no_run_is_not_guessed_at(
+    def test_a_ledger_without_a_run_stops_the_submission(
         self, first: str, delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
     ) -> None:
         LEDGER.write_text(first + "\n")
 
-        assert submitted(line()) == 2
+        assert submit_lines(line()) == 2
 
         assert "line 1, does not name a run" in capsys.readouterr().err
         assert delivery.envelopes == []
 
-    def test_two_submissions_of_one_file_at_once_are_not_two_runs(
+    def test_a_file_cannot_be_submitted_twice_at_once(
         self, delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
     ) -> None:
         with FileLedger(LEDGER, API):
-            assert submitted(line()) == 2
+            assert submit_lines(line()) == 2
 
         assert "is in use" in capsys.readouterr().err
         assert delivery.envelopes == []
 
-    def test_a_file_that_was_submitted_whole_says_how_to_submit_it_anew(
+    def test_the_report_on_a_wholly_submitted_file_says_how_to_begin_a_new_run(
         self, delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        submitted(line())
-        submitted(line())
+        submit_lines(line())
+        submit_lines(line())
 
         assert "To submit this file as a new run" in (capsys.readouterr().out)
 
@@ -280,20 +286,20 @@ class TestRuns:
 def test_a_byte_order_mark_is_no_part_of_the_first_line(
     delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = submitted("\ufeff" + line(), line(), to=("--api", API, "--json"))
+    code = submit_lines("\ufeff" + line(), line(), to=("--api", API, "--json"))
 
     assert (code, report(capsys)["submitted"]) == (0, 2)
 
 
-def test_a_line_with_a_mark_is_the_line_without_it(delivery: MemoryDelivery) -> None:
-    submitted(line())
-    submitted("\ufeff" + line())
+def test_a_line_with_a_byte_order_mark_equals_the_line_without_it(delivery: MemoryDelivery) -> None:
+    submit_lines(line())
+    submit_lines("\ufeff" + line())
 
     assert len(delivery.envelopes) == 1
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_a_file_in_another_encoding_is_told_by_its_name(
+def test_the_error_names_the_encoding_of_a_file_that_is_not_utf_8(
     delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str], encoding: str
 ) -> None:
     Path("requests.jsonl").write_text(line() + "\n", encoding)
@@ -306,7 +312,7 @@ def test_a_file_in_another_encoding_is_told_by_its_name(
     assert not delivery.envelopes
 
 
-def test_a_file_that_begins_with_an_empty_line_has_its_encoding_told_too(
+def test_the_error_names_the_encoding_of_a_file_with_an_empty_first_line(
     delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("requests.jsonl").write_text("\n" + line() + "\n", "utf-16-le")
@@ -315,31 +321,31 @@ def test_a_file_that_begins_with_an_empty_line_has_its_encoding_told_too(
     assert "Save it as UTF-8." in capsys.readouterr().err
 
 
-def test_a_zero_byte_makes_no_other_encoding_of_a_line(
+def test_a_line_with_a_zero_byte_is_refused_beside_the_others(
     delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = submitted('{"a": "\0"}', line(), to=("--api", API, "--json"))
+    code = submit_lines('{"a": "\0"}', line(), to=("--api", API, "--json"))
 
     shown = report(capsys)
     assert (code, shown["submitted"]) == (1, 1)
     assert shown["refused"][0]["line"] == 1
 
 
-def test_a_ledger_that_an_editor_saved_with_a_byte_order_mark_is_gone_on_with(
+def test_a_ledger_with_a_byte_order_mark_is_read(
     delivery: MemoryDelivery,
 ) -> None:
-    submitted(line())
+    submit_lines(line())
     LEDGER.write_text("\ufeff" + LEDGER.read_text("utf-8"), "utf-8")
 
-    assert submitted(line(), line("worker-2")) == 0
+    assert submit_lines(line(), line("worker-2")) == 0
     assert len(delivery.envelopes) == 2
 
 
-def test_a_line_without_an_end_is_refused_beside_the_others(
+def test_a_line_nested_too_deeply_is_refused_beside_the_others(
     delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
 ) -> None:
     endless = line().replace("5", "[" * 5_000 + "]" * 5_000)
-    code = submitted(endless, line(), to=("--api", API, "--json"))
+    code = submit_lines(endless, line(), to=("--api", API, "--json"))
 
     shown = report(capsys)
     assert (code, shown["submitted"]) == (1, 1)

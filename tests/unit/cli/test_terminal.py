@@ -1,4 +1,4 @@
-"""What others wrote neither moves the operator's cursor nor forges a line, in any report."""
+"""Foreign text controls no terminal of an operator and forges no line, in any report."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 EVIL = f"\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\u202efdp.\u2066[red]x[/red] {KEY}"
-"""Sets the title, wipes the screen, begins a line, turns the direction round, is rich's markup, and holds a key."""
+"""It sets the title, clears the screen, begins a line, reverses the direction, has rich's markup, and holds a key."""
 
 
 @pytest.mark.parametrize(
@@ -45,15 +45,15 @@ EVIL = f"\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\u202efdp.\u2066[red]x[/red] {KEY}"
         (7, "7"),
     ],
 )
-def test_a_line_is_one_line_that_controls_nothing(text: object, shown: str) -> None:
+def test_a_printable_text_is_one_line_without_control_characters(text: object, shown: str) -> None:
     assert printable(text) == shown
 
 
-def test_lines_of_ours_stay_lines() -> None:
+def test_printable_lines_keeps_line_breaks() -> None:
     assert printable_lines("a\n\x1bb") == "a\n\\x1bb"
 
 
-def shown_dead_letter() -> None:
+def show_dead_letter() -> None:
     parked = Parked("m-1", "r-1", envelope(context_id="c").as_message(), NOW_S, reason=EVIL)
     read = read_parked(parked)
     one = Examined(parked, read, EVIL, plan_redrive(read, parked, None, None, NOW_S, deadline_s=60))
@@ -62,7 +62,7 @@ def shown_dead_letter() -> None:
     dlq_report.show_one(one)
 
 
-def shown_status() -> None:
+def show_status() -> None:
     error = {"kind": "api", "certainty": "not_created", "message": EVIL}
     found = dict.fromkeys(("request_id", "status", "operation", "worker_id"), EVIL)
     found |= {"context_id": EVIL, "attempts": 1, "parsed_error": error, "parsed_data": {"id": EVIL}}  # type: ignore[dict-item]
@@ -70,13 +70,13 @@ def shown_status() -> None:
         say(line)
 
 
-def shown_report() -> None:
+def show_report() -> None:
     report = Report(refused=[Refusal(1, EVIL, EVIL)])
     arguments = argparse.Namespace(file=Path("requests.jsonl"), json=False)
     submit._show(report, f"https://api.example.com/{EVIL}", arguments)
 
 
-def shown_fault() -> None:
+def show_fault() -> None:
     with show_event_log(verbose=True):
         CommandEventLog().info("an.event", why=EVIL)
         try:
@@ -85,14 +85,14 @@ def shown_fault() -> None:
             CommandEventLog().warning("a.fault", why=EVIL)
 
 
-def shown_error() -> None:
+def show_error() -> None:
     try:
         raise ValueError(EVIL)
     except ValueError as error:
         show_traceback(type(error), error, error.__traceback__)
 
 
-def shown_finding() -> None:
+def show_finding() -> None:
     finding = Finding(
         request_id=EVIL,
         worker_id=EVIL,
@@ -105,7 +105,7 @@ def shown_finding() -> None:
     show_table(doctor.COLUMNS, [doctor._row(finding)])
 
 
-def shown_unknown() -> None:
+def show_unknown() -> None:
     one = Reconciled(EVIL, EVIL, Verdict.UNKNOWN, EVIL, EVIL)
     reconcile._show(ReconcileReport([one], 0), as_json=False)
 
@@ -114,18 +114,18 @@ SHOWN: dict[str, Callable[[], None]] = {
     "a table": lambda: show_table(["id"], [[EVIL]]),
     "JSON": lambda: say_json({"a": EVIL, EVIL: 1}),
     "a complaint": lambda: complain(EVIL),
-    "dlq": shown_dead_letter,
-    "doctor": shown_finding,
-    "reconcile": shown_unknown,
-    "status": shown_status,
-    "submit": shown_report,
-    "the event log": shown_fault,
-    "a fault of ours": shown_error,
+    "dlq": show_dead_letter,
+    "doctor": show_finding,
+    "reconcile": show_unknown,
+    "status": show_status,
+    "submit": show_report,
+    "the event log": show_fault,
+    "a fault in paydispatch": show_error,
 }
 
 
 @pytest.mark.parametrize("show", SHOWN.values(), ids=SHOWN)
-def test_no_report_passes_on_what_controls_a_terminal(
+def test_no_report_prints_a_control_character_or_a_key(
     show: Callable[[], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     show()
@@ -135,7 +135,7 @@ def test_no_report_passes_on_what_controls_a_terminal(
     assert KEY not in printed
 
 
-def test_the_demo_shows_a_code_as_it_is_written() -> None:
+def test_the_demo_shows_the_markup_in_a_code_as_text() -> None:
     row: dict[str, Any] = {"flow": "f", "error_kind": "api", "certainty": "c"}
     assert r"\[red]x" in _flow({**row, "error_code": "[red]x"})
     assert "\x1b" not in _flow({**row, "error_code": EVIL})

@@ -1,4 +1,4 @@
-"""`paydispatch worker`: which workers' slots it serves."""
+"""`paydispatch worker`: the slots that it serves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from paydispatch.cli.commands import worker
 from paydispatch.domain.errors import BadSetting
 
 
-def served(*words: str) -> frozenset[str] | None:
+def parse_slots(*words: str) -> frozenset[str] | None:
     parser = argparse.ArgumentParser()
     worker.add_parser(parser.add_subparsers())
     return worker.slots_to_serve(parser.parse_args(["worker", *words]), queue_tenant="main")
@@ -29,12 +29,12 @@ def served(*words: str) -> frozenset[str] | None:
         ),
     ],
 )
-def test_a_worker_serves_the_slots_of_the_tenant_it_is_told(
+def test_a_worker_serves_the_slots_of_the_named_workers_and_tenant(
     words: list[str], slots: set[str] | None
 ) -> None:
-    assert served(*words) == slots
+    assert parse_slots(*words) == slots
 
 
 def test_a_tenant_without_a_worker_is_refused() -> None:
     with pytest.raises(BadSetting, match="--tenant needs --worker-id"):
-        served("--all", "--tenant", "acme")
+        parse_slots("--all", "--tenant", "acme")

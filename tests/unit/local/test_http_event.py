@@ -1,4 +1,4 @@
-"""What API Gateway makes of a request, and of a Lambda's answer."""
+"""The event that API Gateway makes of a request, and the response that it makes of a Lambda's answer."""
 
 import base64
 
@@ -53,13 +53,13 @@ def test_a_repeated_query_parameter_is_joined_and_the_raw_string_kept() -> None:
     assert event["queryStringParameters"] == {"id": "1,2", "empty": ""}
 
 
-def test_a_body_that_is_not_utf_8_travels_as_base64() -> None:
+def test_a_body_that_is_not_utf_8_is_passed_as_base64() -> None:
     event = http_event(_request(body=b"\xff\xfe"))
     assert event["isBase64Encoded"] is True
     assert base64.b64decode(event["body"]) == b"\xff\xfe"
 
 
-def test_what_a_request_does_not_have_is_not_in_the_event() -> None:
+def test_absent_parts_of_a_request_are_not_in_the_event() -> None:
     event = http_event(_request(method="GET", body=b""))
     assert not {"body", "cookies", "queryStringParameters"} & event.keys()
 
@@ -100,6 +100,6 @@ def test_a_base64_answer_is_decoded() -> None:
         {"statusCode": 200, "body": "?", "isBase64Encoded": True},
     ],
 )
-def test_an_answer_that_makes_no_sense_is_refused(answer: object) -> None:
+def test_an_invalid_answer_is_refused(answer: object) -> None:
     with pytest.raises(BadAnswer):
         http_response(answer)

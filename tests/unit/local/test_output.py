@@ -1,4 +1,4 @@
-"""What the parts print appears, line by line, with their names."""
+"""Each line that a part prints appears with the name of the part."""
 
 from pathlib import Path
 

@@ -12,7 +12,7 @@ _URL = "http://127.0.0.1:1/000000000000/requests"
 
 
 class MemorySqs:
-    """What a poller uses of SQS: ten a receive, ten a delete, received is out of sight."""
+    """The part of SQS that a poller uses. It gives and deletes ten messages at once, and hides received ones."""
 
     meta = SimpleNamespace(region_name="us-east-1")
 
@@ -48,7 +48,7 @@ def _ids(event: dict[str, Any]) -> list[str]:
     return [record["messageId"] for record in event["Records"]]
 
 
-def test_one_call_takes_all_that_is_there_up_to_the_batch_size() -> None:
+def test_one_call_takes_all_messages_up_to_the_batch_size() -> None:
     batches: list[int] = []
     sqs = MemorySqs(35)
     poller = _poller(sqs, lambda event, _: batches.append(len(event["Records"])), batch_size=25)
@@ -70,13 +70,13 @@ def test_an_empty_queue_calls_no_handler() -> None:
     _poller(MemorySqs(0), handler).run_once()
 
 
-def test_what_was_handled_is_deleted() -> None:
+def test_a_handled_message_is_deleted() -> None:
     sqs = MemorySqs(25)
     _poller(sqs, lambda *_: {"batchItemFailures": []}).run_once()
     assert sqs.in_flight == []
 
 
-def test_a_listed_failure_stays_in_flight_and_its_neighbours_go() -> None:
+def test_a_listed_failure_stays_in_flight_and_its_neighbours_are_deleted() -> None:
     sqs = MemorySqs(3)
     _poller(sqs, lambda *_: {"batchItemFailures": [{"itemIdentifier": "m1"}]}).run_once()
     assert sqs.in_flight == ["m1"]
@@ -92,7 +92,7 @@ def test_a_handler_that_raises_keeps_the_whole_batch(capsys: pytest.CaptureFixtu
     assert "not today" in capsys.readouterr().err
 
 
-def test_a_poller_told_to_stop_finishes_the_batch_in_hand() -> None:
+def test_a_poller_that_stops_finishes_its_current_batch() -> None:
     sqs = MemorySqs(20)
 
     def handler(event: dict[str, Any], _: object) -> None:

@@ -1,4 +1,4 @@
-"""Children end with their parent, in order, and say why when they end by themselves."""
+"""Child processes end with their parent, in order. A child that ends by itself is reported with its reason."""
 
 import os
 import time
@@ -10,21 +10,21 @@ import pytest
 from paydispatch.local.processes import PartFailed, Program, Supervisor
 
 
-class Told(list[str]):
-    """What the supervisor told its user."""
+class Messages(list[str]):
+    """The messages of the supervisor to its user."""
 
     def __call__(self, message: str) -> None:
         self.append(message)
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def messages() -> Messages:
+    return Messages()
 
 
 @pytest.fixture
-def supervisor(tmp_path: Path, told: Told) -> Iterator[Supervisor]:
-    supervisor = Supervisor(tmp_path, tell=told)
+def supervisor(tmp_path: Path, messages: Messages) -> Iterator[Supervisor]:
+    supervisor = Supervisor(tmp_path, tell=messages)
     yield supervisor
     supervisor.close()
 
@@ -59,7 +59,7 @@ def test_a_child_that_ignores_sigterm_is_killed_when_its_time_is_up(supervisor: 
     assert child.process.returncode == -9
 
 
-def test_what_a_child_started_ends_with_it(supervisor: Supervisor) -> None:
+def test_the_processes_that_a_child_started_end_with_it(supervisor: Supervisor) -> None:
     child = supervisor.start(_shell('sleep 60 & echo "{\\"grandchild\\": $!}"; wait'))
     grandchild = child.await_announcement("grandchild", within_s=5)
     supervisor.stop(["part"])
@@ -93,7 +93,7 @@ def test_a_part_with_state_that_dies_ends_the_stack(supervisor: Supervisor) -> N
         supervisor.wait(5)
 
 
-def test_a_part_without_state_is_started_again(supervisor: Supervisor, told: Told) -> None:
+def test_a_part_without_state_is_started_again(supervisor: Supervisor, messages: Messages) -> None:
     first = supervisor.start(_shell("exec sleep 60", restarts=True))
     supervisor.watch()
     first.process.kill()
@@ -101,17 +101,17 @@ def test_a_part_without_state_is_started_again(supervisor: Supervisor, told: Tol
     while supervisor.pids.get("part", first.pid) == first.pid and time.monotonic() < deadline:
         supervisor.wait(0.01)
     assert supervisor.pids["part"] != first.pid
-    assert "part was ended by SIGKILL" in told[0]
+    assert "part was ended by SIGKILL" in messages[0]
 
 
 def test_a_part_that_dies_again_and_again_ends_the_stack(
-    supervisor: Supervisor, told: Told
+    supervisor: Supervisor, messages: Messages
 ) -> None:
     supervisor.start(_shell("exit 1", restarts=True))
     supervisor.watch()
     with pytest.raises(PartFailed, match="part ended with exit code 1"):
         supervisor.wait(10)
-    assert len(told) == 5
+    assert len(messages) == 5
 
 
 def test_a_stopped_part_is_not_mistaken_for_a_dead_one(supervisor: Supervisor) -> None:
@@ -136,7 +136,7 @@ def _await_gone(pid: int) -> None:
 
 
 def _is_zombie(pid: int) -> bool:
-    """Ended, and not yet collected by whoever adopted it."""
+    """Return whether the process has ended and its new parent has not collected it yet."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:

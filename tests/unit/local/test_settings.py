@@ -1,4 +1,4 @@
-"""What of this process's environment reaches the parts of a stack."""
+"""The variables of this process that reach the parts of a stack."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def test_no_aws_setting_of_the_user_reaches_a_part(monkeypatch: pytest.MonkeyPat
     assert not [name for name in environment_without_aws() if name.startswith("AWS_")]
 
 
-def test_everything_else_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_other_variable_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOG_LEVEL", "DEBUG")
     assert environment_without_aws()["LOG_LEVEL"] == "DEBUG"
 

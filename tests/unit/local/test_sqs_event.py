@@ -1,4 +1,4 @@
-"""What Lambda's SQS event source makes of messages, and of a partial batch response."""
+"""The event that Lambda's SQS event source makes of messages, and the effect of a partial batch response."""
 
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,7 @@ def test_message_attributes_are_typed_and_bytes_are_base64() -> None:
 @pytest.mark.parametrize(
     "answer", [None, {}, {"batchItemFailures": []}, {"batchItemFailures": None}]
 )
-def test_no_failures_lets_the_whole_batch_go(answer: object) -> None:
+def test_an_answer_without_failures_deletes_the_whole_batch(answer: object) -> None:
     assert ids_to_delete(_SENT, answer) == {"a", "b", "c"}
 
 
@@ -75,7 +75,9 @@ def test_a_listed_message_stays() -> None:
         "b",
     ],
 )
-def test_a_failure_that_names_no_message_of_the_batch_keeps_it_all(failure: object) -> None:
+def test_a_failure_that_names_no_message_of_the_batch_keeps_the_whole_batch(
+    failure: object,
+) -> None:
     answer = {"batchItemFailures": [{"itemIdentifier": "a"}, failure]}
     assert ids_to_delete(_SENT, answer) == set()
 

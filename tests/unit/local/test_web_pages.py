@@ -1,4 +1,4 @@
-"""What a web page sends to this machine is refused; what a program sends is not."""
+"""A request of a web page to this machine is refused. A request of a program is not."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_request_of_a_web_page_is_refused(headers: dict[str, str], status: int
 
 
 @pytest.mark.parametrize("headers", PROGRAMS.values(), ids=PROGRAMS)
-def test_a_request_of_a_program_is_taken(headers: dict[str, str]) -> None:
+def test_a_request_of_a_program_is_accepted(headers: dict[str, str]) -> None:
     assert refuse_web_page(OWN | headers) is None
 
 
@@ -71,7 +71,7 @@ async def post(client: TestClient[Any, Any], path: str, headers: Mapping[str, st
         return answer.status
 
 
-async def test_the_local_api_calls_nothing_for_a_web_page() -> None:
+async def test_the_local_api_calls_no_handler_for_a_web_page() -> None:
     handler = Handler()
     async with TestClient(TestServer(Gateway(handler).application())) as client:
         for headers in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
@@ -80,7 +80,7 @@ async def test_the_local_api_calls_nothing_for_a_web_page() -> None:
         assert await post(client, "/v1/products", {}) == 202
 
 
-async def test_a_refused_web_page_is_told_why_in_stripe_s_shape() -> None:
+async def test_the_refusal_of_a_web_page_is_an_error_of_stripe_s_shape() -> None:
     page = {"Origin": "https://evil.example"}
     async with (
         TestClient(TestServer(Gateway(Handler()).application())) as client,

@@ -1,7 +1,7 @@
-"""Valid and invalid bodies, made from the document's own request schemas.
+"""Random bodies, made from the request schemas of Stripe's OpenAPI document.
 
-Nothing here knows our generated schemas: `tests/data/create_requests.json.gz` holds the request
-schemas as Stripe's OpenAPI document has them.
+This module does not use our generated schemas. `tests/data/create_requests.json.gz` holds the request
+schemas as they are in the document.
 """
 
 import gzip
@@ -21,7 +21,7 @@ DEEPEST = 6
 
 @cache
 def extract() -> Any:
-    """`{"version", "document_sha256", "requests": {object name: request schema}}`."""
+    """Return `{"version", "document_sha256", "requests": {object name: request schema}}`."""
     return json.loads(gzip.decompress(EXTRACT.read_bytes()))
 
 
@@ -39,7 +39,7 @@ class Bodies:
         self._object_name = object_name
 
     def valid(self) -> Schema:
-        """A body the document allows, and the rules across fields too."""
+        """Return a body that the document and the rules across fields allow."""
         body = self._object(self.schema, 0)
         if type(body.get("amount")) is int:
             body["amount"] = self.random.randint(0, 99_999_999)
@@ -96,8 +96,8 @@ class Bodies:
         return "".join(self.random.choices(string.ascii_letters + "_ -.é", k=length))
 
 
-def _priced(body: Schema) -> Schema:
-    """A price has a product or its data, and an amount unless it is tiered."""
+def _repair_price(body: Schema) -> Schema:
+    """Give a price a product or its data, and one kind of amount."""
     body.pop("product_data" if "product" in body else "", None)
     if not body.get("product_data"):
         body["product"] = "prod_1"
@@ -109,8 +109,8 @@ def _priced(body: Schema) -> Schema:
     return body
 
 
-def _discounting(body: Schema) -> Schema:
-    """A coupon takes off a percentage or an amount, and repeats for some months if it repeats."""
+def _repair_coupon(body: Schema) -> Schema:
+    """Give a coupon a percentage or an amount, and a number of months only if it repeats."""
     if "amount_off" in body:
         body.pop("percent_off", None)
         body.setdefault("currency", "eur")
@@ -123,4 +123,4 @@ def _discounting(body: Schema) -> Schema:
     return body
 
 
-_REPAIRS = {"price": _priced, "coupon": _discounting}
+_REPAIRS = {"price": _repair_price, "coupon": _repair_coupon}

@@ -1,4 +1,4 @@
-"""Make one thing wrong in a valid body, in any of the ways the document's schema makes wrong."""
+"""Make one parameter of a valid body wrong, in one of the ways that the document's schema forbids."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -9,25 +9,25 @@ from typing import Any
 from tests.unit.schema.bodies import Schema
 
 ANY = ("text", "12", 7, 2.5, 3.0, True, {"a": "b"}, ["x"])
-"""One value of each JSON type, and the two that look like another one."""
+"""One value of each JSON type, and two values that look like another type."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One way to spoil a body: where, what, and how."""
+    """One way to make a body wrong."""
 
     path: tuple[str | int, ...]
-    """Which parameter is then wrong."""
-    what: str
+    """The path of the parameter that is then wrong."""
+    kind: str
     apply: Callable[[Any], None]
-    """Spoils the container of the last step of `path`."""
+    """Change the container of the last step of `path`."""
 
 
-def spoiled(body: Schema, schema: Schema, chance: random.Random) -> tuple[Schema, Fault]:
-    """A copy of `body` with one fault, and the fault."""
+def spoil(body: Schema, schema: Schema, chance: random.Random) -> tuple[Schema, Fault]:
+    """Return a copy of `body` with one fault, and the fault."""
     kinds: dict[str, list[Fault]] = {}
     for fault in _in_object(body, schema, (), chance):
-        kinds.setdefault(fault.what, []).append(fault)
+        kinds.setdefault(fault.kind, []).append(fault)
     fault = chance.choice(kinds[chance.choice(sorted(kinds))])
     wrong = deepcopy(body)
     container: Any = wrong
@@ -44,9 +44,9 @@ def _in_object(body: Schema, schema: Schema, path: Path, chance: random.Random) 
     fields = schema.get("properties")
     if fields is not None:
         name = _unknown_name(fields, chance)
-        yield Fault((*path, name), "unknown name", _setting(name, "x"))
+        yield Fault((*path, name), "unknown name", _set_item(name, "x"))
     for name in schema.get("required", ()):
-        yield Fault((*path, name), "missing required", _removing(name))
+        yield Fault((*path, name), "missing required", _remove_item(name))
     for name, value in body.items():
         part = (fields or {}).get(name) or schema["additionalProperties"]
         yield from _in_value(value, part, (*path, name), chance)
@@ -55,13 +55,13 @@ def _in_object(body: Schema, schema: Schema, path: Path, chance: random.Random) 
 def _in_value(value: Any, schema: Schema, path: Path, chance: random.Random) -> Iterator[Fault]:
     branches = schema.get("anyOf", [schema])
     wrong_type = [other for other in ANY if not any(_is_of(other, branch) for branch in branches)]
-    yield Fault(path, "wrong type", _setting(path[-1], chance.choice(wrong_type)))
+    yield Fault(path, "wrong type", _set_item(path[-1], chance.choice(wrong_type)))
     strings = [branch for branch in branches if branch["type"] == "string"]
     if strings and all("enum" in branch for branch in strings):
-        yield Fault(path, "bad enum", _setting(path[-1], "not_one_of_these"))
+        yield Fault(path, "bad enum", _set_item(path[-1], "not_one_of_these"))
     elif strings and all("maxLength" in branch or "enum" in branch for branch in strings):
         longest = max(branch.get("maxLength", 0) for branch in strings)
-        yield Fault(path, "too long", _setting(path[-1], "é" * (longest + 1)))
+        yield Fault(path, "too long", _set_item(path[-1], "é" * (longest + 1)))
     yield from _below(value, branches, path, chance)
 
 
@@ -77,7 +77,7 @@ def _below(
 
 
 def _is_of(value: Any, schema: Schema) -> bool:
-    """Whether the value's JSON type is the schema's, as Stripe's form parser sees types."""
+    """Return whether the value's JSON type is the schema's, as Stripe's form parser sees types."""
     kinds: dict[str, Any] = {
         "string": str,
         "integer": int,
@@ -92,14 +92,14 @@ def _is_of(value: Any, schema: Schema) -> bool:
 
 
 def _unknown_name(fields: Schema, chance: random.Random) -> str:
-    """A misspelt name where there are names, and else any."""
+    """Return a misspelt name of a field, or any name if there are no fields."""
     real = chance.choice(sorted(fields) or ["nothing"])
     return f"{real[:-1]}{real[-1]}{chance.choice('qxz')}_"
 
 
-def _setting(key: Any, value: Any) -> Callable[[Any], None]:
+def _set_item(key: Any, value: Any) -> Callable[[Any], None]:
     return lambda container: container.__setitem__(key, value)
 
 
-def _removing(key: Any) -> Callable[[Any], None]:
+def _remove_item(key: Any) -> Callable[[Any], None]:
     return lambda container: container.__delitem__(key)

@@ -1,13 +1,13 @@
-"""No body the document allows is refused, no body it forbids is accepted.
+"""No body that the document allows is refused, and no body that it forbids is accepted.
 
-A few hundred bodies of each kind and object by default; `make properties` makes thousands.
+By default, each test makes 200 bodies of each object. `make properties` makes thousands.
 """
 
 import os
 
 import pytest
 from tests.unit.schema.bodies import Bodies, extract
-from tests.unit.schema.spoiling import spoiled
+from tests.unit.schema.spoiling import spoil
 
 from paydispatch.domain.parameters.check import check_params
 from paydispatch.domain.parameters.path import bracket_path
@@ -36,7 +36,7 @@ def test_no_valid_body_is_refused(name: str) -> None:
 def test_no_invalid_body_is_accepted_and_the_wrong_parameter_is_named(name: str) -> None:
     bodies = Bodies(name, seed=2)
     for _ in range(BODIES):
-        body, fault = spoiled(bodies.valid(), bodies.schema, bodies.random)
+        body, fault = spoil(bodies.valid(), bodies.schema, bodies.random)
         named = [error.param for error in check_params(name, body)]
         assert bracket_path(fault.path) in named, (fault, body)
 
@@ -44,5 +44,5 @@ def test_no_invalid_body_is_accepted_and_the_wrong_parameter_is_named(name: str)
 @each_object
 def test_every_kind_of_fault_is_tried(name: str) -> None:
     bodies = Bodies(name, seed=3)
-    tried = {spoiled(bodies.valid(), bodies.schema, bodies.random)[1].what for _ in range(200)}
+    tried = {spoil(bodies.valid(), bodies.schema, bodies.random)[1].kind for _ in range(200)}
     assert tried >= {"unknown name", "wrong type", "bad enum", "too long"}

@@ -1,4 +1,4 @@
-"""What the caller reads when Stripe would refuse the parameters."""
+"""`check_params`: the errors for parameters that Stripe would refuse."""
 
 import math
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ def test_an_unknown_object_is_refused() -> None:
         check_params("invoice_item", {})
 
 
-def test_all_errors_come_at_once() -> None:
+def test_all_errors_are_reported_at_once() -> None:
     errors = check_params("payment_intent", {"amountt": 1, "currency": "USD", "confirm": "yes"})
     assert {(error.param, error.code) for error in errors} == {
         ("amountt", "parameter_unknown"),
@@ -62,7 +62,7 @@ def test_a_missing_nested_field_is_named() -> None:
     assert (error.param, error.code) == ("product_data[name]", "parameter_missing")
 
 
-def test_an_enum_error_lists_what_would_be_right() -> None:
+def test_an_enum_error_lists_the_allowed_values() -> None:
     error = only_error("payment_intent", {**CHARGE, "capture_method": "later"})
     assert error.message == (
         'Invalid capture_method: must be one of automatic, automatic_async, manual, not "later".'
@@ -85,7 +85,7 @@ def test_a_number_may_be_whole_or_not(number: float) -> None:
     [math.nan, math.inf, 2**2000, b"x", datetime.now(UTC), {1, 2}, "\ud800"],
     ids=lambda value: type(value).__name__,
 )
-def test_what_no_form_can_hold_is_refused_beside_the_other_errors(value: object) -> None:
+def test_a_value_that_no_form_can_hold_is_refused_beside_the_other_errors(value: object) -> None:
     errors = check_params("payment_intent", {**CHARGE, "description": value, "amountt": 1})
     assert {error.param for error in errors} == {"description", "amountt"}
 
@@ -122,7 +122,7 @@ def test_a_key_among_the_parameters_is_refused_by_its_place_and_not_repeated(
     assert KEY not in error.message
 
 
-def test_every_key_among_the_parameters_is_told_once() -> None:
+def test_every_key_among_the_parameters_is_reported_once() -> None:
     errors = check_params("payment_intent", {"amount": KEY, "metadata": {KEY: KEY}})
     assert [error.param for error in errors] == ["amount", "metadata[sk_test_[hidden]]"]
 
@@ -130,7 +130,7 @@ def test_every_key_among_the_parameters_is_told_once() -> None:
 @pytest.mark.parametrize(
     "text", ["pk_live_" + "A1" * 12, "task_live_7f3a9c2b1d4e5f60aa", "disk_test_run", "50% off"]
 )
-def test_what_only_looks_like_a_key_is_taken_as_stripe_takes_it(text: str) -> None:
+def test_a_text_that_only_looks_like_a_key_is_accepted(text: str) -> None:
     assert check_params("payment_intent", {**CHARGE, "metadata": {"note": text}}) == ()
 
 
@@ -145,7 +145,7 @@ def test_what_only_looks_like_a_key_is_taken_as_stripe_takes_it(text: str) -> No
         ),
     ],
 )
-def test_the_pair_that_paydispatch_writes_is_no_caller_s(
+def test_our_metadata_pair_from_a_caller_is_refused(
     name: str, params: dict[str, Any], param: str
 ) -> None:
     metadata = {**{f"key_{place}": "x" for place in range(49)}, "paydispatch_request_id": "pdr_1"}
@@ -155,7 +155,7 @@ def test_the_pair_that_paydispatch_writes_is_no_caller_s(
     assert "paydispatch writes this pair itself" in error.message
 
 
-def test_the_name_of_that_pair_is_a_value_like_any_other() -> None:
+def test_the_name_of_our_metadata_pair_is_accepted_as_a_value() -> None:
     metadata = {"see": "paydispatch_request_id"}
     assert check_params("payment_intent", {**CHARGE, "metadata": metadata}) == ()
 
@@ -174,19 +174,19 @@ def test_an_empty_string_unsets_where_stripe_allows_it() -> None:
     assert check_params("subscription", {"default_tax_rates": "", "description": ""}) == ()
 
 
-def test_an_empty_string_elsewhere_is_called_empty() -> None:
+def test_an_empty_string_elsewhere_is_refused_as_empty() -> None:
     error = only_error("payment_intent", {"amount": "", "currency": "usd"})
     assert error.code == "parameter_invalid_empty"
 
 
-def test_alternatives_are_all_named_when_none_fits() -> None:
+def test_the_error_names_all_alternatives_if_none_fits() -> None:
     error = only_error("subscription", {"trial_end": "soon"})
     assert error.message == (
         'Invalid trial_end: must be now or a moment as an integer of unix seconds, not "soon".'
     )
 
 
-def test_the_alternative_that_was_meant_is_the_one_explained() -> None:
+def test_the_error_explains_the_alternative_that_was_meant() -> None:
     options = {"card": {"installments": {"plan": {"type": "weekly"}}}}
     error = only_error("payment_intent", {**CHARGE, "payment_method_options": options})
     assert error.param == "payment_method_options[card][installments][plan][type]"
@@ -206,11 +206,11 @@ def test_a_long_value_is_not_repeated_in_the_message() -> None:
     assert len(error.message) < 200
 
 
-def test_a_flood_of_errors_is_cut_short() -> None:
+def test_at_most_100_errors_are_reported() -> None:
     unknown = {f"amount_{number}": 1 for number in range(1000)}
     assert len(check_params("payment_intent", {**CHARGE, **unknown})) == 100
 
 
-def test_a_parameter_only_the_library_knows_is_accepted() -> None:
+def test_a_parameter_that_only_the_library_of_stripe_knows_is_accepted() -> None:
     moto = {"card": {"moto": True}}
     assert check_params("payment_intent", {**CHARGE, "payment_method_options": moto}) == ()

@@ -1,4 +1,4 @@
-"""What `make schemas` wrote is fit to be shipped."""
+"""The files that `make schemas` writes are valid, complete and small."""
 
 import re
 from pathlib import Path
@@ -45,6 +45,6 @@ def test_the_stub_has_every_parameter_as_a_method(name: str) -> None:
     assert set(re.findall(r"    def (\w+)\(self", block)) == parameter_names(name)
 
 
-def test_a_deprecated_field_says_so() -> None:
+def test_a_deprecated_field_is_marked_as_deprecated() -> None:
     product_data = parameter_schema("price")["properties"]["product_data"]
     assert product_data["properties"]["id"]["deprecated"] is True

@@ -1,4 +1,4 @@
-"""Rules Stripe enforces and its document does not say in types."""
+"""Rules that Stripe enforces and its document does not express in types."""
 
 from typing import Any
 
@@ -84,7 +84,7 @@ def test_a_currency_is_three_lower_case_letters(currency: str) -> None:
         ({"unit_amount": None, "billing_scheme": "tiered", "tiers": [{"up_to": "inf"}]}, None),
     ],
 )
-def test_a_price_says_of_what_and_how_much(
+def test_a_price_has_one_product_and_one_kind_of_amount(
     change: dict[str, Any], error: tuple[str, str] | None
 ) -> None:
     assert broken("price", {**PRICE, **change}) == ([error] if error else [])
@@ -112,7 +112,7 @@ def test_a_price_says_of_what_and_how_much(
         ),
     ],
 )
-def test_a_coupon_takes_off_one_thing(
+def test_a_coupon_takes_off_a_percentage_or_an_amount(
     coupon: dict[str, Any], error: tuple[str, str] | None
 ) -> None:
     assert broken("coupon", coupon) == ([error] if error else [])

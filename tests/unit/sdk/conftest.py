@@ -1,4 +1,4 @@
-"""A Dispatcher over a queue in memory."""
+"""Deliveries to a queue in memory."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from paydispatch.sdk.delivery import PreparedRequest
 
 
-class HeldDelivery(MemoryDelivery):
-    """Takes nothing until `release`."""
+class StuckDelivery(MemoryDelivery):
+    """A delivery that takes no request until `release` is called."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ def delivery() -> MemoryDelivery:
 
 
 @pytest.fixture
-def held() -> Iterator[HeldDelivery]:
-    held = HeldDelivery()
-    yield held
-    held.release()
+def stuck() -> Iterator[StuckDelivery]:
+    stuck = StuckDelivery()
+    yield stuck
+    stuck.release()

@@ -1,4 +1,4 @@
-"""Closing stops the thread first and then says what is left. Every wait ends."""
+"""`close` stops the thread first and then reports the undelivered requests. Every wait for a receipt ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from paydispatch.sdk.sender import Sender
 from paydispatch.testing.memory import MemoryDelivery
 
 if TYPE_CHECKING:
-    from tests.unit.sdk.conftest import HeldDelivery
+    from tests.unit.sdk.conftest import StuckDelivery
 
     from paydispatch.sdk.receipt import Receipt
 
@@ -30,66 +30,66 @@ def submit(dispatcher: Dispatcher, context_id: str = "c") -> Receipt:
 
 
 @pytest.fixture
-def hanging(held: HeldDelivery) -> tuple[Dispatcher, Receipt, Receipt]:
-    """A Dispatcher whose delivery hangs with one request, and has another one in the buffer behind it."""
-    dispatcher = Dispatcher(held).start()
+def stuck_dispatcher(stuck: StuckDelivery) -> tuple[Dispatcher, Receipt, Receipt]:
+    """A Dispatcher with one request stuck in its delivery, and a second one behind it in the buffer."""
+    dispatcher = Dispatcher(stuck).start()
     in_flight = submit(dispatcher, "in flight")
-    assert held.reached.wait(PATIENCE_S)
+    assert stuck.reached.wait(PATIENCE_S)
     return dispatcher, in_flight, submit(dispatcher, "behind it")
 
 
-def end_of_the_thread() -> None:
+def join_the_thread() -> None:
     for thread in threading.enumerate():
         if thread.name == "paydispatch":
             thread.join(PATIENCE_S)
 
 
-def test_what_is_in_flight_is_unknown_and_what_was_never_offered_is_refused(
-    hanging: tuple[Dispatcher, Receipt, Receipt],
+def test_a_request_in_flight_is_unknown_and_one_never_offered_is_refused(
+    stuck_dispatcher: tuple[Dispatcher, Receipt, Receipt],
 ) -> None:
-    dispatcher, in_flight, behind = hanging
+    dispatcher, in_flight, behind = stuck_dispatcher
     with pytest.raises(NotDelivered) as left:
         dispatcher.close(timeout_s=0.01)
     assert (left.value.unknown, left.value.refused) == ((in_flight,), (behind,))
     assert left.value.under_way == ()
 
 
-def test_what_was_said_at_the_close_stays_true_when_the_answer_comes_later(
-    hanging: tuple[Dispatcher, Receipt, Receipt], held: HeldDelivery
+def test_a_later_answer_does_not_change_the_failures_that_close_reported(
+    stuck_dispatcher: tuple[Dispatcher, Receipt, Receipt], stuck: StuckDelivery
 ) -> None:
-    dispatcher, in_flight, behind = hanging
+    dispatcher, in_flight, behind = stuck_dispatcher
     with pytest.raises(NotDelivered):
         dispatcher.close(timeout_s=0.01)
-    held.release()
-    end_of_the_thread()
-    assert [sent.context_id for sent in held.envelopes] == ["in flight"]
+    stuck.release()
+    join_the_thread()
+    assert [sent.context_id for sent in stuck.envelopes] == ["in flight"]
     assert isinstance(in_flight.failure, MaybeAccepted)
     assert type(behind.failure) is Unavailable
 
 
-def test_an_answer_that_comes_in_time_makes_it_durable(
-    hanging: tuple[Dispatcher, Receipt, Receipt], held: HeldDelivery
+def test_an_answer_during_close_makes_the_requests_durable(
+    stuck_dispatcher: tuple[Dispatcher, Receipt, Receipt], stuck: StuckDelivery
 ) -> None:
-    dispatcher, in_flight, behind = hanging
-    threading.Timer(0.02, held.release).start()
+    dispatcher, in_flight, behind = stuck_dispatcher
+    threading.Timer(0.02, stuck.release).start()
     dispatcher.close(timeout_s=PATIENCE_S)
     assert in_flight.durable
     assert behind.durable
 
 
-def test_closing_ends_within_the_time_given_though_the_queue_hangs(
-    hanging: tuple[Dispatcher, Receipt, Receipt],
+def test_close_ends_within_its_timeout_while_the_queue_hangs(
+    stuck_dispatcher: tuple[Dispatcher, Receipt, Receipt],
 ) -> None:
     started = time.monotonic()
     with pytest.raises(NotDelivered):
-        hanging[0].close(timeout_s=0.1)
+        stuck_dispatcher[0].close(timeout_s=0.1)
     assert time.monotonic() - started < PATIENCE_S / 2
 
 
 def test_every_wait_for_a_receipt_ends_with_the_close(
-    hanging: tuple[Dispatcher, Receipt, Receipt],
+    stuck_dispatcher: tuple[Dispatcher, Receipt, Receipt],
 ) -> None:
-    dispatcher, *receipts = hanging
+    dispatcher, *receipts = stuck_dispatcher
     ended: list[BaseException | None] = []
 
     def wait(receipt: Receipt) -> None:
@@ -108,9 +108,9 @@ def test_every_wait_for_a_receipt_ends_with_the_close(
 
 
 async def test_awaiting_a_receipt_ends_with_the_close(
-    hanging: tuple[Dispatcher, Receipt, Receipt],
+    stuck_dispatcher: tuple[Dispatcher, Receipt, Receipt],
 ) -> None:
-    dispatcher, in_flight, _ = hanging
+    dispatcher, in_flight, _ = stuck_dispatcher
     waiting = asyncio.ensure_future(in_flight)
     await asyncio.sleep(0)
     with pytest.raises(NotDelivered):
@@ -121,31 +121,31 @@ async def test_awaiting_a_receipt_ends_with_the_close(
         await in_flight
 
 
-def test_a_dispatcher_that_closes_takes_nothing_more(
-    hanging: tuple[Dispatcher, Receipt, Receipt], held: HeldDelivery
+def test_a_dispatcher_refuses_new_requests_while_it_closes(
+    stuck_dispatcher: tuple[Dispatcher, Receipt, Receipt], stuck: StuckDelivery
 ) -> None:
-    dispatcher, *_ = hanging
+    dispatcher, *_ = stuck_dispatcher
     closing = threading.Thread(target=dispatcher.close)
     closing.start()
     while dispatcher.running:
         time.sleep(0.001)
     with pytest.raises(NoDispatcher):
         submit(dispatcher)
-    held.release()
+    stuck.release()
     closing.join(PATIENCE_S)
 
 
-def test_a_request_that_comes_after_the_end_is_refused_and_nobody_waits_for_it(
+def test_a_request_put_after_the_stop_is_refused_and_its_receipt_fails(
     delivery: MemoryDelivery,
 ) -> None:
-    """It passed the check before the close, and reaches the buffer after it."""
+    """The request passed the check before the close, and reaches the buffer after it."""
     with Dispatcher(delivery) as dispatcher:
         late = submit(dispatcher)
     late.reopen()
     sender = Sender(delivery, buffer_size=1, delivery_timeout_s=60)
     sender.start()
     sender.stop(PATIENCE_S)
-    prepared = MemoryDelivery().prepare  # any prepared would do: it is never offered
+    prepared = MemoryDelivery().prepare  # any object would do, because it is never offered
     with pytest.raises(NoDispatcher):
         sender.put(prepared, late)  # type: ignore[arg-type]
     with pytest.raises(Unavailable):
@@ -153,7 +153,7 @@ def test_a_request_that_comes_after_the_end_is_refused_and_nobody_waits_for_it(
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_fault_of_the_thread_itself_ends_what_it_carried() -> None:
+def test_a_fault_that_ends_the_thread_fails_its_requests() -> None:
     class Broken(MemoryDelivery):
         @property
         def batch_limit(self) -> int:  # type: ignore[override]
@@ -168,12 +168,12 @@ def test_a_fault_of_the_thread_itself_ends_what_it_carried() -> None:
 
 
 def test_a_dispatcher_closed_while_the_queue_hangs_may_be_started_again(
-    hanging: tuple[Dispatcher, Receipt, Receipt], held: HeldDelivery
+    stuck_dispatcher: tuple[Dispatcher, Receipt, Receipt], stuck: StuckDelivery
 ) -> None:
-    dispatcher, in_flight, behind = hanging
+    dispatcher, in_flight, behind = stuck_dispatcher
     with pytest.raises(NotDelivered):
         dispatcher.close(timeout_s=0.01)
-    held.release()
+    stuck.release()
     with dispatcher:
         for receipt in (in_flight, behind):
             dispatcher.redispatch(receipt)
@@ -181,7 +181,7 @@ def test_a_dispatcher_closed_while_the_queue_hangs_may_be_started_again(
     assert behind.durable
 
 
-def test_a_dispatcher_that_was_closed_is_kept_by_nothing(delivery: MemoryDelivery) -> None:
+def test_a_closed_dispatcher_is_garbage_collected(delivery: MemoryDelivery) -> None:
     dispatcher = Dispatcher(delivery)
     with dispatcher:
         submit(dispatcher)
@@ -191,10 +191,10 @@ def test_a_dispatcher_that_was_closed_is_kept_by_nothing(delivery: MemoryDeliver
     assert kept() is None
 
 
-def test_what_is_given_up_is_named_in_the_log_without_the_key(
-    hanging: tuple[Dispatcher, Receipt, Receipt], caplog: pytest.LogCaptureFixture
+def test_undelivered_requests_are_logged_without_the_key(
+    stuck_dispatcher: tuple[Dispatcher, Receipt, Receipt], caplog: pytest.LogCaptureFixture
 ) -> None:
-    dispatcher, *receipts = hanging
+    dispatcher, *receipts = stuck_dispatcher
     with pytest.raises(NotDelivered):
         dispatcher.close(timeout_s=0.01)
     assert all(receipt.request_id in caplog.text for receipt in receipts)

@@ -1,4 +1,4 @@
-"""The Dispatcher: hands over at once, drops nothing silently, and leaves only when everything is durable."""
+"""`Dispatcher`: it returns at once, drops no request silently, and closes only when every request is durable."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from paydispatch.testing.memory import MemoryDelivery
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.unit.sdk.conftest import HeldDelivery
+    from tests.unit.sdk.conftest import StuckDelivery
 
     from paydispatch.domain.errors import PaydispatchError
     from paydispatch.sdk.delivery import PreparedRequest
@@ -40,7 +40,7 @@ def dispatch(context_id: str = "context-1", **options: Any) -> Receipt:
     return intent.create_async("worker-1", context_id, KEY, **options)
 
 
-WHERE_NO_KEY_BELONGS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+WRONG_PLACES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "worker_id": ({"worker_id": KEY}, {}, "worker_id"),
     "context_id": ({"context_id": KEY}, {}, "context_id"),
     "stripe_account": ({"stripe_account": KEY}, {}, "stripe_account"),
@@ -56,10 +56,8 @@ WHERE_NO_KEY_BELONGS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("change", "params", "param"), WHERE_NO_KEY_BELONGS.values(), ids=WHERE_NO_KEY_BELONGS
-)
-def test_what_does_not_belong_in_a_field_is_refused_at_once_by_its_name(
+@pytest.mark.parametrize(("change", "params", "param"), WRONG_PLACES.values(), ids=WRONG_PLACES)
+def test_a_key_or_our_metadata_pair_in_a_wrong_field_is_refused_by_the_name_of_the_field(
     delivery: MemoryDelivery, change: dict[str, Any], params: dict[str, Any], param: str
 ) -> None:
     fields = {"worker_id": "worker-1", "context_id": "context-1", "stripe_secret": KEY, **change}
@@ -71,7 +69,7 @@ def test_what_does_not_belong_in_a_field_is_refused_at_once_by_its_name(
 
 
 @pytest.mark.parametrize("depth", [33, 500, 979])
-def test_parameters_without_an_end_are_refused_at_once(
+def test_parameters_nested_too_deeply_are_refused_at_once(
     delivery: MemoryDelivery, depth: int
 ) -> None:
     nested: Any = 1
@@ -88,8 +86,8 @@ def dispatch_and_fail(dispatcher: Dispatcher) -> None:
         raise ZeroDivisionError
 
 
-class TestHandingOver:
-    def test_a_request_reaches_the_queue_with_everything_it_was_given(
+class TestDispatching:
+    def test_a_request_reaches_the_queue_with_all_its_options(
         self, delivery: MemoryDelivery
     ) -> None:
         with Dispatcher(delivery):
@@ -101,12 +99,12 @@ class TestHandingOver:
         assert (sent.lane, sent.stripe_account) == (Lane.BATCH, "acct_1")
         assert sent.progress.deadline_at == sent.accepted_at + 60
 
-    def test_the_function_does_what_the_builder_does(self, delivery: MemoryDelivery) -> None:
+    def test_a_create_function_dispatches_like_a_builder(self, delivery: MemoryDelivery) -> None:
         with Dispatcher(delivery):
             create_product_async({"name": "Tea"}, "worker-1", "context-1", KEY)
         assert delivery.envelopes[0].params == {"name": "Tea"}
 
-    def test_a_secret_may_be_named(self, delivery: MemoryDelivery) -> None:
+    def test_a_secret_ref_may_replace_the_key(self, delivery: MemoryDelivery) -> None:
         with Dispatcher(delivery):
             new_payment_intent().amount(1).currency("usd").create_async(
                 "worker-1", "context-1", SecretRef("shop")
@@ -119,7 +117,7 @@ class TestHandingOver:
             other = dispatch(idempotency_key="other")
         assert first.request_id == again.request_id != other.request_id
 
-    def test_a_burst_is_carried_in_batches_and_in_order(self, delivery: MemoryDelivery) -> None:
+    def test_a_burst_is_sent_in_batches_and_in_order(self, delivery: MemoryDelivery) -> None:
         with Dispatcher(delivery):
             receipts = [dispatch(f"context-{number}") for number in range(250)]
         assert [sent.request_id for sent in delivery.envelopes] == [
@@ -128,7 +126,7 @@ class TestHandingOver:
         assert max(delivery.batches) <= delivery.batch_limit
         assert len(delivery.batches) < 25
 
-    def test_many_threads_may_hand_over_at_once(self, delivery: MemoryDelivery) -> None:
+    def test_many_threads_may_dispatch_at_once(self, delivery: MemoryDelivery) -> None:
         def work(dispatcher: Dispatcher) -> None:
             for _ in range(50):
                 dispatch(dispatcher=dispatcher)
@@ -159,7 +157,7 @@ class TestRefusing:
         ],
         ids=str,
     )
-    def test_what_is_invalid_raises_before_anything_is_queued(
+    def test_an_invalid_request_raises_before_it_is_queued(
         self, delivery: MemoryDelivery, change: dict[str, Any], error: type[BadRequest]
     ) -> None:
         fields = {
@@ -178,31 +176,31 @@ class TestRefusing:
         with pytest.raises(NoDispatcher):
             dispatch()
 
-    def test_a_dispatcher_that_is_not_running_takes_nothing(self, delivery: MemoryDelivery) -> None:
+    def test_a_dispatcher_that_is_not_running_refuses_every_request(
+        self, delivery: MemoryDelivery
+    ) -> None:
         with pytest.raises(NoDispatcher):
             dispatch(dispatcher=Dispatcher(delivery))
 
-    def test_a_dispatcher_that_was_left_takes_nothing(self, delivery: MemoryDelivery) -> None:
+    def test_a_closed_dispatcher_refuses_every_request(self, delivery: MemoryDelivery) -> None:
         with Dispatcher(delivery) as dispatcher:
             pass
         with pytest.raises(NoDispatcher):
             dispatch(dispatcher=dispatcher)
         assert not delivery.opened
 
-    def test_a_full_buffer_raises_and_takes_again_when_there_is_room(
-        self, held: HeldDelivery
-    ) -> None:
-        with Dispatcher(held, buffer_size=3) as dispatcher:
+    def test_a_full_buffer_raises_until_there_is_room_again(self, stuck: StuckDelivery) -> None:
+        with Dispatcher(stuck, buffer_size=3) as dispatcher:
             for _ in range(3):
                 dispatch()
             with pytest.raises(BufferFull, match="already holds 3"):
                 dispatch()
-            held.release()
+            stuck.release()
             dispatcher.flush()
             dispatch()
-        assert len(held.envelopes) == 4
+        assert len(stuck.envelopes) == 4
 
-    def test_a_sealing_key_that_is_away_is_told_on_entering(self) -> None:
+    def test_an_unavailable_sealing_key_raises_on_entering(self) -> None:
         with pytest.raises(Unavailable), Dispatcher(NoSealingKey()):
             pytest.fail("the block must not begin")
         with pytest.raises(NoDispatcher):
@@ -214,20 +212,22 @@ class NoSealingKey(MemoryDelivery):
         raise Unavailable("the sealing key is away")
 
 
-class TestLeaving:
-    def test_leaving_makes_every_receipt_durable(self, delivery: MemoryDelivery) -> None:
+class TestClosing:
+    def test_closing_makes_every_receipt_durable(self, delivery: MemoryDelivery) -> None:
         with Dispatcher(delivery):
             receipts = [dispatch() for _ in range(20)]
         assert all(receipt.durable for receipt in receipts)
         assert not delivery.opened
 
-    def test_flushing_in_between_does_too(self, delivery: MemoryDelivery) -> None:
+    def test_flushing_makes_every_receipt_durable(self, delivery: MemoryDelivery) -> None:
         with Dispatcher(delivery) as dispatcher:
             receipt = dispatch()
             dispatcher.flush()
             assert receipt.durable
 
-    def test_receipts_the_queue_never_took_are_named(self, delivery: MemoryDelivery) -> None:
+    def test_the_error_lists_the_receipts_that_the_queue_never_took(
+        self, delivery: MemoryDelivery
+    ) -> None:
         delivery.away = True
         with (
             pytest.raises(NotDelivered) as left,
@@ -239,7 +239,7 @@ class TestLeaving:
         assert all(isinstance(receipt.failure, Unavailable) for receipt in receipts)
         assert not delivery.envelopes
 
-    def test_one_that_is_refused_for_good_is_named_and_fails_no_other(
+    def test_a_request_refused_for_good_is_listed_and_fails_no_other(
         self, delivery: MemoryDelivery
     ) -> None:
         delivery.refusals["worker-2"] = TooLarge(2, 1)
@@ -251,14 +251,14 @@ class TestLeaving:
         assert left.value.refused == left.value.receipts == (bad,)
         assert good.durable
 
-    def test_a_queue_that_comes_back_in_time_is_no_failure(self) -> None:
+    def test_a_queue_that_recovers_in_time_is_no_failure(self) -> None:
         delivery = AwayTwice()
         with Dispatcher(delivery):
             receipt = dispatch()
         assert receipt.durable
         assert len(delivery.batches) == 3
 
-    def test_a_fault_in_the_delivery_is_told_and_ends_nothing(self) -> None:
+    def test_a_fault_in_the_delivery_is_reported_and_the_dispatcher_goes_on(self) -> None:
         delivery = Faulty()
         with Dispatcher(delivery, delivery_timeout_s=0.02) as dispatcher:
             broken = dispatch()
@@ -269,7 +269,7 @@ class TestLeaving:
         assert left.value.unknown == (broken,)
         assert sound.durable
 
-    def test_the_blocks_own_error_is_kept_with_a_note(self, delivery: MemoryDelivery) -> None:
+    def test_the_error_of_the_block_is_kept_and_gets_a_note(self, delivery: MemoryDelivery) -> None:
         delivery.away = True
         with pytest.raises(ZeroDivisionError) as error:
             dispatch_and_fail(Dispatcher(delivery, delivery_timeout_s=0.02))
@@ -277,7 +277,7 @@ class TestLeaving:
         assert "1 requests were refused and not accepted" in note
         assert "pdr_" in note
 
-    def test_the_blocks_own_error_does_not_stop_the_flush(self, delivery: MemoryDelivery) -> None:
+    def test_an_error_of_the_block_does_not_stop_the_flush(self, delivery: MemoryDelivery) -> None:
         with pytest.raises(ZeroDivisionError):
             dispatch_and_fail(Dispatcher(delivery))
         assert len(delivery.envelopes) == 1
@@ -316,7 +316,7 @@ class Faulty(MemoryDelivery):
         return results
 
 
-class TestFindingTheRunningOne:
+class TestCurrent:
     def test_the_innermost_block_counts(self, delivery: MemoryDelivery) -> None:
         inner = MemoryDelivery()
         with Dispatcher(delivery) as outside:
@@ -326,7 +326,9 @@ class TestFindingTheRunningOne:
             assert Dispatcher.current() is outside
         assert (len(delivery.envelopes), len(inner.envelopes)) == (0, 1)
 
-    def test_one_that_is_passed_beats_the_running_one(self, delivery: MemoryDelivery) -> None:
+    def test_a_dispatcher_passed_as_an_argument_wins_over_the_current_one(
+        self, delivery: MemoryDelivery
+    ) -> None:
         other = MemoryDelivery()
         with Dispatcher(other) as chosen, Dispatcher(delivery):
             dispatch(dispatcher=chosen)
@@ -355,7 +357,7 @@ class TestFindingTheRunningOne:
             await asyncio.create_task(task())
         assert len(delivery.envelopes) == 1
 
-    def test_where_no_block_is_seen_it_is_the_only_one_that_runs(
+    def test_outside_every_block_the_only_running_dispatcher_is_current(
         self, delivery: MemoryDelivery
     ) -> None:
         with Dispatcher(delivery) as only:
@@ -368,7 +370,7 @@ class TestFindingTheRunningOne:
             thread.join(10)
         assert len(delivery.envelopes) == 1
 
-    def test_where_no_block_is_seen_and_several_run_one_has_to_be_passed(
+    def test_outside_every_block_one_of_several_dispatchers_must_be_passed(
         self, delivery: MemoryDelivery
     ) -> None:
         with (
@@ -381,16 +383,16 @@ class TestFindingTheRunningOne:
             contextvars.Context().run(dispatch, dispatcher=chosen)
         assert len(delivery.envelopes) == 1
 
-    def test_a_block_that_was_left_is_not_replaced_by_another_dispatcher(
+    def test_after_its_block_a_task_finds_no_other_dispatcher(
         self, delivery: MemoryDelivery
     ) -> None:
-        """A task that outlives its block must not send to the queue of somebody else's."""
+        """A task that outlives its block must not send to the queue of another block."""
         with Dispatcher(MemoryDelivery()):
             seen = contextvars.copy_context()
         with Dispatcher(delivery), pytest.raises(NoDispatcher):
             seen.run(dispatch)
 
-    def test_started_without_a_block_it_is_found_until_it_is_closed(
+    def test_a_dispatcher_started_without_a_block_is_current_until_it_is_closed(
         self, delivery: MemoryDelivery
     ) -> None:
         dispatcher = Dispatcher(delivery).start()
@@ -414,7 +416,7 @@ async def test_the_async_block_flushes_and_keeps_its_own_error(delivery: MemoryD
     assert "1 requests were refused and not accepted" in error.value.__notes__[0]
 
 
-async def test_the_async_block_raises_for_what_is_left(delivery: MemoryDelivery) -> None:
+async def test_the_async_block_raises_for_undelivered_requests(delivery: MemoryDelivery) -> None:
     delivery.away = True
     with pytest.raises(NotDelivered):
         async with Dispatcher(delivery, delivery_timeout_s=0.02):

@@ -1,4 +1,4 @@
-"""What a flow sees, and how it goes on."""
+"""`Flow`: the data that a script sees, and the follow-ups that it dispatches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def flow(**changes: Any) -> Flow:
     return Flow(entry(**changes), attempt=2, now_s=NOW_S)
 
 
-def test_it_has_the_builders_of_every_object() -> None:
+def test_a_flow_has_the_builders_of_every_object() -> None:
     run = flow()
     run.new_product().name("Tea").create_async()
     run.new_price().currency("usd").unit_amount(5).product("prod_1").create_async()
@@ -31,12 +31,12 @@ def test_it_has_the_builders_of_every_object() -> None:
     assert [sent.object for sent in run.outbox] == ["product", "price", "coupon"]
 
 
-def test_what_there_is_no_builder_for_is_an_attribute_error() -> None:
+def test_a_missing_builder_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="new_price"):
         flow().new_tea()
 
 
-def test_a_follow_up_belongs_to_the_conversation() -> None:
+def test_a_follow_up_carries_the_ids_and_the_key_of_its_flow() -> None:
     run = flow(
         principal="shop/checkout",
         stripe_account="acct_1",
@@ -52,7 +52,7 @@ def test_a_follow_up_belongs_to_the_conversation() -> None:
     assert sent.progress.deadline_at == NOW_S + DEFAULT_DEADLINE_S
 
 
-def test_options_of_a_follow_up_are_its_own() -> None:
+def test_a_follow_up_may_have_options_of_its_own() -> None:
     run = flow(stripe_account="acct_1")
     run.new_product().name("Tea").create_async(
         lane="batch",
@@ -68,7 +68,7 @@ def test_options_of_a_follow_up_are_its_own() -> None:
     assert sent.request_id == request_id_for_key("", "k")
 
 
-def test_the_identity_of_a_follow_up_is_its_parents_and_its_place() -> None:
+def test_the_id_of_a_follow_up_is_derived_from_its_parent_and_its_place() -> None:
     run = flow()
     receipts = [run.new_product().name("Tea").create_async() for _ in range(2)]
     assert [receipt.request_id for receipt in receipts] == [
@@ -93,23 +93,23 @@ def first_follow_up(outcome: Any) -> str:
 
 
 @pytest.mark.parametrize("settled", [make_success(), make_failure()])
-def test_the_flows_that_one_request_can_have_dispatch_different_requests(settled: Any) -> None:
+def test_the_flows_of_one_request_dispatch_different_requests(settled: Any) -> None:
     ids = {first_follow_up(outcome) for outcome in (UNKNOWN, settled, SCRIPT_FAILED)}
     assert len(ids) == 3
 
 
 @pytest.mark.parametrize("outcome", ENDS)
-def test_a_repeat_of_the_same_end_dispatches_the_same_request(outcome: Any) -> None:
+def test_a_repeat_of_the_same_outcome_dispatches_the_same_request(outcome: Any) -> None:
     assert first_follow_up(outcome) == first_follow_up(outcome)
 
 
 @pytest.mark.parametrize("unknown", [LAST_RECEIVE, STRIPE_SAYS_SO])
-def test_only_a_failed_script_of_ours_is_the_end_of_one(unknown: Any) -> None:
+def test_only_the_dispatcher_error_flow_failed_counts_as_a_failed_script(unknown: Any) -> None:
     assert first_follow_up(unknown) == first_follow_up(UNKNOWN)
 
 
 @pytest.mark.parametrize("settled", [make_success(), make_failure()])
-def test_a_settled_end_needs_no_name_in_the_identity(settled: Any) -> None:
+def test_a_follow_up_of_a_settled_outcome_has_the_default_id(settled: Any) -> None:
     assert first_follow_up(settled) == follow_up_request_id("pdr_1", 1)
 
 
@@ -117,7 +117,7 @@ DAYS_S = 86_400
 
 
 @pytest.mark.parametrize("after_s", [0, 0.5, 60, 25 * DAYS_S])
-def test_later_is_any_time_within_twenty_five_days(after_s: float) -> None:
+def test_retry_later_takes_any_time_within_25_days(after_s: float) -> None:
     assert RetryLater(after_s).after_s == after_s
 
 
@@ -125,19 +125,19 @@ def test_later_is_any_time_within_twenty_five_days(after_s: float) -> None:
     "after_s",
     [float("inf"), float("-inf"), float("nan"), -1, 25 * DAYS_S + 1, "60", None, True],
 )
-def test_a_later_that_is_no_time_is_refused_where_it_is_raised(after_s: Any) -> None:
+def test_retry_later_refuses_an_invalid_time(after_s: Any) -> None:
     with pytest.raises(ValueError, match="after_s must be a number of seconds from 0 to 2160000"):
         RetryLater(after_s)
 
 
-def test_a_group_that_holds_nothing_but_later_asks_for_the_latest() -> None:
+def test_an_exception_group_of_only_retry_later_waits_for_the_longest_time() -> None:
     group = ExceptionGroup("g", [RetryLater(5), ExceptionGroup("g", [RetryLater(60)])])
     end = script_end(group)
     assert isinstance(end, RetryLater)
     assert end.after_s == 60
 
 
-def spoilt(after_s: Any) -> RetryLater:
+def spoil_later(after_s: Any) -> RetryLater:
     later = RetryLater(5)
     later.after_s = after_s
     return later
@@ -149,9 +149,9 @@ def spoilt(after_s: Any) -> RetryLater:
         (ValueError("broken"), "ValueError: broken"),
         (SystemExit(3), "SystemExit: 3"),
         (ExceptionGroup("g", [RetryLater(5), ValueError("a")]), "again in 5 s; ValueError: a"),
-        (spoilt("soon"), "ValueError: after_s must be"),
-        (spoilt(float("inf")), "ValueError: after_s must be"),
-        (ExceptionGroup("g", [RetryLater(5), spoilt(None)]), "TypeError: '>' not supported"),
+        (spoil_later("soon"), "ValueError: after_s must be"),
+        (spoil_later(float("inf")), "ValueError: after_s must be"),
+        (ExceptionGroup("g", [RetryLater(5), spoil_later(None)]), "TypeError: '>' not supported"),
     ],
 )
 def test_anything_else_that_a_script_raises_is_its_failure(
@@ -171,14 +171,14 @@ def test_a_follow_up_cannot_be_waited_for() -> None:
 
 
 @pytest.mark.parametrize("deadline_s", [0, -1, float("inf"), "60"])
-def test_a_wrong_deadline_raises_where_it_was_given(deadline_s: Any) -> None:
+def test_an_invalid_deadline_raises_at_the_dispatch(deadline_s: Any) -> None:
     run = flow()
     with pytest.raises(InvalidField):
         run.new_product().name("Tea").create_async(deadline_s=deadline_s)
     assert not run.outbox
 
 
-def test_wrong_parameters_raise_where_they_were_given() -> None:
+def test_invalid_parameters_raise_at_the_dispatch() -> None:
     run = flow()
     with pytest.raises(InvalidParams):
         run.new_product().create_async()
@@ -187,7 +187,7 @@ def test_wrong_parameters_raise_where_they_were_given() -> None:
     assert not run.outbox
 
 
-def test_a_follow_up_the_queue_would_never_take_raises_where_it_was_dispatched() -> None:
+def test_a_follow_up_too_large_for_the_queue_raises_at_the_dispatch() -> None:
     run = flow()
     item = {"price": "price_1", "metadata": {f"key{number}": "x" * 500 for number in range(50)}}
     items = [item] * (1 + QUEUE_MESSAGE_LIMIT_BYTES // len(json.dumps(item)))
@@ -196,13 +196,13 @@ def test_a_follow_up_the_queue_would_never_take_raises_where_it_was_dispatched()
     assert not run.outbox
 
 
-def test_a_conversation_without_a_key_cannot_go_on() -> None:
+def test_a_flow_without_a_key_cannot_dispatch() -> None:
     run = flow(sealed_secret=None)
     with pytest.raises(InvalidField, match="has no key"):
         run.new_product().name("Tea").create_async()
 
 
-def test_what_it_logs_has_all_ids(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_log_line_of_a_flow_has_all_ids(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "paydispatch.flows"):
         flow().log.info("price %s is there", "price_1")
     (record,) = caplog.records
@@ -214,7 +214,7 @@ def test_what_it_logs_has_all_ids(caplog: pytest.LogCaptureFixture) -> None:
     )
 
 
-def test_an_error_is_its_message_and_its_fields() -> None:
+def test_a_parsed_error_has_its_message_and_its_fields() -> None:
     error = ParsedError(
         make_failure(
             message="No.", code="c", type="t", decline_code="d", param="p", http_status=402
@@ -242,18 +242,18 @@ LIVE = AccountBinding(account_id="acct_1", mode="live", key_sha256="k")
         ({"outcome": make_failure()}, None),
     ],
 )
-def test_it_says_whether_the_request_was_made_in_live_mode(
+def test_a_flow_knows_whether_its_request_was_made_in_live_mode(
     changes: dict[str, Any], livemode: bool | None
 ) -> None:
     assert flow(**changes).livemode is livemode
 
 
-def test_an_entry_without_a_tenant_is_of_the_queue_s() -> None:
+def test_an_entry_without_a_tenant_belongs_to_the_tenant_of_the_queue() -> None:
     run = Flow(entry(tenant=None, principal=None), attempt=1, now_s=NOW_S, queue_tenant="main")
     assert (run.tenant, run.principal) == ("main", "queue")
 
 
-def test_a_follow_up_s_own_key_is_of_its_tenant() -> None:
+def test_the_own_key_of_a_follow_up_belongs_to_its_tenant() -> None:
     ids = set()
     for tenant, queue_tenant in (("shop", "main"), ("main", "main"), ("shop", "shop")):
         run = Flow(entry(tenant=tenant), attempt=1, now_s=NOW_S, queue_tenant=queue_tenant)

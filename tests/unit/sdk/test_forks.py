@@ -1,4 +1,4 @@
-"""A forked process has a Dispatcher of its own, and a program that ends without `close` drops nothing silently.
+"""A forked process has a Dispatcher of its own, and a program that ends without `close` drops no request silently.
 
 Each test runs a program of its own, because a test run must not fork itself.
 """
@@ -22,15 +22,15 @@ from paydispatch.testing.memory import MemoryDelivery
 from paydispatch.domain.errors import OtherProcess, PaydispatchError
 
 class FileDelivery(MemoryDelivery):
-    "The queue is a file, to which each process writes."
+    "A delivery to a file, to which each process writes."
 
     def deliver(self, prepared_requests):
         with open(sys.argv[1], "a") as queue:
             queue.write("".join(f"{os.getpid()} {prepared.request_id}\\n" for prepared in prepared_requests))
         return super().deliver(prepared_requests)
 
-class HeldDelivery(FileDelivery):
-    "Takes nothing until it is let."
+class StuckDelivery(FileDelivery):
+    "A delivery that takes no request until `let` is set."
 
     let = threading.Event()
     reached = threading.Event()
@@ -45,7 +45,7 @@ def create(count=25, **options):
     return [coupon.create_async("w", f"c{n}", "sk_test_secret", **options) for n in range(count)]
 
 def children(count, work):
-    "Fork them, let each work, and wait for them; they must end well."
+    "Fork children that call `work`, and check that each ends without an error."
     for _ in range(count):
         if os.fork() == 0:
             signal.alarm(30)
@@ -70,8 +70,8 @@ def run(program: str, queue: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def delivered(program: str, tmp_path: Path) -> list[list[str]]:
-    """Run it to its end; return (process, request id) of each message on the queue."""
+def run_to_its_end(program: str, tmp_path: Path) -> list[list[str]]:
+    """Run the program to its end. Return (process, request id) of each message on the queue."""
     queue = tmp_path / "queue"
     ended = run(program, queue)
     assert ended.returncode == 0, ended.stderr
@@ -119,7 +119,7 @@ for process in processes:
     process.join()
     assert process.exitcode == 0
 """,
-    "a Dispatcher nothing refers to": """
+    "an unreferenced Dispatcher": """
 Dispatcher(FileDelivery()).start()
 create()
 for _ in range(4):
@@ -144,16 +144,16 @@ deeper(3)
 
 @pytest.mark.parametrize("program", FORKS.values(), ids=FORKS)
 def test_each_forked_process_delivers_its_own_requests_once(program: str, tmp_path: Path) -> None:
-    lines = delivered(program, tmp_path)
+    lines = run_to_its_end(program, tmp_path)
 
     assert len({request_id for _, request_id in lines}) == len(lines) == 125
     per_process = {process: [one for one, _ in lines].count(process) for process, _ in lines}
     assert sorted(per_process.values()) in ([25] * 5, [25, 25, 25, 50])
 
 
-def test_what_the_parent_has_in_its_buffer_is_the_parent_s(tmp_path: Path) -> None:
+def test_a_child_can_neither_await_nor_repeat_the_requests_of_its_parent(tmp_path: Path) -> None:
     program = """
-with Dispatcher(HeldDelivery()) as dispatcher:
+with Dispatcher(StuckDelivery()) as dispatcher:
     waiting = create(3)
     dispatcher._delivery.reached.wait()
     waiting += create(3)
@@ -173,10 +173,10 @@ with Dispatcher(HeldDelivery()) as dispatcher:
         dispatcher.flush()
         dispatcher.close()
     children(2, work)
-    HeldDelivery.let.set()
+    StuckDelivery.let.set()
 print(os.getpid(), all(receipt.durable for receipt in waiting))
 """
-    assert len(delivered(program, tmp_path)) == 6
+    assert len(run_to_its_end(program, tmp_path)) == 6
 
 
 def test_a_fork_waits_for_no_lock_of_the_parent(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ for lock in locks:
     lock.release()
 dispatcher.close()
 """
-    assert len(delivered(program, tmp_path)) == 2
+    assert len(run_to_its_end(program, tmp_path)) == 2
 
 
 ENDS = {
@@ -214,10 +214,10 @@ threading.Thread(target=create, args=(3,)).start()
 
 @pytest.mark.parametrize("program", ENDS.values(), ids=ENDS)
 def test_a_program_that_ends_without_closing_flushes(program: str, tmp_path: Path) -> None:
-    assert len(delivered(program, tmp_path)) == 3
+    assert len(run_to_its_end(program, tmp_path)) == 3
 
 
-def test_a_program_that_ends_says_what_it_leaves(tmp_path: Path) -> None:
+def test_a_program_that_ends_lists_its_undelivered_requests(tmp_path: Path) -> None:
     program = """
 delivery = FileDelivery()
 delivery.loses_answers = True
@@ -231,9 +231,9 @@ print(create(1)[0].request_id)
     assert "sk_test_secret" not in ended.stderr
 
 
-def test_a_program_whose_queue_hangs_ends_within_the_delivery_timeout(tmp_path: Path) -> None:
+def test_a_program_ends_within_the_delivery_timeout_while_its_queue_hangs(tmp_path: Path) -> None:
     program = """
-Dispatcher(HeldDelivery(), delivery_timeout_s=0.2).start()
+Dispatcher(StuckDelivery(), delivery_timeout_s=0.2).start()
 print(create(1)[0].request_id)
 """
     ended = run(program, tmp_path / "queue")

@@ -1,4 +1,4 @@
-"""A web framework's lifespan runs in a task of its own: its requests find the Dispatcher all the same."""
+"""Requests find the Dispatcher of a web framework's lifespan, though the lifespan runs in a task of its own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def as_a_block(delivery: MemoryDelivery) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def started_and_closed(delivery: MemoryDelivery) -> AsyncIterator[None]:
+async def start_and_close(delivery: MemoryDelivery) -> AsyncIterator[None]:
     dispatcher = await asyncio.to_thread(Dispatcher(delivery).start)
     yield
     await asyncio.to_thread(dispatcher.close)
@@ -54,7 +54,7 @@ def application(lifespan: Callable[[], Any]) -> Starlette:
 
 
 class Server:
-    """Speaks ASGI as servers do: the lifespan is one task, each request another, and none is made by the other."""
+    """An ASGI server. The lifespan and each request are tasks of their own, and none of them starts another."""
 
     def __init__(self, app: Starlette) -> None:
         self._app = app
@@ -92,7 +92,7 @@ class Server:
         return b"".join(body).decode()
 
 
-@pytest.mark.parametrize("lifespan", [as_a_block, started_and_closed])
+@pytest.mark.parametrize("lifespan", [as_a_block, start_and_close])
 @pytest.mark.parametrize("path", ["/loop", "/thread"])
 async def test_requests_find_the_dispatcher_of_the_lifespan(
     delivery: MemoryDelivery, lifespan: Any, path: str
@@ -102,7 +102,7 @@ async def test_requests_find_the_dispatcher_of_the_lifespan(
     assert [sent.request_id for sent in delivery.envelopes] == request_ids
 
 
-async def test_after_the_lifespan_there_is_none(delivery: MemoryDelivery) -> None:
+async def test_after_the_lifespan_there_is_no_dispatcher(delivery: MemoryDelivery) -> None:
     app = application(lambda: as_a_block(delivery))
     async with Server(app) as server:
         await server.get("/loop")
@@ -110,7 +110,9 @@ async def test_after_the_lifespan_there_is_none(delivery: MemoryDelivery) -> Non
         await server.get("/loop")
 
 
-async def test_with_two_lifespans_the_application_passes_its_own(delivery: MemoryDelivery) -> None:
+async def test_with_two_lifespans_the_application_must_pass_its_dispatcher(
+    delivery: MemoryDelivery,
+) -> None:
     async with (
         Server(application(lambda: as_a_block(MemoryDelivery()))) as server,
         Server(application(lambda: as_a_block(delivery))),
@@ -122,7 +124,7 @@ async def test_with_two_lifespans_the_application_passes_its_own(delivery: Memor
 async def test_a_block_may_be_left_in_another_context_than_it_was_entered_in(
     delivery: MemoryDelivery,
 ) -> None:
-    """An asynchronous fixture, or a framework that runs the two halves of a lifespan as two tasks, does so."""
+    """Asynchronous fixtures do so, and frameworks that run the two halves of a lifespan as two tasks."""
     block = as_a_block(delivery)
     await asyncio.create_task(block.__aenter__())
     dispatch()

@@ -1,4 +1,4 @@
-"""A lost answer is no refusal: the same request is repeated, and what stays unknown is called so."""
+"""A lost answer is no refusal. The same request is repeated, and is reported as unknown if no answer comes."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from paydispatch.testing.memory import MemoryDelivery
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.unit.sdk.conftest import HeldDelivery
+    from tests.unit.sdk.conftest import StuckDelivery
 
     from paydispatch.sdk.delivery import PreparedRequest
     from paydispatch.sdk.receipt import Receipt
 
 
 class Answers(MemoryDelivery):
-    """Gives each offer the next of these results, instead of its own; the last one for ever."""
+    """A delivery that returns these results in turn, and the last one for ever. None is its own result."""
 
     def __init__(self, *results: PaydispatchError | None) -> None:
         super().__init__()
@@ -53,8 +53,8 @@ def submit(dispatcher: Dispatcher, **options: Any) -> Receipt:
     return dispatcher.submit("payment_intent", PARAMS, "worker-1", "context-1", KEY, **options)
 
 
-def undelivered(delivery: MemoryDelivery, *, offers: int = 1) -> NotDelivered:
-    """What is left of one request that was offered that often."""
+def fail_to_deliver(delivery: MemoryDelivery, *, offers: int = 1) -> NotDelivered:
+    """Offer one request `offers` times and close. Return the error."""
     dispatcher = Dispatcher(delivery).start()
     submit(dispatcher)
     while len(delivery.batches) < offers:
@@ -64,7 +64,7 @@ def undelivered(delivery: MemoryDelivery, *, offers: int = 1) -> NotDelivered:
     return left.value
 
 
-def test_a_request_whose_answer_was_lost_is_repeated_under_the_same_identity() -> None:
+def test_a_request_with_a_lost_answer_is_repeated_under_the_same_id() -> None:
     delivery = Answers(LOST, None)
     with Dispatcher(delivery) as dispatcher:
         receipt = submit(dispatcher)
@@ -72,9 +72,9 @@ def test_a_request_whose_answer_was_lost_is_repeated_under_the_same_identity() -
     assert [sent.request_id for sent in delivery.envelopes] == [receipt.request_id] * 2
 
 
-def test_what_stays_unknown_is_not_called_refused(delivery: MemoryDelivery) -> None:
+def test_a_request_that_stays_unknown_is_not_reported_as_refused(delivery: MemoryDelivery) -> None:
     delivery.loses_answers = True
-    left = undelivered(delivery)
+    left = fail_to_deliver(delivery)
     (receipt,) = left.unknown
     assert left.refused == ()
     assert "may have been accepted" in str(left)
@@ -83,25 +83,25 @@ def test_what_stays_unknown_is_not_called_refused(delivery: MemoryDelivery) -> N
     assert isinstance(receipt.failure, MaybeAccepted)
 
 
-def test_what_was_refused_each_time_is_not_called_unknown(delivery: MemoryDelivery) -> None:
+def test_a_request_refused_each_time_is_not_reported_as_unknown(delivery: MemoryDelivery) -> None:
     delivery.away = True
-    left = undelivered(delivery)
+    left = fail_to_deliver(delivery)
     assert (len(left.refused), left.unknown) == (1, ())
     assert "not accepted" in str(left)
 
 
 @pytest.mark.parametrize("later", [REFUSED, IdempotencyConflict("k"), BadRequest("no", code="no")])
-def test_a_refusal_after_a_lost_answer_leaves_it_unknown(later: PaydispatchError) -> None:
-    left = undelivered(Answers(LOST, later), offers=2)
+def test_a_refusal_after_a_lost_answer_leaves_the_request_unknown(later: PaydispatchError) -> None:
+    left = fail_to_deliver(Answers(LOST, later), offers=2)
     (receipt,) = left.unknown
     assert str(later) in str(receipt.failure)
 
 
-def test_a_request_that_was_not_delivered_can_be_repeated_under_the_same_identity(
+def test_an_undelivered_request_can_be_repeated_under_the_same_id(
     delivery: MemoryDelivery,
 ) -> None:
     delivery.loses_answers = True
-    (receipt,) = undelivered(delivery).unknown
+    (receipt,) = fail_to_deliver(delivery).unknown
     delivery.loses_answers = False
     with Dispatcher(delivery) as again:
         assert again.redispatch(receipt) is receipt
@@ -110,7 +110,7 @@ def test_a_request_that_was_not_delivered_can_be_repeated_under_the_same_identit
     assert "on the queue" in str(receipt)
 
 
-def test_one_that_was_refused_can_be_repeated_too(delivery: MemoryDelivery) -> None:
+def test_a_refused_request_can_be_repeated(delivery: MemoryDelivery) -> None:
     delivery.away = True
     with Dispatcher(delivery, delivery_timeout_s=0.02) as dispatcher:
         receipt = submit(dispatcher)
@@ -119,20 +119,20 @@ def test_one_that_was_refused_can_be_repeated_too(delivery: MemoryDelivery) -> N
         delivery.away = False
         assert dispatcher.redispatch(receipt).wait(10).durable
         with pytest.raises(NotDelivered):
-            dispatcher.flush()  # its first end is still told
+            dispatcher.flush()  # it still reports the first failure
 
 
-async def test_a_repeated_one_can_be_awaited(delivery: MemoryDelivery) -> None:
+async def test_a_repeated_request_can_be_awaited(delivery: MemoryDelivery) -> None:
     delivery.loses_answers = True
-    (receipt,) = undelivered(delivery).unknown
+    (receipt,) = fail_to_deliver(delivery).unknown
     delivery.loses_answers = False
     async with Dispatcher(delivery) as again:
         assert (await again.redispatch(receipt)).durable
 
 
-def test_repeating_it_does_not_end_the_doubt(delivery: MemoryDelivery) -> None:
+def test_a_refused_repeat_leaves_the_request_unknown(delivery: MemoryDelivery) -> None:
     delivery.loses_answers = True
-    (receipt,) = undelivered(delivery).unknown
+    (receipt,) = fail_to_deliver(delivery).unknown
     delivery.loses_answers, delivery.away = False, True
     with (
         pytest.raises(NotDelivered) as left,
@@ -142,20 +142,22 @@ def test_repeating_it_does_not_end_the_doubt(delivery: MemoryDelivery) -> None:
     assert left.value.unknown == (receipt,)
 
 
-def test_one_that_is_durable_or_on_its_way_is_not_repeated(held: HeldDelivery) -> None:
-    with Dispatcher(held) as dispatcher:
+def test_a_request_that_is_durable_or_on_its_way_is_not_repeated(stuck: StuckDelivery) -> None:
+    with Dispatcher(stuck) as dispatcher:
         receipt = submit(dispatcher)
         assert dispatcher.redispatch(receipt) is receipt
-        held.release()
+        stuck.release()
         receipt.wait(10)
         assert dispatcher.redispatch(receipt) is receipt
-    assert len(held.envelopes) == 1
+    assert len(stuck.envelopes) == 1
 
 
-def test_a_dispatcher_of_another_way_does_not_repeat_it(delivery: MemoryDelivery) -> None:
-    """Prepared for the API, its text holds the key, which must not come to the queue."""
+def test_a_dispatcher_with_another_way_to_the_queue_does_not_repeat_a_request(
+    delivery: MemoryDelivery,
+) -> None:
+    """A request prepared for the API holds the key, which must not reach the queue."""
     delivery.away = True
-    (receipt,) = undelivered(delivery).refused
+    (receipt,) = fail_to_deliver(delivery).refused
     other = MemoryDelivery()
     other.way = "other"
     with Dispatcher(other) as dispatcher, pytest.raises(PaydispatchError, match="for memory"):
@@ -165,30 +167,30 @@ def test_a_dispatcher_of_another_way_does_not_repeat_it(delivery: MemoryDelivery
 
 def test_a_dispatcher_that_does_not_run_repeats_nothing(delivery: MemoryDelivery) -> None:
     delivery.away = True
-    (receipt,) = undelivered(delivery).refused
+    (receipt,) = fail_to_deliver(delivery).refused
     with pytest.raises(NoDispatcher):
         Dispatcher(delivery).redispatch(receipt)
 
 
-def test_a_full_buffer_takes_no_repeat_and_loses_nothing(
-    delivery: MemoryDelivery, held: HeldDelivery
+def test_a_full_buffer_refuses_a_repeat_and_keeps_its_failure(
+    delivery: MemoryDelivery, stuck: StuckDelivery
 ) -> None:
     delivery.away = True
-    (receipt,) = undelivered(delivery).refused
-    with Dispatcher(held, buffer_size=1) as dispatcher:
+    (receipt,) = fail_to_deliver(delivery).refused
+    with Dispatcher(stuck, buffer_size=1) as dispatcher:
         submit(dispatcher)
         with pytest.raises(BufferFull):
             dispatcher.redispatch(receipt)
-        held.release()
+        stuck.release()
     assert isinstance(receipt.failure, Unavailable)
 
 
-def test_a_flush_that_ends_early_calls_nothing_lost(held: HeldDelivery) -> None:
-    with Dispatcher(held) as dispatcher:
+def test_a_flush_that_times_out_reports_its_requests_as_on_their_way(stuck: StuckDelivery) -> None:
+    with Dispatcher(stuck) as dispatcher:
         receipt = submit(dispatcher)
         with pytest.raises(NotDelivered, match="still being sent") as left:
             dispatcher.flush(0.01)
         assert left.value.under_way == left.value.receipts == (receipt,)
         assert receipt.failure is None
-        held.release()
+        stuck.release()
     assert receipt.durable

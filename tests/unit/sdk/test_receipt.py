@@ -1,4 +1,4 @@
-"""A receipt is local first and durable later."""
+"""A receipt is local until the queue has its request, and durable afterwards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from paydispatch.domain.errors import NotDelivered, Unavailable
 from paydispatch.sdk.receipt import Receipt
 
 if TYPE_CHECKING:
-    from tests.unit.sdk.conftest import HeldDelivery
+    from tests.unit.sdk.conftest import StuckDelivery
 
     from paydispatch.testing.memory import MemoryDelivery
 
@@ -23,61 +23,61 @@ def dispatch() -> Receipt:
     return intent.create_async("worker-1", "context-1", KEY)
 
 
-def a_receipt() -> Receipt:
+def make_receipt() -> Receipt:
     return Receipt(
         request_id="pdr_1", object_name="coupon", worker_id="worker-1", context_id="context-1"
     )
 
 
-def test_a_receipt_is_local_until_the_queue_has_the_request(held: HeldDelivery) -> None:
-    with Dispatcher(held):
+def test_a_receipt_is_local_until_the_queue_has_the_request(stuck: StuckDelivery) -> None:
+    with Dispatcher(stuck):
         receipt = dispatch()
-        assert held.reached.wait(10)
+        assert stuck.reached.wait(10)
         assert not receipt.durable
         assert "on its way" in str(receipt)
         with pytest.raises(TimeoutError):
             receipt.wait(0)
-        held.release()
+        stuck.release()
         assert receipt.wait(10) is receipt
         assert receipt.durable
         assert "on the queue" in str(receipt)
 
 
-async def test_awaiting_it_is_waiting_for_the_queue(held: HeldDelivery) -> None:
-    async with Dispatcher(held):
+async def test_awaiting_a_receipt_waits_for_the_queue(stuck: StuckDelivery) -> None:
+    async with Dispatcher(stuck):
         receipt = dispatch()
         waiting = asyncio.ensure_future(receipt)
         await asyncio.sleep(0)
         assert not waiting.done()
-        held.release()
+        stuck.release()
         assert await waiting is receipt
         assert receipt.durable
 
 
-async def test_giving_up_waiting_does_not_give_up_the_request(held: HeldDelivery) -> None:
-    async with Dispatcher(held):
+async def test_a_wait_that_times_out_does_not_cancel_the_request(stuck: StuckDelivery) -> None:
+    async with Dispatcher(stuck):
         receipt = dispatch()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(receipt, 0)
-        held.release()
+        stuck.release()
         await receipt
-    assert len(held.envelopes) == 1
+    assert len(stuck.envelopes) == 1
 
 
-async def test_its_end_wakes_every_thread_and_task_that_waits_for_it(held: HeldDelivery) -> None:
-    async with Dispatcher(held):
+async def test_an_answer_wakes_every_thread_and_task_that_waits_for_the_receipt(
+    stuck: StuckDelivery,
+) -> None:
+    async with Dispatcher(stuck):
         receipt = dispatch()
         tasks = [asyncio.ensure_future(receipt) for _ in range(3)]
         threads = [asyncio.create_task(asyncio.to_thread(receipt.wait, 10)) for _ in range(3)]
-        await asyncio.to_thread(held.reached.wait, 10)
-        held.release()
+        await asyncio.to_thread(stuck.reached.wait, 10)
+        stuck.release()
         assert await asyncio.gather(*tasks, *threads) == [receipt] * 6
 
 
-def test_a_wait_for_a_failed_request_tells_its_failure_though_it_is_offered_again_meanwhile() -> (
-    None
-):
-    receipt = a_receipt()
+def test_a_wait_gets_the_failure_though_the_request_is_repeated_meanwhile() -> None:
+    receipt = make_receipt()
     with receipt._until_it_ends() as future:
         receipt.mark_failed(Unavailable("the queue is away"))
         receipt.reopen()
@@ -85,7 +85,7 @@ def test_a_wait_for_a_failed_request_tells_its_failure_though_it_is_offered_agai
     assert not receipt.durable
 
 
-def test_what_kept_it_from_the_queue_is_raised_by_waiting(delivery: MemoryDelivery) -> None:
+def test_waiting_raises_the_failure_of_the_request(delivery: MemoryDelivery) -> None:
     delivery.away = True
     with pytest.raises(NotDelivered), Dispatcher(delivery, delivery_timeout_s=0.02):
         receipt = dispatch()
@@ -95,14 +95,14 @@ def test_what_kept_it_from_the_queue_is_raised_by_waiting(delivery: MemoryDelive
     assert "not delivered: the queue is away" in str(receipt)
 
 
-async def test_what_kept_it_from_the_queue_is_raised_by_awaiting() -> None:
-    receipt = a_receipt()
+async def test_awaiting_raises_the_failure_of_the_request() -> None:
+    receipt = make_receipt()
     receipt.mark_failed(Unavailable("the queue is away"))
     with pytest.raises(Unavailable, match="away"):
         await receipt
 
 
-def test_it_confirms_the_request_and_never_shows_the_key(delivery: MemoryDelivery) -> None:
+def test_a_receipt_describes_the_request_and_never_shows_the_key(delivery: MemoryDelivery) -> None:
     with Dispatcher(delivery):
         receipt = dispatch()
     for shown in (str(receipt), repr(receipt), f"Request dispatched: {receipt}"):
@@ -111,7 +111,7 @@ def test_it_confirms_the_request_and_never_shows_the_key(delivery: MemoryDeliver
         assert KEY not in shown
 
 
-def test_over_http_the_api_gives_the_identity() -> None:
-    receipt = a_receipt()
+def test_a_receipt_takes_the_request_id_that_the_api_gives() -> None:
+    receipt = make_receipt()
     receipt.mark_durable("pdr_2")
     assert receipt.request_id == "pdr_2"

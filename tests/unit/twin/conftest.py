@@ -1,4 +1,4 @@
-"""A client for the twin's pure part: no sockets, no waiting."""
+"""A client for the pure part of the twin, without sockets and without waiting."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ class Reply:
 
 @dataclass
 class Client:
-    """Speaks to a twin as one account would."""
+    """A client of a twin, with the key of one account."""
 
     twin: StripeTwin
     key: str = "sk_test_one"
@@ -79,12 +79,12 @@ class Client:
 
 @pytest.fixture
 def clock() -> TwinClock:
-    """Stands still until advanced."""
+    """A clock that stands still until a test advances it."""
     return TwinClock(source=lambda: 1_700_000_000.0)
 
 
 @pytest.fixture
-def seeded() -> Callable[[int], Client]:
+def with_seed() -> Callable[[int], Client]:
     return lambda seed: Client(StripeTwin(strict=False, seed=seed))
 
 

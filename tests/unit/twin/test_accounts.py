@@ -1,4 +1,4 @@
-"""Who a call acts for."""
+"""The account for which a call acts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_an_unknown_key_is_401_and_is_not_repeated(stripe: Client) -> None:
     assert b"nonsense" not in reply.text
 
 
-def test_a_publishable_key_is_refused_by_name(stripe: Client) -> None:
+def test_a_publishable_key_is_refused_with_a_code_of_its_own(stripe: Client) -> None:
     reply = stripe.post("/v1/products", "name=Tea", authorization="Bearer pk_test_a")
     assert (reply.status, reply.error["code"]) == (403, "secret_key_required")
 
@@ -71,7 +71,7 @@ def test_an_organisation_key_needs_a_context_and_a_version(stripe: Client) -> No
     assert reply.status == 200
 
 
-def test_the_account_of_a_key_is_told_and_is_the_same_in_both_modes(stripe: Client) -> None:
+def test_the_account_of_a_key_is_the_same_in_both_modes(stripe: Client) -> None:
     test, live = (
         stripe.get("/v1/account", authorization=f"Bearer sk_{mode}_shop").json
         for mode in ("test", "live")
@@ -91,12 +91,14 @@ def test_restricted_and_rotated_keys_belong_to_the_account_they_name(
 
 
 @pytest.mark.parametrize("header", ["stripe_account", "stripe_context"])
-def test_a_header_names_the_account_that_is_told(stripe: Client, header: str) -> None:
+def test_the_account_endpoint_answers_with_the_account_of_the_header(
+    stripe: Client, header: str
+) -> None:
     named = stripe.get("/v1/account", **{header: "acct_connected"}).json
     assert named["id"] == "acct_connected"
 
 
-def test_a_mute_key_may_not_ask_for_its_account_and_may_do_everything_else(stripe: Client) -> None:
+def test_a_mute_key_may_not_read_its_account_and_may_do_everything_else(stripe: Client) -> None:
     mute = "Bearer rk_test_shop__mute"
     refused = stripe.get("/v1/account", authorization=mute)
     assert (refused.status, refused.error["type"]) == (403, "invalid_request_error")
@@ -104,15 +106,15 @@ def test_a_mute_key_may_not_ask_for_its_account_and_may_do_everything_else(strip
     assert stripe.post("/v1/products", "name=Tea", authorization=mute).status == 200
 
 
-def test_a_bad_key_is_401_for_its_account_too(stripe: Client) -> None:
+def test_an_invalid_key_is_401_at_the_account_endpoint(stripe: Client) -> None:
     assert stripe.get("/v1/account", authorization="Bearer nonsense").status == 401
 
 
-def test_an_account_is_not_created(stripe: Client) -> None:
+def test_an_account_cannot_be_created(stripe: Client) -> None:
     assert stripe.post("/v1/account", "country=US").status == 404
 
 
-def test_a_rule_strikes_the_account_only_if_it_names_it(stripe: Client) -> None:
+def test_a_fault_rule_applies_to_the_account_endpoint_only_if_it_names_it(stripe: Client) -> None:
     stripe.fault({"kind": "status", "status": 500}, times=1)
     assert stripe.get("/v1/account").status == 200
     assert stripe.post("/v1/products", "name=Tea").status == 500
@@ -143,7 +145,7 @@ def test_idempotency_keys_and_lists_belong_to_one_account_and_mode(
     ]
 
 
-def test_every_answer_says_stripe_s_time(stripe: Client, clock: TwinClock) -> None:
+def test_every_answer_has_the_time_of_the_twin(stripe: Client, clock: TwinClock) -> None:
     assert stripe.get("/v1/products").headers["Date"] == "Tue, 14 Nov 2023 22:13:20 GMT"
     clock.advance(90_000)
     assert stripe.get("/v1/account").headers["Date"] == "Wed, 15 Nov 2023 23:13:20 GMT"

@@ -37,11 +37,11 @@ def test_a_test_card_declines_as_stripe_documents(
 
 
 @pytest.mark.parametrize("card", ["pm_card_visa", "pm_card_mastercard", "pm_1OtherCard"])
-def test_other_cards_are_good(stripe: Client, card: str) -> None:
+def test_other_cards_succeed(stripe: Client, card: str) -> None:
     assert stripe.post("/v1/payment_intents", CHARGE + card).json["status"] == "succeeded"
 
 
-def test_a_declined_intent_stays_behind_and_says_why(stripe: Client) -> None:
+def test_a_declined_intent_is_kept_with_its_error(stripe: Client) -> None:
     error = stripe.post("/v1/payment_intents", CHARGE + "pm_card_chargeDeclined").error
     left = stripe.get(f"/v1/payment_intents/{error['payment_intent']['id']}").json
     assert left == error["payment_intent"]
@@ -56,7 +56,9 @@ def test_a_declining_card_is_not_tried_until_confirmed(stripe: Client) -> None:
 
 
 @pytest.mark.parametrize("absent", ["off_session=true", "error_on_requires_action=true"])
-def test_authentication_without_the_owner_declines(stripe: Client, absent: str) -> None:
+def test_a_payment_without_its_owner_is_declined_if_it_needs_authentication(
+    stripe: Client, absent: str
+) -> None:
     card = CHARGE + "pm_card_authenticationRequired&"
     assert stripe.post("/v1/payment_intents", card).json["status"] == "requires_action"
     assert (

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def control(stripe: Client, line: str, body: object = None) -> Any:
-    status, answer = refused(stripe, line, body)
+    status, answer = call_control(stripe, line, body)
     assert status == 200, answer
     return answer
 
 
-def refused(stripe: Client, line: str, body: object = None) -> tuple[int, Any]:
+def call_control(stripe: Client, line: str, body: object = None) -> tuple[int, Any]:
     method, _, address = line.partition(" ")
     path, _, query = address.partition("?")
     sent = b"" if body is None else json.dumps(body).encode()
@@ -28,7 +28,7 @@ def refused(stripe: Client, line: str, body: object = None) -> tuple[int, Any]:
     return answer.status, json.loads(answer.body)
 
 
-def test_it_is_healthy(stripe: Client) -> None:
+def test_the_twin_is_healthy(stripe: Client) -> None:
     assert control(stripe, "GET health") == {"ok": True}
 
 
@@ -38,7 +38,7 @@ def test_a_fault_is_added_listed_and_removed(stripe: Client) -> None:
     assert control(stripe, "GET faults") == {"faults": [{**rule, "id": fault_id, "left": 2}]}
     control(stripe, f"DELETE faults/{fault_id}")
     assert control(stripe, "GET faults") == {"faults": []}
-    assert refused(stripe, f"DELETE faults/{fault_id}")[0] == 404
+    assert call_control(stripe, f"DELETE faults/{fault_id}")[0] == 404
 
 
 def test_all_faults_are_removed_at_once(stripe: Client) -> None:
@@ -89,7 +89,7 @@ def test_a_running_attempt_has_no_status_yet(stripe: Client) -> None:
     assert control(stripe, "GET attempts?after=1")["attempts"] == []
 
 
-def test_every_post_is_an_attempt_whatever_became_of_it(stripe: Client) -> None:
+def test_every_post_is_an_attempt_even_if_it_is_refused(stripe: Client) -> None:
     stripe.post("/v1/products", "name=Tea", authorization="Bearer pk_test_a")
     stripe.post("/v1/nonsense")
     stripe.post("/v1/products", "label=Tea")
@@ -130,9 +130,9 @@ def test_a_call_that_runs_across_a_reset_leaves_no_trace(stripe: Client) -> None
         ("GET attempts?limit=-1", None, 400),
     ],
 )
-def test_what_cannot_be_understood_is_refused_with_a_reason(
+def test_an_invalid_control_call_is_refused_with_a_reason(
     stripe: Client, line: str, body: object, status: int
 ) -> None:
-    answered, answer = refused(stripe, line, body)
+    answered, answer = call_control(stripe, line, body)
     assert answered == status
     assert answer["error"]

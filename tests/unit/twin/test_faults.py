@@ -1,4 +1,4 @@
-"""What goes wrong on purpose."""
+"""Faults that a rule injects."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PRODUCT = "name=Tea"
         ({"idempotency_key": "other"}, False),
     ],
 )
-def test_a_rule_strikes_only_what_it_matches(
+def test_a_rule_applies_only_to_calls_that_match_it(
     stripe: Client, match: dict[str, Any], struck: bool
 ) -> None:
     stripe.fault({"kind": "reset"}, match=match)
@@ -39,12 +39,12 @@ def test_a_rule_strikes_only_what_it_matches(
     assert (reply.ending is Ending.RESET) is struck
 
 
-def test_a_rule_is_exhausted_after_its_times(stripe: Client) -> None:
+def test_a_rule_applies_only_as_often_as_it_says(stripe: Client) -> None:
     stripe.fault({"kind": "status", "status": 503}, times=2)
     assert [stripe.post("/v1/products", PRODUCT).status for _ in range(3)] == [503, 503, 200]
 
 
-def test_a_removed_rule_strikes_no_more(stripe: Client) -> None:
+def test_a_removed_rule_no_longer_applies(stripe: Client) -> None:
     rule_id = stripe.fault({"kind": "status"})
     assert stripe.twin.faults.remove(rule_id)
     assert stripe.post("/v1/products", PRODUCT).status == 200
@@ -55,7 +55,7 @@ def test_a_removed_rule_strikes_no_more(stripe: Client) -> None:
     [("reset", Ending.RESET), ("cut_off", Ending.CUT_OFF), ("hang", Ending.HANG)],
 )
 @pytest.mark.parametrize(("when", "made"), [("before", 0), ("after", 1)])
-def test_a_broken_connection_says_nothing_about_the_effect(
+def test_a_connection_may_break_before_or_after_the_effect(
     stripe: Client, kind: str, ending: Ending, when: str, made: int
 ) -> None:
     stripe.fault({"kind": kind, "when": when}, times=1)
@@ -66,7 +66,7 @@ def test_a_broken_connection_says_nothing_about_the_effect(
     assert len(stripe.effects()) == 1
 
 
-def test_a_lost_answer_is_an_effect_whose_answer_is_kept(stripe: Client) -> None:
+def test_a_lost_answer_has_an_effect_and_is_replayed(stripe: Client) -> None:
     stripe.fault({"kind": "lost_answer"}, times=1)
     assert stripe.post("/v1/products", PRODUCT, idempotency_key="k").ending is Ending.RESET
     replay = stripe.post("/v1/products", PRODUCT, idempotency_key="k")
@@ -74,7 +74,7 @@ def test_a_lost_answer_is_an_effect_whose_answer_is_kept(stripe: Client) -> None
     assert [effect["id"] for effect in stripe.effects()] == [replay.json["id"]]
 
 
-def test_an_answer_that_is_not_json_hides_the_one_that_is_kept(stripe: Client) -> None:
+def test_an_answer_that_is_not_json_is_replayed_as_json(stripe: Client) -> None:
     stripe.fault({"kind": "not_json", "when": "after"}, times=1)
     mangled = stripe.post("/v1/products", PRODUCT, idempotency_key="k")
     assert (mangled.status, mangled.text[:6]) == (502, b"<html>")
@@ -95,7 +95,7 @@ def test_an_answer_that_is_not_json_hides_the_one_that_is_kept(stripe: Client) -
         ({"code": "lock_timeout"}, 429, "lock_timeout", {"Stripe-Should-Retry": "true"}),
     ],
 )
-def test_a_status_is_answered_as_stripe_words_it(
+def test_an_injected_status_has_the_code_and_headers_of_stripe(
     stripe: Client, action: dict[str, Any], status: int, code: str | None, headers: dict[str, str]
 ) -> None:
     stripe.fault({"kind": "status", **action})
@@ -128,8 +128,8 @@ def _statuses(client: Client) -> list[int]:
     return [client.post("/v1/products", PRODUCT).status for _ in range(200)]
 
 
-def test_the_same_seed_gives_the_same_faults(seeded: Callable[[int], Client]) -> None:
-    first, again, other = _statuses(seeded(1)), _statuses(seeded(1)), _statuses(seeded(2))
+def test_the_same_seed_gives_the_same_faults(with_seed: Callable[[int], Client]) -> None:
+    first, again, other = _statuses(with_seed(1)), _statuses(with_seed(1)), _statuses(with_seed(2))
     assert first == again != other
     assert 30 < first.count(500) < 90
 

@@ -1,4 +1,4 @@
-"""Stripe's form encoding, read back."""
+"""The reader of Stripe's form encoding."""
 
 from typing import Any
 

@@ -13,7 +13,7 @@ PRICE = {"$ref": "#/components/schemas/price"}
 
 @pytest.fixture
 def shape(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Returns what becomes of one field of an object."""
+    """Return a function that makes the twin's schema of an object with this field."""
     monkeypatch.syspath_prepend(str(TOOLS))
     from twin_objects import Shapes
 
@@ -47,16 +47,16 @@ def shape(monkeypatch: pytest.MonkeyPatch) -> Any:
         ),
     ],
 )
-def test_a_field_keeps_its_shape_only(shape: Any, field: dict[str, Any], wanted: object) -> None:
+def test_a_field_keeps_only_its_shape(shape: Any, field: dict[str, Any], wanted: object) -> None:
     assert shape(field)["properties"]["field"] == wanted
 
 
-def test_a_nullable_field_is_always_there_and_an_optional_one_is_not(shape: Any) -> None:
+def test_a_nullable_field_is_required_and_an_optional_one_is_not(shape: Any) -> None:
     assert shape({"type": "string", "nullable": True})["required"] == ["field"]
     assert shape({"type": "string"})["required"] == []
 
 
-def test_far_inside_only_what_cannot_be_missing_is_described(shape: Any) -> None:
+def test_deep_inside_only_required_fields_are_described(shape: Any) -> None:
     field: dict[str, Any] = {"$ref": "#/components/schemas/deep"}
     for _ in range(2):
         field = {"type": "object", "properties": {"field": field}}

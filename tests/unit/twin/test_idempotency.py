@@ -1,4 +1,4 @@
-"""What the first answer of a key means for all later ones."""
+"""The effect of the first answer under a key on all later ones."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_another_endpoint_under_the_same_key_is_an_idempotency_error(stripe: Cli
     assert (other.status, other.error["type"]) == (400, "idempotency_error")
 
 
-def test_a_key_whose_first_call_still_runs_is_in_use(stripe: Client) -> None:
+def test_a_key_is_in_use_while_its_first_call_runs(stripe: Client) -> None:
     running = stripe.start("POST", "/v1/products", PRODUCT, idempotency_key="k")
     meanwhile = stripe.post("/v1/products", PRODUCT, idempotency_key="k")
     assert (meanwhile.status, meanwhile.error["code"]) == (409, "idempotency_key_in_use")
@@ -64,7 +64,7 @@ def test_a_key_whose_first_call_still_runs_is_in_use(stripe: Client) -> None:
     assert stripe.post("/v1/products", PRODUCT, idempotency_key="k").text == first.text
 
 
-def test_keys_of_different_accounts_do_not_meet(stripe: Client) -> None:
+def test_the_same_key_of_two_accounts_is_two_keys(stripe: Client) -> None:
     stripe.post("/v1/products", PRODUCT, idempotency_key="k")
     other = stripe.with_key("sk_test_two")
     assert (
@@ -74,7 +74,7 @@ def test_keys_of_different_accounts_do_not_meet(stripe: Client) -> None:
     assert len(stripe.effects()) == 2
 
 
-def test_a_declined_card_is_kept(stripe: Client) -> None:
+def test_a_declined_card_is_replayed(stripe: Client) -> None:
     first = stripe.post("/v1/payment_intents", DECLINED, idempotency_key="k")
     replay = stripe.post("/v1/payment_intents", DECLINED, idempotency_key="k")
     assert (replay.status, replay.text) == (402, first.text)
@@ -82,7 +82,7 @@ def test_a_declined_card_is_kept(stripe: Client) -> None:
 
 
 @pytest.mark.parametrize("when", ["during", "after"])
-def test_a_500_once_execution_began_is_kept(stripe: Client, when: str) -> None:
+def test_a_500_after_execution_began_is_replayed(stripe: Client, when: str) -> None:
     stripe.fault({"kind": "status", "status": 500, "when": when}, times=1)
     first = stripe.post("/v1/products", PRODUCT, idempotency_key="k")
     replay = stripe.post("/v1/products", PRODUCT, idempotency_key="k")
@@ -91,7 +91,7 @@ def test_a_500_once_execution_began_is_kept(stripe: Client, when: str) -> None:
     assert len(stripe.effects()) == (1 if when == "after" else 0)
 
 
-def test_a_500_before_execution_is_not_kept(stripe: Client) -> None:
+def test_a_500_before_execution_is_not_replayed(stripe: Client) -> None:
     stripe.fault({"kind": "status", "status": 500}, times=1)
     assert stripe.post("/v1/products", PRODUCT, idempotency_key="k").status == 500
     again = stripe.post("/v1/products", PRODUCT, idempotency_key="k")
@@ -100,19 +100,19 @@ def test_a_500_before_execution_is_not_kept(stripe: Client) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 409, 429])
-def test_what_is_answered_in_front_is_not_kept(stripe: Client, status: int) -> None:
+def test_a_refusal_before_execution_is_not_replayed(stripe: Client, status: int) -> None:
     stripe.fault({"kind": "status", "status": status, "when": "after"}, times=1)
     assert stripe.post("/v1/products", PRODUCT, idempotency_key="k").status == status
     assert stripe.effects() == []
     assert stripe.post("/v1/products", PRODUCT, idempotency_key="k").status == 200
 
 
-def test_invalid_parameters_are_not_kept(stripe: Client) -> None:
+def test_a_refusal_of_invalid_parameters_is_not_replayed(stripe: Client) -> None:
     assert stripe.post("/v1/products", "label=Tea", idempotency_key="k").status == 400
     assert stripe.post("/v1/products", "name=Tea", idempotency_key="k").status == 200
 
 
-def test_a_reference_that_fails_during_execution_is_kept(strict_stripe: Client) -> None:
+def test_a_refusal_of_a_missing_reference_is_replayed(strict_stripe: Client) -> None:
     price = "currency=usd&unit_amount=1&product=prod_later"
     first = strict_stripe.post("/v1/prices", price, idempotency_key="k")
     strict_stripe.post("/v1/products", "name=Tea&id=prod_later")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _burst(stripe: Client, path: str, count: int) -> list[str | None]:
-    """The reason of each refusal, None for what got through."""
+    """Send `count` calls. Return the reason of each refusal, and None for each call that succeeded."""
     replies = [stripe.get(path) for _ in range(count)]
     assert all(reply.status == (200 if _reason(reply) is None else 429) for reply in replies)
     return [_reason(reply) for reply in replies]
@@ -56,13 +56,15 @@ def test_a_refused_call_takes_nothing_from_the_budget(stripe: Client, clock: Twi
     assert _burst(stripe, "/v1/products", 10).count(None) == 5
 
 
-def test_accounts_do_not_wait_for_each_other(stripe: Client) -> None:
+def test_each_account_has_a_budget_of_its_own(stripe: Client) -> None:
     stripe.twin.limits.rates = Rates()
     _burst(stripe, "/v1/products", 30)
     assert _burst(stripe.with_key("sk_test_two"), "/v1/products", 25) == [None] * 25
 
 
-def test_a_rate_limited_create_is_answered_in_front(stripe: Client, clock: TwinClock) -> None:
+def test_a_rate_limited_create_is_refused_before_execution(
+    stripe: Client, clock: TwinClock
+) -> None:
     stripe.twin.limits.rates = Rates(operation=1)
     stripe.post("/v1/products", "name=Tea")
     refused = stripe.post("/v1/products", "name=Tea", idempotency_key="k")
@@ -71,5 +73,5 @@ def test_a_rate_limited_create_is_answered_in_front(stripe: Client, clock: TwinC
     assert stripe.post("/v1/products", "name=Tea", idempotency_key="k").status == 200
 
 
-def test_without_limits_everything_gets_through(stripe: Client) -> None:
+def test_without_limits_no_call_is_refused(stripe: Client) -> None:
     assert _burst(stripe, "/v1/products", 200) == [None] * 200

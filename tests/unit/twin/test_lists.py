@@ -18,7 +18,7 @@ START = 1_700_000_000
 
 @pytest.fixture
 def names(stripe: Client, clock: TwinClock) -> list[str]:
-    """Five products, one a minute; their names, newest first."""
+    """Create five products, one a minute. Return their names, newest first."""
     for number in range(5):
         stripe.post("/v1/products", f"name={number}&active={'false' if number == 2 else 'true'}")
         clock.advance(60)
@@ -62,7 +62,7 @@ def test_pages_go_down_and_up(stripe: Client, names: list[str]) -> None:
     assert _names(stripe, above) == names[0:2]
 
 
-def test_all_subscriptions_are_those_of_every_status(stripe: Client) -> None:
+def test_status_all_lists_the_subscriptions_of_every_status(stripe: Client) -> None:
     stripe.post("/v1/subscriptions", "customer=cus_1&items[0][price]=price_1")
     assert len(stripe.get("/v1/subscriptions", "status=all").json["data"]) == 1
     assert stripe.get("/v1/subscriptions", "status=canceled").json["data"] == []
@@ -85,8 +85,10 @@ def test_a_wrong_query_is_refused_by_name(stripe: Client, query: str, param: str
     assert (reply.status, reply.error["param"]) == (400, param)
 
 
-def test_a_list_of_what_has_no_time_of_creation_cannot_be_asked_for_one(stripe: Client) -> None:
-    """As Stripe's `GET /v1/payment_links`."""
+def test_a_list_of_objects_without_a_time_of_creation_refuses_a_filter_by_time(
+    stripe: Client,
+) -> None:
+    """Stripe's `GET /v1/payment_links` refuses it too."""
     reply = stripe.get("/v1/payment_links", "created[gte]=1")
     refused = (reply.status, reply.error["code"], reply.error["param"])
     assert refused == (400, "parameter_unknown", "created")
@@ -99,7 +101,7 @@ def test_every_query_of_the_table_is_answered(stripe: Client, row: Resource) -> 
     assert statuses == [200] * len(row.listings)
 
 
-def test_what_is_on_a_test_clock_is_listed_only_by_the_clock_or_by_its_customer(
+def test_an_object_on_a_test_clock_is_listed_only_by_the_clock_or_by_its_customer(
     stripe: Client,
 ) -> None:
     customer = stripe.post("/v1/customers", "test_clock=clock_1").json["id"]
@@ -115,7 +117,7 @@ def test_what_is_on_a_test_clock_is_listed_only_by_the_clock_or_by_its_customer(
     assert count("/v1/subscriptions", "test_clock=clock_1") == 1
 
 
-def test_what_is_on_no_test_clock_is_listed_unasked(stripe: Client) -> None:
+def test_an_object_on_no_test_clock_is_listed_without_a_filter(stripe: Client) -> None:
     customer = stripe.post("/v1/customers").json["id"]
     stripe.post("/v1/invoices", f"customer={customer}")
 

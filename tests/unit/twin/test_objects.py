@@ -1,4 +1,4 @@
-"""What a create answers."""
+"""The answer to a create."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ CREATES: dict[str, dict[str, str]] = json.loads(
 )
 BODIES = 60
 STRIPES_OWN_RULES = {"payment_intent_unexpected_state", "resource_already_exists"}
-"""What a body that the document allows may still be refused for."""
+"""Codes of refusals that a body may get although the document allows it."""
 
 EVERY_OBJECT = pytest.mark.parametrize("resource", RESOURCES, ids=lambda row: row.name)
 
 
 def whole(name: str) -> jsonschema_rs.Draft202012Validator:
-    """Judges an object as it is answered without any expansion."""
+    """Return a validator for an object without expansions."""
     schema = response_schema(name)
     required = set(schema["required"]) - set(traits_of(name).on_request)
     return jsonschema_rs.Draft202012Validator({**schema, "required": sorted(required)})
@@ -61,7 +61,7 @@ def test_the_metadata_is_echoed(stripe: Client, resource: Resource) -> None:
 
 
 @EVERY_OBJECT
-def test_what_was_created_can_be_retrieved_and_is_listed(
+def test_a_created_object_can_be_retrieved_and_is_listed(
     stripe: Client, resource: Resource
 ) -> None:
     made = create(stripe, resource.name)
@@ -135,7 +135,7 @@ def test_a_subscriptions_items_hold_their_prices(stripe: Client) -> None:
     assert subscription["currency"] == "usd"
 
 
-def test_a_chosen_id_is_taken_and_taken_only_once(stripe: Client) -> None:
+def test_a_chosen_id_is_used_once_and_refused_afterwards(stripe: Client) -> None:
     assert create(stripe, "coupon", id="SUMMER")["id"] == "SUMMER"
     again = stripe.post("/v1/coupons", {**CREATES["coupon"], "id": "SUMMER"})
     assert (again.status, again.error["code"]) == (400, "resource_already_exists")
@@ -209,7 +209,7 @@ def test_an_address_stripe_does_not_have_is_404(stripe: Client, method: str, pat
     assert stripe.finish(stripe.start(method, path)).status == 404
 
 
-def test_an_object_that_is_not_there_is_404(stripe: Client) -> None:
+def test_a_missing_object_is_404(stripe: Client) -> None:
     reply = stripe.get("/v1/payment_intents/pi_gone")
     assert (reply.status, reply.error["code"], reply.error["param"]) == (
         404,
@@ -226,8 +226,8 @@ def test_the_version_of_the_caller_is_repeated(stripe: Client) -> None:
     )
 
 
-def test_the_same_seed_gives_the_same_ids(seeded: Any) -> None:
-    first, again = (create(seeded(3), "product")["id"] for _ in range(2))
+def test_the_same_seed_gives_the_same_ids(with_seed: Any) -> None:
+    first, again = (create(with_seed(3), "product")["id"] for _ in range(2))
     assert first == again
 
 
@@ -238,8 +238,8 @@ def test_any_valid_create_gives_a_whole_object(stripe: Client, resource: Resourc
     made = 0
     for _ in range(BODIES):
         form = encode({**bodies.valid(), "expand": None})
-        if any(check_params(resource.name, sent(resource.name, form))):
-            continue  # a required container was empty, and a form cannot say so
+        if any(check_params(resource.name, read_form(resource.name, form))):
+            continue  # a required container was empty, and a form cannot express that
         reply = stripe.post(resource.endpoint, form.decode())
         if reply.status == 400:
             assert reply.error["code"] in STRIPES_OWN_RULES
@@ -249,11 +249,11 @@ def test_any_valid_create_gives_a_whole_object(stripe: Client, resource: Resourc
     assert made > BODIES / 3
 
 
-def sent(name: str, form: bytes) -> dict[str, Any]:
+def read_form(name: str, form: bytes) -> dict[str, Any]:
     return FormReader(parameter_schema(name)).read(nest(read_pairs(form.decode())))
 
 
-def test_the_twin_takes_our_mark_as_stripe_does(stripe: Client) -> None:
+def test_the_twin_accepts_our_metadata_pair(stripe: Client) -> None:
     form = "name=Tea&metadata[paydispatch_request_id]=pdr_1&metadata[order]=1"
     made = stripe.post("/v1/products", form).json
     assert made["metadata"] == {"paydispatch_request_id": "pdr_1", "order": "1"}

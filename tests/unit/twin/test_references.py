@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 PRICE = "currency=usd&unit_amount=500&product="
 
 
-def test_a_strict_twin_refuses_an_object_nobody_made(strict_stripe: Client) -> None:
+def test_a_strict_twin_refuses_an_object_that_does_not_exist(strict_stripe: Client) -> None:
     reply = strict_stripe.post("/v1/prices", PRICE + "prod_gone")
     assert (reply.status, reply.error["code"], reply.error["param"]) == (
         400,
@@ -20,12 +20,12 @@ def test_a_strict_twin_refuses_an_object_nobody_made(strict_stripe: Client) -> N
     assert strict_stripe.effects() == []
 
 
-def test_a_strict_twin_takes_an_object_that_exists(strict_stripe: Client) -> None:
+def test_a_strict_twin_accepts_an_object_that_exists(strict_stripe: Client) -> None:
     product = strict_stripe.post("/v1/products", "name=Tea").json
     assert strict_stripe.post("/v1/prices", PRICE + product["id"]).status == 200
 
 
-def test_an_object_of_another_account_is_not_there(strict_stripe: Client) -> None:
+def test_an_object_of_another_account_does_not_exist(strict_stripe: Client) -> None:
     product = strict_stripe.with_key("sk_test_two").post("/v1/products", "name=Tea").json
     assert strict_stripe.post("/v1/prices", PRICE + product["id"]).status == 400
 
@@ -39,7 +39,7 @@ def test_metadata_names_no_objects(strict_stripe: Client) -> None:
     assert strict_stripe.post("/v1/products", "name=Tea&metadata[price]=low").status == 200
 
 
-def test_a_lenient_twin_takes_any_name(stripe: Client) -> None:
+def test_a_lenient_twin_accepts_any_id(stripe: Client) -> None:
     form = "customer=cus_customer123&items[0][price]=price_anything"
     made = stripe.post("/v1/subscriptions", form).json
     assert made["customer"] == "cus_customer123"
