@@ -1,4 +1,4 @@
-"""Compute the fingerprint of a request: one id stands for one thing asked, and this is the thing."""
+"""Compute the fingerprint of a request. Two requests under one id are the same request if their fingerprints agree."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def fingerprint(
     stripe_account: str | None,
     stripe_context: str | None,
 ) -> str:
-    """Return `f1:` and the SHA-256 of everything that makes two requests the same.
+    """Return `f1:` and the SHA-256 of every field in which two equal requests agree.
 
-    The parameters count as the form pairs that Stripe gets, because Stripe compares those: `2000` and `"2000"` are the
-    same. The Stripe key, the lane and the deadline do not count, because a key is rotated and a wait may change.
+    The parameters count as the form pairs that Stripe receives, because Stripe compares those: `2000` and `"2000"` are
+    the same. The Stripe key, the lane and the deadline do not count: a caller may rotate its key or change its wait.
     """
     asked = [
         space,
@@ -41,12 +41,14 @@ def fingerprint(
         stripe_account,
         stripe_context,
     ]
-    # ASCII-escaped JSON frames every part and holds half a surrogate pair, which UTF-8 does not.
+    # JSON separates the parts. Escaped to ASCII it can hold half a surrogate pair, which UTF-8 cannot.
     return VERSION + hashlib.sha256(json.dumps(asked).encode("ascii")).hexdigest()
 
 
 def _form(params: Mapping[str, Any]) -> list[Any]:
     try:
         return sorted(pairs(params))
-    except ValueError:  # `1e999`, for instance: no form holds it, and the check refuses it later
+    except (
+        ValueError
+    ):  # for instance `1e999`: a form cannot hold it, and the check refuses it later
         return [json.dumps(params, sort_keys=True)]

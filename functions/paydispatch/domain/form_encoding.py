@@ -1,9 +1,9 @@
-"""Parameters as the form body Stripe reads.
+"""Encode parameters as the form body that Stripe reads.
 
-`a[b]=1`, arrays indexed `items[0][price]=p`, UTF-8 percent-encoded, brackets left as they are.
-`None` and empty containers send nothing, `""` is sent and unsets, booleans are `true` and `false`
-everywhere, datetimes are unix seconds, numbers have no exponent. The same body as the official
-library's `_encode.py`, except for booleans inside arrays, which that one writes as Python does.
+Objects are written `a[b]=1`, and arrays `items[0][price]=p`. Text is percent-encoded UTF-8, and brackets stay as they
+are. `None` and empty containers send nothing. `""` is sent, and unsets the field. Booleans are `true` and `false`
+everywhere, datetimes are unix seconds, and numbers have no exponent. Stripe's Python library (`_encode.py`) writes the
+same body, except for booleans inside arrays: it writes `True` there, as Python does.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from urllib.parse import quote_plus
 
 
 def encode(params: Mapping[str, Any]) -> bytes:
-    """Return the body. Raises `ValueError`, naming the field, for what a form cannot hold."""
+    """Return the body. Raises `ValueError` with the field's name for a value that a form cannot hold."""
     quoted = (f"{_quote(name, name)}={_quote(name, text)}" for name, text in pairs(params))
     return "&".join(quoted).encode()
 
@@ -26,7 +26,7 @@ def pairs(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _field(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Every pair one field sends, its nested fields included."""
+    """Yield every pair of one field, its nested fields included."""
     if value is None:
         return
     if isinstance(value, Mapping):
@@ -48,12 +48,14 @@ def _text(name: str, value: Any) -> str:
         return str(int(value.timestamp()))
     if isinstance(value, float | Decimal):
         return _plain_decimal(name, Decimal(str(value)))
-    raise ValueError(f"{name}: a {type(value).__name__} cannot be sent to Stripe.")
+    raise ValueError(
+        f"{name} must be text, a number, a boolean or a datetime, not a {type(value).__name__}."
+    )
 
 
 def _plain_decimal(name: str, value: Decimal) -> str:
     if not value.is_finite():
-        raise ValueError(f"{name}: {value} is not a number Stripe knows.")
+        raise ValueError(f"{name} must be a finite number, not {value}.")
     return format(value, "f")
 
 
@@ -61,4 +63,6 @@ def _quote(name: str, text: str) -> str:
     try:
         return quote_plus(text, safe="[]")
     except UnicodeEncodeError:
-        raise ValueError(f"{name!a}: half a surrogate pair cannot be written as UTF-8.") from None
+        raise ValueError(
+            f"{name!a} must be text that UTF-8 can write, without half a surrogate pair."
+        ) from None

@@ -72,7 +72,7 @@ def key_of_place(batch_key: str, place: int) -> str:
 
 
 def request_id_for_message(message_id: str) -> str:
-    """Return the id of a request from a direct producer who left it out: it is derived from the SQS message's id."""
+    """Return the id of a direct producer's request without one. It is derived from the id of the SQS message."""
     return _hash_parts("message", message_id)
 
 

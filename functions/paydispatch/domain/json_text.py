@@ -1,7 +1,7 @@
-"""Read JSON text that others wrote, whatever its depth.
+"""Read JSON text of other programs at any depth of nesting.
 
-Python's own reader gives up at a depth that differs between its versions. A limit of ours is checked on what was
-read, so each text has to be readable first.
+Python's own reader fails at a depth that differs between Python's versions. Our limit on the depth is checked after
+reading. Therefore this reader must not fail first.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BYTE_ORDER_MARK = "\ufeff"
-"""Some editors begin a file in UTF-8 with it. It is no part of the text."""
+"""Some editors begin a UTF-8 file with it. It is not a part of the text."""
 
 MOST_LEVELS_READ = 64
-"""More than anything here may have. What is nested below reads as `null`."""
+"""The number of levels that are read, which is more than any valid text has. A deeper value is read as `null`."""
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
-"""A text, to its end if it has no closing quote, or a bracket."""
+"""A bracket, or a string. A string without a closing quote extends to the end of the text."""
 
 
 def read_json(text: str | bytes) -> Any:
-    """Raises `ValueError` for what is no JSON; `NaN` and `Infinity` are none."""
+    """Read a JSON text. Raises `ValueError` if it is not JSON, or holds `NaN` or `Infinity`."""
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
@@ -33,7 +33,7 @@ def read_json(text: str | bytes) -> Any:
 
 
 def _cut(text: str) -> Iterator[str]:
-    """What stands above the limit, with `null` for what does not."""
+    """Yield the text with `null` in the place of every value below the limit."""
     depth = begins = 0
     for token in _TOKEN.finditer(text):
         if token[0] in "[{":
@@ -49,4 +49,4 @@ def _cut(text: str) -> Iterator[str]:
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")

@@ -1,7 +1,7 @@
-"""The metadata pair by which a create can be found again in Stripe's lists.
+"""The metadata pair by which an object can be found again in Stripe's lists.
 
-paydispatch alone writes it. A caller's own pair of that name is refused at every way in, so that a look at Stripe's
-lists never takes the object of another request for the one it looks for.
+Only paydispatch writes it. A caller's own pair of that name is refused at every way in, so that a lookup never mistakes
+the object of another request for its own.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ MARK = "paydispatch_request_id"
 """The name of the pair. Its value is the request's id."""
 
 METADATA_LIMIT = 50
-"""Pairs Stripe takes."""
+"""Stripe's limit for the pairs of one object."""
 
 
 def with_mark(params: Mapping[str, Any], request_id: str) -> dict[str, Any]:
-    """Return the parameters as Stripe receives them: the caller's, and our mark where the metadata has room for it."""
+    """Return the parameters as Stripe receives them: with the mark, if the caller's metadata has room for it."""
     metadata = params.get("metadata") or {}
     if not isinstance(metadata, dict) or len(metadata) >= METADATA_LIMIT:
         return dict(params)

@@ -1,4 +1,4 @@
-"""Who asks. A principal belongs to one tenant; the tenant decides which secrets a name can reach."""
+"""The principal of a request. It belongs to one tenant, and its secret names resolve only to that tenant's secrets."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _WORD = re.compile(r"[A-Za-z0-9._:@=+-]{1,128}")
 
 
 QUEUE = "queue"
-"""The principal of whoever writes to the queue directly; its tenant is the queue's."""
+"""The principal of a program that writes to the queue directly. Its tenant is the queue's tenant."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """`tenant/subject`; written as one word where both are the same."""
+    """`tenant/subject`, or one word if both are the same."""
 
     tenant: str
     subject: str
@@ -27,20 +27,23 @@ class Principal:
         if not _WORD.fullmatch(self.tenant) or not _WORD.fullmatch(self.subject):
             raise InvalidField(
                 "principal",
-                "A tenant and a subject are 1 to 128 letters, digits or any of . _ : @ = + -",
+                "The tenant and the subject of a principal must be 1 to 128 letters, digits or any of . _ : @ = + -",
             )
         check_holds_no_key("principal", str(self))
-        if str(self) == QUEUE:  # it would reach the secrets of the queue's tenant
-            raise InvalidField("principal", f"{QUEUE!r} is not a name to sign in with.")
+        if str(self) == QUEUE:  # it would open the secrets of the queue's tenant
+            raise InvalidField(
+                "principal",
+                f"The principal must not be {QUEUE!r}, which stands for direct producers.",
+            )
 
     def __str__(self) -> str:
         return self.tenant if self.tenant == self.subject else f"{self.tenant}/{self.subject}"
 
 
 LOCAL = Principal("local", "local")
-"""Everybody, on a machine without sign-in."""
+"""The principal of every caller of the local stack, which has no sign-in."""
 
 
 def tenant_of(principal: str, queue_tenant: str) -> str:
-    """The tenant a message's principal stands for."""
+    """Return the tenant of a message's principal."""
     return queue_tenant if principal == QUEUE else principal.partition("/")[0]

@@ -1,4 +1,4 @@
-"""Text of others on the terminal of an operator: nothing in it moves the cursor, hides a word or forges a line."""
+"""Make foreign text safe for an operator's terminal: it cannot move the cursor, hide a word or forge a line."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import re
 from paydispatch.domain.redaction import redact
 
 _NOT_SHOWN_AS_IT_IS = re.compile(
-    "[\x00-\x1f\x7f-\x9f"  # control characters: ESC begins what a terminal obeys
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # these turn the direction of writing round
+    "[\x00-\x1f\x7f-\x9f"  # control characters: ESC begins a command to the terminal
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # these change the direction of writing
     "\u2028\u2029"  # line ends
-    "\ud800-\udfff]"  # halves of characters, which cannot be written
+    "\ud800-\udfff]"  # halves of surrogate pairs, which UTF-8 cannot write
 )
 
 
 def printable(text: object) -> str:
-    r"""Return one line: what would control the terminal as `\x1b`, every key blotted out."""
+    r"""Return the text as one line. Control characters are written like `\x1b`, and keys are redacted."""
     return _NOT_SHOWN_AS_IT_IS.sub(lambda found: ascii(found[0])[1:-1], redact(str(text)))
 
 
 def printable_lines(text: object) -> str:
-    """The same for a text of several lines, which a program of ours put together."""
+    """Return several lines, each made printable. The line breaks must be our own."""
     return "\n".join(map(printable, str(text).split("\n")))

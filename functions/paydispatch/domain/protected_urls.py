@@ -1,4 +1,4 @@
-"""Keys and flows travel over TLS. Plain text is for one machine alone: loopback never leaves it."""
+"""Check that a URL is protected by TLS, because keys and outcomes travel there. Loopback addresses need no TLS."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from paydispatch.domain.errors import BadSetting
 
 _READ_DIFFERENTLY = re.compile(r"[\\\s\x00-\x1f\x7f]")
-"""Characters in which two readers of URLs may see two hosts."""
+"""Characters with which two URL parsers may find two different hosts."""
 
 
 def is_loopback(host: str | None) -> bool:
@@ -22,7 +22,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def is_protected(url: str) -> bool:
-    """Whether this is an `https://` address, or an `http://` address of this machine."""
+    """Return whether this is an `https://` URL, or an `http://` URL of this machine."""
     parts = _split(url)
     if parts is None or not parts.hostname:
         return False
@@ -30,33 +30,33 @@ def is_protected(url: str) -> bool:
 
 
 def check_http_url(name: str, url: str) -> str:
-    """Return the URL. Raises `BadSetting` by the setting's name; the message does not repeat the URL."""
+    """Return the URL. Raises `BadSetting` with the setting's name, and without the URL."""
     if not is_protected(url):
         raise BadSetting(
-            f"{name} must be like https://HOST: keys travel there. "
-            "http:// is for this machine alone (localhost, 127.0.0.1, [::1])."
+            f"{name} must be like https://HOST, because keys travel there. "
+            "http:// is only for this machine (localhost, 127.0.0.1, [::1])."
         )
     return url
 
 
 def check_redis_url(name: str, url: str, *, plaintext_allowed: bool) -> str:
-    """Return the URL. Raises `BadSetting` for one that leaves this machine without TLS, unless that is allowed.
+    """Return the URL. Raises `BadSetting` for another machine without TLS, unless that is allowed.
 
-    What is no URL of a Redis at all is for its client to refuse.
+    A text that is not a URL of Redis passes, because the client of Redis refuses it.
     """
     parts = _split(url)
     if plaintext_allowed or parts is None or parts.scheme != "redis":
         return url
     if not is_loopback(parts.hostname or "localhost"):
         raise BadSetting(
-            f"{name} must be like rediss://USER:PASSWORD@HOST:6379: redis:// is not encrypted, and outcomes travel "
-            "there. In a network of your own, REDIS_ALLOW_PLAINTEXT=true takes it all the same."
+            f"{name} must be like rediss://USER:PASSWORD@HOST:6379, because outcomes travel there and redis:// is not "
+            "encrypted. In a private network, set REDIS_ALLOW_PLAINTEXT=true to use redis://."
         )
     return url
 
 
 def _split(url: str) -> SplitResult | None:
-    """`None` for what is no URL, or one that not every reader understands alike."""
+    """Return the parts of a URL. None: it is not a URL, or two URL parsers may read it differently."""
     if _READ_DIFFERENTLY.search(url):
         return None
     try:

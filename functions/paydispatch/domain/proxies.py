@@ -1,4 +1,4 @@
-"""Which proxy a call goes through, by the rules that boto3 has for the calls to AWS."""
+"""Choose the proxy for a call by the rules that boto3 has for calls to AWS."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from paydispatch.domain.protected_urls import is_loopback
 def proxy_for(url: str, *, proxy: str, exceptions: str) -> str | None:
     """Return the proxy for a call to `url`. `proxy` and `exceptions` are HTTPS_PROXY and NO_PROXY, empty if not set.
 
-    What stays on this machine goes through none. Raises `BadSetting` without repeating the proxy, because a password
-    may stand in it.
+    A call to this machine has no proxy. Raises `BadSetting` without the proxy, because its URL may hold a password.
     """
     if not proxy or is_loopback(urlsplit(url).hostname) or _is_exempt(url, exceptions):
         return None

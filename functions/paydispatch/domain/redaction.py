@@ -1,6 +1,6 @@
-"""Find Stripe's secret keys in text, and blot them out.
+"""Find Stripe's secret keys in text, and redact them.
 
-A key may stand anywhere: glued to other text, or escaped as JSON (`sk\\u005ftest_…`) and URLs (`sk%5Ftest_…`) do it.
+A key may stand anywhere: joined to other text, or escaped as in JSON (`sk\\u005ftest_…`) and URLs (`sk%5Ftest_…`).
 Publishable keys (`pk_…`) are public and stay.
 """
 
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 _PREFIX = r"(?:(?:sk|rk)_(?:test|live)_|(?>sk_org(?:_(?:test|live))?_?))"
 
 _WORD_STARTS = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4})|(?<=%[0-9A-Fa-f]{2}))"
-"""Nothing stands before the key, or an escape whose last character is a letter or a digit."""
+"""No letter or digit stands before the key, except as the last character of an escape."""
 
 _WORDS = ("task", "disk", "desk", "risk", "work", "mark", "park", "fork", "network")
 _NO_WORD_ENDS = "".join(f"(?<!(?<![A-Za-z]){word[:-2]})" for word in _WORDS)
-"""`task_live_…`, `disk_test_…` and `network_test_…` are names that end like the beginning of a key."""
+"""`task_live_…`, `disk_test_…` and `network_test_…` are names, although a part of each looks like a key's beginning."""
 
 _KEY = re.compile(
     rf"({_WORD_STARTS}{_PREFIX})[A-Za-z0-9][A-Za-z0-9_]*"
     rf"|({_NO_WORD_ENDS}{_PREFIX})[A-Za-z0-9]{{16,}}[A-Za-z0-9_]*"
 )
-"""A key at the start of a word has any length. One that is glued to a word has at least 16 characters: Stripe's have
-24 and more, and `mask_test_results` has none."""
+"""A key at the start of a word has any length. A key that is joined to a word has at least 16 characters after its
+prefix: Stripe's keys have 24 and more, and `mask_test_results` has fewer."""
 
 _OF_A_KEY = "3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]"
 _ESCAPE = re.compile(rf"\\+(?:u00|x)({_OF_A_KEY})|%(?:25)*({_OF_A_KEY})")
-"""Of a letter, a digit or `_`, as JSON, JavaScript and URLs escape them, once or several times. No text needs these
-escapes, so that it means the same without them."""
+"""The escape of a letter, a digit or `_` in JSON, JavaScript or a URL, once or several times. No text needs such an
+escape, so that the text means the same without it."""
 
 
 def holds_key(value: object) -> bool:
-    """Whether a secret key stands in a text. Anything else than a text holds none."""
+    """Return whether a text holds a secret key. A value of another type does not."""
     if not isinstance(value, str):
         return False
     plain = _unescape(value)
@@ -46,13 +46,13 @@ def holds_key(value: object) -> bool:
 
 
 def redact(text: str) -> str:
-    """Blot out every secret key in a text. Where escapes hide one, they are resolved first."""
+    """Return the text with every secret key redacted. If escapes hide a key, they are resolved."""
     plain = _unescape(text)
     return _KEY.sub(_hidden, plain) if _may_hold_key(plain) and _KEY.search(plain) else text
 
 
 def redact_json(value: Any) -> Any:
-    """Return a JSON value without secret keys, neither in its texts nor in the names of its members."""
+    """Return a JSON value with every secret key redacted, in its texts and in the names of its members."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):
@@ -63,7 +63,7 @@ def redact_json(value: Any) -> Any:
 
 
 def places_of_keys(value: Any) -> Iterator[Path]:
-    """The path of every text in a JSON value that holds a key; the names in it are redacted."""
+    """Yield the path of every text in a JSON value that holds a key. The names in the path are redacted."""
     pending: deque[tuple[Path, Any]] = deque([((), value)])
     while pending:
         path, one = pending.popleft()
@@ -82,7 +82,7 @@ def _members(value: Any) -> Iterable[tuple[Any, Any]]:
 
 
 def _may_hold_key(text: str) -> bool:
-    """Rule most texts out in a fraction of a microsecond."""
+    """Return False for most texts, in a fraction of a microsecond."""
     return "k_" in text and ("k_test" in text or "k_live" in text or "k_org" in text)
 
 

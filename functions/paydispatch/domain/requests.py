@@ -1,4 +1,4 @@
-"""What a caller asks for, checked field by field before anything else sees it."""
+"""Read a caller's request, and check it field by field before any other code uses it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from paydispatch.domain.parameters.json_values import fault_of_depth
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# A worker id stands in braces in every Redis key of its worker: no braces, and nothing unprintable.
+# A worker id stands in braces in each Redis key of its worker. Therefore it holds visible ASCII without braces.
 _WORKER_ID = re.compile(r"[!-z|~]{1,128}")
 _CONTEXT_ID = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,255}")
 _IDEMPOTENCY_KEY = re.compile(r"[^\ud800-\udfff]{1,255}")
@@ -49,7 +49,7 @@ _BODY_FIELDS = frozenset(
 
 
 class Lane(StrEnum):
-    """Two queues: batch work has less concurrency, and never stands before interactive work."""
+    """One of two queues. Batch work has a queue of its own with less concurrency, so that it never delays the other."""
 
     INTERACTIVE = "interactive"
     BATCH = "batch"
@@ -57,7 +57,7 @@ class Lane(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateRequest:
-    """One object to be created. Every field has been checked; `params` against Stripe's schema elsewhere."""
+    """One object to be created. Every field is checked, but `params` not against Stripe's schema."""
 
     object: str
     params: Mapping[str, Any]
@@ -68,12 +68,12 @@ class CreateRequest:
     deadline_s: float | None = None
     stripe_account: str | None = None
     stripe_context: str | None = None
-    """The account in which an organisation's key acts. Stripe then does not look at `stripe_account`."""
+    """The account in which an organisation's key acts. With it Stripe ignores `stripe_account`."""
     idempotency_key: str | None = None
     traceparent: str | None = None
 
     def __post_init__(self) -> None:
-        """Raises `InvalidField` for the first field that is wrong."""
+        """Check every field. Raises `InvalidField` for the first wrong one."""
         check_worker_id(self.worker_id)
         check_context_id(self.context_id)
         _check_params_shape(self.params)
@@ -95,7 +95,7 @@ def parse_create_request(
     idempotency_key: str | None = None,
     traceparent: str | None = None,
 ) -> CreateRequest:
-    """Read the JSON body of a create. Raises `InvalidField` naming the first field that is wrong."""
+    """Read the JSON body of a create. Raises `InvalidField` for the first wrong field."""
     for name in body.keys() - _BODY_FIELDS:
         shown = redact(str(name))[:64]
         raise InvalidField(
@@ -157,7 +157,7 @@ def check_idempotency_key(value: object) -> None:
 
 
 def _readable(params: Any) -> Any:
-    """Raises `InvalidParams` for parameters that no walk may go into."""
+    """Return the parameters. Raises `InvalidParams` if they are nested too deeply to be walked through."""
     fault = fault_of_depth(params) if isinstance(params, dict) else None
     if fault is not None:
         raise InvalidParams((fault,))
@@ -187,7 +187,7 @@ def _credential(body: Mapping[str, Any]) -> Credential:
 
 def _check_params_shape(value: object) -> None:
     if not isinstance(value, dict):
-        raise InvalidField("params", "params must be an object with Stripe's parameters.")
+        raise InvalidField("params", "params must be a JSON object with Stripe's parameters.")
 
 
 def check_deadline(value: object) -> None:
@@ -212,7 +212,7 @@ def check_account(value: object) -> None:
 
 
 def check_stripe_context(value: object) -> None:
-    """Account ids, from the outermost on."""
+    """Check a path of account ids, which begins with the outermost account."""
     if value is None:
         return
     if not isinstance(value, str) or not _STRIPE_CONTEXT.fullmatch(value):

@@ -1,7 +1,7 @@
 """The table of Stripe objects this project can create.
 
-An object is one row here, one generated schema in `paydispatch/schemas/` and two flows. Routes, builders,
-validation, the twin and the flow names all follow from the row: adding an object adds no other code.
+An object is one row here, one generated schema in `paydispatch/schemas/` and two flows. Routes, builders, validation,
+the twin and the flow names all follow from the row, so that a new object needs no other code.
 """
 
 from dataclasses import dataclass
@@ -14,34 +14,34 @@ class Resource:
     """One Stripe object that can be created."""
 
     name: str
-    """Stripe's own name of it, as in the answer's `object` field: `payment_intent`."""
+    """Stripe's name for it, as in the `object` field of an answer: `payment_intent`."""
 
     collection: str
-    """The path below `/v1` where it is created and listed: `payment_intents`."""
+    """The path below `/v1` at which it is created and listed: `payment_intents`."""
 
     listings: tuple[str, ...] = ("",)
-    """The queries that together list every object there is. Stripe leaves some out unless it is asked for them, and
-    does not say of every list what it leaves out: where one can be split in two, both halves are asked for."""
+    """The queries that together list every object. Stripe leaves some objects out of a list by default, and does not
+    document this for every list. Therefore a list that can be divided in two is read in both halves."""
 
     dated: bool = True
-    """Whether the list can be asked for a span of time (`created`). One that cannot is read from end to end."""
+    """Whether the list can be filtered by time (`created`). If it cannot, it is read from end to end."""
 
     clocked_by: tuple[str, ...] = ()
-    """Parameters of the create that may put the object on a test clock. Stripe leaves such an object out of the list
-    unless it is asked by one of them, and dates it by that clock."""
+    """Parameters of the create that may put the object on a test clock. Stripe lists such an object only if the list is
+    filtered by one of them, and dates it by that clock."""
 
     unconfirmed: tuple[str, ...] = ()
-    """States of an object that its create (`confirm=true`) has yet to confirm. Stripe lists such an object before it
-    knows how the create ends, unless a `last_payment_error` says so."""
+    """States of an object that its create (`confirm=true`) has not confirmed yet. Stripe lists such an object before
+    the create has ended. A `last_payment_error` means that the create has ended."""
 
     @property
     def endpoint(self) -> str:
-        """Stripe's path, and ours: `/v1/payment_intents`."""
+        """The path of the create, at Stripe and in our API: `/v1/payment_intents`."""
         return f"/v1/{self.collection}"
 
     @property
     def identifier(self) -> str:
-        """The name where a dot cannot stand: `checkout.session` is `checkout_session`."""
+        """The name with an underscore for each dot: `checkout.session` is `checkout_session`."""
         return self.name.replace(".", "_")
 
     @property
@@ -82,7 +82,7 @@ _BY_NAME = {resource.name: resource for resource in RESOURCES}
 
 
 def resource_named(name: str) -> Resource:
-    """Return the row of `name`. Raises `UnknownObject`, which lists the names there are."""
+    """Return the row of `name`. Raises `UnknownObject`, which lists all names."""
     try:
         return _BY_NAME[name]
     except KeyError:
@@ -95,10 +95,10 @@ def create_of(object_name: str) -> str:
 
 
 def response_flow(object_name: str) -> str:
-    """The module that runs when Stripe created the object: `new_create_price_response`."""
+    """Return the name of the flow for a created object: `new_create_price_response`."""
     return f"new_create_{object_name.replace('.', '_')}_response"
 
 
 def error_flow(object_name: str) -> str:
-    """The module that runs when it did not, or nobody knows: `new_create_price_error`."""
+    """Return the name of the flow for an object that was not or may not have been created: `new_create_price_error`."""
     return f"new_create_{object_name.replace('.', '_')}_error"

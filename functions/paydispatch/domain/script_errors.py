@@ -1,7 +1,7 @@
-"""What a script raised, as text that is safe to log, to store and to send.
+"""Write a script's exception as text that is safe to log, to store and to send.
 
-An exception of a script is code of a stranger: its `__str__` may raise, its text may hold a Stripe key, half a
-surrogate pair or a megabyte. Nothing here raises, and nothing of the exception is kept.
+A script's exception is code of a stranger. Its `__str__` may raise, and its text may hold a Stripe key, half a
+surrogate pair or a megabyte. Nothing here raises, and no reference to the exception is kept.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MOST_LEAVES = 10
-"""So many inner errors of a group are named; the others are counted."""
+"""The number of inner errors of a group that are described. The others are counted."""
 
 MOST_ERRORS = 10_000
-"""So many errors of a group are looked at."""
+"""The number of errors of a group that are read at all."""
 
 LEAF_CHARS = 300
 ERROR_CHARS = 1_000
 TRACEBACK_CHARS = 8_000
 
 READ_CHARS = 100_000
-"""A longer text is cut before anything else is done with it."""
+"""A longer text is cut first, before keys are searched in it."""
 
 
 def leaves(error: BaseException) -> list[BaseException]:
-    """Return the errors a group holds at any depth, in order; of any other error, itself."""
+    """Return the errors in a group at any depth, in order. For any other error, return the error itself."""
     found: list[BaseException] = []
     left = [error]
     for _ in range(MOST_ERRORS):
@@ -44,7 +44,7 @@ def leaves(error: BaseException) -> list[BaseException]:
 
 
 def error_text(error: BaseException) -> str:
-    """Return type and text of the error; of a group, those of its leaves."""
+    """Return type and text of the error. For a group, return those of the errors in it."""
     if not isinstance(error, BaseExceptionGroup):
         return _type_and_text(error)
     inner = leaves(error)
@@ -54,7 +54,7 @@ def error_text(error: BaseException) -> str:
 
 
 def traceback_text(error: BaseException) -> str:
-    """Return the traceback as Python prints it, without its middle when it is long."""
+    """Return the traceback as Python prints it. If it is long, its middle is left out."""
     text = _safely(lambda: "".join(traceback.format_exception(error)), "no traceback")
     half = TRACEBACK_CHARS // 2
     return text if len(text) <= TRACEBACK_CHARS else f"{text[:half]}\n…\n{text[-half:]}"
@@ -76,13 +76,16 @@ def _type_name(error: BaseException) -> str:
 
 
 def _inner_errors(group: BaseExceptionGroup[BaseException]) -> tuple[BaseException, ...]:
-    """Ask the class itself, because a subclass can have an `exceptions` of its own."""
+    """Return the errors of a group. The attribute is read from the class, because a subclass may replace it."""
     inner: tuple[BaseException, ...] = BaseExceptionGroup.exceptions.__get__(group)
     return inner
 
 
 def _safely(text_of: Callable[[], str], otherwise: str) -> str:
-    """Call the methods of `str` on the class, because a `__str__` can return a subclass."""
+    """Return the text without keys, or `otherwise` if the script's code raises.
+
+    The methods of `str` are called on the class, because a `__str__` may return a subclass.
+    """
     try:
         text = str.__getitem__(text_of(), slice(READ_CHARS))
         return redact(str.encode(text, "utf-8", "backslashreplace").decode())

@@ -1,3 +1,3 @@
-"""The version of Stripe's API, named here alone: the header says it, the schemas are of it."""
+"""The version of Stripe's API. The `Stripe-Version` header names it, and the schemas are generated from it."""
 
 STRIPE_API_VERSION = "2026-05-27.dahlia"

@@ -1,21 +1,21 @@
-"""Decide when a sweep looks at a worker next, from the state of the worker's keys. Pure. Times are unix seconds."""
+"""Decide when a sweep looks at a worker next, by the state of the worker's keys. Pure. Times are unix seconds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 LOOK_AGAIN_S = 5.0
-"""After a worker had something to run. A runner that dies with it is noticed as late as this."""
+"""The time to the next look at a worker that had work. A runner that dies with this work is noticed at that look."""
 
 KEPT_LOOK_S = 600.0
-"""While nothing is to run and something is kept. An entry that no sweep was told of is found then."""
+"""The time to the next look at a worker without work but with entries. It finds an entry that was never announced."""
 
 GRACE_S = 60.0
-"""Between a look that found nothing at all and the one that forgets the worker. A worker is noted before anything is
-written for it, and a process may be slow in between."""
+"""The time between a look that found no key at all and the one that forgets the worker. A worker is noted before its
+first entry is written, and the process may be slow in between."""
 
 KEEP_FINISHED_S = 86_400
-"""Finished entries stay on the stream for a day, for questions about what happened. Then they are trimmed."""
+"""Finished entries stay on the stream for a day, so that an operator can look into them. Then they are trimmed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,14 +24,14 @@ class WorkerLook:
 
     unread: bool = False
     pending: int = 0
-    """Entries a runner has read and not finished."""
+    """The number of entries that a runner has read and not finished."""
     postponed: int = 0
-    """How many of the pending ones wait for their time."""
+    """The number of pending entries that were postponed."""
     first_due_at: float | None = None
     oldest_entry_at: float | None = None
-    """Of all entries on the stream, the finished ones too."""
+    """The time of the oldest entry on the stream, finished ones included."""
     others: int = 0
-    """Open requests, unknown outcomes and dead entries."""
+    """The number of open requests, unknown outcomes and dead entries."""
 
     @property
     def unfinished(self) -> bool:
@@ -43,13 +43,16 @@ class WorkerLook:
 
 
 def has_work(look: WorkerLook, now_s: float) -> bool:
-    """Whether a runner has something to do: an entry to run, or entries to trim."""
+    """Return whether a runner has work: an entry to run, or entries to trim."""
     due = look.first_due_at is not None and look.first_due_at <= now_s
     return look.unread or look.pending > look.postponed or due or _is_to_trim(look, now_s)
 
 
 def next_look_at(look: WorkerLook, now_s: float, *, noted: bool) -> float | None:
-    """None: forget the worker. `noted`: it was noted since the look before this one, so more may be on its way."""
+    """Return the time of the next look at the worker. None: forget the worker.
+
+    `noted` means that the worker was noted after the look before this one, so that an entry may follow.
+    """
     if has_work(look, now_s):
         return now_s + LOOK_AGAIN_S
     if look.empty:

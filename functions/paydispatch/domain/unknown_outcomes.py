@@ -1,4 +1,4 @@
-"""The rules for a request with an unknown outcome: where to look for its object, and what a lookup proves. Pure.
+"""The rules for a request with an unknown outcome: where to look for its object, and when a lookup is proof. Pure.
 
 A lookup searches Stripe's lists for the object. It proves something only in the account that the request was sent to.
 - Stripe lists the object, and has finished its create: the object is the response.

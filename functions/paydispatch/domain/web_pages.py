@@ -1,10 +1,10 @@
-"""A page of any web site can send requests to this machine: what only a page sends is refused, before it is read.
+"""Refuse requests of web pages to this machine, because a browser lets the page of any site send them.
 
-Host             a name of this machine, so that no foreign name leads here (DNS rebinding)
-Origin           absent, or this very server: browsers name the page's own with every POST
-Sec-Fetch-Site   the same in newer browsers, with every request
-Content-Type     neither text/plain nor multipart: with those a plain HTML form can send JSON, and an old
-                 browser sends it without an Origin
+Host             must name this machine, because a foreign name can lead here (DNS rebinding)
+Origin           must be absent or name this server, because browsers send the origin of the page with every POST
+Sec-Fetch-Site   must not name another site, because newer browsers send it with every request
+Content-Type     must be neither text/plain nor multipart, because an HTML form can send JSON with these, and an
+                 old browser sends a form without an Origin
 """
 
 from __future__ import annotations
@@ -35,15 +35,19 @@ class Refusal:
 
 
 def refuse_web_page(headers: Mapping[str, str]) -> Refusal | None:
-    """Return why a request is refused. `headers` have their names in small letters. None: it may be read."""
+    """Return the refusal of a web page's request. None: it is accepted. The names of `headers` are in lower case."""
     host = headers.get("host", "")
     if not is_loopback(_name(host)):
         return Refusal(403, "The Host header must name this machine: localhost or 127.0.0.1.")
     origin = headers.get("origin")
     if origin is not None and origin != f"http://{host}":
-        return Refusal(403, "Requests of a web page are not taken here (Origin).")
+        return Refusal(
+            403, "Requests of web pages are refused: Origin must be absent, or this server."
+        )
     if headers.get("sec-fetch-site") in _OF_ANOTHER_SITE:
-        return Refusal(403, "Requests of a web page are not taken here (Sec-Fetch-Site).")
+        return Refusal(
+            403, "Requests of web pages are refused: Sec-Fetch-Site must not name another site."
+        )
     if headers.get("content-type", "").partition(";")[0].strip().lower() in _OF_A_FORM:
         return Refusal(415, "Send the body as Content-Type: application/json.")
     return None

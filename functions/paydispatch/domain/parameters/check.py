@@ -1,8 +1,8 @@
-"""Check parameters with Stripe's own schema, before anything is queued.
+"""Check parameters with Stripe's own schema, before the request is queued.
 
-The schemas are generated (`make schemas`); an object's file is read and compiled when first
-needed. A valid request costs one call of the engine, one look at its leaves and the few
-`rules`; what is wrong with an invalid one is worked out only then.
+The schemas are generated (`make schemas`). The schema of an object is read and compiled when it is first needed. A
+valid request costs one call of the schema engine, one pass over its values, and the few `rules`. The faults of a
+request are worked out only if it is invalid.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MOST_ERRORS = 100
-"""How many errors of one request are reported."""
+"""The number of errors that are reported for one request."""
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 
 def check_params(object_name: str, params: Mapping[str, Any]) -> tuple[ParamError, ...]:
-    """Everything Stripe would refuse in `params`; empty when there is nothing.
+    """Return every fault in `params` that Stripe would refuse, at most `MOST_ERRORS`.
 
-    A field whose value is `None` counts as not there. Raises `UnknownObject`.
+    A field with the value `None` counts as absent. Raises `UnknownObject`.
     """
     try:
         if type(params) is dict and is_plain(params) and _validator(object_name).is_valid(params):
             return broken_rules(object_name, params)
         return _explain(object_name, params)
     except (RecursionError, ValueError):  # Python's limit, or the engine's (255 levels)
-        return (ParamError("", "parameter_invalid", "The parameters are nested too deeply."),)
+        return (ParamError("", "parameter_invalid", "params must not be nested so deeply."),)
 
 
 def require_valid_params(object_name: str, params: Mapping[str, Any]) -> None:
@@ -57,19 +57,20 @@ def require_valid_params(object_name: str, params: Mapping[str, Any]) -> None:
 
 
 def parameter_schema(object_name: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of the create parameters. Raises `UnknownObject`."""
+    """Return the JSON Schema (2020-12) of the object's create parameters. Raises `UnknownObject`."""
     return _read(resource_named(object_name).identifier)
 
 
 def parameter_names(object_name: str) -> frozenset[str]:
-    """The names of the object's top-level create parameters. Raises `UnknownObject`."""
+    """Return the names of the object's top-level create parameters. Raises `UnknownObject`."""
     return _names(resource_named(object_name).identifier)
 
 
 def _explain(object_name: str, params: Mapping[str, Any]) -> tuple[ParamError, ...]:
-    """What JSON Schema cannot see, then what it refuses, then the rules across fields.
+    """Return the faults that JSON Schema cannot find, then its own, then those of the rules across fields.
 
-    Depth and secret keys come first and alone: a walk must end, and no other message may quote a key.
+    A fault of depth is returned alone, because no walk through such parameters is safe. Secret keys are returned alone,
+    because the message of another fault could quote them.
     """
     too_deep = fault_of_depth(params)
     if too_deep is not None:

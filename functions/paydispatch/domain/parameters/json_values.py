@@ -1,7 +1,7 @@
-"""What JSON and a form body can hold, and what of it JSON Schema does not tell apart.
+"""Find the values that JSON Schema accepts although Stripe or a form body cannot take them.
 
-JSON Schema counts `2000.0` as an integer and lets half a surrogate pair be text; Stripe's form
-parser refuses the one and UTF-8 cannot write the other.
+JSON Schema counts `2000.0` as an integer, and half a surrogate pair as text. Stripe's form parser refuses the first,
+and UTF-8 cannot write the second.
 """
 
 from collections.abc import Mapping
@@ -16,22 +16,22 @@ from paydispatch.domain.redaction import holds_key, places_of_keys
 _CONTAINERS = (dict, list, tuple)
 
 LONGEST_NAME = 64
-"""How much is repeated of a name."""
+"""The number of characters of a name that a message repeats."""
 
 A_FRACTION = 0.5
-"""Stands for any whole float: a number for the schema, and no integer."""
+"""Takes the place of a whole float for the schema, which then sees a number that is not an integer."""
 
 MOST_BITS = 1024
-"""Of an integer: far more than Stripe reads, and well below what Python still writes in digits."""
+"""The greatest size of an integer. Stripe reads far smaller ones, and Python can write far larger ones in digits."""
 
 MOST_LEVELS = 32
-"""Of objects and lists below `params`. Stripe's deepest parameter has fewer than ten."""
+"""The greatest depth of objects and lists below `params`. Stripe's deepest parameter has fewer than ten levels."""
 
 
 def is_plain(params: dict[str, Any]) -> bool:
-    """Whether the schema's verdict on `params` is all there is to say; about 1 µs for ten fields.
+    """Return whether the schema alone can decide about `params`. This takes about 1 µs for ten fields.
 
-    It goes level by level, so that its cost is one pass and no depth reaches Python's recursion limit.
+    It goes through the values level by level. Therefore it makes one pass, and never reaches Python's recursion limit.
     """
     texts: list[str] = []
     level: list[Any] = [params]
@@ -64,10 +64,10 @@ def _is_plain_number(value: Any) -> bool:
 
 
 def _are_plain(texts: list[str]) -> bool:
-    """Look at all texts at once: nothing can span two of them, because a line break stands between."""
+    """Check all texts at once. No match can span two texts, because a line break separates them."""
     try:
         joined = "\n".join(texts)
-    except TypeError:  # a name that is no text
+    except TypeError:  # a name that is not text
         return False
     utf8 = joined.isascii() or _is_utf8(joined)
     return utf8 and MARK not in joined and not holds_key(joined)
@@ -78,13 +78,13 @@ def fault_of_depth(params: Mapping[str, Any]) -> ParamError | None:
     for name, value in params.items():
         if _levels_end(value):
             continue
-        rule = f"it is nested too deeply: at most {MOST_LEVELS} levels of objects and lists"
+        rule = f"it is nested too deeply, because at most {MOST_LEVELS} levels of objects and lists are allowed"
         return _fault((str(name)[:LONGEST_NAME],), rule)
     return None
 
 
 def faults_of_secrets(params: Mapping[str, Any]) -> tuple[ParamError, ...]:
-    """Return a fault for each secret key in `params`, in a value or as a name. None repeats the key."""
+    """Return a fault for each secret key in `params`, in a value or in a name. No message repeats the key."""
     return tuple(
         ParamError(
             param,
@@ -96,7 +96,7 @@ def faults_of_secrets(params: Mapping[str, Any]) -> tuple[ParamError, ...]:
 
 
 def place_of_secret(message: Mapping[str, Any]) -> str | None:
-    """Name the first field of a queue message that holds a secret key. A parameter has its name for Stripe."""
+    """Return the first field of a queue message that holds a secret key. A parameter is named as Stripe names it."""
     for path in places_of_keys(message):
         within = path[1:] if path[0] == "params" and len(path) > 1 else path
         return bracket_path(within)
@@ -118,9 +118,9 @@ def _containers_in(outer: Any) -> list[Any]:
 
 
 def for_schema(params: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[ParamError, ...]]:
-    """Return a copy of `params` the schema judges rightly, and the faults it could not see.
+    """Return a copy of `params` for the schema, and the faults that the schema cannot find.
 
-    Fields that are `None` are left out, whole floats become fractions, faulty values become `None`.
+    In the copy fields that are `None` are left out, whole floats become fractions, and faulty values become `None`.
     """
     faults: list[ParamError] = []
     return _object(params, (), faults), tuple(faults)
@@ -136,10 +136,12 @@ def _object(value: Mapping[Any, Any], path: Path, faults: list[ParamError]) -> d
 
 def _key(key: Any, path: Path, faults: list[ParamError]) -> str:
     if key == MARK:
-        faults.append(_fault((*path, key), "paydispatch writes this pair itself"))
+        faults.append(
+            _fault((*path, key), "leave this pair out, because paydispatch writes this pair itself")
+        )
     if _is_name(key):
         return str(key)
-    faults.append(_fault((*path, ascii(key)), "this is no parameter name"))
+    faults.append(_fault((*path, ascii(key)), "the name of a parameter must be text in UTF-8"))
     return ascii(key)
 
 
@@ -158,16 +160,24 @@ def _copy(value: Any, path: Path, faults: list[ParamError]) -> Any:
 
 
 def _why_not_json(value: Any) -> str | None:
-    """Why a leaf cannot travel, or `None` when it can."""
+    """Return why a value cannot be sent as JSON. None: it can."""
     if isinstance(value, str):
-        return None if _is_utf8(value) else "half a surrogate pair is no text in UTF-8"
+        return (
+            None
+            if _is_utf8(value)
+            else "text must not hold half a surrogate pair, which UTF-8 cannot write"
+        )
     if isinstance(value, float):
-        return None if isfinite(value) else f"{value} is not a number Stripe knows"
+        return None if isfinite(value) else f"must be a finite number, not {value}"
     if isinstance(value, int):
-        return None if value.bit_length() <= MOST_BITS else "the number is too large"
+        return (
+            None
+            if value.bit_length() <= MOST_BITS
+            else f"must be an integer of at most {MOST_BITS} bits"
+        )
     if value is None:
         return None
-    return f"a {type(value).__name__} is not a JSON value"
+    return f"must be a JSON value, not a {type(value).__name__}"
 
 
 def _fault(path: Path, why: str) -> ParamError:

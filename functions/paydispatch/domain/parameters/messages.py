@@ -1,9 +1,8 @@
-"""From the schema engine's errors to sentences as Stripe writes them.
+"""Translate the schema engine's errors into sentences as Stripe writes them.
 
-Codes are Stripe's where it has one (https://docs.stripe.com/error-codes): `parameter_missing`,
-`parameter_unknown`, `parameter_invalid_empty`, `parameter_invalid_integer`. It has none for other
-types; ours follow the pattern: `parameter_invalid_string`, `…_boolean`, `…_number`, `…_object`,
-`…_array`, and plain `parameter_invalid`.
+The codes are Stripe's where it has one (https://docs.stripe.com/error-codes): `parameter_missing`, `parameter_unknown`,
+`parameter_invalid_empty`, `parameter_invalid_integer`. Stripe has none for other types. Our codes follow the pattern:
+`parameter_invalid_string`, `…_boolean`, `…_number`, `…_object`, `…_array`, and plain `parameter_invalid`.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ SHOWN_CHARACTERS = 64
 """The longest wrong value a message repeats."""
 
 LONGEST_PARAM = 200
-"""How much is repeated of a name that Stripe does not have."""
+"""The number of characters of an unknown name that a message repeats."""
 
 
 def describe(
     error: ValidationError, params: Any, schema: Mapping[str, Any]
 ) -> Iterator[ParamError]:
-    """Say what one error of the engine means: one sentence for each field it concerns."""
+    """Yield one `ParamError` for each field that an error of the engine concerns."""
     match error.kind.name:
         case "additionalProperties":
             known = _neighbour_keyword(schema, error, "properties")
@@ -47,7 +46,7 @@ def describe(
 
 
 def unknown(path: Sequence[str | int], known: Sequence[str]) -> ParamError:
-    """A name Stripe does not have there, with the nearest one it has."""
+    """Return the error of an unknown name, with the most similar known name."""
     param, name = bracket_path(path)[:LONGEST_PARAM], str(path[-1])
     near = get_close_matches(name, known, n=1) if len(name) <= SHOWN_CHARACTERS else []
     hint = f" Did you mean {bracket_path((*path[:-1], near[0]))}?" if near else ""
@@ -60,14 +59,14 @@ def _describe_missing(param: str) -> ParamError:
 
 def _describe_key(error: ValidationError) -> ParamError:
     param = bracket_path((*error.instance_path, error.kind.value.instance))[:LONGEST_PARAM]
-    rule = "a metadata key has 1 to 40 characters, none of them [ or ]"
+    rule = "a metadata key must have 1 to 40 characters, none of them [ or ]"
     return ParamError(param, "parameter_invalid", f"Invalid {param}: {rule}.")
 
 
 def _describe_alternatives(
     error: ValidationError, params: Any, schema: Mapping[str, Any]
 ) -> Iterator[ParamError]:
-    """Go into the alternative the value was meant for; if it fits none, name them all."""
+    """Describe the faults of the alternative that the caller meant. If that is unclear, name all alternatives."""
     branches = error.kind.value
     meant = [
         branch for branch in branches if not any(_is_elsewhere(error, inner) for inner in branch)
@@ -81,7 +80,7 @@ def _describe_alternatives(
 
 
 def _is_elsewhere(outer: ValidationError, inner: ValidationError) -> bool:
-    """Whether the alternative is of another kind altogether, and not just wrong inside."""
+    """Return whether the value is of another kind than the alternative, and not only wrong inside."""
     return inner.instance_path == outer.instance_path and inner.kind.name in (
         "type",
         "const",
@@ -106,16 +105,16 @@ def _describe_empty(param: str, wanted: str) -> ParamError:
     return ParamError(
         param,
         "parameter_invalid_empty",
-        f"You passed an empty string for '{param}', which would unset it, and it cannot be unset. "
+        f"You passed an empty string for '{param}', which would unset it. It cannot be unset. "
         f"Leave it out, or send {wanted}.",
     )
 
 
 def _but_is(value: object) -> str:
-    """What was sent instead, if it is short."""
+    """Return the value that was sent instead, to follow "must be …". It is left out if it is long."""
     if isinstance(value, dict | list | tuple):
         return f", not {'an object' if isinstance(value, dict) else 'an array'}"
-    shown = redact(json.dumps(value, ensure_ascii=False))  # somebody may have put a key there
+    shown = redact(json.dumps(value, ensure_ascii=False))  # the value may hold a Stripe key
     return f", not {shown}" if len(shown) <= SHOWN_CHARACTERS else ""
 
 
@@ -128,7 +127,7 @@ def _code(error: ValidationError) -> str:
 
 
 def _expectation(error: ValidationError, schema: Mapping[str, Any]) -> str:
-    """What would be right, to follow "must be"."""
+    """Return the description of a right value, to follow "must be"."""
     limit = error.kind.value
     match error.kind.name:
         case "type":
@@ -152,7 +151,7 @@ def _any_of(options: Sequence[object]) -> str:
 
 
 def _neighbour_keyword(schema: Mapping[str, Any], error: ValidationError, keyword: str) -> Any:
-    """Another keyword of the schema that failed, or nothing."""
+    """Return the value of another keyword beside the one that failed. It is empty if there is none."""
     node: Any = schema
     for part in error.schema_path[:-1]:
         node = node[part]

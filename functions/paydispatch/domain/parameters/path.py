@@ -1,4 +1,4 @@
-"""How Stripe writes the place of a parameter: `items[0][price]`."""
+"""The path of a parameter, as Stripe writes it: `items[0][price]`."""
 
 from collections.abc import Sequence
 
@@ -6,14 +6,14 @@ Path = tuple[str | int, ...]
 
 
 def bracket_path(path: Sequence[str | int]) -> str:
-    """`("items", 0, "price")` is `items[0][price]`; the empty path is empty."""
+    """Return the path as Stripe writes it: `("items", 0, "price")` is `items[0][price]`. The empty path is empty."""
     if not path:
         return ""
     return str(path[0]) + "".join(f"[{part}]" for part in path[1:])
 
 
 def value_at(value: object, path: Sequence[str | int]) -> object:
-    """What is at `path` below `value`. Raises `KeyError` or `IndexError` where there is nothing."""
+    """Return the member of `value` at `path`. Raises `KeyError` or `IndexError` if there is none."""
     for part in path:
         value = value[part]  # type: ignore[index]
     return value

@@ -1,7 +1,7 @@
-"""What Stripe enforces across fields, and its OpenAPI document says only in prose.
+"""The rules across fields that Stripe enforces, and that its OpenAPI document has only in prose.
 
-Each rule with its source. Where there is doubt Stripe decides, because a false refusal is worse
-than a late error. Limits of a single field are in the schemas.
+Each rule has its source. A doubtful rule is left to Stripe, because a false refusal is worse than a late error. The
+limits of a single field are in the schemas.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,20 +14,20 @@ Params = Mapping[str, Any]
 Rule = Callable[[Params], ParamError | None]
 
 LARGEST_AMOUNT = 99_999_999
-"""Minor units: "supports up to eight digits" (https://docs.stripe.com/api/payment_intents/create)."""
+"""In minor units. Stripe "supports up to eight digits" (https://docs.stripe.com/api/payment_intents/create)."""
 
 LARGEST_AMOUNT_IDR = 999_999_999_999
-"""Rupiah alone may have twelve digits (https://docs.stripe.com/currencies)."""
+"""In minor units. Only amounts in rupiah may have twelve digits (https://docs.stripe.com/currencies)."""
 
 
 def broken_rules(object_name: str, params: Params) -> tuple[ParamError, ...]:
-    """The rules `params` break. Values of a wrong type are the schema's business and break none."""
+    """Return the errors of the rules that `params` break. The schema refuses values of a wrong type."""
     broken = (rule(params) for rule in _RULES.get(object_name, ()))
     return tuple(error for error in broken if error)
 
 
 def _amount_fits(params: Params) -> ParamError | None:
-    """`amount` is not negative and has at most eight digits."""
+    """Check that `amount` is not negative and has at most eight digits."""
     amount = params.get("amount")
     if type(amount) is not int or 0 <= amount <= LARGEST_AMOUNT:
         return None
@@ -35,14 +35,14 @@ def _amount_fits(params: Params) -> ParamError | None:
         return ParamError(
             "amount",
             "parameter_invalid_integer",
-            "Invalid positive integer: amount is in minor units.",
+            "Invalid amount: must be 0 or more, in minor units.",
         )
     if params.get("currency") == "idr" and amount <= LARGEST_AMOUNT_IDR:
         return None
     return ParamError(
         "amount",
         "amount_too_large",
-        f"amount may be at most {LARGEST_AMOUNT} minor units, eight digits.",
+        f"Invalid amount: must be at most {LARGEST_AMOUNT} minor units (eight digits).",
     )
 
 
@@ -73,14 +73,14 @@ def _needs(name: str, needed: str, params: Params) -> ParamError | None:
 
 
 def _has_price(params: Params) -> ParamError | None:
-    """A price that is not tiered says what it costs."""
+    """Check that a price has an amount, unless it is tiered."""
     if params.get("billing_scheme") == "tiered":
         return None
     return _one_of(("unit_amount", "unit_amount_decimal", "custom_unit_amount"), params)
 
 
 def _months_when_repeating(params: Params) -> ParamError | None:
-    """`duration_in_months` belongs to `duration=repeating`, and only to it."""
+    """Check that `duration_in_months` is sent with `duration=repeating`, and only with it."""
     name = "duration_in_months"
     repeating = params.get("duration") == "repeating"
     if repeating == _is_sent(params, name):
@@ -97,7 +97,7 @@ def _months_when_repeating(params: Params) -> ParamError | None:
 
 
 def _is_sent(params: Params, name: str) -> bool:
-    """Whether the form body will hold the field: `None` and empty containers send nothing."""
+    """Return whether the form body holds the field. `None` and empty containers send nothing."""
     return params.get(name) not in (None, [], {}, ())
 
 
