@@ -29,7 +29,6 @@ class RefusedInFront:
     should_retry: bool | None
     """The `Stripe-Should-Retry` header, where Stripe sent one."""
     stripe_request_id: str | None
-    rate_limited_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +91,7 @@ def classify(http_status: int, headers: Mapping[str, str], body: Any) -> Attempt
             should_retry,
             request_id,
         )
-    reason = headers.get("stripe-rate-limited-reason")
-    return RefusedInFront(http_status, error, should_retry, request_id, reason)
+    return RefusedInFront(http_status, error, should_retry, request_id)
 
 
 def _flag(value: str | None) -> bool | None:

@@ -105,10 +105,10 @@ class TestAnswers:
         stripe = stripe_with(200, json={"id": "pi_1"}, headers=headers)
         assert await stripe.create() == Answered(200, {"id": "pi_1"}, "req_1", replayed=True)
 
-    async def test_a_refusal_has_the_retry_and_rate_limit_headers(self) -> None:
-        headers = {"Stripe-Should-Retry": "false", "Stripe-Rate-Limited-Reason": "global-rate"}
+    async def test_a_refusal_has_the_retry_header(self) -> None:
+        headers = {"Stripe-Should-Retry": "false"}
         attempt = await stripe_with(429, json={"error": {"code": "c"}}, headers=headers).create()
-        assert attempt == RefusedInFront(429, {"code": "c"}, False, None, "global-rate")
+        assert attempt == RefusedInFront(429, {"code": "c"}, False, None)
 
     @pytest.mark.parametrize(
         "response",

@@ -22,10 +22,9 @@ odd_headers = st.dictionaries(
             "request-id",
             "stripe-should-retry",
             "idempotent-replayed",
-            "stripe-rate-limited-reason",
         ]
     ),
-    st.sampled_from(["true", "false", "TRUE", "", "global-rate"]),
+    st.sampled_from(["true", "false", "TRUE", ""]),
 )
 
 
@@ -94,12 +93,6 @@ def test_stripe_should_retry_is_read(header: str | None, expected: bool | None) 
     answer = classify(429, headers, ERROR)
     assert isinstance(answer, RefusedInFront)
     assert answer.should_retry is expected
-
-
-def test_the_reason_of_a_rate_limit_is_kept() -> None:
-    answer = classify(429, {"stripe-rate-limited-reason": "endpoint-rate"}, ERROR)
-    assert isinstance(answer, RefusedInFront)
-    assert answer.rate_limited_reason == "endpoint-rate"
 
 
 @given(status=st.integers(100, 599), headers=odd_headers, body=odd_bodies)
