@@ -668,8 +668,8 @@ GUARDS = (
         "proof: the clock is read after the lookup",
         PROOF,
         SOURCE + "services/reconcile.py",
-        "        decided = decide(end, await self._look_up(end, same=same), now_s)",
-        "        decided = decide(end, await self._look_up(end, same=same), self._ports.clock.now_s())",
+        "        decided = decide(unknown, result, now_s)",
+        "        decided = decide(unknown, result, self._ports.clock.now_s())",
     ),
     Guard(
         "account: a proxy's 403 counts as Stripe's",

@@ -28,10 +28,10 @@ from paydispatch.domain.marks import METADATA_LIMIT
 from paydispatch.domain.outcomes import Certainty, Error, Response
 from paydispatch.domain.retry import merge_history
 from paydispatch.domain.unknown_outcomes import CLOCKS_APART_S, LAST_CALL_S, Inconclusive, NotFound
+from paydispatch.services.look_up import UNMARKED
 from paydispatch.services.publish_outcome import publish_outcome
 from paydispatch.services.reconcile import (
     AT_ONCE,
-    UNMARKED,
     ReconcilePorts,
     Reconciler,
     ReconcileReport,

@@ -1,0 +1,173 @@
+"""Look up one unknown outcome at Stripe: open the request's key, check the key's account, and search Stripe's lists.
+
+A lookup sends no create. `domain/unknown_outcomes.py` decides about the outcome by the result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+from paydispatch.domain.accounts import bind_account
+from paydispatch.domain.attempts import RefusedInFront
+from paydispatch.domain.errors import CannotOpen, NotPermitted, UnknownObject
+from paydispatch.domain.marks import MARK, with_mark
+from paydispatch.domain.resources import resource_named
+from paydispatch.domain.unknown_outcomes import (
+    Found,
+    Inconclusive,
+    LookupResult,
+    NotFound,
+    both,
+    claim_of_unknown,
+    envelope_of,
+    other_account,
+    windows,
+)
+
+if TYPE_CHECKING:
+    from paydispatch.domain.accounts import AccountBinding
+    from paydispatch.domain.credentials import StripeKey
+    from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.unknown_outcomes import UnknownOutcome
+    from paydispatch.ports import (
+        Accounts,
+        EventLog,
+        RequestSlots,
+        StripeLists,
+        UnknownOutcomes,
+        Vault,
+    )
+
+LOOKUP_TIMEOUT_S = 60.0
+"""Seconds for all pages of one request. The reconciler keeps this time for the last lookup of an invocation."""
+
+ACCOUNT_TIMEOUT_S = 10.0
+"""Seconds in which Stripe must name the account of a key."""
+
+UNMARKED = (
+    "Its metadata had no room for our mark, so its object cannot be recognized in Stripe's lists."
+)
+
+
+class LookupPorts(Protocol):
+    """The ports of a lookup."""
+
+    @property
+    def unknown_outcomes(self) -> UnknownOutcomes: ...
+
+    @property
+    def requests(self) -> RequestSlots: ...
+
+    @property
+    def lists(self) -> StripeLists: ...
+
+    @property
+    def accounts(self) -> Accounts: ...
+
+    @property
+    def vault(self) -> Vault: ...
+
+    @property
+    def log(self) -> EventLog: ...
+
+
+async def look_up(
+    ports: LookupPorts, unknown: UnknownOutcome, *, same_account: bool
+) -> LookupResult:
+    """Return whether Stripe lists the object of the request, or the reason why the lookup proves nothing.
+
+    `same_account`: an operator declares that the request's key belongs to the account that the request was sent to.
+    Raises `Unavailable`.
+    """
+    entry = unknown.entry
+    if not _is_marked(entry):
+        return Inconclusive(UNMARKED)
+    if entry.sealed_secret is None and entry.secret_ref is None:
+        return Inconclusive("Its message held no key to read Stripe's lists with.")
+    try:
+        key = await ports.vault.open(envelope_of(entry))
+        wrong_account = await _check_account(ports, unknown, key, same_account=same_account)
+        return wrong_account or await _search(ports, unknown, key)
+    except (CannotOpen, NotPermitted) as error:
+        return Inconclusive(str(error))
+    except UnknownObject as error:
+        return Inconclusive(error.message)
+
+
+def _is_marked(entry: OutcomeEntry) -> bool:
+    """Return whether the create had our mark in its metadata, by which the object is recognized."""
+    metadata = with_mark(entry.params, entry.request_id).get("metadata")
+    return isinstance(metadata, dict) and metadata.get(MARK) == entry.request_id
+
+
+async def _check_account(
+    ports: LookupPorts, unknown: UnknownOutcome, key: StripeKey, *, same_account: bool
+) -> Inconclusive | None:
+    """Return why a lookup with this key proves nothing. None: the key belongs to the account of the sends."""
+    entry = unknown.entry
+    if unknown.account is None:
+        return None
+    found = await ports.accounts.find(
+        key, stripe_context=entry.stripe_context, within_s=ACCOUNT_TIMEOUT_S
+    )
+    if isinstance(found, RefusedInFront):
+        return Inconclusive(f"Stripe refuses its key with status {found.http_status}.")
+    opened = bind_account(
+        key,
+        found,
+        stripe_account=entry.stripe_account,
+        stripe_context=entry.stripe_context,
+    )
+    why = other_account(unknown, opened, same=same_account)
+    if why is None and not unknown.account.same_as(opened):
+        await _accept_account(ports, unknown, opened)
+    return why
+
+
+async def _accept_account(
+    ports: LookupPorts, unknown: UnknownOutcome, account: AccountBinding
+) -> None:
+    """Record the account that the operator declared to be the same, so that later lookups and sends accept it too."""
+    entry = unknown.entry
+    if unknown.slot_stands:
+        await ports.requests.accept_account(claim_of_unknown(unknown), account)
+    else:
+        await ports.unknown_outcomes.accept_account(unknown.worker, entry.request_id, account)
+    before = unknown.account
+    ports.log.warning(
+        "account.accepted",
+        request_id=entry.request_id,
+        worker_id=entry.worker_id,
+        context_id=entry.context_id,
+        principal=entry.principal,
+        account_before=before.account_id if before else None,
+        account=account.account_id,
+    )
+
+
+async def _search(ports: LookupPorts, unknown: UnknownOutcome, key: StripeKey) -> LookupResult:
+    """Search one window after the other. The object counts as not found only if no window holds it."""
+    entry = unknown.entry
+    resource = resource_named(entry.object)
+    # An undated list is read as a whole, so that one search covers every window.
+    searched = windows(unknown) if resource.dated else windows(unknown)[:1]
+    result: NotFound | Inconclusive | None = None
+    try:
+        async with asyncio.timeout(LOOKUP_TIMEOUT_S):
+            for window in searched:
+                latest = await ports.lists.find_created(
+                    resource=resource,
+                    params=entry.params,
+                    mark=(MARK, entry.request_id),
+                    within=window,
+                    key=key,
+                    stripe_account=entry.stripe_account,
+                    stripe_context=entry.stripe_context,
+                )
+                if isinstance(latest, Found):
+                    return latest
+                result = latest if result is None else both(result, latest)
+    except TimeoutError:
+        return Inconclusive(f"Stripe's lists were not read to the end in {LOOKUP_TIMEOUT_S:.0f} s.")
+    return result or Inconclusive("There is no time window to search.")
