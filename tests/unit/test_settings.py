@@ -104,10 +104,10 @@ def test_the_runner_reads_its_flows_folder_timeout_and_attempts() -> None:
 def test_the_error_for_an_invalid_number_has_its_name_and_its_text(
     program: Any, name: str, text: str, said: str
 ) -> None:
-    with pytest.raises(BadSetting) as told:
+    with pytest.raises(BadSetting) as raised:
         program.from_env(ENV | {name: text})
 
-    assert str(told.value) == f"{name} {said}."
+    assert str(raised.value) == f"{name} {said}."
 
 
 PLAIN = ["http://stripe.example", "http://10.0.0.7:80", "http://localhost.example", "ftp://h"]
@@ -125,9 +125,9 @@ LOCAL = ["http://localhost:1", "http://127.0.0.1:1", "http://127.9.9.9", "http:/
 @pytest.mark.parametrize("url", PLAIN + ODD[:-1] + [f"http://u:{word}@h" for word in ("hush",)])
 @pytest.mark.parametrize("program", [CallerSettings, ReconcilerSettings])
 def test_a_stripe_address_without_tls_is_refused(program: Any, url: str) -> None:
-    with pytest.raises(BadSetting, match="STRIPE_API_BASE must be like https://HOST") as told:
+    with pytest.raises(BadSetting, match="STRIPE_API_BASE must be like https://HOST") as raised:
         program.from_env(ENV | {"STRIPE_API_BASE": url})
-    assert "hush" not in str(told.value)
+    assert "hush" not in str(raised.value)
 
 
 @pytest.mark.parametrize("url", ["https://api.stripe.com", "https://h:8443/x", *LOCAL])
@@ -147,9 +147,9 @@ ELSEWHERE = [
 @pytest.mark.parametrize("url", ELSEWHERE)
 @pytest.mark.parametrize("program", WITH_REDIS)
 def test_a_redis_without_tls_is_refused(program: Any, url: str) -> None:
-    with pytest.raises(BadSetting, match="REDIS_URL must be like rediss://") as told:
+    with pytest.raises(BadSetting, match="REDIS_URL must be like rediss://") as raised:
         program.from_env(ENV | {"REDIS_URL": url})
-    assert "hush" not in str(told.value)
+    assert "hush" not in str(raised.value)
 
 
 @pytest.mark.parametrize("url", ELSEWHERE)
@@ -204,9 +204,9 @@ def test_stripe_is_called_through_the_proxy_that_boto3_uses(
 
 @pytest.mark.parametrize("proxy", ["socks5://hush:1", "http://hush@", "http://u:hush/x@proxy:1"])
 def test_an_invalid_proxy_is_refused_without_its_password_in_the_error(proxy: str) -> None:
-    with pytest.raises(BadSetting, match="HTTPS_PROXY must be like") as told:
+    with pytest.raises(BadSetting, match="HTTPS_PROXY must be like") as raised:
         CallerSettings.from_env(ENV | {"HTTPS_PROXY": proxy})
-    assert "hush" not in str(told.value)
+    assert "hush" not in str(raised.value)
 
 
 @pytest.mark.parametrize("program", [CallerSettings, ReconcilerSettings])

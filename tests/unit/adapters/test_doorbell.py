@@ -29,13 +29,13 @@ class Sqs:
             raise self._errors.pop(0)
 
 
-def bell(sqs: Any, log: MemoryEventLog | None = None) -> SqsDoorbell:
+def make_doorbell(sqs: Any, log: MemoryEventLog | None = None) -> SqsDoorbell:
     return SqsDoorbell(sqs, "https://queue.test/bells", log or MemoryEventLog())
 
 
 async def test_a_ring_sends_the_name_of_the_worker() -> None:
     sqs = Sqs()
-    await bell(sqs).ring("worker-1")
+    await make_doorbell(sqs).ring("worker-1")
     (sent,) = sqs.sent
     assert sent["QueueUrl"] == "https://queue.test/bells"
     assert json.loads(sent["MessageBody"]) == {"worker_id": "worker-1"}
@@ -44,7 +44,7 @@ async def test_a_ring_sends_the_name_of_the_worker() -> None:
 async def test_a_hundred_concurrent_rings_send_two_messages() -> None:
     sqs = Sqs()
     sqs.let.clear()
-    doorbell = bell(sqs)
+    doorbell = make_doorbell(sqs)
     rings = [asyncio.create_task(doorbell.ring("worker-1")) for _ in range(100)]
     await asyncio.sleep(0)
     sqs.let.set()
@@ -54,7 +54,7 @@ async def test_a_hundred_concurrent_rings_send_two_messages() -> None:
 
 async def test_each_worker_gets_a_message_of_its_own() -> None:
     sqs = Sqs()
-    doorbell = bell(sqs)
+    doorbell = make_doorbell(sqs)
     await asyncio.gather(doorbell.ring("worker-1"), doorbell.ring("worker-2"))
     rung = {json.loads(sent["MessageBody"])["worker_id"] for sent in sqs.sent}
     assert rung == {"worker-1", "worker-2"}
@@ -62,7 +62,7 @@ async def test_each_worker_gets_a_message_of_its_own() -> None:
 
 async def test_a_ring_after_a_finished_ring_sends_a_message() -> None:
     sqs = Sqs()
-    doorbell = bell(sqs)
+    doorbell = make_doorbell(sqs)
     await doorbell.ring("worker-1")
     await doorbell.ring("worker-1")
     assert len(sqs.sent) == 2
@@ -72,12 +72,12 @@ async def test_a_failed_ring_is_logged_and_the_next_one_sends_a_message() -> Non
     refused = ClientError({"Error": {"Code": "Throttled", "Message": "slow"}}, "SendMessage")
     sqs = Sqs(refused, EndpointConnectionError(endpoint_url="https://queue.test"))
     log = MemoryEventLog()
-    doorbell = bell(sqs, log)
+    doorbell = make_doorbell(sqs, log)
     for _ in range(3):
         await doorbell.ring("worker-1")
     assert log.events() == ["doorbell.lost", "doorbell.lost"]
     assert len(sqs.sent) == 3
 
 
-async def test_no_doorbell_does_nothing() -> None:
+async def test_the_class_no_doorbell_sends_nothing() -> None:
     await NoDoorbell().ring("worker-1")

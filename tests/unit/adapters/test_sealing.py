@@ -60,7 +60,7 @@ def test_a_sealed_key_does_not_open_for_another_binding(change: dict[str, str]) 
     assert KEY not in str(refusal.value)
 
 
-def test_the_borders_between_the_parts_of_a_binding_count() -> None:
+def test_a_sealed_text_does_not_open_for_a_binding_with_shifted_parts() -> None:
     text = seal(NAMED, replace(BINDING, worker_id="ab", context_id="c"), DATA_KEY)
     with pytest.raises(CannotOpen):
         unseal(text, replace(BINDING, worker_id="a", context_id="bc"))

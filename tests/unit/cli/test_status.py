@@ -65,11 +65,11 @@ def test_a_request_unknown_to_the_api_is_none() -> None:
     ],
 )
 def test_any_other_answer_is_quoted_in_the_error(answer: httpx.MockTransport, said: str) -> None:
-    with pytest.raises(Unavailable) as told:
+    with pytest.raises(Unavailable) as raised:
         _ask_api("pdr_1", API, answer)
 
-    assert f"The API at {API} " in str(told.value)
-    assert said in str(told.value)
+    assert f"The API at {API} " in str(raised.value)
+    assert said in str(raised.value)
 
 
 @pytest.mark.parametrize("text", [API, f"{API}/", f"{API}//"])

@@ -81,8 +81,8 @@ def test_a_written_envelope_is_read_unchanged(sent: Envelope) -> None:
 
 def test_first_sent_at_is_never_later_than_its_message() -> None:
     """A later time would postpone the horizon, and reconcile would search the wrong span of time."""
-    told = read(message_text(first_sent_at=NOW_S + 86_400))
-    assert told.progress.first_sent_at == NOW_S
+    received = read(message_text(first_sent_at=NOW_S + 86_400))
+    assert received.progress.first_sent_at == NOW_S
 
 
 @given(envelopes)

@@ -52,7 +52,7 @@ def test_a_missing_request_is_a_404() -> None:
     assert RequestNotFound("pdr_1").status == 404
 
 
-def test_invalid_params_lists_every_error_and_takes_its_code_from_the_first() -> None:
+def test_the_error_invalid_params_lists_every_error_and_has_the_code_of_the_first() -> None:
     errors = [ParamError("a", "c1", "First."), ParamError("b", "c2", "Second.")]
     refusal = InvalidParams(errors)
     assert (refusal.param, refusal.code, refusal.message) == ("a", "c1", "First.")
@@ -64,14 +64,14 @@ def test_a_full_buffer_can_be_retried() -> None:
     assert BufferFull(10).retry_after_s > 0
 
 
-def test_not_delivered_names_at_most_20_requests() -> None:
+def test_the_error_not_delivered_names_at_most_20_requests() -> None:
     left = NotDelivered(refused=[make_receipt(f"pdr_{n}") for n in range(25)], cause="Why.")
     assert "25 requests" in str(left)
     assert "pdr_19 and 5 more). Why." in str(left)
     assert len(left.receipts) == 25
 
 
-def test_not_delivered_says_how_to_handle_each_kind_of_request() -> None:
+def test_the_error_not_delivered_says_how_to_handle_each_kind_of_request() -> None:
     refused, unknown, under_way = (make_receipt(f"pdr_{n}") for n in range(3))
 
     left = NotDelivered(refused=[refused], unknown=[unknown], under_way=[under_way])
@@ -89,5 +89,5 @@ def make_receipt(request_id: str) -> Receipt:
     return Receipt(request_id=request_id, object_name="coupon", worker_id="w", context_id="c")
 
 
-def test_no_dispatcher_says_how_to_make_one() -> None:
+def test_the_error_no_dispatcher_says_how_to_make_one() -> None:
     assert "with Dispatcher.from_env()" in str(NoDispatcher())

@@ -71,7 +71,7 @@ def test_only_the_form_sent_to_stripe_counts_and_not_its_json(same: dict[str, An
     assert of(params=same) == of()
 
 
-def test_the_order_of_a_list_counts() -> None:
+def test_the_order_of_a_list_changes_the_fingerprint() -> None:
     assert of(params={"expand": ["a", "b"]}) != of(params={"expand": ["b", "a"]})
 
 

@@ -49,7 +49,9 @@ def test_the_same_key_of_another_principal_is_another_request() -> None:
 
 
 @given(words, words, words)
-def test_the_border_between_principal_and_key_counts(left: str, middle: str, right: str) -> None:
+def test_shifting_characters_between_principal_and_key_makes_another_request(
+    left: str, middle: str, right: str
+) -> None:
     assert request_id_for_key(left + middle, right) != request_id_for_key(left, middle + right)
 
 

@@ -152,12 +152,12 @@ def test_the_last_attempt_is_not_followed_by_another() -> None:
 
 
 def test_the_history_in_the_slot_is_merged_into_the_progress() -> None:
-    told = replace(IN_AN_HOUR, first_sent_at=NOW_S + 60)
+    carried = replace(IN_AN_HOUR, first_sent_at=NOW_S + 60)
     state = SlotState(owned=True, first_sent_at=NOW_S, last_sent_at=NOW_S + 90, open_sends=1)
-    merged = merge_history(told, state)
+    merged = merge_history(carried, state)
     assert (merged.first_sent_at, merged.last_sent_at) == (NOW_S, NOW_S + 90)
     assert merged.maybe_executed
-    assert not merge_history(told, SlotState(owned=True)).maybe_executed
+    assert not merge_history(carried, SlotState(owned=True)).maybe_executed
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.5, 0.999])

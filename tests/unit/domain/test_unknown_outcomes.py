@@ -145,11 +145,11 @@ def test_the_windows_allow_for_a_difference_between_the_clocks(
 
 def test_a_declined_intent_is_the_error_of_the_lost_answer() -> None:
     one = make_unknown(params={"amount": 2000, "currency": "usd", "confirm": True})
-    told = decide(one, Found(DECLINED, "req_list"), NOW_S)
-    assert isinstance(told, Error)
-    assert (told.kind.value, told.http_status) == ("api", 402)
-    assert (told.code, told.decline_code) == ("card_declined", "generic_decline")
-    assert told.certainty is Certainty.NOT_CREATED
+    verdict = decide(one, Found(DECLINED, "req_list"), NOW_S)
+    assert isinstance(verdict, Error)
+    assert (verdict.kind.value, verdict.http_status) == ("api", 402)
+    assert (verdict.code, verdict.decline_code) == ("card_declined", "generic_decline")
+    assert verdict.certainty is Certainty.NOT_CREATED
 
 
 AUTHENTICATION_FAILED = {
@@ -170,8 +170,8 @@ AUTHENTICATION_FAILED = {
 )
 def test_any_other_object_is_the_response(params: dict[str, Any], changes: dict[str, Any]) -> None:
     """If its create did not decline it, Stripe answered with success, even if a payment failed later."""
-    told = decide(make_unknown(params=params), Found({**DECLINED, **changes}), NOW_S)
-    assert isinstance(told, Response)
+    verdict = decide(make_unknown(params=params), Found({**DECLINED, **changes}), NOW_S)
+    assert isinstance(verdict, Response)
 
 
 @pytest.mark.parametrize("confirm", [True, "true"])
@@ -203,8 +203,8 @@ def test_an_intent_that_its_create_has_not_yet_confirmed_stays_unknown(
 def test_an_intent_in_a_status_in_which_stripe_answers_a_create_is_the_response(
     params: dict[str, Any], status: str
 ) -> None:
-    told = decide(make_unknown(params=params), Found({"id": "pi_1", "status": status}), NOW_S)
-    assert isinstance(told, Response)
+    verdict = decide(make_unknown(params=params), Found({"id": "pi_1", "status": status}), NOW_S)
+    assert isinstance(verdict, Response)
 
 
 def test_only_the_row_of_payment_intent_has_unconfirmed_states() -> None:

@@ -31,7 +31,7 @@ class Server:
         self.asked.append(worker_ids)
         self.until = until
         if self.away:
-            raise Unavailable("Redis is away")
+            raise Unavailable("Redis is unavailable")
         return 0
 
 

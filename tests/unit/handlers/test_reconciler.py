@@ -30,7 +30,7 @@ class Service:
     async def reconcile(self, *, until: float) -> ReconcileReport:
         self.until = until
         if self._away:
-            raise Unavailable("Redis is away")
+            raise Unavailable("Redis is unavailable")
         return self._report
 
 

@@ -209,7 +209,7 @@ class TestRefusing:
 
 class NoSealingKey(MemoryDelivery):
     def open(self) -> None:
-        raise Unavailable("the sealing key is away")
+        raise Unavailable("the sealing key is unavailable")
 
 
 class TestClosing:

@@ -104,7 +104,9 @@ def test_a_repeat_of_the_same_outcome_dispatches_the_same_request(outcome: Any) 
 
 
 @pytest.mark.parametrize("unknown", [LAST_RECEIVE, STRIPE_SAYS_SO])
-def test_only_the_dispatcher_error_flow_failed_counts_as_a_failed_script(unknown: Any) -> None:
+def test_only_the_code_flow_failed_of_the_dispatcher_counts_as_a_failed_script(
+    unknown: Any,
+) -> None:
     assert first_follow_up(unknown) == first_follow_up(UNKNOWN)
 
 

@@ -194,7 +194,7 @@ class Runner:
 
     @property
     def dead(self) -> list[OutcomeEntry]:
-        return [buried for buried, _ in self.inbox.dead]
+        return [dead_entry for dead_entry, _ in self.inbox.dead]
 
 
 @pytest.fixture

@@ -106,8 +106,8 @@ async def test_no_key_in_a_message_is_published_parked_or_logged(
     change = {"params": params} if in_params else {place: f"glued{KEY}"}
     assert await caller.receive(message_text(**change))
     assert caller.outcome.code == "plaintext_key_refused"
-    told = [entry.as_json() for entry in caller.outcomes.entries]
-    assert KEY not in repr((told, caller.queue.parked, caller.log.lines))
+    published = [entry.as_json() for entry in caller.outcomes.entries]
+    assert KEY not in repr((published, caller.queue.parked, caller.log.lines))
 
 
 async def test_an_escaped_key_in_an_unreadable_message_is_not_parked(

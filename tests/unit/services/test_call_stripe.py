@@ -697,9 +697,9 @@ class TestIdentity:
         for _ in range(3):
             assert await caller.receive(second)
         assert len(caller.stripe.calls) == 1
-        _, told = caller.outcomes.entries
-        assert told.outcome.code == "idempotency_key_reused"
-        assert caller.requests.status(told.request_id) == "failed"
+        _, published = caller.outcomes.entries
+        assert published.outcome.code == "idempotency_key_reused"
+        assert caller.requests.status(published.request_id) == "failed"
         assert caller.requests.status("pdr_1") == "succeeded"
 
     async def test_an_error_outcome_gets_the_next_id_if_its_own_is_taken(
@@ -712,9 +712,9 @@ class TestIdentity:
         await caller.requests.claim(replace(taken, fingerprint="f1:something else"))
         assert await caller.receive(second)
         assert not caller.queue.deferred
-        _, told = caller.outcomes.entries
-        assert told.outcome.code == "idempotency_key_reused"
-        assert told.request_id == taken.as_second_request().request_id
+        _, published = caller.outcomes.entries
+        assert published.outcome.code == "idempotency_key_reused"
+        assert published.request_id == taken.as_second_request().request_id
 
     async def test_of_two_bodies_under_one_id_in_a_batch_one_gets_an_error_under_an_id_of_its_own(
         self, caller: Caller
@@ -725,10 +725,10 @@ class TestIdentity:
             caller.message(envelope(), id_="m-1"), caller.message(other, id_="m-2")
         )
         assert kept == []
-        by_id = {told.request_id: told for told in caller.outcomes.entries}
+        by_id = {published.request_id: published for published in caller.outcomes.entries}
         assert by_id.pop("pdr_1").outcome == response_of_created()
-        ((_, told),) = by_id.items()
-        assert told.outcome.code == "idempotency_key_reused"
+        ((_, published),) = by_id.items()
+        assert published.outcome.code == "idempotency_key_reused"
 
     @pytest.mark.parametrize(
         "change",
@@ -756,7 +756,7 @@ class TestIdentity:
             assert await caller.receive(envelope(principal=principal, sealed_secret=sealed))
         assert len(caller.stripe.calls) == 2
         assert caller.doorbell.rung == ["acme worker-1", "globex worker-1"]
-        assert [told.tenant for told in caller.outcomes.entries] == ["acme", "globex"]
+        assert [published.tenant for published in caller.outcomes.entries] == ["acme", "globex"]
 
     async def test_a_malformed_message_does_not_end_the_request_it_names(
         self, caller: Caller
@@ -1037,7 +1037,7 @@ class PublishFailsOnce(MemoryOutcomes):
     async def publish(self, entry: OutcomeEntry) -> bool:
         if not self.failed:
             self.failed = True
-            raise Unavailable("Redis is away")
+            raise Unavailable("Redis is unavailable")
         return await super().publish(entry)
 
 

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 DEPTH = QueueDepth(name="dead letters", waiting=3, in_flight=0, delayed=0)
 
 
-class Practice:
+class DoctorSystem:
+    """A doctor over in-memory ports."""
+
     def __init__(self) -> None:
         self.clock = MemoryClock()
         self.backlog = MemoryBacklog()
@@ -58,35 +60,35 @@ class Practice:
 
 
 @pytest.fixture
-def practice() -> Practice:
-    return Practice()
+def system() -> DoctorSystem:
+    return DoctorSystem()
 
 
-async def test_a_system_without_waiting_requests_is_healthy(practice: Practice) -> None:
-    diagnosis = await practice.examine()
+async def test_a_system_without_waiting_requests_is_healthy(system: DoctorSystem) -> None:
+    diagnosis = await system.examine()
 
     assert diagnosis.healthy
     assert diagnosis.queues == [DEPTH]
 
 
-async def test_a_wait_shorter_than_the_limit_is_not_reported(practice: Practice) -> None:
-    practice.add_open("pdr_1", 299)
-    practice.add_waiting("pdr_2", 299)
+async def test_a_wait_shorter_than_the_limit_is_not_reported(system: DoctorSystem) -> None:
+    system.add_open("pdr_1", 299)
+    system.add_waiting("pdr_2", 299)
 
-    assert (await practice.examine()).healthy
-    assert not (await practice.examine(older_than_s=299)).healthy
+    assert (await system.examine()).healthy
+    assert not (await system.examine(older_than_s=299)).healthy
 
 
-async def test_each_kind_of_wait_is_reported_with_the_longest_first(practice: Practice) -> None:
-    practice.add_open("pdr_queue", 400, status="dispatched")
-    practice.add_waiting("pdr_flow", 500)
+async def test_each_kind_of_wait_is_reported_with_the_longest_first(system: DoctorSystem) -> None:
+    system.add_open("pdr_queue", 400, status="dispatched")
+    system.add_waiting("pdr_flow", 500)
     dead = entry(request_id="pdr_dead")
-    practice.backlog.dead.append(
+    system.backlog.dead.append(
         DeadFlow(worker_id="worker-1", entry=dead, reason="no", dead_since=NOW_S - 600)
     )
-    await practice.publish_unknown("pdr_unknown", 700)
+    await system.publish_unknown("pdr_unknown", 700)
 
-    diagnosis = await practice.examine()
+    diagnosis = await system.examine()
 
     assert [(one.request_id, one.reason) for one in diagnosis.findings] == [
         ("pdr_unknown", Reason.UNKNOWN),
@@ -105,13 +107,13 @@ class OneUnreadable(MemoryUnknownOutcomes):
         return await super().read(worker_id, request_id)
 
 
-async def test_an_unreadable_outcome_is_reported_and_hides_no_other(practice: Practice) -> None:
-    practice.ends = OneUnreadable(practice.outcomes)
-    practice.add_open("pdr_queue", 400, status="dispatched")
-    await practice.publish_unknown("pdr_unreadable", 800)
-    await practice.publish_unknown("pdr_unknown", 700)
+async def test_an_unreadable_outcome_is_reported_and_hides_no_other(system: DoctorSystem) -> None:
+    system.ends = OneUnreadable(system.outcomes)
+    system.add_open("pdr_queue", 400, status="dispatched")
+    await system.publish_unknown("pdr_unreadable", 800)
+    await system.publish_unknown("pdr_unknown", 700)
 
-    findings = {one.request_id: one for one in (await practice.examine()).findings}
+    findings = {one.request_id: one for one in (await system.examine()).findings}
 
     assert {id_: one.reason for id_, one in findings.items()} == {
         "pdr_queue": Reason.ON_THE_QUEUE,
@@ -121,10 +123,10 @@ async def test_an_unreadable_outcome_is_reported_and_hides_no_other(practice: Pr
     assert findings["pdr_unreadable"].next_step
 
 
-async def test_streams_with_old_or_dead_entries_are_reported(practice: Practice) -> None:
-    practice.add_waiting("pdr_1", 500)
+async def test_streams_with_old_or_dead_entries_are_reported(system: DoctorSystem) -> None:
+    system.add_waiting("pdr_1", 500)
 
-    (stream,) = (await practice.examine()).streams
+    (stream,) = (await system.examine()).streams
 
     assert (stream.worker_id, stream.unread, stream.dead) == ("worker-1", 1, 0)
 
@@ -133,22 +135,22 @@ async def test_streams_with_old_or_dead_entries_are_reported(practice: Practice)
     ("policy", "healthy"), [("noeviction", True), (None, True), ("volatile-lru", False)]
 )
 async def test_a_redis_that_evicts_is_reported(
-    practice: Practice, policy: str | None, healthy: bool
+    system: DoctorSystem, policy: str | None, healthy: bool
 ) -> None:
-    practice.backlog.policy = policy
+    system.backlog.policy = policy
 
-    diagnosis = await practice.examine()
+    diagnosis = await system.examine()
 
     assert (diagnosis.eviction_policy, diagnosis.healthy) == (policy, healthy)
 
 
 async def test_a_thousand_workers_are_examined_and_more_are_mentioned(
-    practice: Practice,
+    system: DoctorSystem,
 ) -> None:
     for number in range(WORKERS + 1):
-        practice.add_open(f"pdr_{number}", 400, worker_id=f"worker-{number:05}")
+        system.add_open(f"pdr_{number}", 400, worker_id=f"worker-{number:05}")
 
-    diagnosis = await practice.examine()
+    diagnosis = await system.examine()
 
     assert len(diagnosis.findings) == WORKERS
     assert diagnosis.more_workers

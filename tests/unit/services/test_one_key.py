@@ -44,11 +44,14 @@ async def test_a_follow_up_under_the_key_of_its_own_request_gets_an_error_outcom
 
     assert await caller.receive(flow.outbox[0])
 
-    told = caller.outcomes.entries[-1]
-    assert isinstance(told.outcome, Error)
-    assert told.outcome.code == "idempotency_key_reused"
-    assert (told.flow_name, told.worker_id) == ("new_create_payment_intent_error", "worker-1")
-    assert told.request_id != api.queue.sent[0].request_id
+    published = caller.outcomes.entries[-1]
+    assert isinstance(published.outcome, Error)
+    assert published.outcome.code == "idempotency_key_reused"
+    assert (published.flow_name, published.worker_id) == (
+        "new_create_payment_intent_error",
+        "worker-1",
+    )
+    assert published.request_id != api.queue.sent[0].request_id
     assert len(caller.stripe.calls) == 1
 
 

@@ -55,7 +55,7 @@ OTHER_KEY = KEY + "Other"
 RESTRICTED, ROTATED = (KEY.replace("sk_", "rk_") + more for more in ("", "Rotated"))
 
 
-class Office:
+class ReconcileSystem:
     """A reconciler over in-memory ports, and helpers that publish unknown outcomes."""
 
     def __init__(self) -> None:
@@ -112,8 +112,8 @@ class Office:
         await self.requests.end_send(claim, "t1", SendEnd.UNKNOWN)
         known = merge_history(asked.progress, await self.requests.claim(claim))
         unknown = make_failure(certainty=Certainty.UNKNOWN, attempts=1)
-        told = entry_for(asked.at(known), claim, unknown, self.clock.now_s())
-        await publish_outcome(self.service()._ports, told, claim.worker_slot)
+        unknown_entry = entry_for(asked.at(known), claim, unknown, self.clock.now_s())
+        await publish_outcome(self.service()._ports, unknown_entry, claim.worker_slot)
         self.doorbell.rung.clear()
 
     def add_object(
@@ -142,188 +142,198 @@ class Office:
 
 
 @pytest.fixture
-def office() -> Office:
-    return Office()
+def system() -> ReconcileSystem:
+    return ReconcileSystem()
 
 
-async def test_the_status_is_written_after_the_outcome(office: Office) -> None:
-    await office.send_without_answer()
-    assert office.requests.status("pdr_1") == "unknown"
-    office.add_object()
+async def test_the_status_is_written_after_the_outcome(system: ReconcileSystem) -> None:
+    await system.send_without_answer()
+    assert system.requests.status("pdr_1") == "unknown"
+    system.add_object()
 
-    await office.reconcile()
+    await system.reconcile()
 
-    assert office.requests.status("pdr_1") == "succeeded"
+    assert system.requests.status("pdr_1") == "succeeded"
 
 
-async def test_an_object_in_stripe_s_list_is_the_response(office: Office) -> None:
-    await office.publish_unknown()
-    office.add_object()
+async def test_an_object_in_stripe_s_list_is_the_response(system: ReconcileSystem) -> None:
+    await system.publish_unknown()
+    system.add_object()
 
-    report = await office.reconcile()
+    report = await system.reconcile()
 
-    (response,) = office.settled
+    (response,) = system.settled
     assert isinstance(response, Response)
     assert (response.body["id"], response.attempts) == ("pi_1", 3)
-    assert office.outcomes.entries[-1].inferred
-    assert office.doorbell.rung == ["worker-1"]
+    assert system.outcomes.entries[-1].inferred
+    assert system.doorbell.rung == ["worker-1"]
     assert report.counts["created"] == 1
-    assert office.log.events() == ["request.reconciled"]
+    assert system.log.events() == ["request.reconciled"]
 
 
-async def test_a_settled_request_is_not_looked_for_again(office: Office) -> None:
-    await office.publish_unknown()
-    office.add_object()
-    await office.reconcile()
+async def test_a_settled_request_is_not_looked_for_again(system: ReconcileSystem) -> None:
+    await system.publish_unknown()
+    system.add_object()
+    await system.reconcile()
 
-    assert (await office.reconcile()).reconciled == []
+    assert (await system.reconcile()).reconciled == []
 
 
 @pytest.mark.parametrize("after_s", [61, HORIZON_S, PROOF_S - 1])
 async def test_an_absent_object_proves_nothing_while_a_post_may_still_run(
-    office: Office, after_s: float
+    system: ReconcileSystem, after_s: float
 ) -> None:
-    await office.publish_unknown()
-    office.clock.advance(after_s)
+    await system.publish_unknown()
+    system.clock.advance(after_s)
 
-    (left,) = (await office.reconcile()).reconciled
+    (left,) = (await system.reconcile()).reconciled
 
     assert (left.verdict, left.until) == (Verdict.UNKNOWN, NOW_S + PROOF_S)
-    assert office.settled == []
+    assert system.settled == []
 
 
-async def test_an_absent_object_after_the_horizon_means_not_created(office: Office) -> None:
-    await office.publish_unknown()
-    office.clock.advance(PROOF_S)
+async def test_an_absent_object_after_the_horizon_means_not_created(
+    system: ReconcileSystem,
+) -> None:
+    await system.publish_unknown()
+    system.clock.advance(PROOF_S)
 
-    report = await office.reconcile()
+    report = await system.reconcile()
 
-    (error,) = office.settled
+    (error,) = system.settled
     assert isinstance(error, Error)
     assert (error.kind, error.code) == ("http", "not_found_after_horizon")
     assert (error.certainty, error.attempts) == (Certainty.NOT_CREATED, 3)
     assert report.counts["not_created"] == 1
 
 
-async def test_an_object_made_by_a_later_redrive_is_found_too(office: Office) -> None:
-    await office.send_without_answer()
-    office.clock.advance(5 * 3600)
-    claim = claim_of(envelope(), "local", office.clock.now_s())
-    account = office.requests.slot("pdr_1").account
+async def test_an_object_made_by_a_later_redrive_is_found_too(system: ReconcileSystem) -> None:
+    await system.send_without_answer()
+    system.clock.advance(5 * 3600)
+    claim = claim_of(envelope(), "local", system.clock.now_s())
+    account = system.requests.slot("pdr_1").account
     assert account is not None
-    await office.requests.send(claim, Send(token="t2", account=account, attempt=2))
-    office.add_object(created_s=5 * 3600 + 2)
-    office.clock.advance(PROOF_S)
+    await system.requests.send(claim, Send(token="t2", account=account, attempt=2))
+    system.add_object(created_s=5 * 3600 + 2)
+    system.clock.advance(PROOF_S)
 
-    assert (await office.reconcile()).counts["created"] == 1
+    assert (await system.reconcile()).counts["created"] == 1
 
 
 async def test_without_the_time_of_the_last_attempt_the_whole_horizon_is_searched(
-    office: Office,
+    system: ReconcileSystem,
 ) -> None:
-    await office.publish_unknown()
-    office.add_object(created_s=HORIZON_S)
-    office.clock.advance(PROOF_S)
+    await system.publish_unknown()
+    system.add_object(created_s=HORIZON_S)
+    system.clock.advance(PROOF_S)
 
-    assert (await office.reconcile()).counts["created"] == 1
+    assert (await system.reconcile()).counts["created"] == 1
 
 
 @pytest.mark.parametrize("after_s", [0, PROOF_S])
-async def test_an_inconclusive_look_settles_nothing(office: Office, after_s: float) -> None:
-    await office.publish_unknown()
-    office.lists.instead = Inconclusive("Stripe's list answered 503")
-    office.clock.advance(after_s)
+async def test_an_inconclusive_look_settles_nothing(
+    system: ReconcileSystem, after_s: float
+) -> None:
+    await system.publish_unknown()
+    system.lists.instead = Inconclusive("Stripe's list answered 503")
+    system.clock.advance(after_s)
 
-    (left,) = (await office.reconcile()).reconciled
+    (left,) = (await system.reconcile()).reconciled
 
     assert (left.verdict, left.why) == (Verdict.UNKNOWN, "Stripe's list answered 503")
-    assert office.settled == []
+    assert system.settled == []
 
 
 async def test_a_request_without_room_for_our_metadata_pair_is_never_reported_as_not_created(
-    office: Office,
+    system: ReconcileSystem,
 ) -> None:
     full = {f"key{number}": "v" for number in range(METADATA_LIMIT)}
-    await office.publish_unknown(params={**PARAMS, "metadata": full})
-    office.clock.advance(PROOF_S)
+    await system.publish_unknown(params={**PARAMS, "metadata": full})
+    system.clock.advance(PROOF_S)
 
-    (left,) = (await office.reconcile()).reconciled
+    (left,) = (await system.reconcile()).reconciled
 
     assert (left.verdict, left.why) == (Verdict.UNKNOWN, UNMARKED)
-    assert (office.lists.looks, office.settled) == ([], [])
+    assert (system.lists.looks, system.settled) == ([], [])
 
 
-async def test_a_key_that_does_not_open_leaves_it_unknown(office: Office) -> None:
-    await office.publish_unknown(secret_ref="gone")
-    office.clock.advance(PROOF_S)
+async def test_a_key_that_does_not_open_leaves_it_unknown(system: ReconcileSystem) -> None:
+    await system.publish_unknown(secret_ref="gone")
+    system.clock.advance(PROOF_S)
 
-    (left,) = (await office.reconcile()).reconciled
+    (left,) = (await system.reconcile()).reconciled
 
     assert left.verdict is Verdict.UNKNOWN
     assert "no secret 'gone'" in str(left.why)
 
 
 async def test_a_request_without_first_sent_at_is_never_reported_as_not_created(
-    office: Office,
+    system: ReconcileSystem,
 ) -> None:
-    await office.publish_unknown(first_sent_at=None)
-    office.clock.advance(PROOF_S)
+    await system.publish_unknown(first_sent_at=None)
+    system.clock.advance(PROOF_S)
 
-    assert (await office.reconcile()).counts["unknown"] == 1
+    assert (await system.reconcile()).counts["unknown"] == 1
 
 
-async def test_two_reconcilers_settle_a_request_once(office: Office) -> None:
-    await office.publish_unknown()
-    office.add_object()
+async def test_two_reconcilers_settle_a_request_once(system: ReconcileSystem) -> None:
+    await system.publish_unknown()
+    system.add_object()
 
-    reports = await asyncio.gather(office.reconcile(), office.reconcile())
+    reports = await asyncio.gather(system.reconcile(), system.reconcile())
 
     assert sorted(report.counts["created"] for report in reports) == [0, 1]
     assert sum(report.counts["settled_before"] for report in reports) == 1
-    assert len(office.settled) == 1
+    assert len(system.settled) == 1
 
 
-async def test_a_request_settled_during_the_look_is_not_settled_again(office: Office) -> None:
+async def test_a_request_settled_during_the_look_is_not_settled_again(
+    system: ReconcileSystem,
+) -> None:
     """The replay of a redriven message is published first."""
-    await office.publish_unknown()
-    office.add_object()
-    unknown = office.outcomes.entries[0]
+    await system.publish_unknown()
+    system.add_object()
+    unknown = system.outcomes.entries[0]
     answered = replace(unknown, outcome=Response(body={"id": "pi_1"}, attempts=4))
 
     class Meanwhile(MemoryStripeLists):
         async def find_created(self, **look: Any) -> Any:
-            await office.outcomes.publish(answered)
+            await system.outcomes.publish(answered)
             return await super().find_created(**look)
 
     meanwhile = Meanwhile()
-    meanwhile.created = office.lists.created
-    office.lists = meanwhile
+    meanwhile.created = system.lists.created
+    system.lists = meanwhile
 
-    assert (await office.reconcile()).counts["settled_before"] == 1
-    assert office.settled == [answered.outcome]
+    assert (await system.reconcile()).counts["settled_before"] == 1
+    assert system.settled == [answered.outcome]
 
 
-async def test_a_fault_in_one_request_leaves_the_others_their_verdict(office: Office) -> None:
-    await office.publish_unknown("pdr_odd", params={"metadata": {}}, object="no_such_object")
-    await office.publish_unknown("pdr_1")
-    office.add_object("pdr_1")
+async def test_a_fault_in_one_request_leaves_the_others_their_verdict(
+    system: ReconcileSystem,
+) -> None:
+    await system.publish_unknown("pdr_odd", params={"metadata": {}}, object="no_such_object")
+    await system.publish_unknown("pdr_1")
+    system.add_object("pdr_1")
 
-    report = await office.reconcile()
+    report = await system.reconcile()
 
     assert (report.counts["created"], report.counts["unknown"]) == (1, 1)
 
 
-async def test_an_unavailable_store_leaves_the_request_for_the_next_run(office: Office) -> None:
-    await office.publish_unknown()
-    office.add_object()
-    office.vault.away = True
-    assert (await office.reconcile()).counts["unknown"] == 1
+async def test_an_unavailable_store_leaves_the_request_for_the_next_run(
+    system: ReconcileSystem,
+) -> None:
+    await system.publish_unknown()
+    system.add_object()
+    system.vault.away = True
+    assert (await system.reconcile()).counts["unknown"] == 1
 
-    office.vault.away = False
-    assert (await office.reconcile()).counts["created"] == 1
+    system.vault.away = False
+    assert (await system.reconcile()).counts["created"] == 1
 
 
-async def test_at_most_eight_looks_run_at_once(office: Office) -> None:
+async def test_at_most_eight_looks_run_at_once(system: ReconcileSystem) -> None:
     under_way = most = 0
 
     class Slow(MemoryStripeLists):
@@ -336,62 +346,62 @@ async def test_at_most_eight_looks_run_at_once(office: Office) -> None:
             under_way -= 1
             return await super().find_created(**look)
 
-    office.lists = Slow()
+    system.lists = Slow()
     for number in range(3 * AT_ONCE):
-        await office.publish_unknown(f"pdr_{number}")
+        await system.publish_unknown(f"pdr_{number}")
 
-    await office.reconcile()
+    await system.reconcile()
 
     assert most == AT_ONCE
 
 
-async def test_a_run_is_bounded_and_takes_the_workers_in_turn(office: Office) -> None:
+async def test_a_run_is_bounded_and_takes_the_workers_in_turn(system: ReconcileSystem) -> None:
     for number in range(5):
-        await office.publish_unknown(f"pdr_{number}", worker_id="busy")
-    await office.publish_unknown("pdr_one", worker_id="quiet")
+        await system.publish_unknown(f"pdr_{number}", worker_id="busy")
+    await system.publish_unknown("pdr_one", worker_id="quiet")
 
-    report = await office.service(requests_per_run=3).reconcile()
+    report = await system.service(requests_per_run=3).reconcile()
 
     assert [one.worker_id for one in report.reconciled].count("quiet") == 1
     assert len(report.reconciled) == 3
 
 
-async def test_only_the_named_workers_are_looked_at(office: Office) -> None:
-    await office.publish_unknown("pdr_1", worker_id="one")
-    await office.publish_unknown("pdr_2", worker_id="two")
+async def test_only_the_named_workers_are_looked_at(system: ReconcileSystem) -> None:
+    await system.publish_unknown("pdr_1", worker_id="one")
+    await system.publish_unknown("pdr_2", worker_id="two")
 
-    report = await office.reconcile(worker_ids=["two"])
+    report = await system.reconcile(worker_ids=["two"])
 
     assert [one.request_id for one in report.reconciled] == ["pdr_2"]
 
 
-async def test_no_look_begins_when_the_invocation_is_about_to_end(office: Office) -> None:
-    await office.publish_unknown()
+async def test_no_look_begins_when_the_invocation_is_about_to_end(system: ReconcileSystem) -> None:
+    await system.publish_unknown()
 
-    report = await office.reconcile(until=office.clock.now_s())
+    report = await system.reconcile(until=system.clock.now_s())
 
-    assert (report.left, report.reconciled, office.lists.looks) == (1, [], [])
+    assert (report.left, report.reconciled, system.lists.looks) == (1, [], [])
 
 
 async def test_an_outcome_older_than_all_other_records_is_dropped_and_counted(
-    office: Office,
+    system: ReconcileSystem,
 ) -> None:
-    await office.publish_unknown(secret_ref="gone")
-    office.clock.advance(60 + REMEMBER_S)
+    await system.publish_unknown(secret_ref="gone")
+    system.clock.advance(60 + REMEMBER_S)
 
-    assert (await office.reconcile()).counts["forgotten"] == 1
-    assert office.log.counts["UnknownForgotten"] == 1
-    assert (await office.reconcile()).reconciled == []
+    assert (await system.reconcile()).counts["forgotten"] == 1
+    assert system.log.counts["UnknownForgotten"] == 1
+    assert (await system.reconcile()).reconciled == []
 
 
 async def test_without_redis_a_run_fails_as_a_whole() -> None:
-    office = Office()
+    system = ReconcileSystem()
 
     class Away(MemoryUnknownOutcomes):
         async def workers(self, *, at_most: int) -> Any:
-            raise Unavailable("Redis is away")
+            raise Unavailable("Redis is unavailable")
 
-    ports = replace(office.service()._ports, unknown_outcomes=Away(office.outcomes))
+    ports = replace(system.service()._ports, unknown_outcomes=Away(system.outcomes))
     with pytest.raises(Unavailable):
         await Reconciler(ports).reconcile()
 
@@ -399,11 +409,11 @@ async def test_without_redis_a_run_fails_as_a_whole() -> None:
 # The account that the request was sent to
 
 
-async def reconcile_as_unknown(office: Office) -> str:
+async def reconcile_as_unknown(system: ReconcileSystem) -> str:
     """Reconcile the only request, which stays unknown. Return the reason."""
-    (left,) = (await office.reconcile()).reconciled
+    (left,) = (await system.reconcile()).reconciled
     assert left.verdict is Verdict.UNKNOWN
-    assert office.settled == []
+    assert system.settled == []
     return str(left.why)
 
 
@@ -414,146 +424,154 @@ async def reconcile_as_unknown(office: Office) -> str:
     "to", [OTHER_KEY, LIVE_KEY], ids=["another account", "live mode of the account"]
 )
 async def test_a_secret_changed_to_another_account_after_an_unknown_outcome_proves_nothing(
-    office: Office, to: str, there: bool
+    system: ReconcileSystem, to: str, there: bool
 ) -> None:
     """The object exists in the account of the first POST. After `not_created` a customer would pay twice."""
-    office.accounts.ids[OTHER_KEY] = "acct_2"
-    await office.send_without_answer()
-    office.add_object(key=KEY)
-    office.lists.accounts[to] = []
+    system.accounts.ids[OTHER_KEY] = "acct_2"
+    await system.send_without_answer()
+    system.add_object(key=KEY)
+    system.lists.accounts[to] = []
     if there:
-        office.add_object(key=to)
-    office.set_secret(to)
-    office.clock.advance(PROOF_S)
+        system.add_object(key=to)
+    system.set_secret(to)
+    system.clock.advance(PROOF_S)
 
-    assert "account_changed" in await reconcile_as_unknown(office)
-    assert office.lists.looks == []
+    assert "account_changed" in await reconcile_as_unknown(system)
+    assert system.lists.looks == []
 
-    office.set_secret(KEY)
-    assert (await office.reconcile()).counts["created"] == 1
-
-
-async def test_another_key_of_the_same_account_and_mode_proves_it_too(office: Office) -> None:
-    office.accounts.ids[OTHER_KEY] = "acct_1"
-    await office.send_without_answer()
-    office.add_object(key=OTHER_KEY)
-    office.set_secret(OTHER_KEY)
-
-    assert (await office.reconcile()).counts["created"] == 1
+    system.set_secret(KEY)
+    assert (await system.reconcile()).counts["created"] == 1
 
 
-async def test_the_account_is_known_when_the_slot_is_gone(office: Office) -> None:
-    office.accounts.ids[OTHER_KEY] = "acct_2"
-    await office.send_without_answer()
-    office.requests.store.slots.clear()
-    office.set_secret(OTHER_KEY)
-    office.clock.advance(PROOF_S)
+async def test_another_key_of_the_same_account_and_mode_proves_it_too(
+    system: ReconcileSystem,
+) -> None:
+    system.accounts.ids[OTHER_KEY] = "acct_1"
+    await system.send_without_answer()
+    system.add_object(key=OTHER_KEY)
+    system.set_secret(OTHER_KEY)
 
-    assert "account_changed" in await reconcile_as_unknown(office)
+    assert (await system.reconcile()).counts["created"] == 1
+
+
+async def test_the_account_is_known_when_the_slot_is_gone(system: ReconcileSystem) -> None:
+    system.accounts.ids[OTHER_KEY] = "acct_2"
+    await system.send_without_answer()
+    system.requests.store.slots.clear()
+    system.set_secret(OTHER_KEY)
+    system.clock.advance(PROOF_S)
+
+    assert "account_changed" in await reconcile_as_unknown(system)
 
 
 @pytest.mark.parametrize("slot_is_gone", [False, True])
 async def test_a_rotated_key_that_cannot_name_its_account_proves_after_an_operator_accepts_it(
-    office: Office, slot_is_gone: bool
+    system: ReconcileSystem, slot_is_gone: bool
 ) -> None:
-    office.accounts.ids |= {RESTRICTED: None, ROTATED: None}
-    await office.send_without_answer(RESTRICTED, None)
+    system.accounts.ids |= {RESTRICTED: None, ROTATED: None}
+    await system.send_without_answer(RESTRICTED, None)
     if slot_is_gone:
-        office.requests.store.slots.clear()
-    office.add_object(key=ROTATED)
-    office.set_secret(ROTATED)
+        system.requests.store.slots.clear()
+    system.add_object(key=ROTATED)
+    system.set_secret(ROTATED)
 
-    assert "--same-account pdr_1" in await reconcile_as_unknown(office)
-    report = await office.service().reconcile_in_same_account("pdr_1")
+    assert "--same-account pdr_1" in await reconcile_as_unknown(system)
+    report = await system.service().reconcile_in_same_account("pdr_1")
 
     assert report.counts["created"] == 1
-    assert office.log.events()[-2:] == ["account.accepted", "request.reconciled"]
+    assert system.log.events()[-2:] == ["account.accepted", "request.reconciled"]
 
 
-async def test_the_account_that_an_operator_accepts_is_kept_for_later_looks(office: Office) -> None:
-    office.accounts.ids |= {RESTRICTED: None, ROTATED: None}
-    await office.send_without_answer(RESTRICTED, None)
-    office.set_secret(ROTATED)
-    await office.service().reconcile_in_same_account("pdr_1")
-    assert office.settled == []
-    office.add_object(key=ROTATED)
+async def test_the_account_that_an_operator_accepts_is_kept_for_later_looks(
+    system: ReconcileSystem,
+) -> None:
+    system.accounts.ids |= {RESTRICTED: None, ROTATED: None}
+    await system.send_without_answer(RESTRICTED, None)
+    system.set_secret(ROTATED)
+    await system.service().reconcile_in_same_account("pdr_1")
+    assert system.settled == []
+    system.add_object(key=ROTATED)
 
-    assert (await office.reconcile()).counts["created"] == 1
-    assert office.log.events().count("account.accepted") == 1
+    assert (await system.reconcile()).counts["created"] == 1
+    assert system.log.events().count("account.accepted") == 1
 
 
 @pytest.mark.parametrize("to", [OTHER_KEY, LIVE_KEY])
 async def test_an_operator_cannot_accept_an_account_that_stripe_contradicts(
-    office: Office, to: str
+    system: ReconcileSystem, to: str
 ) -> None:
-    office.accounts.ids[OTHER_KEY] = "acct_2"
-    await office.send_without_answer()
-    office.set_secret(to)
-    office.clock.advance(PROOF_S)
+    system.accounts.ids[OTHER_KEY] = "acct_2"
+    await system.send_without_answer()
+    system.set_secret(to)
+    system.clock.advance(PROOF_S)
 
-    report = await office.service().reconcile_in_same_account("pdr_1")
+    report = await system.service().reconcile_in_same_account("pdr_1")
 
-    assert (report.counts["unknown"], office.settled) == (1, [])
-    assert "account.accepted" not in office.log.events()
+    assert (report.counts["unknown"], system.settled) == (1, [])
+    assert "account.accepted" not in system.log.events()
 
 
-async def test_an_operator_accepts_the_account_of_one_request_only(office: Office) -> None:
-    await office.publish_unknown("pdr_2", worker_id="worker-2")
+async def test_an_operator_accepts_the_account_of_one_request_only(system: ReconcileSystem) -> None:
+    await system.publish_unknown("pdr_2", worker_id="worker-2")
 
-    assert (await office.service().reconcile_in_same_account("pdr_1")).reconciled == []
-    elsewhere = office.service().reconcile_in_same_account("pdr_2", ["worker-1"])
+    assert (await system.service().reconcile_in_same_account("pdr_1")).reconciled == []
+    elsewhere = system.service().reconcile_in_same_account("pdr_2", ["worker-1"])
     assert (await elsewhere).reconciled == []
-    (one,) = (await office.service().reconcile_in_same_account("pdr_2")).reconciled
+    (one,) = (await system.service().reconcile_in_same_account("pdr_2")).reconciled
     assert one.request_id == "pdr_2"
 
 
 async def test_a_request_without_a_recorded_account_is_looked_for_without_a_comparison(
-    office: Office,
+    system: ReconcileSystem,
 ) -> None:
-    await office.publish_unknown(account=None)
-    office.add_object()
+    await system.publish_unknown(account=None)
+    system.add_object()
 
-    assert (await office.reconcile()).counts["created"] == 1
-    assert office.accounts.asked == []
-
-
-async def test_a_key_that_stripe_refuses_proves_nothing(office: Office) -> None:
-    await office.send_without_answer()
-    office.accounts.ids[KEY] = make_refusal(401)
-    office.clock.advance(PROOF_S)
-
-    assert "401" in await reconcile_as_unknown(office)
+    assert (await system.reconcile()).counts["created"] == 1
+    assert system.accounts.asked == []
 
 
-async def test_nothing_is_proven_while_stripe_does_not_name_the_account(office: Office) -> None:
-    await office.send_without_answer()
-    office.accounts.away = True
-    office.clock.advance(PROOF_S)
+async def test_a_key_that_stripe_refuses_proves_nothing(system: ReconcileSystem) -> None:
+    await system.send_without_answer()
+    system.accounts.ids[KEY] = make_refusal(401)
+    system.clock.advance(PROOF_S)
 
-    await reconcile_as_unknown(office)
-    assert office.lists.looks == []
+    assert "401" in await reconcile_as_unknown(system)
 
 
-async def test_a_look_uses_the_account_headers_of_the_request(office: Office) -> None:
-    await office.send_without_answer(stripe_account="acct_2", stripe_context="acct_3")
+async def test_nothing_is_proven_while_stripe_does_not_name_the_account(
+    system: ReconcileSystem,
+) -> None:
+    await system.send_without_answer()
+    system.accounts.away = True
+    system.clock.advance(PROOF_S)
 
-    await office.reconcile()
+    await reconcile_as_unknown(system)
+    assert system.lists.looks == []
 
-    look = office.lists.looks[0]
+
+async def test_a_look_uses_the_account_headers_of_the_request(system: ReconcileSystem) -> None:
+    await system.send_without_answer(stripe_account="acct_2", stripe_context="acct_3")
+
+    await system.reconcile()
+
+    look = system.lists.looks[0]
     assert (look["stripe_account"], look["stripe_context"]) == ("acct_2", "acct_3")
 
 
-async def test_a_denied_key_leaves_the_request_unknown_and_is_the_reason(office: Office) -> None:
+async def test_a_denied_key_leaves_the_request_unknown_and_is_the_reason(
+    system: ReconcileSystem,
+) -> None:
     class Denied(MemoryVault):
         async def open(self, _: Any) -> Any:
             raise NotPermitted("AccessDeniedException: kms:Decrypt")
 
-    await office.send_without_answer()
-    office.vault = Denied(MemorySealer())
+    await system.send_without_answer()
+    system.vault = Denied(MemorySealer())
 
-    assert await reconcile_as_unknown(office) == "AccessDeniedException: kms:Decrypt"
-    office.clock.advance(REMEMBER_S)
-    assert (await office.reconcile()).counts["forgotten"] == 1
+    assert await reconcile_as_unknown(system) == "AccessDeniedException: kms:Decrypt"
+    system.clock.advance(REMEMBER_S)
+    assert (await system.reconcile()).counts["forgotten"] == 1
 
 
 # Clocks that differ from Stripe's
@@ -561,65 +579,69 @@ async def test_a_denied_key_leaves_the_request_unknown_and_is_the_reason(office:
 
 @pytest.mark.parametrize("apart_s", [-120, 120])
 async def test_an_object_is_found_though_the_clocks_are_two_minutes_apart(
-    office: Office, apart_s: float
+    system: ReconcileSystem, apart_s: float
 ) -> None:
-    await office.send_without_answer()
-    office.add_object(created_s=apart_s)
-    office.clock.advance(PROOF_S)
+    await system.send_without_answer()
+    system.add_object(created_s=apart_s)
+    system.clock.advance(PROOF_S)
 
-    assert (await office.reconcile()).counts["created"] == 1
+    assert (await system.reconcile()).counts["created"] == 1
 
 
 @pytest.mark.parametrize("apart_s", [-CLOCKS_APART_S - 1, CLOCKS_APART_S + 1])
 async def test_absence_proves_nothing_while_the_clocks_disagree(
-    office: Office, apart_s: float
+    system: ReconcileSystem, apart_s: float
 ) -> None:
-    await office.send_without_answer()
-    office.clock.advance(PROOF_S)
-    office.lists.instead = NotFound(office.clock.now_s() + apart_s)
-    assert "apart" in await reconcile_as_unknown(office)
+    await system.send_without_answer()
+    system.clock.advance(PROOF_S)
+    system.lists.instead = NotFound(system.clock.now_s() + apart_s)
+    assert "apart" in await reconcile_as_unknown(system)
 
-    office.lists.instead = NotFound(office.clock.now_s() + apart_s * 0.99)
-    assert (await office.reconcile()).counts["not_created"] == 1
-
-
-async def test_absence_proves_nothing_if_stripe_does_not_say_its_time(office: Office) -> None:
-    await office.send_without_answer()
-    office.clock.advance(PROOF_S)
-    office.lists.instead = NotFound()
-
-    assert "Date" in await reconcile_as_unknown(office)
+    system.lists.instead = NotFound(system.clock.now_s() + apart_s * 0.99)
+    assert (await system.reconcile()).counts["not_created"] == 1
 
 
-async def test_the_clock_is_read_before_the_unknown_outcome(office: Office) -> None:
+async def test_absence_proves_nothing_if_stripe_does_not_say_its_time(
+    system: ReconcileSystem,
+) -> None:
+    await system.send_without_answer()
+    system.clock.advance(PROOF_S)
+    system.lists.instead = NotFound()
+
+    assert "Date" in await reconcile_as_unknown(system)
+
+
+async def test_the_clock_is_read_before_the_unknown_outcome(system: ReconcileSystem) -> None:
     """A process may freeze between the two reads. The outcome must then be newer than the clock, not older."""
-    await office.send_without_answer()
-    office.clock.advance(PROOF_S - 1)
+    await system.send_without_answer()
+    system.clock.advance(PROOF_S - 1)
 
     class Frozen(MemoryUnknownOutcomes):
         async def read(self, worker_slot: str, request_id: str) -> Any:
             read = await super().read(worker_slot, request_id)
-            office.clock.advance(60)
+            system.clock.advance(60)
             return read
 
-    frozen = Frozen(office.outcomes, office.requests)
-    ports = replace(office.service()._ports, unknown_outcomes=frozen)
+    frozen = Frozen(system.outcomes, system.requests)
+    ports = replace(system.service()._ports, unknown_outcomes=frozen)
     assert (await Reconciler(ports).reconcile()).counts["unknown"] == 1
 
 
 # An object that Stripe still works on
 
 
-async def test_an_intent_that_is_still_being_confirmed_is_no_response_yet(office: Office) -> None:
+async def test_an_intent_that_is_still_being_confirmed_is_no_response_yet(
+    system: ReconcileSystem,
+) -> None:
     """Stripe declines it a moment later. A success published too early would stay, and the decline be dropped."""
     params = {**PARAMS, "confirm": True, "payment_method": "pm_card_chargeDeclined"}
-    await office.send_without_answer(params=params)
-    office.add_object(status="requires_confirmation")
-    assert "has not finished its create" in await reconcile_as_unknown(office)
+    await system.send_without_answer(params=params)
+    system.add_object(status="requires_confirmation")
+    assert "has not finished its create" in await reconcile_as_unknown(system)
 
-    office.lists.created.clear()
+    system.lists.created.clear()
     declined = {"type": "card_error", "code": "card_declined", "message": "declined"}
-    office.add_object(status="requires_payment_method", last_payment_error=declined)
+    system.add_object(status="requires_payment_method", last_payment_error=declined)
 
-    assert (await office.reconcile()).counts["not_created"] == 1
-    assert office.settled[0].code == "card_declined"
+    assert (await system.reconcile()).counts["not_created"] == 1
+    assert system.settled[0].code == "card_declined"

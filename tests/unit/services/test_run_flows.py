@@ -72,18 +72,18 @@ class FailingReports(MemoryInbox):
             report.close()
         answer = None if lost and not self._afterwards else await report
         if lost:
-            raise Unavailable("Redis is away")
+            raise Unavailable("Redis is unavailable")
         return answer
 
 
-class HalfAway(MemoryInbox):
+class FailingReads(MemoryInbox):
     """An inbox that can claim abandoned entries while it cannot read new ones."""
 
-    half_away = False
+    fails = False
 
     async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
-        if self.half_away:
-            raise Unavailable("Redis is away")
+        if self.fails:
+            raise Unavailable("Redis is unavailable")
         return await super().take(worker_id, at_most=at_most)
 
 
@@ -312,12 +312,12 @@ class TestUnderLoad:
         self, runner: Runner
     ) -> None:
         log = Log()
-        runner.inbox = HalfAway(runner.clock)
+        runner.inbox = FailingReads(runner.clock)
         runner.with_scripts(response=log)
         runner.put("pdr_1", "context-1")
         (turn,) = await runner.inbox.take("worker-1", at_most=1)
         await runner.inbox.postpone(turn, 0.0, counted=False)
-        runner.inbox.half_away = True
+        runner.inbox.fails = True
         with pytest.raises(Unavailable):
             await runner.drain()
         assert log.request_ids == ["pdr_1"]
@@ -349,10 +349,10 @@ class TestFailing:
         runner.put()
         await runner.drain_until_quiet()
         assert runner.dead == [entry()]
-        (told,) = error.arguments
-        assert (told.kind, told.code) == (ErrorKind.DISPATCHER, "flow_failed")
-        assert told.certainty is Certainty.UNKNOWN
-        assert "ValueError: broken" in str(told)
+        (parsed,) = error.arguments
+        assert (parsed.kind, parsed.code) == (ErrorKind.DISPATCHER, "flow_failed")
+        assert parsed.certainty is Certainty.UNKNOWN
+        assert "ValueError: broken" in str(parsed)
         assert runner.log.counts["FlowFailed"] == 1
 
     async def test_the_error_script_runs_before_the_next_entry_of_its_context(
@@ -390,7 +390,7 @@ class TestFailing:
         runner.put()
         await runner.drain_until_quiet()
         assert len(broken.runs) == 6
-        assert [buried.flow_name.rpartition("_")[2] for buried in runner.dead] == [
+        assert [dead_entry.flow_name.rpartition("_")[2] for dead_entry in runner.dead] == [
             "response",
             "error",
         ]
@@ -403,7 +403,7 @@ class TestFailing:
         runner.put("pdr_1", outcome=make_failure())
         runner.put("pdr_2")
         await runner.drain()
-        assert [buried.request_id for buried in runner.dead] == ["pdr_1"]
+        assert [dead_entry.request_id for dead_entry in runner.dead] == ["pdr_1"]
         assert log.request_ids == ["pdr_2"]
         assert runner.log.counts == {"FlowMissing": 1}
 

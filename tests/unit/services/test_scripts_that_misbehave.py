@@ -122,7 +122,7 @@ def scripts(runner: Runner, misbehave: Callable[[], Any]) -> tuple[list[str], li
     Return the request ids that it ran well, and the errors that the error script received.
     """
     ran: list[str] = []
-    told: list[Any] = []
+    reported: list[Any] = []
 
     def response(data: Any, flow: Flow) -> Any:
         if flow.context_id == "bad":
@@ -131,10 +131,10 @@ def scripts(runner: Runner, misbehave: Callable[[], Any]) -> tuple[list[str], li
         return None
 
     def error(parsed_error: Any, flow: Flow) -> None:
-        told.append(parsed_error)
+        reported.append(parsed_error)
 
     runner.with_scripts(response=response, error=error)
-    return ran, told
+    return ran, reported
 
 
 @each_misbehaviour
@@ -168,10 +168,10 @@ async def test_a_failed_run_holds_up_no_other_context(
 async def test_the_error_script_receives_the_text_of_the_exception(
     runner: Runner, misbehave: Callable[[], Any], shown: str
 ) -> None:
-    _, told = scripts(runner, misbehave)
+    _, reported = scripts(runner, misbehave)
     runner.put("pdr_1", "bad")
     await runner.drain_until_quiet()
-    (error,) = told
+    (error,) = reported
     assert (error.kind, error.code) == (ErrorKind.DISPATCHER, "flow_failed")
     assert error.certainty is Certainty.UNKNOWN
     assert str(error).endswith(f"failed 3 times. The last: {shown}")
@@ -209,7 +209,7 @@ async def test_a_script_that_suppresses_its_cancellation_is_abandoned(
 
 
 async def test_a_script_that_changes_its_arguments_changes_no_entry(runner: Runner) -> None:
-    told: list[Any] = []
+    reported: list[Any] = []
 
     def response(data: Any, flow: Flow) -> None:
         data["made up"] = object()  # no JSON can hold it
@@ -217,13 +217,13 @@ async def test_a_script_that_changes_its_arguments_changes_no_entry(runner: Runn
         raise ValueError("broken")
 
     def error(parsed_error: Any, flow: Flow) -> None:
-        told.append(flow.params)
+        reported.append(flow.params)
 
     runner.with_scripts(response=response, error=error)
     runner.put()
     await runner.drain_until_quiet()
-    assert [buried.as_json() for buried in runner.dead] == [entry().as_json()]
-    assert told == [entry().params]
+    assert [dead_entry.as_json() for dead_entry in runner.dead] == [entry().as_json()]
+    assert reported == [entry().params]
 
 
 async def test_cancelling_the_runner_is_no_failure_of_its_script(runner: Runner) -> None:
@@ -282,7 +282,7 @@ class SlowScripts(MemoryScripts):
 
 
 class Importing:
-    """A runner that is importing the script of `pdr_1`."""
+    """A runner that imports the script of `pdr_1`."""
 
     def __init__(self, runner: Runner) -> None:
         self.ran: list[Flow] = []
@@ -337,7 +337,7 @@ async def test_an_entry_claimed_by_another_runner_during_the_import_does_not_run
     assert await runner.inbox.renew(turn, 1)
 
 
-class AwayForRenewals(MemoryInbox):
+class FailingRenewals(MemoryInbox):
     """An inbox that cannot renew a lease the first two times."""
 
     away_for = 2
@@ -345,12 +345,12 @@ class AwayForRenewals(MemoryInbox):
     async def renew(self, turn: Turn, for_s: float) -> bool:
         self.away_for -= 1
         if self.away_for >= 0:
-            raise Unavailable("Redis is away")
+            raise Unavailable("Redis is unavailable")
         return await super().renew(turn, for_s)
 
 
 async def test_a_short_outage_of_redis_before_an_import_costs_no_attempt(runner: Runner) -> None:
-    runner.inbox = AwayForRenewals(runner.clock, lease_s=10.0)
+    runner.inbox = FailingRenewals(runner.clock, lease_s=10.0)
     importing = await Importing(runner).begin()
     importing.scripts.may_load.set()
     assert await importing.end() == 1

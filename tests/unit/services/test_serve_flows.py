@@ -191,7 +191,7 @@ class TestDrainAll:
     async def test_a_stream_that_cannot_be_read_interrupts_no_run_of_another(
         self, runner: Runner
     ) -> None:
-        runner.inbox = OneStreamAway(runner.clock)
+        runner.inbox = OneUnavailableStream(runner.clock)
         live = LiveServer(runner)
 
         async def response(data: Any, flow: Flow) -> None:
@@ -222,8 +222,8 @@ class LateInbox(MemoryInbox):
         return turns
 
 
-class OneStreamAway(MemoryInbox):
+class OneUnavailableStream(MemoryInbox):
     async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
         if worker_id == "away":
-            raise Unavailable("this shard is away")
+            raise Unavailable("this shard is unavailable")
         return await super().take(worker_id, at_most=at_most)
