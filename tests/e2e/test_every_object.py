@@ -9,7 +9,7 @@ import httpx
 from openapi.example_params import example_params
 
 from paydispatch.domain.resources import RESOURCES
-from paydispatch.local.trail import Trail
+from paydispatch.local.demo.trail import Trail
 
 if TYPE_CHECKING:
     from paydispatch.local.stack import LocalStack

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from paydispatch.local.trail import Trail
+from paydispatch.local.demo.trail import Trail
 
 if TYPE_CHECKING:
     from paydispatch.local.stack import LocalStack

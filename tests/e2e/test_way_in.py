@@ -17,7 +17,7 @@ from tests.lossy_way import LossyWay
 
 from paydispatch import Dispatcher, new_coupon
 from paydispatch.domain.errors import NotDelivered
-from paydispatch.local.trail import Trail
+from paydispatch.local.demo.trail import Trail
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

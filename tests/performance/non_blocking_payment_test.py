@@ -20,9 +20,9 @@ from pathlib import Path
 import httpx
 
 from paydispatch import Dispatcher, new_payment_intent
+from paydispatch.local.demo.trail import Trail
 from paydispatch.local.settings import LocalSettings
 from paydispatch.local.stack import LocalStack
-from paydispatch.local.trail import Trail
 
 ROOT = Path(__file__).parents[2]
 FLOW = "new_create_payment_intent_response"

@@ -20,14 +20,14 @@ from concurrent.futures import ThreadPoolExecutor
 from aiohttp import web
 
 from paydispatch.domain.web_pages import refuse_web_page
-from paydispatch.local.handlers import Handler, load_handler
-from paydispatch.local.http_event import (
+from paydispatch.local.lambdas.handlers import Handler, load_handler
+from paydispatch.local.lambdas.http_event import (
     HttpRequest,
     HttpResponse,
     http_event,
     http_response,
 )
-from paydispatch.local.lambda_context import LambdaContext
+from paydispatch.local.lambdas.lambda_context import LambdaContext
 
 FUNCTION_NAME = "paydispatch-api"
 

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from paydispatch.local.handlers import Handler, load_handler
-from paydispatch.local.lambda_context import LambdaContext
-from paydispatch.local.sqs_event import ids_to_delete, queue_arn, sqs_event
+from paydispatch.local.lambdas.handlers import Handler, load_handler
+from paydispatch.local.lambdas.lambda_context import LambdaContext
+from paydispatch.local.lambdas.sqs_event import ids_to_delete, queue_arn, sqs_event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

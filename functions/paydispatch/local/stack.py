@@ -27,12 +27,12 @@ from paydispatch.domain.printable import printable_lines
 from paydispatch.local import programs
 from paydispatch.local.addresses import Addresses
 from paydispatch.local.listening import listen_on_loopback, port_of
-from paydispatch.local.ministack import MiniStack
 from paydispatch.local.output import Follower
 from paydispatch.local.parts import OwnPart, Part, TwinPart, WorkerPart
 from paydispatch.local.processes import PartFailed, Program, Supervisor
 from paydispatch.local.settings import LocalSettings, environment_without_aws, local_aws
-from paydispatch.local.valkey import Valkey
+from paydispatch.local.stores.ministack import MiniStack
+from paydispatch.local.stores.valkey import Valkey
 
 if TYPE_CHECKING:
     import socket

@@ -19,7 +19,7 @@ from paydispatch.cli.terminal import complain, say, say_json, show_traceback
 from paydispatch.domain.diagnosis import Finding, Reason
 from paydispatch.domain.printable import printable, printable_lines
 from paydispatch.domain.redrive import Parked, plan_redrive, read_parked
-from paydispatch.local.demo_report import _flow
+from paydispatch.local.demo.report import _flow
 from paydispatch.services.reconcile import Reconciled, ReconcileReport, Verdict
 from paydispatch.services.redrive import Examined, Walk
 from paydispatch.services.submit import Refusal, Report

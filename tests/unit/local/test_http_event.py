@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from paydispatch.local.http_event import BadAnswer, HttpRequest, http_event, http_response
+from paydispatch.local.lambdas.http_event import BadAnswer, HttpRequest, http_event, http_response
 
 
 def _request(**changes: object) -> HttpRequest:

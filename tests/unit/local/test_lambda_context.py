@@ -1,6 +1,6 @@
 """The context a local handler gets."""
 
-from paydispatch.local.lambda_context import LambdaContext
+from paydispatch.local.lambdas.lambda_context import LambdaContext
 
 
 def test_the_remaining_time_counts_down_from_the_timeout() -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paydispatch.local.sqs_event import ids_to_delete, queue_arn, sqs_event
+from paydispatch.local.lambdas.sqs_event import ids_to_delete, queue_arn, sqs_event
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef

@@ -14,7 +14,7 @@ from paydispatch.cli.terminal import complain_in_lines, say_json
 if TYPE_CHECKING:
     import argparse
 
-    from paydispatch.local.demo import Expected
+    from paydispatch.local.demo.scenes import Expected
     from paydispatch.local.stack import LocalStack
 
 PATIENCE_S = 60.0
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _play(stack: LocalStack, started_s: float, *, as_json: bool) -> int:
     from paydispatch import Dispatcher
-    from paydispatch.local.demo import break_connections, dispatch, scenes
+    from paydispatch.local.demo.scenes import break_connections, dispatch, scenes
 
     os.environ.clear()  # so that no variable points this process to a real AWS
     os.environ.update(stack.environment())
@@ -74,8 +74,8 @@ def _play(stack: LocalStack, started_s: float, *, as_json: bool) -> int:
 
 def _wait_for_flows(stack: LocalStack, expected: list[Expected]) -> list[dict[str, Any]]:
     """Read the trail until every flow has run, or until `PATIENCE_S` is over."""
-    from paydispatch.local.demo_report import row
-    from paydispatch.local.trail import Trail
+    from paydispatch.local.demo.report import row
+    from paydispatch.local.demo.trail import Trail
 
     trail = Trail(stack.directory)
     give_up_at = time.monotonic() + PATIENCE_S
@@ -97,6 +97,6 @@ def _report(rows: list[dict[str, Any]], started_s: float, took_s: float, *, as_j
         }
         say_json(report)
         return
-    from paydispatch.local.demo_report import show
+    from paydispatch.local.demo.report import show
 
     show(rows, started_s, took_s)

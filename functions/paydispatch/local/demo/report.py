@@ -12,8 +12,8 @@ from rich.table import Table
 from paydispatch.domain.printable import printable
 
 if TYPE_CHECKING:
-    from paydispatch.local.demo import Expected
-    from paydispatch.local.trail import Trail
+    from paydispatch.local.demo.scenes import Expected
+    from paydispatch.local.demo.trail import Trail
 
 PATH = "create_async → Dispatcher → SQS → Stripe caller → Stripe (the twin) → Redis stream → flow worker → flow"
 

@@ -79,7 +79,11 @@ class MiniStack:
 
     def _program(self, listener_fd: int) -> Program:
         command = (sys.executable, "-m", "hypercorn", "--workers", "0", "--keep-alive", "75")
-        application = ("--bind", f"fd://{listener_fd}", "paydispatch.local.ministack_app:app")
+        application = (
+            "--bind",
+            f"fd://{listener_fd}",
+            "paydispatch.local.stores.ministack_app:app",
+        )
         environment = environment_without_aws() | _environment(self._directory, self._port)
         return Program(self.name, command + application, environment, inherited_fds=(listener_fd,))
 

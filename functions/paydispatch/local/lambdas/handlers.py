@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
-    from paydispatch.local.lambda_context import LambdaContext
+    from paydispatch.local.lambdas.lambda_context import LambdaContext
 
 
 class Handler(Protocol):
