@@ -24,7 +24,7 @@ READ_REDIS_URL = [
 ]
 
 
-def one_line_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
+def run_to_error(command: str, capsys: pytest.CaptureFixture[str]) -> str:
     """Run a command that must fail. Return its one line on stderr."""
     assert main(command.split()) == 2
     printed = capsys.readouterr()
@@ -40,7 +40,7 @@ def test_an_invalid_redis_url_is_reported_and_not_shown(
 ) -> None:
     away.setenv("REDIS_URL", "redis://user:pass/word@host:6379")
 
-    said = one_line_of(command, capsys)
+    said = run_to_error(command, capsys)
 
     assert "REDIS_URL must be like redis://" in said
     assert "word" not in said.replace("PASSWORD", "")
@@ -49,7 +49,7 @@ def test_an_invalid_redis_url_is_reported_and_not_shown(
 def test_a_local_stack_refuses_a_remote_redis_without_tls(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    said = one_line_of(f"local --flows {FLOWS} --redis-url redis://user:word@host:6379", capsys)
+    said = run_to_error(f"local --flows {FLOWS} --redis-url redis://user:word@host:6379", capsys)
 
     assert "--redis-url must be like rediss://" in said
     assert "word" not in said.replace("PASSWORD", "")
@@ -73,7 +73,7 @@ def test_an_invalid_number_in_a_variable_is_reported(
 ) -> None:
     away.setenv("MAX_RECEIVES", "nan")
 
-    assert "MAX_RECEIVES must be a number, not 'nan'." in one_line_of("dlq list", capsys)
+    assert "MAX_RECEIVES must be a number, not 'nan'." in run_to_error("dlq list", capsys)
 
 
 @pytest.mark.parametrize("command", READ_REDIS_URL[:-1])
@@ -82,7 +82,7 @@ def test_a_variable_that_is_not_set_is_named(
 ) -> None:
     away.delenv("REDIS_URL")
 
-    assert "REDIS_URL is not set" in one_line_of(command, capsys)
+    assert "REDIS_URL is not set" in run_to_error(command, capsys)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_library_that_is_not_installed_is_named_with_the_command_to_install_it
     Path("requests.jsonl").touch()
     away.setitem(sys.modules, module, None)
 
-    said = one_line_of(command, capsys)
+    said = run_to_error(command, capsys)
 
     assert (
         f"{library} is not installed. Run pip install 'paydispatch[local]' to use this command."
@@ -128,7 +128,7 @@ def test_an_invalid_endpoint_of_aws_is_reported(
 ) -> None:
     away.setenv("AWS_ENDPOINT_URL", "nonsense")
 
-    assert "AWS: Invalid endpoint: nonsense" in one_line_of(command, capsys)
+    assert "AWS: Invalid endpoint: nonsense" in run_to_error(command, capsys)
 
 
 @pytest.mark.parametrize(("default", "used"), [(None, "eu-west-1"), ("us-east-1", "us-east-1")])
@@ -143,7 +143,7 @@ def test_aws_region_is_enough(default: str | None, used: str, away: pytest.Monke
 
 
 def test_a_missing_file_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "There is no file no-such-file." in one_line_of("submit no-such-file", capsys)
+    assert "There is no file no-such-file." in run_to_error("submit no-such-file", capsys)
 
 
 def test_a_file_that_is_not_utf_8_is_reported_with_its_line(
@@ -152,7 +152,7 @@ def test_a_file_that_is_not_utf_8_is_reported_with_its_line(
     file = tmp_path / "requests.jsonl"
     file.write_bytes('{"object": "coupon"}\n{"object": "\xe9"}\n'.encode("latin-1"))
 
-    said = one_line_of(f"submit {file} --api http://127.0.0.1:1", capsys)
+    said = run_to_error(f"submit {file} --api http://127.0.0.1:1", capsys)
 
     assert f"{file}, line 2, is not UTF-8." in said
 
@@ -166,7 +166,7 @@ def test_a_file_that_cannot_be_written_is_reported_with_its_name() -> None:
 def test_a_port_in_use_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     with twin._listener(0) as taken:
         port = taken.getsockname()[1]
-        assert f"Cannot listen on port {port}" in one_line_of(f"twin --port {port}", capsys)
+        assert f"Cannot listen on port {port}" in run_to_error(f"twin --port {port}", capsys)
 
 
 def test_a_file_in_place_of_the_flows_folder_is_reported(
@@ -175,7 +175,7 @@ def test_a_file_in_place_of_the_flows_folder_is_reported(
     flows = tmp_path / "flows"
     flows.touch()
     for folder in (flows, flows / "mine"):
-        said = one_line_of(f"new-flow coupon --flows {folder}", capsys)
+        said = run_to_error(f"new-flow coupon --flows {folder}", capsys)
         assert f"The folder {folder} cannot be created" in said
 
 
@@ -193,4 +193,4 @@ def test_a_missing_flows_folder_is_reported_before_any_process_starts(
         away.setenv(by, str(missing))
     option = f" --flows {missing}" if by == "--flows" else ""
 
-    assert f"There is no flows folder {missing}." in one_line_of(command + option, capsys)
+    assert f"There is no flows folder {missing}." in run_to_error(command + option, capsys)

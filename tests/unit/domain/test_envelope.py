@@ -93,7 +93,7 @@ def test_a_message_is_ascii(sent: Envelope) -> None:
 LARGEST_ACCEPTED = QUEUE_MESSAGE_LIMIT_BYTES - COPY_ROOM_BYTES
 
 
-def of_size(size_bytes: int, **changes: Any) -> Envelope:
+def envelope_of_size(size_bytes: int, **changes: Any) -> Envelope:
     """Return an envelope that is `size_bytes` long as a message."""
     empty = envelope(params={"description": ""}, **changes)
     filler = "x" * (size_bytes - len(empty.as_message()))
@@ -101,18 +101,18 @@ def of_size(size_bytes: int, **changes: Any) -> Envelope:
 
 
 def test_the_largest_accepted_message_leaves_room_for_its_copies() -> None:
-    assert check_size(of_size(LARGEST_ACCEPTED).as_message()) == LARGEST_ACCEPTED
+    assert check_size(envelope_of_size(LARGEST_ACCEPTED).as_message()) == LARGEST_ACCEPTED
     with pytest.raises(TooLarge, match=f"at most {LARGEST_ACCEPTED} fit"):
-        check_size(of_size(LARGEST_ACCEPTED + 1).as_message())
+        check_size(envelope_of_size(LARGEST_ACCEPTED + 1).as_message())
 
 
 def test_a_copy_of_an_accepted_message_is_never_too_large() -> None:
-    check_copy_size(of_size(LARGEST_ACCEPTED).at(FARTHEST))
+    check_copy_size(envelope_of_size(LARGEST_ACCEPTED).at(FARTHEST))
 
 
 def test_a_message_that_only_sqs_checked_may_be_too_large_for_a_copy() -> None:
     with pytest.raises(TooLarge):
-        check_copy_size(of_size(QUEUE_MESSAGE_LIMIT_BYTES))
+        check_copy_size(envelope_of_size(QUEUE_MESSAGE_LIMIT_BYTES))
 
 
 def test_an_unescaped_message_is_measured_by_the_size_of_its_copy() -> None:

@@ -19,7 +19,7 @@ DAY_OLD = NOW_S - KEEP_FINISHED_S
 
 WORK = {
     "an unread entry": WorkerLook(unread=True),
-    "an entry that runs, or whose runner died": WorkerLook(pending=1),
+    "an entry that runs, or that a dead runner left": WorkerLook(pending=1),
     "one of two is postponed": WorkerLook(pending=2, postponed=1, first_due_at=NOW_S + 60),
     "a postponed entry is due": WorkerLook(pending=1, postponed=1, first_due_at=NOW_S),
     "finished entries are a day old": WorkerLook(oldest_entry_at=DAY_OLD),

@@ -50,13 +50,13 @@ class Api:
         self.queue = MemoryRequestQueue()
         self.sealer = MemorySealer()
         self.requests = MemoryRequestStore()
-        self.acceptor = self.in_front_of(self.queue)
+        self.acceptor = self.acceptor_for(self.queue)
 
     @property
     def slots(self) -> MemorySlots:
         return self.requests.store
 
-    def in_front_of(self, queue: MemoryRequestQueue) -> Acceptor:
+    def acceptor_for(self, queue: MemoryRequestQueue) -> Acceptor:
         return Acceptor(
             queue=queue,
             sealer=self.sealer,
@@ -129,7 +129,7 @@ class Caller:
         self.clock.advance(delay_s)
         return await self.receive(copy, left_s=left_s)
 
-    def redis_away(self, away: bool) -> None:
+    def set_redis_away(self, away: bool) -> None:
         self.requests.away = self.outcomes.away = away
 
     @property

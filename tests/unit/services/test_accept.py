@@ -299,7 +299,7 @@ class TestAfterAnOutcomeWithoutAnEffect:
 
 class TestALostAnswer:
     def test_it_raises_maybe_accepted_with_the_request_id_and_the_key(self, api: Api) -> None:
-        acceptor = api.in_front_of(LosingQueue())
+        acceptor = api.acceptor_for(LosingQueue())
         with pytest.raises(MaybeAccepted) as lost:
             acceptor.accept(request_with_key(), LOCAL)
         assert lost.value.request_id == request_id_for_key("", "order-1")
@@ -308,7 +308,7 @@ class TestALostAnswer:
     def test_a_repeat_under_the_key_of_the_error_is_the_same_request(self, api: Api) -> None:
         losing = LosingQueue()
         with pytest.raises(MaybeAccepted) as lost:
-            api.in_front_of(losing).accept(create_request(), LOCAL)
+            api.acceptor_for(losing).accept(create_request(), LOCAL)
         accepted = api.accept(create_request(idempotency_key=lost.value.idempotency_key))
         ids = {sent.request_id for sent in [*losing.sent, *api.queue.sent]}
         assert ids == {accepted.request_id, lost.value.request_id}
@@ -316,7 +316,7 @@ class TestALostAnswer:
 
     def test_a_generated_key_is_claimed_before_the_error_names_it(self, api: Api) -> None:
         with pytest.raises(MaybeAccepted) as lost:
-            api.in_front_of(LosingQueue()).accept(create_request(), LOCAL)
+            api.acceptor_for(LosingQueue()).accept(create_request(), LOCAL)
         made = lost.value.idempotency_key
         with pytest.raises(IdempotencyConflict):
             api.accept(create_request(idempotency_key=made, context_id="context-2"))
@@ -329,7 +329,7 @@ class TestALostAnswer:
 
     def test_it_does_not_count_as_queued(self, api: Api) -> None:
         with pytest.raises(MaybeAccepted):
-            api.in_front_of(LosingQueue()).accept(request_with_key(), LOCAL)
+            api.acceptor_for(LosingQueue()).accept(request_with_key(), LOCAL)
         assert not api.accept(request_with_key()).replayed
 
     def test_a_refusal_of_the_queue_is_not_maybe_accepted(self, api: Api) -> None:
@@ -340,7 +340,7 @@ class TestALostAnswer:
 
     def test_the_error_text_of_aws_is_only_in_the_log(self, api: Api) -> None:
         with pytest.raises(MaybeAccepted) as lost:
-            api.in_front_of(LosingQueue()).accept(request_with_key(), LOCAL)
+            api.acceptor_for(LosingQueue()).accept(request_with_key(), LOCAL)
         assert "Read timeout on AWS" not in str(lost.value)
         assert ("request.maybe_queued", "Read timeout on AWS") in [
             (event, fields.get("why")) for event, fields in api.log.lines
@@ -360,7 +360,7 @@ def test_a_request_is_accepted_though_its_status_cannot_be_written(api: Api) -> 
             api.requests.away = True
             return super().send(envelopes)
 
-    assert not api.in_front_of(LeavingQueue()).accept(request_with_key(), LOCAL).replayed
+    assert not api.acceptor_for(LeavingQueue()).accept(request_with_key(), LOCAL).replayed
     assert "status.not_written" in api.log.events()
 
 
@@ -421,14 +421,14 @@ class TestBatch:
 
     def test_the_queue_may_take_some_and_refuse_others(self, api: Api) -> None:
         queue = HalfQueue()
-        results = api.in_front_of(queue).accept_all([create_request() for _ in range(4)], LOCAL)
+        results = api.acceptor_for(queue).accept_all([create_request() for _ in range(4)], LOCAL)
         kinds = [type(result) for result in results]
         assert kinds == [Accepted, Unavailable, Accepted, Unavailable]
         queued = {name for name, slot in api.slots.slots.items() if slot.queued}
         assert queued == {sent.request_id for sent in queue.sent}
 
     def test_each_item_of_a_lost_answer_gets_its_own_key(self, api: Api) -> None:
-        acceptor = api.in_front_of(LosingQueue())
+        acceptor = api.acceptor_for(LosingQueue())
         results = acceptor.accept_all([request_with_key(), create_request()], LOCAL)
         keys = [result.idempotency_key for result in results if isinstance(result, MaybeAccepted)]
         assert keys[0] == "order-1"

@@ -370,7 +370,7 @@ class TestCrashes:
 class TestUnavailableStores:
     async def test_without_redis_stripe_is_not_called(self, caller: Caller) -> None:
         caller.answers(CREATED)
-        caller.redis_away(True)
+        caller.set_redis_away(True)
         assert await caller.receive(envelope())
         assert not caller.stripe.calls
         waited = replace(IN_AN_HOUR, store_waits=1)
@@ -378,7 +378,7 @@ class TestUnavailableStores:
 
     async def test_waiting_for_a_store_backs_off(self, caller: Caller) -> None:
         """With a fixed wait of five seconds, an outage of hours would cost thousands of receives."""
-        caller.redis_away(True)
+        caller.set_redis_away(True)
         sent, receives = envelope(progress=Progress(deadline_at=NOW_S + 21_600)), 0
         while caller.clock.now_s() < NOW_S + 21_600:
             assert await caller.receive(sent)
@@ -437,7 +437,7 @@ class TestUnavailableStores:
         ((copy, _),) = caller.queue.deferred
         assert copy.progress.maybe_executed
         assert copy.progress.first_sent_at == NOW_S
-        caller.redis_away(False)
+        caller.set_redis_away(False)
         assert await caller.receive_deferred()
         assert caller.outcome.certainty is Certainty.UNKNOWN
 
@@ -473,7 +473,7 @@ class TestUnavailableStores:
     ) -> None:
         caller.answers(lambda: answer_and_stop_redis(caller), REPLAYED)
         await caller.receive(envelope())
-        caller.redis_away(False)
+        caller.set_redis_away(False)
         assert await caller.receive_deferred()
         assert isinstance(caller.outcome, Response)
 
@@ -493,7 +493,7 @@ class TestUnavailableStores:
     async def test_a_message_stays_on_the_queue_if_its_copy_cannot_be_sent(
         self, caller: Caller
     ) -> None:
-        caller.redis_away(True)
+        caller.set_redis_away(True)
         caller.queue.away = True
         assert not await caller.receive(envelope())
         assert "message.kept" in caller.log.events()
@@ -1020,7 +1020,7 @@ async def send_and_die(caller: Caller, sent: Envelope) -> str:
 
 
 def answer_and_stop_redis(caller: Caller, answer: Attempt = CREATED) -> Attempt:
-    caller.redis_away(True)
+    caller.set_redis_away(True)
     return answer
 
 

@@ -96,7 +96,7 @@ async def test_a_lost_answer_and_the_repeat_under_its_key_are_one_effect_and_one
 ) -> None:
     losing = LosingQueue()
     with pytest.raises(MaybeAccepted) as lost:
-        api.in_front_of(losing).accept(create_request(), LOCAL)
+        api.acceptor_for(losing).accept(create_request(), LOCAL)
     api.accept(create_request(idempotency_key=lost.value.idempotency_key))
 
     for message in (*losing.sent, *api.queue.sent):
