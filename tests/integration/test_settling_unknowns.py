@@ -30,7 +30,8 @@ from paydispatch.domain.requests import Lane
 from paydispatch.services.call import CallPorts
 from paydispatch.services.call_batch import BatchCall, Message
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler
-from paydispatch.services.redrive import Action, RedriveOptions, RedrivePorts, Redriver
+from paydispatch.services.redrive import Redriver
+from paydispatch.services.redrive_message import Action, RedriveOptions, RedrivePorts
 from paydispatch.testing.memory import MemoryClock, MemoryEventLog, MemorySealer, MemoryVault
 from paydispatch.twin.clock import TwinClock
 from paydispatch.twin.serving.server import serve

@@ -20,7 +20,8 @@ from tests.model.stage import at_once
 from paydispatch.domain.redrive import Choice
 from paydispatch.domain.unknown_outcomes import Inconclusive
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler
-from paydispatch.services.redrive import RedriveOptions, RedrivePorts, Redriver
+from paydispatch.services.redrive import Redriver
+from paydispatch.services.redrive_message import RedriveOptions, RedrivePorts
 from paydispatch.testing.memory_operations import MemoryUnknownOutcomes
 
 if TYPE_CHECKING:

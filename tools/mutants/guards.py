@@ -604,15 +604,15 @@ GUARDS = (
     Guard(
         "redrive: a copy of a request that was handed over may be sent",
         HORIZON,
-        SOURCE + "services/redrive.py",
-        "        await self._ports.requests.claim(claim)\n",
+        SOURCE + "services/redrive_message.py",
+        "    await ports.requests.claim(claim)\n",
         "",
     ),
     Guard(
         "redrive: a message that fails ends the redrive",
         "No redrive ends at one bad message.",
         SOURCE + "services/redrive.py",
-        '            return [self._failed(parked, read, f"internal: {type(error).__name__}")]',
+        '            return [self._report_failure(parked, read, f"internal: {type(error).__name__}")]',
         "            raise",
     ),
     Guard(

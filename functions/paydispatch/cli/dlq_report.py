@@ -12,7 +12,8 @@ from paydispatch.cli.terminal import complain, say, say_json
 
 if TYPE_CHECKING:
     from paydispatch.domain.redrive import Plan
-    from paydispatch.services.redrive import Examined, Walk
+    from paydispatch.services.redrive import Walk
+    from paydispatch.services.redrive_message import Examined
 
 BODY_SHOWN = 2_000
 """The number of characters that are printed of a message that is not an envelope."""

@@ -15,7 +15,8 @@ from paydispatch.cli.main import main
 from paydispatch.domain.claims import SlotState
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.redrive import NotExamined, NotProven, Parked, plan_redrive, read_parked
-from paydispatch.services.redrive import Action, Examined, Walk
+from paydispatch.services.redrive import Walk
+from paydispatch.services.redrive_message import Action, Examined
 
 
 def make_examined(body: str, status: str | None = None, action: Action = Action.LEFT) -> Examined:

@@ -21,7 +21,8 @@ from paydispatch.domain.printable import printable, printable_lines
 from paydispatch.domain.redrive import Parked, plan_redrive, read_parked
 from paydispatch.local.demo.report import _flow
 from paydispatch.services.reconcile import Reconciled, ReconcileReport, Verdict
-from paydispatch.services.redrive import Examined, Walk
+from paydispatch.services.redrive import Walk
+from paydispatch.services.redrive_message import Examined
 from paydispatch.services.submit import Refusal, Report
 
 if TYPE_CHECKING:

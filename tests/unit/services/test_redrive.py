@@ -23,14 +23,8 @@ from paydispatch.domain.redrive import (
     Unreadable,
 )
 from paydispatch.services import redrive
-from paydispatch.services.redrive import (
-    Action,
-    Examined,
-    RedriveOptions,
-    RedrivePorts,
-    Redriver,
-    Walk,
-)
+from paydispatch.services.redrive import Redriver, Walk
+from paydispatch.services.redrive_message import Action, Examined, RedriveOptions, RedrivePorts
 from paydispatch.testing.memory import (
     MemoryAsyncQueue,
     MemoryClock,

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
     from paydispatch.domain.redrive import Choice
-    from paydispatch.services.redrive import RedriveOptions, Redriver, Walk
+    from paydispatch.services.redrive import Redriver, Walk
+    from paydispatch.services.redrive_message import RedriveOptions
 
 LIMIT = 1_000
 KINDS = ("http", "api", "dispatcher")
@@ -181,7 +182,8 @@ async def _redriver(options: RedriveOptions | None) -> AsyncIterator[Redriver]:
     from paydispatch.adapters.redis.eviction import EvictionCheck
     from paydispatch.adapters.redis.outcomes import RedisOutcomes
     from paydispatch.adapters.redis.requests import RedisRequests
-    from paydispatch.services.redrive import RedrivePorts, Redriver
+    from paydispatch.services.redrive import Redriver
+    from paydispatch.services.redrive_message import RedrivePorts
 
     settings = CallerSettings.from_env()
     bell_url = settings.doorbell_queue_url
@@ -224,7 +226,7 @@ def _choice(arguments: argparse.Namespace) -> Choice:
 
 
 def _options(arguments: argparse.Namespace) -> RedriveOptions:
-    from paydispatch.services.redrive import RedriveOptions
+    from paydispatch.services.redrive_message import RedriveOptions
 
     return RedriveOptions(
         deadline_s=arguments.deadline_s,
