@@ -123,8 +123,8 @@ def repeats_are_explained(evidence: Evidence) -> Iterator[Violation]:
         for _, runs in groupby(sorted(lines, key=_outcome_key), key=_outcome_key):
             for first, second in pairwise(runs):
                 killed = first["at"] <= deaths.get(first["pid"], 0.0) <= second["at"]
-                away = any(first["at"] - REDIS_DOWN_S < at < second["at"] for at in redis)
-                if not (killed or away or excused):
+                down = any(first["at"] - REDIS_DOWN_S < at < second["at"] for at in redis)
+                if not (killed or down or excused):
                     yield Violation("terminal flows", "its flow ran twice, unexplained", request_id)
 
 

@@ -62,7 +62,7 @@ class Plan:
         return random.Random(f"{self.seed} {what}")
 
     def schedule(self) -> list[Event]:
-        strikes = [
+        events = [
             *self._kills(CALLER, CALLER_POINTS),
             *self._kills(WORKER, WORKER_POINTS),
             *self._kills(REDIS, REDIS_POINTS),
@@ -71,7 +71,7 @@ class Plan:
             *self._kills(FAILOVER, ()),
             *self._repoints(),
         ]
-        return sorted(strikes, key=lambda event: event.at_s)
+        return sorted(events, key=lambda event: event.at_s)
 
     def _kills(
         self, target: str, points: tuple[str, ...], *, always_named: bool = False

@@ -143,8 +143,8 @@ def _trail(evidence: Evidence, request_id: str) -> Iterator[tuple[str, Any]]:
 
 def _faults(evidence: Evidence) -> dict[str, int]:
     names = fault_names()
-    struck = (attempt["fault_id"] for attempt in evidence.attempts if attempt["fault_id"])
-    return dict(sorted(Counter(names.get(rule_id, rule_id) for rule_id in struck).items()))
+    fault_ids = (attempt["fault_id"] for attempt in evidence.attempts if attempt["fault_id"])
+    return dict(sorted(Counter(names.get(fault_id, fault_id) for fault_id in fault_ids).items()))
 
 
 def _outcomes(evidence: Evidence) -> dict[str, int]:

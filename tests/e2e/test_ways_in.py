@@ -77,7 +77,7 @@ def test_a_named_secret_instead_of_a_key(stack: LocalStack) -> None:
 
 
 def test_a_missing_secret_ends_in_a_dispatcher_error(stack: LocalStack) -> None:
-    body = {"worker_id": "ways", "context_id": "x", "secret_ref": "nobody", "params": PARAMS}
+    body = {"worker_id": "ways", "context_id": "x", "secret_ref": "missing", "params": PARAMS}
     answer = httpx.post(f"{stack.addresses.api}/v1/coupons", json=body).json()
     final = status_when_final(stack, answer["request_id"])
     assert final["parsed_error"]["kind"] == "dispatcher"

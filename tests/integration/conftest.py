@@ -1,4 +1,4 @@
-"""Real servers for the adapters: Valkey alone, Valkey as a cluster of one node, and AWS in process."""
+"""Servers for the adapters: Valkey alone, Valkey as a cluster of one node, and AWS in this process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ START_WITHIN_S = 10.0
 
 @pytest.fixture(scope="session")
 def supervisor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]:
-    """Ends every server it started, also when the test run is killed."""
+    """Starts servers and ends them all, also when the test run is killed."""
     supervisor = Supervisor(tmp_path_factory.mktemp("servers"), tell=print)
     yield supervisor
     supervisor.close()
@@ -37,13 +37,13 @@ def supervisor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]
 
 @dataclass(frozen=True)
 class ValkeyServer:
-    """One server on loopback. `url` is what `REDIS_URL` would be."""
+    """One server on loopback. `url` is a value for `REDIS_URL`."""
 
     port: int
     url: str
 
     def admin(self) -> Redis:
-        """A plain client, whatever the mode: for looking at keys and for emptying the server."""
+        """Return a plain client in both modes, to read keys and to empty the server."""
         return Redis(port=self.port, decode_responses=True)
 
 
@@ -58,7 +58,7 @@ def valkey_server(supervisor: Supervisor, tmp_path_factory: pytest.TempPathFacto
 def valkey_cluster(
     supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory
 ) -> ValkeyServer:
-    """All 16,384 slots on one node: commands and scripts over two slots are refused as on a large one."""
+    """A cluster with all 16,384 slots on one node. It refuses commands over two slots, as a large cluster does."""
     directory = tmp_path_factory.mktemp("valkey_cluster")
     options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
     port = start_valkey(supervisor, "valkey-cluster", directory, *options)
@@ -99,7 +99,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
 
 @dataclass
 class MortalValkey:
-    """A server of one test's own, to be killed and started again."""
+    """A server of a single test, which the test can kill and restart."""
 
     supervisor: Supervisor
     directory: Path
@@ -133,7 +133,7 @@ class MortalValkey:
 def mortal_valkey(
     request: pytest.FixtureRequest, supervisor: Supervisor, tmp_path: Path
 ) -> Iterator[MortalValkey]:
-    """Keeps what it is told in its append-only file."""
+    """A server that can be killed. It keeps its data in an append-only file."""
     options = ["--appendonly", "yes", "--appendfsync", "always"]
     if request.param:
         options += ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
@@ -146,7 +146,7 @@ def mortal_valkey(
 def start_valkey(
     supervisor: Supervisor, name: str, directory: Path, *options: str, port: int = 0
 ) -> int:
-    """Start a server and return its port when it answers."""
+    """Start a server, wait until it answers, and return its port."""
     port = port or free_port()
     own = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(directory))
     command = (str(get_binary_path()), *own, *options)
@@ -167,7 +167,7 @@ def wait_until(true: Callable[[], object]) -> None:
 def _answers(admin: Redis) -> bool:
     try:
         return bool(admin.ping())
-    except RedisError:  # not listening yet, or reading its file
+    except RedisError:  # not listening yet, or still loading its file
         return False
 
 

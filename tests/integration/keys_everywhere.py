@@ -1,8 +1,8 @@
-"""A program that takes a key through every library, while each of them logs what it can.
+"""A program that passes a key through every library while each library logs as much as it can.
 
     python -m tests.integration.keys_everywhere KEY
 
-Prints one line of its own at the end: the data key of KMS, by which a sealed key opens.
+At the end the program prints one line: the KMS data key that opens a sealed key.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def through_our_logs(key: str, log: PowertoolsEventLog) -> None:
 
 
 async def to_stripe(key: str, log: PowertoolsEventLog) -> None:
-    runner = web.ServerRunner(web.Server(quoting))
+    runner = web.ServerRunner(web.Server(quote_key))
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -98,7 +98,7 @@ def over_http(base: str, key: str) -> None:
     delivery.close()
 
 
-async def quoting(request: web.BaseRequest) -> web.StreamResponse:
+async def quote_key(request: web.BaseRequest) -> web.StreamResponse:
     said = f"Invalid API Key provided: {request.headers['Authorization']}"
     return web.json_response({"error": {"message": said, "param": said}}, status=401)
 

@@ -1,4 +1,4 @@
-"""The zips as they would be uploaded, and the same code run under AWS's own runtime emulator."""
+"""The zips as `sam` uploads them, and the same code under AWS's own runtime emulator."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ ELF_MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}
 
 @pytest.fixture(scope="module", params=PACKAGES.values())
 def zip_content(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `sam build` puts into one function's zip; the directory has the package's name."""
+    """The content that `sam build` puts into one function's zip. The directory has the package's name."""
     out = tmp_path_factory.mktemp("zips") / str(request.param)
     build(request.param, out, lambda_target(UV), UV)
     return out
 
 
-def test_a_zip_holds_its_own_code_and_no_other_function_s(zip_content: Path) -> None:
+def test_a_zip_contains_only_its_own_function(zip_content: Path) -> None:
     ours = {path.name for path in zip_content.iterdir()} & {"paydispatch", *PACKAGES.values()}
 
     assert ours == {"paydispatch", zip_content.name}
 
 
 @pytest.mark.parametrize("folder", ["compose", "handlers"])
-def test_a_zip_holds_its_own_composition_and_its_own_handler_only(
+def test_a_zip_contains_only_its_own_composition_and_handler(
     zip_content: Path, folder: str
 ) -> None:
     held = {path.stem for path in (zip_content / "paydispatch" / folder).iterdir()}
@@ -55,7 +55,7 @@ def test_a_zip_holds_its_own_composition_and_its_own_handler_only(
     assert held & set(PACKAGES.values()) <= {zip_content.name}
 
 
-def test_a_zip_leaves_out_what_the_runtime_has_and_what_a_lambda_never_runs(
+def test_a_zip_omits_the_runtime_s_libraries_and_the_local_programs(
     zip_content: Path,
 ) -> None:
     assert not IN_THE_RUNTIME & {path.name for path in zip_content.iterdir()}
@@ -65,7 +65,7 @@ def test_a_zip_leaves_out_what_the_runtime_has_and_what_a_lambda_never_runs(
     assert not (zip_content / "paydispatch" / "cli").exists()
 
 
-def test_flows_are_in_the_flow_runner_s_zip_alone(zip_content: Path) -> None:
+def test_only_the_flow_runner_s_zip_contains_flows(zip_content: Path) -> None:
     assert (zip_content / "flows").is_dir() == (zip_content.name == "flow_runner")
 
 
@@ -76,7 +76,7 @@ def test_a_zip_s_machine_code_is_for_the_template_s_architecture(zip_content: Pa
     assert machines == {ELF_MACHINES[architecture]}
 
 
-def test_a_zip_s_bytecode_is_used_whatever_the_file_times_say(zip_content: Path) -> None:
+def test_a_zip_s_bytecode_does_not_depend_on_file_times(zip_content: Path) -> None:
     bytecode = list(zip_content.rglob("*.pyc"))
     if lambda_target(UV).interpreter is None:
         pytest.skip("no Python of the Lambda's version here to compile with")
@@ -99,7 +99,7 @@ def services() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def run(services: Mapping[str, str]) -> Callable[[str, str], tuple[Answer, list[str]]]:
-    """Runs a built function on an example event: `run("ApiFunction", "api_health")`."""
+    """Run a built function on an example event: `run("ApiFunction", "api_health")`."""
     emulator = subprocess.run(
         ["make", "--silent", "emulator", f"UV={UV}"],
         cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE,
@@ -130,7 +130,7 @@ def test_the_api_accepts_a_payment_intent(run: Any) -> None:
     assert "sk_test_example" not in "".join(logs)
 
 
-def test_a_message_becomes_an_object_at_stripe_and_then_a_flow(run: Any) -> None:
+def test_a_message_creates_an_object_at_stripe_and_runs_a_flow(run: Any) -> None:
     called, settled = run("StripeCallerFunction", "sqs_create")
     rung, ran = run("FlowRunnerFunction", "doorbell")
 
@@ -139,14 +139,14 @@ def test_a_message_becomes_an_object_at_stripe_and_then_a_flow(run: Any) -> None
     assert any('"new_create_coupon_response"' in line for line in ran)
 
 
-def test_a_message_that_is_not_json_is_parked_and_its_neighbour_goes_on(
+def test_a_message_that_is_not_json_is_parked_without_failing_its_neighbour(
     run: Any, services: Mapping[str, str]
 ) -> None:
     answer, logs = run("StripeCallerFunction", "sqs_batch_mixed")
 
     assert answer.body == {"batchItemFailures": []}
     assert any('"new_create_coupon_response"' in line for line in logs)
-    assert parked(services) == ["{ this is not JSON"]
+    assert receive_parked(services) == ["{ this is not JSON"]
 
 
 def test_the_hourly_schedule_looks_for_unknown_outcomes(run: Any) -> None:
@@ -162,7 +162,7 @@ def test_a_sweep_looks_at_every_stream(run: Any) -> None:
     assert not answer.failed
 
 
-def parked(services: Mapping[str, str]) -> list[str]:
+def receive_parked(services: Mapping[str, str]) -> list[str]:
     sqs = boto3.client(
         "sqs",
         endpoint_url=services["AWS_ENDPOINT_URL"],

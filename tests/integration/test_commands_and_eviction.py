@@ -1,4 +1,4 @@
-"""A command that is started with a Redis that evicts ends at once, in one line; `doctor` shows it."""
+"""With a Redis that evicts, a command ends at once with one line, and `doctor` reports it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FLOWS = str(Path(__file__).parents[2] / "flows")
 
 
 @pytest.fixture
-def evicting(valkey: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def url_of_evicting_redis(valkey: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for name, value in AWAY.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -30,10 +30,10 @@ def evicting(valkey: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("command", ["worker --all", "local --redis-url URL"])
-def test_a_command_does_not_start_and_says_why(
-    command: str, evicting: str, capsys: pytest.CaptureFixture[str]
+def test_a_command_does_not_start_and_prints_the_reason(
+    command: str, url_of_evicting_redis: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*command.replace("URL", evicting).split(), "--flows", FLOWS]) == 2
+    assert main([*command.replace("URL", url_of_evicting_redis).split(), "--flows", FLOWS]) == 2
 
     said = capsys.readouterr().err
     assert "maxmemory-policy is volatile-lru" in said
@@ -42,9 +42,9 @@ def test_a_command_does_not_start_and_says_why(
 
 
 @pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
-def test_doctor_looks_all_the_same_and_shows_it(
+def test_doctor_runs_and_reports_the_eviction_policy(
     as_json: bool,
-    evicting: str,
+    url_of_evicting_redis: str,
     aws: Any,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -57,7 +57,7 @@ def test_doctor_looks_all_the_same_and_shows_it(
 
     said = capsys.readouterr().out
     if as_json:
-        told = json.loads(said)
-        assert (told["eviction_policy"], told["healthy"]) == ("volatile-lru", False)
+        report = json.loads(said)
+        assert (report["eviction_policy"], report["healthy"]) == ("volatile-lru", False)
     else:
         assert "redis: maxmemory-policy volatile-lru" in said

@@ -1,4 +1,4 @@
-"""No debug mode of a library prints the Stripe key, or the data key it is sealed with."""
+"""No debug mode of a library prints the Stripe key or the data key that seals it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The local stack with stub handlers: its gateways, pollers and stores, and that nothing outlives it."""
+"""The local stack with stub handlers: its gateways, pollers and stores, and its end without leftover processes."""
 
 import json
 import os
@@ -25,7 +25,7 @@ _PROJECT = Path(__file__).parents[2]
 _WITHIN_S = 20
 _MIB = 1_048_576
 
-# Echoes its event; a path of its own makes it fail.
+# Returns its event. One path makes it fail.
 _API = """
 import json
 def handler(event, context):
@@ -35,7 +35,7 @@ def handler(event, context):
     return {"statusCode": 200, "headers": headers, "body": json.dumps(event), "cookies": ["a=1"]}
 """
 
-# Writes down every message it sees; a message "fail" stays, a message "hang" takes too long.
+# Records every message. A message "fail" stays on the queue, and a message "hang" takes too long.
 _CALLER = """
 import os, time, redis
 store = redis.Redis.from_url(os.environ["REDIS_URL"])
@@ -120,7 +120,9 @@ def test_the_addresses_are_the_ones_of_the_contract(stack: LocalStack) -> None:
     ]
 
 
-def test_the_api_turns_a_request_into_an_event_and_the_answer_back(stack: LocalStack) -> None:
+def test_the_api_converts_a_request_to_an_event_and_the_answer_to_a_response(
+    stack: LocalStack,
+) -> None:
     status, headers, body = _http(stack.addresses.api + "/v1/products?a=1&a=2", b'{"name": "x"}')
     event = json.loads(body)
     assert status == 200
@@ -138,7 +140,7 @@ def test_a_body_over_the_gateways_limit_is_refused_in_front_of_the_handler(
     assert (status, body) == (413, b'{"message":"Request Too Long"}')
 
 
-def test_a_handler_that_raises_is_a_500_without_its_trace(stack: LocalStack) -> None:
+def test_a_handler_that_raises_leads_to_a_500_without_a_traceback(stack: LocalStack) -> None:
     status, _, body = _http(stack.addresses.api + "/raise")
     assert (status, body) == (500, b'{"message":"Internal Server Error"}')
 
@@ -151,7 +153,7 @@ def test_a_message_of_either_lane_reaches_the_caller(
     _eventually(lambda: store.lrange("seen", 0, -1) == [lane])
 
 
-def test_a_failed_message_comes_again_alone_and_ends_in_the_dead_letter_queue(
+def test_only_a_failed_message_is_received_again_until_it_is_dead_lettered(
     stack: LocalStack, store: "redis.Redis[str]", aws: Callable[[str], Any]
 ) -> None:
     _send(aws, stack, "good", "fail", "good")
@@ -161,21 +163,21 @@ def test_a_failed_message_comes_again_alone_and_ends_in_the_dead_letter_queue(
     assert (seen.count("fail"), seen.count("good")) == (2, 2)
 
 
-def test_a_function_over_its_time_is_ended_and_its_message_comes_again(
+def test_a_function_past_its_timeout_is_killed_and_its_message_received_again(
     stack: LocalStack, store: "redis.Redis[str]", aws: Callable[[str], Any]
 ) -> None:
     _send(aws, stack, "hang")
     _eventually(lambda: store.lrange("seen", 0, -1) == ["hang", "hang"])
 
 
-def test_the_queue_takes_a_message_as_large_as_sqs_does(
+def test_the_queue_accepts_a_message_of_sqs_s_maximum_size(
     stack: LocalStack, store: "redis.Redis[str]", aws: Callable[[str], Any]
 ) -> None:
     aws("sqs").send_message(QueueUrl=stack.addresses.queue_url, MessageBody="x" * _MIB)
     _eventually(lambda: store.llen("seen") == 1)
 
 
-def test_a_deadline_comes_before_the_queues_forget_and_dead_letters_are_kept_longer(
+def test_queues_outlast_the_longest_deadline_and_dead_letters_are_kept_longer(
     stack: LocalStack, aws: Callable[[str], Any]
 ) -> None:
     addresses = stack.addresses
@@ -203,7 +205,7 @@ def test_redis_is_behind_a_password(stack: LocalStack) -> None:
 
 
 @pytest.mark.parametrize("page", [{"Origin": "https://evil.example"}, {"Host": "evil.example"}])
-def test_a_web_page_reaches_neither_the_api_nor_the_queues(
+def test_a_web_page_can_call_neither_the_api_nor_the_queues(
     stack: LocalStack, page: dict[str, str]
 ) -> None:
     action = {"Action": "SendMessage", "MessageBody": "{}", "QueueUrl": stack.addresses.queue_url}
@@ -229,7 +231,7 @@ def test_the_queues_keep_their_messages_over_a_restart_of_the_server(
     _eventually(lambda: store.lrange("seen", 0, -1) == ["later"])
 
 
-def test_a_part_that_does_not_start_is_named_with_its_last_lines(
+def test_a_part_that_does_not_start_is_reported_with_its_last_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -239,13 +241,15 @@ def test_a_part_that_does_not_start_is_named_with_its_last_lines(
     assert list(tmp_path.glob("paydispatch-*/poller-interactive-1.log"))
 
 
-def test_a_port_that_is_taken_is_the_api_failure(stack: LocalStack, tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_as_the_failure_of_the_gateway(
+    stack: LocalStack, tmp_path: Path
+) -> None:
     port = int(stack.addresses.api.rpartition(":")[2])
     with pytest.raises(PartFailed, match=f"gateway cannot listen on port {port}"):
         LocalStack(LocalSettings(**_stubs(tmp_path), port=port), tell=print).__enter__()
 
 
-def test_nothing_outlives_a_parent_that_is_killed_beside_another_stack(
+def test_no_process_outlives_a_killed_parent_while_another_stack_runs(
     stack: LocalStack, tmp_path: Path
 ) -> None:
     command = (sys.executable, "-c", _PARENT, json.dumps(_stubs(tmp_path)))
@@ -258,7 +262,7 @@ def test_nothing_outlives_a_parent_that_is_killed_beside_another_stack(
     assert all(_runs(pid) for pid in stack.pids.values())
 
 
-def test_an_orderly_end_leaves_neither_processes_nor_files(tmp_path: Path) -> None:
+def test_an_orderly_end_leaves_no_processes_and_no_files(tmp_path: Path) -> None:
     with LocalStack(LocalSettings(**_stubs(tmp_path))) as stack:
         pids = stack.pids
     assert not [pid for pid in pids.values() if _runs(pid)]
@@ -310,22 +314,22 @@ def _await_dead_letter(aws: Callable[[str], Any], stack: LocalStack) -> str:
 
 
 def _eventually(condition: Callable[[], bool]) -> None:
-    """Poll what lives in other processes, within a bound."""
+    """Wait a bounded time until a condition in other processes is true."""
     deadline = time.monotonic() + _WITHIN_S
     while time.monotonic() < deadline:
         if condition():
             return
         time.sleep(0.02)
-    pytest.fail("it did not happen in time")
+    pytest.fail("the condition was not true in time")
 
 
 def _runs(pid: int) -> bool:
-    """Whether it is there, and not merely waiting to be collected by whoever adopted it."""
+    """Return whether the process runs. A zombie that its adoptive parent has not reaped does not count."""
     try:
         os.kill(pid, 0)
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except ProcessLookupError:
         return False
-    except FileNotFoundError:  # gone meanwhile, or a system without /proc
+    except FileNotFoundError:  # the process has ended, or the system has no /proc
         return not Path("/proc/self").exists()
     return state != "Z"

@@ -1,4 +1,4 @@
-"""A worker with very many idle neighbours runs its due flows, as a process and as a Lambda."""
+"""A worker runs its due flows among very many idle workers, as a process and as a Lambda."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ if TYPE_CHECKING:
 NEIGHBOURS = 20_000
 AT_ONCE = 100
 PATIENCE_S = 30.0
-"""Only against a test that hangs. How long it takes is measured in docs/adr/0024."""
+"""The limit only stops a test that hangs. docs/adr/0024 has the measured times."""
 
 
 class NoDoorbells:
-    """All bells are lost."""
+    """A doorbell listener that never receives a ring."""
 
     async def next(self, timeout_s: float) -> str | None:
         await asyncio.sleep(timeout_s)
         return None
 
     async def close(self) -> None:
-        """Nothing to hang up."""
+        """Do nothing, because there is no connection."""
 
 
 class Runner:
-    """A flow server whose flow asks to be run once more, and then ends."""
+    """A flow server with a flow that raises `RetryLater` in its first run and completes in the second."""
 
     def __init__(self, redis: Any) -> None:
         self.log, clock = MemoryEventLog(), SystemClock()
@@ -75,8 +75,8 @@ class Runner:
 
 
 @pytest.fixture
-def crowded(valkey: Any) -> str:
-    """The URL of a server on which everybody's first request has just been accepted."""
+def url_with_neighbours(valkey: Any) -> str:
+    """The URL of a server on which the first request of every neighbour has just been accepted."""
     with contextlib.closing(connect(valkey.url)) as client:
         store = RedisRequestStore(client, SystemClock())
         for start in range(0, NEIGHBOURS, AT_ONCE):
@@ -90,8 +90,8 @@ def neighbour(number: int) -> Claim:
 
 
 @pytest.fixture
-async def runner(crowded: str) -> AsyncIterator[Runner]:
-    redis = connect_async(crowded)
+async def runner(url_with_neighbours: str) -> AsyncIterator[Runner]:
+    redis = connect_async(url_with_neighbours)
     runner = Runner(redis)
     await runner.outcomes.publish(entry(request_id="pdr_due", settled_at=time.time()))
     yield runner

@@ -1,4 +1,4 @@
-"""The SDK's waits end within the time given, also where SQS takes connections and never answers."""
+"""The SDK's waits end within the given time, also when SQS accepts connections and never answers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 GIVEN_S = 0.5
 GENEROUS_S = 6.0
-"""One send to SQS takes up to ten seconds, and it took fifteen for each ten messages before it had a bound."""
+"""One send to SQS takes up to ten seconds. Without the bound it took fifteen seconds for every ten messages."""
 
 
 class Kms:
@@ -37,7 +37,7 @@ class Kms:
 
 @pytest.fixture
 def silent_sqs() -> Iterator[str]:
-    """The system makes its connections, and no program answers on them."""
+    """An endpoint that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
@@ -60,7 +60,7 @@ def submit(dispatcher: Dispatcher) -> Receipt:
     return dispatcher.submit("payment_intent", PARAMS, "worker-1", "context-1", KEY)
 
 
-def test_closing_ends_in_time_and_says_what_is_not_known(dispatcher: Dispatcher) -> None:
+def test_close_ends_in_time_and_reports_the_unknown_requests(dispatcher: Dispatcher) -> None:
     dispatcher.start()
     receipts = [submit(dispatcher) for _ in range(60)]
     started = time.monotonic()
@@ -74,7 +74,7 @@ def test_closing_ends_in_time_and_says_what_is_not_known(dispatcher: Dispatcher)
     assert receipts[0] in left.value.unknown
 
 
-def test_every_receipt_ends_with_the_close(dispatcher: Dispatcher) -> None:
+def test_every_receipt_is_resolved_by_close(dispatcher: Dispatcher) -> None:
     dispatcher.start()
     receipt = submit(dispatcher)
     with pytest.raises(TimeoutError):

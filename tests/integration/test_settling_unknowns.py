@@ -1,4 +1,4 @@
-"""An unknown outcome over the wire: real Redis, SQS and a Stripe that loses its answers. One clock for both sides."""
+"""Unknown outcomes with a real Redis, SQS and a Stripe twin that loses its answers. Both sides share one clock."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ LOST = {"kind": "lost_answer"}
 REFUSED_BY_GATEWAY = {"kind": "status", "status": 503}
 
 
-class Town:
+class World:
     """Caller, reconciler and operator on one Redis, one SQS and one Stripe twin."""
 
     def __init__(self, redis: Any, sqs: Any, stripe: httpx.AsyncClient) -> None:
-        self.clock = MemoryClock(time.time())  # SQS has a clock of its own
+        self.clock = MemoryClock(time.time())  # SQS has its own clock
         self.twin = StripeTwin(strict=False, clock=TwinClock(self.clock.now_s))
         self.redis, self._sqs, self.stripe = redis, sqs, stripe
         self._outcomes = RedisOutcomes(redis, queue_tenant="local")
@@ -66,7 +66,7 @@ class Town:
         self._queue = SqsAsyncQueue(sqs, lanes, dead_letter_queue_url=self.urls["dead"])
 
     async def dispatch(self, sent: Envelope) -> None:
-        """One delivery of its message, with all the time it wants: backoffs pass on the standing clock."""
+        """Call Stripe for one receive of the message. Backoffs only advance the clock, so nothing times out."""
         ports = CallPorts(
             gateway=HttpStripeGateway(self.stripe),
             accounts=self._accounts,
@@ -116,11 +116,11 @@ class Town:
         redriver = Redriver(ports, RedriveOptions(**options))
         return [one.action for one in await redriver.redrive(Choice(), at_most=100)]
 
-    def received(self) -> list[str]:
+    def receive_messages(self) -> list[str]:
         answer = self._sqs.receive_message(QueueUrl=self.urls["main"])
         return [message["Body"] for message in answer.get("Messages", [])]
 
-    def parked(self) -> int:
+    def count_parked(self) -> int:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         attributes = self._sqs.get_queue_attributes(
             QueueUrl=self.urls["dead"], AttributeNames=names
@@ -134,14 +134,14 @@ class Town:
     async def status(self, request_id: str = "pdr_1") -> str:
         return str(await self.redis.hget(keys.request(request_id), "status"))
 
-    def posts(self) -> int:
+    def count_posts(self) -> int:
         return len(json.loads(self.twin.ledger.attempts(after=0, limit=None))["attempts"])
 
-    def effects(self) -> int:
+    def count_effects(self) -> int:
         return len(json.loads(self.twin.ledger.effects(kind=None, after=0, limit=None))["effects"])
 
     async def fill(self, count: int) -> None:
-        """Others make objects at the same time."""
+        """Create objects of other callers at the same time."""
         signed_in, form = {"Authorization": f"Bearer {KEY}"}, {"amount": "1", "currency": "usd"}
         for _ in range(count):
             made = await self.stripe.post("/v1/payment_intents", data=form, headers=signed_in)
@@ -149,11 +149,11 @@ class Town:
 
 
 @pytest.fixture
-async def town(valkey: Any, aws: Callable[[str], Any]) -> AsyncIterator[Town]:
+async def world(valkey: Any, aws: Callable[[str], Any]) -> AsyncIterator[World]:
     redis, sqs = connect_async(valkey.url), aws("sqs")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         stripe = stripe_client(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        made = Town(redis, sqs, stripe)
+        made = World(redis, sqs, stripe)
         async with serve(made.twin, listener):
             yield made
             await stripe.aclose()
@@ -161,20 +161,20 @@ async def town(valkey: Any, aws: Callable[[str], Any]) -> AsyncIterator[Town]:
     sqs.close()
 
 
-def request(town: Town, **changes: Any) -> Envelope:
-    deadline = Progress(deadline_at=town.clock.now_s() + 60)
-    return envelope(accepted_at=town.clock.now_s(), progress=deadline, **changes)
+def request(world: World, **changes: Any) -> Envelope:
+    deadline = Progress(deadline_at=world.clock.now_s() + 60)
+    return envelope(accepted_at=world.clock.now_s(), progress=deadline, **changes)
 
 
-def fault(town: Town, action: dict[str, Any]) -> None:
-    town.twin.faults.add({"action": action, "match": {"method": "POST"}})
+def fault(world: World, action: dict[str, Any]) -> None:
+    world.twin.faults.add({"action": action, "match": {"method": "POST"}})
 
 
-async def ended_unknown(town: Town, action: dict[str, Any], **changes: Any) -> None:
-    fault(town, action)
-    await town.dispatch(request(town, **changes))
-    town.twin.faults.clear()
-    assert await town.status() == "unknown"
+async def make_unknown(world: World, action: dict[str, Any], **changes: Any) -> None:
+    fault(world, action)
+    await world.dispatch(request(world, **changes))
+    world.twin.faults.clear()
+    assert await world.status() == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -188,189 +188,195 @@ async def ended_unknown(town: Town, action: dict[str, Any], **changes: Any) -> N
         ("payment_link", {"line_items": [{"price": "price_1", "quantity": 1}]}),
     ],
 )
-async def test_what_was_created_behind_a_lost_answer_runs_the_response_flow(
-    town: Town, object_name: str, params: dict[str, Any]
+async def test_an_object_created_behind_a_lost_answer_runs_the_response_flow(
+    world: World, object_name: str, params: dict[str, Any]
 ) -> None:
-    await ended_unknown(town, LOST, object=object_name, params=params)
+    await make_unknown(world, LOST, object=object_name, params=params)
 
-    assert await town.reconcile() == {"created": 1}
+    assert await world.reconcile() == {"created": 1}
 
     ends = [f"new_create_{object_name}_error", f"new_create_{object_name}_response"]
-    assert await town.flows() == ends
-    assert await town.status() == "succeeded"
-    assert town.effects() == 1
-    assert await town.reconcile() == {}
+    assert await world.flows() == ends
+    assert await world.status() == "succeeded"
+    assert world.count_effects() == 1
+    assert await world.reconcile() == {}
 
 
-async def test_a_decline_behind_a_lost_answer_runs_the_error_flow(town: Town) -> None:
-    """Stripe keeps a declined payment intent, and lists it: an object with our mark, and no success."""
+async def test_a_decline_behind_a_lost_answer_runs_the_error_flow(world: World) -> None:
+    """Stripe keeps and lists a declined payment intent. It has the mark, but it is no success."""
     declined = {"payment_method": "pm_card_chargeDeclined", "confirm": True}
-    await ended_unknown(town, LOST, params={"amount": 2000, "currency": "usd", **declined})
+    await make_unknown(world, LOST, params={"amount": 2000, "currency": "usd", **declined})
 
-    assert await town.reconcile() == {"not_created": 1}
+    assert await world.reconcile() == {"not_created": 1}
 
-    assert await town.flows() == ["new_create_payment_intent_error"] * 2
-    assert (await town.status(), town.effects()) == ("failed", 1)
-
-
-async def test_what_never_reached_stripe_is_not_created_after_the_horizon_only(town: Town) -> None:
-    await ended_unknown(town, REFUSED_BY_GATEWAY)
-    assert await town.reconcile() == {"unknown": 1}
-
-    town.clock.advance(DAY_S)
-    assert await town.reconcile() == {"not_created": 1}
-
-    assert await town.flows() == ["new_create_payment_intent_error"] * 2
-    assert (await town.status(), town.effects()) == ("failed", 0)
+    assert await world.flows() == ["new_create_payment_intent_error"] * 2
+    assert (await world.status(), world.count_effects()) == ("failed", 1)
 
 
-async def test_stripe_down_while_reconciling_settles_nothing(town: Town) -> None:
-    await ended_unknown(town, LOST)
-    town.clock.advance(DAY_S)
-    town.twin.faults.add({"action": {"kind": "status", "status": 503}})
+async def test_a_request_that_never_reached_stripe_is_not_created_only_after_the_horizon(
+    world: World,
+) -> None:
+    await make_unknown(world, REFUSED_BY_GATEWAY)
+    assert await world.reconcile() == {"unknown": 1}
 
-    assert await town.reconcile() == {"unknown": 1}
-    assert await town.status() == "unknown"
+    world.clock.advance(DAY_S)
+    assert await world.reconcile() == {"not_created": 1}
 
-
-async def test_a_redrive_in_time_gets_stripe_s_replay(town: Town) -> None:
-    await ended_unknown(town, LOST)
-
-    assert await town.redrive() == [Action.SENT_BACK]
-    (body,) = town.received()
-    assert town.parked() == 0
-    await town.dispatch(_read(body))
-
-    assert (await town.status(), town.effects()) == ("succeeded", 1)
-    assert await town.reconcile() == {}
+    assert await world.flows() == ["new_create_payment_intent_error"] * 2
+    assert (await world.status(), world.count_effects()) == ("failed", 0)
 
 
-async def test_a_redrive_after_a_day_posts_nothing_under_the_old_key(town: Town) -> None:
-    """Stripe has pruned the key by then: a POST would make a second object."""
-    await ended_unknown(town, LOST)
-    posts = town.posts()
-    town.clock.advance(DAY_S + 3600)
+async def test_stripe_down_while_reconciling_settles_nothing(world: World) -> None:
+    await make_unknown(world, LOST)
+    world.clock.advance(DAY_S)
+    world.twin.faults.add({"action": {"kind": "status", "status": 503}})
 
-    assert await town.redrive() == [Action.LEFT]
-    assert (town.received(), town.parked()) == ([], 1)
-
-    assert await town.reconcile() == {"created": 1}
-    assert await town.redrive() == [Action.LEFT]
-    assert await town.redrive(purge_settled=True) == [Action.PURGED]
-    assert (town.posts(), town.effects(), town.parked()) == (posts, 1, 0)
+    assert await world.reconcile() == {"unknown": 1}
+    assert await world.status() == "unknown"
 
 
-async def test_a_message_sent_back_by_hand_after_a_day_posts_nothing_either(town: Town) -> None:
-    await ended_unknown(town, LOST)
-    posts = town.posts()
-    first_sent_at = float(await town.redis.hget(keys.request("pdr_1"), "first_sent_at"))
-    town.clock.advance(DAY_S + 3600)
-    late = Progress(deadline_at=town.clock.now_s() + 60, first_sent_at=first_sent_at)
+async def test_a_redrive_in_time_gets_stripe_s_replay(world: World) -> None:
+    await make_unknown(world, LOST)
 
-    await town.dispatch(envelope(accepted_at=first_sent_at, progress=late))
+    assert await world.redrive() == [Action.SENT_BACK]
+    (body,) = world.receive_messages()
+    assert world.count_parked() == 0
+    await world.dispatch(_read(body))
 
-    assert (town.posts(), town.effects()) == (posts, 1)
-
-
-async def test_an_object_that_a_redrive_made_is_found_where_it_was_made(town: Town) -> None:
-    """Nothing at first, hours later an object with a lost answer: the search goes as far as the last attempt."""
-    await ended_unknown(town, REFUSED_BY_GATEWAY)
-    town.clock.advance(5 * 3600)
-    await town.redrive(deadline_s=60)
-    fault(town, LOST)
-    await town.dispatch(_read(town.received()[0]))
-    town.twin.faults.clear()
-    assert (await town.status(), town.effects()) == ("unknown", 1)
-    # Valkey's clock cannot be moved, so its note of the send is.
-    await town.redis.hset(keys.request("pdr_1"), "last_sent_at", town.clock.now_s())
-
-    town.clock.advance(HORIZON_S)
-    assert await town.reconcile() == {"created": 1}
+    assert (await world.status(), world.count_effects()) == ("succeeded", 1)
+    assert await world.reconcile() == {}
 
 
-async def test_a_page_that_is_not_the_last_is_followed_by_the_next(town: Town) -> None:
-    await ended_unknown(town, LOST)
-    await town.fill(250)
+async def test_a_redrive_after_a_day_posts_nothing_under_the_old_key(world: World) -> None:
+    """After a day Stripe has dropped the idempotency key, so a POST would create a second object."""
+    await make_unknown(world, LOST)
+    posts = world.count_posts()
+    world.clock.advance(DAY_S + 3600)
 
-    assert await town.reconcile() == {"created": 1}
+    assert await world.redrive() == [Action.LEFT]
+    assert (world.receive_messages(), world.count_parked()) == ([], 1)
+
+    assert await world.reconcile() == {"created": 1}
+    assert await world.redrive() == [Action.LEFT]
+    assert await world.redrive(purge_settled=True) == [Action.PURGED]
+    assert (world.count_posts(), world.count_effects(), world.count_parked()) == (posts, 1, 0)
 
 
-async def test_more_objects_than_are_looked_through_prove_nothing(town: Town) -> None:
-    await ended_unknown(town, REFUSED_BY_GATEWAY)
-    await town.fill(250)
-    town.clock.advance(DAY_S)
+async def test_a_message_sent_back_by_hand_after_a_day_posts_nothing(world: World) -> None:
+    await make_unknown(world, LOST)
+    posts = world.count_posts()
+    first_sent_at = float(await world.redis.hget(keys.request("pdr_1"), "first_sent_at"))
+    world.clock.advance(DAY_S + 3600)
+    late = Progress(deadline_at=world.clock.now_s() + 60, first_sent_at=first_sent_at)
 
-    assert await town.reconcile(most_pages=2) == {"unknown": 1}
-    assert await town.reconcile() == {"not_created": 1}
+    await world.dispatch(envelope(accepted_at=first_sent_at, progress=late))
+
+    assert (world.count_posts(), world.count_effects()) == (posts, 1)
+
+
+async def test_an_object_that_a_redrive_created_hours_later_is_found(world: World) -> None:
+    """The first attempt makes nothing. Hours later another one makes the object, and the lookup covers that attempt."""
+    await make_unknown(world, REFUSED_BY_GATEWAY)
+    world.clock.advance(5 * 3600)
+    await world.redrive(deadline_s=60)
+    fault(world, LOST)
+    await world.dispatch(_read(world.receive_messages()[0]))
+    world.twin.faults.clear()
+    assert (await world.status(), world.count_effects()) == ("unknown", 1)
+    # Valkey's clock cannot be moved, so the test changes the recorded time of the send.
+    await world.redis.hset(keys.request("pdr_1"), "last_sent_at", world.clock.now_s())
+
+    world.clock.advance(HORIZON_S)
+    assert await world.reconcile() == {"created": 1}
+
+
+async def test_the_lookup_reads_all_pages_of_a_list(world: World) -> None:
+    await make_unknown(world, LOST)
+    await world.fill(250)
+
+    assert await world.reconcile() == {"created": 1}
+
+
+async def test_a_lookup_that_stops_before_the_last_page_proves_nothing(world: World) -> None:
+    await make_unknown(world, REFUSED_BY_GATEWAY)
+    await world.fill(250)
+    world.clock.advance(DAY_S)
+
+    assert await world.reconcile(most_pages=2) == {"unknown": 1}
+    assert await world.reconcile() == {"not_created": 1}
 
 
 @pytest.mark.parametrize(
     "to", ["sk_test_other", KEY.replace("_test_", "_live_")], ids=["another account", "live mode"]
 )
-async def test_a_secret_pointed_elsewhere_settles_nothing_until_it_is_put_back(
-    town: Town, to: str
+async def test_a_secret_with_another_account_s_key_settles_nothing_until_it_is_restored(
+    world: World, to: str
 ) -> None:
-    """In the new account there is no such object, a day later too."""
-    await ended_unknown(town, LOST)
-    town.clock.advance(DAY_S)
-    town.secrets["local", SECRET_REF] = to
-    assert await town.reconcile() == {"unknown": 1}
-    assert (await town.status(), len(await town.flows())) == ("unknown", 1)
+    """The new account does not have the object, and it does not prove anything a day later either."""
+    await make_unknown(world, LOST)
+    world.clock.advance(DAY_S)
+    world.secrets["local", SECRET_REF] = to
+    assert await world.reconcile() == {"unknown": 1}
+    assert (await world.status(), len(await world.flows())) == ("unknown", 1)
 
-    town.secrets["local", SECRET_REF] = KEY
-    assert await town.reconcile() == {"created": 1}
+    world.secrets["local", SECRET_REF] = KEY
+    assert await world.reconcile() == {"created": 1}
 
 
-async def test_a_mute_key_that_was_rotated_settles_by_the_operator_s_word(town: Town) -> None:
-    town.secrets["local", SECRET_REF] = "rk_test_shop__mute"
-    await ended_unknown(town, LOST)
-    town.secrets["local", SECRET_REF] = "rk_test_shop__2__mute"
-    assert await town.reconcile() == {"unknown": 1}
+async def test_a_rotated_key_without_account_access_settles_only_with_same_account(
+    world: World,
+) -> None:
+    world.secrets["local", SECRET_REF] = "rk_test_shop__mute"
+    await make_unknown(world, LOST)
+    world.secrets["local", SECRET_REF] = "rk_test_shop__2__mute"
+    assert await world.reconcile() == {"unknown": 1}
 
-    assert await town.reconcile(same_account="pdr_1") == {"created": 1}
-    assert await town.status() == "succeeded"
+    assert await world.reconcile(same_account="pdr_1") == {"created": 1}
+    assert await world.status() == "succeeded"
 
 
 async def test_a_key_of_an_organisation_creates_and_is_reconciled_in_the_account_of_its_context(
-    town: Town,
+    world: World,
 ) -> None:
-    """The twin refuses each call of such a key without `Stripe-Context`: the create, its account and the list."""
-    town.secrets["local", SECRET_REF] = "sk_org_test_shop"
-    await ended_unknown(town, LOST, stripe_context="acct_branch")
+    """The twin refuses every call with such a key and no `Stripe-Context`: create, account and list."""
+    world.secrets["local", SECRET_REF] = "sk_org_test_shop"
+    await make_unknown(world, LOST, stripe_context="acct_branch")
 
-    assert await town.reconcile() == {"created": 1}
-    assert (await town.status(), town.effects()) == ("succeeded", 1)
+    assert await world.reconcile() == {"created": 1}
+    assert (await world.status(), world.count_effects()) == ("succeeded", 1)
 
 
-async def test_a_key_of_an_organisation_without_a_context_ends_before_any_post(town: Town) -> None:
-    town.secrets["local", SECRET_REF] = "sk_org_test_shop"
-    await town.dispatch(request(town))
+async def test_a_key_of_an_organisation_without_a_context_ends_before_any_post(
+    world: World,
+) -> None:
+    world.secrets["local", SECRET_REF] = "sk_org_test_shop"
+    await world.dispatch(request(world))
 
-    (entry,) = await town.redis.xrange(keys.outcomes("worker-1"))
-    told = json.loads(entry[1]["entry"])["error"]
-    assert (told["code"], told["param"]) == ("parameter_missing", "stripe_context")
-    assert (await town.status(), town.posts()) == ("failed", 0)
+    (entry,) = await world.redis.xrange(keys.outcomes("worker-1"))
+    error = json.loads(entry[1]["entry"])["error"]
+    assert (error["code"], error["param"]) == ("parameter_missing", "stripe_context")
+    assert (await world.status(), world.count_posts()) == ("failed", 0)
 
 
 @pytest.mark.parametrize("ahead_s", [-120, 120])
-async def test_an_object_is_found_though_stripe_s_clock_is_two_minutes_off(
-    town: Town, ahead_s: float
+async def test_an_object_is_found_although_stripe_s_clock_is_two_minutes_off(
+    world: World, ahead_s: float
 ) -> None:
-    town.twin.clock.offset_s = ahead_s
-    await ended_unknown(town, LOST)
+    world.twin.clock.offset_s = ahead_s
+    await make_unknown(world, LOST)
 
-    town.clock.advance(DAY_S)
-    assert await town.reconcile() == {"created": 1}
+    world.clock.advance(DAY_S)
+    assert await world.reconcile() == {"created": 1}
 
 
-async def test_absence_is_no_proof_while_stripe_s_clock_is_off(town: Town) -> None:
-    await ended_unknown(town, REFUSED_BY_GATEWAY)
-    town.clock.advance(DAY_S)
-    town.twin.clock.offset_s = 1_000.0
-    assert await town.reconcile() == {"unknown": 1}
+async def test_absence_is_no_proof_while_stripe_s_clock_differs(world: World) -> None:
+    await make_unknown(world, REFUSED_BY_GATEWAY)
+    world.clock.advance(DAY_S)
+    world.twin.clock.offset_s = 1_000.0
+    assert await world.reconcile() == {"unknown": 1}
 
-    town.twin.clock.offset_s = 0.0
-    assert await town.reconcile() == {"not_created": 1}
+    world.twin.clock.offset_s = 0.0
+    assert await world.reconcile() == {"not_created": 1}
 
 
 def _read(body: str) -> Envelope:

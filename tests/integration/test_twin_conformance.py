@@ -1,4 +1,4 @@
-"""Stripe's own Python library takes the twin for Stripe."""
+"""Stripe's own Python library works with the twin as with Stripe."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CREATES = json.loads((Path(__file__).parent / "twin_creates.json").read_text("utf-8"))
-"""Parameters of one create each; `@price` stands for the id of a price made before."""
+"""{object: parameters of a create}. `@price` stands for the id of a price that the test creates first."""
 
 KINDS = {resource.name for resource in RESOURCES}
 EVERY_OBJECT = pytest.mark.parametrize("resource", RESOURCES, ids=lambda row: row.name)
@@ -50,21 +50,21 @@ def client(base_url: str) -> Iterator[stripe.StripeClient]:
 
 
 def service(client: stripe.StripeClient, resource: Resource) -> Any:
-    """`checkout/sessions` is `client.v1.checkout.sessions`."""
+    """Return the service of a resource: `client.v1.checkout.sessions` for `checkout/sessions`."""
     return reduce(getattr, resource.collection.split("/"), client.v1)
 
 
 def create(client: stripe.StripeClient, name: str) -> Any:
-    params = filled(client, CREATES[name])
+    params = fill_references(client, CREATES[name])
     return service(client, resource_named(name)).create(params)
 
 
-def filled(client: stripe.StripeClient, value: Any) -> Any:
-    """Make what a parameter refers to; what the twin cannot make it takes on trust."""
+def fill_references(client: stripe.StripeClient, value: Any) -> Any:
+    """Replace each `@` reference by an id. Create the object if the twin can, because it accepts any other id."""
     if isinstance(value, dict):
-        return {name: filled(client, inner) for name, inner in value.items()}
+        return {name: fill_references(client, inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return [filled(client, inner) for inner in value]
+        return [fill_references(client, inner) for inner in value]
     if not isinstance(value, str) or not value.startswith("@"):
         return value
     kind = value.removeprefix("@")
@@ -164,7 +164,7 @@ def test_the_librarys_own_retry_ends_with_at_most_one_effect(
     assert (len(ledger["effects"]), ledger["attempts"] > 1) == (1, True)
 
 
-def test_an_account_is_what_the_library_takes_for_one(client: stripe.StripeClient) -> None:
+def test_the_library_reads_an_account_of_the_twin(client: stripe.StripeClient) -> None:
     own = client.v1.accounts.retrieve_current()
     assert isinstance(own, stripe.Account)
     assert (own.object, own.id[:5]) == ("account", "acct_")
@@ -192,6 +192,6 @@ def test_a_connected_account_has_objects_of_its_own(client: stripe.StripeClient)
 
 
 def test_expansion_gives_the_librarys_own_object(client: stripe.StripeClient) -> None:
-    params = {**filled(client, CREATES["price"]), "expand": ["product"]}
+    params = {**fill_references(client, CREATES["price"]), "expand": ["product"]}
     price = client.v1.prices.create(params)
     assert isinstance(price.product, stripe.Product)

@@ -1,4 +1,4 @@
-"""The twin over real HTTP, in this process."""
+"""The twin over real HTTP in this process."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_an_object_survives_the_wire(stripe: httpx.AsyncClient) -> None:
     ("method", "path"),
     [("POST", "/_twin/faults"), ("PUT", "/_twin/latency"), ("GET", "/_twin/ledger")],
 )
-async def test_a_web_page_neither_makes_nor_breaks_anything(
+async def test_a_web_page_can_neither_create_objects_nor_inject_faults(
     stripe: httpx.AsyncClient, method: str, path: str
 ) -> None:
     page = {"Origin": "https://evil.example"}
@@ -85,7 +85,7 @@ async def test_a_reset_reaches_the_client_as_a_reset(stripe: httpx.AsyncClient) 
     writer.close()
 
 
-async def test_a_lost_answer_can_be_had_again_with_the_same_key(stripe: httpx.AsyncClient) -> None:
+async def test_a_lost_answer_is_replayed_under_the_same_key(stripe: httpx.AsyncClient) -> None:
     await fault(stripe, kind="lost_answer")
     with pytest.raises(httpx.NetworkError):
         await stripe.post("/v1/products", data=PRODUCT, headers={"Idempotency-Key": "k"})
@@ -153,7 +153,7 @@ async def test_a_hundred_slow_calls_wait_side_by_side(stripe: httpx.AsyncClient)
     assert 0.5 <= time.monotonic() - started < 25  # one after another they take 50 s
 
 
-async def test_the_rate_limit_says_which_one_it_is(
+async def test_a_rate_limit_answer_names_its_reason(
     stripe: httpx.AsyncClient, twin: StripeTwin
 ) -> None:
     twin.limits.rates = Rates(sandbox=2, operation=None)

@@ -1,4 +1,4 @@
-"""A worker as a process: what its scripts do ends, blocks and mutes nothing but them, and SIGTERM is always heard."""
+"""A worker as a process. A script can end, block and mute only itself, and SIGTERM always ends the worker."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PATIENCE_S = 60.0
-"""Far less than what hangs in these tests, and far more than a busy machine needs."""
+"""Far shorter than the hangs in these tests, and far longer than a busy machine needs."""
 
 GOOD = """
 def run(data, flow):
@@ -133,9 +133,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("boom", ENDS.values(), ids=ENDS)
-def test_a_task_of_a_script_ends_and_blocks_nothing_but_its_script(
-    worker: Worker, boom: str
-) -> None:
+def test_a_task_of_a_script_can_end_and_block_only_its_script(worker: Worker, boom: str) -> None:
     worker.write(
         new_create_product_response=f"""
 import asyncio, sys, time
@@ -165,7 +163,7 @@ time.sleep(3600)
 """
 
 
-def test_an_import_that_never_ends_stops_no_other_flow_and_no_sigterm(worker: Worker) -> None:
+def test_an_import_that_never_ends_blocks_neither_other_flows_nor_sigterm(worker: Worker) -> None:
     worker.write(new_create_product_response=HANGING_IMPORT, new_create_coupon_response=GOOD)
     worker.start(FLOW_IMPORT_TIMEOUT_S="3600")
     worker.publish(entry("bad", "c1"))
@@ -176,12 +174,12 @@ def test_an_import_that_never_ends_stops_no_other_flow_and_no_sigterm(worker: Wo
     worker.terminate()
 
 
-def test_an_import_that_never_ends_is_dead_in_the_end_though_each_worker_is_terminated(
+def test_an_import_that_never_ends_goes_to_the_dead_stream_although_workers_are_terminated(
     worker: Worker,
 ) -> None:
     worker.write(
         new_create_product_response=HANGING_IMPORT,
-        new_create_product_error="def run(error, flow): flow.log.info('told %s', error.code)",
+        new_create_product_error="def run(error, flow): flow.log.info('error flow got %s', error.code)",
     )
     worker.publish(entry("bad", "c1"))
     for number in range(1, 3):
@@ -189,7 +187,7 @@ def test_an_import_that_never_ends_is_dead_in_the_end_though_each_worker_is_term
         worker.wait_for(lambda number=number: len(worker.lines("importing")) == number)
         worker.terminate()
     worker.start(FLOW_IMPORT_TIMEOUT_S="3600", FLOW_ATTEMPTS="2")
-    worker.wait_for(lambda: worker.lines("told flow_failed"))
+    worker.wait_for(lambda: worker.lines("error flow got flow_failed"))
 
 
 LEFT_THREADS = """
@@ -205,7 +203,7 @@ def run(data, flow):
 """
 
 
-def test_threads_that_a_flow_has_left_do_not_keep_the_worker(worker: Worker) -> None:
+def test_threads_of_a_flow_do_not_keep_the_worker_alive(worker: Worker) -> None:
     worker.write(new_create_product_response=LEFT_THREADS)
     worker.start()
     worker.publish(entry("r1", "c1"))
@@ -214,7 +212,7 @@ def test_threads_that_a_flow_has_left_do_not_keep_the_worker(worker: Worker) -> 
     worker.terminate()
 
 
-def test_a_run_that_hangs_past_its_time_does_not_keep_the_worker(worker: Worker) -> None:
+def test_a_run_past_its_timeout_does_not_keep_the_worker_alive(worker: Worker) -> None:
     worker.write(new_create_product_response="import time\ndef run(data, flow): time.sleep(3600)\n")
     worker.start(FLOW_TIMEOUT_S="0.2")
     worker.publish(entry("r1", "c1"))
@@ -241,9 +239,7 @@ def run(data, flow):
     assert (line["order"], line["request_id"]) == ("r2", "r2")
 
 
-def test_after_the_group_was_lost_new_flows_run_and_finished_ones_do_not(
-    worker: Worker, valkey: Any
-) -> None:
+def test_after_the_group_was_lost_only_new_flows_run(worker: Worker, valkey: Any) -> None:
     worker.write(new_create_product_response=GOOD)
     worker.start()
     worker.publish(*(entry(f"r{number}", f"c{number}") for number in range(5)))

@@ -41,9 +41,9 @@ class Ask:
     key: str = ""
     """The Stripe key that the message seals. Empty: the message names the secret `SHOP`."""
     forged: bool = False
-    """The message names a principal that did not send it."""
+    """Whether the message names a principal that did not send it."""
     unreadable: bool = False
-    """The message breaks the envelope's schema."""
+    """Whether the message breaks the envelope's schema."""
     deadline_s: float = 6 * 3600.0
     attempt: int = 1
     first_sent_s: float | None = None

@@ -198,7 +198,7 @@ class GatedInbox:
 
 
 class GatedScripts:
-    """A flow that dispatches one create and ends in every possible way."""
+    """Scripts with one flow that dispatches a create. The scheduler chooses how the flow ends."""
 
     def __init__(self, stage: FlowRuns, process: Process) -> None:
         self._stage = stage

@@ -68,7 +68,7 @@ class Invariants:
         return first
 
     def entries_of(self, ask: Ask) -> list[OutcomeEntry]:
-        """Return the published outcomes of a request in order, under its own id or the id of a reused one."""
+        """Return the published outcomes of a request in order, under its id or the derived id after a reused one."""
         asked = self.accepted.get(ask)
         if asked is None:
             return []

@@ -32,7 +32,7 @@ class Account:
     tenant: str
     """The tenant that owns the account."""
     mute: bool = False
-    """The key may not ask `GET /v1/account`."""
+    """Whether the key may not call `GET /v1/account`."""
 
     @property
     def place(self) -> tuple[str, str]:
@@ -69,7 +69,7 @@ class Reply:
 
 @dataclass(eq=False)
 class Made:
-    """An object that lists show, from this moment on."""
+    """An object at Stripe. Lists show it from the moment of its creation here."""
 
     id: str
     request_id: str

@@ -1,4 +1,4 @@
-"""What every adapter test makes: entries, envelopes, a clock that stands still, and worlds to keep a contract in."""
+"""Fixtures of the adapter tests: entries, envelopes, a fixed clock, and the worlds in which a contract is tested."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def log() -> MemoryEventLog:
 
 @pytest.fixture
 def entry() -> Callable[..., OutcomeEntry]:
-    """`entry("r1")` ends in a response, `entry("r1", unknown=True)` in doubt."""
+    """Make entries: `entry("r1")` has a response, `entry("r1", unknown=True)` an unknown outcome."""
 
     def make(
         request_id: str, context_id: str = "c1", *, unknown: bool = False, **changed: Any
@@ -88,7 +88,7 @@ def doubt() -> Error:
 
 @pytest.fixture
 async def lossy(valkey: ValkeyServer) -> AsyncIterator[tuple[LossyWay, str]]:
-    """The way, and the URL of the server at its end."""
+    """The lossy way, and the URL of the server behind it."""
     way = LossyWay(valkey.port)
     port = await way.open()
     yield way, f"redis://127.0.0.1:{port}/0"
@@ -96,7 +96,7 @@ async def lossy(valkey: ValkeyServer) -> AsyncIterator[tuple[LossyWay, str]]:
 
 
 class MemoryInboxWorld:
-    """Every runner reads from the same twin."""
+    """A world in which every runner uses the same twin."""
 
     def __init__(self, clock: MemoryClock) -> None:
         self.clock = clock
@@ -121,7 +121,7 @@ def _worker_slot(entry: OutcomeEntry) -> str:
 
 
 class RedisInboxWorld:
-    """Every runner is a consumer of its own, on one server."""
+    """A world in which every runner is a separate consumer on one server."""
 
     def __init__(self, redis: Any, clock: MemoryClock, log: MemoryEventLog) -> None:
         self.redis = redis
@@ -137,13 +137,13 @@ class RedisInboxWorld:
             await self._outcomes.publish(entry)
 
     async def let_lease_run_out(self, turn: Turn) -> None:
-        """Make it as old as it would be, instead of waiting."""
+        """Make the lease expire and the entry old, without waiting."""
         worker, context_id = turn.worker_slot, turn.entry.context_id
         await self.redis.delete(keys.lease(worker, context_id))
         await self.age(worker, turn.entry_id)
 
     async def age(self, worker: str, *entry_ids: str) -> None:
-        """Let entries have been pending for longer than any run may take."""
+        """Make these entries pending for longer than any run may take."""
         stream = keys.outcomes(worker)
         await self.redis.xclaim(
             stream, keys.GROUP, "gone", 0, entry_ids, idle=10_000_000, justid=True
@@ -168,7 +168,7 @@ async def inboxes(
 
 @pytest.fixture(params=["memory", "valkey", "cluster"])
 async def slots(request: pytest.FixtureRequest) -> AsyncIterator[SlotsWorld]:
-    """The request's slot from both sides, empty."""
+    """The callers' and the API's side of empty request slots."""
     if request.param == "memory":
         yield memory_world()
         return
@@ -178,18 +178,18 @@ async def slots(request: pytest.FixtureRequest) -> AsyncIterator[SlotsWorld]:
 
 @dataclass
 class Received:
-    """One HTTP request, as it came over the wire."""
+    """One HTTP request as the server received it."""
 
     method: str
     target: str
     headers: dict[str, str]
     body: bytes
     connection: int
-    """The number of the connection it came on, from 1."""
+    """The number of its connection, from 1."""
 
 
 class WireServer:
-    """An HTTP server that says exactly the bytes it is told to, and can fail at any point."""
+    """An HTTP server that answers exactly the bytes of a test and can fail at any point."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []
@@ -207,7 +207,7 @@ class WireServer:
         await self._server.wait_closed()
 
     def hang_up(self) -> None:
-        """Close every connection, as a server does with one that was idle for long."""
+        """Close every connection, as a server does after a long idle time."""
         for writer in self._writers:
             writer.close()
         self._writers.clear()
@@ -227,7 +227,7 @@ class WireServer:
                     said.then(writer)
                     return
         except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()  # the caller hung up
+            writer.close()  # the caller closed the connection
 
     async def _read(self, reader: asyncio.StreamReader, connection: int) -> Received:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -244,11 +244,11 @@ class Answer:
     text: bytes
     after_s: float = 0.0
     then: Callable[[asyncio.StreamWriter], None] | None = None
-    """What becomes of the connection; None keeps it."""
+    """Ends the connection after the answer. None keeps the connection open."""
 
 
 def answer(status: int, body: Any, after_s: float = 0.0, **headers: str) -> Answer:
-    """A whole answer. `body` is JSON, unless it is bytes."""
+    """Make a complete answer. The body is encoded as JSON unless it is bytes."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     shown = {"Content-Length": str(len(content)), **headers}
     lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in shown.items())
@@ -262,7 +262,7 @@ def wire_answer() -> Callable[..., Answer]:
 
 @pytest.fixture
 async def wire() -> AsyncIterator[tuple[WireServer, str]]:
-    """The server and its address."""
+    """The wire server and its URL."""
     server = WireServer()
     yield server, await server.open()
     await server.close()

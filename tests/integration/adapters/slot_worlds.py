@@ -1,4 +1,4 @@
-"""What the tests of the request's slot share: both sides of a slot, in memory and on Redis, and what is asked of it."""
+"""Shared parts of the slot tests: the callers' and the API's side of a slot, in memory and on Redis, and its inputs."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ class SlotsWorld:
     store: RequestStore
     outcomes: OutcomeStream
     now_s: Callable[[], float]
-    """The clock that starts and ends sends: the twin's own, or that of Redis, on the same machine."""
+    """The clock that times the sends: the clock of the twin, or that of Redis on the same machine."""
 
 
 def memory_world() -> SlotsWorld:
-    """The twin begins at the machine's time, so that the times of both worlds mean the same."""
+    """Make a world of twins. It starts at the machine's time, so that times mean the same in both worlds."""
     clock, slots = MemoryClock(time.time()), MemorySlots()
     outcomes = MemoryOutcomes(clock, queue_tenant=TENANT)
     requests = MemoryRequests(clock, outcomes, slots, queue_tenant=TENANT)
@@ -75,7 +75,7 @@ async def redis_world(url: str) -> AsyncIterator[SlotsWorld]:
 
 
 def claim_for(request_id: str = "r1", *, tenant: str = TENANT, **changed: Any) -> Claim:
-    """`claim_for("r1")` asks for a product. With another `fingerprint` it asks for something else under that id."""
+    """Make the claim of a request for a product. Another `fingerprint` makes it another request under the same id."""
     fields = {
         "slot": slot_name(tenant, request_id, TENANT),
         "worker_slot": slot_name(tenant, "w1", TENANT),
@@ -92,7 +92,7 @@ def claim_for(request_id: str = "r1", *, tenant: str = TENANT, **changed: Any) -
 
 
 def account_for(account_id: str | None = "acct_1", **changed: Any) -> AccountBinding:
-    """An account by its id. None: its key may not ask for it."""
+    """Make the binding of an account. None: its key may not read the account id."""
     fields = {"mode": "test", "key_sha256": "key-1"}
     return AccountBinding(account_id=account_id, **{**fields, **changed})
 
@@ -102,7 +102,7 @@ def send_for(name: str = "t1", account: AccountBinding | None = None, attempt: i
 
 
 def entry_of(claim: Claim, outcome: Outcome) -> OutcomeEntry:
-    """The entry that tells `outcome` of the request that `claim` claims."""
+    """Make the entry with this outcome for the request of `claim`."""
     return OutcomeEntry(
         request_id=claim.request_id,
         tenant=claim.tenant,

@@ -1,4 +1,4 @@
-"""`RedisBacklog`: what the doctor reads, as dispatching and running flows leave it."""
+"""`RedisBacklog` reports to `doctor` the requests and flows that wait."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LATER_S = 10.0
 
 
 class Shop:
-    """Caller, runner and doctor on one server and on the machine's clock, which the streams' ids follow."""
+    """Caller, runner and doctor on one server. They use the machine's clock, because the ids of a stream do."""
 
     def __init__(self, redis: Any, api_redis: Any, log: MemoryEventLog) -> None:
         clock = SystemClock()
@@ -64,7 +64,7 @@ async def shop(request: pytest.FixtureRequest, log: MemoryEventLog) -> AsyncIter
     await redis.aclose()
 
 
-async def test_a_request_is_followed_from_its_first_attempt_to_its_flow_s_end(
+async def test_a_request_is_reported_from_its_first_attempt_to_the_end_of_its_flow(
     shop: Shop, entry: Any
 ) -> None:
     claim = claim_for("r1")
@@ -130,7 +130,7 @@ async def test_a_dead_runner_s_entry_is_known_by_its_lost_lease(shop: Shop, entr
     assert await shop.reasons() == [Reason.RUNNER_DIED]
 
 
-async def test_what_is_younger_is_left_out(shop: Shop, entry: Any) -> None:
+async def test_younger_requests_and_flows_are_not_reported(shop: Shop, entry: Any) -> None:
     await shop.outcomes.publish(entry("r1"))
     await shop.outcomes.publish(entry("r2", context_id="c2"))
     await shop.inbox.take("w1", at_most=1)
@@ -164,7 +164,7 @@ async def test_a_dead_flow_has_its_reason(shop: Shop, entry: Any) -> None:
     assert (dead.reason, dead.entry) == ("no script", turn.entry)
 
 
-async def test_an_entry_nobody_can_read_is_reported(shop: Shop, entry: Any) -> None:
+async def test_an_unreadable_entry_is_reported(shop: Shop, entry: Any) -> None:
     await shop.outcomes.publish(entry("r1"))
     await shop.redis.xadd(keys.outcomes("w1"), {"entry": "nonsense"})
 
@@ -188,9 +188,7 @@ async def test_the_queues_are_counted(aws: Any) -> None:
     assert (depth.name, depth.waiting, depth.in_flight, depth.delayed) == ("interactive", 1, 1, 1)
 
 
-async def test_of_all_workers_those_are_named_for_whom_something_waits(
-    shop: Shop, entry: Any
-) -> None:
+async def test_only_workers_with_waiting_work_are_reported(shop: Shop, entry: Any) -> None:
     await shop.begin(claim_for("r1", worker_id="open", worker_slot="open"))
     await shop.outcomes.publish(entry("r2", worker_id="unread"))
     await shop.outcomes.publish(entry("r3", worker_id="finished"))
@@ -203,5 +201,5 @@ async def test_of_all_workers_those_are_named_for_whom_something_waits(
     assert len(await shop.backlog.workers(at_most=2)) == 2
 
 
-async def test_the_policy_of_eviction_is_told(shop: Shop) -> None:
+async def test_the_eviction_policy_is_reported(shop: Shop) -> None:
     assert await shop.backlog.eviction_policy() == "noeviction"

@@ -1,4 +1,4 @@
-"""The contract of `DeadLetterQueue`: the twin and SQS keep it alike."""
+"""The contract of `DeadLetterQueue`, for the twin and for SQS."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class World(Protocol):
     dead_letters: DeadLetterQueue
 
     def put(self, body: str, **notes: str) -> None:
-        """`notes` are `reason` and `kind`."""
+        """Add a message. `notes` are its `reason` and `kind`."""
         ...
 
 
@@ -48,7 +48,7 @@ def world(request: pytest.FixtureRequest) -> World:
     return SqsWorld(request.getfixturevalue("aws")("sqs"))
 
 
-async def everything(world: World) -> list[Parked]:
+async def receive_all(world: World) -> list[Parked]:
     found: list[Parked] = []
     while page := await world.dead_letters.receive():
         found += page
@@ -59,35 +59,35 @@ async def test_a_message_has_its_body_its_reason_its_kind_and_its_times(world: W
     world.put("{}", reason="timeout", kind="http")
     world.put("[]")
 
-    found = {one.body: one for one in await everything(world)}
+    found = {one.body: one for one in await receive_all(world)}
 
     assert (found["{}"].reason, found["{}"].kind) == ("timeout", "http")
     assert (found["[]"].reason, found["[]"].kind) == (None, None)
     assert all(one.sent_at > 0 and one.receipt for one in found.values())
 
 
-async def test_what_was_received_is_hidden_until_it_is_released(world: World) -> None:
+async def test_a_received_message_is_hidden_until_it_is_released(world: World) -> None:
     for number in range(25):
         world.put(str(number))
 
-    first = await everything(world)
+    first = await receive_all(world)
     assert len({one.message_id for one in first}) == 25
     assert await world.dead_letters.receive() == []
 
     await world.dead_letters.release(first)
-    assert len(await everything(world)) == 25
+    assert len(await receive_all(world)) == 25
 
 
-async def test_what_is_deleted_is_gone(world: World) -> None:
+async def test_a_deleted_message_is_gone(world: World) -> None:
     world.put("1")
     world.put("2")
-    found = await everything(world)
+    found = await receive_all(world)
 
     await world.dead_letters.delete(found[0])
     await world.dead_letters.release(found[1:])
 
-    assert [one.body for one in await everything(world)] == [found[1].body]
+    assert [one.body for one in await receive_all(world)] == [found[1].body]
 
 
-async def test_releasing_nothing_is_nothing(world: World) -> None:
+async def test_releasing_no_messages_does_nothing(world: World) -> None:
     await world.dead_letters.release([])

@@ -1,4 +1,4 @@
-"""The APIbell on SQS: few rings for many outcomes, and never an exception."""
+"""The doorbell on SQS: it sends few rings for many outcomes and never raises."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def doorbell(sqs: Any, log: MemoryEventLog) -> SqsDoorbell:
 
 @pytest.fixture
 def rings(sqs: Any) -> list[str]:
-    """The workers rung for, in order."""
+    """The workers of all rings, in order."""
     sent: list[str] = []
     sqs.meta.events.register(
         "provide-client-params.sqs.SendMessage",
@@ -44,13 +44,15 @@ async def test_a_ring_names_its_worker(doorbell: SqsDoorbell, rings: list[str]) 
     assert rings == ["w1", "w2"]
 
 
-async def test_a_hundred_rings_at_once_are_two(doorbell: SqsDoorbell, rings: list[str]) -> None:
+async def test_a_hundred_concurrent_rings_become_two_messages(
+    doorbell: SqsDoorbell, rings: list[str]
+) -> None:
     await asyncio.gather(*(doorbell.ring("w1") for _ in range(100)))
 
     assert rings == ["w1", "w1"]
 
 
-async def test_a_lost_ring_is_a_line_and_no_exception(
+async def test_a_lost_ring_is_logged_and_raises_nothing(
     doorbell: SqsDoorbell, sqs: Any, log: MemoryEventLog
 ) -> None:
     with Stubber(sqs) as stub:
@@ -60,7 +62,7 @@ async def test_a_lost_ring_is_a_line_and_no_exception(
     assert log.events() == ["doorbell.lost"]
 
 
-async def test_a_bell_rings_again_after_it_was_lost(
+async def test_the_doorbell_rings_again_after_a_lost_ring(
     doorbell: SqsDoorbell, sqs: Any, rings: list[str]
 ) -> None:
     with Stubber(sqs) as stub:

@@ -1,4 +1,7 @@
-"""The contract of `FlowInbox`: each context in order, one at a time, none lost. Twin, Redis and cluster alike."""
+"""The contract of `FlowInbox`, for the twin, Redis and a cluster.
+
+The entries of each context run in order, one at a time, and none is lost.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +34,8 @@ if TYPE_CHECKING:
     Entries = Callable[..., OutcomeEntry]
 
 
-async def looked(world: InboxWorld, inbox: FlowInbox, at_most: int = 10) -> list[Turn]:
-    """All a runner finds when it looks, a sweep's time later."""
+async def take_all(world: InboxWorld, inbox: FlowInbox, at_most: int = 10) -> list[Turn]:
+    """Advance the clock by the time between sweeps and return every turn that the runner can take."""
     world.clock.advance(1.5)
     fresh = await inbox.take("w1", at_most=at_most)
     return [*fresh, *await inbox.take_abandoned("w1", at_most=at_most)]
@@ -46,10 +49,10 @@ async def test_only_the_first_of_a_context_may_run(inboxes: InboxWorld, entry: E
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.publish(entry("r1"), entry("r2"))
 
-    (turn,) = await looked(inboxes, a)
+    (turn,) = await take_all(inboxes, a)
 
     assert turn.entry == entry("r1")
-    assert (turn.attempt, await looked(inboxes, b), await looked(inboxes, a)) == (1, [], [])
+    assert (turn.attempt, await take_all(inboxes, b), await take_all(inboxes, a)) == (1, [], [])
 
 
 async def test_another_tenant_s_worker_is_served_from_its_own_slot(
@@ -103,52 +106,54 @@ async def test_another_tenant_s_failed_flow_is_dead_in_its_own_slot(
 async def test_contexts_run_side_by_side(inboxes: InboxWorld, entry: Entries) -> None:
     await inboxes.publish(entry("r1", "c1"), entry("r2", "c2"), entry("r3", "c1"))
 
-    assert ids(await looked(inboxes, inboxes.runner("a"))) == ["r1", "r2"]
+    assert ids(await take_all(inboxes, inboxes.runner("a"))) == ["r1", "r2"]
 
 
-async def test_no_more_are_taken_than_asked_for(inboxes: InboxWorld, entry: Entries) -> None:
+async def test_take_returns_at_most_the_given_number_of_turns(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
     await inboxes.publish(*(entry(f"r{n}", f"c{n}") for n in range(5)))
 
     assert len(await inboxes.runner("a").take("w1", at_most=2)) == 2
 
 
-async def test_finishing_goes_on_with_the_context_s_next(
+async def test_finish_returns_the_next_turn_of_the_context(
     inboxes: InboxWorld, entry: Entries
 ) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.publish(entry("r1"), entry("r2"))
-    (first,) = await looked(inboxes, a)
-    assert await looked(inboxes, b) == []  # reads the second out of turn and drops it
+    (first,) = await take_all(inboxes, a)
+    assert await take_all(inboxes, b) == []  # b reads the second entry too early and drops it
 
     second = await a.finish(first, take_next=True)
 
     assert second is not None
     assert second.entry == entry("r2")
-    assert await looked(inboxes, b) == []
+    assert await take_all(inboxes, b) == []
     assert await a.finish(second, take_next=True) is None
 
 
-async def test_what_a_stopping_runner_does_not_go_on_with_is_found_at_once(
+async def test_the_next_entry_of_a_stopping_runner_can_be_taken_at_once(
     inboxes: InboxWorld, entry: Entries
 ) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.publish(entry("r1"), entry("r2"))
-    (first,) = await looked(inboxes, a)
+    (first,) = await take_all(inboxes, a)
 
     assert await a.finish(first, take_next=False) is None
-    assert ids(await looked(inboxes, b)) == ["r2"]
+    assert ids(await take_all(inboxes, b)) == ["r2"]
 
 
-async def test_an_entry_published_while_its_context_runs_is_found_by_the_next_look(
+async def test_an_entry_published_while_its_context_runs_is_taken_next(
     inboxes: InboxWorld, entry: Entries
 ) -> None:
     a = inboxes.runner("a")
     await inboxes.publish(entry("r1"))
-    (first,) = await looked(inboxes, a)
+    (first,) = await take_all(inboxes, a)
     await inboxes.publish(entry("r2"))
 
     following = await a.finish(first, take_next=True)
-    found = [following] if following else await looked(inboxes, a)
+    found = [following] if following else await take_all(inboxes, a)
 
     assert ids(found) == ["r2"]
 
@@ -158,17 +163,17 @@ async def test_a_postponed_entry_comes_back_when_it_is_due_and_its_context_waits
 ) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.publish(entry("r1"), entry("r2"))
-    (first,) = await looked(inboxes, a)
+    (first,) = await take_all(inboxes, a)
     await a.postpone(first, 60, counted=True)
 
-    assert [await looked(inboxes, b), await looked(inboxes, a)] == [[], []]
+    assert [await take_all(inboxes, b), await take_all(inboxes, a)] == [[], []]
     inboxes.clock.advance(60)
-    (again,) = await looked(inboxes, b)
+    (again,) = await take_all(inboxes, b)
 
     assert (again.entry, again.attempt) == (entry("r1"), 2)
 
 
-async def test_what_was_read_before_is_not_taken_as_new(
+async def test_an_entry_that_was_read_before_is_not_taken_as_new(
     inboxes: InboxWorld, entry: Entries
 ) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
@@ -181,7 +186,7 @@ async def test_what_was_read_before_is_not_taken_as_new(
     assert ids(list(await b.take_abandoned("w1", at_most=10))) == ["r1", "r2"]
 
 
-async def test_what_a_stopping_runner_leaves_unread_does_not_hide_a_postponed_entry(
+async def test_an_unread_entry_of_a_stopping_runner_does_not_hide_a_postponed_one(
     inboxes: InboxWorld, entry: Entries
 ) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
@@ -195,92 +200,92 @@ async def test_what_a_stopping_runner_leaves_unread_does_not_hide_a_postponed_en
     assert ids(list(await b.take("w1", at_most=1))) == ["r3"]
 
 
-async def test_a_run_that_does_not_count_keeps_its_number(
+async def test_a_postponement_that_does_not_count_keeps_the_attempt(
     inboxes: InboxWorld, entry: Entries
 ) -> None:
     a = inboxes.runner("a")
     await inboxes.publish(entry("r1"))
     for _ in range(3):
-        (turn,) = await looked(inboxes, a)
+        (turn,) = await take_all(inboxes, a)
         await a.postpone(turn, 0, counted=False)
 
     assert turn.attempt == 1
 
 
-async def test_a_turn_that_is_held_can_be_held_longer(inboxes: InboxWorld, entry: Entries) -> None:
+async def test_a_held_turn_can_be_renewed(inboxes: InboxWorld, entry: Entries) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.publish(entry("r1"))
-    (turn,) = await looked(inboxes, a)
+    (turn,) = await take_all(inboxes, a)
 
     assert await a.renew(turn, 10.0)
-    assert await looked(inboxes, b) == []
+    assert await take_all(inboxes, b) == []
     assert await a.finish(turn, take_next=True) is None
 
 
-async def test_a_turn_that_was_lost_is_not_held_longer(inboxes: InboxWorld, entry: Entries) -> None:
+async def test_a_lost_turn_cannot_be_renewed(inboxes: InboxWorld, entry: Entries) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.publish(entry("r1"))
-    (lost,) = await looked(inboxes, a)
+    (lost,) = await take_all(inboxes, a)
     await inboxes.let_lease_run_out(lost)
 
     assert not await a.renew(lost, 10.0)
-    (held,) = await looked(inboxes, b)
+    (held,) = await take_all(inboxes, b)
     assert not await a.renew(lost, 10.0)
     assert await b.renew(held, 10.0)
 
 
-async def test_a_dead_runner_s_entry_is_taken_over_and_not_before_its_lease_ran_out(
+async def test_a_dead_runner_s_entry_is_taken_over_only_after_its_lease(
     inboxes: InboxWorld, entry: Entries
 ) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.publish(entry("r1"), entry("r2"))
-    (turn,) = await looked(inboxes, a)
-    assert await looked(inboxes, b) == []
+    (turn,) = await take_all(inboxes, a)
+    assert await take_all(inboxes, b) == []
 
     await inboxes.let_lease_run_out(turn)
-    (taken_over,) = await looked(inboxes, b)
+    (taken_over,) = await take_all(inboxes, b)
 
     assert (taken_over.entry, taken_over.attempt) == (entry("r1"), 2)
 
 
-async def test_a_runner_that_lost_its_turn_cannot_take_it_from_the_one_that_has_it(
+async def test_a_runner_that_lost_its_turn_cannot_take_it_back(
     inboxes: InboxWorld, entry: Entries
 ) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.publish(entry("r1"), entry("r2"))
-    (lost,) = await looked(inboxes, a)
+    (lost,) = await take_all(inboxes, a)
     await inboxes.let_lease_run_out(lost)
-    (held,) = await looked(inboxes, b)
+    (held,) = await take_all(inboxes, b)
 
     await a.postpone(lost, 0, counted=True)
 
-    assert await looked(inboxes, a) == []
+    assert await take_all(inboxes, a) == []
     assert (await b.finish(held, take_next=True)) is not None
 
 
 @pytest.mark.parametrize("take_next", [True, False])
-async def test_a_late_finish_does_not_let_the_next_run_beside_the_one_that_took_over(
+async def test_a_late_finish_does_not_start_the_next_entry_beside_the_new_holder(
     inboxes: InboxWorld, entry: Entries, take_next: bool
 ) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.publish(entry("r1"), entry("r2"))
-    (lost,) = await looked(inboxes, a)
+    (lost,) = await take_all(inboxes, a)
     await inboxes.let_lease_run_out(lost)
-    (held,) = await looked(inboxes, b)
+    (held,) = await take_all(inboxes, b)
 
     assert await a.finish(lost, take_next=take_next) is None
-    assert await looked(inboxes, a) == []
+    assert await take_all(inboxes, a) == []
     assert (await b.finish(held, take_next=True)) is not None
 
 
-async def test_a_turn_that_was_finished_by_another_is_over(
+async def test_calls_for_a_turn_that_another_runner_finished_do_nothing(
     inboxes: InboxWorld, entry: Entries
 ) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.publish(entry("r1"))
-    (lost,) = await looked(inboxes, a)
+    (lost,) = await take_all(inboxes, a)
     await inboxes.let_lease_run_out(lost)
-    (held,) = await looked(inboxes, b)
+    (held,) = await take_all(inboxes, b)
     await b.finish(held, take_next=True)
 
     await a.postpone(lost, 0, counted=False)
@@ -289,62 +294,64 @@ async def test_a_turn_that_was_finished_by_another_is_over(
         await a.move_to_dead_stream(lost, reason="late", successor=entry("r1"), take_next=True)
         is None
     )
-    assert [await looked(inboxes, a), await inboxes.dead()] == [[], []]
+    assert [await take_all(inboxes, a), await inboxes.dead()] == [[], []]
 
 
-async def test_the_next_is_not_lost_when_two_runners_finish_the_same_turn(
+async def test_the_next_entry_is_not_lost_when_two_runners_finish_the_same_turn(
     inboxes: InboxWorld, entry: Entries
 ) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.publish(entry("r1"), entry("r2"))
-    (lost,) = await looked(inboxes, a)
+    (lost,) = await take_all(inboxes, a)
     await inboxes.let_lease_run_out(lost)
-    (held,) = await looked(inboxes, b)
+    (held,) = await take_all(inboxes, b)
 
     following = [await a.finish(lost, take_next=True), await b.finish(held, take_next=True)]
-    found = [turn for turn in following if turn] or await looked(inboxes, b)
+    found = [turn for turn in following if turn] or await take_all(inboxes, b)
 
     assert ids(found) == ["r2"]
 
 
-async def test_a_buried_entry_lies_in_the_dead_stream_and_its_context_goes_on(
+async def test_a_failed_entry_moves_to_the_dead_stream_and_its_context_continues(
     inboxes: InboxWorld, entry: Entries
 ) -> None:
     a = inboxes.runner("a")
     await inboxes.publish(entry("r1"), entry("r2"))
-    (first,) = await looked(inboxes, a)
+    (first,) = await take_all(inboxes, a)
 
     following = await a.move_to_dead_stream(first, reason="missing", successor=None, take_next=True)
 
-    assert ids([following] if following else await looked(inboxes, a)) == ["r2"]
+    assert ids([following] if following else await take_all(inboxes, a)) == ["r2"]
     assert await inboxes.dead() == [(entry("r1"), "missing")]
 
 
-async def test_a_successor_takes_its_place_before_the_context_s_next(
+async def test_a_successor_runs_before_the_next_entry_of_its_context(
     inboxes: InboxWorld, entry: Entries
 ) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.publish(entry("r1"), entry("r2"))
-    (first,) = await looked(inboxes, a)
+    (first,) = await take_all(inboxes, a)
 
     following = await a.move_to_dead_stream(
         first, reason="raised", successor=entry("r1", unknown=True), take_next=True
     )
-    (successor,) = [following] if following else await looked(inboxes, b)
+    (successor,) = [following] if following else await take_all(inboxes, b)
 
     assert (successor.entry, successor.attempt) == (entry("r1", unknown=True), 1)
-    assert await looked(inboxes, a) == []
+    assert await take_all(inboxes, a) == []
     assert (await b.finish(successor, take_next=True)) is not None
 
 
-async def test_a_worker_s_entries_are_not_another_s(inboxes: InboxWorld, entry: Entries) -> None:
+async def test_a_worker_does_not_get_another_worker_s_entries(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
     await inboxes.publish(entry("r1", worker_id="w2"))
 
-    assert await looked(inboxes, inboxes.runner("a")) == []
+    assert await take_all(inboxes, inboxes.runner("a")) == []
 
 
 class Schedule:
-    """Two runners doing anything in any order; what must hold is checked at every turn taken."""
+    """Two runners that do random actions in random order. Every turn is checked when a runner takes it."""
 
     def __init__(self, world: InboxWorld, make: Callable[..., OutcomeEntry], seed: int) -> None:
         self._world = world
@@ -352,15 +359,15 @@ class Schedule:
         self._chance = random.Random(seed)
         self._runners = [world.runner("a"), world.runner("b")]
         self._held: dict[str, tuple[FlowInbox, Turn]] = {}
-        """The turn that runs now, by context."""
+        """{context id: the runner and the turn that runs now}"""
         self._expected: defaultdict[str, deque[OutcomeEntry]] = defaultdict(deque)
         self._made = 0
 
     async def play(self, steps: int) -> None:
         actions: list[Callable[[], Awaitable[None]]] = [
             self._publish,
-            self._look,
-            self._look,
+            self._take,
+            self._take,
             self._end,
             self._end,
             self._crash,
@@ -369,12 +376,12 @@ class Schedule:
             await self._chance.choice(actions)()
 
     async def drain(self) -> None:
-        """Let every entry run to its end; none may be left."""
+        """Run every entry to its end. Fail if an entry is left."""
         for _ in range(40 + 3 * self._made):
             if not any(self._expected.values()):
                 return
             self._world.clock.advance(30)
-            await self._look()
+            await self._take()
             for context_id in list(self._held):
                 await self._finish(*self._held.pop(context_id))
         left = {context: len(entries) for context, entries in self._expected.items()}
@@ -386,7 +393,7 @@ class Schedule:
         self._expected[entry.context_id].append(entry)
         await self._world.publish(entry)
 
-    async def _look(self) -> None:
+    async def _take(self) -> None:
         runner = self._chance.choice(self._runners)
         at_most = self._chance.randrange(1, 4)
         self._world.clock.advance(self._chance.choice([0.0, 1.5]))
@@ -404,20 +411,26 @@ class Schedule:
         if not self._held:
             return
         runner, turn = self._held.pop(self._chance.choice(list(self._held)))
-        ends = [self._finish, self._finish, self._postpone, self._bury, self._replace]
+        ends = [
+            self._finish,
+            self._finish,
+            self._postpone,
+            self._move_to_dead_stream,
+            self._replace,
+        ]
         await self._chance.choice(ends)(runner, turn)
 
     async def _finish(self, runner: FlowInbox, turn: Turn) -> None:
         self._expected[turn.entry.context_id].popleft()
-        self._go_on(runner, await runner.finish(turn, take_next=self._chance.random() < 0.8))
+        self._begin_next(runner, await runner.finish(turn, take_next=self._chance.random() < 0.8))
 
     async def _postpone(self, runner: FlowInbox, turn: Turn) -> None:
         await runner.postpone(turn, self._chance.choice([0.0, 20.0]), counted=True)
 
-    async def _bury(self, runner: FlowInbox, turn: Turn) -> None:
+    async def _move_to_dead_stream(self, runner: FlowInbox, turn: Turn) -> None:
         self._expected[turn.entry.context_id].popleft()
         take_next = self._chance.random() < 0.8
-        self._go_on(
+        self._begin_next(
             runner,
             await runner.move_to_dead_stream(turn, reason="x", successor=None, take_next=take_next),
         )
@@ -425,12 +438,12 @@ class Schedule:
     async def _replace(self, runner: FlowInbox, turn: Turn) -> None:
         successor = self._make(turn.entry.request_id, turn.entry.context_id, unknown=True)
         self._expected[turn.entry.context_id][0] = successor
-        self._go_on(
+        self._begin_next(
             runner,
             await runner.move_to_dead_stream(turn, reason="x", successor=successor, take_next=True),
         )
 
-    def _go_on(self, runner: FlowInbox, following: Turn | None) -> None:
+    def _begin_next(self, runner: FlowInbox, following: Turn | None) -> None:
         if following is not None:
             self._begin(runner, following)
 
@@ -441,7 +454,7 @@ class Schedule:
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_whatever_two_runners_do_each_context_runs_in_order_and_none_is_lost(
+async def test_random_actions_of_two_runners_keep_every_context_in_order_and_lose_no_entry(
     inboxes: InboxWorld, entry: Entries, seed: int
 ) -> None:
     schedule = Schedule(inboxes, entry, seed)
@@ -489,11 +502,11 @@ async def test_a_worker_of_another_tenant_is_another_worker(
     a = inboxes.runner("a")
     await inboxes.publish(entry("r1"), entry("r1", tenant="acme"))
 
-    (own,) = await looked(inboxes, a)
+    (own,) = await take_all(inboxes, a)
     (other,) = await a.take("acme w1", at_most=5)
 
     assert (own.worker_slot, other.worker_slot) == ("w1", "acme w1")
     for turn in (own, other):
         assert await a.finish(turn, take_next=True) is None
-    assert await looked(inboxes, a) == []
+    assert await take_all(inboxes, a) == []
     assert await a.take("acme w1", at_most=5) == []

@@ -1,4 +1,4 @@
-"""The Dispatcher's way through the HTTP API, against a server that says what it is told."""
+"""The Dispatcher's delivery over the HTTP API, against a server with prepared answers."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def delivery(wire: Any) -> Iterator[HttpDelivery]:
     delivery.close()
 
 
-async def delivered(
+async def deliver(
     delivery: HttpDelivery, prepared_requests: Sequence[PreparedRequest] = PARCELS
 ) -> list[Any]:
-    """From a thread, as the Dispatcher does it."""
+    """Deliver in a thread, as the Dispatcher does."""
     return list(await asyncio.to_thread(delivery.deliver, prepared_requests))
 
 
@@ -59,7 +59,7 @@ async def test_a_batch_is_one_call_with_a_token(
 ) -> None:
     api.answers = iter([wire_answer(202, {"results": [{"request_id": f"r{n}"} for n in range(3)]})])
 
-    assert await delivered(delivery) == ["r0", "r1", "r2"]
+    assert await deliver(delivery) == ["r0", "r1", "r2"]
     (call,) = api.received
     assert (call.method, call.target) == ("POST", "/v1/batches")
     assert call.headers["authorization"] == "Bearer token-1"
@@ -73,7 +73,7 @@ async def test_each_request_has_its_own_result(
     busy = {"http_status": 503, "error": {"code": "unavailable", "message": "later"}}
     api.answers = iter([wire_answer(202, {"results": [{"request_id": "r0"}, refused, busy]})])
 
-    accepted, bad, later = await delivered(delivery)
+    accepted, bad, later = await deliver(delivery)
 
     assert accepted == "r0"
     assert isinstance(bad, BadRequest)
@@ -96,41 +96,41 @@ IN_DOUBT = {"code": "unavailable", "message": "The request may have been accepte
         ({}, MaybeAccepted),
     ],
 )
-async def test_a_503_that_may_have_been_accepted_is_no_refusal(
+async def test_an_item_s_503_is_unknown_only_if_it_may_have_been_accepted(
     api: Any, delivery: HttpDelivery, wire_answer: Any, item: Any, kind: type
 ) -> None:
     answered = {"status": "refused", "http_status": 503, **item}
     api.answers = iter([wire_answer(202, {"results": [answered] * 3})])
 
-    assert [type(result) for result in await delivered(delivery)] == [kind] * 3
+    assert [type(result) for result in await deliver(delivery)] == [kind] * 3
 
 
 @pytest.mark.parametrize(
     ("error", "kind"), [(NOT_ACCEPTED, Unavailable), (IN_DOUBT, MaybeAccepted)]
 )
-async def test_so_is_one_for_the_whole_call(
+async def test_a_call_s_503_is_unknown_only_if_it_may_have_been_accepted(
     api: Any, delivery: HttpDelivery, wire_answer: Any, error: Any, kind: type
 ) -> None:
     api.answers = iter([wire_answer(503, {"error": error})])
 
-    assert [type(result) for result in await delivered(delivery)] == [kind] * 3
+    assert [type(result) for result in await deliver(delivery)] == [kind] * 3
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-async def test_a_server_error_may_have_come_after_the_work(
+async def test_a_server_error_makes_every_request_unknown(
     api: Any, delivery: HttpDelivery, wire_answer: Any, status: int
 ) -> None:
     api.answers = iter([wire_answer(status, b"<html>")])
 
-    assert [type(result) for result in await delivered(delivery)] == [MaybeAccepted] * 3
+    assert [type(result) for result in await deliver(delivery)] == [MaybeAccepted] * 3
 
 
-async def test_an_api_that_takes_no_more_calls_is_tried_again(
+async def test_a_429_of_the_api_can_be_retried(
     api: Any, delivery: HttpDelivery, wire_answer: Any
 ) -> None:
     api.answers = iter([wire_answer(429, b"<html>")])
 
-    assert [type(result) for result in await delivered(delivery)] == [Unavailable] * 3
+    assert [type(result) for result in await deliver(delivery)] == [Unavailable] * 3
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413])
@@ -139,7 +139,7 @@ async def test_an_api_that_refuses_the_call_refuses_each_request(
 ) -> None:
     api.answers = iter([wire_answer(status, {"error": {"code": "no", "message": "not you"}})])
 
-    results = await delivered(delivery)
+    results = await deliver(delivery)
 
     assert [(result.status, result.code, str(result)) for result in results] == [
         (status, "no", "not you")
@@ -161,13 +161,13 @@ async def test_an_api_that_refuses_the_call_refuses_each_request(
         (302, b""),
     ],
 )
-async def test_an_answer_nobody_can_read_loses_no_request(
+async def test_an_unreadable_answer_makes_every_request_unknown(
     api: Any, delivery: HttpDelivery, wire_answer: Any, status: int, body: bytes
 ) -> None:
-    """Asked again, the API knows each by its idempotency key."""
+    """The requests can be repeated, because the API recognises each by its idempotency key."""
     api.answers = iter([wire_answer(status, body)])
 
-    assert [type(result) for result in await delivered(delivery)] == [MaybeAccepted] * 3
+    assert [type(result) for result in await deliver(delivery)] == [MaybeAccepted] * 3
 
 
 @pytest.mark.parametrize(
@@ -180,16 +180,16 @@ async def test_an_answer_nobody_can_read_loses_no_request(
     ],
     ids=["closed", "cut off", "bad encoding", "no HTTP"],
 )
-async def test_an_answer_that_is_lost_is_tried_again(
+async def test_a_lost_answer_makes_every_request_unknown(
     api: Any, delivery: HttpDelivery, wire_answer: Any, said: bytes
 ) -> None:
     kind = type(wire_answer(202, b""))
     api.answers = iter([kind(said, then=lambda writer: writer.close())])
 
-    assert [type(result) for result in await delivered(delivery)] == [MaybeAccepted] * 3
+    assert [type(result) for result in await deliver(delivery)] == [MaybeAccepted] * 3
 
 
-async def test_an_api_that_does_not_answer_is_waited_for_once_and_not_once_per_call(
+async def test_a_silent_api_is_waited_for_once_and_not_once_per_call(
     api: Any, delivery: HttpDelivery, wire_answer: Any
 ) -> None:
     large = [
@@ -199,7 +199,7 @@ async def test_an_api_that_does_not_answer_is_waited_for_once_and_not_once_per_c
     kind = type(wire_answer(202, b""))
     api.answers = iter([kind(b"", then=lambda writer: writer.close())] * 5)
 
-    results = await delivered(delivery, large)
+    results = await deliver(delivery, large)
 
     assert [type(result) for result in results] == [MaybeAccepted, *[Unavailable] * 4]
     assert len(api.received) == 1
@@ -212,18 +212,18 @@ async def test_a_repeat_is_the_same_request_under_the_same_key(
     lost = type(wire_answer(202, b""))(b"", then=lambda writer: writer.close())
     api.answers = iter([lost, wire_answer(202, {"results": [{"request_id": "pdr_1"}]})])
 
-    assert [type(result) for result in await delivered(delivery, prepared_requests)] == [
+    assert [type(result) for result in await deliver(delivery, prepared_requests)] == [
         MaybeAccepted
     ]
-    assert await delivered(delivery, prepared_requests) == ["pdr_1"]
+    assert await deliver(delivery, prepared_requests) == ["pdr_1"]
     assert api.received[0].body == api.received[1].body
 
 
-async def test_an_api_that_is_not_there_is_tried_again() -> None:
+async def test_an_unreachable_api_can_be_retried() -> None:
     delivery = HttpDelivery(f"http://127.0.0.1:{free_port()}")
     delivery.open()
 
-    assert [type(result) for result in await delivered(delivery)] == [Unavailable] * 3
+    assert [type(result) for result in await deliver(delivery)] == [Unavailable] * 3
     delivery.close()
 
 
@@ -238,18 +238,18 @@ async def test_a_batch_too_large_for_one_call_is_cut(
         wire_answer(202, {"results": [{"request_id": "r"}] * count}) for count in counts(api)
     )
 
-    assert await delivered(delivery, large) == ["r"] * 10
+    assert await deliver(delivery, large) == ["r"] * 10
     assert len(api.received) > 1
     assert all(len(call.body) <= BODY_LIMIT_BYTES + 1_000 for call in api.received)
 
 
 def counts(api: Any) -> Iterator[int]:
-    """How many requests the call just received has."""
+    """Yield the number of requests in the call that the server has just received."""
     while True:
         yield len(json.loads(api.received[-1].body)["requests"])
 
 
-def test_what_is_sent_names_everything_the_caller_said(delivery: HttpDelivery) -> None:
+def test_a_call_contains_every_option_of_the_request(delivery: HttpDelivery) -> None:
     prepared = delivery.prepare(
         request(lane=Lane.BATCH, deadline_s=60, stripe_account="acct_1", idempotency_key="order-1")
     )
@@ -267,7 +267,7 @@ def test_what_is_sent_names_everything_the_caller_said(delivery: HttpDelivery) -
     }
 
 
-def test_a_named_secret_stays_a_name(delivery: HttpDelivery) -> None:
+def test_a_named_secret_is_sent_by_its_name(delivery: HttpDelivery) -> None:
     sent = json.loads(delivery.prepare(request(credential=SecretRef("main"))).text)
 
     assert (sent["secret_ref"], "stripe_secret" in sent) == ("main", False)

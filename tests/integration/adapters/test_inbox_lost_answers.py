@@ -1,4 +1,4 @@
-"""Entries that Redis handed out in an answer that was lost run at the next look, not when they have long been idle."""
+"""Entries in a lost answer of Redis run at the next read. They do not wait until their idle time is over."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TURN = b"May this entry run now"
 
 
 class World:
-    """A runner whose answers may be lost, another whose answers are not, and what publishes for both."""
+    """A runner with a lossy connection, a neighbour with a reliable one, and a publisher for both."""
 
     def __init__(self, lossy: Any, sound: Any, clock: MemoryClock, log: MemoryEventLog) -> None:
         self.runner = RedisInbox(lossy, clock, log, consumer="a", flow_timeout_s=1_000)
@@ -52,32 +52,32 @@ def way(lossy: tuple[LossyWay, str]) -> LossyWay:
     return lossy[0]
 
 
-async def everything(inbox: RedisInbox) -> list[str]:
-    """Run all that can be run now, without waiting; return the request ids in order."""
+async def run_all(inbox: RedisInbox) -> list[str]:
+    """Run every entry that can run now, without waiting, and return the request ids in order."""
     turns = [*await inbox.take_abandoned("w1", at_most=2), *await inbox.take("w1", at_most=2)]
     if not turns:
         return []
     followed = [await inbox.finish(turn, take_next=False) for turn in turns]
     assert followed == [None] * len(turns)
-    return [*(turn.entry.request_id for turn in turns), *await everything(inbox)]
+    return [*(turn.entry.request_id for turn in turns), *await run_all(inbox)]
 
 
 @pytest.mark.parametrize("lost", [READ, TURN])
-async def test_entries_run_in_order_at_the_next_looks(
+async def test_entries_of_a_lost_answer_run_in_order_at_the_next_reads(
     world: World, way: LossyWay, entry: Callable[..., OutcomeEntry], lost: bytes
 ) -> None:
     await world.publish(entry("makes the group"))
-    await everything(world.neighbour)
+    await run_all(world.neighbour)
     await world.publish(entry("r1"), entry("r2", "c2"), entry("r3", "c3"))
     way.lose_answer_to(lost)
     with pytest.raises(Unavailable):
         await world.runner.take("w1", at_most=2)
 
-    assert await everything(world.runner) == ["r1", "r2", "r3"]
+    assert await run_all(world.runner) == ["r1", "r2", "r3"]
     assert way.lost == 1
 
 
-async def test_a_postponed_entry_whose_turn_was_not_answered_runs_at_the_next_look(
+async def test_a_postponed_entry_of_a_lost_answer_runs_at_the_next_read(
     world: World, way: LossyWay, entry: Callable[..., OutcomeEntry]
 ) -> None:
     await world.publish(entry("r1"))
@@ -87,23 +87,23 @@ async def test_a_postponed_entry_whose_turn_was_not_answered_runs_at_the_next_lo
     with pytest.raises(Unavailable):
         await world.runner.take_abandoned("w1", at_most=2)
 
-    assert await everything(world.runner) == ["r1"]
+    assert await run_all(world.runner) == ["r1"]
 
 
-async def test_looking_back_takes_neither_a_turn_in_hand_nor_what_waits_behind_it(
+async def test_a_repeated_read_takes_neither_a_running_turn_nor_the_entries_behind_it(
     world: World, way: LossyWay, entry: Callable[..., OutcomeEntry]
 ) -> None:
-    """However much waits: an entry that can run stands behind more of them than one look reads."""
+    """The entry that can run comes after more waiting entries than one read returns."""
     await world.publish(*(entry(f"r{n}") for n in range(6)), entry("free", "c2"))
     (_,) = await world.runner.take("w1", at_most=6)
     way.lose_answer_to(TURN)
     with pytest.raises(Unavailable):
         await world.runner.take("w1", at_most=6)
 
-    assert await everything(world.runner) == ["free"]
+    assert await run_all(world.runner) == ["free"]
 
 
-async def test_two_looks_at_once_do_not_both_get_a_turn_while_one_looks_back(
+async def test_two_concurrent_reads_do_not_return_the_same_turn_twice(
     world: World, way: LossyWay, entry: Callable[..., OutcomeEntry]
 ) -> None:
     await world.publish(entry("lost", "lost"))
@@ -122,7 +122,7 @@ async def test_two_looks_at_once_do_not_both_get_a_turn_while_one_looks_back(
     assert taken == sorted(["lost", *(f"r{n}" for n in range(9))])
 
 
-async def test_a_neighbour_does_not_take_the_turn_that_was_not_answered(
+async def test_a_neighbour_does_not_take_the_turn_of_a_lost_answer(
     world: World, way: LossyWay, entry: Callable[..., OutcomeEntry]
 ) -> None:
     await world.publish(entry("r1"))
@@ -130,5 +130,5 @@ async def test_a_neighbour_does_not_take_the_turn_that_was_not_answered(
     with pytest.raises(Unavailable):
         await world.runner.take("w1", at_most=2)
 
-    assert await everything(world.neighbour) == []
-    assert await everything(world.runner) == ["r1"]
+    assert await run_all(world.neighbour) == []
+    assert await run_all(world.runner) == ["r1"]

@@ -1,4 +1,4 @@
-"""Sealing and opening with a KMS and a Secrets Manager in this process."""
+"""`KmsSealer` and `KmsVault` seal and open keys with a KMS and a Secrets Manager in this process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def kms(aws: Any) -> Any:
 
 @pytest.fixture
 def calls(kms: Any) -> list[tuple[str, dict[str, Any]]]:
-    """Every call that goes to KMS, with its parameters."""
+    """Every call to KMS with its parameters."""
     made: list[tuple[str, dict[str, Any]]] = []
     kms.meta.events.register(
         "provide-client-params.kms.*", lambda params, model, **_: made.append((model.name, params))
@@ -53,8 +53,8 @@ def vault(kms: Any, secrets: Any, clock: MemoryClock) -> KmsVault:
 
 
 @pytest.fixture
-def sealed(sealer: KmsSealer, envelope: Any) -> Any:
-    """An envelope of acme's, with a key sealed for it."""
+def seal(sealer: KmsSealer, envelope: Any) -> Any:
+    """Make an envelope of the tenant acme with a key that is sealed for it."""
 
     def make(credential: StripeKey | SecretRef = KEY, **changed: Any) -> Envelope:
         made: Envelope = envelope("r1", **{"principal": "acme/alice", **changed})
@@ -63,52 +63,54 @@ def sealed(sealer: KmsSealer, envelope: Any) -> Any:
     return make
 
 
-async def test_a_sealed_key_opens_in_its_conversation(vault: KmsVault, sealed: Any) -> None:
-    assert await vault.open(sealed()) == KEY
+async def test_a_sealed_key_opens_in_its_conversation(vault: KmsVault, seal: Any) -> None:
+    assert await vault.open(seal()) == KEY
 
 
 @pytest.mark.parametrize(
     "moved", [{"principal": "acme/bob"}, {"worker_id": "w2"}, {"context_id": "c2"}]
 )
-async def test_a_sealed_key_opens_in_no_other(vault: KmsVault, sealed: Any, moved: Any) -> None:
+async def test_a_sealed_key_opens_in_no_other_conversation(
+    vault: KmsVault, seal: Any, moved: Any
+) -> None:
     with pytest.raises(CannotOpen):
-        await vault.open(replace(sealed(), **moved))
+        await vault.open(replace(seal(), **moved))
 
 
 async def test_a_message_of_another_principal_is_refused_after_the_data_key_is_known(
-    vault: KmsVault, sealed: Any
+    vault: KmsVault, seal: Any
 ) -> None:
-    await vault.open(sealed())
+    await vault.open(seal())
     with pytest.raises(CannotOpen):
-        await vault.open(replace(sealed(), principal="acme/bob"))
+        await vault.open(replace(seal(), principal="acme/bob"))
 
 
 @pytest.mark.parametrize(
     "text", ["", "1.", "1.AAAA", "2.AAAA", "1.ÄÖ", "sk_test_1", "1." + "A" * 400, "1.!!!!"]
 )
-async def test_what_was_never_sealed_does_not_open(vault: KmsVault, sealed: Any, text: str) -> None:
+async def test_a_text_that_was_never_sealed_does_not_open(
+    vault: KmsVault, seal: Any, text: str
+) -> None:
     with pytest.raises(CannotOpen):
-        await vault.open(replace(sealed(), sealed_secret=text))
+        await vault.open(replace(seal(), sealed_secret=text))
 
 
 @pytest.mark.parametrize("place", [5, 40, -2])
-async def test_an_altered_sealed_key_does_not_open(
-    vault: KmsVault, sealed: Any, place: int
-) -> None:
-    message = sealed()
+async def test_an_altered_sealed_key_does_not_open(vault: KmsVault, seal: Any, place: int) -> None:
+    message = seal()
     text = message.sealed_secret
     other = "A" if text[place] != "A" else "B"
     altered = text[:place] + other + text[place:][1:]
 
-    # Where the wrapped data key was altered, KMS says InvalidCiphertextException and this stand-in says AccessDenied.
+    # For an altered wrapped data key, KMS raises InvalidCiphertextException, and this stand-in raises AccessDenied.
     with pytest.raises((CannotOpen, NotPermitted)):
         await vault.open(replace(message, sealed_secret=altered))
 
 
-async def test_kms_is_told_the_principal(
-    vault: KmsVault, sealed: Any, calls: list[tuple[str, dict[str, Any]]]
+async def test_kms_calls_carry_the_principal(
+    vault: KmsVault, seal: Any, calls: list[tuple[str, dict[str, Any]]]
 ) -> None:
-    await vault.open(sealed())
+    await vault.open(seal())
 
     assert [(name, params["EncryptionContext"]) for name, params in calls] == [
         ("GenerateDataKey", {"principal": "acme/alice"}),
@@ -116,10 +118,10 @@ async def test_kms_is_told_the_principal(
     ]
 
 
-async def test_fifty_messages_at_once_cost_one_decrypt(
-    vault: KmsVault, sealed: Any, calls: list[tuple[str, dict[str, Any]]]
+async def test_fifty_concurrent_messages_need_one_decrypt(
+    vault: KmsVault, seal: Any, calls: list[tuple[str, dict[str, Any]]]
 ) -> None:
-    messages = [sealed(context_id=f"c{n}") for n in range(50)]
+    messages = [seal(context_id=f"c{n}") for n in range(50)]
 
     keys = await asyncio.gather(*(vault.open(message) for message in messages))
 
@@ -131,37 +133,37 @@ async def test_fifty_messages_at_once_cost_one_decrypt(
     "written", ["sk_test_one\n", "sk_test_one\r\n", " sk_test_one ", "\tsk_test_one"]
 )
 async def test_white_space_around_a_secret_is_no_part_of_the_key(
-    vault: KmsVault, secrets: Any, sealed: Any, written: str
+    vault: KmsVault, secrets: Any, seal: Any, written: str
 ) -> None:
     secrets.create_secret(Name="paydispatch/acme/main", SecretString=written)
 
-    assert await vault.open(sealed(SecretRef("main"))) == KEY
+    assert await vault.open(seal(SecretRef("main"))) == KEY
 
 
 @pytest.mark.parametrize("written", ['{"key": "sk_test_one"}', "whsec_one", "\n"])
-async def test_a_secret_that_holds_anything_else_is_told_and_not_repeated(
-    vault: KmsVault, secrets: Any, sealed: Any, written: str
+async def test_a_secret_without_a_stripe_key_is_refused_without_quoting_it(
+    vault: KmsVault, secrets: Any, seal: Any, written: str
 ) -> None:
     secrets.create_secret(Name="paydispatch/acme/main", SecretString=written)
 
     with pytest.raises(CannotOpen, match="must hold a Stripe secret key") as refusal:
-        await vault.open(sealed(SecretRef("main")))
+        await vault.open(seal(SecretRef("main")))
     assert "one" not in str(refusal.value)
 
 
 def test_a_data_key_is_replaced_when_it_is_old(
-    sealed: Any, calls: list[tuple[str, dict[str, Any]]], clock: MemoryClock
+    seal: Any, calls: list[tuple[str, dict[str, Any]]], clock: MemoryClock
 ) -> None:
-    sealed()
+    seal()
     clock.advance(DATA_KEY_AGE_S - 1)
-    sealed()
+    seal()
     assert len(calls) == 1
     clock.advance(2)
-    sealed()
+    seal()
     assert len(calls) == 2
 
 
-def test_a_warm_sealer_asks_nobody(
+def test_a_warm_sealer_makes_no_call(
     sealer: KmsSealer, envelope: Any, calls: list[Any], clock: MemoryClock
 ) -> None:
     sealer.warm("queue")
@@ -176,10 +178,10 @@ def test_a_warm_sealer_asks_nobody(
 @pytest.mark.parametrize(
     "code", ["ThrottlingException", "KMSInternalException", "DependencyTimeoutException"]
 )
-async def test_a_busy_kms_is_unavailable_and_asked_again(
-    vault: KmsVault, kms: Any, sealed: Any, code: str
+async def test_a_busy_kms_is_unavailable_and_retried(
+    vault: KmsVault, kms: Any, seal: Any, code: str
 ) -> None:
-    message = sealed()
+    message = seal()
     with Stubber(kms) as stub:
         stub.add_client_error("decrypt", code)
         with pytest.raises(Unavailable):
@@ -188,10 +190,10 @@ async def test_a_busy_kms_is_unavailable_and_asked_again(
     assert await vault.open(message) == KEY
 
 
-async def test_a_key_that_may_not_be_used_is_waited_for_until_somebody_grants_it(
-    vault: KmsVault, kms: Any, sealed: Any
+async def test_a_key_without_permission_opens_after_the_permission_is_granted(
+    vault: KmsVault, kms: Any, seal: Any
 ) -> None:
-    message = sealed()
+    message = seal()
     with Stubber(kms) as stub:
         stub.add_client_error("decrypt", "AccessDeniedException")
         with pytest.raises(NotPermitted):
@@ -200,15 +202,15 @@ async def test_a_key_that_may_not_be_used_is_waited_for_until_somebody_grants_it
     assert await vault.open(message) == KEY
 
 
-def test_a_busy_kms_seals_nothing(sealed: Any, kms: Any) -> None:
+def test_a_busy_kms_seals_nothing(seal: Any, kms: Any) -> None:
     with Stubber(kms) as stub:
         stub.add_client_error("generate_data_key", "ThrottlingException")
         with pytest.raises(Unavailable):
-            sealed()
+            seal()
 
 
 def seal_many(sealer: KmsSealer, envelope: Any, *principals: str) -> list[Unavailable]:
-    """Seal a key for each; return what refused it."""
+    """Seal a key for each principal and return the errors."""
     refused = []
     for principal in principals:
         try:
@@ -240,7 +242,7 @@ def test_kms_is_asked_again_soon_after_it_failed(
     assert seal_many(sealer, envelope, "acme/alice") == []
 
 
-def test_a_principal_that_may_not_seal_stops_no_other(
+def test_a_principal_that_may_not_seal_does_not_block_others(
     sealer: KmsSealer, kms: Any, envelope: Any
 ) -> None:
     with Stubber(kms) as stub:
@@ -250,7 +252,7 @@ def test_a_principal_that_may_not_seal_stops_no_other(
     assert seal_many(sealer, envelope, "acme/bob") == []
 
 
-def test_what_aws_says_of_its_users_and_keys_is_told_to_the_log_alone(
+def test_aws_s_message_about_users_and_keys_goes_only_to_the_log(
     sealer: KmsSealer, kms: Any, envelope: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     said = "User: arn:aws:iam::123456789012:user/alice is not authorized"
@@ -262,7 +264,7 @@ def test_what_aws_says_of_its_users_and_keys_is_told_to_the_log_alone(
     assert said in caplog.text
 
 
-def test_threads_that_need_the_same_data_key_make_one_fetch(
+def test_threads_that_need_the_same_data_key_make_one_call(
     sealer: KmsSealer, kms: Any, envelope: Any, calls: list[Any]
 ) -> None:
     started, answer = threading.Barrier(9), threading.Event()
@@ -286,47 +288,47 @@ def test_threads_that_need_the_same_data_key_make_one_fetch(
 
 
 @pytest.fixture
-def stored(secrets: Any) -> None:
+def store_secrets(secrets: Any) -> None:
     for tenant in ("acme", "local"):
         secrets.create_secret(Name=f"paydispatch/{tenant}/main", SecretString=f"sk_test_{tenant}")
 
 
 async def test_a_name_is_looked_up_for_the_principal_s_tenant(
-    vault: KmsVault, sealed: Any, stored: None
+    vault: KmsVault, seal: Any, store_secrets: None
 ) -> None:
-    assert await vault.open(sealed(SecretRef("main"))) == StripeKey("sk_test_acme")
+    assert await vault.open(seal(SecretRef("main"))) == StripeKey("sk_test_acme")
 
 
-async def test_a_name_in_the_clear_is_the_queue_tenant_s_whatever_the_message_claims(
-    vault: KmsVault, envelope: Any, stored: None
+async def test_an_unsealed_name_belongs_to_the_queue_s_tenant_even_with_another_principal(
+    vault: KmsVault, envelope: Any, store_secrets: None
 ) -> None:
     claimed = envelope("r1", sealed_secret=None, secret_ref="main", principal="acme/alice")
 
     assert await vault.open(claimed) == StripeKey("sk_test_local")
 
 
-async def test_a_name_nobody_stored_does_not_open(
-    vault: KmsVault, sealed: Any, stored: None
+async def test_a_missing_secret_does_not_open(
+    vault: KmsVault, seal: Any, store_secrets: None
 ) -> None:
     with pytest.raises(CannotOpen):
-        await vault.open(sealed(SecretRef("other")))
+        await vault.open(seal(SecretRef("other")))
 
 
 @pytest.mark.parametrize("held", ["pk_test_1", "", '{"key": "sk_test_1"}'])
 async def test_a_secret_that_holds_no_stripe_key_does_not_open_and_is_not_shown(
-    vault: KmsVault, sealed: Any, secrets: Any, held: str
+    vault: KmsVault, seal: Any, secrets: Any, held: str
 ) -> None:
     secrets.create_secret(Name="paydispatch/acme/odd", SecretString=held or " ")
     with pytest.raises(CannotOpen) as refused:
-        await vault.open(sealed(SecretRef("odd")))
+        await vault.open(seal(SecretRef("odd")))
 
     assert "test_1" not in str(refused.value)
 
 
 async def test_a_rotated_key_is_read_again_after_a_minute(
-    vault: KmsVault, sealed: Any, secrets: Any, stored: None, clock: MemoryClock
+    vault: KmsVault, seal: Any, secrets: Any, store_secrets: None, clock: MemoryClock
 ) -> None:
-    message = sealed(SecretRef("main"))
+    message = seal(SecretRef("main"))
     await vault.open(message)
     secrets.put_secret_value(SecretId="paydispatch/acme/main", SecretString="sk_test_new")
 
@@ -337,9 +339,9 @@ async def test_a_rotated_key_is_read_again_after_a_minute(
 
 
 async def test_a_busy_secrets_manager_is_unavailable(
-    vault: KmsVault, sealed: Any, secrets: Any
+    vault: KmsVault, seal: Any, secrets: Any
 ) -> None:
-    message = sealed(SecretRef("main"))
+    message = seal(SecretRef("main"))
     with Stubber(secrets) as stub:
         stub.add_client_error("get_secret_value", "ThrottlingException")
         with pytest.raises(Unavailable):

@@ -1,4 +1,4 @@
-"""The contract of `OutcomeStream`: the twin, Redis, and Redis as a cluster keep it alike."""
+"""The contract of `OutcomeStream`, for the twin, Redis and a cluster."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class World(Protocol):
     stream: OutcomeStream
 
     async def entries(self, worker: str) -> list[OutcomeEntry]:
-        """What stands on the stream of a worker's slot."""
+        """Return the entries on the stream of a worker's slot."""
         ...
 
 
@@ -76,7 +76,7 @@ async def test_an_outcome_is_published_once(world: World, entry: Entries) -> Non
     assert await world.entries("w1") == [entry("r1")]
 
 
-async def test_of_many_publishers_at_once_one_is_first(world: World, entry: Entries) -> None:
+async def test_one_of_many_concurrent_publishers_is_first(world: World, entry: Entries) -> None:
     firsts = await asyncio.gather(*(world.stream.publish(entry("r1")) for _ in range(20)))
 
     assert firsts.count(True) == 1
@@ -102,7 +102,9 @@ async def test_only_a_settled_outcome_makes_a_request_settled(world: World, entr
 
 
 @pytest.mark.parametrize("unknown", [True, False])
-async def test_nothing_follows_a_settled_end(world: World, entry: Entries, unknown: bool) -> None:
+async def test_no_outcome_follows_a_settled_one(
+    world: World, entry: Entries, unknown: bool
+) -> None:
     refused = entry("r1", outcome=REFUSED)
     await world.stream.publish(refused)
 
@@ -117,7 +119,7 @@ async def test_an_unknown_outcome_is_published_once(world: World, entry: Entries
     assert firsts == [True, False]
 
 
-async def test_the_entry_that_was_published_last_is_known(world: World, entry: Entries) -> None:
+async def test_the_last_published_entry_is_returned(world: World, entry: Entries) -> None:
     said = [await world.stream.last_entry("w1", "r1")]
     for unknown in (True, False):
         await world.stream.publish(entry("r1", unknown=unknown))
@@ -126,9 +128,7 @@ async def test_the_entry_that_was_published_last_is_known(world: World, entry: E
     assert said == [None, entry("r1", unknown=True), entry("r1")]
 
 
-async def test_requests_and_workers_do_not_stand_in_each_other_s_way(
-    world: World, entry: Entries
-) -> None:
+async def test_requests_and_workers_do_not_affect_each_other(world: World, entry: Entries) -> None:
     for worker_id in ("w1", "w2"):
         assert await world.stream.publish(entry("r1", worker_id=worker_id))
         assert await world.stream.publish(entry("r2", worker_id=worker_id))

@@ -1,4 +1,4 @@
-"""The pool of connections after Redis was gone, and when more ask at once than it holds."""
+"""The connection pool after a restart of Redis, and with more concurrent callers than connections."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def failures(client: Any, count: int) -> list[object]:
 
 
 @pytest.mark.parametrize("mode", ["valkey", "cluster"])
-async def test_more_callers_than_connections_all_get_their_answer(
+async def test_every_caller_gets_its_answer_with_fewer_connections_than_callers(
     request: pytest.FixtureRequest, mode: str
 ) -> None:
     client = connect_async(request.getfixturevalue(mode).url)

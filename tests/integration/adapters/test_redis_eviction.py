@@ -1,4 +1,4 @@
-"""A Redis that evicts is refused when a connection is made, on real servers."""
+"""Every new connection to a Redis that evicts is refused, on real servers."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ REFUSED = r"maxmemory-policy is volatile-lru.*noeviction.*REDIS_ALLOW_EVICTION=t
 
 
 @pytest.fixture(params=["valkey", "cluster"])
-def evicting(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a server that evicts, whether or not it has a limit yet."""
+def url_of_evicting_redis(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a server with an eviction policy, with and without a memory limit."""
     server = request.getfixturevalue(request.param)
     with server.admin() as admin:
         admin.config_set("maxmemory-policy", "volatile-lru")
@@ -34,7 +34,7 @@ def evicting(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def hidden(valkey: Any) -> Iterator[str]:
-    """A server that evicts and does not say so to its user."""
+    """The URL of a server that evicts, for a user that may not read its policy."""
     with valkey.admin() as admin:
         admin.config_set("maxmemory-policy", "volatile-lru")
         admin.acl_setuser(
@@ -46,9 +46,9 @@ def hidden(valkey: Any) -> Iterator[str]:
 
 
 async def test_nothing_is_published_to_a_redis_that_evicts(
-    evicting: str, clock: MemoryClock, entry: Any
+    url_of_evicting_redis: str, clock: MemoryClock, entry: Any
 ) -> None:
-    client = connect_async(evicting)
+    client = connect_async(url_of_evicting_redis)
     outcomes = RedisOutcomes(client, queue_tenant="local")
     for _ in range(2):
         with pytest.raises(Unavailable, match=REFUSED):
@@ -56,17 +56,19 @@ async def test_nothing_is_published_to_a_redis_that_evicts(
     await client.aclose()
 
 
-def test_nothing_is_claimed_in_a_redis_that_evicts(evicting: str, clock: MemoryClock) -> None:
-    with contextlib.closing(connect(evicting)) as client:
+def test_nothing_is_claimed_in_a_redis_that_evicts(
+    url_of_evicting_redis: str, clock: MemoryClock
+) -> None:
+    with contextlib.closing(connect(url_of_evicting_redis)) as client:
         for _ in range(2):
             with pytest.raises(Unavailable, match=REFUSED):
                 RedisRequestStore(client, clock).claim([claim_for("r1")])
 
 
-async def test_where_it_is_allowed_one_warning_tells_of_it(
-    evicting: str, clock: MemoryClock, log: MemoryEventLog, entry: Any
+async def test_an_allowed_eviction_policy_is_logged_once(
+    url_of_evicting_redis: str, clock: MemoryClock, log: MemoryEventLog, entry: Any
 ) -> None:
-    client = connect_async(evicting, EvictionCheck(allowed=True, log=log))
+    client = connect_async(url_of_evicting_redis, EvictionCheck(allowed=True, log=log))
     outcomes = RedisOutcomes(client, queue_tenant="local")
     assert await outcomes.publish(entry("r1"))
     await client.connection_pool.disconnect() if hasattr(client, "connection_pool") else None
@@ -76,7 +78,7 @@ async def test_where_it_is_allowed_one_warning_tells_of_it(
     assert log.lines == [("redis.evicts", {"policy": "volatile-lru"})]
 
 
-async def test_a_policy_that_cannot_be_seen_is_believed_and_noted_once(
+async def test_an_unreadable_eviction_policy_is_accepted_and_logged_once(
     hidden: str, clock: MemoryClock, log: MemoryEventLog, entry: Any
 ) -> None:
     client = connect_async(hidden, EvictionCheck(log=log))
@@ -89,13 +91,13 @@ async def test_a_policy_that_cannot_be_seen_is_believed_and_noted_once(
     assert log.events() == ["redis.policy_hidden"]
 
 
-def test_a_command_ends_at_its_start_with_a_redis_that_evicts(evicting: str) -> None:
+def test_a_command_refuses_a_redis_that_evicts_at_its_start(url_of_evicting_redis: str) -> None:
     with pytest.raises(BadSetting, match=REFUSED):
-        refuse_eviction(evicting, allowed=False)
+        refuse_eviction(url_of_evicting_redis, allowed=False)
 
-    refuse_eviction(evicting, allowed=True)
+    refuse_eviction(url_of_evicting_redis, allowed=True)
 
 
 @pytest.mark.parametrize("mode", ["", "?cluster=true"], ids=["alone", "cluster"])
-def test_a_command_starts_without_redis_and_waits_for_it(mode: str) -> None:
+def test_a_command_starts_while_redis_is_unavailable(mode: str) -> None:
     refuse_eviction(f"redis://127.0.0.1:1{mode}", allowed=False)

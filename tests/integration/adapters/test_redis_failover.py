@@ -1,4 +1,4 @@
-"""A failover behind one address: the old primary is a replica now, and every connection to it is still open."""
+"""A failover behind one address. The old primary is now a replica, and all connections to it are still open."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def client(pair: ReplicatedRedis) -> AsyncIterator[Any]:
 
 
 async def on_the_second_try(call: Callable[[], Awaitable[Any]]) -> Any:
-    """As a message does that is deferred: the first try may learn that the node is the wrong one."""
+    """Call twice if needed, as a deferred message does. The first try may find that the node is no primary."""
     with contextlib.suppress(Unavailable):
         return await call()
     return await call()
@@ -65,7 +65,7 @@ async def test_an_outcome_is_published_at_the_second_try_and_once(
         assert primary.xlen(keys.outcomes("w1")) == 2
 
 
-async def test_one_wrong_answer_makes_all_connections_leave_the_node(
+async def test_one_answer_of_a_replica_closes_all_connections_to_it(
     pair: ReplicatedRedis, client: Any, clock: MemoryClock, entry: Any
 ) -> None:
     outcomes = RedisOutcomes(client, queue_tenant="local")
@@ -96,7 +96,7 @@ async def test_the_runner_reads_and_finishes_what_was_published_before(
     assert await inbox.take_abandoned("w1", at_most=5) == []
 
 
-def test_a_keyed_create_is_claimed_at_the_second_try(
+def test_a_create_with_a_key_is_claimed_at_the_second_try(
     pair: ReplicatedRedis, clock: MemoryClock
 ) -> None:
     with contextlib.closing(connect(pair.url)) as client:
@@ -111,7 +111,7 @@ def test_a_keyed_create_is_claimed_at_the_second_try(
         assert not other.owned
 
 
-def test_the_health_check_fails_on_a_replica_and_leaves_it(
+def test_the_health_check_fails_on_a_replica_and_closes_its_connections(
     pair: ReplicatedRedis, clock: MemoryClock
 ) -> None:
     with contextlib.closing(connect(pair.url)) as client:
@@ -125,31 +125,31 @@ def test_the_health_check_fails_on_a_replica_and_leaves_it(
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["named", "all"])
-async def test_a_sweep_that_finds_nothing_to_do_learns_of_a_failover_too(
+async def test_a_sweep_without_work_notices_a_failover(
     pair: ReplicatedRedis, client: Any, clock: MemoryClock, log: Any, entry: Any, named: bool
 ) -> None:
-    """It would look at a replica that follows no primary any more, and find nothing there for ever."""
+    """Otherwise it would read from a replica that no longer follows a primary and never find anything."""
     sweep = RedisSweep(client, clock, log)
 
-    async def found() -> Sequence[str]:
+    async def find_work() -> Sequence[str]:
         if named:
             return await sweep.with_work(["w1"])
         return (await sweep.due(at_most=5)).with_work
 
-    assert await found() == []
+    assert await find_work() == []
     await asyncio.to_thread(pair.fail_over)
     pair.part()
     other = connect_async(pair.url)
     await RedisOutcomes(other, queue_tenant="local").publish(entry("r1"))
     await other.aclose()
 
-    assert await on_the_second_try(found) == ["w1"]
+    assert await on_the_second_try(find_work) == ["w1"]
 
 
-async def test_a_listener_leaves_the_node_with_everybody_else(
+async def test_a_doorbell_listener_leaves_a_replica_like_the_other_connections(
     pair: ReplicatedRedis, client: Any, clock: MemoryClock, log: Any, entry: Any
 ) -> None:
-    """A replica passes its primary's bells on only as long as it follows that primary."""
+    """A replica forwards the rings of its primary only while it follows that primary."""
     outcomes, bells = (
         RedisOutcomes(client, queue_tenant="local"),
         RedisDoorbellListener(client, log),
@@ -161,14 +161,14 @@ async def test_a_listener_leaves_the_node_with_everybody_else(
     pair.part()
     with pytest.raises(Unavailable):
         await outcomes.publish(entry("r2"))
-    await bells.next(0.01)  # hangs up, and listens anew
+    await bells.next(0.01)  # closes the connection and subscribes again
 
     await outcomes.publish(entry("r2"))
     assert await bells.next(2.0) == "w1"
     await bells.close()
 
 
-async def test_it_goes_on_while_the_address_still_leads_to_the_old_node(
+async def test_it_continues_after_the_address_has_led_to_the_old_node(
     pair: ReplicatedRedis, client: Any, clock: MemoryClock, entry: Any
 ) -> None:
     outcomes = RedisOutcomes(client, queue_tenant="local")

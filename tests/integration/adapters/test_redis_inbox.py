@@ -1,4 +1,4 @@
-"""What only the stream knows: its group, entries nobody queued or can read, trimming, and answers that get lost."""
+"""`FlowInbox` on a real stream: consumer group, unqueued and unreadable entries, trimming, and a lost group."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ STREAM = keys.outcomes("w1")
 pytestmark = pytest.mark.parametrize("inboxes", ["valkey", "cluster"], indirect=True)
 
 
-async def test_a_stream_nobody_published_to_is_empty(inboxes: Any) -> None:
+async def test_a_stream_without_entries_is_empty(inboxes: Any) -> None:
     a = inboxes.runner("a")
 
     assert await a.take_abandoned("w1", at_most=5) == []
     assert await a.take("w1", at_most=5) == []
 
 
-async def test_a_group_made_late_sees_what_was_published_before(inboxes: Any, entry: Any) -> None:
+async def test_a_new_group_reads_the_entries_from_before_its_creation(
+    inboxes: Any, entry: Any
+) -> None:
     await inboxes.publish(entry("r1"))
 
     (turn,) = await inboxes.runner("a").take("w1", at_most=5)
@@ -36,7 +38,7 @@ async def test_a_group_made_late_sees_what_was_published_before(inboxes: Any, en
     assert [group["name"] for group in await inboxes.redis.xinfo_groups(STREAM)] == ["flows"]
 
 
-async def test_runners_that_come_at_once_make_one_group(inboxes: Any, entry: Any) -> None:
+async def test_concurrent_runners_create_one_group(inboxes: Any, entry: Any) -> None:
     await inboxes.publish(entry("r1"))
 
     taken = await asyncio.gather(
@@ -47,7 +49,7 @@ async def test_runners_that_come_at_once_make_one_group(inboxes: Any, entry: Any
 
 
 @pytest.mark.parametrize("fields", [{"entry": "{"}, {"entry": '{"v": 99}'}, {"other": "1"}])
-async def test_what_nobody_can_read_goes_to_the_dead_stream(
+async def test_an_unreadable_entry_goes_to_the_dead_stream(
     inboxes: Any, log: MemoryEventLog, fields: Any
 ) -> None:
     entry_id = await inboxes.redis.xadd(STREAM, fields)
@@ -59,14 +61,16 @@ async def test_what_nobody_can_read_goes_to_the_dead_stream(
     assert log.events() == ["entry.unreadable"]
 
 
-async def test_what_nobody_can_read_any_more_does_not_hide_a_postponed_entry(
+async def test_an_unreadable_postponed_entry_does_not_hide_another_one(
     inboxes: Any, entry: Any
 ) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.redis.xgroup_create(STREAM, keys.GROUP, mkstream=True)
-    entry_id = await unreadable(inboxes)
+    entry_id = await add_unreadable_entry(inboxes)
     await inboxes.redis.xreadgroup(keys.GROUP, "tomorrow", {STREAM: ">"})
-    await inboxes.redis.zadd(keys.later("w1"), {entry_id: 0})  # postponed by who could read it
+    await inboxes.redis.zadd(
+        keys.later("w1"), {entry_id: 0}
+    )  # a newer version could read it and postponed it
     await inboxes.publish(entry("r2", "c2"))
     (postponed,) = await a.take("w1", at_most=1)
     await a.postpone(postponed, 0, counted=True)
@@ -77,7 +81,7 @@ async def test_what_nobody_can_read_any_more_does_not_hide_a_postponed_entry(
     assert await inboxes.redis.zcard(keys.later("w1")) == 0
 
 
-async def test_an_abandoned_entry_is_found_though_something_postponed_is_always_due(
+async def test_an_abandoned_entry_is_taken_although_a_postponed_one_is_always_due(
     inboxes: Any, entry: Any, clock: MemoryClock
 ) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
@@ -97,16 +101,16 @@ async def test_an_abandoned_entry_is_found_though_something_postponed_is_always_
     assert "lost" in found
 
 
-async def unreadable(world: Any, context_id: str = "c1") -> str:
-    """An entry as another version may publish it: in its context's queue, and not to be read here."""
+async def add_unreadable_entry(world: Any, context_id: str = "c1") -> str:
+    """Add an entry of another version. It is in its context's queue, but this version cannot read it."""
     entry_id = await world.redis.xadd(STREAM, {"entry": '{"from": "tomorrow"}'})
     await world.redis.rpush(keys.context("w1", context_id), entry_id)
     return str(entry_id)
 
 
 async def test_an_unreadable_head_does_not_block_its_context(inboxes: Any, entry: Any) -> None:
-    await unreadable(inboxes)
-    await unreadable(inboxes)
+    await add_unreadable_entry(inboxes)
+    await add_unreadable_entry(inboxes)
     await inboxes.publish(entry("r1"))
 
     (turn,) = await inboxes.runner("a").take("w1", at_most=5)
@@ -115,13 +119,13 @@ async def test_an_unreadable_head_does_not_block_its_context(inboxes: Any, entry
 
 
 @pytest.mark.parametrize("read_before", [True, False])
-async def test_an_unreadable_entry_in_the_middle_is_gone_past(
+async def test_an_unreadable_entry_in_the_middle_is_skipped(
     inboxes: Any, entry: Any, read_before: bool
 ) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.publish(entry("r1"))
     (first,) = await a.take("w1", at_most=1)
-    await unreadable(inboxes)
+    await add_unreadable_entry(inboxes)
     await inboxes.publish(entry("r2"))
     if read_before:
         assert await b.take("w1", at_most=5) == []
@@ -132,7 +136,7 @@ async def test_an_unreadable_entry_in_the_middle_is_gone_past(
     assert [turn.entry.request_id for turn in found] == ["r2"]
 
 
-async def test_entries_nobody_queued_are_adopted_in_their_order(inboxes: Any, entry: Any) -> None:
+async def test_unqueued_entries_are_queued_in_their_order(inboxes: Any, entry: Any) -> None:
     for name in ("r1", "r2"):
         await inboxes.redis.xadd(STREAM, {"entry": entry(name).as_json()})
     a = inboxes.runner("a")
@@ -143,10 +147,10 @@ async def test_entries_nobody_queued_are_adopted_in_their_order(inboxes: Any, en
     assert [first.entry.request_id, second.entry.request_id] == ["r1", "r2"]
 
 
-async def test_an_entry_belongs_to_the_stream_it_stands_on_whatever_worker_it_names(
+async def test_an_entry_belongs_to_its_stream_even_if_it_names_another_worker(
     inboxes: Any, entry: Any
 ) -> None:
-    """Its context and its lease are kept there, because the runners of that stream take it."""
+    """Its context and its lease are stored under that stream's worker, because the runners of that stream take it."""
     a = inboxes.runner("a")
     strange = entry("r1", worker_id="w2", tenant="acme")
     await inboxes.redis.xadd(STREAM, {"entry": strange.as_json()})
@@ -159,7 +163,7 @@ async def test_an_entry_belongs_to_the_stream_it_stands_on_whatever_worker_it_na
     assert {key.partition("}")[0] for key in await inboxes.redis.keys("pd:{*")} == {"pd:{w1"}
 
 
-async def test_a_finished_entry_that_is_delivered_again_is_not_adopted(
+async def test_a_finished_entry_that_is_delivered_again_is_not_queued(
     inboxes: Any, entry: Any
 ) -> None:
     a = inboxes.runner("a")
@@ -171,7 +175,7 @@ async def test_a_finished_entry_that_is_delivered_again_is_not_adopted(
     assert await inboxes.redis.exists(keys.context("w1", "c1")) == 0
 
 
-async def test_a_finished_conversation_leaves_its_stream_and_what_is_finished_of_it(
+async def test_a_finished_conversation_leaves_only_its_stream_and_finished_keys(
     inboxes: Any, entry: Any
 ) -> None:
     a = inboxes.runner("a")
@@ -189,7 +193,7 @@ async def test_a_finished_conversation_leaves_its_stream_and_what_is_finished_of
         assert 0 < await inboxes.redis.ttl(key) <= REMEMBER_S
 
 
-async def test_trimming_forgets_the_finished_and_keeps_pending_and_undelivered(
+async def test_trimming_removes_finished_entries_and_keeps_pending_and_unread_ones(
     inboxes: Any, entry: Any, clock: MemoryClock
 ) -> None:
     a = inboxes.runner("a")
@@ -212,8 +216,8 @@ async def consumers(world: Any) -> set[str]:
     return {each["name"] for each in await world.redis.xinfo_consumers(STREAM, keys.GROUP)}
 
 
-def tidy(world: Any, name: str) -> RedisInbox:
-    """A runner that forgets others as soon as they are idle."""
+def make_forgetful_runner(world: Any, name: str) -> RedisInbox:
+    """Make a runner that removes other consumers as soon as they are idle."""
     return RedisInbox(
         world.redis,
         world.clock,
@@ -224,28 +228,28 @@ def tidy(world: Any, name: str) -> RedisInbox:
     )
 
 
-async def test_consumers_that_hold_nothing_and_come_no_more_are_forgotten(
+async def test_idle_consumers_without_pending_entries_are_removed(
     inboxes: Any, entry: Any, clock: MemoryClock
 ) -> None:
     await inboxes.publish(entry("r1", "c1"), entry("r2", "c2"))
     await inboxes.runner("gone").take("w1", at_most=1)
     (turn,) = await inboxes.runner("busy").take("w1", at_most=1)
-    (taken,) = await inboxes.runner("heir")._claim("w1", await pending_of(inboxes, "gone"))
+    (taken,) = await inboxes.runner("heir")._claim("w1", await entries_pending_at(inboxes, "gone"))
     assert await consumers(inboxes) == {"gone", "busy", "heir"}
 
-    await tidy(inboxes, "tidy").take_abandoned("w1", at_most=1)
+    await make_forgetful_runner(inboxes, "tidy").take_abandoned("w1", at_most=1)
 
     assert await consumers(inboxes) == {"busy", "heir"}
-    assert await pending_of(inboxes, "busy") == [turn.entry_id]
-    assert await pending_of(inboxes, "heir") == [taken[0]]
+    assert await entries_pending_at(inboxes, "busy") == [turn.entry_id]
+    assert await entries_pending_at(inboxes, "heir") == [taken[0]]
 
 
-async def pending_of(world: Any, consumer: str) -> list[str]:
+async def entries_pending_at(world: Any, consumer: str) -> list[str]:
     held = await world.redis.xpending_range(STREAM, keys.GROUP, "-", "+", 10, consumername=consumer)
     return [each["message_id"] for each in held]
 
 
-async def test_a_consumer_that_was_here_today_is_kept(inboxes: Any, entry: Any) -> None:
+async def test_a_recently_active_consumer_is_kept(inboxes: Any, entry: Any) -> None:
     await inboxes.publish(entry("r1"))
     a = inboxes.runner("a")
     (turn,) = await a.take("w1", at_most=1)
@@ -256,12 +260,12 @@ async def test_a_consumer_that_was_here_today_is_kept(inboxes: Any, entry: Any) 
     assert "a" in await consumers(inboxes)
 
 
-async def test_a_forgotten_consumer_that_comes_back_goes_on(inboxes: Any, entry: Any) -> None:
+async def test_a_removed_consumer_that_returns_gets_entries(inboxes: Any, entry: Any) -> None:
     a = inboxes.runner("a")
     await inboxes.publish(entry("r1"))
     (turn,) = await a.take("w1", at_most=1)
     await a.finish(turn, take_next=True)
-    await tidy(inboxes, "b").take_abandoned("w1", at_most=1)
+    await make_forgetful_runner(inboxes, "b").take_abandoned("w1", at_most=1)
     assert "a" not in await consumers(inboxes)
     await inboxes.publish(entry("r2"))
 
@@ -271,7 +275,7 @@ async def test_a_forgotten_consumer_that_comes_back_goes_on(inboxes: Any, entry:
 
 
 async def seconds_ahead(world: Any, clock: MemoryClock) -> float:
-    """How far the server's clock is ahead of the test's, or behind it."""
+    """Return the server's clock minus the test's clock, in seconds."""
     (last, _) = (await world.redis.xrevrange(STREAM, count=1))[0]
     return float(int(last.partition("-")[0]) / 1000 - clock.now_s())
 
@@ -290,7 +294,7 @@ async def test_young_finished_entries_are_not_trimmed(
     assert await inboxes.redis.xlen(STREAM) == 300
 
 
-async def test_an_entry_read_between_the_last_look_and_the_release_of_the_lease_is_not_lost(
+async def test_an_entry_read_by_another_runner_just_before_the_lease_is_released_is_not_lost(
     inboxes: Any, entry: Any
 ) -> None:
     b = inboxes.runner("b")
@@ -312,7 +316,7 @@ async def test_an_entry_read_between_the_last_look_and_the_release_of_the_lease_
     assert following.entry.request_id == "r2"
 
 
-async def test_many_entries_that_wait_for_their_context_do_not_hide_an_abandoned_one(
+async def test_many_waiting_entries_of_a_context_do_not_hide_an_abandoned_one(
     inboxes: Any, entry: Any, clock: MemoryClock
 ) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
@@ -328,7 +332,7 @@ async def test_many_entries_that_wait_for_their_context_do_not_hide_an_abandoned
     assert [turn.entry.request_id for turn in found] == ["lost"]
 
 
-async def test_a_run_in_hand_is_not_taken_over_however_long_it_has_been_pending(
+async def test_a_running_entry_is_not_taken_over_even_if_it_is_pending_for_long(
     inboxes: Any, entry: Any
 ) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
@@ -339,7 +343,7 @@ async def test_a_run_in_hand_is_not_taken_over_however_long_it_has_been_pending(
     assert await b.take_abandoned("w1", at_most=5) == []
 
 
-async def test_a_postponed_entry_does_not_run_before_it_is_due_however_long_it_has_been_pending(
+async def test_a_postponed_entry_does_not_run_before_it_is_due_even_if_it_is_pending_for_long(
     inboxes: Any, entry: Any
 ) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
@@ -355,10 +359,8 @@ async def lease_ms(world: Any) -> int:
     return int(await world.redis.pttl(keys.lease("w1", "c1")))
 
 
-async def test_a_lease_that_is_renewed_becomes_longer_and_never_shorter(
-    inboxes: Any, entry: Any
-) -> None:
-    a = inboxes.runner("a")  # a flow may take 1,000 s here
+async def test_renewing_a_lease_never_shortens_it(inboxes: Any, entry: Any) -> None:
+    a = inboxes.runner("a")  # the flow timeout is 1,000 s here
     await inboxes.publish(entry("r1"))
     (turn,) = await a.take("w1", at_most=1)
 
@@ -368,8 +370,8 @@ async def test_a_lease_that_is_renewed_becomes_longer_and_never_shorter(
     assert await lease_ms(inboxes) > 5_000_000
 
 
-async def everything(world: Any, name: str) -> list[str]:
-    """Run all that can be run now, to its end; return the request ids in order."""
+async def run_all(world: Any, name: str) -> list[str]:
+    """Run every entry that can run now to its end, and return the request ids in order."""
     runner, ran = world.runner(name), []
     for _ in range(20):
         world.clock.advance(1.5)
@@ -388,12 +390,12 @@ async def lose_the_group(world: Any) -> None:
 
 
 @pytest.mark.parametrize("trimmed", [True, False])
-async def test_what_was_finished_does_not_run_again_after_the_group_was_lost(
+async def test_finished_entries_do_not_run_again_after_the_group_was_lost(
     inboxes: Any, entry: Any, clock: MemoryClock, trimmed: bool
 ) -> None:
     await inboxes.publish(*(entry(f"r{n}", f"c{n % 3}") for n in range(20)))
     clock.advance(await seconds_ahead(inboxes, clock))
-    assert len(await everything(inboxes, "a")) == 20
+    assert len(await run_all(inboxes, "a")) == 20
     if trimmed:
         clock.advance(TRIM_EVERY_S)
         await inboxes.runner("a").take_abandoned("w1", at_most=1)
@@ -402,15 +404,15 @@ async def test_what_was_finished_does_not_run_again_after_the_group_was_lost(
     await lose_the_group(inboxes)
 
     assert await inboxes.redis.xlen(STREAM) == 21
-    assert await everything(inboxes, "b") == ["new"]
+    assert await run_all(inboxes, "b") == ["new"]
     assert (await inboxes.redis.xpending(STREAM, keys.GROUP))["pending"] == 0
     assert await inboxes.redis.exists(keys.context("w1", "c1")) == 0
 
 
-async def test_what_was_not_finished_runs_once_after_the_group_was_lost(
+async def test_unfinished_entries_run_once_after_the_group_was_lost(
     inboxes: Any, entry: Any, clock: MemoryClock
 ) -> None:
-    """A run in hand, the next of its context, a postponed one, one that a dead runner has read, and a new one."""
+    """This covers a running entry, the next of its context, a postponed, a read but abandoned, and a new entry."""
     a = inboxes.runner("a")
     await inboxes.publish(entry("done", "c0"), entry("hand", "c1"), entry("next", "c1"))
     await inboxes.publish(entry("later", "c2"))
@@ -423,16 +425,16 @@ async def test_what_was_not_finished_runs_once_after_the_group_was_lost(
 
     await lose_the_group(inboxes)
 
-    ran = await everything(inboxes, "b")
+    ran = await run_all(inboxes, "b")
     assert sorted(ran) == ["later", "new", "read"]
     following = await a.finish(turns["hand"], take_next=True)
     assert following is not None
     assert following.entry.request_id == "next"
     await a.finish(following, take_next=True)
-    assert await everything(inboxes, "b") == []
+    assert await run_all(inboxes, "b") == []
 
 
-async def test_a_postponed_entry_that_is_due_does_not_keep_the_group_from_being_made_anew(
+async def test_a_due_postponed_entry_does_not_prevent_the_recreation_of_the_group(
     inboxes: Any, entry: Any
 ) -> None:
     a = inboxes.runner("a")
@@ -441,11 +443,11 @@ async def test_a_postponed_entry_that_is_due_does_not_keep_the_group_from_being_
     await a.postpone(turn, 0, counted=True)
     await lose_the_group(inboxes)
 
-    assert await everything(inboxes, "b") == ["r1"]
+    assert await run_all(inboxes, "b") == ["r1"]
 
 
 @pytest.mark.parametrize("successor", [True, False])
-async def test_a_run_that_failed_for_good_is_told_though_the_group_was_lost(
+async def test_a_failed_run_is_reported_once_although_the_group_was_lost(
     inboxes: Any, entry: Any, successor: bool
 ) -> None:
     a = inboxes.runner("a")
@@ -453,48 +455,52 @@ async def test_a_run_that_failed_for_good_is_told_though_the_group_was_lost(
     (turn,) = await a.take("w1", at_most=1)
     await lose_the_group(inboxes)
 
-    told = entry("r1", unknown=True) if successor else None
+    successor_entry = entry("r1", unknown=True) if successor else None
     assert (
-        await a.move_to_dead_stream(turn, reason="raised", successor=told, take_next=False) is None
+        await a.move_to_dead_stream(
+            turn, reason="raised", successor=successor_entry, take_next=False
+        )
+        is None
     )
     assert (
-        await a.move_to_dead_stream(turn, reason="raised", successor=told, take_next=False) is None
+        await a.move_to_dead_stream(
+            turn, reason="raised", successor=successor_entry, take_next=False
+        )
+        is None
     )
 
     assert await inboxes.dead() == [(entry("r1"), "raised")]
-    assert await everything(inboxes, "b") == ["r1"] * successor + ["r2"]
+    assert await run_all(inboxes, "b") == ["r1"] * successor + ["r2"]
 
 
 @pytest.mark.parametrize("start", ["0", "0-1"])
-async def test_a_group_that_is_set_back_runs_nothing_again(
+async def test_a_group_set_back_to_the_start_runs_no_entry_again(
     inboxes: Any, entry: Any, clock: MemoryClock, start: str
 ) -> None:
     await inboxes.publish(*(entry(f"r{n}", f"c{n % 3}") for n in range(20)))
     clock.advance(await seconds_ahead(inboxes, clock))
-    await everything(inboxes, "a")
+    await run_all(inboxes, "a")
     clock.advance(TRIM_EVERY_S)
     await inboxes.runner("a").take_abandoned("w1", at_most=1)
 
     await inboxes.redis.xgroup_setid(STREAM, keys.GROUP, start)
 
     assert await inboxes.redis.xlen(STREAM) == 20
-    assert await everything(inboxes, "b") == []
+    assert await run_all(inboxes, "b") == []
 
 
-async def test_an_entry_that_an_operator_puts_back_runs_after_the_group_was_lost(
+async def test_an_entry_that_an_operator_adds_again_runs_after_the_group_was_lost(
     inboxes: Any, entry: Any
 ) -> None:
     await inboxes.publish(entry("r1"))
-    await everything(inboxes, "a")
+    await run_all(inboxes, "a")
     await lose_the_group(inboxes)
     await inboxes.redis.xadd(STREAM, {"entry": entry("r1").as_json()})
 
-    assert await everything(inboxes, "b") == ["r1"]
+    assert await run_all(inboxes, "b") == ["r1"]
 
 
-async def test_a_thousand_finished_entries_do_not_hold_up_a_new_one(
-    inboxes: Any, entry: Any
-) -> None:
+async def test_a_thousand_finished_entries_do_not_delay_a_new_one(inboxes: Any, entry: Any) -> None:
     await inboxes.publish(*(entry(f"r{n}", f"c{n % 50}") for n in range(1_000)))
     a = inboxes.runner("a")
     for _ in range(25):

@@ -1,4 +1,4 @@
-"""The worker's slot on Redis: keys that expire, bells, and answers that get lost."""
+"""The worker's slot on Redis: expiring keys, doorbells, lost answers and restarts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def outcomes(redis: Any) -> RedisOutcomes:
     return RedisOutcomes(redis, queue_tenant="local")
 
 
-async def test_the_mark_of_a_request_is_forgotten_after_the_queue_has(
+async def test_the_seen_mark_of_a_request_outlives_its_message(
     outcomes: RedisOutcomes, redis: Any, entry: Any
 ) -> None:
     await outcomes.publish(entry("r1"))
@@ -50,7 +50,7 @@ async def test_the_mark_of_a_request_is_forgotten_after_the_queue_has(
     assert REMEMBER_S - 3_600 < await redis.ttl(keys.seen("w1", "r1")) <= REMEMBER_S
 
 
-async def test_what_is_not_finished_does_not_expire(
+async def test_unfinished_entries_do_not_expire(
     outcomes: RedisOutcomes, redis: Any, entry: Any
 ) -> None:
     await outcomes.publish(entry("r1"))
@@ -79,7 +79,7 @@ async def test_the_keys_are_those_of_the_contract(
 
 @pytest.mark.parametrize(("tenant", "worker"), [("local", "a*b[1]"), ("acme", "acme a*b[1]")])
 @pytest.mark.parametrize("mode", ["valkey", "cluster"])
-async def test_publishing_rings_the_worker_s_bell_once(
+async def test_publishing_rings_the_worker_s_doorbell_once(
     request: pytest.FixtureRequest, mode: str, log: Any, entry: Any, tenant: str, worker: str
 ) -> None:
     redis = connect_async(request.getfixturevalue(mode).url)
@@ -96,7 +96,7 @@ async def test_publishing_rings_the_worker_s_bell_once(
         await redis.aclose()
 
 
-async def test_bells_that_were_hung_up_can_be_heard_again(redis: Any, log: Any) -> None:
+async def test_a_closed_doorbell_listener_can_listen_again(redis: Any, log: Any) -> None:
     bells = RedisDoorbellListener(redis, log)
     await bells.next(0.01)
     await bells.close()
@@ -107,7 +107,7 @@ async def test_bells_that_were_hung_up_can_be_heard_again(redis: Any, log: Any) 
     await bells.close()
 
 
-async def test_an_outcome_whose_publish_lost_its_answer_stands_on_the_stream_once(
+async def test_an_outcome_with_a_lost_publish_answer_is_on_the_stream_once(
     lossy: Any, redis: Any, entry: Any
 ) -> None:
     way, url = lossy
@@ -125,7 +125,7 @@ async def test_an_outcome_whose_publish_lost_its_answer_stands_on_the_stream_onc
 
 
 async def publish_until_taken(outcomes: RedisOutcomes, entry: Any) -> bool:
-    """As a message does that stays on the queue: a few times."""
+    """Publish, with a few retries, as a message does that stays on the queue."""
     for _ in range(3):
         with contextlib.suppress(Unavailable):
             return await outcomes.publish(entry)
@@ -134,7 +134,7 @@ async def publish_until_taken(outcomes: RedisOutcomes, entry: Any) -> bool:
 
 @pytest.fixture(params=["refused", "silent"])
 def nowhere(request: pytest.FixtureRequest) -> Iterator[str]:
-    """An address at which nobody answers."""
+    """The URL of an address that refuses connections or never answers."""
     if request.param == "refused":
         yield f"redis://127.0.0.1:{free_port()}"
         return
@@ -143,7 +143,7 @@ def nowhere(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("mode", ["", "?cluster=true"], ids=["alone", "cluster"])
-async def test_a_redis_that_is_away_is_unavailable_while_there_is_time_to_defer(
+async def test_every_call_to_an_unreachable_redis_fails_while_there_is_time_to_defer(
     nowhere: str, mode: str, clock: MemoryClock, log: Any, entry: Any
 ) -> None:
     client = connect_async(nowhere + mode)
@@ -176,7 +176,9 @@ async def test_a_redis_that_is_away_is_unavailable_while_there_is_time_to_defer(
     assert took_s < TIME_TO_PUBLISH_S
 
 
-async def test_bells_leave_no_connection_behind_while_redis_is_away(nowhere: str, log: Any) -> None:
+async def test_a_doorbell_listener_leaks_no_connection_while_redis_is_unreachable(
+    nowhere: str, log: Any
+) -> None:
     client = connect_async(nowhere)
     bells = RedisDoorbellListener(client, log)
     with pytest.raises(Unavailable):
@@ -187,7 +189,7 @@ async def test_bells_leave_no_connection_behind_while_redis_is_away(nowhere: str
     await client.aclose()
 
 
-async def test_what_was_published_before_redis_died_is_not_published_again_after_it_came_back(
+async def test_an_outcome_is_not_published_again_after_a_restart_of_redis(
     mortal_valkey: Any, clock: MemoryClock, log: Any, entry: Any
 ) -> None:
     client = connect_async(mortal_valkey.url)
@@ -206,12 +208,12 @@ async def test_what_was_published_before_redis_died_is_not_published_again_after
 
 
 async def listen_on(bells: RedisDoorbellListener) -> None:
-    """More than once: what had arrived before the kill is read first."""
+    """Listen several times, because the first calls read the rings from before the kill."""
     for _ in range(5):
         await bells.next(0.5)
 
 
-async def test_bells_ring_again_after_redis_came_back(
+async def test_doorbells_ring_again_after_a_restart_of_redis(
     mortal_valkey: Any, log: Any, entry: Any
 ) -> None:
     client = connect_async(mortal_valkey.url)

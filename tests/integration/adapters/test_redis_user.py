@@ -1,4 +1,4 @@
-"""The Redis user of the operations page can do all that the programs do, and nothing of what they never do."""
+"""The Redis user of the operations page may run every command of the programs, and no command that they never use."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ CHANNEL = "&pd:{*}:bell"
 
 
 def rule_of_the_docs() -> list[str]:
-    """The words after ACL SETUSER: the block of `docs/operations.md`, its lines joined."""
+    """Return the words after ACL SETUSER in `docs/operations.md`, with its lines joined."""
     page = (ROOT / "docs/operations.md").read_text("utf-8")
     block = re.search(r"^    ACL SETUSER (paydispatch(?:.*\\\n)*.*)$", page, re.MULTILINE)
     assert block is not None
     return block[1].replace("\\\n", " ").split()
 
 
-def allowed_commands() -> set[str]:
+def commands_of_the_docs() -> set[str]:
     return {word[1:] for word in rule_of_the_docs() if word.startswith("+")}
 
 
@@ -68,7 +68,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 def url_of_user(server: Any, *changed: str) -> str:
-    """Make the user as the docs say, but for what is `changed`."""
+    """Make the user of the docs with these changes, and return its URL."""
     with server.admin() as admin:
         admin.execute_command("ACL", "SETUSER", *rule_of_the_docs(), *changed, ">secret")
     return str(server.url).replace("redis://", f"redis://{USER}:secret@")
@@ -79,7 +79,7 @@ def clock() -> MemoryClock:
     return MemoryClock(float(int(time.time())))
 
 
-async def test_the_programs_can_do_their_work_as_the_user_of_the_docs(
+async def test_all_programs_work_as_the_redis_user_of_the_docs(
     server: Any, clock: MemoryClock, log: MemoryEventLog, entry: Any
 ) -> None:
     url = url_of_user(server)
@@ -90,7 +90,7 @@ async def test_the_programs_can_do_their_work_as_the_user_of_the_docs(
     await operate(redis, clock)
     await redis.aclose()
 
-    assert log.events() == ["entry.unreadable"]  # the one that was meant to be
+    assert log.events() == ["entry.unreadable"]  # the test publishes one unreadable entry
 
 
 async def call(redis: Any, clock: MemoryClock) -> None:
@@ -168,18 +168,20 @@ async def operate(redis: Any, clock: MemoryClock) -> None:
     assert await backlog.eviction_policy() == "noeviction"
 
 
-def test_every_command_of_a_script_is_one_the_user_may_give() -> None:
+def test_the_user_may_run_every_command_of_a_script() -> None:
     text = "\n".join(path.read_text() for path in LUA.glob("*.lua"))
     called = set(
         re.findall(r"redis\.p?call\('(\w+)'(?:, '(GROUPS|CONSUMERS|DELCONSUMER|CREATE)')?", text)
     )
     commands = {"|".join(filter(None, names)).lower() for names in called}
 
-    assert commands - allowed_commands() == set()
+    assert commands - commands_of_the_docs() == set()
 
 
 @pytest.mark.parametrize("command", ["FLUSHALL", "CONFIG GET maxmemory", "KEYS *", "GET other"])
-async def test_the_user_can_do_no_harm_beside_its_keys(command: str, valkey: Any) -> None:
+async def test_the_user_has_no_access_beyond_its_keys_and_commands(
+    command: str, valkey: Any
+) -> None:
     client = connect_async(url_of_user(valkey))
     with pytest.raises(NoPermissionError):
         await client.execute_command(*command.split())
@@ -198,7 +200,7 @@ async def test_an_outcome_is_published_once_by_a_user_that_may_not_ring(
     await client.aclose()
 
 
-async def test_a_user_that_may_not_listen_is_told_once_and_hears_nothing(
+async def test_a_user_without_channel_rights_gets_no_rings_and_one_log_line(
     server: Any, log: MemoryEventLog
 ) -> None:
     client = connect_async(url_of_user(server, "resetchannels"))

@@ -1,4 +1,4 @@
-"""The request's slot from the API's side: the twin, Redis, and Redis as a cluster keep the contract alike."""
+"""The contract of the request's slot from the API's side, for the twin, Redis and a cluster."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ ACCOUNT = AccountBinding(account_id="acct_1", mode="test", key_sha256="k")
 
 
 class World:
-    """Both sides of the same slots."""
+    """The callers' and the API's side of the same slots."""
 
     def __init__(self, store: RequestStore, caller: RequestSlots, redis: Redis | None) -> None:
         self.store = store
         self.caller = caller
         self.redis = redis
-        """Without it, this is the twin."""
+        """The Redis client, or None for the twin."""
 
 
 @pytest.fixture(params=["memory", "valkey", "cluster"])
@@ -66,7 +66,7 @@ async def world(request: pytest.FixtureRequest, clock: MemoryClock) -> AsyncIter
 
 @pytest.fixture
 def claim(clock: MemoryClock, envelope: Make) -> Callable[..., Claim]:
-    """Make the claim of an envelope that differs in what is given."""
+    """Make the claim of an envelope with these changes."""
 
     def make(request_id: str = "r1", **changed: Any) -> Claim:
         asked = envelope(request_id, **{"principal": "acme", **changed})
@@ -93,14 +93,16 @@ def not_executed(**changed: Any) -> Error:
 
 
 class TestClaim:
-    def test_a_free_id_is_taken(self, world: World, claim: Callable[..., Claim]) -> None:
+    def test_the_first_claim_takes_a_free_id(
+        self, world: World, claim: Callable[..., Claim]
+    ) -> None:
         (state,) = world.store.claim([claim()])
 
         assert (state.owned, state.existed, state.queued) == (True, False, False)
         assert (state.status, state.closed, state.in_doubt) == (None, None, False)
         assert (state.principal, state.first_sent_at) == ("acme", None)
 
-    def test_the_same_thing_asked_again_owns_it_too(
+    def test_a_repeat_of_the_same_request_owns_the_id_too(
         self, world: World, claim: Callable[..., Claim]
     ) -> None:
         world.store.claim([claim()])
@@ -119,7 +121,7 @@ class TestClaim:
         ],
         ids=lambda change: next(iter(change)),
     )
-    def test_another_thing_asked_under_the_id_is_refused_and_writes_nothing(
+    def test_another_request_under_the_id_is_refused_and_writes_nothing(
         self, world: World, claim: Callable[..., Claim], change: dict[str, Any]
     ) -> None:
         world.store.claim([claim()])
@@ -146,7 +148,7 @@ class TestClaim:
         assert world.store.get("shop r1") == record(tenant="shop", context_id="c2")
         assert world.store.get("bank r1") is None
 
-    def test_each_of_many_has_its_own_answer(
+    def test_each_of_many_claims_has_its_own_answer(
         self, world: World, claim: Callable[..., Claim]
     ) -> None:
         world.store.claim([claim(f"r{n}") for n in range(0, 40, 2)])
@@ -155,7 +157,7 @@ class TestClaim:
 
         assert [state.owned for state in states] == [n % 2 == 1 for n in range(40)]
 
-    def test_of_two_things_asked_under_one_id_at_once_the_first_owns_it(
+    def test_of_two_requests_under_one_id_in_one_call_the_first_owns_it(
         self, world: World, claim: Callable[..., Claim]
     ) -> None:
         states = world.store.claim([claim(), claim(context_id="c2"), claim()])
@@ -172,10 +174,10 @@ class TestClaim:
 
         assert (state.first_sent_at, state.maybe_executed) == (100.5, True)
 
-    async def test_a_message_that_is_older_than_the_memory_starts_in_doubt(
+    async def test_a_message_older_than_redis_memory_starts_with_the_latch_set(
         self, world: World, claim: Callable[..., Claim]
     ) -> None:
-        """Its slot may have expired, and with it the time of a send."""
+        """Its slot may have expired, and the time of a send with it."""
         accepted_at = float(int(time.time()) - FORGOTTEN_S)  # by Redis' own clock
         old = claim(accepted_at=accepted_at)
 
@@ -186,7 +188,7 @@ class TestClaim:
         assert state.first_sent_at == accepted_at
         assert sent is NoSend.PAST_HORIZON
 
-    async def test_a_slot_that_is_there_puts_no_old_message_in_doubt(
+    async def test_an_existing_slot_does_not_set_the_latch_for_an_old_message(
         self, world: World, clock: MemoryClock, claim: Callable[..., Claim]
     ) -> None:
         world.store.claim([claim()])
@@ -195,7 +197,7 @@ class TestClaim:
 
         assert (state.first_sent_at, state.maybe_executed) == (None, False)
 
-    async def test_the_api_sees_what_the_stripe_caller_did(
+    async def test_the_api_sees_the_state_that_the_stripe_caller_wrote(
         self, world: World, claim: Callable[..., Claim]
     ) -> None:
         world.store.claim([claim()])
@@ -214,8 +216,10 @@ class TestClaim:
         for request_id, answered in (("r1", False), ("r2", True)):
             await world.caller.claim(claim(request_id))
             error = not_executed(answered=answered)
-            told = entry_for(envelope(request_id, principal="acme"), claim(request_id), error, 1.0)
-            await world.caller.write_status(told)
+            outcome = entry_for(
+                envelope(request_id, principal="acme"), claim(request_id), error, 1.0
+            )
+            await world.caller.write_status(outcome)
 
         states = world.store.claim([claim("r1"), claim("r2")])
 
@@ -236,13 +240,13 @@ class TestClaim:
 
         assert REMEMBER_S - 60 < world.redis.ttl(keys.request("r1")) <= REMEMBER_S  # type: ignore[operator]
 
-    def test_nothing_is_claimed_or_noted_of_nothing(self, world: World) -> None:
+    def test_an_empty_list_of_claims_writes_nothing(self, world: World) -> None:
         assert list(world.store.claim([])) == []
         world.store.mark_queued([])
 
 
 class TestQueued:
-    def test_a_request_is_found_when_the_queue_has_it(
+    def test_a_request_is_found_as_soon_as_the_queue_has_it(
         self, world: World, claim: Callable[..., Claim]
     ) -> None:
         world.store.claim([claim("r1"), claim("r2")])
@@ -266,7 +270,7 @@ class TestQueued:
             (False, None),
         ]
 
-    async def test_the_caller_s_status_stands_whichever_wrote_first(
+    async def test_the_caller_s_status_stands_in_either_order_of_writes(
         self, world: World, clock: MemoryClock, claim: Callable[..., Claim], envelope: Make
     ) -> None:
         world.store.claim([claim()])

@@ -1,4 +1,4 @@
-"""The contract of `RequestSlots`: the claim, and how a slot stands. The twin, Redis and a cluster keep it alike."""
+"""The contract of `RequestSlots` for claims and the state of a slot, for the twin, Redis and a cluster."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ async def test_a_used_id_is_refused_to_another_request_which_writes_nothing(
     assert await slots.requests.find(claim_for()) == before
 
 
-async def test_the_first_principal_stands(slots: SlotsWorld) -> None:
+async def test_the_first_principal_is_kept(slots: SlotsWorld) -> None:
     await slots.requests.claim(claim_for(principal="first"))
 
     assert (await slots.requests.claim(claim_for(principal="second"))).principal == "first"
 
 
-async def test_the_first_claim_proves_messages_with_its_own_seal_alone(slots: SlotsWorld) -> None:
+async def test_the_first_claim_proves_only_messages_with_its_own_seal(slots: SlotsWorld) -> None:
     first = claim_for(seal="of-the-first")
     await slots.requests.claim(first)
     await slots.requests.claim(claim_for(seal="of-the-second"))
@@ -69,7 +69,7 @@ async def test_the_first_claim_proves_messages_with_its_own_seal_alone(slots: Sl
     assert not state.proves(claim_for(seal="of-the-first", principal="other"))
 
 
-async def test_the_api_s_claim_does_not_say_that_the_queue_has_it(slots: SlotsWorld) -> None:
+async def test_the_api_s_claim_does_not_mark_the_request_as_queued(slots: SlotsWorld) -> None:
     slots.store.claim([claim_for()])
     before = await slots.requests.find(claim_for())
     slots.store.mark_queued([claim_for()])
@@ -80,7 +80,7 @@ async def test_the_api_s_claim_does_not_say_that_the_queue_has_it(slots: SlotsWo
     assert (before.queued, after.queued) == (False, True)
 
 
-async def test_a_delivery_s_claim_says_that_the_queue_has_it(slots: SlotsWorld) -> None:
+async def test_a_caller_s_claim_marks_the_request_as_queued(slots: SlotsWorld) -> None:
     await slots.requests.claim(claim_for())
 
     (state,) = slots.store.claim([claim_for()])
@@ -88,7 +88,7 @@ async def test_a_delivery_s_claim_says_that_the_queue_has_it(slots: SlotsWorld) 
     assert (state.existed, state.queued) == (True, True)
 
 
-async def test_the_latch_that_a_message_carries_stays(slots: SlotsWorld) -> None:
+async def test_the_latch_of_a_message_is_kept(slots: SlotsWorld) -> None:
     await slots.requests.claim(claim_for(maybe_executed=True))
 
     assert (await slots.requests.claim(claim_for())).maybe_executed
@@ -103,7 +103,7 @@ async def test_the_earliest_first_send_is_kept(slots: SlotsWorld, hours: tuple[i
     assert (await slots.requests.claim(claim_for())).first_sent_at == now_s - 5 * 3600
 
 
-async def test_a_first_send_that_a_message_knows_of_is_not_taken_back(slots: SlotsWorld) -> None:
+async def test_a_first_send_from_a_message_is_not_taken_back(slots: SlotsWorld) -> None:
     carried = slots.now_s() - 3600
     await slots.requests.claim(claim_for())
     await slots.requests.send(claim_for(), send_for("t1"))
@@ -127,7 +127,7 @@ async def test_a_message_older_than_memory_is_not_sent_from_an_empty_slot(
     assert state == replace(await slots.requests.claim(old), existed=False, queued=False)
 
 
-async def test_a_message_older_than_memory_raises_no_doubt_where_its_slot_is_kept(
+async def test_a_message_older_than_memory_does_not_set_the_latch_of_an_existing_slot(
     slots: SlotsWorld,
 ) -> None:
     await slots.requests.claim(claim_for())
@@ -137,12 +137,12 @@ async def test_a_message_older_than_memory_raises_no_doubt_where_its_slot_is_kep
     assert (state.in_doubt, state.first_sent_at) == (False, None)
 
 
-async def test_an_empty_slot_is_found_empty_and_stays_so(slots: SlotsWorld) -> None:
+async def test_finding_an_empty_slot_leaves_it_empty(slots: SlotsWorld) -> None:
     assert await slots.requests.find(claim_for()) is None
     assert not (await slots.requests.claim(claim_for())).existed
 
 
-async def test_a_slot_is_found_as_it_stands(slots: SlotsWorld) -> None:
+async def test_finding_a_slot_returns_its_state(slots: SlotsWorld) -> None:
     await slots.requests.claim(claim_for())
     await slots.requests.send(claim_for(), send_for())
 
@@ -160,7 +160,7 @@ async def test_another_request_s_slot_is_found_as_not_owned(slots: SlotsWorld) -
     assert await slots.requests.find(claim_for(fingerprint="f1:other")) == SlotState(owned=False)
 
 
-async def test_slots_of_two_tenants_with_the_same_ids_never_touch(slots: SlotsWorld) -> None:
+async def test_slots_of_two_tenants_with_the_same_ids_are_separate(slots: SlotsWorld) -> None:
     ours, theirs = claim_for(), claim_for(tenant="acme", fingerprint="f1:other")
     await slots.requests.claim(ours)
     await slots.requests.send(ours, send_for())
@@ -178,7 +178,7 @@ async def test_slots_of_two_tenants_with_the_same_ids_never_touch(slots: SlotsWo
     assert (stands.tenant, stands.request_id, stands.status) == ("acme", "r1", "failed")
 
 
-async def test_an_end_is_written_into_an_empty_slot_and_ends_what_comes_late(
+async def test_a_status_is_written_into_an_empty_slot_and_refuses_late_claims(
     slots: SlotsWorld,
 ) -> None:
     await slots.requests.write_status(entry_of(claim_for(), DONE))
@@ -187,7 +187,7 @@ async def test_an_end_is_written_into_an_empty_slot_and_ends_what_comes_late(
     assert await slots.requests.claim(claim_for(fingerprint="f1:other")) == SlotState(owned=False)
 
 
-async def test_the_end_of_a_forgotten_request_is_not_written_for_the_one_that_has_its_id_now(
+async def test_the_status_of_an_expired_request_is_not_written_for_another_one_under_its_id(
     slots: SlotsWorld,
 ) -> None:
     before = await slots.requests.claim(claim_for(fingerprint="f1:new"))
@@ -198,7 +198,7 @@ async def test_the_end_of_a_forgotten_request_is_not_written_for_the_one_that_ha
     assert after == replace(before, existed=True, queued=True)
 
 
-async def test_an_end_does_not_change_the_principal_that_claimed(slots: SlotsWorld) -> None:
+async def test_a_status_does_not_change_the_principal_of_the_claim(slots: SlotsWorld) -> None:
     await slots.requests.claim(claim_for(principal="first"))
 
     await slots.requests.write_status(entry_of(claim_for(principal="second"), DONE))
@@ -206,7 +206,7 @@ async def test_an_end_does_not_change_the_principal_that_claimed(slots: SlotsWor
     assert (await slots.requests.claim(claim_for())).principal == "first"
 
 
-async def test_an_entry_without_a_fingerprint_ends_its_request_and_takes_no_empty_slot(
+async def test_an_entry_without_a_fingerprint_settles_its_request_but_takes_no_empty_slot(
     slots: SlotsWorld,
 ) -> None:
     await slots.requests.claim(claim_for("r1"))

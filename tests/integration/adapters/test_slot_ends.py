@@ -1,4 +1,4 @@
-"""The contract of `RequestSlots` and `RequestStore`: closing, and what people see. Twin, Redis and cluster alike."""
+"""The contract of `RequestSlots` and `RequestStore` for close and status, for the twin, Redis and a cluster."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_an_earlier_close_stands(slots: SlotsWorld) -> None:
     assert await slots.requests.close(CLAIM, REFUSED) == LATE
 
 
-async def test_another_delivery_s_open_send_disputes_a_close(slots: SlotsWorld) -> None:
+async def test_another_open_send_disputes_a_close(slots: SlotsWorld) -> None:
     await send_once(slots, "t1")
     await send_once(slots, "t2")
 
@@ -64,20 +64,20 @@ async def test_another_delivery_s_open_send_disputes_a_close(slots: SlotsWorld) 
     assert (await slots.requests.claim(CLAIM)).closed is None
 
 
-async def test_the_own_send_that_was_refused_ends_with_the_close(slots: SlotsWorld) -> None:
+async def test_a_close_ends_its_own_refused_send(slots: SlotsWorld) -> None:
     await send_once(slots, "t1")
 
     assert await slots.requests.close(CLAIM, REFUSED, token="t1") == REFUSED
     assert (await slots.requests.claim(CLAIM)).open_sends == 0
 
 
-async def test_a_close_names_no_send_that_is_not_open(slots: SlotsWorld) -> None:
+async def test_a_close_with_an_unknown_token_is_disputed(slots: SlotsWorld) -> None:
     await send_once(slots, "t1")
 
     assert await slots.requests.close(CLAIM, LATE, token="another") is Disputed.MAYBE_EXECUTED
 
 
-async def test_doubt_disputes_a_close_also_when_the_own_send_was_refused(
+async def test_the_latch_disputes_a_close_even_if_its_own_send_was_refused(
     slots: SlotsWorld,
 ) -> None:
     await slots.requests.claim(replace(CLAIM, maybe_executed=True))
@@ -87,14 +87,18 @@ async def test_doubt_disputes_a_close_also_when_the_own_send_was_refused(
 
 
 @pytest.mark.parametrize("outcome", [DONE, REFUSED])
-async def test_a_request_that_was_told_is_not_closed(slots: SlotsWorld, outcome: Outcome) -> None:
+async def test_a_request_with_a_final_status_is_not_closed(
+    slots: SlotsWorld, outcome: Outcome
+) -> None:
     await slots.requests.claim(CLAIM)
     await slots.requests.write_status(entry_of(CLAIM, outcome))
 
     assert await slots.requests.close(CLAIM, LATE) is Disputed.TOLD
 
 
-async def test_a_closed_request_that_was_told_says_so(slots: SlotsWorld) -> None:
+async def test_closing_a_closed_request_with_a_final_status_reports_the_status(
+    slots: SlotsWorld,
+) -> None:
     await slots.requests.claim(CLAIM)
     await slots.requests.close(CLAIM, LATE)
     await slots.requests.write_status(entry_of(CLAIM, LATE))
@@ -114,7 +118,7 @@ async def test_a_closed_request_that_was_told_says_so(slots: SlotsWorld) -> None
         (DOUBT, "unknown", False),
     ],
 )
-async def test_an_end_is_written_as_the_status(
+async def test_an_outcome_is_written_as_the_status(
     slots: SlotsWorld, outcome: Outcome, status: str, answered: bool
 ) -> None:
     await slots.requests.claim(CLAIM)
@@ -128,17 +132,17 @@ async def test_an_end_is_written_as_the_status(
 
 
 @pytest.mark.parametrize("final", [DONE, REFUSED])
-async def test_nothing_is_written_over_a_final_status(slots: SlotsWorld, final: Outcome) -> None:
+async def test_a_final_status_is_never_overwritten(slots: SlotsWorld, final: Outcome) -> None:
     await slots.requests.claim(CLAIM)
     await slots.requests.write_status(entry_of(CLAIM, final))
-    told = record_of(slots)
+    final_record = record_of(slots)
 
     for outcome in (DONE, REFUSED, DOUBT):
         await slots.requests.write_status(entry_of(CLAIM, outcome))
     await slots.requests.mark_retrying(CLAIM, slots.now_s() + 60, attempts=9)
     slots.store.mark_queued([CLAIM])
 
-    assert record_of(slots) == told
+    assert record_of(slots) == final_record
 
 
 async def test_an_unknown_outcome_shows_its_error_until_it_is_settled(slots: SlotsWorld) -> None:
@@ -153,7 +157,9 @@ async def test_an_unknown_outcome_shows_its_error_until_it_is_settled(slots: Slo
     assert settled.parsed_data == DONE.body
 
 
-async def test_the_next_attempt_s_time_is_shown_while_it_waits(slots: SlotsWorld) -> None:
+async def test_the_time_of_the_next_attempt_is_shown_while_the_request_waits(
+    slots: SlotsWorld,
+) -> None:
     await send_once(slots)
     retry_at = slots.now_s() + 60
 
@@ -188,15 +194,15 @@ async def test_a_claim_alone_is_not_shown_because_the_queue_may_never_get_it(
     )
 
 
-async def test_what_is_queued_without_a_claim_is_claimed_by_that(slots: SlotsWorld) -> None:
-    """Redis was away when it was to be claimed, and is back."""
+async def test_marking_an_unclaimed_request_as_queued_claims_it(slots: SlotsWorld) -> None:
+    """Redis was unavailable at the claim and is available again."""
     slots.store.mark_queued([CLAIM])
 
     assert record_of(slots).status == "dispatched"
     assert not (await slots.requests.claim(replace(CLAIM, fingerprint="f1:other"))).owned
 
 
-async def test_the_caller_s_status_stands_where_it_was_quicker_than_the_api(
+async def test_the_api_does_not_overwrite_a_quicker_caller_s_status(
     slots: SlotsWorld,
 ) -> None:
     slots.store.claim([CLAIM])
@@ -207,7 +213,7 @@ async def test_the_caller_s_status_stands_where_it_was_quicker_than_the_api(
     assert record_of(slots).status == "calling"
 
 
-async def test_many_are_claimed_at_once_each_with_its_own_answer(slots: SlotsWorld) -> None:
+async def test_many_claims_in_one_call_have_their_own_answers(slots: SlotsWorld) -> None:
     claims = [claim_for(f"r{number}") for number in range(40)]
     slots.store.claim(claims[::2])
     others = [replace(claim, fingerprint="f1:other") for claim in claims]
@@ -217,12 +223,12 @@ async def test_many_are_claimed_at_once_each_with_its_own_answer(slots: SlotsWor
     assert [state.owned for state in states] == [number % 2 == 1 for number in range(40)]
 
 
-async def test_nothing_is_claimed_or_noted_of_nothing(slots: SlotsWorld) -> None:
+async def test_an_empty_list_of_claims_writes_nothing(slots: SlotsWorld) -> None:
     assert list(slots.store.claim([])) == []
     slots.store.mark_queued([])
 
 
-async def test_a_send_after_the_close_of_another_delivery_is_refused(slots: SlotsWorld) -> None:
+async def test_a_send_after_another_caller_s_close_is_refused(slots: SlotsWorld) -> None:
     await send_once(slots, "t1")
     await slots.requests.end_send(CLAIM, "t1", SendEnd.REFUSED)
     await slots.requests.close(CLAIM, LATE)

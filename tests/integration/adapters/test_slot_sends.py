@@ -1,4 +1,4 @@
-"""The contract of `RequestSlots`: a send, and how it ends. The twin, Redis and a cluster keep it alike."""
+"""The contract of `RequestSlots` for a send and its end, for the twin, Redis and a cluster."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CLOCKS_APART_S = 120.0
 
 
 async def open_send(slots: SlotsWorld, name: str = "t1", claim: Claim = CLAIM) -> Go:
-    """Claim, and open a send."""
+    """Claim the request and open a send."""
     await slots.requests.claim(claim)
     answer = await slots.requests.send(claim, send_for(name))
     assert isinstance(answer, Go)
@@ -44,7 +44,7 @@ async def state_of(slots: SlotsWorld, claim: Claim = CLAIM) -> SlotState:
     return state
 
 
-async def test_a_send_begins_now_and_starts_the_clock(slots: SlotsWorld) -> None:
+async def test_the_first_send_starts_the_horizon_now(slots: SlotsWorld) -> None:
     go = await open_send(slots)
 
     state = await state_of(slots)
@@ -53,7 +53,7 @@ async def test_a_send_begins_now_and_starts_the_clock(slots: SlotsWorld) -> None
     assert (state.status, state.open_sends, state.in_doubt) == ("calling", 1, True)
 
 
-async def test_a_later_send_does_not_start_the_clock_again(slots: SlotsWorld) -> None:
+async def test_a_later_send_does_not_restart_the_horizon(slots: SlotsWorld) -> None:
     first = await open_send(slots, "t1")
     second = await open_send(slots, "t2")
 
@@ -62,7 +62,7 @@ async def test_a_later_send_does_not_start_the_clock_again(slots: SlotsWorld) ->
     assert (state.last_sent_at, state.open_sends) == (second.sent_at, 2)
 
 
-async def test_a_send_that_is_asked_for_again_is_the_same_send(slots: SlotsWorld) -> None:
+async def test_a_repeated_call_with_the_same_token_is_the_same_send(slots: SlotsWorld) -> None:
     first = await open_send(slots, "t1")
     again = await open_send(slots, "t1")
 
@@ -117,7 +117,7 @@ async def test_a_request_with_a_final_status_is_not_sent(
     assert await slots.requests.send(CLAIM, send_for()) is NoSend.TOLD
 
 
-async def test_a_request_that_ended_unknown_may_be_sent_again(slots: SlotsWorld) -> None:
+async def test_a_request_with_an_unknown_outcome_may_be_sent_again(slots: SlotsWorld) -> None:
     await open_send(slots)
     await slots.outcomes.publish(entry_of(CLAIM, DOUBT))
     await slots.requests.write_status(entry_of(CLAIM, DOUBT))
@@ -125,7 +125,7 @@ async def test_a_request_that_ended_unknown_may_be_sent_again(slots: SlotsWorld)
     assert isinstance(await slots.requests.send(CLAIM, send_for("t2")), Go)
 
 
-async def test_a_published_end_without_its_status_stops_a_send(slots: SlotsWorld) -> None:
+async def test_a_published_outcome_without_its_status_stops_a_send(slots: SlotsWorld) -> None:
     await slots.requests.claim(CLAIM)
     await slots.outcomes.publish(entry_of(CLAIM, DONE))
 
@@ -133,10 +133,10 @@ async def test_a_published_end_without_its_status_stops_a_send(slots: SlotsWorld
 
 
 @pytest.mark.parametrize("why", ["closed", "horizon", "account"])
-async def test_a_published_end_is_told_whatever_else_refuses_the_send(
+async def test_a_published_outcome_is_reported_before_any_other_refusal_of_the_send(
     slots: SlotsWorld, why: str
 ) -> None:
-    """The end stands: closing, waiting or giving up again would park the message of a request that was told."""
+    """The published outcome comes first, because a close or a wait would park the message of a settled request."""
     long_ago = slots.now_s() - HORIZON_S - 60
     claim = replace(CLAIM, first_sent_at=long_ago) if why == "horizon" else CLAIM
     await slots.requests.claim(claim)
@@ -149,18 +149,20 @@ async def test_a_published_end_is_told_whatever_else_refuses_the_send(
     assert await slots.requests.send(claim, send_for()) is NoSend.TOLD
 
 
-async def test_another_worker_s_end_under_the_same_id_stops_no_send(slots: SlotsWorld) -> None:
+async def test_another_worker_s_outcome_under_the_same_id_does_not_stop_a_send(
+    slots: SlotsWorld,
+) -> None:
     await slots.outcomes.publish(entry_of(replace(CLAIM, worker_id="w2"), DONE))
 
     await open_send(slots)
 
 
-async def test_an_unclaimed_slot_is_not_sent_from(slots: SlotsWorld) -> None:
+async def test_a_send_from_an_unclaimed_slot_is_refused(slots: SlotsWorld) -> None:
     assert await slots.requests.send(CLAIM, send_for()) is NoSend.NOT_OWNED
     assert await slots.requests.find(CLAIM) is None
 
 
-async def test_another_request_s_slot_is_not_sent_from(slots: SlotsWorld) -> None:
+async def test_a_send_from_another_request_s_slot_is_refused(slots: SlotsWorld) -> None:
     await slots.requests.claim(CLAIM)
     before = await state_of(slots)
 
@@ -211,7 +213,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
-async def test_beside_an_open_send_no_other_account_is_sent_to(
+async def test_no_other_account_gets_a_send_while_one_is_open(
     slots: SlotsWorld, other: AccountBinding
 ) -> None:
     await open_send(slots)
@@ -222,7 +224,7 @@ async def test_beside_an_open_send_no_other_account_is_sent_to(
 
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
-async def test_in_doubt_no_other_account_is_sent_to(
+async def test_no_other_account_gets_a_send_while_the_latch_is_set(
     slots: SlotsWorld, other: AccountBinding
 ) -> None:
     await open_send(slots)
@@ -234,7 +236,7 @@ async def test_in_doubt_no_other_account_is_sent_to(
 
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
-async def test_without_doubt_the_request_moves_to_another_account(
+async def test_a_request_without_open_send_or_latch_moves_to_another_account(
     slots: SlotsWorld, other: AccountBinding
 ) -> None:
     await open_send(slots)
@@ -252,7 +254,7 @@ SAME = {
 
 
 @pytest.mark.parametrize("same", SAME.values(), ids=SAME.keys())
-async def test_the_same_account_is_sent_to_in_doubt(
+async def test_the_same_account_gets_a_send_while_the_latch_is_set(
     slots: SlotsWorld, same: AccountBinding
 ) -> None:
     await open_send(slots)
@@ -261,7 +263,7 @@ async def test_the_same_account_is_sent_to_in_doubt(
     assert isinstance(await slots.requests.send(CLAIM, send_for("t2", same)), Go)
 
 
-async def test_an_account_id_is_learnt_and_not_forgotten(slots: SlotsWorld) -> None:
+async def test_an_account_id_is_added_and_kept(slots: SlotsWorld) -> None:
     mute, known = account_for(None), account_for("acct_1")
     bound = []
     await slots.requests.claim(CLAIM)
@@ -274,7 +276,7 @@ async def test_an_account_id_is_learnt_and_not_forgotten(slots: SlotsWorld) -> N
     assert isinstance(await slots.requests.send(CLAIM, send_for("t4", rotated)), Go)
 
 
-async def test_an_operator_s_word_binds_the_slot_to_another_account(slots: SlotsWorld) -> None:
+async def test_accept_account_binds_the_slot_to_another_account(slots: SlotsWorld) -> None:
     await open_send(slots)
     await slots.requests.end_send(CLAIM, "t1", SendEnd.UNKNOWN)
     rotated = account_for(None, key_sha256="key-2")
@@ -286,7 +288,7 @@ async def test_an_operator_s_word_binds_the_slot_to_another_account(slots: Slots
     assert isinstance(await slots.requests.send(CLAIM, send_for("t2", rotated)), Go)
 
 
-async def test_the_account_of_a_request_that_was_told_stays(slots: SlotsWorld) -> None:
+async def test_the_account_of_a_request_with_a_final_status_stays(slots: SlotsWorld) -> None:
     await open_send(slots)
     await slots.requests.write_status(entry_of(CLAIM, DECLINED))
 
@@ -298,7 +300,7 @@ async def test_the_account_of_a_request_that_was_told_stays(slots: SlotsWorld) -
 # The end of a send
 
 
-async def test_a_refused_send_is_open_no_more_and_leaves_no_doubt(slots: SlotsWorld) -> None:
+async def test_a_refused_send_is_closed_and_does_not_set_the_latch(slots: SlotsWorld) -> None:
     await open_send(slots)
 
     await slots.requests.end_send(CLAIM, "t1", SendEnd.REFUSED)
@@ -328,7 +330,7 @@ async def test_the_latch_outlives_a_later_refusal(slots: SlotsWorld) -> None:
     assert (await state_of(slots)).in_doubt
 
 
-async def test_a_connection_never_made_takes_the_clock_back(slots: SlotsWorld) -> None:
+async def test_a_connection_that_was_never_made_resets_the_horizon(slots: SlotsWorld) -> None:
     await open_send(slots)
 
     await slots.requests.end_send(CLAIM, "t1", SendEnd.NOT_CONNECTED)
@@ -338,7 +340,7 @@ async def test_a_connection_never_made_takes_the_clock_back(slots: SlotsWorld) -
 
 
 @pytest.mark.parametrize("other_ended", [None, *SendEnd])
-async def test_the_clock_is_not_taken_back_once_another_send_began(
+async def test_the_horizon_is_not_reset_after_another_send_began(
     slots: SlotsWorld, other_ended: SendEnd | None
 ) -> None:
     first = await open_send(slots, "t1")
@@ -351,7 +353,7 @@ async def test_the_clock_is_not_taken_back_once_another_send_began(
     assert (await state_of(slots)).first_sent_at == first.first_sent_at
 
 
-async def test_only_the_send_that_started_the_clock_takes_it_back(slots: SlotsWorld) -> None:
+async def test_only_the_send_that_started_the_horizon_can_reset_it(slots: SlotsWorld) -> None:
     first = await open_send(slots, "t1")
 
     await slots.requests.end_send(CLAIM, "never began", SendEnd.NOT_CONNECTED)
@@ -360,7 +362,7 @@ async def test_only_the_send_that_started_the_clock_takes_it_back(slots: SlotsWo
     assert (state.first_sent_at, state.open_sends) == (first.first_sent_at, 1)
 
 
-async def test_a_late_word_about_a_send_taken_back_does_not_stop_the_next_one_s_clock(
+async def test_a_late_end_of_a_send_that_was_taken_back_does_not_reset_the_next_one_s_horizon(
     slots: SlotsWorld,
 ) -> None:
     await open_send(slots, "t1")

@@ -1,7 +1,7 @@
-"""Drives the twin and Redis through the same random calls on the request's slot, and compares every answer.
+"""Make the same random calls on the request's slot of the twin and of Redis, and compare every answer.
 
-The twin's clock stands still and Redis has its own. So times are compared by the hour: each is carried by a message,
-some whole hours old, or belongs to a send, which began now.
+The twin's clock is fixed and Redis has its own clock, so times are compared by the hour. Each time either comes from a
+message and is a whole number of hours old, or belongs to a send that began now.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ AN_HOUR_S = 3_600
 
 CLAIMS = (
     claim_for(seal="seal-1"),
-    claim_for(fingerprint="f1:other", principal="somebody else"),
+    claim_for(fingerprint="f1:other", principal="another principal"),
     claim_for(tenant="acme"),
 )
 MOSTLY_ONE = (CLAIMS[0],) * 6 + CLAIMS[1:]
-"""What happens to one request is what there is most of to go wrong."""
+"""Most calls concern one request, because most faults come from calls for the same request."""
 
 ACCOUNTS = (
     account_for("acct_1"),
@@ -124,7 +124,7 @@ async def mark_queued(slots: SlotsWorld, claim: Claim) -> None:
 
 
 def step(call: Callable[..., Awaitable[object]], **drawn: st.SearchStrategy[Any]) -> Any:
-    """Draw a call, with one of the claims and with what else is drawn for it."""
+    """Draw a call with one of the claims and with its other arguments."""
     return st.builds(partial, st.just(call), claim=claims, **drawn)
 
 
@@ -141,7 +141,7 @@ WEIGHED = {
     step(claim_at_the_api): 1,
     step(mark_queued): 1,
 }
-"""How often each call is made. An end comes seldom, because little happens after it."""
+"""The frequency of each call. A call that ends the request is rare, because little happens after it."""
 
 STEPS = st.sampled_from([one for one, weight in WEIGHED.items() for _ in range(weight)]).flatmap(
     lambda drawn: drawn
@@ -154,7 +154,7 @@ STEPS = st.sampled_from([one for one, weight in WEIGHED.items() for _ in range(w
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=st.lists(STEPS, max_size=30))
-def test_the_twin_answers_as_redis_does_whatever_is_asked_in_whichever_order(
+def test_the_twin_and_redis_give_the_same_answers_to_random_calls(
     valkey: ValkeyServer, steps: list[Step]
 ) -> None:
     with valkey.admin() as admin:
@@ -171,7 +171,7 @@ async def drive_both(url: str, steps: list[Step]) -> tuple[list[object], list[ob
 
 
 async def drive(slots: SlotsWorld, steps: list[Step]) -> list[object]:
-    """Return every answer, how the slot stood after it, and how all slots stand in the end."""
+    """Return every answer with the state of the slot after it, and the final state of all slots."""
     answers: list[object] = []
     for ask in steps:
         answers += [await ask(slots), await find(slots, CLAIMS[0])]

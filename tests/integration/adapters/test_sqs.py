@@ -1,4 +1,4 @@
-"""The queues on SQS, against an SQS in this process."""
+"""The queues on SQS, tested with an SQS in this process."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def dead_letters(sqs: Any) -> str:
 
 @pytest.fixture
 def batches(sqs: Any) -> list[Any]:
-    """Every SendMessageBatch that goes out."""
+    """The entries of every SendMessageBatch call."""
     sent: list[Any] = []
     sqs.meta.events.register(
         "provide-client-params.sqs.SendMessageBatch",
@@ -55,7 +55,7 @@ def batches(sqs: Any) -> list[Any]:
 
 @pytest.fixture
 def calls(sqs: Any) -> list[Any]:
-    """Every SendMessage that goes out."""
+    """The parameters of every SendMessage call."""
     sent: list[Any] = []
     sqs.meta.events.register(
         "provide-client-params.sqs.SendMessage", lambda params, **_: sent.append(params)
@@ -63,7 +63,7 @@ def calls(sqs: Any) -> list[Any]:
     return sent
 
 
-def received(sqs: Any, url: str) -> list[Any]:
+def receive_all(sqs: Any, url: str) -> list[Any]:
     messages = []
     while answer := sqs.receive_message(
         QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
@@ -78,7 +78,7 @@ def test_each_lane_has_its_queue(sqs: Any, urls: Any, envelope: Any) -> None:
     assert SqsQueue(sqs, urls).send(sent) == {}
 
     bodies = {
-        lane: [message["Body"] for message in received(sqs, url)] for lane, url in urls.items()
+        lane: [message["Body"] for message in receive_all(sqs, url)] for lane, url in urls.items()
     }
     assert bodies == {
         Lane.INTERACTIVE: [sent[0].as_message(), sent[2].as_message()],
@@ -86,11 +86,11 @@ def test_each_lane_has_its_queue(sqs: Any, urls: Any, envelope: Any) -> None:
     }
 
 
-def test_what_is_received_reads_as_what_was_sent(sqs: Any, urls: Any, envelope: Any) -> None:
+def test_a_received_message_equals_the_sent_one(sqs: Any, urls: Any, envelope: Any) -> None:
     sent = envelope("r1", params={"name": "Tee für \u2028 \U0001f375 & <zwei>"})
     SqsQueue(sqs, urls).send([sent])
 
-    (message,) = received(sqs, urls[Lane.INTERACTIVE])
+    (message,) = receive_all(sqs, urls[Lane.INTERACTIVE])
 
     assert read_message(message["Body"], message_id="m", sent_at=0.0) == sent
 
@@ -110,8 +110,8 @@ def test_a_batch_has_one_mebibyte_at_most(sqs: Any, urls: Any, batches: Any) -> 
     assert all(sum(len(e["MessageBody"]) for e in entries) <= MEBIBYTE for entries in batches)
 
 
-def answering(sqs: Any, *answers: Any) -> Stubber:
-    """SQS that gives these answers to SendMessageBatch, in order; a text is an error's code."""
+def stub_answers(sqs: Any, *answers: Any) -> Stubber:
+    """Make SQS give these answers to SendMessageBatch in order. A string is an error code."""
     stub = Stubber(sqs)
     for answer in answers:
         if isinstance(answer, str):
@@ -121,12 +121,12 @@ def answering(sqs: Any, *answers: Any) -> Stubber:
     return stub
 
 
-def test_what_a_batch_refused_is_named_and_the_rest_is_sent(
+def test_the_refused_messages_of_a_batch_are_reported_and_the_rest_is_sent(
     sqs: Any, urls: Any, envelope: Any
 ) -> None:
     taken = {"Id": "0", "MessageId": "m", "MD5OfMessageBody": "x"}
     refused = {"Id": "1", "SenderFault": False, "Code": "InternalError", "Message": "not now"}
-    with answering(sqs, {"Successful": [taken], "Failed": [refused]}):
+    with stub_answers(sqs, {"Successful": [taken], "Failed": [refused]}):
         result = SqsQueue(sqs, urls).send([envelope("r1"), envelope("r2")])
 
     assert {id_: str(why) for id_, why in result.items()} == {
@@ -135,9 +135,11 @@ def test_what_a_batch_refused_is_named_and_the_rest_is_sent(
     assert type(result["r2"]) is Unavailable
 
 
-def test_a_call_that_fails_refuses_its_own_batch_alone(sqs: Any, urls: Any, envelope: Any) -> None:
+def test_a_failed_call_refuses_only_its_own_batch(sqs: Any, urls: Any, envelope: Any) -> None:
     taken = [{"Id": str(n), "MessageId": "m", "MD5OfMessageBody": "x"} for n in range(2)]
-    with answering(sqs, *["RequestThrottled"] * SEND_ATTEMPTS, {"Successful": taken, "Failed": []}):
+    with stub_answers(
+        sqs, *["RequestThrottled"] * SEND_ATTEMPTS, {"Successful": taken, "Failed": []}
+    ):
         refused = SqsQueue(sqs, urls).send([envelope(f"r{n}") for n in range(12)])
 
     assert sorted(refused) == sorted(f"r{n}" for n in range(10))
@@ -147,7 +149,7 @@ async def test_sending_from_the_event_loop_is_all_or_unavailable(
     sqs: Any, urls: Any, envelope: Any
 ) -> None:
     queue = SqsAsyncQueue(sqs, urls, dead_letter_queue_url=None)
-    with answering(sqs, "ThrottlingException"), pytest.raises(Unavailable):
+    with stub_answers(sqs, "ThrottlingException"), pytest.raises(Unavailable):
         await queue.send([envelope("r1")])
 
 
@@ -162,15 +164,15 @@ async def test_a_deferred_copy_waits_on_its_lane_s_queue(
     (call,) = calls
     assert (call["QueueUrl"], call["DelaySeconds"]) == (urls[Lane.BATCH], sent_s)
     assert call["MessageBody"] == copy.as_message()
-    assert received(sqs, urls[Lane.BATCH]) == []
+    assert receive_all(sqs, urls[Lane.BATCH]) == []
 
 
-async def test_a_parked_message_says_why(sqs: Any, urls: Any, dead_letters: str) -> None:
+async def test_a_parked_message_carries_its_reason(sqs: Any, urls: Any, dead_letters: str) -> None:
     queue = SqsAsyncQueue(sqs, urls, dead_letter_queue_url=dead_letters)
 
     await queue.park("not an envelope", reason="message_not_json", kind=ErrorKind.DISPATCHER)
 
-    (message,) = received(sqs, dead_letters)
+    (message,) = receive_all(sqs, dead_letters)
     assert message["Body"] == "not an envelope"
     assert message["MessageAttributes"]["reason"]["StringValue"] == "message_not_json"
     assert message["MessageAttributes"]["kind"]["StringValue"] == "dispatcher"
@@ -190,7 +192,7 @@ async def test_the_largest_message_that_is_accepted_can_still_be_deferred_and_pa
     await queue.defer(copy, 900)
     await queue.park(copy.as_message(), reason=LONGEST_CODE, kind=ErrorKind.DISPATCHER)
 
-    deferred, parked = map(counted_bytes, calls)
+    deferred, parked = map(size_in_sqs, calls)
     assert deferred < parked <= QUEUE_MESSAGE_LIMIT_BYTES
     assert parked - len(accepted.as_message()) < COPY_ROOM_BYTES / 2
 
@@ -206,8 +208,8 @@ def as_large_as_accepted(envelope: Any) -> Envelope:
     return accepted
 
 
-def counted_bytes(call: Any) -> int:
-    """What SQS counts: the body, and of each attribute its name, its type and its value."""
+def size_in_sqs(call: Any) -> int:
+    """Return the size that SQS counts: the body, and the name, type and value of each attribute."""
     attributes = call.get("MessageAttributes", {})
     return len(call["MessageBody"]) + sum(
         len(name) + len(attribute["DataType"]) + len(attribute["StringValue"])
@@ -274,13 +276,13 @@ def test_prepared_requests_are_delivered_to_their_lanes(
     assert delivery.deliver(prepared_requests) == [
         prepared.request_id for prepared in prepared_requests
     ]
-    assert [len(received(sqs, url)) for url in urls.values()] == [1, 1]
+    assert [len(receive_all(sqs, url)) for url in urls.values()] == [1, 1]
 
 
 def test_a_prepared_request_the_queue_did_not_take_can_be_tried_again(
     delivery: SqsDelivery, sqs: Any
 ) -> None:
-    with answering(sqs, "RequestThrottled"):
+    with stub_answers(sqs, "RequestThrottled"):
         (result,) = delivery.deliver([PreparedRequest("r1", "{}", Lane.BATCH, "sqs")])
 
     assert isinstance(result, Unavailable)

@@ -29,7 +29,7 @@ MESSAGES = [("r0", "body-0"), ("r1", "body-1")]
 
 @pytest.fixture
 def sqs_at(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Make a queue on the SQS at a URL."""
+    """Make a queue that uses the SQS at a URL."""
     for name, value in local_aws("").items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL")
@@ -43,7 +43,7 @@ def sqs_at(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def sqs(wire: Any) -> Any:
-    """The server that says what it is told."""
+    """The server with prepared answers."""
     return wire[0]
 
 
@@ -53,23 +53,23 @@ def queue(wire: Any, sqs_at: Any) -> SqsQueue:
     return made
 
 
-async def sent(queue: SqsQueue, messages: Any = MESSAGES) -> Mapping[str, Unavailable]:
-    """From a thread, as the Dispatcher does it."""
+async def send(queue: SqsQueue, messages: Any = MESSAGES) -> Mapping[str, Unavailable]:
+    """Send in a thread, as the Dispatcher does."""
     return await asyncio.to_thread(queue.send_messages, {Lane.INTERACTIVE: messages})
 
 
-def yes(*entry_ids: str) -> dict[str, Any]:
+def success(*entry_ids: str) -> dict[str, Any]:
     taken = [{"Id": id_, "MessageId": "m", "MD5OfMessageBody": "x"} for id_ in entry_ids]
     return {"Successful": taken}
 
 
-def lost(wire_answer: Any, said: bytes = b"") -> Any:
-    """An answer that breaks off after these bytes."""
+def cut_answer(wire_answer: Any, said: bytes = b"") -> Any:
+    """Make an answer that ends after these bytes."""
     return type(wire_answer(200, b""))(said, then=lambda writer: writer.close())
 
 
 def bodies(sqs: Any) -> list[list[str]]:
-    """The messages of each call."""
+    """Return the messages of each call."""
     calls = [json.loads(call.body)["Entries"] for call in sqs.received]
     return [[entry["MessageBody"] for entry in entries] for entries in calls]
 
@@ -84,12 +84,12 @@ def bodies(sqs: Any) -> list[list[str]]:
     ],
     ids=["closed", "cut off", "cut off in the head", "no HTTP"],
 )
-async def test_an_answer_that_breaks_off_is_no_refusal(
+async def test_a_cut_off_answer_makes_the_messages_unknown(
     sqs: Any, queue: SqsQueue, wire_answer: Any, said: bytes
 ) -> None:
-    sqs.answers = iter([lost(wire_answer, said)] * SEND_ATTEMPTS)
+    sqs.answers = iter([cut_answer(wire_answer, said)] * SEND_ATTEMPTS)
 
-    assert [type(why) for why in (await sent(queue)).values()] == [MaybeAccepted] * 2
+    assert [type(why) for why in (await send(queue)).values()] == [MaybeAccepted] * 2
 
 
 @pytest.mark.parametrize(
@@ -106,33 +106,35 @@ async def test_an_answer_that_breaks_off_is_no_refusal(
         (503, {"__type": "ServiceUnavailable"}),
     ],
 )
-async def test_an_answer_that_says_nothing_certain_is_no_refusal(
+async def test_an_unclear_answer_makes_the_messages_unknown(
     sqs: Any, queue: SqsQueue, wire_answer: Any, status: int, body: Any
 ) -> None:
     sqs.answers = iter([wire_answer(status, body)] * SEND_ATTEMPTS)
 
-    assert [type(why) for why in (await sent(queue)).values()] == [MaybeAccepted] * 2
+    assert [type(why) for why in (await send(queue)).values()] == [MaybeAccepted] * 2
 
 
-async def test_no_answer_in_time_is_no_refusal(sqs: Any, queue: SqsQueue, wire_answer: Any) -> None:
-    sqs.answers = iter([wire_answer(200, yes("0", "1"), after_s=60)] * SEND_ATTEMPTS)
+async def test_a_timeout_makes_the_messages_unknown(
+    sqs: Any, queue: SqsQueue, wire_answer: Any
+) -> None:
+    sqs.answers = iter([wire_answer(200, success("0", "1"), after_s=60)] * SEND_ATTEMPTS)
 
-    assert [type(why) for why in (await sent(queue)).values()] == [MaybeAccepted] * 2
+    assert [type(why) for why in (await send(queue)).values()] == [MaybeAccepted] * 2
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 413, 429])
-async def test_what_sqs_refuses_before_it_does_anything_is_certain(
+async def test_a_refusal_by_sqs_is_certain(
     sqs: Any, queue: SqsQueue, wire_answer: Any, status: int
 ) -> None:
     sqs.answers = iter([wire_answer(status, REFUSED)] * SEND_ATTEMPTS)
 
-    assert [type(why) for why in (await sent(queue)).values()] == [Unavailable] * 2
+    assert [type(why) for why in (await send(queue)).values()] == [Unavailable] * 2
 
 
 async def test_a_connection_that_was_never_made_is_certain(sqs_at: Any) -> None:
     queue = sqs_at(f"http://127.0.0.1:{free_port()}")
 
-    assert [type(why) for why in (await sent(queue)).values()] == [Unavailable] * 2
+    assert [type(why) for why in (await send(queue)).values()] == [Unavailable] * 2
 
 
 async def test_without_credentials_nothing_was_sent(
@@ -144,16 +146,16 @@ async def test_without_credentials_nothing_was_sent(
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
 
-    assert [type(why) for why in (await sent(sqs_at(wire[1]))).values()] == [Unavailable] * 2
+    assert [type(why) for why in (await send(sqs_at(wire[1]))).values()] == [Unavailable] * 2
     assert wire[0].received == []
 
 
-async def test_a_repeat_that_is_accepted_ends_the_doubt(
+async def test_an_accepted_repeat_settles_a_lost_answer(
     sqs: Any, queue: SqsQueue, wire_answer: Any
 ) -> None:
-    sqs.answers = iter([lost(wire_answer), wire_answer(200, yes("0", "1"))])
+    sqs.answers = iter([cut_answer(wire_answer), wire_answer(200, success("0", "1"))])
 
-    assert await sent(queue) == {}
+    assert await send(queue) == {}
     assert bodies(sqs) == [["body-0", "body-1"]] * 2
 
 
@@ -169,58 +171,58 @@ async def test_a_repeat_that_is_accepted_ends_the_doubt(
     ],
     ids=["the call", "each message"],
 )
-async def test_a_refusal_of_a_repeat_does_not_end_the_doubt(
+async def test_a_refused_repeat_leaves_a_lost_answer_unknown(
     sqs: Any, queue: SqsQueue, wire_answer: Any, refusal: Any
 ) -> None:
     status = 200 if "Failed" in refusal else 403
-    sqs.answers = iter([lost(wire_answer), *[wire_answer(status, refusal)] * SEND_ATTEMPTS])
+    sqs.answers = iter([cut_answer(wire_answer), *[wire_answer(status, refusal)] * SEND_ATTEMPTS])
 
-    assert [type(why) for why in (await sent(queue)).values()] == [MaybeAccepted] * 2
+    assert [type(why) for why in (await send(queue)).values()] == [MaybeAccepted] * 2
 
 
-async def test_a_message_that_the_answer_does_not_name_is_in_doubt(
+async def test_a_message_that_the_answer_does_not_list_is_unknown(
     sqs: Any, queue: SqsQueue, wire_answer: Any
 ) -> None:
-    sqs.answers = iter([wire_answer(200, yes("1"))])
+    sqs.answers = iter([wire_answer(200, success("1"))])
 
-    assert {id_: type(why) for id_, why in (await sent(queue)).items()} == {"r0": MaybeAccepted}
+    assert {id_: type(why) for id_, why in (await send(queue)).items()} == {"r0": MaybeAccepted}
 
 
-async def test_two_messages_of_one_id_are_in_doubt_if_one_of_them_is(
+async def test_two_messages_of_one_id_are_unknown_if_one_of_them_is(
     sqs: Any, queue: SqsQueue, wire_answer: Any
 ) -> None:
     refused = {"Failed": [{"Id": "1", "SenderFault": False, "Code": "InternalError"}]}
     sqs.answers = iter([wire_answer(200, refused)])
 
-    why = await sent(queue, [("r0", "one body"), ("r0", "another")])
+    why = await send(queue, [("r0", "one body"), ("r0", "another")])
 
     assert type(why["r0"]) is MaybeAccepted
 
 
-async def test_sqs_that_never_answers_is_waited_for_once_and_not_once_per_batch(
+async def test_a_silent_sqs_is_waited_for_once_and_not_once_per_batch(
     wire: Any, sqs_at: Any, wire_answer: Any
 ) -> None:
     wire[0].answers = iter([wire_answer(200, {}, after_s=60)] * 100)
     queue = sqs_at(wire[1], begin_within_s=0.3)
 
-    why = await sent(queue, [(f"r{n}", "body") for n in range(60)])
+    why = await send(queue, [(f"r{n}", "body") for n in range(60)])
 
     assert len(wire[0].received) <= SEND_ATTEMPTS
     assert [type(why[f"r{n}"]) for n in (0, 9)] == [MaybeAccepted] * 2
     assert [type(why[f"r{n}"]) for n in range(50, 60)] == [Unavailable] * 10
 
 
-async def test_what_aws_says_of_its_users_is_told_to_the_log_alone(
+async def test_aws_s_message_about_its_users_goes_only_to_the_log(
     sqs: Any, queue: SqsQueue, wire_answer: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     sqs.answers = iter([wire_answer(403, REFUSED)] * SEND_ATTEMPTS)
 
-    why = await sent(queue)
+    why = await send(queue)
 
     assert str(why["r0"]) == "SQS did not accept the message (AccessDeniedException)."
     assert SAID_BY_AWS in caplog.text
 
 
-def test_a_client_that_repeats_calls_by_itself_is_refused(sqs_at: Any) -> None:
+def test_a_client_with_its_own_retries_is_refused(sqs_at: Any) -> None:
     with pytest.raises(ValueError, match="SEND_CONFIG"):
         sqs_at("http://127.0.0.1:1", CLIENT_CONFIG)

@@ -1,4 +1,4 @@
-"""Calls to Stripe over real sockets: what is known after each way one can go wrong."""
+"""Calls to Stripe over real sockets: each failure leads to the right kind of attempt."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CARD_ERROR = {"error": {"type": "card_error", "code": "card_declined", "message"
 
 
 class Caller:
-    """One gateway to one address."""
+    """A gateway to one address."""
 
     def __init__(self, base_url: str, **options: Any) -> None:
         self.client = stripe_client(base_url, **options)
@@ -42,8 +42,8 @@ class Caller:
 
 
 @pytest.fixture
-async def calling() -> AsyncIterator[Callable[..., Caller]]:
-    """Make callers; their clients are closed after the test."""
+async def make_caller() -> AsyncIterator[Callable[..., Caller]]:
+    """Make callers, and close their clients after the test."""
     made: list[Caller] = []
 
     def make(base_url: str, **options: Any) -> Caller:
@@ -61,22 +61,22 @@ def stripe(wire: Any) -> Any:
 
 
 @pytest.fixture
-def caller(wire: Any, calling: Callable[..., Caller]) -> Caller:
-    return calling(wire[1], read_timeout_s=0.2)
+def caller(wire: Any, make_caller: Callable[..., Caller]) -> Caller:
+    return make_caller(wire[1], read_timeout_s=0.2)
 
 
-def saying(stripe: Any, *answers: Any) -> None:
+def set_answers(stripe: Any, *answers: Any) -> None:
     stripe.answers = iter(answers)
 
 
 async def test_a_created_object_is_an_answer(stripe: Any, caller: Caller, wire_answer: Any) -> None:
-    saying(stripe, wire_answer(200, CREATED, Request_Id="req_1"))
+    set_answers(stripe, wire_answer(200, CREATED, Request_Id="req_1"))
 
     assert await caller.create() == Answered(200, CREATED, "req_1")
 
 
-async def test_a_replay_says_so(stripe: Any, caller: Caller, wire_answer: Any) -> None:
-    saying(stripe, wire_answer(402, CARD_ERROR, Idempotent_Replayed="true"))
+async def test_a_replay_is_recognised(stripe: Any, caller: Caller, wire_answer: Any) -> None:
+    set_answers(stripe, wire_answer(402, CARD_ERROR, Idempotent_Replayed="true"))
 
     assert await caller.create() == Answered(402, CARD_ERROR, None, replayed=True)
 
@@ -95,51 +95,51 @@ async def test_a_replay_says_so(stripe: Any, caller: Caller, wire_answer: Any) -
         (302, Unknown),
     ],
 )
-async def test_the_status_tells_what_is_known(
+async def test_the_status_code_decides_the_kind_of_attempt(
     stripe: Any, caller: Caller, wire_answer: Any, status: int, kind: type[Attempt]
 ) -> None:
-    saying(stripe, wire_answer(status, CARD_ERROR))
+    set_answers(stripe, wire_answer(status, CARD_ERROR))
 
     assert isinstance(await caller.create(), kind)
 
 
-async def test_stripe_s_own_advice_is_passed_on(
+async def test_stripe_s_retry_header_is_passed_on(
     stripe: Any, caller: Caller, wire_answer: Any
 ) -> None:
-    saying(stripe, wire_answer(429, CARD_ERROR, Stripe_Should_Retry="false"))
+    set_answers(stripe, wire_answer(429, CARD_ERROR, Stripe_Should_Retry="false"))
 
     assert await caller.create() == RefusedInFront(429, CARD_ERROR["error"], False, None)
 
 
-async def test_a_refused_connection_was_not_sent(calling: Any) -> None:
-    attempt = await calling(f"http://127.0.0.1:{free_port()}").create()
+async def test_a_refused_connection_was_not_sent(make_caller: Any) -> None:
+    attempt = await make_caller(f"http://127.0.0.1:{free_port()}").create()
 
     assert isinstance(attempt, NotSent)
 
 
-async def test_a_name_nobody_knows_was_not_sent(calling: Any) -> None:
-    attempt = await calling("http://stripe.invalid").create()
+async def test_an_unknown_host_name_was_not_sent(make_caller: Any) -> None:
+    attempt = await make_caller("http://stripe.invalid").create()
 
     assert isinstance(attempt, NotSent)
 
 
-async def test_a_handshake_that_does_not_end_was_not_sent(
-    wire: Any, calling: Any, monkeypatch: pytest.MonkeyPatch
+async def test_a_tls_handshake_that_does_not_end_was_not_sent(
+    wire: Any, make_caller: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("paydispatch.adapters.stripe.gateway.CONNECT_TIMEOUT_S", 0.1)
     _, url = wire
-    attempt = await calling(url.replace("http:", "https:")).create()
+    attempt = await make_caller(url.replace("http:", "https:")).create()
 
     assert isinstance(attempt, NotSent)
 
 
 async def test_a_call_that_found_no_free_connection_was_not_sent(
-    wire: Any, calling: Any, wire_answer: Any, monkeypatch: pytest.MonkeyPatch
+    wire: Any, make_caller: Any, wire_answer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("paydispatch.adapters.stripe.gateway.CONNECT_TIMEOUT_S", 0.05)
     stripe, url = wire
-    saying(stripe, wire_answer(200, CREATED, after_s=0.15))
-    caller = calling(url, connections=1)
+    set_answers(stripe, wire_answer(200, CREATED, after_s=0.15))
+    caller = make_caller(url, connections=1)
 
     first, second = await asyncio.gather(caller.create(), caller.create())
 
@@ -154,26 +154,26 @@ def reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-def closed(writer: asyncio.StreamWriter) -> None:
+def close_connection(writer: asyncio.StreamWriter) -> None:
     writer.close()
 
 
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n"
 LOST = {
-    "closed before a word": (b"", closed),
+    "closed before a word": (b"", close_connection),
     "reset before a word": (b"", reset),
-    "closed within the headers": (b"HTTP/1.1 200 OK\r\nContent-Le", closed),
-    "closed within the body": (WHOLE + b'{"id": "prod', closed),
+    "closed within the headers": (b"HTTP/1.1 200 OK\r\nContent-Le", close_connection),
+    "closed within the body": (WHOLE + b'{"id": "prod', close_connection),
     "reset within the body": (WHOLE + b'{"id": "prod', reset),
     "closed within a chunk": (
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n{",
-        closed,
+        close_connection,
     ),
-    "not HTTP": (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", closed),
-    "a bad length": (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}", closed),
+    "not HTTP": (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", close_connection),
+    "a bad length": (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}", close_connection),
     "a bad encoding": (
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope",
-        closed,
+        close_connection,
     ),
 }
 
@@ -183,7 +183,7 @@ async def test_an_answer_that_is_lost_after_sending_leaves_it_unknown(
     stripe: Any, caller: Caller, wire_answer: Any, name: str
 ) -> None:
     text, then = LOST[name]
-    saying(stripe, type(wire_answer(200, b""))(text, then=then))
+    set_answers(stripe, type(wire_answer(200, b""))(text, then=then))
 
     attempt = await caller.create()
 
@@ -195,7 +195,7 @@ async def test_an_answer_that_is_lost_after_sending_leaves_it_unknown(
 async def test_an_answer_that_does_not_come_in_time_leaves_it_unknown(
     stripe: Any, caller: Caller, wire_answer: Any, text: bytes
 ) -> None:
-    saying(stripe, type(wire_answer(200, b""))(text))
+    set_answers(stripe, type(wire_answer(200, b""))(text))
 
     attempt = await caller.create()
 
@@ -210,13 +210,13 @@ async def test_an_answer_that_does_not_come_in_time_leaves_it_unknown(
 async def test_an_answer_that_is_no_json_object_leaves_it_unknown(
     stripe: Any, caller: Caller, wire_answer: Any, status: int, body: bytes
 ) -> None:
-    saying(stripe, wire_answer(status, body))
+    set_answers(stripe, wire_answer(status, body))
 
     assert isinstance(await caller.create(), Unknown)
 
 
 async def test_a_compressed_answer_is_read(stripe: Any, caller: Caller, wire_answer: Any) -> None:
-    saying(stripe, wire_answer(200, gzip.compress(b'{"id": "p"}'), Content_Encoding="gzip"))
+    set_answers(stripe, wire_answer(200, gzip.compress(b'{"id": "p"}'), Content_Encoding="gzip"))
 
     assert await caller.create() == Answered(200, {"id": "p"}, None)
 
@@ -228,7 +228,7 @@ async def test_connections_are_kept(stripe: Any, caller: Caller) -> None:
     assert [call.connection for call in stripe.received] == [1, 1, 1]
 
 
-async def test_a_kept_connection_the_server_closed_meanwhile_is_not_used(
+async def test_a_kept_connection_that_the_server_closed_is_not_used(
     stripe: Any, caller: Caller
 ) -> None:
     await caller.create()
@@ -239,11 +239,11 @@ async def test_a_kept_connection_the_server_closed_meanwhile_is_not_used(
     assert stripe.connections == 2
 
 
-async def test_a_kept_connection_that_dies_under_the_call_leaves_it_unknown(
+async def test_a_kept_connection_that_dies_during_the_call_leaves_it_unknown(
     stripe: Any, caller: Caller, wire_answer: Any
 ) -> None:
     await caller.create()
-    stripe.hang_up()  # not noticed before the next call is on its way
+    stripe.hang_up()  # the client notices it only after it has sent the next call
 
     attempt = await caller.create()
 
@@ -283,32 +283,32 @@ async def test_parameters_are_a_form(stripe: Any, caller: Caller) -> None:
     }
 
 
-async def test_an_empty_form_is_a_post_too(stripe: Any, caller: Caller) -> None:
+async def test_an_empty_form_is_posted(stripe: Any, caller: Caller) -> None:
     assert isinstance(await caller.create(params={}), Answered)
     assert stripe.received[0].headers["content-length"] == "0"
 
 
 async def test_redirects_are_not_followed(stripe: Any, caller: Caller, wire_answer: Any) -> None:
-    saying(stripe, wire_answer(307, {}, Location="/v1/elsewhere"))
+    set_answers(stripe, wire_answer(307, {}, Location="/v1/elsewhere"))
 
     assert isinstance(await caller.create(), Unknown)
     assert len(stripe.received) == 1
 
 
 async def test_the_key_is_in_no_reason(
-    calling: Any, stripe: Any, caller: Caller, wire_answer: Any
+    make_caller: Any, stripe: Any, caller: Caller, wire_answer: Any
 ) -> None:
-    saying(stripe, type(wire_answer(200, b""))(b"", then=closed))
+    set_answers(stripe, type(wire_answer(200, b""))(b"", then=close_connection))
 
     assert "sk_test" not in repr(await caller.create())
-    assert "sk_test" not in repr(await calling(f"http://127.0.0.1:{free_port()}").create())
+    assert "sk_test" not in repr(await make_caller(f"http://127.0.0.1:{free_port()}").create())
 
 
 async def test_a_hundred_calls_are_in_flight_at_once(
-    wire: Any, calling: Any, wire_answer: Any
+    wire: Any, make_caller: Any, wire_answer: Any
 ) -> None:
     stripe, url = wire
-    caller = calling(url)
+    caller = make_caller(url)
     stripe.answers = iter([wire_answer(200, CREATED, after_s=0.3)] * 200)
 
     for round_ in ("cold", "warm"):

@@ -1,4 +1,4 @@
-"""Looking for what was made, in the lists of a Stripe that refuses what the real one refuses."""
+"""The lookup of created objects in the lists of the twin, which refuses the same parameters as Stripe."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LONG_AGO = Window(1, 2)
 
 
 class Shop:
-    """One account at Stripe."""
+    """An account at the Stripe twin."""
 
     def __init__(self, stripe: httpx.AsyncClient) -> None:
         self._stripe = stripe
@@ -68,7 +68,7 @@ async def shop() -> AsyncIterator[Shop]:
 
 
 @pytest.mark.parametrize("name", [row.name for row in RESOURCES])
-async def test_every_object_is_found_by_its_mark_and_only_by_it(shop: Shop, name: str) -> None:
+async def test_every_object_is_found_only_by_its_mark(shop: Shop, name: str) -> None:
     await shop.make(name, CREATES[name], paydispatch_request_id="pdr_2")
     assert isinstance(await shop.look(name, CREATES[name]), NotFound)
 
@@ -80,14 +80,14 @@ async def test_every_object_is_found_by_its_mark_and_only_by_it(shop: Shop, name
 
 
 @pytest.mark.parametrize("name", ["product", "price"])
-async def test_what_was_made_inactive_is_found(shop: Shop, name: str) -> None:
+async def test_an_inactive_object_is_found(shop: Shop, name: str) -> None:
     params = {**CREATES[name], "active": False}
     await shop.make(name, params, **dict([MARK]))
 
     assert isinstance(await shop.look(name, params), Found)
 
 
-async def test_more_payment_links_than_a_page_are_looked_through(shop: Shop) -> None:
+async def test_payment_links_beyond_the_first_page_are_found(shop: Shop) -> None:
     params = CREATES["payment_link"]
     await shop.make("payment_link", params, **dict([MARK]))
     for _ in range(100):
@@ -96,7 +96,7 @@ async def test_more_payment_links_than_a_page_are_looked_through(shop: Shop) -> 
     assert isinstance(await shop.look("payment_link", params), Found)
 
 
-async def test_a_customer_on_a_test_clock_is_found_whenever_that_clock_is(shop: Shop) -> None:
+async def test_a_customer_on_a_test_clock_is_found_at_any_time_of_that_clock(shop: Shop) -> None:
     params = {"test_clock": "clock_1"}
     await shop.make("customer", params, **dict([MARK]))
 
@@ -104,7 +104,7 @@ async def test_a_customer_on_a_test_clock_is_found_whenever_that_clock_is(shop: 
 
 
 @pytest.mark.parametrize("name", ["subscription", "invoice"])
-async def test_what_a_customer_on_a_test_clock_gets_is_found_too(shop: Shop, name: str) -> None:
+async def test_objects_of_a_customer_on_a_test_clock_are_found(shop: Shop, name: str) -> None:
     customer = await shop.make("customer", {"test_clock": "clock_1"})
     params = {**CREATES[name], "customer": customer["id"]}
     await shop.make(name, params, **dict([MARK]))

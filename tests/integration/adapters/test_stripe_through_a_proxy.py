@@ -1,4 +1,4 @@
-"""Stripe behind a CONNECT proxy and a certificate of a company's own, over real sockets."""
+"""Stripe behind a CONNECT proxy and a company's own certificate, over real sockets."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 KEY = "sk_test_travels_through_the_tunnel"
 STRIPE = "stripe.test"
-"""A name that nobody can resolve: only the proxy knows where it is."""
+"""A name that DNS cannot resolve. Only the proxy knows its address."""
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for `STRIPE` and its key in one file, signed by itself."""
+    """A file with a self-signed certificate for `STRIPE` and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, STRIPE)])
     now = datetime.now(UTC)
@@ -57,7 +57,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Stripe:
-    """Answers over TLS, or hangs up on a request it has read."""
+    """A server that answers over TLS, or closes the connection after it has read a request."""
 
     def __init__(self) -> None:
         self.keys: list[str] = []
@@ -72,15 +72,15 @@ class Stripe:
 
 
 class Proxy:
-    """Makes tunnels to one server, whatever host is asked for, and notes all that goes in."""
+    """A proxy that opens tunnels to one server for every host name, and records all bytes that go in."""
 
     def __init__(self, target: int) -> None:
         self.target = target
         self.refuses_with = b""
-        self.heard = b""
+        self.received = b""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.heard += await reader.readuntil(b"\r\n\r\n")
+        self.received += await reader.readuntil(b"\r\n\r\n")
         if self.refuses_with:
             writer.write(b"HTTP/1.1 " + self.refuses_with + b"\r\nContent-Length: 0\r\n\r\n")
         else:
@@ -92,7 +92,7 @@ class Proxy:
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while data := await source.read(65_536):
-            self.heard += data
+            self.received += data
             sink.write(data)
         sink.close()
 
@@ -128,19 +128,19 @@ async def create(**options: Any) -> Attempt:
         )
 
 
-async def test_a_call_goes_through_a_tunnel_that_the_proxy_cannot_look_into(
+async def test_a_call_passes_through_a_tunnel_that_the_proxy_cannot_read(
     stripe: tuple[Stripe, int], proxy: tuple[Proxy, str], certificate: Path
 ) -> None:
     attempt = await create(proxy=proxy[1], ca_bundle=certificate)
 
     assert attempt == Answered(200, {"id": "prod_1"}, None)
     assert stripe[0].keys == [f"Bearer {KEY}"]
-    assert proxy[0].heard.startswith(b"CONNECT stripe.test:443 HTTP/1.1\r\n")
-    assert b"proxy-authorization: basic dxnlcjpodxno" in proxy[0].heard.lower()
-    assert KEY.encode() not in proxy[0].heard
+    assert proxy[0].received.startswith(b"CONNECT stripe.test:443 HTTP/1.1\r\n")
+    assert b"proxy-authorization: basic dxnlcjpodxno" in proxy[0].received.lower()
+    assert KEY.encode() not in proxy[0].received
 
 
-async def test_a_proxy_that_is_away_has_sent_nothing() -> None:
+async def test_an_unreachable_proxy_has_sent_nothing() -> None:
     attempt = await create(proxy=f"http://user:hush@127.0.0.1:{free_port()}")
 
     assert isinstance(attempt, NotSent)
@@ -148,7 +148,7 @@ async def test_a_proxy_that_is_away_has_sent_nothing() -> None:
 
 
 @pytest.mark.parametrize("answer", [b"407 Proxy Authentication Required", b"403 No", b"502 Bad"])
-async def test_a_proxy_that_makes_no_tunnel_has_sent_nothing(
+async def test_a_proxy_that_refuses_the_tunnel_has_sent_nothing(
     stripe: tuple[Stripe, int], proxy: tuple[Proxy, str], certificate: Path, answer: bytes
 ) -> None:
     proxy[0].refuses_with = answer
@@ -171,7 +171,7 @@ async def test_nothing_is_sent_to_a_stripe_whose_certificate_is_not_trusted(
     assert stripe[0].keys == []
 
 
-async def test_a_tunnel_that_breaks_after_the_request_leaves_a_doubt(
+async def test_a_tunnel_that_breaks_after_the_request_leaves_the_attempt_unknown(
     stripe: tuple[Stripe, int], proxy: tuple[Proxy, str], certificate: Path
 ) -> None:
     stripe[0].hangs_up = True
@@ -180,7 +180,7 @@ async def test_a_tunnel_that_breaks_after_the_request_leaves_a_doubt(
 
 
 @pytest.mark.parametrize("text", [None, "no certificate"])
-def test_a_bundle_without_certificates_is_told_at_the_start(
+def test_a_bundle_without_certificates_is_reported_at_the_start(
     tmp_path: Path, text: str | None
 ) -> None:
     bundle = tmp_path / "bundle.pem"

@@ -1,4 +1,4 @@
-"""`Sweep` finds the workers that have something to run: the twin and the servers alike, then the servers alone."""
+"""`Sweep` finds the workers with work to do. The first tests use the twin and real servers, the rest only servers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def clock() -> MemoryClock:
-    """Begins at the machine's time, which the ids of a stream follow; in whole seconds, so that nothing is rounded."""
+    """A clock at the machine's time, like the ids of a stream, and in whole seconds, so that no time is rounded."""
     return MemoryClock(float(int(time.time())))
 
 
@@ -62,7 +62,7 @@ class RedisWorld(World):
         await self.outcomes.publish(entry)
 
     async def note(self, *worker_ids: str) -> None:
-        """As one does that is about to write."""
+        """Note these workers, as a publisher does before it writes."""
         async with self.redis.pipeline(transaction=False) as pipe:
             note_requests(pipe, worker_ids)
             await pipe.execute()
@@ -89,8 +89,8 @@ async def server(
     await redis.aclose()
 
 
-async def found(world: World) -> list[str]:
-    """What one sweep finds, a look at a time."""
+async def sweep_all(world: World) -> list[str]:
+    """Make one sweep, two looks at a time, and return the workers that it finds."""
     workers: list[str] = []
     while True:
         swept = await world.sweep.due(at_most=2)
@@ -108,83 +108,83 @@ async def test_each_worker_with_an_outcome_is_found_once(world: World, entry: En
     for number in range(5):
         await world.publish(entry(f"r{number}", worker_id=f"w{number}"))
 
-    assert await found(world) == ["w0", "w1", "w2", "w3", "w4"]
-    assert await found(world) == []
+    assert await sweep_all(world) == ["w0", "w1", "w2", "w3", "w4"]
+    assert await sweep_all(world) == []
 
 
 async def test_a_worker_whose_outcomes_are_finished_is_not_found_again(
     world: World, clock: MemoryClock, entry: Entries
 ) -> None:
     await world.publish(entry("r1"))
-    await found(world)
+    await sweep_all(world)
     await run_all(world)
     clock.advance(LOOK_AGAIN_S)
 
-    assert await found(world) == []
+    assert await sweep_all(world) == []
 
 
 async def test_an_outcome_after_the_last_one_is_found_at_once(world: World, entry: Entries) -> None:
     await world.publish(entry("r1"))
-    await found(world)
+    await sweep_all(world)
     await run_all(world)
     await world.publish(entry("r2"))
 
-    assert await found(world) == ["w1"]
+    assert await sweep_all(world) == ["w1"]
 
 
 async def test_a_worker_whose_runner_died_is_found_again(
     world: World, clock: MemoryClock, entry: Entries
 ) -> None:
     await world.publish(entry("r1"))
-    await found(world)
+    await sweep_all(world)
     await world.inbox.take("w1", at_most=1)
     for _ in range(3):
         clock.advance(LOOK_AGAIN_S)
-        assert await found(world) == ["w1"]
+        assert await sweep_all(world) == ["w1"]
 
 
-async def test_a_sweeper_that_died_before_it_ran_anything_is_followed_by_another(
+async def test_another_sweep_continues_after_a_sweeper_died_before_its_first_run(
     world: World, clock: MemoryClock, entry: Entries
 ) -> None:
     await world.publish(entry("r1"))
-    await found(world)
+    await sweep_all(world)
     clock.advance(LOOK_AGAIN_S)
 
-    assert await found(world) == ["w1"]
+    assert await sweep_all(world) == ["w1"]
 
 
 async def test_a_postponed_flow_s_worker_is_found_when_it_is_due(
     world: World, clock: MemoryClock, entry: Entries
 ) -> None:
     await world.publish(entry("r1"))
-    await found(world)
+    await sweep_all(world)
     (turn,) = await world.inbox.take("w1", at_most=1)
     await world.inbox.postpone(turn, 1.0, counted=True)
-    assert await found(world) == []
+    assert await sweep_all(world) == []
     clock.advance(1.0)
 
-    assert await found(world) == ["w1"]
+    assert await sweep_all(world) == ["w1"]
 
 
-async def test_a_flow_postponed_for_long_is_found_after_many_looks(
+async def test_a_flow_postponed_for_long_is_found_after_many_sweeps(
     world: World, clock: MemoryClock, entry: Entries
 ) -> None:
     await world.publish(entry("r1"))
     (turn,) = await world.inbox.take("w1", at_most=1)
     await world.inbox.postpone(turn, 10_000.0, counted=True)
     for _ in range(9):
-        assert await found(world) == []
+        assert await sweep_all(world) == []
         clock.advance(1_000.0)
     clock.advance(1_000.0)
 
-    assert await found(world) == ["w1"]
+    assert await sweep_all(world) == ["w1"]
 
 
-async def test_named_workers_are_looked_at_whether_they_are_due_or_not(
+async def test_named_workers_are_checked_even_if_they_are_not_due(
     world: World, entry: Entries
 ) -> None:
     await world.publish(entry("r1"))
-    await found(world)
+    await sweep_all(world)
 
     assert await world.sweep.with_work(["w0", "w1", "w2"]) == ["w1"]
     assert await world.sweep.with_work(["w1"]) == ["w1"]
@@ -192,22 +192,22 @@ async def test_named_workers_are_looked_at_whether_they_are_due_or_not(
     assert await world.sweep.with_work(["w1"]) == []
 
 
-async def test_a_sweep_killed_before_its_looks_is_followed_by_another(
+async def test_another_sweep_continues_after_one_was_killed_before_its_looks(
     server: RedisWorld, clock: MemoryClock, entry: Entries
 ) -> None:
     await server.publish(entry("r1"))
     now_ms = clock.now_s() * 1000
     until_ms = now_ms + LOOK_AGAIN_S * 1000
     await server.redis.eval(script("take_due"), 1, keys.LOOKS, now_ms, 10, until_ms)
-    assert await found(server) == []
+    assert await sweep_all(server) == []
     clock.advance(LOOK_AGAIN_S)
 
-    assert await found(server) == ["w1"]
+    assert await sweep_all(server) == ["w1"]
 
 
-async def test_a_look_makes_nothing(server: RedisWorld) -> None:
+async def test_a_look_creates_no_key(server: RedisWorld) -> None:
     await server.note("w1", "w2")
-    await found(server)
+    await sweep_all(server)
     await server.sweep.with_work(["w3"])
     await server.inbox.take("w4", at_most=1)
     await server.inbox.take_abandoned("w4", at_most=1)
@@ -215,14 +215,14 @@ async def test_a_look_makes_nothing(server: RedisWorld) -> None:
     assert [key async for key in server.redis.scan_iter("*")] == [keys.LOOKS]
 
 
-async def test_a_worker_for_which_nothing_was_written_is_forgotten(
+async def test_a_noted_worker_without_an_entry_is_forgotten(
     server: RedisWorld, clock: MemoryClock
 ) -> None:
     await server.note("bogus")
-    await found(server)
+    await sweep_all(server)
     assert await server.redis.zrange(keys.LOOKS, 0, -1) == ["bogus"]
     clock.advance(GRACE_S)
-    await found(server)
+    await sweep_all(server)
 
     assert await server.redis.exists(keys.LOOKS) == 0
 
@@ -234,7 +234,7 @@ async def test_a_worker_with_an_open_request_is_remembered(
     await requests.claim(claim_for("r1"))
     await requests.send(claim_for("r1"), send_for())
     for _ in range(3):
-        await found(server)
+        await sweep_all(server)
         clock.advance(KEPT_LOOK_S)
 
     assert await server.redis.zrange(keys.LOOKS, 0, -1) == ["w1"]
@@ -243,17 +243,17 @@ async def test_a_worker_with_an_open_request_is_remembered(
 async def test_an_outcome_written_late_after_its_note_is_found(
     server: RedisWorld, clock: MemoryClock, entry: Entries
 ) -> None:
-    """Its publisher was slow between the note and the write, a sweep looked in between, and the bell is lost."""
+    """The publisher was slow between its note and its write, a sweep looked in between, and the ring is lost."""
     await server.note("w1")
-    await found(server)
+    await sweep_all(server)
     await server.redis.xadd(keys.outcomes("w1"), {"entry": entry("r1").as_json()})
     clock.advance(GRACE_S)
 
-    assert await found(server) == ["w1"]
+    assert await sweep_all(server) == ["w1"]
 
 
-async def test_a_note_between_a_look_and_its_end_is_not_lost(server: RedisWorld) -> None:
-    """A sweep found nothing and is about to forget the worker; a publisher notes it just then."""
+async def test_a_note_during_a_look_is_not_lost(server: RedisWorld) -> None:
+    """A sweep found nothing and is about to forget the worker. At this moment a publisher notes it."""
     for note in (note_outcome, lambda pipe, worker_id: note_requests(pipe, [worker_id])):
         await server.redis.zadd(keys.LOOKS, {"w1": 5_000.0})
         async with server.redis.pipeline(transaction=False) as pipe:
@@ -264,10 +264,10 @@ async def test_a_note_between_a_look_and_its_end_is_not_lost(server: RedisWorld)
         assert await server.redis.zscore(keys.LOOKS, "w1") <= 1
 
 
-async def test_a_worker_another_sweep_forgot_comes_back_with_what_was_found_later(
+async def test_a_worker_that_one_sweep_forgot_is_kept_if_another_sweep_finds_work(
     server: RedisWorld,
 ) -> None:
-    """Both took it in the same millisecond, and a note came between the two."""
+    """Both sweeps took it in the same millisecond, and a note came between them."""
     await server.redis.zadd(keys.LOOKS, {"w1": 5_000.0})
     await move_on(server.redis, keys.LOOKS, [("w1", 5_000.0, None)])
     await move_on(server.redis, keys.LOOKS, [("w1", 5_000.0, 9_000.0)])
@@ -275,7 +275,7 @@ async def test_a_worker_another_sweep_forgot_comes_back_with_what_was_found_late
     assert await server.redis.zscore(keys.LOOKS, "w1") == 9_000.0
 
 
-async def test_outcomes_are_looked_for_before_requests_and_both_before_later_looks(
+async def test_workers_with_outcomes_come_before_those_with_requests_and_later_looks(
     server: RedisWorld,
 ) -> None:
     await server.redis.zadd(keys.LOOKS, {"a-later": 1_000.0})
@@ -289,14 +289,14 @@ async def test_outcomes_are_looked_for_before_requests_and_both_before_later_loo
     assert taken[0::2] == ["c-outcome", "b-request", "a-later"]
 
 
-async def test_a_worker_whose_keys_hold_something_else_stops_no_other(
+async def test_a_worker_with_keys_of_a_wrong_type_does_not_stop_the_others(
     server: RedisWorld, clock: MemoryClock, log: MemoryEventLog, entry: Entries
 ) -> None:
     await server.redis.set(keys.outcomes("foreign"), "a string")
     await server.note("foreign")
     await server.publish(entry("r1", worker_id="zebra"))
 
-    assert await found(server) == ["zebra"]
+    assert await sweep_all(server) == ["zebra"]
     assert log.lines == [("worker.unreadable", {"worker_id": "foreign"})]
     assert await server.sweep.with_work(["foreign", "zebra"]) == ["zebra"]
 
@@ -305,13 +305,13 @@ async def test_entries_that_ended_a_day_ago_are_trimmed_and_their_worker_is_forg
     server: RedisWorld, clock: MemoryClock, entry: Entries
 ) -> None:
     await server.publish(entry("r1"))
-    await found(server)
+    await sweep_all(server)
     await run_all(server)
     clock.advance(KEEP_FINISHED_S + KEPT_LOOK_S)
-    assert await found(server) == ["w1"]
+    assert await sweep_all(server) == ["w1"]
     await server.inbox.take_abandoned("w1", at_most=1)
     clock.advance(LOOK_AGAIN_S)
-    assert await found(server) == []
+    assert await sweep_all(server) == []
 
     assert await server.redis.exists(keys.LOOKS) == 0
 
@@ -321,9 +321,9 @@ async def test_workers_of_an_earlier_version_s_set_are_taken_over(
 ) -> None:
     await server.redis.sadd(keys.OLD_WORKERS, "w1", "idle")
     await server.redis.xadd(keys.outcomes("w1"), {"entry": entry("r1").as_json()})
-    await found(server)
+    await sweep_all(server)
 
-    assert await found(server) == ["w1"]
+    assert await sweep_all(server) == ["w1"]
     assert await server.redis.exists(keys.OLD_WORKERS) == 0
 
 

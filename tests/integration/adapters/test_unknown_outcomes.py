@@ -1,4 +1,4 @@
-"""The indexes that are kept with the outcomes: unknown outcomes, and what is open. Twin, Redis and cluster alike."""
+"""The indexes of unknown outcomes and of open requests, for the twin, Redis and a cluster."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ async def world(request: pytest.FixtureRequest, clock: MemoryClock) -> AsyncIter
     await redis.aclose()
 
 
-async def sent(world: World, envelope: Envelope, *, named: str = "t1") -> Go | NoSend:
-    """A send of the request began."""
+async def open_send(world: World, envelope: Envelope, *, named: str = "t1") -> Go | NoSend:
+    """Claim the request and open a send."""
     claim = claim_of(envelope, "local", envelope.accepted_at)
     await world.requests.claim(claim)
     return await world.requests.send(claim, Send(token=named, account=ACCOUNT, attempt=1))
@@ -98,12 +98,12 @@ async def test_an_unknown_outcome_is_in_the_index_of_its_worker(world: World, en
     assert await world.ends.read("w1", "r1") == UnknownOutcome(unknown, "w1")
 
 
-async def test_another_tenant_s_is_under_the_name_of_its_worker_s_slot(
+async def test_another_tenant_s_unknown_outcome_is_under_its_own_worker_slot(
     world: World, entry: Any, envelope: Any
 ) -> None:
     unknown = entry("r1", unknown=True, tenant="acme")
-    await sent(world, envelope("r1", principal="acme"))
-    await sent(world, envelope("r2"))
+    await open_send(world, envelope("r1", principal="acme"))
+    await open_send(world, envelope("r2"))
     await world.stream.publish(unknown)
 
     assert await world.ends.some("w1", at_most=10) == []
@@ -113,14 +113,14 @@ async def test_another_tenant_s_is_under_the_name_of_its_worker_s_slot(
     assert (end.entry, end.slot_account) == (unknown, ACCOUNT)
 
 
-async def test_the_slot_tells_of_the_first_and_the_last_send_and_of_their_account(
+async def test_an_unknown_outcome_has_the_first_and_last_send_and_the_account_of_its_slot(
     world: World, entry: Any, envelope: Any
 ) -> None:
-    """Also of one that a redrive made after the end was told."""
+    """This includes a send by a redrive after the outcome was published."""
     one = envelope("r1")
-    first = await sent(world, one)
+    first = await open_send(world, one)
     await world.stream.publish(entry("r1", unknown=True))
-    last = await sent(world, one, named="t2")
+    last = await open_send(world, one, named="t2")
 
     end = await world.ends.read("w1", "r1")
 
@@ -131,7 +131,7 @@ async def test_the_slot_tells_of_the_first_and_the_last_send_and_of_their_accoun
     assert (end.slot_stands, end.slot_account) == (True, ACCOUNT)
 
 
-async def test_a_slot_without_a_send_stands_all_the_same(
+async def test_an_unknown_outcome_without_a_send_still_has_its_slot(
     world: World, entry: Any, envelope: Any
 ) -> None:
     await world.requests.claim(claim_of(envelope("r1"), "local", 0.0))
@@ -143,7 +143,7 @@ async def test_a_slot_without_a_send_stands_all_the_same(
     assert (end.slot_stands, end.slot_first_sent_at) == (True, None)
 
 
-async def test_an_entry_keeps_the_account_that_an_operator_called_the_same(
+async def test_an_entry_keeps_the_account_that_an_operator_accepted(
     world: World, entry: Any
 ) -> None:
     unknown = entry("r1", unknown=True)
@@ -156,9 +156,7 @@ async def test_an_entry_keeps_the_account_that_an_operator_called_the_same(
     )
 
 
-async def test_no_entry_comes_back_when_an_account_is_accepted_too_late(
-    world: World, entry: Any
-) -> None:
+async def test_accepting_an_account_too_late_restores_no_entry(world: World, entry: Any) -> None:
     await world.ends.accept_account("w1", "r1", ACCOUNT)
 
     assert await world.ends.read("w1", "r1") is None
@@ -167,7 +165,9 @@ async def test_no_entry_comes_back_when_an_account_is_accepted_too_late(
 @pytest.mark.parametrize(
     "outcome", [Response(body={"id": "prod_1"}, attempts=1), NOT_CREATED], ids=["found", "absent"]
 )
-async def test_a_settled_outcome_takes_it_out(world: World, entry: Any, outcome: Any) -> None:
+async def test_a_settled_outcome_removes_the_unknown_one(
+    world: World, entry: Any, outcome: Any
+) -> None:
     unknown = entry("r1", unknown=True)
     await world.stream.publish(unknown)
 
@@ -195,7 +195,7 @@ async def test_an_unknown_outcome_keeps_its_first_entry(world: World, entry: Any
     assert await world.ends.read("w1", "r1") == UnknownOutcome(first, "w1")
 
 
-async def test_a_forgotten_one_is_gone(world: World, entry: Any) -> None:
+async def test_an_expired_unknown_outcome_is_gone(world: World, entry: Any) -> None:
     await world.stream.publish(entry("r1", unknown=True))
     await world.ends.forget("w1", "r1")
 
@@ -213,7 +213,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("text", UNREADABLE.values(), ids=UNREADABLE)
-async def test_an_end_nobody_can_read_is_a_finding_of_the_doctor_s(
+async def test_an_unreadable_unknown_outcome_is_reported_by_doctor(
     valkey: Any, clock: MemoryClock, entry: Any, text: str
 ) -> None:
     async with connect_async(valkey.url) as redis:
@@ -227,7 +227,7 @@ async def test_an_end_nobody_can_read_is_a_finding_of_the_doctor_s(
     assert reasons == {"r1": Reason.UNKNOWN, "r2": Reason.UNREADABLE}
 
 
-async def test_at_most_so_many_are_drawn(world: World, entry: Any) -> None:
+async def test_at_most_the_given_number_is_returned(world: World, entry: Any) -> None:
     for number in range(20):
         await world.stream.publish(entry(f"r{number}", unknown=True))
 
@@ -241,8 +241,8 @@ async def test_a_request_is_open_from_its_first_attempt_to_its_outcome(
 ) -> None:
     accepted_at = clock.now_s()
     clock.advance(10)
-    await sent(world, envelope("r1", accepted_at=accepted_at))
-    await sent(world, envelope("r1", accepted_at=accepted_at + 5))
+    await open_send(world, envelope("r1", accepted_at=accepted_at))
+    await open_send(world, envelope("r1", accepted_at=accepted_at + 5))
     assert await world.open("w1") == {"r1": accepted_at}
 
     await world.stream.publish(entry("r1"))
@@ -250,31 +250,31 @@ async def test_a_request_is_open_from_its_first_attempt_to_its_outcome(
 
 
 @pytest.mark.parametrize("unknown", [False, True])
-async def test_a_delivery_after_the_outcome_opens_nothing(
+async def test_a_send_after_the_outcome_opens_no_request(
     world: World, entry: Any, envelope: Any, unknown: bool
 ) -> None:
     await world.stream.publish(entry("r1", unknown=unknown))
-    await sent(world, envelope("r1"))
+    await open_send(world, envelope("r1"))
 
     assert await world.open("w1") == {}
 
 
-async def test_a_producer_s_clock_that_is_ahead_hides_nothing(
+async def test_a_producer_s_clock_that_is_ahead_hides_no_request(
     world: World, envelope: Any, clock: MemoryClock
 ) -> None:
-    await sent(world, envelope("r1", accepted_at=clock.now_s() + 1e6))
+    await open_send(world, envelope("r1", accepted_at=clock.now_s() + 1e6))
 
     assert await world.open("w1") == {"r1": clock.now_s()}
 
 
-async def test_a_producer_s_clock_that_is_far_behind_hides_nothing_either(
+async def test_a_producer_s_clock_that_is_far_behind_hides_no_request(
     world: World, envelope: Any, clock: MemoryClock
 ) -> None:
-    """Every note drops what is older than anything is remembered: not what waits for its deadline still."""
+    """Every note drops requests that are older than Redis' memory, but no request that still waits for its deadline."""
     noted_at = clock.now_s()
-    await sent(world, envelope("r1", accepted_at=1.0))
+    await open_send(world, envelope("r1", accepted_at=1.0))
     clock.advance(LONGEST_DEADLINE_S)
-    await sent(world, envelope("r2", accepted_at=clock.now_s()))
+    await open_send(world, envelope("r2", accepted_at=clock.now_s()))
 
     assert await world.open("w1") == {
         "r1": noted_at - OLDEST_OPEN_S,
@@ -299,7 +299,7 @@ def claim(envelope: Any) -> Any:
     return make
 
 
-def test_what_the_api_took_is_open(
+def test_a_request_that_the_api_accepted_is_open(
     store: tuple[RedisRequestStore, Any], claim: Any, clock: MemoryClock
 ) -> None:
     api, redis = store
@@ -312,7 +312,7 @@ def test_what_the_api_took_is_open(
     assert redis.zrange("pd:looks", 0, -1) == ["w1"]
 
 
-def test_what_is_open_for_longer_than_anything_is_remembered_is_dropped(
+def test_a_request_that_is_open_for_longer_than_redis_memory_is_dropped(
     store: tuple[RedisRequestStore, Any], claim: Any, clock: MemoryClock
 ) -> None:
     api, redis = store
@@ -324,10 +324,10 @@ def test_what_is_open_for_longer_than_anything_is_remembered_is_dropped(
     assert 0 < redis.ttl("pd:{w1}:open") <= REMEMBER_S
 
 
-def test_an_api_that_writes_late_opens_nothing(
+def test_a_late_write_of_the_api_opens_no_request(
     store: tuple[RedisRequestStore, Any], claim: Any
 ) -> None:
-    """The queue was quicker: the outcome stands on the stream already."""
+    """The queue was quicker, so the outcome is already on the stream."""
     api, redis = store
     redis.set(keys.seen("w1", "r1"), "settled")
     api.mark_queued([claim("r1")])
@@ -335,7 +335,9 @@ def test_an_api_that_writes_late_opens_nothing(
     assert redis.exists("pd:{w1}:open") == 0
 
 
-def test_an_api_that_took_nothing_writes_nothing(store: tuple[RedisRequestStore, Any]) -> None:
+def test_an_api_without_accepted_requests_writes_nothing(
+    store: tuple[RedisRequestStore, Any],
+) -> None:
     api, redis = store
     api.mark_queued([])
 
@@ -349,10 +351,10 @@ async def server(request: pytest.FixtureRequest, clock: MemoryClock) -> AsyncIte
     await redis.aclose()
 
 
-async def test_a_worker_whose_unknown_outcomes_are_settled_is_forgotten_but_not_at_once(
+async def test_a_worker_without_unknown_outcomes_is_forgotten_after_a_while(
     server: RedisWorld, clock: MemoryClock, entry: Any
 ) -> None:
-    """One that was noted just now may not have been written yet."""
+    """The entry of a worker that was just noted may not be written yet."""
     await server.stream.publish(entry("r1", unknown=True))
     await server.stream.publish(entry("r1"))
     for _ in range(2):
@@ -364,7 +366,7 @@ async def test_a_worker_whose_unknown_outcomes_are_settled_is_forgotten_but_not_
     assert not await server.redis.exists(keys.UNKNOWN_WORKERS)
 
 
-async def test_an_unknown_outcome_that_comes_while_its_worker_is_about_to_be_forgotten_is_found(
+async def test_an_unknown_outcome_that_comes_as_its_worker_is_forgotten_is_found(
     server: RedisWorld, clock: MemoryClock, entry: Any
 ) -> None:
     await server.stream.publish(entry("r1", unknown=True))
@@ -376,7 +378,7 @@ async def test_an_unknown_outcome_that_comes_while_its_worker_is_about_to_be_for
     assert await server.ends.workers(at_most=10) == ["w1"]
 
 
-async def test_reconciling_does_not_ask_workers_that_have_no_unknown_outcome(
+async def test_reconcile_does_not_read_workers_without_an_unknown_outcome(
     server: RedisWorld, entry: Any
 ) -> None:
     for number in range(20):

@@ -1,4 +1,4 @@
-"""The contract of `Sealer` and `Vault`: the twins and KMS keep it alike."""
+"""The contract of `Sealer` and `Vault`, for the twins and for KMS."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def keys(request: pytest.FixtureRequest, clock: MemoryClock) -> Keys:
 
 
 @pytest.fixture
-def sealed(keys: Keys, envelope: Any) -> Sealed:
+def seal(keys: Keys, envelope: Any) -> Sealed:
     def make(credential: Credential, **changed: Any) -> Envelope:
         made: Envelope = envelope("r1", **{"principal": "acme/alice", **changed})
         return replace(made, sealed_secret=keys.sealer.seal(credential, made.binding))
@@ -53,10 +53,8 @@ def sealed(keys: Keys, envelope: Any) -> Sealed:
     return make
 
 
-async def test_a_key_opens_for_every_message_of_its_conversation(
-    keys: Keys, sealed: Sealed
-) -> None:
-    first = sealed(StripeKey("sk_test_1"))
+async def test_a_key_opens_for_every_message_of_its_conversation(keys: Keys, seal: Sealed) -> None:
+    first = seal(StripeKey("sk_test_1"))
     follow_up = replace(first, request_id="r2", object="price")
 
     assert (
@@ -67,34 +65,34 @@ async def test_a_key_opens_for_every_message_of_its_conversation(
 @pytest.mark.parametrize(
     "moved", [{"principal": "acme/bob"}, {"worker_id": "w2"}, {"context_id": "c2"}]
 )
-async def test_a_key_opens_for_no_other_conversation(
-    keys: Keys, sealed: Sealed, moved: Any
-) -> None:
+async def test_a_key_opens_for_no_other_conversation(keys: Keys, seal: Sealed, moved: Any) -> None:
     with pytest.raises(CannotOpen):
-        await keys.vault.open(replace(sealed(StripeKey("sk_test_1")), **moved))
+        await keys.vault.open(replace(seal(StripeKey("sk_test_1")), **moved))
 
 
-async def test_what_nobody_sealed_does_not_open(keys: Keys, envelope: Any) -> None:
+async def test_an_unsealed_text_does_not_open(keys: Keys, envelope: Any) -> None:
     with pytest.raises(CannotOpen):
         await keys.vault.open(envelope(sealed_secret="1.somebody-s-guess"))
 
 
-async def test_a_sealed_name_is_its_principal_s_tenant_s(keys: Keys, sealed: Sealed) -> None:
-    assert await keys.vault.open(sealed(SecretRef("main"))) == StripeKey("sk_test_acme")
+async def test_a_sealed_name_belongs_to_its_principal_s_tenant(keys: Keys, seal: Sealed) -> None:
+    assert await keys.vault.open(seal(SecretRef("main"))) == StripeKey("sk_test_acme")
 
 
-async def test_a_direct_producer_s_name_is_the_queue_tenant_s(keys: Keys, sealed: Sealed) -> None:
-    by_queue = sealed(SecretRef("main"), principal="queue")
+async def test_a_direct_producer_s_name_belongs_to_the_queue_s_tenant(
+    keys: Keys, seal: Sealed
+) -> None:
+    by_queue = seal(SecretRef("main"), principal="queue")
 
     assert await keys.vault.open(by_queue) == StripeKey("sk_test_local")
 
 
-async def test_a_name_in_the_clear_proves_no_principal(keys: Keys, envelope: Any) -> None:
+async def test_an_unsealed_name_proves_no_principal(keys: Keys, envelope: Any) -> None:
     claimed = envelope(sealed_secret=None, secret_ref="main", principal="acme/alice")
 
     assert await keys.vault.open(claimed) == StripeKey("sk_test_local")
 
 
-async def test_a_name_that_stands_for_nothing_does_not_open(keys: Keys, sealed: Sealed) -> None:
+async def test_the_name_of_a_missing_secret_does_not_open(keys: Keys, seal: Sealed) -> None:
     with pytest.raises(CannotOpen):
-        await keys.vault.open(sealed(SecretRef("other")))
+        await keys.vault.open(seal(SecretRef("other")))
