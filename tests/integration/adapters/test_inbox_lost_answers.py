@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from paydispatch.testing.memory import MemoryClock, MemoryEventLog
 
 READ = b"XREADGROUP"
-TURN = b"May this entry run now"
+TURN = b"local head = redis.call('LINDEX', KEYS[1], 0)"
+"""A line that only the script `take_turn.lua` contains."""
 
 
 class World:
