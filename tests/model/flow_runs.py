@@ -66,7 +66,7 @@ class FlowRuns(Stage):
 
     def other_moves(self, timeout_s: float | None) -> Iterator[Move]:
         self._runners = [process for process in self._runners if process.alive]
-        waiting = bool(self.inbox.waiting())
+        waiting = bool(self.inbox.unfinished_entries())
         if waiting and len(self._runners) < MAX_AT_ONCE and self._looked != self._state:
             yield Move("a runner looks", self._look)
         if not self.gates:
@@ -106,12 +106,12 @@ class FlowRuns(Stage):
     # --- invariants
 
     def check(self) -> None:
-        waiting = {each.request_id for each in self.inbox.waiting()}
+        waiting = {each.request_id for each in self.inbox.unfinished_entries()}
         for request_id in (id_ for ids in self.contexts.values() for id_ in ids):
             assert request_id in waiting or self.has_ended(request_id), f"{request_id} is lost"
 
     def check_rest(self) -> None:
-        assert not self.inbox.waiting()
+        assert not self.inbox.unfinished_entries()
 
     def has_ended(self, request_id: str) -> bool:
         """Return whether a flow of the request completed, or its last outcome is on the dead stream."""

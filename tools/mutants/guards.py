@@ -505,7 +505,7 @@ GUARDS = (
         "context order: the lease is not checked (twin)",
         IN_ORDER,
         MEMORY,
-        "            and not self._leased(context)\n",
+        "            and not self._is_leased(context)\n",
         "",
     ),
     Guard(

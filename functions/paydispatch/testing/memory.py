@@ -1,4 +1,4 @@
-"""A twin of every port, in memory and with the real rules. Tests use these; nothing is patched."""
+"""An in-memory twin of every port, with the rules of the real one. Tests use the twins instead of patches."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class MemoryClock:
-    """Time that passes only when somebody sleeps or `advance` is called."""
+    """A clock that moves only in `sleep` and `advance`."""
 
     def __init__(self, now_s: float = 1_800_000_000.0) -> None:
         self._now_s = now_s
@@ -55,6 +55,8 @@ class MemoryClock:
 
 
 class MemoryEventLog:
+    """An `EventLog` that keeps its lines and counts."""
+
     def __init__(self) -> None:
         self.lines: list[tuple[str, dict[str, Any]]] = []
         self.counts: defaultdict[str, int] = defaultdict(int)
@@ -72,7 +74,7 @@ class MemoryEventLog:
 
 
 class MemorySealer:
-    """Keeps what it sealed and hands out a token, as a vault with a counter would."""
+    """A `Sealer` that keeps each sealed credential and returns a token for it."""
 
     def __init__(self) -> None:
         self.sealed: dict[str, tuple[Credential, Binding]] = {}
@@ -80,14 +82,14 @@ class MemorySealer:
 
     def seal(self, credential: Credential, binding: Binding) -> str:
         if self.away:
-            raise Unavailable("the sealing key is away")
+            raise Unavailable("the sealing key is unavailable")
         token = f"sealed-{len(self.sealed) + 1}"
         self.sealed[token] = (credential, binding)
         return token
 
 
 class MemoryVault:
-    """Opens what a `MemorySealer` sealed, and the named secrets it is given as {(tenant, name): key}."""
+    """A `Vault` that opens the tokens of a `MemorySealer`, and has named secrets, {(tenant, name): key}."""
 
     def __init__(
         self, sealer: MemorySealer, secrets: Mapping[tuple[str, str], str] | None = None
@@ -98,20 +100,20 @@ class MemoryVault:
 
     async def prove(self, binding: Binding, sealed_secret: str) -> None:
         if self.away:
-            raise Unavailable("the vault is away")
-        self._unsealed(binding, sealed_secret)
+            raise Unavailable("the vault is unavailable")
+        self._unseal(binding, sealed_secret)
 
     async def open(self, envelope: Envelope) -> StripeKey:
         if self.away:
-            raise Unavailable("the vault is away")
+            raise Unavailable("the vault is unavailable")
         if envelope.sealed_secret is None:
-            return self._named(QUEUE, envelope.secret_ref or "")
-        credential = self._unsealed(envelope.binding, envelope.sealed_secret)
+            return self._find_secret(QUEUE, envelope.secret_ref or "")
+        credential = self._unseal(envelope.binding, envelope.sealed_secret)
         if isinstance(credential, StripeKey):
             return credential
-        return self._named(envelope.principal, credential.name)
+        return self._find_secret(envelope.principal, credential.name)
 
-    def _unsealed(self, binding: Binding, sealed_secret: str) -> Credential:
+    def _unseal(self, binding: Binding, sealed_secret: str) -> Credential:
         credential, sealed_for = self._sealer.sealed.get(sealed_secret, (None, None))
         if credential is None or binding != sealed_for:
             raise CannotOpen(
@@ -119,7 +121,7 @@ class MemoryVault:
             )
         return credential
 
-    def _named(self, principal: str, name: str) -> StripeKey:
+    def _find_secret(self, principal: str, name: str) -> StripeKey:
         tenant = tenant_of(principal, "local")
         if (tenant, name) not in self._secrets:
             raise CannotOpen(f"There is no secret {name!r} of {tenant!r}.")
@@ -128,7 +130,7 @@ class MemoryVault:
 
 @dataclass
 class MemoryQueue:
-    """`Queue` and `AsyncQueue`: what was sent, deferred and parked stays here to be looked at."""
+    """The common part of the queues. It keeps the sent, deferred and parked messages for the test to look at."""
 
     sent: list[Envelope] = field(default_factory=list)
     deferred: list[tuple[Envelope, float]] = field(default_factory=list)
@@ -138,7 +140,7 @@ class MemoryQueue:
 
     def _reach(self) -> None:
         if self.away:
-            raise Unavailable("the queue is away")
+            raise Unavailable("the queue is unavailable")
 
     def take(self, envelopes: Sequence[Envelope]) -> None:
         self._reach()
@@ -154,7 +156,7 @@ class MemoryQueue:
 
 
 class MemoryRequestQueue(MemoryQueue):
-    """The API's side."""
+    """A `Queue` for the API."""
 
     def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, Unavailable]:
         self.take(envelopes)
@@ -162,14 +164,14 @@ class MemoryRequestQueue(MemoryQueue):
 
 
 class MemoryAsyncQueue(MemoryQueue):
-    """The event loop's side."""
+    """An `AsyncQueue` for the services in an event loop."""
 
     async def send(self, envelopes: Sequence[Envelope]) -> None:
         self.take(envelopes)
 
 
 class MemoryStripe:
-    """`StripeGateway` that answers from a script of attempts, the last one over and over."""
+    """A `StripeGateway` that returns the given attempts in order, and the last one again and again."""
 
     def __init__(self, *attempts: Attempt | Callable[[], Attempt]) -> None:
         self._attempts = deque(attempts)
@@ -183,7 +185,7 @@ class MemoryStripe:
 
 
 class MemoryOutcomes:
-    """`OutcomeStream` with the seen-mark's rules, and the indexes that are kept with it, by worker slot and request."""
+    """An `OutcomeStream` with the seen-mark's rules, and with its indexes by worker slot and request."""
 
     def __init__(self, clock: MemoryClock, *, queue_tenant: str = "local") -> None:
         self._clock = clock
@@ -191,9 +193,9 @@ class MemoryOutcomes:
         self.entries: list[OutcomeEntry] = []
         self.marks: dict[tuple[str, str], str] = {}
         self.unknown: dict[tuple[str, str], OutcomeEntry] = {}
-        """Unknown outcomes that are not settled."""
+        """The unknown outcomes that are not settled."""
         self.open: dict[tuple[str, str], float] = {}
-        """Since when (unix s) requests without a published outcome are known."""
+        """The requests without a published outcome, with the time (unix s) since which each is open."""
         self.away = False
 
     async def publish(self, entry: OutcomeEntry) -> bool:
@@ -234,15 +236,15 @@ class MemoryOutcomes:
 
     def _reach(self) -> None:
         if self.away:
-            raise Unavailable("Redis is away")
+            raise Unavailable("Redis is unavailable")
 
 
 class MemoryAccounts:
-    """`Accounts` by key: the id, None where the key may not ask, or what Stripe refuses it with."""
+    """An `Accounts` with an answer per key: the account's id, None if the key may not ask, or Stripe's refusal."""
 
     def __init__(self, **ids: str | RefusedInFront | None) -> None:
         self.ids = ids
-        """{key: …}; a key that is not in it has the account `acct_1`."""
+        """{key: answer}. The answer for any other key is `acct_1`."""
         self.away = False
         self.asked: list[str] = []
 
@@ -251,11 +253,13 @@ class MemoryAccounts:
     ) -> str | RefusedInFront | None:
         self.asked.append(key.reveal())
         if self.away:
-            raise Unavailable("Stripe is away")
+            raise Unavailable("Stripe is unreachable")
         return self.ids.get(key.reveal(), "acct_1")
 
 
 class MemoryDoorbell:
+    """A `Doorbell` that keeps the workers for which it was rung."""
+
     def __init__(self) -> None:
         self.rung: list[str] = []
 
@@ -264,8 +268,8 @@ class MemoryDoorbell:
 
 
 @dataclass
-class _Held:
-    """One entry, and how it stands."""
+class _InboxEntry:
+    """An entry with its state."""
 
     entry_id: str
     entry: OutcomeEntry
@@ -276,18 +280,18 @@ class _Held:
 
 @dataclass
 class _Context:
-    """The entries of a conversation in order, and who runs their head until when."""
+    """The unfinished entries of a conversation in order, and the lease of the turn that runs the first."""
 
-    entries: deque[_Held] = field(default_factory=deque)
+    entries: deque[_InboxEntry] = field(default_factory=deque)
     lease: str = ""
     lease_until: float = 0.0
 
-    def held(self, entry_id: str) -> _Held | None:
+    def find(self, entry_id: str) -> _InboxEntry | None:
         return next((held for held in self.entries if held.entry_id == entry_id), None)
 
 
 class MemoryInbox:
-    """`FlowInbox`: contexts as queues, each under a lease that runs out."""
+    """A `FlowInbox` with a queue and a lease for each context."""
 
     def __init__(self, clock: MemoryClock, *, lease_s: float = 40.0) -> None:
         self._clock = clock
@@ -296,15 +300,15 @@ class MemoryInbox:
         self._contexts: defaultdict[tuple[str, str], _Context] = defaultdict(_Context)
         self.dead: list[tuple[OutcomeEntry, str]] = []
         self.looks: dict[str, float] = {}
-        """When (unix s) a sweep looks at each worker next."""
+        """The time (unix s) of the next look of a sweep at each worker."""
         self.away = False
 
     def put(self, entry: OutcomeEntry) -> None:
         worker = _worker_slot(entry)
         self.looks[worker] = 0.0
-        self._contexts[worker, entry.context_id].entries.append(self._held(entry))
+        self._contexts[worker, entry.context_id].entries.append(self._new_entry(entry))
 
-    def waiting(self) -> list[OutcomeEntry]:
+    def unfinished_entries(self) -> list[OutcomeEntry]:
         return [held.entry for context in self._contexts.values() for held in context.entries]
 
     async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
@@ -316,10 +320,10 @@ class MemoryInbox:
     async def finish(self, turn: Turn, *, take_next: bool) -> Turn | None:
         self._reach()
         context = self._context(turn)
-        held = context.held(turn.entry_id)
+        held = context.find(turn.entry_id)
         if held is not None:
             context.entries.remove(held)
-        return self._following(context, turn, take_next=take_next)
+        return self._next_turn(context, turn, take_next=take_next)
 
     async def renew(self, turn: Turn, for_s: float) -> bool:
         self._reach()
@@ -345,15 +349,15 @@ class MemoryInbox:
     ) -> Turn | None:
         self._reach()
         context = self._context(turn)
-        if context.held(turn.entry_id) is None:
-            return self._following(context, turn, take_next=take_next)
+        if context.find(turn.entry_id) is None:
+            return self._next_turn(context, turn, take_next=take_next)
         self.dead.append((turn.entry, reason))
         if successor is not None:
-            context.entries.appendleft(self._held(successor))
+            context.entries.appendleft(self._new_entry(successor))
         return await self.finish(turn, take_next=take_next)
 
     def look(self, worker_id: str) -> WorkerLook:
-        """What a sweep finds."""
+        """Return the worker's state for a sweep."""
         self._reach()
         held = list(self._entries(worker_id))
         postponed = [each for each in held if each.read and each.due_at]
@@ -365,16 +369,16 @@ class MemoryInbox:
         )
 
     def due_for_a_look(self, now_s: float) -> list[tuple[float, str]]:
-        """Since when, and which worker."""
+        """Return the due workers, each with the time of its look, in order."""
         self._reach()
         return sorted((at, worker_id) for worker_id, at in self.looks.items() if at <= now_s)
 
-    def _entries(self, worker_id: str) -> Iterator[_Held]:
+    def _entries(self, worker_id: str) -> Iterator[_InboxEntry]:
         own = (context for (worker, _), context in self._contexts.items() if worker == worker_id)
         return itertools.chain.from_iterable(context.entries for context in own)
 
     def _take(self, worker_id: str, at_most: int, *, read: bool) -> list[Turn]:
-        """Turns of heads that were read before, or of those that were not."""
+        """Take the turns of the contexts' first entries, of those that were read before or of the others."""
         self._reach()
         own = [context for (worker, _), context in self._contexts.items() if worker == worker_id]
         free = [context for context in own if self._free(context)]
@@ -384,25 +388,25 @@ class MemoryInbox:
     def _context(self, turn: Turn) -> _Context:
         return self._contexts[turn.worker_slot, turn.entry.context_id]
 
-    def _held(self, entry: OutcomeEntry) -> _Held:
-        return _Held(str(next(self._ids)), entry)
+    def _new_entry(self, entry: OutcomeEntry) -> _InboxEntry:
+        return _InboxEntry(str(next(self._ids)), entry)
 
-    def _leased(self, context: _Context) -> bool:
+    def _is_leased(self, context: _Context) -> bool:
         return context.lease_until > self._clock.now_s()
 
     def _holds(self, context: _Context, turn: Turn) -> bool:
-        return context.lease == turn.lease and self._leased(context)
+        return context.lease == turn.lease and self._is_leased(context)
 
     def _free(self, context: _Context) -> bool:
         return (
             bool(context.entries)
             and context.entries[0].due_at <= self._clock.now_s()
-            and not self._leased(context)
+            and not self._is_leased(context)
         )
 
-    def _following(self, context: _Context, turn: Turn, *, take_next: bool) -> Turn | None:
-        """The context's next turn for whoever held the last, unless another has the context by now."""
-        if self._leased(context) and context.lease != turn.lease:
+    def _next_turn(self, context: _Context, turn: Turn, *, take_next: bool) -> Turn | None:
+        """Return the context's next turn under the same runner, unless another turn holds the lease by now."""
+        if self._is_leased(context) and context.lease != turn.lease:
             return None
         context.lease_until = 0.0
         return self._turn(context) if take_next and self._free(context) else None
@@ -417,7 +421,7 @@ class MemoryInbox:
 
     def _reach(self) -> None:
         if self.away:
-            raise Unavailable("Redis is away")
+            raise Unavailable("Redis is unavailable")
 
 
 def _worker_slot(entry: OutcomeEntry) -> str:
@@ -425,7 +429,7 @@ def _worker_slot(entry: OutcomeEntry) -> str:
 
 
 class MemorySweep:
-    """`Sweep` over the index that a `MemoryInbox` keeps."""
+    """A `Sweep` over the index of a `MemoryInbox`."""
 
     def __init__(self, inbox: MemoryInbox, clock: Clock) -> None:
         self._inbox = inbox
@@ -450,7 +454,7 @@ class MemorySweep:
 
 
 class MemoryDoorbellListener:
-    """DoorbellListener a test rings by hand."""
+    """A `DoorbellListener` for which the test itself calls `ring`."""
 
     def __init__(self) -> None:
         self._rung: asyncio.Queue[str] = asyncio.Queue()
@@ -465,11 +469,11 @@ class MemoryDoorbellListener:
             return None
 
     async def close(self) -> None:
-        """Nothing to hang up."""
+        """Do nothing, because there is no connection."""
 
 
 class MemoryScripts:
-    """`FlowScripts` from a dict of functions."""
+    """A `FlowScripts` of the given functions."""
 
     def __init__(self, **scripts: Callable[[Any, Flow], Any]) -> None:
         self._scripts = scripts
@@ -482,7 +486,7 @@ class MemoryScripts:
             raise MissingFlow(name, "memory")
 
     async def run(self, name: str, argument: Any, flow: Flow) -> None:
-        """In the caller's event loop: a task that a script has left behind is not held back here."""
+        """Run the script in the caller's event loop. Tasks that the script leaves behind go on there."""
         await self.load(name)
         try:
             result = self._scripts[name](argument, flow)
@@ -493,7 +497,7 @@ class MemoryScripts:
 
 
 class MemoryDelivery:
-    """The Dispatcher's `Delivery`: what the queue took lies in `envelopes`, in order."""
+    """A `Delivery` of the Dispatcher. `envelopes` holds the accepted requests, in order."""
 
     way = "memory"
     batch_limit = 100
@@ -502,12 +506,12 @@ class MemoryDelivery:
         self.sealer = sealer or MemorySealer()
         self.envelopes: list[Envelope] = []
         self.batches: list[int] = []
-        """How many prepared_requests each call carried."""
+        """The number of requests of each call."""
         self.refusals: dict[str, PaydispatchError] = {}
-        """{worker_id: error} for those the queue refuses for good."""
+        """{worker_id: error} for the workers with requests that the queue refuses for good."""
         self.away = False
         self.loses_answers = False
-        """The queue takes everything, and its answers do not arrive."""
+        """If True, the queue accepts all requests, but its answers are lost."""
         self.opened = False
         self._prepared: dict[str, Envelope] = {}
 
@@ -532,14 +536,14 @@ class MemoryDelivery:
         self, prepared_requests: Sequence[PreparedRequest]
     ) -> Sequence[str | PaydispatchError]:
         self.batches.append(len(prepared_requests))
-        results = [self._taken(prepared) for prepared in prepared_requests]
+        results = [self._accept(prepared) for prepared in prepared_requests]
         if self.loses_answers:
             return [MaybeAccepted("the answer of the queue was lost")] * len(prepared_requests)
         return results
 
-    def _taken(self, prepared: PreparedRequest) -> str | PaydispatchError:
+    def _accept(self, prepared: PreparedRequest) -> str | PaydispatchError:
         if self.away:
-            return Unavailable("the queue is away")
+            return Unavailable("the queue is unavailable")
         envelope = self._prepared[prepared.request_id]
         if envelope.worker_id in self.refusals:
             return self.refusals[envelope.worker_id]
@@ -547,7 +551,7 @@ class MemoryDelivery:
         return prepared.request_id
 
     def upkeep(self) -> None:
-        """Nothing to keep up."""
+        """Do nothing, because there is no data key to replace."""
 
     def close(self) -> None:
         self.opened = False

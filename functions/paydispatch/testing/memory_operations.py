@@ -1,4 +1,4 @@
-"""Twins of the ports that operators' services use: unknown outcomes, Stripe's lists, dead letters, what waits."""
+"""In-memory twins of the ports for operators: unknown outcomes, Stripe's lists, dead letters and the backlog."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class MemoryUnknownOutcomes:
-    """The index that a `MemoryOutcomes` keeps, beside the slots of a `MemoryRequests`."""
+    """An `UnknownOutcomes` over the index of a `MemoryOutcomes` and the slots of a `MemoryRequests`."""
 
     def __init__(self, outcomes: MemoryOutcomes, requests: MemoryRequests | None = None) -> None:
         self._outcomes = outcomes
@@ -64,10 +64,10 @@ class MemoryUnknownOutcomes:
 
 
 class MemoryStripeLists:
-    """Lists what is put into `created`; with `instead`, gives that answer to every look.
+    """A `StripeLists` with the objects in `created`. If `instead` is set, it is the result of every look.
 
-    `accounts` holds the objects of other keys than the one in `created`, by the text of the key. `clock` is Stripe's:
-    without one its answers have no `Date`.
+    `accounts` holds the objects of other keys, by the text of the key. `clock` is Stripe's clock. Without it the
+    answers have no `Date`.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -92,7 +92,7 @@ class MemoryStripeLists:
 
 
 class MemoryDeadLetters:
-    """`DeadLetterQueue` with receipts and hidden messages, a page of two at a time."""
+    """A `DeadLetterQueue` with receipt handles and hidden messages. A receive returns at most two messages."""
 
     PAGE = 2
 
@@ -127,12 +127,12 @@ class MemoryDeadLetters:
             self.hidden.discard(parked.message_id)
 
     def _current(self, parked: Parked) -> bool:
-        """SQS knows a receive by its latest receipt."""
+        """Return whether this is the latest receive of the message, because SQS accepts only its receipt handle."""
         return self.messages.get(parked.message_id) == parked
 
 
 class MemoryBacklog:
-    """What is put here waits."""
+    """A `Backlog` of the requests and flows that the test puts into its lists."""
 
     def __init__(self) -> None:
         self.open: list[OpenRequest] = []
@@ -177,6 +177,8 @@ class MemoryBacklog:
 
 
 class MemoryQueueDepths:
+    """A `QueueDepths` with the given numbers."""
+
     def __init__(self, *depths: QueueDepth) -> None:
         self._depths = depths
 

@@ -1,4 +1,4 @@
-"""The request's slot in memory, with the rules of the scripts, from the caller's side and from the API's."""
+"""The request's slot in memory, with the rules of the Lua scripts, for the caller and for the API."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Slot:
-    """One request's slot."""
+    """The slot of one request."""
 
     claim: Claim
     status: str | None = None
@@ -35,7 +35,7 @@ class Slot:
     first_sent_at: float | None = None
     last_sent_at: float | None = None
     started_by: str | None = None
-    """The send that started the clock, while no other began."""
+    """The token of the first send, which set `first_sent_at`. None after another send began."""
     account: AccountBinding | None = None
     sends: set[str] = field(default_factory=set)
     """The tokens of open sends."""
@@ -47,8 +47,8 @@ class Slot:
     def final(self) -> bool:
         return self.status in ("succeeded", "failed")
 
-    def doubted_beside(self, token: str) -> bool:
-        """Whether another send than `token` may have had an effect."""
+    def is_in_doubt_besides(self, token: str) -> bool:
+        """Return whether another send than `token` may have had an effect."""
         return self.maybe_executed or bool(self.sends - {token})
 
     def write(self, status: str) -> bool:
@@ -59,7 +59,7 @@ class Slot:
 
 
 class MemorySlots:
-    """Every slot by its name: what both sides share."""
+    """Every slot by its name. The twins for the caller and the API share it."""
 
     def __init__(self) -> None:
         self.slots: dict[str, Slot] = {}
@@ -79,15 +79,15 @@ class MemorySlots:
         slot.queued |= queued
         return state
 
-    def held(self, claim: Claim) -> Slot | None:
-        """Return the slot if it stands for this claim's request."""
+    def find_own(self, claim: Claim) -> Slot | None:
+        """Return the slot if it belongs to this claim's request."""
         self.reach()
         slot = self.slots.get(claim.slot)
         return slot if slot and slot.claim.fingerprint == claim.fingerprint else None
 
     def reach(self) -> None:
         if self.away:
-            raise Unavailable("Redis is away")
+            raise Unavailable("Redis is unavailable")
 
 
 def _lower_first_send(slot: Slot, first_sent_at: float | None) -> None:
@@ -116,7 +116,7 @@ def _state(slot: Slot, *, existed: bool) -> SlotState:
 
 
 class MemoryRequests:
-    """`RequestSlots`. Shares `outcomes` with the worker's slot, because `send` reads the seen-mark there."""
+    """A `RequestSlots`. It needs `outcomes`, because `send` also reads the seen-mark in the worker's slot."""
 
     def __init__(
         self,
@@ -150,13 +150,13 @@ class MemoryRequests:
         return self.store.claim(claim, queued=True)
 
     async def find(self, claim: Claim) -> SlotState | None:
-        slot = self.store.held(claim)
+        slot = self.store.find_own(claim)
         if slot is not None:
             return _state(slot, existed=True)
         return SlotState(owned=False) if claim.slot in self.store.slots else None
 
     async def send(self, claim: Claim, send: Send) -> Go | NoSend:
-        slot, now_s = self.store.held(claim), self._clock.now_s()
+        slot, now_s = self.store.find_own(claim), self._clock.now_s()
         self._outcomes.note_open(claim)
         if slot is None:
             return NoSend.NOT_OWNED
@@ -168,7 +168,7 @@ class MemoryRequests:
         return refusal or Go(now_s, slot.first_sent_at or now_s)
 
     def _open_send(self, slot: Slot, send: Send, now_s: float) -> None:
-        slot.account = _bound(slot.account, send.account)
+        slot.account = _bind(slot.account, send.account)
         if slot.first_sent_at is None:
             slot.first_sent_at, slot.started_by = now_s, send.token
         elif send.token not in slot.sends:
@@ -177,7 +177,7 @@ class MemoryRequests:
         slot.sends.add(send.token)
 
     async def end_send(self, claim: Claim, token: str, end: SendEnd) -> None:
-        slot = self.store.held(claim)
+        slot = self.store.find_own(claim)
         if slot is None:
             return
         if end is SendEnd.UNKNOWN:
@@ -188,20 +188,20 @@ class MemoryRequests:
             slot.first_sent_at = slot.last_sent_at = slot.started_by = None
 
     async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:
-        slot = self.store.held(claim)
+        slot = self.store.find_own(claim)
         if slot is None:
             return Disputed.MAYBE_EXECUTED
         if slot.final:
             return Disputed.TOLD
         if slot.closed is None:
-            if slot.doubted_beside(token):
+            if slot.is_in_doubt_besides(token):
                 return Disputed.MAYBE_EXECUTED
             slot.closed = error
             slot.sends.discard(token)
         return slot.closed
 
     async def mark_retrying(self, claim: Claim, retry_at: float, *, attempts: int) -> None:
-        slot = self.store.held(claim)
+        slot = self.store.find_own(claim)
         if slot is not None and slot.write("retrying"):
             slot.attempts, slot.retry_at = attempts, retry_at
         self._outcomes.note_open(claim)
@@ -214,21 +214,21 @@ class MemoryRequests:
             slot.answered = entry.outcome.answered
 
     def _slot_of(self, entry: OutcomeEntry) -> Slot | None:
-        """Return the slot of a told request, made anew if it is empty. None: it stands for another by now."""
-        told = _claim_of(entry, self._queue_tenant)
+        """Return the slot of a published entry, and make it if it is empty. None: it belongs to another request."""
+        claim = _claim_of(entry, self._queue_tenant)
         if entry.fingerprint is None:  # an older release wrote it
-            return self.store.slots.get(told.slot)
-        slot = self.store.slots.setdefault(told.slot, Slot(told))
-        return slot if slot.claim.fingerprint == told.fingerprint else None
+            return self.store.slots.get(claim.slot)
+        slot = self.store.slots.setdefault(claim.slot, Slot(claim))
+        return slot if slot.claim.fingerprint == claim.fingerprint else None
 
     async def accept_account(self, claim: Claim, account: AccountBinding) -> None:
-        slot = self.store.held(claim)
+        slot = self.store.find_own(claim)
         if slot is not None and not slot.final:
             slot.account = account
 
 
 def _claim_of(entry: OutcomeEntry, queue_tenant: str) -> Claim:
-    """Return the claim of a request whose end is told, as far as its entry says it."""
+    """Return the claim of the request, with the fields that its published entry holds."""
     tenant = entry.tenant or queue_tenant
     return Claim(
         slot=slot_name(tenant, entry.request_id, queue_tenant),
@@ -253,11 +253,11 @@ def _refuse_send(slot: Slot, send: Send, now_s: float) -> NoSend | None:
     if slot.first_sent_at is not None and now_s - slot.first_sent_at >= HORIZON_S:
         return NoSend.PAST_HORIZON
     moved = slot.account is not None and not slot.account.same_as(send.account)
-    return NoSend.OTHER_ACCOUNT if moved and slot.doubted_beside(send.token) else None
+    return NoSend.OTHER_ACCOUNT if moved and slot.is_in_doubt_besides(send.token) else None
 
 
-def _bound(before: AccountBinding | None, now: AccountBinding) -> AccountBinding:
-    """Return the binding after a send: a known account id is not forgotten for a key that may not ask."""
+def _bind(before: AccountBinding | None, now: AccountBinding) -> AccountBinding:
+    """Return the binding after a send. It keeps a known account id if the new key may not ask for it."""
     keeps_id = before is not None and before.same_as(now) and now.account_id is None
     return replace(now, account_id=before.account_id) if before and keeps_id else now
 
@@ -269,7 +269,7 @@ def _status(outcome: Response | Error) -> str:
 
 
 class MemoryRequestStore:
-    """`RequestStore`."""
+    """A `RequestStore` over the slots."""
 
     def __init__(self, slots: MemorySlots | None = None) -> None:
         self.store = slots or MemorySlots()

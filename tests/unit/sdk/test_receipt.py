@@ -79,9 +79,9 @@ async def test_an_answer_wakes_every_thread_and_task_that_waits_for_the_receipt(
 def test_a_wait_gets_the_failure_though_the_request_is_repeated_meanwhile() -> None:
     receipt = make_receipt()
     with receipt._until_it_ends() as future:
-        receipt.mark_failed(Unavailable("the queue is away"))
+        receipt.mark_failed(Unavailable("the queue is unavailable"))
         receipt.reopen()
-        assert str(future.result(0)) == "the queue is away"
+        assert str(future.result(0)) == "the queue is unavailable"
     assert not receipt.durable
 
 
@@ -89,16 +89,16 @@ def test_waiting_raises_the_failure_of_the_request(delivery: MemoryDelivery) -> 
     delivery.away = True
     with pytest.raises(NotDelivered), Dispatcher(delivery, delivery_timeout_s=0.02):
         receipt = dispatch()
-    with pytest.raises(Unavailable, match="away"):
+    with pytest.raises(Unavailable, match="unavailable"):
         receipt.wait(0)
     assert not receipt.durable
-    assert "not delivered: the queue is away" in str(receipt)
+    assert "not delivered: the queue is unavailable" in str(receipt)
 
 
 async def test_awaiting_raises_the_failure_of_the_request() -> None:
     receipt = make_receipt()
-    receipt.mark_failed(Unavailable("the queue is away"))
-    with pytest.raises(Unavailable, match="away"):
+    receipt.mark_failed(Unavailable("the queue is unavailable"))
+    with pytest.raises(Unavailable, match="unavailable"):
         await receipt
 
 

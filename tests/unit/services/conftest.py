@@ -190,7 +190,7 @@ class Runner:
 
     @property
     def waiting(self) -> list[str]:
-        return [left.request_id for left in self.inbox.waiting()]
+        return [left.request_id for left in self.inbox.unfinished_entries()]
 
     @property
     def dead(self) -> list[OutcomeEntry]:

@@ -632,7 +632,7 @@ class TestInterruptedRuns:
 
         runner.with_scripts(response=response)
         runner.put()
-        with pytest.raises(Exception, match="Redis is away"):
+        with pytest.raises(Exception, match="Redis is unavailable"):
             await runner.drain()
         assert "flow.not_acknowledged" in runner.log.events()
         runner.inbox.away = False
