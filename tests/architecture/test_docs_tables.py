@@ -48,7 +48,7 @@ _SWITCHES = {
 }
 """Values of the variables that are no numbers. Every other variable is "30"."""
 
-_SLOT_WRITERS = ("claims", "requests", "request_store")
+_SLOT_WRITERS = ("claims", "request_slots", "request_store")
 _SLOT_SCRIPTS = ("claim", "send", "end_send", "close", "write_status")
 
 
@@ -170,7 +170,7 @@ def _texts_of(value: ast.expr | None) -> Iterator[str]:
 
 def _fields(adapter: str) -> Iterator[str]:
     """Yield the fields of the request's slot that an adapter writes, from dictionaries, assignments and HSETNX."""
-    text = (CODE / f"adapters/redis/{adapter}.py").read_text("utf-8")
+    text = (CODE / f"adapters/redis/requests/{adapter}.py").read_text("utf-8")
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Dict):
             yield from (word for key in node.keys for word in _texts_of(key))
@@ -182,6 +182,6 @@ def _fields(adapter: str) -> Iterator[str]:
 
 def _fields_of_script(script: str) -> set[str]:
     """Return the fields that a script writes into the request's slot."""
-    text = (CODE / f"adapters/redis/lua/{script}.lua").read_text("utf-8")
+    text = (CODE / f"adapters/redis/lua/requests/{script}.lua").read_text("utf-8")
     calls = re.findall(r"redis\.call\('HSET', KEYS\[1\],(.*?)\)\s*(?:--|\n|$)", text, re.DOTALL)
     return {name for call in calls for name in re.findall(r"'([a-z_]+)'", call)} - {"calling"}

@@ -13,10 +13,10 @@ from tests.unit.examples import entry
 
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.redis.connection import connect, connect_async
-from paydispatch.adapters.redis.inbox import RedisInbox
-from paydispatch.adapters.redis.outcomes import RedisOutcomes
-from paydispatch.adapters.redis.request_store import RedisRequestStore
-from paydispatch.adapters.redis.sweep import RedisSweep
+from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
+from paydispatch.adapters.redis.streams.inbox import RedisInbox
+from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.streams.sweep import RedisSweep
 from paydispatch.flow import RetryLater
 from paydispatch.services.flow_ports import FlowPolicy, FlowPorts
 from paydispatch.services.run_flows import FlowRunner

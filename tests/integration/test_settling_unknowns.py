@@ -14,10 +14,10 @@ from paydispatch.adapters.aws.dead_letters import SqsDeadLetters
 from paydispatch.adapters.aws.sqs import SqsAsyncQueue
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect_async
-from paydispatch.adapters.redis.doorbell import NoDoorbell
-from paydispatch.adapters.redis.outcomes import RedisOutcomes
-from paydispatch.adapters.redis.requests import RedisRequests
-from paydispatch.adapters.redis.unknown_requests import RedisUnknownOutcomes
+from paydispatch.adapters.redis.requests.request_slots import RedisRequests
+from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOutcomes
+from paydispatch.adapters.redis.streams.doorbell import NoDoorbell
+from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
 from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
 from paydispatch.adapters.stripe.lists import MOST_PAGES, HttpStripeLists

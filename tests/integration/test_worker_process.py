@@ -16,7 +16,7 @@ from tests.away import AWAY
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect_async
-from paydispatch.adapters.redis.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.outcomes import Response
 from paydispatch.testing.memory import MemoryClock

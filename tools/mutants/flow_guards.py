@@ -17,7 +17,7 @@ FLOW = SOURCE + "flow.py"
 FLOW_PACKAGE = SOURCE + "adapters/flow_package.py"
 FLOW_SCRIPTS = SOURCE + "adapters/flow_scripts.py"
 LOG_SETTINGS = SOURCE + "adapters/log_settings.py"
-REDIS_INBOX = SOURCE + "adapters/redis/inbox.py"
+REDIS_INBOX = SOURCE + "adapters/redis/streams/inbox.py"
 RUN_FLOWS = SOURCE + "services/run_flows.py"
 RUN_TURN = SOURCE + "services/run_turn.py"
 RUN_SCRIPT = SOURCE + "services/run_script.py"
@@ -222,7 +222,7 @@ FLOW_GUARDS = (
     Guard(
         "finished: an entry that a new group delivers again runs (take_turn.lua)",
         FINISHED_ONCE,
-        LUA + "take_turn.lua",
+        LUA + "streams/take_turn.lua",
         "  if made_at < all_before or redis.call('ZSCORE', KEYS[6], ARGV[1]) then",
         "  if false then",
         INBOX,
@@ -230,7 +230,7 @@ FLOW_GUARDS = (
     Guard(
         "finished: it is not recorded (finish.lua)",
         FINISHED_ONCE,
-        LUA + "finish.lua",
+        LUA + "streams/finish.lua",
         "redis.call('ZADD', KEYS[7], string.match(ARGV[2], '^%d+'), ARGV[2])\n",
         "",
         INBOX,
@@ -238,7 +238,7 @@ FLOW_GUARDS = (
     Guard(
         "finished: after a lost group an entry counts as reported (finish.lua)",
         "The failure of a response script is reported to its error script.",
-        LUA + "finish.lua",
+        LUA + "streams/finish.lua",
         "local unfinished = acknowledged + redis.call('LREM', KEYS[2], 1, ARGV[2]) > 0",
         "redis.call('LREM', KEYS[2], 1, ARGV[2])\nlocal unfinished = acknowledged > 0",
         INBOX,
@@ -246,7 +246,7 @@ FLOW_GUARDS = (
     Guard(
         "due: an entry runs before its time (take_turn.lua)",
         NO_RUN_BEFORE,
-        LUA + "take_turn.lua",
+        LUA + "streams/take_turn.lua",
         "if due and tonumber(due) > tonumber(ARGV[3]) then",
         "if false then",
         INBOX,
@@ -254,7 +254,7 @@ FLOW_GUARDS = (
     Guard(
         "renew: another runner's lease is renewed (renew.lua)",
         "Flows of one context run in order.",
-        LUA + "renew.lua",
+        LUA + "streams/renew.lua",
         "if redis.call('GET', KEYS[1]) ~= ARGV[1] then",
         "if false then",
         ("tests/integration/adapters/test_flow_inbox.py",),

@@ -172,7 +172,7 @@ GUARDS = (
     Guard(
         "seen-mark: always append (publish.lua)",
         ONCE,
-        LUA + "publish.lua",
+        LUA + "streams/publish.lua",
         "if mark == 'settled' or mark == ARGV[1] then\n  return false\nend",
         "",
         REDIS_OUTCOMES,
@@ -488,7 +488,7 @@ GUARDS = (
     Guard(
         "context order: the lease is not checked (take_turn.lua)",
         IN_ORDER,
-        LUA + "take_turn.lua",
+        LUA + "streams/take_turn.lua",
         "if holder and holder ~= ARGV[2] then\n  return 0\nend",
         "",
         REDIS_INBOX,
@@ -496,7 +496,7 @@ GUARDS = (
     Guard(
         "context order: any entry is the head (take_turn.lua)",
         IN_ORDER,
-        LUA + "take_turn.lua",
+        LUA + "streams/take_turn.lua",
         "if head ~= ARGV[1] then",
         "if false then",
         REDIS_INBOX,
@@ -862,7 +862,7 @@ GUARDS = (
     Guard(
         "failover: a sweep only reads (take_due.lua)",
         RIGHT_NODE,
-        LUA + "take_due.lua",
+        LUA + "streams/take_due.lua",
         "redis.call('ZREM', KEYS[1], '') --",
         "--",
         REDIS_FAILOVER,
@@ -870,7 +870,7 @@ GUARDS = (
     Guard(
         "failover: a look at the keys of workers only reads",
         RIGHT_NODE,
-        SOURCE + "adapters/redis/looks.py",
+        SOURCE + "adapters/redis/streams/looks.py",
         '        pipe.zrem(keys.LOOKS, "")',
         '        pipe.zscore(keys.LOOKS, "")',
         REDIS_FAILOVER,
@@ -886,7 +886,7 @@ GUARDS = (
     Guard(
         "doorbell: a user without rights to it publishes nothing (publish.lua)",
         BELL,
-        LUA + "publish.lua",
+        LUA + "streams/publish.lua",
         "redis.pcall('PUBLISH'",
         "redis.call('PUBLISH'",
         REDIS_USER,
@@ -894,7 +894,7 @@ GUARDS = (
     Guard(
         "sweep: a note that comes during a look is lost (move_on.lua)",
         FOUND,
-        LUA + "move_on.lua",
+        LUA + "streams/move_on.lua",
         "  if not score or tonumber(score) == tonumber(ARGV[at + 1]) then",
         "  if true then",
         REDIS_SWEEP,
@@ -910,7 +910,7 @@ GUARDS = (
     Guard(
         "sweep: the due time of a postponed flow is not noted",
         FOUND,
-        SOURCE + "adapters/redis/inbox.py",
+        SOURCE + "adapters/redis/streams/inbox.py",
         "            note_due(pipe, worker_id, due_ms)",
         "            pipe.zscore(keys.LOOKS, worker_id)",
         REDIS_SWEEP,
@@ -918,7 +918,7 @@ GUARDS = (
     Guard(
         "sweep: a worker that was taken once is forgotten (take_due.lua)",
         FOUND,
-        LUA + "take_due.lua",
+        LUA + "streams/take_due.lua",
         "  redis.call('ZADD', KEYS[1], ARGV[3], due[at])",
         "  redis.call('ZREM', KEYS[1], due[at])",
         REDIS_SWEEP,
@@ -1054,7 +1054,7 @@ GUARDS = (
     Guard(
         "tenant: a turn is stored under its entry's bare worker name",
         EVERY_TENANT,
-        SOURCE + "adapters/redis/inbox.py",
+        SOURCE + "adapters/redis/streams/inbox.py",
         "        worker_id, context_id = turn.worker_slot, turn.entry.context_id\n        names = [",
         "        worker_id, context_id = turn.entry.worker_id, turn.entry.context_id\n        names = [",
         REDIS_INBOX,

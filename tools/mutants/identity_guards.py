@@ -23,7 +23,7 @@ FINGERPRINT = SOURCE + "domain/fingerprint.py"
 IDENTITY = SOURCE + "domain/identity.py"
 PRINCIPAL = SOURCE + "domain/principal.py"
 PROVE = SOURCE + "services/prove_principal.py"
-REDIS_REQUESTS = SOURCE + "adapters/redis/requests.py"
+REDIS_REQUESTS = SOURCE + "adapters/redis/requests/request_slots.py"
 PUBLISH = SOURCE + "services/publish_outcome.py"
 REQUESTS_TWIN = SOURCE + "testing/memory_requests.py"
 RETRY_RULES = SOURCE + "domain/retry.py"
@@ -59,7 +59,7 @@ IDENTITY_GUARDS = (
     Guard(
         "claim: another request counts as the same (claim.lua)",
         ONE_ID,
-        LUA + "claim.lua",
+        LUA + "requests/claim.lua",
         "if fingerprint and fingerprint ~= ARGV[2] then\n  return {0}\nend",
         "",
         SLOTS,
@@ -89,7 +89,7 @@ IDENTITY_GUARDS = (
     Guard(
         "claim: the seal is not kept (claim.lua)",
         UNPROVEN,
-        LUA + "claim.lua",
+        LUA + "requests/claim.lua",
         "'queued', 'principal', 'seal')",
         "'queued', 'principal', 'fingerprint')",
         SLOTS,
@@ -134,7 +134,7 @@ IDENTITY_GUARDS = (
     Guard(
         "claim: the latch of a message is not kept (claim.lua)",
         LATCH,
-        LUA + "claim.lua",
+        LUA + "requests/claim.lua",
         "if ARGV[3] == '1' then",
         "if false then",
         SLOTS,
@@ -142,7 +142,7 @@ IDENTITY_GUARDS = (
     Guard(
         "claim: a later first send replaces an earlier (claim.lua)",
         HORIZON,
-        LUA + "claim.lua",
+        LUA + "requests/claim.lua",
         "  if not first or tonumber(ARGV[4]) < tonumber(first) then",
         "  if true then",
         SLOTS,
@@ -172,7 +172,7 @@ IDENTITY_GUARDS = (
     Guard(
         "forgotten: an old message is sent from an empty slot (claim.lua)",
         MEMORY_ENDS,
-        LUA + "claim.lua",
+        LUA + "requests/claim.lua",
         "  if ARGV[6] ~= '' then",
         "  if false then",
         SLOTS,
@@ -386,7 +386,7 @@ IDENTITY_GUARDS = (
     Guard(
         "send: a request with a final status is sent (send.lua)",
         ONCE,
-        LUA + "send.lua",
+        LUA + "requests/send.lua",
         "if slot[2] == 'succeeded' or slot[2] == 'failed' then",
         "if false then",
         SLOTS,
@@ -394,7 +394,7 @@ IDENTITY_GUARDS = (
     Guard(
         "send: a closed request is sent (send.lua)",
         CLOSED,
-        LUA + "send.lua",
+        LUA + "requests/send.lua",
         "if slot[3] then",
         "if false then",
         SLOTS,
@@ -402,7 +402,7 @@ IDENTITY_GUARDS = (
     Guard(
         "send: a key is used past its horizon (send.lua)",
         HORIZON,
-        LUA + "send.lua",
+        LUA + "requests/send.lua",
         "if slot[4] and now - tonumber(slot[4]) >= tonumber(ARGV[4]) then",
         "if false then",
         SLOTS,
@@ -410,7 +410,7 @@ IDENTITY_GUARDS = (
     Guard(
         "send: another account gets a POST while a send is in doubt (send.lua)",
         ONE_ACCOUNT,
-        LUA + "send.lua",
+        LUA + "requests/send.lua",
         "  if not same and (others > 0 or slot[5] == '1') then",
         "  if false then",
         SLOTS,
@@ -418,7 +418,7 @@ IDENTITY_GUARDS = (
     Guard(
         "send: a refused request waits for its old account (send.lua)",
         REBIND,
-        LUA + "send.lua",
+        LUA + "requests/send.lua",
         "  if not same and (others > 0 or slot[5] == '1') then",
         "  if not same then",
         SLOTS,
@@ -426,7 +426,7 @@ IDENTITY_GUARDS = (
     Guard(
         "send: each send restarts the horizon (send.lua)",
         HORIZON,
-        LUA + "send.lua",
+        LUA + "requests/send.lua",
         "if not slot[4] then",
         "if true then",
         SLOTS,
@@ -434,7 +434,7 @@ IDENTITY_GUARDS = (
     Guard(
         "send: a send before the last one resets the horizon (send.lua)",
         HORIZON,
-        LUA + "send.lua",
+        LUA + "requests/send.lua",
         "elseif mine == 0 then",
         "elseif false then",
         SLOTS,
@@ -442,7 +442,7 @@ IDENTITY_GUARDS = (
     Guard(
         "send: it is not recorded as open (send.lua)",
         OPEN,
-        LUA + "send.lua",
+        LUA + "requests/send.lua",
         "redis.call('SADD', KEYS[2], ARGV[3])\n",
         "",
         SLOTS,
@@ -450,7 +450,7 @@ IDENTITY_GUARDS = (
     Guard(
         "send: it uses another request's slot (send.lua)",
         ONE_ID,
-        LUA + "send.lua",
+        LUA + "requests/send.lua",
         "if slot[1] ~= ARGV[2] then",
         "if false then",
         SLOTS,
@@ -531,7 +531,7 @@ IDENTITY_GUARDS = (
     Guard(
         "takeback: any send resets the horizon (end_send.lua)",
         HORIZON,
-        LUA + "end_send.lua",
+        LUA + "requests/end_send.lua",
         "if ARGV[4] == 'not_connected' and slot[2] == ARGV[3] then",
         "if ARGV[4] == 'not_connected' then",
         SLOTS,
@@ -539,7 +539,7 @@ IDENTITY_GUARDS = (
     Guard(
         "takeback: no send resets the horizon (end_send.lua)",
         NO_NEEDLESS_DOUBT,
-        LUA + "end_send.lua",
+        LUA + "requests/end_send.lua",
         "if ARGV[4] == 'not_connected' and slot[2] == ARGV[3] then",
         "if false then",
         SLOTS,
@@ -563,7 +563,7 @@ IDENTITY_GUARDS = (
     Guard(
         "end of a send: an unknown one is closed (end_send.lua)",
         OPEN,
-        LUA + "end_send.lua",
+        LUA + "requests/end_send.lua",
         "if ARGV[4] == 'unknown' then",
         "if false then",
         SLOTS,
@@ -578,7 +578,7 @@ IDENTITY_GUARDS = (
     Guard(
         "end of a send: a refused one stays open (end_send.lua)",
         NO_NEEDLESS_DOUBT,
-        LUA + "end_send.lua",
+        LUA + "requests/end_send.lua",
         "  redis.call('SREM', KEYS[2], ARGV[3])",
         "  -- nothing",
         SLOTS,
@@ -586,7 +586,7 @@ IDENTITY_GUARDS = (
     Guard(
         "end of a send: another request's slot is changed (end_send.lua)",
         ONE_ID,
-        LUA + "end_send.lua",
+        LUA + "requests/end_send.lua",
         "if slot[1] ~= ARGV[2] then",
         "if false then",
         SLOTS,
@@ -624,7 +624,7 @@ IDENTITY_GUARDS = (
     Guard(
         "close: other sends are not counted (close.lua)",
         CLOSED,
-        LUA + "close.lua",
+        LUA + "requests/close.lua",
         "  if slot[4] == '1' or redis.call('SCARD', KEYS[2]) > redis.call('SISMEMBER', KEYS[2], ARGV[3]) then",
         "  if slot[4] == '1' then",
         SLOTS,
@@ -632,7 +632,7 @@ IDENTITY_GUARDS = (
     Guard(
         "close: the latch does not count (close.lua)",
         LATCH,
-        LUA + "close.lua",
+        LUA + "requests/close.lua",
         "  if slot[4] == '1' or redis.call(",
         "  if redis.call(",
         SLOTS,
@@ -640,7 +640,7 @@ IDENTITY_GUARDS = (
     Guard(
         "close: a request with a final status is closed (close.lua)",
         CLOSED,
-        LUA + "close.lua",
+        LUA + "requests/close.lua",
         "if slot[2] == 'succeeded' or slot[2] == 'failed' then",
         "if false then",
         SLOTS,
@@ -648,7 +648,7 @@ IDENTITY_GUARDS = (
     Guard(
         "close: a later close replaces the first error (close.lua)",
         CLOSED,
-        LUA + "close.lua",
+        LUA + "requests/close.lua",
         "if not slot[3] then",
         "if true then",
         SLOTS,
@@ -656,7 +656,7 @@ IDENTITY_GUARDS = (
     Guard(
         "close: another request's slot is closed (close.lua)",
         ONE_ID,
-        LUA + "close.lua",
+        LUA + "requests/close.lua",
         "if slot[1] ~= ARGV[2] then",
         "if false then",
         SLOTS,
@@ -701,7 +701,7 @@ IDENTITY_GUARDS = (
     Guard(
         "final: a status replaces a final one (write_status.lua)",
         FINAL,
-        LUA + "write_status.lua",
+        LUA + "requests/write_status.lua",
         "if slot[2] ~= 'succeeded' and slot[2] ~= 'failed' then",
         "if true then",
         SLOTS,
@@ -709,7 +709,7 @@ IDENTITY_GUARDS = (
     Guard(
         "final: another request's status is written (write_status.lua)",
         ONE_ID,
-        LUA + "write_status.lua",
+        LUA + "requests/write_status.lua",
         "if slot[1] and ARGV[2] ~= '' and slot[1] ~= ARGV[2] then",
         "if false then",
         SLOTS,

@@ -14,7 +14,7 @@ from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.event_log import PowertoolsEventLog, json_logger
 from paydispatch.adapters.redis.connection import connect as connect_redis
 from paydispatch.adapters.redis.eviction import EvictionCheck
-from paydispatch.adapters.redis.request_store import RedisRequestStore
+from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
 from paydispatch.handlers.api.handler import ApiHandler
 from paydispatch.handlers.api.principals import PrincipalReader
 from paydispatch.services.accept import Acceptor

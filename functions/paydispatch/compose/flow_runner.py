@@ -13,10 +13,10 @@ from paydispatch.adapters.aws.sqs import SqsAsyncQueue
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.flow_scripts import FlowFolder
 from paydispatch.adapters.redis.connection import connect_async
-from paydispatch.adapters.redis.doorbell_listener import RedisDoorbellListener
 from paydispatch.adapters.redis.eviction import EvictionCheck
-from paydispatch.adapters.redis.inbox import RedisInbox
-from paydispatch.adapters.redis.sweep import RedisSweep
+from paydispatch.adapters.redis.streams.doorbell_listener import RedisDoorbellListener
+from paydispatch.adapters.redis.streams.inbox import RedisInbox
+from paydispatch.adapters.redis.streams.sweep import RedisSweep
 from paydispatch.services.flow_ports import FlowPolicy, FlowPorts
 from paydispatch.services.run_flows import FlowRunner
 from paydispatch.services.serve_flows import FlowServer

@@ -12,11 +12,11 @@ from paydispatch.adapters.aws.kms import KmsVault
 from paydispatch.adapters.aws.secrets_manager import SecretsManagerStore
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.redis.connection import connect_async
-from paydispatch.adapters.redis.doorbell import NoDoorbell, SqsDoorbell
 from paydispatch.adapters.redis.eviction import EvictionCheck
-from paydispatch.adapters.redis.outcomes import RedisOutcomes
-from paydispatch.adapters.redis.requests import RedisRequests
-from paydispatch.adapters.redis.unknown_requests import RedisUnknownOutcomes
+from paydispatch.adapters.redis.requests.request_slots import RedisRequests
+from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOutcomes
+from paydispatch.adapters.redis.streams.doorbell import NoDoorbell, SqsDoorbell
+from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
 from paydispatch.adapters.stripe.gateway import stripe_client
 from paydispatch.adapters.stripe.lists import HttpStripeLists

@@ -14,10 +14,10 @@ from paydispatch.adapters.aws.secrets_manager import SecretsManagerStore
 from paydispatch.adapters.aws.sqs import SqsAsyncQueue
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.redis.connection import connect_async
-from paydispatch.adapters.redis.doorbell import NoDoorbell, SqsDoorbell
 from paydispatch.adapters.redis.eviction import EvictionCheck
-from paydispatch.adapters.redis.outcomes import RedisOutcomes
-from paydispatch.adapters.redis.requests import RedisRequests
+from paydispatch.adapters.redis.requests.request_slots import RedisRequests
+from paydispatch.adapters.redis.streams.doorbell import NoDoorbell, SqsDoorbell
+from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
 from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
 from paydispatch.compose.async_lambda import on_one_loop

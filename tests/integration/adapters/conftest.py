@@ -14,8 +14,8 @@ from tests.lossy_way import LossyWay
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect_async
-from paydispatch.adapters.redis.inbox import RedisInbox
-from paydispatch.adapters.redis.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.streams.inbox import RedisInbox
+from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response

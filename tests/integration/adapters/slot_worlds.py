@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.redis.connection import connect, connect_async
-from paydispatch.adapters.redis.outcomes import RedisOutcomes
-from paydispatch.adapters.redis.request_store import RedisRequestStore
-from paydispatch.adapters.redis.requests import RedisRequests
+from paydispatch.adapters.redis.requests.request_slots import RedisRequests
+from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
+from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.claims import Claim, Send
 from paydispatch.domain.entry import OutcomeEntry

@@ -13,10 +13,10 @@ from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.backlog import RedisBacklog
 from paydispatch.adapters.redis.connection import connect, connect_async
-from paydispatch.adapters.redis.inbox import RedisInbox
-from paydispatch.adapters.redis.outcomes import RedisOutcomes
-from paydispatch.adapters.redis.request_store import RedisRequestStore
-from paydispatch.adapters.redis.requests import RedisRequests
+from paydispatch.adapters.redis.requests.request_slots import RedisRequests
+from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
+from paydispatch.adapters.redis.streams.inbox import RedisInbox
+from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.domain.diagnosis import Reason, WaitingFlow, of_flow, of_open
 
 if TYPE_CHECKING:

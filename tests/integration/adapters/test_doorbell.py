@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.stub import Stubber
 
-from paydispatch.adapters.redis.doorbell import SqsDoorbell
+from paydispatch.adapters.redis.streams.doorbell import SqsDoorbell
 
 if TYPE_CHECKING:
     from paydispatch.testing.memory import MemoryEventLog

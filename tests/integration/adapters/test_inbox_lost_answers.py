@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from paydispatch.adapters.redis.connection import connect_async
-from paydispatch.adapters.redis.inbox import RedisInbox
-from paydispatch.adapters.redis.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.streams.inbox import RedisInbox
+from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.domain.errors import Unavailable
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect_async
-from paydispatch.adapters.redis.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
 from paydispatch.domain.slots import slot_name

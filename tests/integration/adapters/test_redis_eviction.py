@@ -10,8 +10,8 @@ from tests.integration.adapters.slot_worlds import claim_for
 
 from paydispatch.adapters.redis.connection import connect, connect_async, refuse_eviction
 from paydispatch.adapters.redis.eviction import EvictionCheck
-from paydispatch.adapters.redis.outcomes import RedisOutcomes
-from paydispatch.adapters.redis.request_store import RedisRequestStore
+from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
+from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.domain.errors import BadSetting, Unavailable
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from tests.replicated_redis import ReplicatedRedis
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect, connect_async
-from paydispatch.adapters.redis.doorbell_listener import RedisDoorbellListener
-from paydispatch.adapters.redis.inbox import RedisInbox
-from paydispatch.adapters.redis.outcomes import RedisOutcomes
-from paydispatch.adapters.redis.request_store import RedisRequestStore
-from paydispatch.adapters.redis.sweep import RedisSweep
+from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
+from paydispatch.adapters.redis.streams.doorbell_listener import RedisDoorbellListener
+from paydispatch.adapters.redis.streams.inbox import RedisInbox
+from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.streams.sweep import RedisSweep
 from paydispatch.domain.errors import Unavailable
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from paydispatch.adapters.redis import keys
-from paydispatch.adapters.redis.inbox import KEEP_FINISHED_S, TRIM_EVERY_S, RedisInbox
+from paydispatch.adapters.redis.streams.inbox import KEEP_FINISHED_S, TRIM_EVERY_S, RedisInbox
 from paydispatch.domain.limits import REMEMBER_S
 
 if TYPE_CHECKING:

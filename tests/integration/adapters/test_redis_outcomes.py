@@ -12,11 +12,11 @@ from tests.integration.adapters.slot_worlds import LATE, claim_for, send_for
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect_async
-from paydispatch.adapters.redis.doorbell_listener import RedisDoorbellListener
-from paydispatch.adapters.redis.inbox import RedisInbox
-from paydispatch.adapters.redis.outcomes import RedisOutcomes
-from paydispatch.adapters.redis.requests import RedisRequests
-from paydispatch.adapters.redis.sweep import RedisSweep
+from paydispatch.adapters.redis.requests.request_slots import RedisRequests
+from paydispatch.adapters.redis.streams.doorbell_listener import RedisDoorbellListener
+from paydispatch.adapters.redis.streams.inbox import RedisInbox
+from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.streams.sweep import RedisSweep
 from paydispatch.domain.claims import SendEnd
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.limits import REMEMBER_S

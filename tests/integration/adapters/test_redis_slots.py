@@ -21,7 +21,7 @@ from tests.integration.adapters.slot_worlds import (
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect, connect_async
-from paydispatch.adapters.redis.request_store import RedisRequestStore
+from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
 from paydispatch.domain.claims import Go, SendEnd
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.limits import REMEMBER_S

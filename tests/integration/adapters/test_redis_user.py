@@ -24,14 +24,14 @@ from tests.integration.adapters.slot_worlds import (
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.backlog import RedisBacklog
 from paydispatch.adapters.redis.connection import connect, connect_async
-from paydispatch.adapters.redis.doorbell_listener import RedisDoorbellListener
 from paydispatch.adapters.redis.eviction import EvictionCheck
-from paydispatch.adapters.redis.inbox import RedisInbox
-from paydispatch.adapters.redis.outcomes import RedisOutcomes
-from paydispatch.adapters.redis.request_store import RedisRequestStore
-from paydispatch.adapters.redis.requests import RedisRequests
-from paydispatch.adapters.redis.sweep import RedisSweep
-from paydispatch.adapters.redis.unknown_requests import RedisUnknownOutcomes
+from paydispatch.adapters.redis.requests.request_slots import RedisRequests
+from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
+from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOutcomes
+from paydispatch.adapters.redis.streams.doorbell_listener import RedisDoorbellListener
+from paydispatch.adapters.redis.streams.inbox import RedisInbox
+from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.streams.sweep import RedisSweep
 from paydispatch.domain.claims import SendEnd
 from paydispatch.domain.sweep import GRACE_S, KEEP_FINISHED_S
 from paydispatch.testing.memory import MemoryClock
@@ -169,7 +169,7 @@ async def operate(redis: Any, clock: MemoryClock) -> None:
 
 
 def test_the_user_may_run_every_command_of_a_script() -> None:
-    text = "\n".join(path.read_text() for path in LUA.glob("*.lua"))
+    text = "\n".join(path.read_text() for path in LUA.glob("*/*.lua"))
     called = set(
         re.findall(r"redis\.p?call\('(\w+)'(?:, '(GROUPS|CONSUMERS|DELCONSUMER|CREATE)')?", text)
     )

@@ -10,8 +10,8 @@ import pytest
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect, connect_async
-from paydispatch.adapters.redis.request_store import RedisRequestStore
-from paydispatch.adapters.redis.requests import RedisRequests
+from paydispatch.adapters.redis.requests.request_slots import RedisRequests
+from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
 from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.claims import Claim, Go, NoSend, Send, claim_of
 from paydispatch.domain.entry import entry_for

@@ -10,11 +10,11 @@ from tests.integration.adapters.slot_worlds import claim_for, send_for
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect_async
-from paydispatch.adapters.redis.inbox import RedisInbox
-from paydispatch.adapters.redis.outcomes import RedisOutcomes
-from paydispatch.adapters.redis.requests import RedisRequests
+from paydispatch.adapters.redis.requests.request_slots import RedisRequests
 from paydispatch.adapters.redis.scripts import script
-from paydispatch.adapters.redis.sweep import RedisSweep
+from paydispatch.adapters.redis.streams.inbox import RedisInbox
+from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
+from paydispatch.adapters.redis.streams.sweep import RedisSweep
 from paydispatch.adapters.redis.workers import move_on, note_outcome, note_requests
 from paydispatch.domain.sweep import GRACE_S, KEEP_FINISHED_S, KEPT_LOOK_S, LOOK_AGAIN_S
 from paydispatch.testing.memory import MemoryClock, MemoryInbox, MemorySweep

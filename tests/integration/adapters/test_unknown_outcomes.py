@@ -10,10 +10,10 @@ import pytest
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.backlog import RedisBacklog
 from paydispatch.adapters.redis.connection import connect, connect_async
-from paydispatch.adapters.redis.outcomes import RedisOutcomes
-from paydispatch.adapters.redis.request_store import RedisRequestStore
-from paydispatch.adapters.redis.requests import RedisRequests
-from paydispatch.adapters.redis.unknown_requests import RedisUnknownOutcomes
+from paydispatch.adapters.redis.requests.request_slots import RedisRequests
+from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
+from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOutcomes
+from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.claims import Claim, Go, NoSend, Send, claim_of
 from paydispatch.domain.diagnosis import OLDEST_OPEN_S, Reason

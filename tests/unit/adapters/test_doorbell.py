@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from paydispatch.adapters.redis.doorbell import NoDoorbell, SqsDoorbell
+from paydispatch.adapters.redis.streams.doorbell import NoDoorbell, SqsDoorbell
 from paydispatch.testing.memory import MemoryEventLog
 
 

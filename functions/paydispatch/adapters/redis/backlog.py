@@ -8,8 +8,8 @@ from redis.exceptions import ResponseError
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.eviction import policy_in
-from paydispatch.adapters.redis.looks import look_at
 from paydispatch.adapters.redis.scripts import within_answer_timeout
+from paydispatch.adapters.redis.streams.looks import look_at
 from paydispatch.domain.diagnosis import NO_EVICTION, DeadFlow, OpenRequest, WaitingFlow
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.slots import beside

@@ -16,16 +16,16 @@ from paydispatch.domain.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-_FOLDER = Path(__file__).parent / "lua"
+_PATHS = {path.stem: path for path in (Path(__file__).parent / "lua").glob("*/*.lua")}
 
 
 @cache
 def script(name: str) -> str:
-    """Return the text of `lua/<name>.lua`.
+    """Return the text of `lua/*/<name>.lua`.
 
     Every EVAL sends it whole. EVALSHA would save a kilobyte, but it would need code for NOSCRIPT.
     """
-    return (_FOLDER / f"{name}.lua").read_text("utf-8")
+    return _PATHS[name].read_text("utf-8")
 
 
 @contextmanager

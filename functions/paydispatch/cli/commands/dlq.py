@@ -178,10 +178,10 @@ async def _redriver(options: RedriveOptions | None) -> AsyncIterator[Redriver]:
     from paydispatch.adapters.clock import SystemClock
     from paydispatch.adapters.command_event_log import CommandEventLog
     from paydispatch.adapters.redis.connection import connect_async
-    from paydispatch.adapters.redis.doorbell import NoDoorbell, SqsDoorbell
     from paydispatch.adapters.redis.eviction import EvictionCheck
-    from paydispatch.adapters.redis.outcomes import RedisOutcomes
-    from paydispatch.adapters.redis.requests import RedisRequests
+    from paydispatch.adapters.redis.requests.request_slots import RedisRequests
+    from paydispatch.adapters.redis.streams.doorbell import NoDoorbell, SqsDoorbell
+    from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
     from paydispatch.services.redrive import Redriver
     from paydispatch.services.redrive_message import RedrivePorts
 

@@ -57,7 +57,7 @@ async def _examine(older_than_s: float) -> Diagnosis:
     from paydispatch.adapters.redis.backlog import RedisBacklog
     from paydispatch.adapters.redis.connection import connect_async
     from paydispatch.adapters.redis.eviction import EvictionCheck
-    from paydispatch.adapters.redis.unknown_requests import RedisUnknownOutcomes
+    from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOutcomes
     from paydispatch.services.doctor import Doctor
 
     settings, clock = CallerSettings.from_env(), SystemClock()

@@ -92,7 +92,7 @@ def _ask_redis(request_id: str, tenant: str | None) -> dict[str, Any] | None:
     from paydispatch.adapters.clock import SystemClock
     from paydispatch.adapters.redis.connection import connect
     from paydispatch.adapters.redis.eviction import EvictionCheck
-    from paydispatch.adapters.redis.request_store import RedisRequestStore
+    from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
     from paydispatch.services.status import status_of
     from paydispatch.settings import queue_tenant_of, redis_url
 

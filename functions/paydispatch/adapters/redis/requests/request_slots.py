@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.redis import keys
-from paydispatch.adapters.redis.claims import (
+from paydispatch.adapters.redis.requests.claims import (
     SLOT_FIELDS,
     eval_claim,
     eval_command,
@@ -16,7 +16,7 @@ from paydispatch.adapters.redis.claims import (
     slot_keys,
     slot_state,
 )
-from paydispatch.adapters.redis.open_requests import note_open
+from paydispatch.adapters.redis.requests.open_requests import note_open
 from paydispatch.adapters.redis.scripts import within_answer_timeout
 from paydispatch.adapters.redis.workers import note_requests
 from paydispatch.domain.claims import Disputed, Go, NoSend, SlotState

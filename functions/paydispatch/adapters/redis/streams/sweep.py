@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.redis import keys
-from paydispatch.adapters.redis.looks import look_at
 from paydispatch.adapters.redis.scripts import script, within_answer_timeout
+from paydispatch.adapters.redis.streams.looks import look_at
 from paydispatch.adapters.redis.workers import (
     move_on,
     note_requests,

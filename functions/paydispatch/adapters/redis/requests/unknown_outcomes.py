@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.redis import keys
-from paydispatch.adapters.redis.claims import read_account, read_seconds
+from paydispatch.adapters.redis.requests.claims import read_account, read_seconds
 from paydispatch.adapters.redis.scripts import script, within_answer_timeout
 from paydispatch.adapters.redis.workers import move_on
 from paydispatch.domain.entry import OutcomeEntry

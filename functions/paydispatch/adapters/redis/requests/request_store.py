@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.redis import keys
-from paydispatch.adapters.redis.claims import eval_claim, read_state
-from paydispatch.adapters.redis.open_requests import note_open
+from paydispatch.adapters.redis.requests.claims import eval_claim, read_state
+from paydispatch.adapters.redis.requests.open_requests import note_open
 from paydispatch.adapters.redis.scripts import unavailable_for_redis_errors
 from paydispatch.adapters.redis.workers import note_requests
 from paydispatch.domain.resources import create_of
