@@ -308,7 +308,7 @@ IDENTITY_GUARDS = (
         "send: a request with a final status is sent (twin)",
         ONCE,
         REQUESTS_TWIN,
-        "    if slot.final:\n        return NoSend.TOLD\n",
+        "    if slot.final:\n        return NoSend.PUBLISHED\n",
         "",
         TWIN,
     ),
@@ -371,7 +371,7 @@ IDENTITY_GUARDS = (
         ONCE,
         REQUESTS_TWIN,
         '        if self._outcomes.marks.get((claim.worker_slot, claim.request_id)) == "settled":\n'
-        "            return NoSend.TOLD\n",
+        "            return NoSend.PUBLISHED\n",
         "",
         TWIN,
     ),
@@ -460,7 +460,7 @@ IDENTITY_GUARDS = (
         ONCE,
         REDIS_REQUESTS,
         '        if word != NoSend.NOT_OWNED and str(mark or "").startswith("settled"):\n'
-        "            return NoSend.TOLD\n",
+        "            return NoSend.PUBLISHED\n",
         "",
         SLOTS,
     ),

@@ -46,11 +46,11 @@ class PowertoolsEventLog:
         self._settings = LogSettings(logger.name, FLOWS_LOGGER)
 
     def info(self, event: str, **fields: Any) -> None:
-        self._settings.put_back()
+        self._settings.restore()
         self._logger.info(event, **_known(fields))
 
     def warning(self, event: str, **fields: Any) -> None:
-        self._settings.put_back()
+        self._settings.restore()
         self._logger.warning(event, exc_info=sys.exc_info()[0] is not None, **_known(fields))
 
     def count(self, metric: str, amount: int = 1) -> None:

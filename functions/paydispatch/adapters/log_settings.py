@@ -16,7 +16,7 @@ class _Settings:
     level: int
     propagate: bool
 
-    def put_back(self) -> None:
+    def restore(self) -> None:
         self.logger.disabled = False
         self.logger.propagate = self.propagate
         if self.logger.handlers != self.handlers:
@@ -35,8 +35,8 @@ class LogSettings:
         ]
         self._disabled_below = logging.root.manager.disable
 
-    def put_back(self) -> None:
+    def restore(self) -> None:
         for settings in self._settings:
-            settings.put_back()
+            settings.restore()
         if logging.root.manager.disable != self._disabled_below:
             logging.disable(self._disabled_below)

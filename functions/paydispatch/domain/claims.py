@@ -195,7 +195,7 @@ class NoSend(StrEnum):
 
     CLOSED = "closed"
     """The request ended unexecuted."""
-    TOLD = "told"
+    PUBLISHED = "published"
     """Its settled outcome has been published."""
     OTHER_ACCOUNT = "other_account"
     """An earlier send that may still have an effect went to another account."""
@@ -221,5 +221,5 @@ class Disputed(StrEnum):
 
     MAYBE_EXECUTED = "maybe_executed"
     """Another send is open or ended unknown."""
-    TOLD = "told"
+    PUBLISHED = "published"
     """Its settled outcome has been published."""

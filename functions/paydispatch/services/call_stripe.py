@@ -299,7 +299,7 @@ async def _take_back(call: Call, token: str) -> None:
 async def _follow_no_send(call: Call, progress: Progress, why: NoSend) -> Progress | None:
     """Act on Redis's refusal of a send. Return the progress to go on with at once, or None when the call is done."""
     match why:
-        case NoSend.TOLD:
+        case NoSend.PUBLISHED:
             with defer_if_unavailable(progress):
                 await write_missing_status(
                     call.ports, call.claim.worker_slot, call.claim.request_id

@@ -46,7 +46,7 @@ async def _close(call: Call, progress: Progress, error: Error, token: str) -> Er
     requests = call.ports.requests
     with defer_if_unavailable(progress):
         closed_with = await requests.close(call.claim, error, token=token)
-        if closed_with is Disputed.TOLD:
+        if closed_with is Disputed.PUBLISHED:
             await write_missing_status(call.ports, call.claim.worker_slot, call.claim.request_id)
             return None
         if closed_with is Disputed.MAYBE_EXECUTED:

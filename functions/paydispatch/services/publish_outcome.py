@@ -66,8 +66,8 @@ async def close_and_publish(
     repeated after that, because only one outcome is published in all.
     """
     claim, state = await _claim_free_id(ports, claim)
-    closed_with = Disputed.TOLD if state.final else await ports.requests.close(claim, error)
-    if closed_with is Disputed.TOLD:
+    closed_with = Disputed.PUBLISHED if state.final else await ports.requests.close(claim, error)
+    if closed_with is Disputed.PUBLISHED:
         return None
     if closed_with is Disputed.MAYBE_EXECUTED:
         raise Unavailable("Another receive of this request may still have an effect.")

@@ -164,7 +164,7 @@ class MemoryRequests:
         if refusal is None:
             self._open_send(slot, send, now_s)
         if self._outcomes.marks.get((claim.worker_slot, claim.request_id)) == "settled":
-            return NoSend.TOLD
+            return NoSend.PUBLISHED
         return refusal or Go(now_s, slot.first_sent_at or now_s)
 
     def _open_send(self, slot: Slot, send: Send, now_s: float) -> None:
@@ -192,7 +192,7 @@ class MemoryRequests:
         if slot is None:
             return Disputed.MAYBE_EXECUTED
         if slot.final:
-            return Disputed.TOLD
+            return Disputed.PUBLISHED
         if slot.closed is None:
             if slot.is_in_doubt_besides(token):
                 return Disputed.MAYBE_EXECUTED
@@ -247,7 +247,7 @@ def _claim_of(entry: OutcomeEntry, queue_tenant: str) -> Claim:
 
 def _refuse_send(slot: Slot, send: Send, now_s: float) -> NoSend | None:
     if slot.final:
-        return NoSend.TOLD
+        return NoSend.PUBLISHED
     if slot.closed is not None:
         return NoSend.CLOSED
     if slot.first_sent_at is not None and now_s - slot.first_sent_at >= HORIZON_S:

@@ -93,7 +93,7 @@ async def test_a_request_with_a_final_status_is_not_closed(
     await slots.requests.claim(CLAIM)
     await slots.requests.write_status(entry_of(CLAIM, outcome))
 
-    assert await slots.requests.close(CLAIM, LATE) is Disputed.TOLD
+    assert await slots.requests.close(CLAIM, LATE) is Disputed.PUBLISHED
 
 
 async def test_closing_a_closed_request_with_a_final_status_reports_the_status(
@@ -103,7 +103,7 @@ async def test_closing_a_closed_request_with_a_final_status_reports_the_status(
     await slots.requests.close(CLAIM, LATE)
     await slots.requests.write_status(entry_of(CLAIM, LATE))
 
-    assert await slots.requests.close(CLAIM, LATE) is Disputed.TOLD
+    assert await slots.requests.close(CLAIM, LATE) is Disputed.PUBLISHED
 
 
 # The status

@@ -114,7 +114,7 @@ async def test_a_request_with_a_final_status_is_not_sent(
     await slots.requests.claim(CLAIM)
     await slots.requests.write_status(entry_of(CLAIM, outcome))  # type: ignore[arg-type]
 
-    assert await slots.requests.send(CLAIM, send_for()) is NoSend.TOLD
+    assert await slots.requests.send(CLAIM, send_for()) is NoSend.PUBLISHED
 
 
 async def test_a_request_with_an_unknown_outcome_may_be_sent_again(slots: SlotsWorld) -> None:
@@ -129,7 +129,7 @@ async def test_a_published_outcome_without_its_status_stops_a_send(slots: SlotsW
     await slots.requests.claim(CLAIM)
     await slots.outcomes.publish(entry_of(CLAIM, DONE))
 
-    assert await slots.requests.send(CLAIM, send_for()) is NoSend.TOLD
+    assert await slots.requests.send(CLAIM, send_for()) is NoSend.PUBLISHED
 
 
 @pytest.mark.parametrize("why", ["closed", "horizon", "account"])
@@ -146,7 +146,7 @@ async def test_a_published_outcome_is_reported_before_any_other_refusal_of_the_s
         await slots.requests.send(claim, send_for("t0", account_for("acct_2", key_sha256="key-2")))
     await slots.outcomes.publish(entry_of(claim, DONE))
 
-    assert await slots.requests.send(claim, send_for()) is NoSend.TOLD
+    assert await slots.requests.send(claim, send_for()) is NoSend.PUBLISHED
 
 
 async def test_another_worker_s_outcome_under_the_same_id_does_not_stop_a_send(

@@ -83,7 +83,7 @@ class RedisRequests:
             (word, *times), _, mark = await pipe.execute()
         # If a settled outcome was published, nothing is left to do. Another request's slot proves nothing.
         if word != NoSend.NOT_OWNED and str(mark or "").startswith("settled"):
-            return NoSend.TOLD
+            return NoSend.PUBLISHED
         return Go(float(times[0]), float(times[1])) if word == "go" else NoSend(word)
 
     async def end_send(self, claim: Claim, token: str, end: SendEnd) -> None:

@@ -10,7 +10,7 @@ if slot[1] ~= ARGV[2] then
   return {'not_owned'}
 end
 if slot[2] == 'succeeded' or slot[2] == 'failed' then
-  return {'told'}
+  return {'published'}
 end
 if slot[3] then
   return {'closed'}
