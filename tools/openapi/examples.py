@@ -31,7 +31,7 @@ from paydispatch.handlers.api.answers import (
 )
 from paydispatch.ports import RequestRecord
 from paydispatch.services.accept import Accepted
-from paydispatch.services.status import shown_status
+from paydispatch.services.status import format_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,7 +128,7 @@ def _status(status: str, **known: Any) -> dict[str, Any]:
         status=status,
         **known,
     )
-    return {"value": shown_status(record)}
+    return {"value": format_status(record)}
 
 
 def _payment_intent() -> dict[str, Any]:

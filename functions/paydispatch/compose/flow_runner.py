@@ -32,7 +32,7 @@ class ServerPorts:
 
     flows: FlowPorts
     sweep: Sweep
-    bells: DoorbellListener
+    listener: DoorbellListener
 
 
 def connect(settings: RunnerSettings, log: EventLog, *, consumer: str) -> ServerPorts:
@@ -59,7 +59,7 @@ def connect(settings: RunnerSettings, log: EventLog, *, consumer: str) -> Server
         queue_tenant=settings.queue_tenant,
     )
     return ServerPorts(
-        flows=flows, sweep=RedisSweep(redis, clock, log), bells=RedisDoorbellListener(redis, log)
+        flows=flows, sweep=RedisSweep(redis, clock, log), listener=RedisDoorbellListener(redis, log)
     )
 
 
@@ -71,4 +71,4 @@ def compose(settings: RunnerSettings, ports: ServerPorts) -> FlowServer:
     )
     flows = ports.flows
     runner = FlowRunner(flows, policy)
-    return FlowServer(runner, ports.sweep, ports.bells, flows.clock, flows.log)
+    return FlowServer(runner, ports.sweep, ports.listener, flows.clock, flows.log)

@@ -1,8 +1,13 @@
-"""Accept requests: check, seal, claim the id, send to the queue, note that the queue has it.
+"""Accept requests. The steps, in order:
 
-What is accepted is on the queue. What is refused left nothing but a claim, which the same request finds again. The
-claim comes before the queue, so that one key never stands for two requests. The note comes after the queue's yes, so
-that nobody is told of a request that the queue never had.
+1. Check the request.
+2. Seal its key.
+3. Claim its id, before it is sent, so that one idempotency key never stands for two requests.
+4. Send it to the queue.
+5. Mark it as queued, after the queue has confirmed it, so that the API never reports a request that the queue does
+   not have.
+
+An accepted request is on the queue. A refused one leaves at most a claim, and the same request is sent again under it.
 """
 
 from __future__ import annotations
@@ -42,7 +47,10 @@ if TYPE_CHECKING:
     from paydispatch.ports import Clock, EventLog, Queue, RequestStore, Sealer
 
 MOST_REPEATS = 100
-"""How often a key is tried again after ends without an effect. Each try is one more round trip for every later one."""
+"""How often a key is used again after a request under it failed without an effect.
+
+Each failed request costs every later one under the key a round trip to Redis.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,7 @@ class Accepted:
     request: CreateRequest
     operation: str
     status: str = "dispatched"
-    """For a replay: what the request has become."""
+    """The request's present status, if it was accepted by an earlier call."""
     replayed: bool = False
 
 
@@ -72,18 +80,18 @@ class _Ready:
 
     @property
     def key(self) -> str:
-        """The caller's idempotency key, or the one that stands for a request without one."""
+        """The caller's idempotency key. Without one, a key that is derived from the request's id."""
         return self.request.idempotency_key or key_for(self.request_id)
 
-    def again(self) -> _Ready:
-        """Return the same request under the id that follows this one."""
+    def under_next_id(self) -> _Ready:
+        """Return the same request under the id of the next try."""
         request_id = request_id_for_next_try(self.request_id)
         envelope = replace(self.envelope, request_id=request_id)
         return replace(self, envelope=envelope, claim=self.claim.under(request_id))
 
 
 class Acceptor:
-    """The API's one service."""
+    """The service that accepts requests."""
 
     def __init__(
         self,
@@ -103,7 +111,7 @@ class Acceptor:
         self._queue_tenant = queue_tenant
 
     def accept(self, request: CreateRequest, principal: Principal) -> Accepted:
-        """Accept one request. Raises what refuses it: a `BadRequest`, or `Unavailable`."""
+        """Accept one request. Raises `BadRequest`, or `Unavailable`."""
         (result,) = self.accept_all([request], principal)
         if isinstance(result, PaydispatchError):
             raise result
@@ -112,7 +120,7 @@ class Acceptor:
     def accept_all(
         self, requests: Sequence[CreateRequest | PaydispatchError], principal: Principal
     ) -> Sequence[Accepted | PaydispatchError]:
-        """Accept each, in order; a refused one stands in its place as its error and stops no other."""
+        """Accept each request. Return the results in order, with the error of each request that was refused."""
         sealer = _SealerOfOneCall(self._sealer)
         prepared = [self._prepare(request, principal, sealer) for request in requests]
         claimed = self._claim(prepared)
@@ -136,15 +144,16 @@ class Acceptor:
 
     def _seal(self, request: CreateRequest, principal: Principal, sealer: Sealer) -> _Ready:
         now_s = self._clock.now_s()
-        check_size(json.dumps(request.params))  # before the schema: too large is the plainer answer
+        # Checked before the schema, because the error of a request that is too large is the clearer one.
+        check_size(json.dumps(request.params))
         require_valid_params(request.object, request.params)
-        asker = str(principal)
+        caller = str(principal)
         sealed = new_envelope(
             request,
-            principal=asker,
+            principal=caller,
             request_id=self._request_id(request, principal, now_s),
             now_s=now_s,
-            sealed_secret=sealer.seal(request.credential, request.binding(asker)),
+            sealed_secret=sealer.seal(request.credential, request.binding(caller)),
         )
         claim = claim_of(sealed, self._queue_tenant, now_s)
         envelope = replace(sealed, fingerprint=claim.fingerprint)
@@ -161,21 +170,21 @@ class Acceptor:
     def _claim(
         self, prepared: Sequence[_Ready | PaydispatchError]
     ) -> Sequence[_Ready | Accepted | PaydispatchError]:
-        """Return what each claim decides: the request may go to the queue, or it is a replay or a conflict."""
+        """Claim the ids. Each request then goes to the queue, or is answered as a replay or a conflict."""
         ready = [item for item in prepared if isinstance(item, _Ready)]
         try:
-            decided = iter([_decide(item, state) for item, state in self._claim_ids(ready)])
+            decided = iter([_follow_claim(item, state) for item, state in self._claim_ids(ready)])
         except Unavailable as error:
             self._log.warning("request.not_claimed", requests=len(ready), why=str(error))
-            decided = iter([_unclaimed(item, error) for item in ready])
+            decided = iter([_follow_without_claim(item, error) for item in ready])
         return [next(decided) if isinstance(item, _Ready) else item for item in prepared]
 
     def _claim_ids(
         self, items: Sequence[_Ready], repeats: int = MOST_REPEATS
     ) -> Sequence[tuple[_Ready, SlotState]]:
-        """Claim in one round trip, and once more for those whose id ended without an effect, under the next id.
+        """Claim the ids in one round trip. If the request of an id failed without an effect, claim the next id instead.
 
-        Each next id follows from the one before, so two calls at once under one key take the same.
+        The next id is derived from the one before, so that two calls at once under one key take the same id.
         """
         if not items:
             return []
@@ -183,14 +192,14 @@ class Acceptor:
         found = list(zip(items, states, strict=True))
         if repeats == 0:
             return found
-        over = [item.again() for item, state in found if _ended_without_effect(state)]
-        later = iter(self._claim_ids(over, repeats - 1))
-        return [next(later) if _ended_without_effect(pair[1]) else pair for pair in found]
+        repeated = [item.under_next_id() for item, state in found if _may_try_again(state)]
+        later = iter(self._claim_ids(repeated, repeats - 1))
+        return [next(later) if _may_try_again(pair[1]) else pair for pair in found]
 
     # Send
 
     def _send(self, items: Sequence[_Ready]) -> Mapping[str, Unavailable]:
-        """Send each id once. Return {request_id: why} for those that the queue did not say yes to."""
+        """Send each id once. Return {request_id: error} for those that the queue did not confirm."""
         if not items:
             return {}
         by_id = {item.request_id: item for item in items}
@@ -202,7 +211,7 @@ class Acceptor:
         return failures
 
     def _mark_queued(self, items: Sequence[_Ready]) -> None:
-        """Note that the queue has these. If Redis is away, the Stripe caller notes it."""
+        """Mark these requests as queued. If Redis is unavailable, the Stripe caller marks them later."""
         claims = [item.claim for item in items]
         try:
             self._requests.mark_queued(claims)
@@ -218,14 +227,14 @@ class Acceptor:
             return item
         error = failures.get(item.request_id)
         if error is None:
-            self._note_accepted(item)
-            return _accepted(item)
+            self._log_accepted(item)
+            return _make_accepted(item)
         maybe = isinstance(error, MaybeAccepted)
         event = "request.maybe_queued" if maybe else "request.not_queued"
         self._log.warning(event, request_id=item.request_id, why=str(error))
-        return _maybe_accepted(item) if maybe else _not_accepted()
+        return _make_maybe_accepted(item) if maybe else _make_not_accepted()
 
-    def _note_accepted(self, item: _Ready) -> None:
+    def _log_accepted(self, item: _Ready) -> None:
         envelope = item.envelope
         self._log.info(
             "request.accepted",
@@ -237,51 +246,58 @@ class Acceptor:
 
 
 class _SealerOfOneCall:
-    """`Sealer` that asks no more once the key service was away, because every item would wait for the same failure."""
+    """A `Sealer` for the requests of one call. It raises the first `Unavailable` again without another call.
+
+    Otherwise every further request of the call would wait for the same failure.
+    """
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
-        self._away: Unavailable | None = None
+        self._error: Unavailable | None = None
 
     def seal(self, credential: Credential, binding: Binding) -> str:
-        if self._away is not None:
-            raise self._away
+        if self._error is not None:
+            raise self._error
         try:
             return self._sealer.seal(credential, binding)
         except Unavailable as error:
-            self._away = error
+            self._error = error
             raise
 
 
-def _decide(item: _Ready, state: SlotState) -> _Ready | Accepted | PaydispatchError:
+def _follow_claim(item: _Ready, state: SlotState) -> _Ready | Accepted | PaydispatchError:
+    """Return the request if it goes to the queue, otherwise its answer."""
     if not state.owned:
         return IdempotencyConflict(item.key)
-    if _ended_without_effect(state):
+    if _may_try_again(state):
         return IdempotencyKeyUsedUp(item.key, MOST_REPEATS)
     if state.queued or state.status:
-        return _accepted(item, status=state.status or "dispatched", replayed=True)
-    return item  # claimed now, or before by a call whose message the queue is not known to have
+        return _make_accepted(item, status=state.status or "dispatched", replayed=True)
+    return item  # claimed now, or by an earlier call that is not known to have queued it
 
 
-def _ended_without_effect(state: SlotState) -> bool:
-    """Whether the key may be tried again: nothing was created, and Stripe keeps no answer under the id."""
+def _may_try_again(state: SlotState) -> bool:
+    """Return whether the key may be used again: nothing was created, and Stripe keeps no answer under the id."""
     return state.owned and state.status == "failed" and not state.answered
 
 
-def _unclaimed(item: _Ready, error: Unavailable) -> _Ready | Unavailable:
-    """Without the claim a key could stand for two requests. A request without a key has a random id."""
+def _follow_without_claim(item: _Ready, error: Unavailable) -> _Ready | Unavailable:
+    """Return the request if it may go to the queue without a claim, otherwise the error.
+
+    Without a claim an idempotency key could stand for two requests. A request without a key has a random id.
+    """
     return error if item.request.idempotency_key else item
 
 
-def _accepted(item: _Ready, *, status: str = "dispatched", replayed: bool = False) -> Accepted:
+def _make_accepted(item: _Ready, *, status: str = "dispatched", replayed: bool = False) -> Accepted:
     return Accepted(item.request_id, item.request, item.envelope.operation, status, replayed)
 
 
-def _not_accepted() -> Unavailable:
+def _make_not_accepted() -> Unavailable:
     return Unavailable("The queue cannot be reached. The request was not accepted.")
 
 
-def _maybe_accepted(item: _Ready) -> MaybeAccepted:
+def _make_maybe_accepted(item: _Ready) -> MaybeAccepted:
     return MaybeAccepted(
         "The queue's answer was lost. The request may have been accepted.",
         request_id=item.request_id,

@@ -1,4 +1,4 @@
-"""Call Stripe for a batch of queue messages at once. One message can neither fail nor delay its neighbours."""
+"""Call Stripe for a batch of queue messages at once. A message neither fails nor delays the others of its batch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from paydispatch.services.call import CallPorts
 
 PUBLISHING_TIME_S = 5.0
-"""Kept back at the end of an invocation: enough to publish or defer whatever is still in flight."""
+"""Seconds at the end of an invocation without a call in flight: enough to publish or defer every request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +38,31 @@ class Message:
 
 
 class BatchCall:
-    """The Stripe caller's one service. `max_receives` is the queue's own: after it the queue dead-letters by itself."""
+    """The Stripe caller's one service."""
 
     def __init__(self, ports: CallPorts, *, max_receives: int) -> None:
+        """`max_receives` is the queue's `maxReceiveCount`, after which SQS dead-letters a message by itself."""
         self._ports = ports
         self._max_receives = max_receives
 
     async def call(self, messages: Sequence[Message], *, ends_at: float) -> list[str]:
-        """Work on all of them; return the ids of those the queue must keep. Never raises.
+        """Call Stripe for all messages. Return the ids of those that the queue must keep. Never raises.
 
-        `ends_at` is the unix time at which the invocation is killed.
+        `ends_at` is the time at which Lambda kills the invocation, in unix seconds.
         """
         until = ends_at - PUBLISHING_TIME_S
-        done = await asyncio.gather(*(self._guarded(message, until) for message in messages))
+        done = await asyncio.gather(*(self._call_safely(message, until) for message in messages))
         return [message.message_id for message, ok in zip(messages, done, strict=True) if not ok]
 
-    async def _guarded(self, message: Message, until: float) -> bool:
+    async def _call_safely(self, message: Message, until: float) -> bool:
+        """Return whether the message may be acknowledged."""
         try:
             await self._call(message, until)
         except Unavailable as error:
             self._ports.log.warning("message.kept", message_id=message.message_id, why=str(error))
             return False
         except Exception:
-            # A fault of ours costs this message alone: kept, in the log, dead-lettered in the end.
+            # A fault of paydispatch itself. The queue keeps the message, and SQS dead-letters it in the end.
             self._ports.log.warning("message.failed", message_id=message.message_id)
             self._ports.log.count("MessageFailed")
             return False
@@ -79,7 +81,7 @@ class BatchCall:
         await call_stripe(self._ports, read, receive)
 
     async def _refuse(self, malformed: Malformed, message: Message) -> None:
-        """End what is no envelope in an error flow if its worker can be believed, else on the dead-letter queue."""
+        """Publish the error of a message that is no envelope. Park the message if no worker in it can be trusted."""
         self._ports.log.info(
             "message.refused",
             message_id=message.message_id,
@@ -87,15 +89,15 @@ class BatchCall:
             param=malformed.param,
         )
         address = malformed.address
-        if address is not None and await self._tell(malformed, address, message.sent_at):
+        if address is not None and await self._publish_error(malformed, address, message.sent_at):
             return
         self._ports.log.count("MessageNotAttributable")
         await self._ports.queue.park(
             redact(message.body), reason=malformed.code, kind=ErrorKind.DISPATCHER
         )
 
-    async def _tell(self, malformed: Malformed, address: Address, sent_at: float) -> bool:
-        """Run the error flow of the worker that the message names. False: its principal is not proven."""
+    async def _publish_error(self, malformed: Malformed, address: Address, sent_at: float) -> bool:
+        """Publish the error to the worker that the message names. False: the message's principal is not proven."""
         claim = claim_of_unread(address, self._ports.queue_tenant, sent_at)
         if not await is_proven(self._ports, claim, address.binding, address.sealed_secret):
             return False

@@ -1,4 +1,4 @@
-"""Doctor: which accepted requests have no terminal flow yet, why, and what comes next. It looks and changes nothing."""
+"""Doctor: find the accepted requests without a terminal flow, with the reason and the next step. Changes nothing."""
 
 from __future__ import annotations
 
@@ -28,26 +28,32 @@ if TYPE_CHECKING:
     )
 
 WORKERS = 1_000
-"""Workers looked at in detail. Where more of them wait, the first thousand say enough."""
+"""Workers that are examined at most. If more have unfinished work, the first thousand show the fault."""
 
 PER_WORKER = 1_000
-"""Requests of each kind: the oldest, and of the unknown outcomes any. More would not be read by anybody."""
+"""Requests of each kind that are listed for a worker at most, because no operator reads more.
+
+These are the oldest ones. The unknown outcomes are drawn at random.
+"""
 
 
 @dataclass(slots=True)
 class Diagnosis:
+    """The result of an examination."""
+
     findings: list[Finding] = field(default_factory=list)
-    """The longest waiting first."""
+    """The requests that wait longest come first."""
     streams: list[StreamState] = field(default_factory=list)
-    """Those with something pending for too long, or dead."""
+    """The streams with dead entries, or with an entry that has been pending for too long."""
     queues: list[QueueDepth] = field(default_factory=list)
     more_workers: bool = False
-    """Whether there are more workers than were looked at."""
+    """Whether there are more workers than were examined."""
     eviction_policy: str | None = None
-    """What Redis does when it is full. None: it does not say."""
+    """The policy by which Redis frees memory. None: Redis does not say."""
 
     @property
     def evicts(self) -> bool:
+        """Whether Redis may evict the keys that prevent a second effect."""
         return self.eviction_policy not in (None, NO_EVICTION)
 
     @property
@@ -56,6 +62,8 @@ class Diagnosis:
 
 
 class Doctor:
+    """The service of `paydispatch doctor`."""
+
     def __init__(
         self, backlog: Backlog, unknown_outcomes: UnknownOutcomes, queues: QueueDepths, clock: Clock
     ) -> None:
@@ -65,7 +73,10 @@ class Doctor:
         self._clock = clock
 
     async def examine(self, *, older_than_s: float) -> Diagnosis:
-        """Everything that waits since before `older_than_s` ago, or nobody knows since when. Raises `Unavailable`."""
+        """Return the requests that have waited for at least `older_than_s`, and the state of the stores.
+
+        An unreadable entry is always listed, because its age is not known. Raises `Unavailable`.
+        """
         now_s = self._clock.now_s()
         workers = await self._backlog.workers(at_most=WORKERS + 1)
         diagnosis = Diagnosis(
@@ -74,7 +85,7 @@ class Doctor:
             eviction_policy=await self._backlog.eviction_policy(),
         )
         for worker_id in workers[:WORKERS]:
-            findings = [one async for one in self._findings(worker_id, now_s, older_than_s)]
+            findings = [one async for one in self._find(worker_id, now_s, older_than_s)]
             diagnosis.findings += findings
             state = await self._backlog.stream(worker_id)
             oldest = state.oldest_pending_at
@@ -83,7 +94,7 @@ class Doctor:
         diagnosis.findings.sort(key=lambda finding: finding.since)
         return diagnosis
 
-    async def _findings(
+    async def _find(
         self, worker_id: str, now_s: float, older_than_s: float
     ) -> AsyncIterator[Finding]:
         before = now_s - older_than_s
@@ -96,9 +107,9 @@ class Doctor:
             yield of_dead(dead)
         for request_id in await self._unknown_outcomes.some(worker_id, at_most=PER_WORKER):
             try:
-                end = await self._unknown_outcomes.read(worker_id, request_id)
+                unknown = await self._unknown_outcomes.read(worker_id, request_id)
             except ValueError:
                 yield of_unreadable_outcome(worker_id, request_id, now_s)
                 continue
-            if end is not None and end.entry.settled_at <= before:
-                yield of_unknown(end, now_s)
+            if unknown is not None and unknown.entry.settled_at <= before:
+                yield of_unknown(unknown, now_s)

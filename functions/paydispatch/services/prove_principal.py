@@ -1,4 +1,4 @@
-"""Prove that a message comes from the principal it names. Before that nothing is written and no flow runs for it."""
+"""Prove that a message comes from the principal that it names. Without proof nothing is written and no flow runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ProofPorts(Protocol):
-    """What a proof needs of the world."""
+    """The ports of a proof."""
 
     @property
     def requests(self) -> RequestSlots: ...
@@ -26,10 +26,10 @@ class ProofPorts(Protocol):
 async def is_proven(
     ports: ProofPorts, claim: Claim, binding: Binding, sealed_secret: str | None
 ) -> bool:
-    """Return whether the seal opens for the principal, or a proven claim made with the same seal says so.
+    """Return whether the seal opens for the principal, or the request's slot holds a claim with the same seal.
 
-    The queue's own principal needs no proof, because whoever writes to the queue is it. Raises `Unavailable` while
-    neither can be said.
+    A claim is written only after a proof. The principal `queue` needs no proof, because every program that may write to
+    the queue has it. Raises `Unavailable` when the seal cannot be tried and the slot holds no such claim.
     """
     if binding.principal == QUEUE:
         return True
@@ -47,6 +47,6 @@ async def is_proven(
 
 
 async def _is_claimed(ports: ProofPorts, claim: Claim) -> bool:
-    """Tell whether this message, with this seal, or a copy of it was proven before."""
+    """Return whether this message, or a copy of it with the same seal, was proven before."""
     state = await ports.requests.find(claim)
     return state is not None and state.proves(claim)

@@ -1,4 +1,4 @@
-"""Run one script within its time, and read how it ended. Nothing a script does ends its runner."""
+"""Run one script within its time limit, and return how it ended. No script can end its runner."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 class NotBegun(Exception):
-    """The runner stops, or has lost its turn, before the script has begun."""
+    """The runner stopped or lost its turn before the script began."""
 
 
 ScriptEnd = MissingFlow | RetryLater | ScriptFailed | NotBegun | None
-"""None: the script has returned."""
+"""How a script ended. None: it returned."""
 
 
 async def load_script(scripts: FlowScripts, name: str, stopping: asyncio.Event) -> ScriptEnd:
-    """Import a script. A runner that stops does not wait for that, because nothing has run yet."""
+    """Import a script. If the runner stops, it does not wait for the import, because no script has run yet."""
     stopped = asyncio.create_task(stopping.wait())
-    loading = asyncio.create_task(_end_of(scripts.load(name)))
+    loading = asyncio.create_task(_run_to_end(scripts.load(name)))
     try:
         await asyncio.wait({loading, stopped}, return_when=asyncio.FIRST_COMPLETED)
         return loading.result() if loading.done() else NotBegun("the worker stops")
@@ -40,14 +40,16 @@ async def load_script(scripts: FlowScripts, name: str, stopping: asyncio.Event) 
 async def run_script(
     scripts: FlowScripts, entry: OutcomeEntry, flow: Flow, timeout_s: float
 ) -> ScriptEnd:
-    """Run a script. One that takes longer has failed, and is cancelled.
+    """Run a script. If it takes longer than `timeout_s`, it has failed and is cancelled.
 
-    It runs in a task of its own: a script may cancel the task it runs in.
+    It runs in a task of its own, because a script may cancel the task that it runs in.
     """
-    running = asyncio.create_task(_end_of(scripts.run(entry.flow_name, _argument(entry), flow)))
+    running = asyncio.create_task(
+        _run_to_end(scripts.run(entry.flow_name, _make_argument(entry), flow))
+    )
     try:
         await asyncio.wait({running}, timeout=timeout_s)
-        if running.cancelled():  # the script did that with its last step
+        if running.cancelled():  # the script cancelled its own task in its last step
             return ScriptFailed(asyncio.CancelledError.__name__)
         if running.done():
             return running.result()
@@ -59,15 +61,15 @@ async def run_script(
 
 
 def copy_for_script(entry: OutcomeEntry) -> OutcomeEntry:
-    """Return a copy that its script may change: the entry itself may have to go to the dead stream."""
+    """Return a copy for the script, which may change it. The entry itself may have to go to the dead stream."""
     outcome = entry.outcome
     if isinstance(outcome, Response):
         outcome = replace(outcome, body=_copy(outcome.body))
     return replace(entry, params=_copy(entry.params), outcome=outcome)
 
 
-async def _end_of(work: Coroutine[Any, Any, None]) -> ScriptEnd:
-    """Return what the work raises."""
+async def _run_to_end(work: Coroutine[Any, Any, None]) -> ScriptEnd:
+    """Do `work`, and return how it ended."""
     try:
         await work
     except (MissingFlow, RetryLater, ScriptFailed) as end:
@@ -77,13 +79,14 @@ async def _end_of(work: Coroutine[Any, Any, None]) -> ScriptEnd:
     return None
 
 
-def _argument(entry: OutcomeEntry) -> Any:
+def _make_argument(entry: OutcomeEntry) -> Any:
+    """Return the first argument of the script: the Stripe object, or the error."""
     outcome = entry.outcome
     return outcome.body if isinstance(outcome, Response) else ParsedError(outcome)
 
 
 def _copy(value: Any) -> Any:
-    """Copy what JSON can hold."""
+    """Return a deep copy of a JSON value."""
     if isinstance(value, dict):
         return {name: _copy(each) for name, each in value.items()}
     return [_copy(each) for each in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Serve flows: keep workers' streams empty, woken by their bells and by a sweep every second."""
+"""Serve flows: run the entries of workers' streams, after each ring of a doorbell and after a sweep every second."""
 
 from __future__ import annotations
 
@@ -14,55 +14,67 @@ if TYPE_CHECKING:
     from paydispatch.services.run_flows import FlowRunner
 
 SWEEP_EVERY_S = 1.0
-"""Finds what a lost bell left, what is due again, and what a dead runner left."""
+"""Seconds between two sweeps. A sweep finds the entries of a lost ring, those that are due again, and those of a runner
+that died."""
 
 LOOKS_AT_ONCE = 100
-"""Workers a sweep looks at before it begins their drains."""
+"""Workers that a sweep looks at before it begins to drain those that have work."""
 
 PAUSE_WITHOUT_REDIS_S = 1.0
+"""Seconds between two tries to listen or to sweep while Redis is unavailable."""
 
 
 class FlowServer:
     """Runs the flows of some workers, or of all of them."""
 
     def __init__(
-        self, runner: FlowRunner, sweep: Sweep, bells: DoorbellListener, clock: Clock, log: EventLog
+        self,
+        runner: FlowRunner,
+        sweep: Sweep,
+        listener: DoorbellListener,
+        clock: Clock,
+        log: EventLog,
     ) -> None:
         self._runner = runner
         self._sweep = sweep
-        self._bells = bells
+        self._listener = listener
         self._clock = clock
         self._log = log
         self._drains: dict[str, asyncio.Task[int]] = {}
-        self._rung_again: set[str] = set()
+        self._drain_again: set[str] = set()
+        """Workers that must be drained once more after the drain that is under way."""
 
     @property
     def longest_run_s(self) -> float:
+        """The most seconds from the start of a run to its end."""
         return self._runner.policy.longest_run_s
 
     async def drain_all(
         self, worker_ids: Collection[str] | None, *, until: float | None = None
     ) -> int:
-        """Run what is due for these workers (None: for all there are); return how many runs. Raises `Unavailable`."""
+        """Run the due entries of these workers (None: of all workers). Return the number of runs.
+
+        After `until` (unix seconds) no further run begins. Raises `Unavailable`.
+        """
         drains: list[asyncio.Task[int]] = []
         try:
             if worker_ids is None:
-                async for found in self._due(until):
+                async for found in self._find_work(until):
                     drains += self._drain_each(found, until)
             else:
                 drains += self._drain_each(worker_ids, until)
-        finally:  # all, before the first error is told
+        finally:  # every drain ends before the first error is raised
             await asyncio.gather(*drains, return_exceptions=True)
         return sum(drain.result() for drain in drains)
 
     def _drain_each(
         self, worker_ids: Collection[str], until: float | None
     ) -> list[asyncio.Task[int]]:
-        """A worker may be found again while it is drained. Two drains of it share its entries."""
+        """Begin a drain for each worker. If a worker is found twice, its two drains share its entries."""
         return [asyncio.create_task(self._runner.drain(id_, until=until)) for id_ in worker_ids]
 
-    async def _due(self, until: float | None = None) -> AsyncIterator[Collection[str]]:
-        """Look at every worker whose look is due, a batch at a time; of each batch, those with something to do."""
+    async def _find_work(self, until: float | None = None) -> AsyncIterator[Collection[str]]:
+        """Look at every worker that is due for a look, in batches. Yield the workers of each batch that have work."""
         while until is None or self._clock.now_s() < until:
             swept = await self._sweep.due(at_most=LOOKS_AT_ONCE)
             yield swept.with_work
@@ -70,23 +82,23 @@ class FlowServer:
                 return
 
     async def serve(self, worker_ids: Collection[str] | None, stop: asyncio.Event) -> None:
-        """Serve until `stop` is set; runs in hand are finished first, for as long as a flow may take."""
-        sweeper = asyncio.create_task(self._keep_sweeping(worker_ids))
-        listener = asyncio.create_task(self._listen(worker_ids))
+        """Serve these workers (None: all) until `stop` is set. Then finish the runs that have begun."""
+        sweeping = asyncio.create_task(self._keep_sweeping(worker_ids))
+        listening = asyncio.create_task(self._listen(worker_ids))
         try:
             await stop.wait()
         finally:
             self._runner.stop()
-            for task in (sweeper, listener):
+            for task in (sweeping, listening):
                 task.cancel()
-            await asyncio.gather(sweeper, listener, return_exceptions=True)
+            await asyncio.gather(sweeping, listening, return_exceptions=True)
             await asyncio.gather(*self._drains.values(), return_exceptions=True)
-            await self._bells.close()
+            await self._listener.close()
 
     async def _listen(self, worker_ids: Collection[str] | None) -> None:
         while True:
             try:
-                worker_id = await self._bells.next(SWEEP_EVERY_S)
+                worker_id = await self._listener.next(SWEEP_EVERY_S)
             except Unavailable as error:
                 await self._pause(error)
                 continue
@@ -103,7 +115,7 @@ class FlowServer:
 
     async def _sweep_once(self, worker_ids: Collection[str] | None) -> None:
         if worker_ids is None:
-            async for found in self._due():
+            async for found in self._find_work():
                 self._look_at_all(found)
         else:
             self._look_at_all(await self._sweep.with_work(worker_ids))
@@ -114,22 +126,25 @@ class FlowServer:
 
     async def _pause(self, error: Unavailable) -> None:
         self._log.warning("stream.unavailable", why=str(error))
-        await self._bells.close()
+        await self._listener.close()
         await self._clock.sleep(PAUSE_WITHOUT_REDIS_S)
 
     def _look_at(self, worker_id: str) -> None:
-        """Drain the stream; if a drain is under way, once more after it: it may just have seen the end."""
+        """Drain the worker's stream. If a drain is under way, drain it once more afterwards.
+
+        The drain under way may have looked at the stream just before the new entry was published.
+        """
         if worker_id in self._drains:
-            self._rung_again.add(worker_id)
+            self._drain_again.add(worker_id)
             return
         drain = asyncio.create_task(self._drain(worker_id))
         self._drains[worker_id] = drain
-        drain.add_done_callback(lambda _: self._drained(worker_id))
+        drain.add_done_callback(lambda _: self._on_drain_end(worker_id))
 
-    def _drained(self, worker_id: str) -> None:
+    def _on_drain_end(self, worker_id: str) -> None:
         del self._drains[worker_id]
-        if worker_id in self._rung_again and not self._runner.stopped:
-            self._rung_again.discard(worker_id)
+        if worker_id in self._drain_again and not self._runner.stopped:
+            self._drain_again.discard(worker_id)
             self._look_at(worker_id)
 
     async def _drain(self, worker_id: str) -> int:

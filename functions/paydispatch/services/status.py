@@ -1,4 +1,4 @@
-"""Look up where a request stands, for its own tenant."""
+"""Return the status of a request to its own tenant."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 def status_of(
     store: RequestStore, request_id: str, *, tenant: str, queue_tenant: str
 ) -> dict[str, Any] | None:
-    """Return what is shown of a tenant's request. None: the tenant has no such request. Raises `Unavailable`.
+    """Return the status of a tenant's request. None: the tenant has no such request. Raises `Unavailable`.
 
-    The tenant is part of the slot's name, so another tenant's request is not there.
+    The tenant is part of the slot's name, so that it cannot read a request of another tenant.
     """
-    # No id holds a space. In a slot's name it stands between another tenant and its request.
+    # An id has no space. In a slot's name a space separates a tenant from its request.
     if " " in request_id:
         return None
     record = store.get(slot_name(tenant, request_id, queue_tenant))
-    return None if record is None else shown_status(record)
+    return None if record is None else format_status(record)
 
 
-def shown_status(record: RequestRecord) -> dict[str, Any]:
-    """Return everything that is known of a request but its tenant."""
+def format_status(record: RequestRecord) -> dict[str, Any]:
+    """Return the fields of the record that have a value, without the tenant."""
     shown = {
         "request_id": record.request_id,
         "object": record.object,

@@ -1,8 +1,8 @@
-"""Submit a file of requests: each line once in a run, however often the run is interrupted and taken up again.
+"""Submit a file of requests: each line once in a run, even if the run is interrupted and continued several times.
 
-A line's idempotency key is its own `idempotency_key`, or is made of the run, of its text and of its place among equal
-lines. So an equal line of tomorrow's file, in a run of its own, is another request. What the queue has is written down
-line by line, so that a run that broke off goes on where it ended.
+The idempotency key of a line is its own `idempotency_key`. Without one it is derived from the run, the text of the line
+and its number among equal lines. So the same line in tomorrow's file, which is another run, is another request. The
+ledger records each line that the queue has, so that an interrupted run continues with the remaining lines.
 """
 
 from __future__ import annotations
@@ -24,17 +24,20 @@ if TYPE_CHECKING:
 
 
 class Submitter(Protocol):
-    """The part of a Dispatcher that is needed here."""
+    """The method of a Dispatcher that submits a request."""
 
     def submit_request(self, request: CreateRequest) -> Receipt: ...
 
 
 class Ledger(Protocol):
-    """The run, and which of its lines the queue has, by their keys. It outlives the process."""
+    """The id of the run, and the keys of the lines that the queue has. It is stored on disk."""
 
     @property
     def run(self) -> str:
-        """Names the lines that bring no key. Durable before the first of them is submitted."""
+        """The id of the run, from which the keys of lines without a key are derived.
+
+        It is durable before the first of these lines is submitted.
+        """
         ...
 
     def has(self, key: str) -> bool: ...
@@ -53,14 +56,17 @@ class Refusal:
 
 @dataclass(slots=True)
 class Report:
+    """The report of a run."""
+
     run: str | None = None
     submitted: int = 0
     submitted_before: int = 0
+    """Lines that were skipped, because the ledger has them."""
     refused: list[Refusal] = field(default_factory=list)
 
     @property
     def dealt_with(self) -> int:
-        """Lines."""
+        """The number of lines that were submitted, skipped or refused."""
         return self.submitted + self.submitted_before + len(self.refused)
 
 
@@ -80,10 +86,10 @@ def submit_lines(
     defaults: Mapping[str, Any],
     progress: Callable[[int], None],
 ) -> None:
-    """Submit every line that the ledger does not have; `defaults` fill in fields that a line leaves out.
+    """Submit every line that the ledger does not have. `defaults` are the values of fields that a line leaves out.
 
-    `report` fills as the lines are dealt with, and says what was done also if this is broken off. `progress` is
-    called with the number of those lines.
+    `report` is updated line by line, so that it is right also after an interruption. `progress` is called with
+    `report.dealt_with`.
     """
     report.run = ledger.run
     under_way: deque[tuple[_Line, Receipt]] = deque()
@@ -106,16 +112,16 @@ def _submit(
     report: Report,
 ) -> None:
     if isinstance(line.request, BadRequest):
-        report.refused.append(_refusal(line, line.request))
+        report.refused.append(_make_refusal(line, line.request))
         return
     while True:
         try:
             under_way.append((line, dispatcher.submit_request(line.request)))
         except BufferFull:
-            _await_oldest(under_way, ledger, report)  # the queue sets the pace
+            _await_oldest(under_way, ledger, report)  # frees a place in the buffer
             continue
         except BadRequest as error:
-            report.refused.append(_refusal(line, error))
+            report.refused.append(_make_refusal(line, error))
         return
 
 
@@ -124,13 +130,13 @@ def _await_oldest(under_way: deque[tuple[_Line, Receipt]], ledger: Ledger, repor
     try:
         receipt.wait()
     except PaydispatchError as error:
-        report.refused.append(_refusal(line, error))
+        report.refused.append(_make_refusal(line, error))
         return
     ledger.add(line.key)
     report.submitted += 1
 
 
-def _refusal(line: _Line, error: PaydispatchError) -> Refusal:
+def _make_refusal(line: _Line, error: PaydispatchError) -> Refusal:
     return Refusal(line.number, getattr(error, "param", None), str(error))
 
 
@@ -142,10 +148,10 @@ def _read(lines: Iterable[str], run: str, defaults: Mapping[str, Any]) -> Iterat
             continue
         equal[stripped] += 1
         digest = hashlib.sha256(f"{run}\n{equal[stripped]}\n{stripped}".encode()).hexdigest()
-        yield _line(number, stripped, f"line-{digest[:40]}", defaults)
+        yield _parse_line(number, stripped, f"line-{digest[:40]}", defaults)
 
 
-def _line(number: int, text: str, made_key: str, defaults: Mapping[str, Any]) -> _Line:
+def _parse_line(number: int, text: str, made_key: str, defaults: Mapping[str, Any]) -> _Line:
     try:
         fields = read_json(text)
     except ValueError:
@@ -154,16 +160,16 @@ def _line(number: int, text: str, made_key: str, defaults: Mapping[str, Any]) ->
         return _Line(number, made_key, InvalidField(None, "The line is not a JSON object."))
     key = fields.get("idempotency_key", made_key)
     try:
-        return _Line(number, str(key), _request({**defaults, **fields}, key))
+        return _Line(number, str(key), _parse_request({**defaults, **fields}, key))
     except BadRequest as error:
         return _Line(number, str(key), error)
 
 
-def _request(fields: dict[str, Any], key: Any) -> CreateRequest:
+def _parse_request(fields: dict[str, Any], key: Any) -> CreateRequest:
     object_name = fields.get("object")
     if not isinstance(object_name, str):
         raise InvalidField("object", "Missing required field: object.", code="parameter_missing")
     if "stripe_secret" in fields:
-        fields.pop("secret_ref", None)  # a line's own key counts before the default name
+        fields.pop("secret_ref", None)  # the line's own key takes precedence over the default
     fields.setdefault("lane", Lane.BATCH.value)
     return parse_create_request(resource_named(object_name).name, fields, idempotency_key=key)

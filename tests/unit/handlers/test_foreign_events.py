@@ -46,9 +46,9 @@ NAMED: dict[str, tuple[Any, str]] = {
     "odd records": ({"Records": [7]}, "records of an unknown source"),
     "direct": (DIRECT, "an unknown event with the fields worker_id, stripe_secret"),
     "a name that is a key": ({KEY: 1}, "with the fields sk_test_[hidden]"),
-    "a list": ([], "no event but a list"),
-    "text": (KEY, "no event but a str"),
-    "null": (None, "no event but a NoneType"),
+    "a list": ([], "a list instead of an event"),
+    "text": (KEY, "a str instead of an event"),
+    "null": (None, "a NoneType instead of an event"),
 }
 FOREIGN = {
     "api": {"empty": ({}, "an empty event"), "schedule": (SCHEDULE, "EventBridge"), **NAMED},
@@ -83,7 +83,7 @@ async def test_an_event_of_another_kind_is_one_line_and_one_error(
     function: str, event: Any, came: str
 ) -> None:
     log, service = MemoryEventLog(), object()
-    with pytest.raises(UnexpectedEvent, match=r"This function takes .*\. What came is") as refusal:
+    with pytest.raises(UnexpectedEvent, match=r"This function takes .*\. It received") as refusal:
         await HANDLERS[function](event, Context(), service, log)
     assert came in str(refusal.value)
     assert log.events() == ["event.refused"]
