@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.errors import Unavailable
+    from paydispatch.domain.lookups import LookupResult, Window
     from paydispatch.domain.outcomes import Error, ErrorKind
     from paydispatch.domain.redrive import Parked
     from paydispatch.domain.resources import Resource
-    from paydispatch.domain.unknown_outcomes import LookupResult, UnknownOutcome, Window
+    from paydispatch.domain.unknown_outcomes import UnknownOutcome
 
 # Every service
 

@@ -17,8 +17,8 @@ from tests.model.caller_ports import (
 from tests.model.model_stripe import ACCOUNTS
 from tests.model.stage import at_once
 
+from paydispatch.domain.lookups import Inconclusive
 from paydispatch.domain.redrive import Choice
-from paydispatch.domain.unknown_outcomes import Inconclusive
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.services.redrive import Redriver
 from paydispatch.services.redrive_message import RedriveOptions, RedrivePorts
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.credentials import StripeKey
     from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.lookups import LookupResult, Window
     from paydispatch.domain.redrive import Parked
-    from paydispatch.domain.unknown_outcomes import LookupResult, UnknownOutcome, Window
+    from paydispatch.domain.unknown_outcomes import UnknownOutcome
 
 
 OPTIONS = RedriveOptions(deadline_s=1800.0)

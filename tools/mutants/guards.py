@@ -54,6 +54,7 @@ PROGRESS = SOURCE + "domain/progress.py"
 REDRIVE = SOURCE + "domain/redrive.py"
 STRIPE_ACCOUNTS_CODE = SOURCE + "adapters/stripe/accounts.py"
 UNKNOWN_OUTCOMES = SOURCE + "domain/unknown_outcomes.py"
+LOOKUPS = SOURCE + "domain/lookups.py"
 RUN_FLOWS = SOURCE + "services/run_flows.py"
 RUN_TURN = SOURCE + "services/run_turn.py"
 ACCEPT = SOURCE + "services/accept.py"
@@ -541,7 +542,7 @@ GUARDS = (
     Guard(
         "proof: the lookup window ends before a late attempt",
         PROOF,
-        UNKNOWN_OUTCOMES,
+        LOOKUPS,
         "int(max(known)) + LAST_CALL_S + CLOCKS_APART_S",
         "int(min(known)) + LAST_CALL_S + CLOCKS_APART_S",
     ),
@@ -562,7 +563,7 @@ GUARDS = (
     Guard(
         "proof: a declined payment counts as created",
         "A declined payment is published as declined, by an answer and by a lookup.",
-        UNKNOWN_OUTCOMES,
+        LOOKUPS,
         "if _is_declined(end.entry, body)",
         "if False",
     ),
@@ -618,35 +619,35 @@ GUARDS = (
     Guard(
         "proof: a lookup in another account counts",
         "Under another account binding nothing is POSTed and no lookup proves anything.",
-        UNKNOWN_OUTCOMES,
+        LOOKUPS,
         "    if sent_to is None or sent_to.same_as(looked_in):",
         "    if True:",
     ),
     Guard(
         "proof: an operator's account overrules Stripe's",
         "Under another account binding nothing is POSTed and no lookup proves anything.",
-        UNKNOWN_OUTCOMES,
+        LOOKUPS,
         "    if _contradicts(sent_to, looked_in):",
         "    if False:",
     ),
     Guard(
         "proof: the lookup window ignores clock differences",
         PROOF,
-        UNKNOWN_OUTCOMES,
+        LOOKUPS,
         "CLOCKS_APART_S = 900",
         "CLOCKS_APART_S = 0",
     ),
     Guard(
         "proof: absence counts while the clocks disagree",
         PROOF,
-        UNKNOWN_OUTCOMES,
+        LOOKUPS,
         "    if abs(answered_at - now_s) > CLOCKS_APART_S:",
         "    if False:",
     ),
     Guard(
         "proof: absence counts although Stripe sent no Date",
         PROOF,
-        UNKNOWN_OUTCOMES,
+        LOOKUPS,
         "    if answered_at is None:",
         "    answered_at = now_s if answered_at is None else answered_at\n    if False:",
     ),
@@ -660,7 +661,7 @@ GUARDS = (
     Guard(
         "proof: an intent in confirmation counts as a success",
         "A lookup settles only with an object in a state that its operation's row calls complete.",
-        UNKNOWN_OUTCOMES,
+        LOOKUPS,
         "    return not (_confirms(entry) and unconfirmed and not failed)",
         "    return True",
     ),

@@ -11,19 +11,18 @@ from typing import TYPE_CHECKING, Protocol
 from paydispatch.domain.accounts import bind_account
 from paydispatch.domain.attempts import RefusedInFront
 from paydispatch.domain.errors import CannotOpen, NotPermitted, UnknownObject
-from paydispatch.domain.marks import MARK, with_mark
-from paydispatch.domain.resources import resource_named
-from paydispatch.domain.unknown_outcomes import (
+from paydispatch.domain.lookups import (
     Found,
     Inconclusive,
     LookupResult,
     NotFound,
     both,
-    claim_of_unknown,
-    envelope_of,
     other_account,
     windows,
 )
+from paydispatch.domain.marks import MARK, with_mark
+from paydispatch.domain.resources import resource_named
+from paydispatch.domain.unknown_outcomes import claim_of_unknown, envelope_of
 
 if TYPE_CHECKING:
     from paydispatch.domain.accounts import AccountBinding

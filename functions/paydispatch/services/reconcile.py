@@ -14,8 +14,9 @@ from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.lookups import StaysUnknown, decide
 from paydispatch.domain.outcomes import Outcome, Response
-from paydispatch.domain.unknown_outcomes import StaysUnknown, beyond_memory, decide
+from paydispatch.domain.unknown_outcomes import beyond_memory
 from paydispatch.services.log_ids import log_ids
 from paydispatch.services.look_up import look_up
 from paydispatch.services.publish_outcome import publish_outcome

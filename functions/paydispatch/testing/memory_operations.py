@@ -7,9 +7,10 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.domain.lookups import Found, LookupResult, NotFound
 from paydispatch.domain.redrive import Parked
 from paydispatch.domain.slots import beside
-from paydispatch.domain.unknown_outcomes import Found, LookupResult, NotFound, UnknownOutcome
+from paydispatch.domain.unknown_outcomes import UnknownOutcome
 from paydispatch.ports import StreamState
 
 if TYPE_CHECKING:

@@ -12,21 +12,20 @@ from tests.unit.examples import NOW_S, entry, make_failure
 
 from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.limits import FORGOTTEN_S, HORIZON_S
-from paydispatch.domain.outcomes import Certainty, Error, Response
-from paydispatch.domain.resources import RESOURCES
-from paydispatch.domain.unknown_outcomes import (
+from paydispatch.domain.lookups import (
     CLOCKS_APART_S,
-    LAST_CALL_S,
     Found,
     Inconclusive,
     NotFound,
     StaysUnknown,
-    UnknownOutcome,
     both,
     decide,
     other_account,
     windows,
 )
+from paydispatch.domain.outcomes import Certainty, Error, Response
+from paydispatch.domain.resources import RESOURCES
+from paydispatch.domain.unknown_outcomes import LAST_CALL_S, UnknownOutcome
 
 HOUR_S = 3600.0
 PROVABLE_S = HORIZON_S + LAST_CALL_S

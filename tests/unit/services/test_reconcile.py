@@ -24,10 +24,11 @@ from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.entry import entry_for
 from paydispatch.domain.errors import NotPermitted, Unavailable
 from paydispatch.domain.limits import HORIZON_S, REMEMBER_S
+from paydispatch.domain.lookups import CLOCKS_APART_S, Inconclusive, NotFound
 from paydispatch.domain.marks import METADATA_LIMIT
 from paydispatch.domain.outcomes import Certainty, Error, Response
 from paydispatch.domain.retry import merge_history
-from paydispatch.domain.unknown_outcomes import CLOCKS_APART_S, LAST_CALL_S, Inconclusive, NotFound
+from paydispatch.domain.unknown_outcomes import LAST_CALL_S
 from paydispatch.services.look_up import UNMARKED
 from paydispatch.services.publish_outcome import publish_outcome
 from paydispatch.services.reconcile import (
