@@ -34,7 +34,15 @@ PROGRAMS: dict[str, Any] = {
 
 # {function that makes an error: position of the error code among its arguments}
 _CODE_AT = {"NotSent": 1, "Unknown": 1, "Malformed": 0, "give_up": 1, "dispatcher_error": 1}
-_MODULES_WITH_CODES = ("attempts", "envelope", "lookups", "outcomes", "redrive", "retry")
+_MODULES_WITH_CODES = (
+    "attempts",
+    "envelope",
+    "lookups",
+    "outcomes",
+    "read_message",
+    "redrive",
+    "retry",
+)
 
 
 _SWITCHES = {

@@ -22,8 +22,9 @@ from paydispatch.adapters.aws.kms import KmsSealer
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.domain.claims import claim_of
 from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
-from paydispatch.domain.envelope import Envelope, Malformed, read_message
+from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.errors import NotDelivered
+from paydispatch.domain.read_message import Malformed, read_message
 from paydispatch.domain.resources import resource_named
 
 if TYPE_CHECKING:

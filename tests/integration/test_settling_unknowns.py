@@ -22,9 +22,10 @@ from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
 from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
 from paydispatch.adapters.stripe.lists import MOST_PAGES, HttpStripeLists
 from paydispatch.domain.entry import OutcomeEntry
-from paydispatch.domain.envelope import Envelope, read_message
+from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.limits import HORIZON_S
 from paydispatch.domain.progress import Progress
+from paydispatch.domain.read_message import read_message
 from paydispatch.domain.redrive import Choice
 from paydispatch.domain.requests import Lane
 from paydispatch.services.call import CallPorts

@@ -42,7 +42,7 @@ ATTEMPTS = SOURCE + "domain/attempts.py"
 CALL = SOURCE + "services/call_stripe.py"
 CONCLUDE = SOURCE + "services/conclude_call.py"
 CALL_BATCH = SOURCE + "services/call_batch.py"
-ENVELOPE = SOURCE + "domain/envelope.py"
+READ_MESSAGE = SOURCE + "domain/read_message.py"
 JSON_VALUES = SOURCE + "domain/parameters/json_values.py"
 PROTECTED_URLS = SOURCE + "domain/protected_urls.py"
 LISTS = SOURCE + "adapters/stripe/lists.py"
@@ -159,7 +159,7 @@ GUARDS = (
     Guard(
         "horizon: the time of the first send is not read from the message",
         HORIZON,
-        ENVELOPE,
+        READ_MESSAGE,
         '    first_sent_at = fields.get("first_sent_at")',
         "    first_sent_at = None",
     ),
@@ -301,7 +301,7 @@ GUARDS = (
     Guard(
         "key: a plaintext key is accepted",
         KEY,
-        ENVELOPE,
+        READ_MESSAGE,
         "    if place is not None:",
         "    if False:",
     ),
@@ -330,7 +330,7 @@ GUARDS = (
     Guard(
         "key: an error flow gets parameters that hold a key",
         KEY,
-        ENVELOPE,
+        READ_MESSAGE,
         "    shown: dict[str, Any] = redact_json(params)",
         "    shown: dict[str, Any] = params",
     ),
@@ -433,7 +433,7 @@ GUARDS = (
     Guard(
         "depth: a message with too many nested levels is read",
         NO_ENDLESS_WALK,
-        ENVELOPE,
+        READ_MESSAGE,
         "    if too_deep is not None:",
         "    if False:",
     ),
@@ -556,7 +556,7 @@ GUARDS = (
     Guard(
         "proof: a first send in the future is accepted",
         PROOF,
-        ENVELOPE,
+        READ_MESSAGE,
         "None if first_sent_at is None else min(first_sent_at, sent_at)",
         "first_sent_at",
     ),

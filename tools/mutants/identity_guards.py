@@ -18,7 +18,7 @@ CALL = SOURCE + "services/call_stripe.py"
 CONCLUDE = SOURCE + "services/conclude_call.py"
 CALL_BATCH = SOURCE + "services/call_batch.py"
 CLAIMS = SOURCE + "domain/claims.py"
-ENVELOPE = SOURCE + "domain/envelope.py"
+READ_MESSAGE = SOURCE + "domain/read_message.py"
 FINGERPRINT = SOURCE + "domain/fingerprint.py"
 IDENTITY = SOURCE + "domain/identity.py"
 PRINCIPAL = SOURCE + "domain/principal.py"
@@ -272,14 +272,14 @@ IDENTITY_GUARDS = (
     Guard(
         "ids: an unreadable message uses the id that it names",
         NO_DROP,
-        ENVELOPE,
+        READ_MESSAGE,
         "        request_id=request_id_for_unread(named_id, body),",
         "        request_id=named_id,",
     ),
     Guard(
         "ids: two unreadable messages under one id are one",
         NO_DROP,
-        ENVELOPE,
+        READ_MESSAGE,
         "request_id_for_unread(named_id, body)",
         'request_id_for_unread(named_id, "")',
     ),

@@ -51,7 +51,7 @@ def _cell(value: Any) -> str:
 
 
 def _in_short(one: Examined) -> dict[str, Any]:
-    from paydispatch.domain.envelope import Malformed
+    from paydispatch.domain.read_message import Malformed
     from paydispatch.domain.redrive import PARKED_BY_SQS
 
     named = one.read.address if isinstance(one.read, Malformed) else one.read
@@ -107,7 +107,7 @@ def _envelope(one: Examined) -> Any:
     Return the text of a message that is not an envelope, with every Stripe key redacted.
     """
     from paydispatch.domain.credentials import redact
-    from paydispatch.domain.envelope import Malformed
+    from paydispatch.domain.read_message import Malformed
 
     if isinstance(one.read, Malformed):
         return redact(one.parked.body)[:BODY_SHOWN]

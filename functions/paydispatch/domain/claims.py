@@ -15,8 +15,9 @@ from paydispatch.domain.slots import beside, key_space, slot_name
 
 if TYPE_CHECKING:
     from paydispatch.domain.accounts import AccountBinding
-    from paydispatch.domain.envelope import Address, Envelope
+    from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.outcomes import Error
+    from paydispatch.domain.read_message import Address
 
 FINAL_STATUSES = frozenset({"succeeded", "failed"})
 """The settled outcome of a request with one of these statuses has been published: the status is written afterwards.

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from paydispatch.domain.claims import Claim
-    from paydispatch.domain.envelope import Address, Envelope, Malformed
+    from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.read_message import Address, Malformed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from paydispatch.domain.claims import claim_of_unread
 from paydispatch.domain.credentials import redact
 from paydispatch.domain.entry import entry_for_malformed, error_for_malformed
-from paydispatch.domain.envelope import Address, Malformed, read_message
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.outcomes import ErrorKind
+from paydispatch.domain.read_message import Address, Malformed, read_message
 from paydispatch.services.call import Receive
 from paydispatch.services.call_stripe import call_stripe
 from paydispatch.services.prove_principal import is_proven

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.envelope import Malformed
 from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.read_message import Malformed
 from paydispatch.domain.redrive import Choice, NotExamined, read_parked
 from paydispatch.services.redrive_message import (
     Action,

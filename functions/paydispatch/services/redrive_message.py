@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.claims import claim_of, claim_of_unread
 from paydispatch.domain.entry import entry_for_malformed, error_for_malformed
-from paydispatch.domain.envelope import Malformed
 from paydispatch.domain.limits import DEFAULT_DEADLINE_S
+from paydispatch.domain.read_message import Malformed
 from paydispatch.domain.redrive import (
     AlreadySettled,
     GoesToReconcile,
@@ -28,7 +28,8 @@ from paydispatch.services.publish_outcome import close_and_publish, publish_outc
 
 if TYPE_CHECKING:
     from paydispatch.domain.claims import Claim
-    from paydispatch.domain.envelope import Address, Envelope
+    from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.read_message import Address
     from paydispatch.ports import (
         AsyncQueue,
         Clock,

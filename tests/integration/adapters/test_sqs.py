@@ -14,10 +14,11 @@ from paydispatch.adapters.aws.sqs import SqsAsyncQueue, SqsQueue
 from paydispatch.adapters.aws.sqs_delivery import Clients, SqsDelivery
 from paydispatch.adapters.aws.sqs_sends import SEND_ATTEMPTS
 from paydispatch.domain.credentials import StripeKey
-from paydispatch.domain.envelope import Envelope, check_size, read_message
+from paydispatch.domain.envelope import Envelope, check_size
 from paydispatch.domain.errors import InvalidParams, Unavailable
 from paydispatch.domain.limits import COPY_ROOM_BYTES, QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.outcomes import ErrorKind
+from paydispatch.domain.read_message import read_message
 from paydispatch.domain.requests import CreateRequest, Lane
 from paydispatch.sdk.delivery import PreparedRequest
 

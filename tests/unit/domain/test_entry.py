@@ -16,8 +16,8 @@ from paydispatch.domain.entry import (
     entry_for_malformed,
     error_for_malformed,
 )
-from paydispatch.domain.envelope import Address, Malformed
 from paydispatch.domain.outcomes import Certainty, ErrorKind, Outcome
+from paydispatch.domain.read_message import Address, Malformed
 from paydispatch.domain.requests import Lane
 
 ACCOUNT = bind_account(StripeKey(KEY), "acct_1", stripe_account="acct_2", stripe_context=None)

@@ -11,15 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.examples import FARTHEST, KEY, NOW_S, PARAMS, envelope, message, message_text
 
-from paydispatch.domain.envelope import (
-    UNREADABLE,
-    Envelope,
-    Malformed,
-    check_copy_size,
-    check_operation,
-    check_size,
-    read_message,
-)
+from paydispatch.domain.envelope import Envelope, check_copy_size, check_operation, check_size
 from paydispatch.domain.errors import InvalidField, TooLarge
 from paydispatch.domain.identity import request_id_for_message
 from paydispatch.domain.limits import (
@@ -29,6 +21,7 @@ from paydispatch.domain.limits import (
 )
 from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.progress import Progress
+from paydispatch.domain.read_message import UNREADABLE, Malformed, read_message
 from paydispatch.domain.redaction import holds_key
 from paydispatch.domain.requests import Lane
 

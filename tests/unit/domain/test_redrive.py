@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.unit.examples import KEY, NOW_S, envelope, make_failure, message_text
 
 from paydispatch.domain.claims import SlotState, claim_of, claim_of_unread
-from paydispatch.domain.envelope import Envelope, Malformed
 from paydispatch.domain.limits import HORIZON_S, MOST_ATTEMPTS
 from paydispatch.domain.progress import Progress
+from paydispatch.domain.read_message import Malformed
 from paydispatch.domain.redrive import (
     PARKED_BY_SQS,
     AlreadySettled,
@@ -28,6 +28,9 @@ from paydispatch.domain.redrive import (
     unknown_entry,
 )
 from paydispatch.domain.requests import Lane
+
+if TYPE_CHECKING:
+    from paydispatch.domain.envelope import Envelope
 
 SIX_HOURS_S = 6 * 3600.0
 

@@ -28,7 +28,6 @@ from tests.unit.examples import (
 from paydispatch.domain.accounts import bind_account
 from paydispatch.domain.claims import Send, SendEnd, claim_of
 from paydispatch.domain.credentials import Binding, StripeKey
-from paydispatch.domain.envelope import read_message
 from paydispatch.domain.errors import NotPermitted, Unavailable
 from paydispatch.domain.limits import (
     FORGOTTEN_S,
@@ -39,6 +38,7 @@ from paydispatch.domain.limits import (
 from paydispatch.domain.marks import MARK, METADATA_LIMIT
 from paydispatch.domain.outcomes import Certainty, ErrorKind, Response
 from paydispatch.domain.progress import Progress
+from paydispatch.domain.read_message import read_message
 from paydispatch.domain.requests import Lane
 from paydispatch.services import call_stripe
 from paydispatch.services.call_batch import PUBLISHING_TIME_S
