@@ -6,7 +6,7 @@ import secrets
 from enum import StrEnum
 
 _ALPHABET = (
-    "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: sorts as it counts, has no l, o, i
+    "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: texts sort as their numbers do
 )
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 """All pairs of characters. An id is written pair by pair to save time, because every create writes one."""

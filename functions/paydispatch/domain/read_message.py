@@ -57,7 +57,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """A message that is not an envelope. Without an address no worker can be told from it."""
+    """A message that is not an envelope. Without an address its worker is not known."""
 
     code: str
     message: str
