@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
     """Build the clients, for one event loop. They connect when they are first used."""
     clock = SystemClock()
-    bells = boto3.client("sqs", config=CLIENT_CONFIG)
-    sends = boto3.client("sqs", config=SEND_CONFIG)
+    doorbell_client = boto3.client("sqs", config=CLIENT_CONFIG)
+    queue_client = boto3.client("sqs", config=SEND_CONFIG)
     secrets = SecretsManagerStore(boto3.client("secretsmanager", config=CLIENT_CONFIG), clock)
     tenant = settings.queue_tenant
     bell_url = settings.doorbell_queue_url
@@ -57,9 +57,9 @@ def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
         requests=RedisRequests(redis, clock, queue_tenant=tenant),
         outcomes=RedisOutcomes(redis, queue_tenant=tenant),
         queue=SqsAsyncQueue(
-            sends, settings.queue_urls, dead_letter_queue_url=settings.dead_letter_queue_url
+            queue_client, settings.queue_urls, dead_letter_queue_url=settings.dead_letter_queue_url
         ),
-        doorbell=SqsDoorbell(bells, bell_url, log) if bell_url else NoDoorbell(),
+        doorbell=SqsDoorbell(doorbell_client, bell_url, log) if bell_url else NoDoorbell(),
         clock=clock,
         log=log,
         fraction=random.random,

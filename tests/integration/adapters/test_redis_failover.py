@@ -150,22 +150,22 @@ async def test_a_doorbell_listener_leaves_a_replica_like_the_other_connections(
     pair: ReplicatedRedis, client: Any, clock: MemoryClock, log: Any, entry: Any
 ) -> None:
     """A replica forwards the rings of its primary only while it follows that primary."""
-    outcomes, bells = (
+    outcomes, listener = (
         RedisOutcomes(client, queue_tenant="local"),
         RedisDoorbellListener(client, log),
     )
-    await bells.next(0.01)
+    await listener.next(0.01)
     await outcomes.publish(entry("r1"))
-    assert await bells.next(2.0) == "w1"
+    assert await listener.next(2.0) == "w1"
     await asyncio.to_thread(pair.fail_over)
     pair.part()
     with pytest.raises(Unavailable):
         await outcomes.publish(entry("r2"))
-    await bells.next(0.01)  # closes the connection and subscribes again
+    await listener.next(0.01)  # closes the connection and subscribes again
 
     await outcomes.publish(entry("r2"))
-    assert await bells.next(2.0) == "w1"
-    await bells.close()
+    assert await listener.next(2.0) == "w1"
+    await listener.close()
 
 
 async def test_it_continues_after_the_address_has_led_to_the_old_node(

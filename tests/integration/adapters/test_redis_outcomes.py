@@ -83,28 +83,28 @@ async def test_publishing_rings_the_worker_s_doorbell_once(
     request: pytest.FixtureRequest, mode: str, log: Any, entry: Any, tenant: str, worker: str
 ) -> None:
     redis = connect_async(request.getfixturevalue(mode).url)
-    bells = RedisDoorbellListener(redis, log)
+    listener = RedisDoorbellListener(redis, log)
     outcomes = RedisOutcomes(redis, queue_tenant="local")
     try:
-        assert await bells.next(0.05) is None
+        assert await listener.next(0.05) is None
         for _ in range(2):
             await outcomes.publish(entry("r1", worker_id="a*b[1]", tenant=tenant))
 
-        assert [await bells.next(1.0), await bells.next(0.05)] == [worker, None]
+        assert [await listener.next(1.0), await listener.next(0.05)] == [worker, None]
     finally:
-        await bells.close()
+        await listener.close()
         await redis.aclose()
 
 
 async def test_a_closed_doorbell_listener_can_listen_again(redis: Any, log: Any) -> None:
-    bells = RedisDoorbellListener(redis, log)
-    await bells.next(0.01)
-    await bells.close()
-    await bells.next(0.01)
+    listener = RedisDoorbellListener(redis, log)
+    await listener.next(0.01)
+    await listener.close()
+    await listener.next(0.01)
     await redis.publish(keys.bell("w1"), "")
 
-    assert await bells.next(1.0) == "w1"
-    await bells.close()
+    assert await listener.next(1.0) == "w1"
+    await listener.close()
 
 
 async def test_an_outcome_with_a_lost_publish_answer_is_on_the_stream_once(
@@ -150,7 +150,7 @@ async def test_every_call_to_an_unreachable_redis_fails_while_there_is_time_to_d
     outcomes = RedisOutcomes(client, queue_tenant="local")
     requests, claim = RedisRequests(client, clock, queue_tenant="local"), claim_for()
     inbox = RedisInbox(client, clock, log, consumer="a", flow_timeout_s=30)
-    bells = RedisDoorbellListener(client, log)
+    listener = RedisDoorbellListener(client, log)
     started = time.monotonic()
     calls = (
         outcomes.publish(entry("r1")),
@@ -165,11 +165,11 @@ async def test_every_call_to_an_unreachable_redis_fails_while_there_is_time_to_d
         requests.write_status(entry("r1")),
         inbox.take("w1", at_most=1),
         RedisSweep(client, clock, log).due(at_most=10),
-        bells.next(0.1),
+        listener.next(0.1),
     )
     ended = await asyncio.gather(*calls, return_exceptions=True)
     took_s = time.monotonic() - started
-    await bells.close()
+    await listener.close()
     await client.aclose()
 
     assert [type(error) for error in ended] == [Unavailable] * len(calls)
@@ -180,12 +180,12 @@ async def test_a_doorbell_listener_leaks_no_connection_while_redis_is_unreachabl
     nowhere: str, log: Any
 ) -> None:
     client = connect_async(nowhere)
-    bells = RedisDoorbellListener(client, log)
+    listener = RedisDoorbellListener(client, log)
     with pytest.raises(Unavailable):
-        await bells.next(0.1)
+        await listener.next(0.1)
 
     assert not client.connection_pool._in_use_connections
-    await bells.close()
+    await listener.close()
     await client.aclose()
 
 
@@ -207,10 +207,10 @@ async def test_an_outcome_is_not_published_again_after_a_restart_of_redis(
     await client.aclose()
 
 
-async def listen_on(bells: RedisDoorbellListener) -> None:
+async def listen_on(listener: RedisDoorbellListener) -> None:
     """Listen several times, because the first calls read the rings from before the kill."""
     for _ in range(5):
-        await bells.next(0.5)
+        await listener.next(0.5)
 
 
 async def test_doorbells_ring_again_after_a_restart_of_redis(
@@ -218,17 +218,17 @@ async def test_doorbells_ring_again_after_a_restart_of_redis(
 ) -> None:
     client = connect_async(mortal_valkey.url)
     outcomes = RedisOutcomes(client, queue_tenant="local")
-    bells = RedisDoorbellListener(client, log)
-    await bells.next(0.01)
+    listener = RedisDoorbellListener(client, log)
+    await listener.next(0.01)
 
     mortal_valkey.kill()
     with pytest.raises(Unavailable):
-        await listen_on(bells)
-    await bells.close()
+        await listen_on(listener)
+    await listener.close()
     mortal_valkey.start()
 
-    await bells.next(0.01)
+    await listener.next(0.01)
     await publish_until_taken(outcomes, entry("r1"))
-    assert await bells.next(1.0) == "w1"
-    await bells.close()
+    assert await listener.next(1.0) == "w1"
+    await listener.close()
     await client.aclose()

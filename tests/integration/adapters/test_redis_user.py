@@ -123,14 +123,14 @@ def open_the_api(url: str, clock: MemoryClock) -> None:
 
 
 async def run_flows(redis: Any, clock: MemoryClock, log: MemoryEventLog, entry: Any) -> None:
-    bells = RedisDoorbellListener(redis, log)
-    await bells.next(0.01)
+    listener = RedisDoorbellListener(redis, log)
+    await listener.next(0.01)
     outcomes = RedisOutcomes(redis, queue_tenant="local")
     await outcomes.publish(entry("r3", "c2", worker_id="w3"))
     await outcomes.publish(entry("r4", "c2", worker_id="w3"))
-    assert await bells.next(2.0) == "w3"
+    assert await listener.next(2.0) == "w3"
     await redis.xadd(keys.outcomes("w3"), {"entry": "unreadable"})
-    await bells.close()
+    await listener.close()
 
     sweep = RedisSweep(redis, clock, log)
     assert "w3" in (await sweep.due(at_most=10)).with_work
@@ -204,9 +204,9 @@ async def test_a_user_without_channel_rights_gets_no_rings_and_one_log_line(
     server: Any, log: MemoryEventLog
 ) -> None:
     client = connect_async(url_of_user(server, "resetchannels"))
-    bells = RedisDoorbellListener(client, log)
+    listener = RedisDoorbellListener(client, log)
 
-    assert [await bells.next(0.05) for _ in range(3)] == [None, None, None]
+    assert [await listener.next(0.05) for _ in range(3)] == [None, None, None]
     assert log.events() == ["doorbell.not_allowed"]
-    await bells.close()
+    await listener.close()
     await client.aclose()

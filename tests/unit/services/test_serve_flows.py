@@ -53,7 +53,7 @@ class LiveServer:
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
         self.clock = TickingClock()
-        self.bells = MemoryDoorbellListener()
+        self.listener = MemoryDoorbellListener()
         self.stop = asyncio.Event()
         self.ran: list[str] = []
         runner.with_scripts(response=self._response)
@@ -63,7 +63,7 @@ class LiveServer:
 
     def server(self) -> FlowServer:
         sweep = MemorySweep(self.runner.inbox, self.clock)
-        parts = (sweep, self.bells, self.clock, self.runner.log)
+        parts = (sweep, self.listener, self.clock, self.runner.log)
         return FlowServer(self.runner.runner, *parts)
 
     @asynccontextmanager
@@ -94,7 +94,7 @@ async def test_a_doorbell_starts_a_drain(live: LiveServer) -> None:
         live.runner.put("pdr_1")
         await settle()
         assert live.ran == []
-        live.bells.ring("worker-1")
+        live.listener.ring("worker-1")
         await settle()
         assert live.ran == ["pdr_1"]
 
@@ -109,7 +109,7 @@ async def test_a_sweep_finds_an_entry_with_a_lost_doorbell(live: LiveServer) -> 
 async def test_only_the_named_workers_are_served(live: LiveServer) -> None:
     async with live.serve(["worker-2"]):
         live.runner.put("pdr_1")
-        live.bells.ring("worker-1")
+        live.listener.ring("worker-1")
         await live.clock.tick()
         assert live.ran == []
 
@@ -119,7 +119,7 @@ async def test_the_server_survives_an_outage_of_redis(live: LiveServer) -> None:
         live.runner.inbox.away = True
         live.runner.put("pdr_1")
         await live.clock.tick()
-        live.bells.ring("worker-1")
+        live.listener.ring("worker-1")
         await settle()
         assert live.ran == []
         assert "stream.unavailable" in live.runner.log.events()
@@ -143,7 +143,7 @@ async def test_a_doorbell_during_a_drain_is_not_lost(live: LiveServer) -> None:
     async with live.serve():
         await begun.wait()
         live.runner.put("pdr_2")
-        live.bells.ring("worker-1")
+        live.listener.ring("worker-1")
         await settle()
         release.set()
         await settle()
@@ -153,7 +153,7 @@ async def test_a_doorbell_during_a_drain_is_not_lost(live: LiveServer) -> None:
 async def test_a_doorbell_after_the_last_read_of_a_drain_is_not_lost(runner: Runner) -> None:
     runner.inbox = inbox = LateInbox(runner.clock)
     live = LiveServer(runner)
-    inbox.bells = live.bells
+    inbox.listener = live.listener
     inbox.put(entry(request_id="pdr_1"))
     async with live.serve(["worker-1"]):
         assert live.ran == ["pdr_1", "pdr_late"]
@@ -208,7 +208,7 @@ class TestDrainAll:
 class LateInbox(MemoryInbox):
     """An inbox that gets an outcome and rings its doorbell just after a read found nothing."""
 
-    bells: MemoryDoorbellListener
+    listener: MemoryDoorbellListener
     came = False
 
     async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
@@ -216,7 +216,7 @@ class LateInbox(MemoryInbox):
         if not turns and not self.came:
             self.came = True
             self.put(entry(request_id="pdr_late"))
-            self.bells.ring(worker_id)
+            self.listener.ring(worker_id)
             for _ in range(10):
                 await asyncio.sleep(0)
         return turns
