@@ -31,7 +31,7 @@ def redact_records() -> None:
 
 
 class _Redacting:
-    """A factory of log records that hold no key in their message."""
+    """A factory of log records that show no key, neither in the message nor in the traceback."""
 
     def __init__(self, factory: Callable[..., logging.LogRecord]) -> None:
         self._factory = factory
@@ -46,7 +46,16 @@ class _Redacting:
         shown = redact(message)
         if shown != message:
             record.msg, record.args = shown, ()
+        _redact_traceback(record)
         return record
+
+
+def _redact_traceback(record: logging.LogRecord) -> None:
+    """Format the traceback now and redact it. Formatters print `exc_text` if it is set, instead of formatting again."""
+    if record.exc_info and not record.exc_text:
+        record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+    if record.stack_info:
+        record.stack_info = redact(record.stack_info)
 
 
 def _is_warning(record: logging.LogRecord) -> bool:

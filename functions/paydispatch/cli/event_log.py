@@ -6,6 +6,7 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from paydispatch.adapters.keyless_logs import redact_records
 from paydispatch.cli.terminal import PrintableFormatter
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def add_verbose(parser: argparse.ArgumentParser) -> None:
 @contextmanager
 def show_event_log(*, verbose: bool) -> Iterator[None]:
     """Print the event log on stderr while the block runs: everything if `verbose`, otherwise warnings and errors."""
+    redact_records()
     logger, handler = logging.getLogger(_EVENT_LOG), logging.StreamHandler()
     handler.setFormatter(PrintableFormatter())
     before = logger.level

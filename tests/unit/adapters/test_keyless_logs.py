@@ -14,6 +14,7 @@ from tests.unit.examples import KEY
 from paydispatch.adapters.aws.errors import CLIENT_CONFIG
 from paydispatch.adapters.command_event_log import CommandEventLog
 from paydispatch.adapters.event_log import json_logger
+from paydispatch.cli.event_log import show_event_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +55,32 @@ def test_a_line_of_another_library_is_redacted(root_output: io.StringIO, own_fac
     assert "Bearer sk_test_[hidden]" in root_output.getvalue()
     assert "nothing to hide" in root_output.getvalue()
     assert KEY not in root_output.getvalue()
+
+
+def test_the_traceback_of_another_library_is_redacted(
+    root_output: io.StringIO, own_factory: None
+) -> None:
+    json_logger("service")
+    try:
+        raise ValueError(f"quoted {KEY}")
+    except ValueError:
+        logging.getLogger("some.library").exception("it failed", stack_info=True)
+    assert "ValueError: quoted sk_test_[hidden]" in root_output.getvalue()
+    assert "Stack (most recent call last)" in root_output.getvalue()
+    assert KEY not in root_output.getvalue()
+
+
+def test_the_traceback_of_a_command_is_redacted(
+    own_factory: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with show_event_log(verbose=False):
+        try:
+            raise ValueError(f"quoted {KEY}")
+        except ValueError:
+            CommandEventLog().warning("a.fault")
+    shown = capsys.readouterr().err
+    assert "quoted sk_test_[hidden]" in shown
+    assert KEY not in shown
 
 
 def test_a_line_with_arguments_that_do_not_fit_is_redacted(
