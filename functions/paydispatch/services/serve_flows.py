@@ -21,7 +21,7 @@ LOOKS_AT_ONCE = 100
 """Workers that a sweep looks at before it begins to drain those that have work."""
 
 PAUSE_WITHOUT_REDIS_S = 1.0
-"""Seconds between two tries to listen or to sweep while Redis is unavailable."""
+"""Seconds to pause after Redis was unavailable, because the next try would fail as well if it followed at once."""
 
 
 class FlowServer:
