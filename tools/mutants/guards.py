@@ -242,7 +242,7 @@ GUARDS = (
     ),
     Guard(
         "last receive: the number of copies is unbounded",
-        "A last receive without a send goes on as a bounded number of copies.",
+        "A last receive without a send continues as a bounded number of copies.",
         CALL,
         " and unsent and progress.fresh_starts < MOST_FRESH_STARTS",
         " and unsent",
