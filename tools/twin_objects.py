@@ -17,7 +17,7 @@ from pathlib import Path
 
 from schemas.document import Schema, read_document
 
-from paydispatch.domain.resources import RESOURCES
+from paydispatch.domain.stripe.resources import RESOURCES
 
 DEPTH = 3
 """The levels of nesting with all fields. A deeper object has only its required fields, and `open`."""

@@ -16,11 +16,16 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from paydispatch.domain.envelope import Envelope, check_size
 from paydispatch.domain.errors import InvalidField, ScriptFailed
-from paydispatch.domain.identity import OutcomeKind, follow_up_request_id, request_id_for_key
+from paydispatch.domain.identity.principal import QUEUE
+from paydispatch.domain.identity.request_ids import (
+    OutcomeKind,
+    follow_up_request_id,
+    request_id_for_key,
+)
+from paydispatch.domain.identity.slots import key_space
 from paydispatch.domain.limits import DEFAULT_DEADLINE_S, REMEMBER_S
 from paydispatch.domain.outcomes import ErrorKind, Response
 from paydispatch.domain.parameters.check import require_valid_params
-from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.progress import Progress
 from paydispatch.domain.requests import (
     check_account,
@@ -29,8 +34,7 @@ from paydispatch.domain.requests import (
     check_stripe_context,
     parse_lane,
 )
-from paydispatch.domain.script_errors import error_text, leaves, traceback_text
-from paydispatch.domain.slots import key_space
+from paydispatch.domain.text.script_errors import error_text, leaves, traceback_text
 from paydispatch.flow_log import FlowLog
 from paydispatch.sdk.builders import Builders
 from paydispatch.sdk.receipt import Receipt

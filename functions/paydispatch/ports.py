@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.attempts import Attempt, RefusedInFront
     from paydispatch.domain.claims import Claim, Disputed, Go, NoSend, Send, SendEnd, SlotState
     from paydispatch.domain.credentials import Binding, Credential, StripeKey
-    from paydispatch.domain.diagnosis import DeadFlow, OpenRequest, WaitingFlow
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.errors import Unavailable
-    from paydispatch.domain.lookups import LookupResult, Window
+    from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, WaitingFlow
+    from paydispatch.domain.operators.lookups import LookupResult, Window
+    from paydispatch.domain.operators.redrive import Parked
     from paydispatch.domain.outcomes import Error, ErrorKind
-    from paydispatch.domain.redrive import Parked
-    from paydispatch.domain.resources import Resource
+    from paydispatch.domain.stripe.accounts import AccountBinding
+    from paydispatch.domain.stripe.resources import Resource
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
 
 # Every service

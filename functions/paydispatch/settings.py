@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.errors import BadSetting, MissingSetting
-from paydispatch.domain.protected_urls import check_http_url, check_redis_url
-from paydispatch.domain.proxies import proxy_for
 from paydispatch.domain.requests import Lane
+from paydispatch.domain.web.protected_urls import check_http_url, check_redis_url
+from paydispatch.domain.web.proxies import proxy_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

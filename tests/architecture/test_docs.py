@@ -12,7 +12,7 @@ from paydispatch import settings as settings_module
 
 ROOT = Path(__file__).parents[2]
 CODE = ROOT / "functions"
-SERVICES = sorted(CODE.glob("paydispatch/services/*.py"))
+SERVICES = sorted(CODE.glob("paydispatch/services/**/*.py"))
 OPERATIONS = "\n".join(
     (ROOT / "docs" / page).read_text("utf-8") for page in ("operations.md", "reconcile.md")
 )

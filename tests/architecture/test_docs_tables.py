@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from paydispatch.domain.resources import RESOURCES
+from paydispatch.domain.stripe.resources import RESOURCES
 from paydispatch.settings import (
     ApiSettings,
     CallerSettings,
@@ -37,10 +37,10 @@ _CODE_AT = {"NotSent": 1, "Unknown": 1, "Malformed": 0, "give_up": 1, "dispatche
 _MODULES_WITH_CODES = (
     "attempts",
     "envelope",
-    "lookups",
+    "operators/lookups",
     "outcomes",
-    "read_message",
-    "redrive",
+    "message/read_message",
+    "operators/redrive",
     "retry",
 )
 
@@ -147,7 +147,7 @@ def _fails_without(program: Any, name: str) -> bool:
 
 def _code_makers() -> list[Path]:
     domain = [CODE / f"domain/{name}.py" for name in _MODULES_WITH_CODES]
-    return [*domain, *CODE.glob("services/*.py"), CODE / "adapters/stripe/gateway.py"]
+    return [*domain, *CODE.glob("services/**/*.py"), CODE / "adapters/stripe/gateway.py"]
 
 
 def _codes(path: Path) -> Iterator[str]:

@@ -15,8 +15,8 @@ from stack_template import TEMPLATE, load
 from paydispatch.adapters.aws.errors import LONGEST_SEAL_S
 from paydispatch.adapters.aws.sqs_sends import LONGEST_SEND_S
 from paydispatch.adapters.redis.connection import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S
+from paydispatch.domain.identity.principal import QUEUE
 from paydispatch.domain.limits import LONGEST_DEADLINE_S
-from paydispatch.domain.principal import QUEUE
 from paydispatch.handlers.flow_runner import STOPPING_TIME_S
 from paydispatch.settings import (
     ApiSettings,

@@ -7,13 +7,13 @@ import re
 import pytest
 from stack_template import load
 
-from paydispatch.domain.diagnosis import (
+from paydispatch.domain.limits import REMEMBER_S
+from paydispatch.domain.operators.diagnosis import (
     CALLER_TIMEOUT_S,
     RECONCILE_EVERY_S,
     REQUEST_VISIBILITY_TIMEOUT_S,
     SWEEP_EVERY_S,
 )
-from paydispatch.domain.limits import REMEMBER_S
 from paydispatch.domain.unknown_outcomes import LAST_CALL_S
 
 STACK = load()

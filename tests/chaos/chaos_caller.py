@@ -38,7 +38,7 @@ from paydispatch.domain.attempts import Answered, Unknown
 from paydispatch.settings import CallerSettings
 
 if TYPE_CHECKING:
-    from paydispatch.services.call import CallPorts
+    from paydispatch.services.calls.call import CallPorts
 
 _KEY_IN_CLEAR = re.compile(r"\b[sr]k_(?:test|live)_\w+")
 _QUEUES = ("REQUEST_QUEUE_URL", "BATCH_QUEUE_URL")

@@ -13,7 +13,7 @@ from typing import Any
 from tests.chaos.points import CHAOS_DIR, append_line
 from tests.chaos.requests_made import LOCAL
 
-from paydispatch.domain.slots import slot_name
+from paydispatch.domain.identity.slots import slot_name
 from paydispatch.flow import RetryLater
 
 FLOW_LOG = "flows.jsonl"

@@ -12,7 +12,7 @@ import boto3
 import httpx
 from tests.chaos.chaos_flow import FLOW_LOG
 
-from paydispatch.domain.slots import bare_name
+from paydispatch.domain.identity.slots import bare_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

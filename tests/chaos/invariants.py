@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.chaos.evidence import FLOW_FAILED
 
-from paydispatch.domain.identity import follow_up_request_id
+from paydispatch.domain.identity.request_ids import follow_up_request_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -24,8 +24,8 @@ from paydispatch.domain.claims import claim_of
 from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
 from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.errors import NotDelivered
-from paydispatch.domain.read_message import Malformed, read_message
-from paydispatch.domain.resources import resource_named
+from paydispatch.domain.message.read_message import Malformed, read_message
+from paydispatch.domain.stripe.resources import resource_named
 
 if TYPE_CHECKING:
     import random

@@ -19,7 +19,7 @@ from tests.chaos.points import CHAOS_DIR
 from tests.chaos.secret import point_secret
 from tests.swallowing import SwallowingAddress
 
-from paydispatch.domain.resources import RESOURCES, error_flow, response_flow
+from paydispatch.domain.stripe.resources import RESOURCES, error_flow, response_flow
 from paydispatch.local.processes import Supervisor
 from paydispatch.local.settings import LocalSettings
 from paydispatch.local.stack import LocalStack

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 from openapi.example_params import example_params
 
-from paydispatch.domain.resources import RESOURCES
+from paydispatch.domain.stripe.resources import RESOURCES
 from paydispatch.local.demo.trail import Trail
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from paydispatch import Dispatcher, new_coupon
-from paydispatch.domain.identity import request_id_for_key
+from paydispatch.domain.identity.request_ids import request_id_for_key
 
 if TYPE_CHECKING:
     from paydispatch.local.stack import LocalStack

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from paydispatch import Dispatcher, SecretRef, new_coupon
-from paydispatch.domain.identity import request_id_for_unread
+from paydispatch.domain.identity.request_ids import request_id_for_unread
 from paydispatch.local.log_tail import LogTail
 
 if TYPE_CHECKING:

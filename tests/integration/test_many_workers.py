@@ -18,7 +18,7 @@ from paydispatch.adapters.redis.streams.inbox import RedisInbox
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.redis.streams.sweep import RedisSweep
 from paydispatch.flow import RetryLater
-from paydispatch.services.flow_ports import FlowPolicy, FlowPorts
+from paydispatch.services.flow_runs.ports import FlowPolicy, FlowPorts
 from paydispatch.services.run_flows import FlowRunner
 from paydispatch.services.serve_flows import FlowServer
 from paydispatch.testing.memory import MemoryAsyncQueue, MemoryEventLog, MemoryScripts

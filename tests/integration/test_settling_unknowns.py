@@ -24,12 +24,12 @@ from paydispatch.adapters.stripe.lists import MOST_PAGES, HttpStripeLists
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.limits import HORIZON_S
+from paydispatch.domain.message.read_message import read_message
+from paydispatch.domain.operators.redrive import Choice
 from paydispatch.domain.progress import Progress
-from paydispatch.domain.read_message import read_message
-from paydispatch.domain.redrive import Choice
 from paydispatch.domain.requests import Lane
-from paydispatch.services.call import CallPorts
 from paydispatch.services.call_batch import BatchCall, Message
+from paydispatch.services.calls.call import CallPorts
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.services.redrive import Redriver
 from paydispatch.services.redrive_message import Action, RedriveOptions, RedrivePorts

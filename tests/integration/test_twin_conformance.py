@@ -13,7 +13,7 @@ import httpx
 import pytest
 import stripe
 
-from paydispatch.domain.resources import RESOURCES, Resource, resource_named
+from paydispatch.domain.stripe.resources import RESOURCES, Resource, resource_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

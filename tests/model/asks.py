@@ -12,10 +12,10 @@ from tests.model.virtual_time import START_S
 from paydispatch.domain.claims import fingerprint_of
 from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
 from paydispatch.domain.envelope import Envelope
-from paydispatch.domain.identity import request_id_for_key, request_id_for_reuse
-from paydispatch.domain.principal import QUEUE, tenant_of
+from paydispatch.domain.identity.principal import QUEUE, tenant_of
+from paydispatch.domain.identity.request_ids import request_id_for_key, request_id_for_reuse
+from paydispatch.domain.message.read_message import Malformed, read_message
 from paydispatch.domain.progress import Progress
-from paydispatch.domain.read_message import Malformed, read_message
 
 if TYPE_CHECKING:
     from paydispatch.testing.memory import MemorySealer

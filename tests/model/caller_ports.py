@@ -19,20 +19,20 @@ from tests.model.stage import at_once
 
 from paydispatch.domain.attempts import Unknown, classify
 from paydispatch.domain.claims import Go
-from paydispatch.domain.errors import CannotOpen, Unavailable
-from paydispatch.services.call import CallPorts
+from paydispatch.domain.errors import CannotOpen
+from paydispatch.services.calls.call import CallPorts
 
 if TYPE_CHECKING:
     from tests.model.callers import Callers
     from tests.model.stage import Happening, Process
 
-    from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.attempts import Attempt, RefusedInFront
     from paydispatch.domain.claims import Claim, Disputed, NoSend, Send, SendEnd, SlotState
     from paydispatch.domain.credentials import Binding, StripeKey
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.outcomes import Error, ErrorKind
+    from paydispatch.domain.stripe.accounts import AccountBinding
 
 DAY_S = 24 * 3600.0
 FROZEN_S = 25 * 3600.0
@@ -250,7 +250,3 @@ def _rare_post_ways() -> dict[str, Happening]:
 
 def _does_not_open() -> None:
     raise CannotOpen("it does not open")
-
-
-def refuse() -> None:
-    raise Unavailable("the queue refused the messages")

@@ -12,10 +12,10 @@ from tests.model.stage import Move, Process, Stage, at_once
 from tests.unit.examples import entry
 
 from paydispatch.domain.errors import ScriptFailed, Unavailable
-from paydispatch.domain.identity import OutcomeKind, follow_up_request_id
+from paydispatch.domain.identity.request_ids import OutcomeKind, follow_up_request_id
 from paydispatch.domain.outcomes import Response
 from paydispatch.flow import RetryLater
-from paydispatch.services.flow_ports import FlowPolicy, FlowPorts
+from paydispatch.services.flow_runs.ports import FlowPolicy, FlowPorts
 from paydispatch.services.run_flows import FlowRunner
 from paydispatch.testing.memory import MemoryEventLog, MemoryInbox
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from tests.model.asks import Ask, AskIdentity, identify
 
 from paydispatch.domain.claims import Go
+from paydispatch.domain.identity.marks import MARK
+from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.limits import HORIZON_S, REMEMBER_S, SEND_AGE_S
-from paydispatch.domain.marks import MARK
 from paydispatch.domain.outcomes import Error, Response
-from paydispatch.domain.slots import slot_name
 
 if TYPE_CHECKING:
     from tests.model.choices import Choices

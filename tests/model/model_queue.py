@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.redrive import Parked
+from paydispatch.domain.operators.redrive import Parked
 from paydispatch.services.call_batch import Message
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from tests.model.asks import QUEUE_TENANT
 from tests.model.stage import at_once
 
+from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.limits import REMEMBER_S
-from paydispatch.domain.slots import slot_name
 from paydispatch.testing.memory import MemoryOutcomes
 from paydispatch.testing.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
 

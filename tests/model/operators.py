@@ -17,8 +17,8 @@ from tests.model.caller_ports import (
 from tests.model.model_stripe import ACCOUNTS
 from tests.model.stage import at_once
 
-from paydispatch.domain.lookups import Inconclusive
-from paydispatch.domain.redrive import Choice
+from paydispatch.domain.operators.lookups import Inconclusive
+from paydispatch.domain.operators.redrive import Choice
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.services.redrive import Redriver
 from paydispatch.services.redrive_message import RedriveOptions, RedrivePorts
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from tests.model.callers import Callers
     from tests.model.stage import Process
 
-    from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.credentials import StripeKey
     from paydispatch.domain.envelope import Envelope
-    from paydispatch.domain.lookups import LookupResult, Window
-    from paydispatch.domain.redrive import Parked
+    from paydispatch.domain.operators.lookups import LookupResult, Window
+    from paydispatch.domain.operators.redrive import Parked
+    from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
 
 

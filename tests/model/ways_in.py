@@ -11,7 +11,7 @@ from tests.model.stage import Process
 
 from paydispatch.domain.credentials import SecretRef, StripeKey
 from paydispatch.domain.errors import IdempotencyConflict, MaybeAccepted, Unavailable
-from paydispatch.domain.principal import Principal
+from paydispatch.domain.identity.principal import Principal
 from paydispatch.domain.requests import CreateRequest
 from paydispatch.services.accept import Acceptor
 

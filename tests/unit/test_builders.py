@@ -9,7 +9,7 @@ import pytest
 
 from paydispatch.domain.errors import InvalidParams, NoDispatcher
 from paydispatch.domain.parameters.check import parameter_names
-from paydispatch.domain.resources import RESOURCES
+from paydispatch.domain.stripe.resources import RESOURCES
 from paydispatch.sdk import builders
 from paydispatch.sdk.builder import BoundBuilder, Builder, Parameters
 from paydispatch.sdk.builders import Builders, create_price_async, new_payment_intent, new_price

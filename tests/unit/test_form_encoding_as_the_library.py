@@ -9,7 +9,7 @@ import stripe
 from tests.unit.schema.bodies import Bodies
 
 from paydispatch.domain.form_encoding import encode
-from paydispatch.domain.resources import RESOURCES, Resource
+from paydispatch.domain.stripe.resources import RESOURCES, Resource
 
 SETS_PER_OBJECT = 2000 // len(RESOURCES)
 

@@ -17,8 +17,8 @@ from tests.unit.handlers.conftest import Client
 from paydispatch.domain.errors import BadRequest
 from paydispatch.domain.parameters.check import check_params, parameter_schema
 from paydispatch.domain.requests import parse_create_request
-from paydispatch.domain.resources import RESOURCES, Resource
-from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.domain.stripe.resources import RESOURCES, Resource
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

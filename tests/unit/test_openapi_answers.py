@@ -16,7 +16,7 @@ from tests.unit.queues import LosingQueue
 
 from paydispatch.domain.limits import QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
-from paydispatch.domain.resources import RESOURCES, Resource
+from paydispatch.domain.stripe.resources import RESOURCES, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import paydispatch
-from paydispatch.domain.resources import RESOURCES
+from paydispatch.domain.stripe.resources import RESOURCES
 
 SDK = Path(paydispatch.__file__).parent / "sdk"
 FUNCTIONS = [

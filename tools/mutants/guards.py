@@ -40,23 +40,23 @@ WIRE = ("tests/integration/adapters/test_stripe_http.py",)
 
 ATTEMPTS = SOURCE + "domain/attempts.py"
 CALL = SOURCE + "services/call_stripe.py"
-CONCLUDE = SOURCE + "services/conclude_call.py"
+CONCLUDE = SOURCE + "services/calls/conclude.py"
 CALL_BATCH = SOURCE + "services/call_batch.py"
-READ_MESSAGE = SOURCE + "domain/read_message.py"
+READ_MESSAGE = SOURCE + "domain/message/read_message.py"
 JSON_VALUES = SOURCE + "domain/parameters/json_values.py"
-PROTECTED_URLS = SOURCE + "domain/protected_urls.py"
+PROTECTED_URLS = SOURCE + "domain/web/protected_urls.py"
 LISTS = SOURCE + "adapters/stripe/lists.py"
-MARKS = SOURCE + "domain/marks.py"
+MARKS = SOURCE + "domain/identity/marks.py"
 MEMORY = SOURCE + "testing/memory.py"
 WRONG_NODE = SOURCE + "adapters/redis/wrong_node.py"
 RETRY_RULES = SOURCE + "domain/retry.py"
 PROGRESS = SOURCE + "domain/progress.py"
-REDRIVE = SOURCE + "domain/redrive.py"
+REDRIVE = SOURCE + "domain/operators/redrive.py"
 STRIPE_ACCOUNTS_CODE = SOURCE + "adapters/stripe/accounts.py"
 UNKNOWN_OUTCOMES = SOURCE + "domain/unknown_outcomes.py"
-LOOKUPS = SOURCE + "domain/lookups.py"
+LOOKUPS = SOURCE + "domain/operators/lookups.py"
 RUN_FLOWS = SOURCE + "services/run_flows.py"
-RUN_TURN = SOURCE + "services/run_turn.py"
+RUN_TURN = SOURCE + "services/flow_runs/run_turn.py"
 ACCEPT = SOURCE + "services/accept.py"
 SENDER = SOURCE + "sdk/sender.py"
 DISPATCHER = SOURCE + "sdk/dispatcher.py"
@@ -369,7 +369,7 @@ GUARDS = (
     Guard(
         "web page: requests from another origin are accepted",
         NO_WEB_PAGE,
-        SOURCE + "domain/web_pages.py",
+        SOURCE + "domain/web/web_pages.py",
         '    if origin is not None and origin != f"http://{host}":',
         "    if False:",
         ("tests/unit/local/test_web_pages.py",),
@@ -377,7 +377,7 @@ GUARDS = (
     Guard(
         "web page: a foreign host name is accepted",
         NO_WEB_PAGE,
-        SOURCE + "domain/web_pages.py",
+        SOURCE + "domain/web/web_pages.py",
         "    if not is_loopback(_name(host)):",
         "    if False:",
         ("tests/unit/local/test_web_pages.py",),
@@ -385,7 +385,7 @@ GUARDS = (
     Guard(
         "web page: Sec-Fetch-Site is not checked",
         NO_WEB_PAGE,
-        SOURCE + "domain/web_pages.py",
+        SOURCE + "domain/web/web_pages.py",
         '    if headers.get("sec-fetch-site") in _OF_ANOTHER_SITE:',
         "    if False:",
         ("tests/unit/local/test_web_pages.py",),
@@ -699,7 +699,7 @@ GUARDS = (
     Guard(
         "follow-ups of an unknown outcome and of the settled one are one request",
         "The follow-ups of two flows are two requests, and each has its effect.",
-        SOURCE + "domain/identity.py",
+        SOURCE + "domain/identity/request_ids.py",
         "    outcome = () if kind is OutcomeKind.SETTLED else (kind.value,)",
         "    outcome = ()",
     ),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from openapi import references
 from paydispatch.domain.outcomes import Certainty, ErrorKind
-from paydispatch.domain.resources import RESOURCES
+from paydispatch.domain.stripe.resources import RESOURCES
 
 if TYPE_CHECKING:
     from openapi.references import Node

@@ -13,8 +13,8 @@ from openapi.operations import PARAMETERS, paths
 from openapi.parameters import params_schemas
 from openapi.request_bodies import request_schemas
 from openapi.responses import HEADERS, common_responses
-from paydispatch.domain.resources import RESOURCES
-from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.domain.stripe.resources import RESOURCES
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 
 if TYPE_CHECKING:
     from openapi.references import Node

@@ -16,12 +16,12 @@ from paydispatch.domain.errors import (
     TooLarge,
     Unavailable,
 )
-from paydispatch.domain.identity import key_for, request_id_for_key
+from paydispatch.domain.identity.request_ids import key_for, request_id_for_key
 from paydispatch.domain.limits import QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
 from paydispatch.domain.parameters.check import check_params
 from paydispatch.domain.requests import parse_create_request
-from paydispatch.domain.resources import RESOURCES
+from paydispatch.domain.stripe.resources import RESOURCES
 from paydispatch.handlers.api.answers import (
     batch_item,
     create_answer,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.event_handler import Response
 
-    from paydispatch.domain.resources import Resource
+    from paydispatch.domain.stripe.resources import Resource
 
 Examples = dict[str, dict[str, Any]]
 """Examples in the form of OpenAPI: {name: {"value": body}}."""

@@ -14,7 +14,7 @@ from openapi.request_bodies import (
 )
 from openapi.responses import headers, json_response, refusals
 from paydispatch.domain.limits import BATCH_ITEMS_LIMIT
-from paydispatch.domain.resources import RESOURCES, Resource
+from paydispatch.domain.stripe.resources import RESOURCES, Resource
 
 if TYPE_CHECKING:
     from openapi.references import Node

@@ -9,7 +9,7 @@ from paydispatch.domain.parameters.check import parameter_schema
 
 if TYPE_CHECKING:
     from openapi.references import Node
-    from paydispatch.domain.resources import Resource
+    from paydispatch.domain.stripe.resources import Resource
 
 _DEFINITION = "#/$defs/"
 

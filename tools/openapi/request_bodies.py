@@ -8,7 +8,7 @@ from openapi import references
 from openapi.example_params import example_params
 from openapi.parameters import params_name
 from paydispatch.domain.limits import BATCH_ITEMS_LIMIT, DEFAULT_DEADLINE_S, LONGEST_DEADLINE_S
-from paydispatch.domain.resources import RESOURCES, Resource
+from paydispatch.domain.stripe.resources import RESOURCES, Resource
 
 if TYPE_CHECKING:
     from openapi.references import Node

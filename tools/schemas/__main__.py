@@ -21,8 +21,8 @@ from simplify import simplify
 from typing_files import builders_module, builders_stub, params_module
 from widen import widen
 
-from paydispatch.domain.resources import RESOURCES, Resource
-from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.domain.stripe.resources import RESOURCES, Resource
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,7 +8,7 @@ from textwrap import shorten
 from document import Schema, one_line
 from naming import TypeNames, pascal
 
-from paydispatch.domain.resources import Resource
+from paydispatch.domain.stripe.resources import Resource
 
 LONGEST_MEANING = 86
 """The longest docstring in characters, so that its line has at most 100."""

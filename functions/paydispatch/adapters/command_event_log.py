@@ -6,7 +6,7 @@ import logging
 import sys
 from typing import Any
 
-from paydispatch.domain.redaction import redact_json
+from paydispatch.domain.text.redaction import redact_json
 
 _log = logging.getLogger("paydispatch.operations")
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.keyless_logs import redact_records
 from paydispatch.adapters.log_settings import LogSettings
-from paydispatch.domain.redaction import redact
-from paydispatch.domain.script_errors import safe_text
+from paydispatch.domain.text.redaction import redact
+from paydispatch.domain.text.script_errors import safe_text
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger

@@ -12,9 +12,9 @@ from paydispatch.adapters.http_results import results_of
 from paydispatch.domain.credentials import SecretRef
 from paydispatch.domain.envelope import check_size
 from paydispatch.domain.errors import MaybeAccepted, PaydispatchError, Unavailable
-from paydispatch.domain.identity import new_request_id
+from paydispatch.domain.identity.request_ids import new_request_id
 from paydispatch.domain.parameters.check import require_valid_params
-from paydispatch.domain.protected_urls import check_http_url
+from paydispatch.domain.web.protected_urls import check_http_url
 from paydispatch.sdk.delivery import PreparedRequest
 
 if TYPE_CHECKING:

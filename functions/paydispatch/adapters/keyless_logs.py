@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.redaction import redact
+from paydispatch.domain.text.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable

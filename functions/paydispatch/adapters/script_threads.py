@@ -11,7 +11,7 @@ from contextvars import Context
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.script_errors import error_text, safe_text
+from paydispatch.domain.text.script_errors import error_text, safe_text
 from paydispatch.flow import script_end
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from paydispatch.domain.errors import PaydispatchError
-from paydispatch.domain.protected_urls import is_protected
+from paydispatch.domain.web.protected_urls import is_protected
 
 HIGHEST_PORT = 65_535
 

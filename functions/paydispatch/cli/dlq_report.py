@@ -11,7 +11,7 @@ from paydispatch.cli.tables import show_table
 from paydispatch.cli.terminal import complain, say, say_json
 
 if TYPE_CHECKING:
-    from paydispatch.domain.redrive import Plan
+    from paydispatch.domain.operators.redrive import Plan
     from paydispatch.services.redrive import Walk
     from paydispatch.services.redrive_message import Examined
 
@@ -51,8 +51,8 @@ def _cell(value: Any) -> str:
 
 
 def _in_short(one: Examined) -> dict[str, Any]:
-    from paydispatch.domain.read_message import Malformed
-    from paydispatch.domain.redrive import PARKED_BY_SQS
+    from paydispatch.domain.message.read_message import Malformed
+    from paydispatch.domain.operators.redrive import PARKED_BY_SQS
 
     named = one.read.address if isinstance(one.read, Malformed) else one.read
     return {
@@ -70,7 +70,7 @@ def _in_short(one: Examined) -> dict[str, Any]:
 
 
 def _describe(plan: Plan) -> str:
-    from paydispatch.domain.redrive import (
+    from paydispatch.domain.operators.redrive import (
         AlreadySettled,
         GoesToReconcile,
         LacksErrorFlow,
@@ -107,7 +107,7 @@ def _envelope(one: Examined) -> Any:
     Return the text of a message that is not an envelope, with every Stripe key redacted.
     """
     from paydispatch.domain.credentials import redact
-    from paydispatch.domain.read_message import Malformed
+    from paydispatch.domain.message.read_message import Malformed
 
     if isinstance(one.read, Malformed):
         return redact(one.parked.body)[:BODY_SHOWN]

@@ -14,7 +14,7 @@ import secrets
 from typing import TYPE_CHECKING, Self, TextIO
 
 from paydispatch.domain.errors import PaydispatchError
-from paydispatch.domain.json_text import BYTE_ORDER_MARK
+from paydispatch.domain.text.json_text import BYTE_ORDER_MARK
 
 if TYPE_CHECKING:
     from pathlib import Path

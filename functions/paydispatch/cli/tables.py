@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.printable import printable
+from paydispatch.domain.text.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

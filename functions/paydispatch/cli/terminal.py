@@ -8,8 +8,8 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.printable import printable, printable_lines
-from paydispatch.domain.redaction import redact
+from paydispatch.domain.text.printable import printable, printable_lines
+from paydispatch.domain.text.redaction import redact
 
 if TYPE_CHECKING:
     from types import TracebackType

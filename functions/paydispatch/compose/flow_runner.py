@@ -17,7 +17,7 @@ from paydispatch.adapters.redis.eviction import EvictionCheck
 from paydispatch.adapters.redis.streams.doorbell_listener import RedisDoorbellListener
 from paydispatch.adapters.redis.streams.inbox import RedisInbox
 from paydispatch.adapters.redis.streams.sweep import RedisSweep
-from paydispatch.services.flow_ports import FlowPolicy, FlowPorts
+from paydispatch.services.flow_runs.ports import FlowPolicy, FlowPorts
 from paydispatch.services.run_flows import FlowRunner
 from paydispatch.services.serve_flows import FlowServer
 

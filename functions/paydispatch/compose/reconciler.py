@@ -20,7 +20,7 @@ from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
 from paydispatch.adapters.stripe.gateway import stripe_client
 from paydispatch.adapters.stripe.lists import HttpStripeLists
-from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.services.reconcile import AT_ONCE, ReconcilePorts
 
 if TYPE_CHECKING:

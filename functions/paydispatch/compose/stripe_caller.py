@@ -21,10 +21,10 @@ from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
 from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
 from paydispatch.compose.async_lambda import on_one_loop
-from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.handlers.stripe_caller import work_on
-from paydispatch.services.call import CallPorts
 from paydispatch.services.call_batch import BatchCall
+from paydispatch.services.calls.call import CallPorts
 
 if TYPE_CHECKING:
     from paydispatch.adapters.event_log import PowertoolsEventLog

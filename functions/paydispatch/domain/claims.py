@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.fingerprint import fingerprint
-from paydispatch.domain.identity import request_id_for_reuse
+from paydispatch.domain.identity.fingerprint import fingerprint
+from paydispatch.domain.identity.principal import tenant_of
+from paydispatch.domain.identity.request_ids import request_id_for_reuse
+from paydispatch.domain.identity.slots import beside, key_space, slot_name
 from paydispatch.domain.limits import FORGOTTEN_S
-from paydispatch.domain.principal import tenant_of
-from paydispatch.domain.slots import beside, key_space, slot_name
 
 if TYPE_CHECKING:
-    from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.message.read_message import Address
     from paydispatch.domain.outcomes import Error
-    from paydispatch.domain.read_message import Address
+    from paydispatch.domain.stripe.accounts import AccountBinding
 
 FINAL_STATUSES = frozenset({"succeeded", "failed"})
 """The settled outcome of a request with one of these statuses has been published: the status is written afterwards.

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from paydispatch.domain.errors import InvalidField
-from paydispatch.domain.redaction import holds_key, redact
+from paydispatch.domain.text.redaction import holds_key, redact
 
 __all__ = [
     "Binding",

@@ -7,17 +7,17 @@ from dataclasses import asdict, dataclass, field, replace
 from dataclasses import fields as fields_of
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Outcome, Response
 from paydispatch.domain.requests import Lane
-from paydispatch.domain.resources import create_of
+from paydispatch.domain.stripe.accounts import AccountBinding
+from paydispatch.domain.stripe.resources import create_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from paydispatch.domain.claims import Claim
     from paydispatch.domain.envelope import Envelope
-    from paydispatch.domain.read_message import Address, Malformed
+    from paydispatch.domain.message.read_message import Address, Malformed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

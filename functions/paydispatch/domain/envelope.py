@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.credentials import Binding
 from paydispatch.domain.errors import InvalidField, TooLarge
+from paydispatch.domain.identity.principal import QUEUE
 from paydispatch.domain.limits import COPY_ROOM_BYTES, QUEUE_MESSAGE_LIMIT_BYTES
-from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.requests import Lane
-from paydispatch.domain.resources import create_of, resource_named
+from paydispatch.domain.stripe.resources import create_of, resource_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -30,7 +30,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.redaction import redact
+from paydispatch.domain.text.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from dataclasses import fields as fields_of
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.redaction import redact_json
+from paydispatch.domain.text.redaction import redact_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

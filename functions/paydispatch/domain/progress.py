@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from paydispatch.domain.outcomes import Certainty
 
 if TYPE_CHECKING:
-    from paydispatch.domain.accounts import AccountBinding
+    from paydispatch.domain.stripe.accounts import AccountBinding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,9 +29,9 @@ from paydispatch.domain.outcomes import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.claims import Go, SlotState
     from paydispatch.domain.progress import Progress
+    from paydispatch.domain.stripe.accounts import AccountBinding
 
 BACKOFF_BASE_S = 0.5
 BACKOFF_LONGEST_S = 300.0

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.claims import Claim
 from paydispatch.domain.envelope import Envelope
+from paydispatch.domain.identity.principal import QUEUE
+from paydispatch.domain.identity.slots import beside
 from paydispatch.domain.limits import FORGOTTEN_S, HORIZON_S, REMEMBER_S
-from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.progress import Progress
-from paydispatch.domain.slots import beside
 
 if TYPE_CHECKING:
-    from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.stripe.accounts import AccountBinding
 
 LAST_CALL_S = 900
 """The longest run of a Lambda function (AWS: 15 minutes). Stripe may execute a POST until this long after its send

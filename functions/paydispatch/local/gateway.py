@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
 
-from paydispatch.domain.web_pages import refuse_web_page
+from paydispatch.domain.web.web_pages import refuse_web_page
 from paydispatch.local.lambdas.handlers import Handler, load_handler
 from paydispatch.local.lambdas.http_event import (
     HttpRequest,

@@ -6,7 +6,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.printable import printable
+from paydispatch.domain.text.printable import printable
 from paydispatch.local.log_tail import LogTail
 
 if TYPE_CHECKING:

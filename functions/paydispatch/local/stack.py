@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from paydispatch.domain.printable import printable_lines
+from paydispatch.domain.text.printable import printable_lines
 from paydispatch.local import programs
 from paydispatch.local.addresses import Addresses
 from paydispatch.local.listening import listen_on_loopback, port_of

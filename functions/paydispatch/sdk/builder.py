@@ -15,7 +15,7 @@ from paydispatch.domain.errors import InvalidParams
 from paydispatch.domain.parameters.check import parameter_names
 from paydispatch.domain.parameters.json_values import fault_of_depth
 from paydispatch.domain.parameters.messages import unknown
-from paydispatch.domain.resources import RESOURCES
+from paydispatch.domain.stripe.resources import RESOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

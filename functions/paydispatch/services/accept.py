@@ -25,15 +25,15 @@ from paydispatch.domain.errors import (
     PaydispatchError,
     Unavailable,
 )
-from paydispatch.domain.identity import (
+from paydispatch.domain.identity.request_ids import (
     key_for,
     new_request_id,
     request_id_for_key,
     request_id_for_next_try,
 )
-from paydispatch.domain.new_envelope import new_envelope
+from paydispatch.domain.identity.slots import key_space
+from paydispatch.domain.message.new_envelope import new_envelope
 from paydispatch.domain.parameters.check import require_valid_params
-from paydispatch.domain.slots import key_space
 from paydispatch.services.log_ids import log_ids
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.claims import Claim, SlotState
     from paydispatch.domain.credentials import Binding, Credential
     from paydispatch.domain.envelope import Envelope
-    from paydispatch.domain.principal import Principal
+    from paydispatch.domain.identity.principal import Principal
     from paydispatch.domain.requests import CreateRequest
     from paydispatch.ports import Clock, EventLog, Queue, RequestStore, Sealer
 

@@ -10,17 +10,17 @@ from paydispatch.domain.claims import claim_of_unread
 from paydispatch.domain.credentials import redact
 from paydispatch.domain.entry import entry_for_malformed, error_for_malformed
 from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.message.read_message import Address, Malformed, read_message
 from paydispatch.domain.outcomes import ErrorKind
-from paydispatch.domain.read_message import Address, Malformed, read_message
-from paydispatch.services.call import Receive
 from paydispatch.services.call_stripe import call_stripe
-from paydispatch.services.prove_principal import is_proven
-from paydispatch.services.publish_outcome import close_and_publish
+from paydispatch.services.calls.call import Receive
+from paydispatch.services.calls.prove_principal import is_proven
+from paydispatch.services.calls.publish_outcome import close_and_publish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paydispatch.services.call import CallPorts
+    from paydispatch.services.calls.call import CallPorts
 
 PUBLISHING_TIME_S = 5.0
 """Seconds at the end of an invocation without a call in flight: enough to publish or defer every request."""

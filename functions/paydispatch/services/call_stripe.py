@@ -24,17 +24,15 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.accounts import bind_account
 from paydispatch.domain.attempts import NotSent, RefusedInFront, Unknown
 from paydispatch.domain.claims import Go, NoSend, Send, SendEnd
 from paydispatch.domain.credentials import check_acts_in_account
 from paydispatch.domain.envelope import check_copy_size, check_operation
 from paydispatch.domain.errors import BadRequest, CannotOpen, NotPermitted, Unavailable
+from paydispatch.domain.identity.marks import with_mark
 from paydispatch.domain.limits import SEND_AGE_S
-from paydispatch.domain.marks import with_mark
 from paydispatch.domain.outcomes import ErrorKind
 from paydispatch.domain.parameters.check import require_valid_params
-from paydispatch.domain.resources import resource_named
 from paydispatch.domain.retry import (
     Again,
     Decision,
@@ -50,25 +48,27 @@ from paydispatch.domain.retry import (
     store_backoff_s,
     with_doubt,
 )
-from paydispatch.services.call import Call
-from paydispatch.services.conclude_call import conclude, publish_and_log, report_reused_id
-from paydispatch.services.defer_call import (
+from paydispatch.domain.stripe.accounts import bind_account
+from paydispatch.domain.stripe.resources import resource_named
+from paydispatch.services.calls.call import Call
+from paydispatch.services.calls.conclude import conclude, publish_and_log, report_reused_id
+from paydispatch.services.calls.defer import (
     DeferCall,
     defer,
     defer_for_store,
     defer_if_unavailable,
     mark_retrying,
 )
-from paydispatch.services.prove_principal import is_proven
-from paydispatch.services.publish_outcome import write_missing_status
+from paydispatch.services.calls.prove_principal import is_proven
+from paydispatch.services.calls.publish_outcome import write_missing_status
 
 if TYPE_CHECKING:
-    from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.attempts import Attempt
     from paydispatch.domain.credentials import StripeKey
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.progress import Progress
-    from paydispatch.services.call import CallPorts, Receive
+    from paydispatch.domain.stripe.accounts import AccountBinding
+    from paydispatch.services.calls.call import CallPorts, Receive
 
 LEAST_CALL_S = 1.0
 """The least time in which a POST is begun. With less it would probably be cut off, and leave a doubt for nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.diagnosis import (
+from paydispatch.domain.operators.diagnosis import (
     NO_EVICTION,
     of_dead,
     of_flow,
@@ -17,7 +17,7 @@ from paydispatch.domain.diagnosis import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from paydispatch.domain.diagnosis import Finding
+    from paydispatch.domain.operators.diagnosis import Finding
     from paydispatch.ports import (
         Backlog,
         Clock,

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
-from paydispatch.domain.accounts import bind_account
 from paydispatch.domain.attempts import RefusedInFront
 from paydispatch.domain.errors import CannotOpen, NotPermitted, UnknownObject
-from paydispatch.domain.lookups import (
+from paydispatch.domain.identity.marks import MARK, with_mark
+from paydispatch.domain.operators.lookups import (
     Found,
     Inconclusive,
     LookupResult,
@@ -20,14 +20,14 @@ from paydispatch.domain.lookups import (
     other_account,
     windows,
 )
-from paydispatch.domain.marks import MARK, with_mark
-from paydispatch.domain.resources import resource_named
+from paydispatch.domain.stripe.accounts import bind_account
+from paydispatch.domain.stripe.resources import resource_named
 from paydispatch.domain.unknown_outcomes import claim_of_unknown, envelope_of
 
 if TYPE_CHECKING:
-    from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.credentials import StripeKey
     from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
     from paydispatch.ports import (
         Accounts,

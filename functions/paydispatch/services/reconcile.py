@@ -14,12 +14,12 @@ from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.errors import Unavailable
-from paydispatch.domain.lookups import StaysUnknown, decide
+from paydispatch.domain.operators.lookups import StaysUnknown, decide
 from paydispatch.domain.outcomes import Outcome, Response
 from paydispatch.domain.unknown_outcomes import beyond_memory
+from paydispatch.services.calls.publish_outcome import publish_outcome
 from paydispatch.services.log_ids import log_ids
 from paydispatch.services.look_up import look_up
-from paydispatch.services.publish_outcome import publish_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.errors import Unavailable
-from paydispatch.domain.read_message import Malformed
-from paydispatch.domain.redrive import Choice, NotExamined, read_parked
+from paydispatch.domain.message.read_message import Malformed
+from paydispatch.domain.operators.redrive import Choice, NotExamined, read_parked
 from paydispatch.services.redrive_message import (
     Action,
     Examined,
@@ -25,7 +25,7 @@ from paydispatch.services.redrive_message import (
 
 if TYPE_CHECKING:
     from paydispatch.domain.envelope import Envelope
-    from paydispatch.domain.redrive import Parked
+    from paydispatch.domain.operators.redrive import Parked
     from paydispatch.services.redrive_message import RedrivePorts
 
 MOST_HELD = 20_000

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from paydispatch.domain.claims import claim_of, claim_of_unread
 from paydispatch.domain.entry import entry_for_malformed, error_for_malformed
 from paydispatch.domain.limits import DEFAULT_DEADLINE_S
-from paydispatch.domain.read_message import Malformed
-from paydispatch.domain.redrive import (
+from paydispatch.domain.message.read_message import Malformed
+from paydispatch.domain.operators.redrive import (
     AlreadySettled,
     GoesToReconcile,
     LacksErrorFlow,
@@ -24,12 +24,12 @@ from paydispatch.domain.redrive import (
     plan_redrive,
     unknown_entry,
 )
-from paydispatch.services.publish_outcome import close_and_publish, publish_outcome
+from paydispatch.services.calls.publish_outcome import close_and_publish, publish_outcome
 
 if TYPE_CHECKING:
     from paydispatch.domain.claims import Claim
     from paydispatch.domain.envelope import Envelope
-    from paydispatch.domain.read_message import Address
+    from paydispatch.domain.message.read_message import Address
     from paydispatch.ports import (
         AsyncQueue,
         Clock,

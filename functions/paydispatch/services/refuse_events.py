@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.errors import UnexpectedEvent
-from paydispatch.domain.redaction import redact
+from paydispatch.domain.text.redaction import redact
 
 if TYPE_CHECKING:
     from paydispatch.ports import EventLog

@@ -11,8 +11,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.errors import Unavailable
-from paydispatch.services.flow_ports import FlowPolicy, FlowPorts, StopCondition
-from paydispatch.services.run_turn import TurnRun, ids_of
+from paydispatch.services.flow_runs.ports import FlowPolicy, FlowPorts, StopCondition
+from paydispatch.services.flow_runs.run_turn import TurnRun, ids_of
 
 if TYPE_CHECKING:
     from paydispatch.ports import Turn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.slots import slot_name
+from paydispatch.domain.identity.slots import slot_name
 
 if TYPE_CHECKING:
     from paydispatch.ports import RequestRecord, RequestStore

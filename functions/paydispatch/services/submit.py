@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from paydispatch.domain.errors import BadRequest, BufferFull, InvalidField, PaydispatchError
-from paydispatch.domain.json_text import BYTE_ORDER_MARK, read_json
 from paydispatch.domain.requests import CreateRequest, Lane, parse_create_request
-from paydispatch.domain.resources import resource_named
+from paydispatch.domain.stripe.resources import resource_named
+from paydispatch.domain.text.json_text import BYTE_ORDER_MARK, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

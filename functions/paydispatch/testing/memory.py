@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.credentials import StripeKey
-from paydispatch.domain.diagnosis import open_since
 from paydispatch.domain.errors import CannotOpen, MaybeAccepted, MissingFlow, Unavailable
-from paydispatch.domain.identity import new_request_id, request_id_for_key
-from paydispatch.domain.new_envelope import new_envelope
+from paydispatch.domain.identity.principal import QUEUE, tenant_of
+from paydispatch.domain.identity.request_ids import new_request_id, request_id_for_key
+from paydispatch.domain.identity.slots import slot_name
+from paydispatch.domain.message.new_envelope import new_envelope
+from paydispatch.domain.operators.diagnosis import open_since
 from paydispatch.domain.parameters.check import require_valid_params
-from paydispatch.domain.principal import QUEUE, tenant_of
-from paydispatch.domain.slots import slot_name
 from paydispatch.domain.sweep import WorkerLook, has_work, next_look_at
 from paydispatch.flow import script_end
 from paydispatch.ports import Swept, Turn

@@ -7,17 +7,17 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.lookups import Found, LookupResult, NotFound
-from paydispatch.domain.redrive import Parked
-from paydispatch.domain.slots import beside
+from paydispatch.domain.identity.slots import beside
+from paydispatch.domain.operators.lookups import Found, LookupResult, NotFound
+from paydispatch.domain.operators.redrive import Parked
 from paydispatch.domain.unknown_outcomes import UnknownOutcome
 from paydispatch.ports import StreamState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from paydispatch.domain.accounts import AccountBinding
-    from paydispatch.domain.diagnosis import DeadFlow, OpenRequest, WaitingFlow
+    from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, WaitingFlow
+    from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.ports import Clock, QueueDepth
     from paydispatch.testing.memory import MemoryOutcomes
     from paydispatch.testing.memory_requests import MemoryRequests

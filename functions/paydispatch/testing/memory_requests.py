@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.claims import Claim, Disputed, Go, NoSend, SendEnd, SlotState
 from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.limits import HORIZON_S
 from paydispatch.domain.outcomes import Error, Response
-from paydispatch.domain.slots import slot_name
 from paydispatch.ports import RequestRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.claims import Send
     from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.ports import Clock
     from paydispatch.testing.memory import MemoryOutcomes
 

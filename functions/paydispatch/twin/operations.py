@@ -17,7 +17,7 @@ from paydispatch.twin.wire.expansion import expand_paths, render
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from paydispatch.domain.resources import Resource
+    from paydispatch.domain.stripe.resources import Resource
     from paydispatch.twin.accounts import Account
     from paydispatch.twin.objects.naming import Naming
     from paydispatch.twin.objects.store import Store, StripeObject

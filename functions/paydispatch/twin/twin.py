@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.resources import RESOURCES
-from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.domain.stripe.resources import RESOURCES
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.twin.accounts import authenticate, check_may_ask
 from paydispatch.twin.clock import TwinClock
 from paydispatch.twin.faults import Faults
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from paydispatch.domain.resources import Resource
+    from paydispatch.domain.stripe.resources import Resource
     from paydispatch.twin.accounts import Account
     from paydispatch.twin.objects.store import StripeObject
     from paydispatch.twin.wire.calls import Call

@@ -18,9 +18,9 @@ from paydispatch.adapters.redis.streams.inbox import RedisInbox
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.envelope import Envelope
+from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
 from paydispatch.domain.progress import Progress
-from paydispatch.domain.slots import slot_name
 from paydispatch.testing.memory import MemoryClock, MemoryEventLog, MemoryInbox
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from paydispatch.adapters.redis.connection import connect, connect_async
 from paydispatch.adapters.redis.requests.request_slots import RedisRequests
 from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
-from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.claims import Claim, Send
 from paydispatch.domain.entry import OutcomeEntry
+from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Outcome, Response
-from paydispatch.domain.slots import slot_name
+from paydispatch.domain.stripe.accounts import AccountBinding
 from paydispatch.testing.memory import MemoryClock, MemoryOutcomes
 from paydispatch.testing.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
 

@@ -17,7 +17,7 @@ from paydispatch.adapters.redis.requests.request_slots import RedisRequests
 from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
 from paydispatch.adapters.redis.streams.inbox import RedisInbox
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
-from paydispatch.domain.diagnosis import Reason, WaitingFlow, of_flow, of_open
+from paydispatch.domain.operators.diagnosis import Reason, WaitingFlow, of_flow, of_open
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

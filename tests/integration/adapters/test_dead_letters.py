@@ -10,7 +10,7 @@ from paydispatch.adapters.aws.dead_letters import SqsDeadLetters
 from paydispatch.testing.memory_operations import MemoryDeadLetters
 
 if TYPE_CHECKING:
-    from paydispatch.domain.redrive import Parked
+    from paydispatch.domain.operators.redrive import Parked
     from paydispatch.ports import DeadLetterQueue
 
 

@@ -10,7 +10,7 @@ from tests.integration.adapters.slot_worlds import DONE, REFUSED, SlotsWorld, cl
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect_async
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
-from paydispatch.services.publish_outcome import publish_outcome, write_missing_status
+from paydispatch.services.calls.publish_outcome import publish_outcome, write_missing_status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,8 +11,8 @@ from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect_async
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.domain.entry import OutcomeEntry
+from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
-from paydispatch.domain.slots import slot_name
 from paydispatch.testing.memory import MemoryClock, MemoryOutcomes
 
 if TYPE_CHECKING:

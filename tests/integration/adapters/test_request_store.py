@@ -12,12 +12,12 @@ from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect, connect_async
 from paydispatch.adapters.redis.requests.request_slots import RedisRequests
 from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
-from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.claims import Claim, Go, NoSend, Send, claim_of
 from paydispatch.domain.entry import entry_for
 from paydispatch.domain.limits import FORGOTTEN_S, REMEMBER_S
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
 from paydispatch.domain.progress import Progress
+from paydispatch.domain.stripe.accounts import AccountBinding
 from paydispatch.ports import RequestRecord
 from paydispatch.testing.memory import MemoryClock, MemoryOutcomes
 from paydispatch.testing.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots

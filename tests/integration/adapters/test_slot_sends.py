@@ -23,8 +23,8 @@ from paydispatch.domain.claims import Disputed, Go, NoSend, SendEnd, SlotState
 from paydispatch.domain.limits import HORIZON_S
 
 if TYPE_CHECKING:
-    from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.claims import Claim
+    from paydispatch.domain.stripe.accounts import AccountBinding
 
 CLAIM = claim_for()
 CLOCKS_APART_S = 120.0

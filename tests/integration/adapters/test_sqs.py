@@ -17,8 +17,8 @@ from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.envelope import Envelope, check_size
 from paydispatch.domain.errors import InvalidParams, Unavailable
 from paydispatch.domain.limits import COPY_ROOM_BYTES, QUEUE_MESSAGE_LIMIT_BYTES
+from paydispatch.domain.message.read_message import read_message
 from paydispatch.domain.outcomes import ErrorKind
-from paydispatch.domain.read_message import read_message
 from paydispatch.domain.requests import CreateRequest, Lane
 from paydispatch.sdk.delivery import PreparedRequest
 

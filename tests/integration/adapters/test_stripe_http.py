@@ -14,7 +14,7 @@ import pytest
 from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
 from paydispatch.domain.attempts import Answered, Attempt, NotSent, RefusedInFront, Unknown
 from paydispatch.domain.credentials import StripeKey
-from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.local.listening import free_port
 
 if TYPE_CHECKING:

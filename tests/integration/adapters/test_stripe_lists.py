@@ -13,8 +13,8 @@ import pytest
 from paydispatch.adapters.stripe.gateway import make_stripe_request, stripe_client
 from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.domain.credentials import StripeKey
-from paydispatch.domain.lookups import Found, NotFound, Window
-from paydispatch.domain.resources import RESOURCES, resource_named
+from paydispatch.domain.operators.lookups import Found, NotFound, Window
+from paydispatch.domain.stripe.resources import RESOURCES, resource_named
 from paydispatch.twin.serving.server import serve
 from paydispatch.twin.twin import StripeTwin
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from paydispatch.domain.lookups import LookupResult
+    from paydispatch.domain.operators.lookups import LookupResult
 
 CREATES = json.loads((Path(__file__).parents[1] / "twin_creates.json").read_text("utf-8"))
 KEY = "sk_test_one"

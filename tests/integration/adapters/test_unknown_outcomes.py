@@ -14,11 +14,11 @@ from paydispatch.adapters.redis.requests.request_slots import RedisRequests
 from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
 from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOutcomes
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
-from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.claims import Claim, Go, NoSend, Send, claim_of
-from paydispatch.domain.diagnosis import OLDEST_OPEN_S, Reason
 from paydispatch.domain.limits import LONGEST_DEADLINE_S, REMEMBER_S
+from paydispatch.domain.operators.diagnosis import OLDEST_OPEN_S, Reason
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
+from paydispatch.domain.stripe.accounts import AccountBinding
 from paydispatch.domain.sweep import GRACE_S
 from paydispatch.domain.unknown_outcomes import UnknownOutcome
 from paydispatch.services.doctor import Doctor

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from redis.cluster import key_slot
 
 from paydispatch.adapters.redis import keys
-from paydispatch.domain.slots import bare_name, beside, slot_name
+from paydispatch.domain.identity.slots import bare_name, beside, slot_name
 
 NAMES = st.text(
     st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="{}"), min_size=1

@@ -15,7 +15,7 @@ from paydispatch.adapters.stripe.accounts import KEPT_S, HttpStripeAccounts
 from paydispatch.domain.attempts import RefusedInFront
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.errors import Unavailable
-from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.testing.memory import MemoryClock
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from paydispatch.adapters.stripe.gateway import (
 )
 from paydispatch.domain.attempts import Answered, Attempt, NotSent, RefusedInFront, Unknown
 from paydispatch.domain.credentials import StripeKey
-from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -12,9 +12,9 @@ from tests.unit.examples import KEY
 
 from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.domain.credentials import StripeKey
-from paydispatch.domain.lookups import Found, Inconclusive, LookupResult, NotFound, Window
-from paydispatch.domain.resources import RESOURCES, resource_named
-from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.domain.operators.lookups import Found, Inconclusive, LookupResult, NotFound, Window
+from paydispatch.domain.stripe.resources import RESOURCES, resource_named
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 
 MARK = ("paydispatch_request_id", "pdr_1")
 OURS = {"id": "pi_1", "metadata": dict([MARK])}

@@ -14,7 +14,13 @@ from paydispatch.cli.commands import dlq
 from paydispatch.cli.main import main
 from paydispatch.domain.claims import SlotState
 from paydispatch.domain.errors import Unavailable
-from paydispatch.domain.redrive import NotExamined, NotProven, Parked, plan_redrive, read_parked
+from paydispatch.domain.operators.redrive import (
+    NotExamined,
+    NotProven,
+    Parked,
+    plan_redrive,
+    read_parked,
+)
 from paydispatch.services.redrive import Walk
 from paydispatch.services.redrive_message import Action, Examined
 

@@ -14,7 +14,7 @@ from tests.unit.examples import NOW_S, entry, make_failure, make_success
 from paydispatch.adapters.flow_scripts import FlowFolder
 from paydispatch.cli.main import main
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
-from paydispatch.domain.resources import RESOURCES, Resource, resource_named
+from paydispatch.domain.stripe.resources import RESOURCES, Resource, resource_named
 from paydispatch.flow import Flow, ParsedError
 
 ROOT = Path(__file__).parents[3]

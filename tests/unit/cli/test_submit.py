@@ -13,7 +13,7 @@ from paydispatch.cli.ledger import FileLedger
 from paydispatch.cli.main import main
 from paydispatch.compose.dispatcher import Dispatcher
 from paydispatch.domain.errors import IdempotencyConflict
-from paydispatch.domain.identity import request_id_for_key
+from paydispatch.domain.identity.request_ids import request_id_for_key
 from paydispatch.testing.memory import MemoryDelivery
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from paydispatch.cli.commands import doctor, reconcile, status, submit
 from paydispatch.cli.event_log import show_event_log
 from paydispatch.cli.tables import show_table
 from paydispatch.cli.terminal import complain, say, say_json, show_traceback
-from paydispatch.domain.diagnosis import Finding, Reason
-from paydispatch.domain.printable import printable, printable_lines
-from paydispatch.domain.redrive import Parked, plan_redrive, read_parked
+from paydispatch.domain.operators.diagnosis import Finding, Reason
+from paydispatch.domain.operators.redrive import Parked, plan_redrive, read_parked
+from paydispatch.domain.text.printable import printable, printable_lines
 from paydispatch.local.demo.report import _flow
 from paydispatch.services.reconcile import Reconciled, ReconcileReport, Verdict
 from paydispatch.services.redrive import Walk

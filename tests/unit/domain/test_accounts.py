@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from paydispatch.domain.accounts import AccountBinding, bind_account, mode_of
 from paydispatch.domain.credentials import StripeKey
+from paydispatch.domain.stripe.accounts import AccountBinding, bind_account, mode_of
 
 
 def make_binding(

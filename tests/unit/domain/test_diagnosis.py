@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from tests.unit.examples import NOW_S, entry, make_failure
 
-from paydispatch.domain.diagnosis import (
+from paydispatch.domain.limits import HORIZON_S, LONGEST_DEADLINE_S, REMEMBER_S
+from paydispatch.domain.operators.diagnosis import (
     CALLER_TIMEOUT_S,
     RECONCILE_EVERY_S,
     REQUEST_VISIBILITY_TIMEOUT_S,
@@ -24,7 +25,6 @@ from paydispatch.domain.diagnosis import (
     of_unreadable_outcome,
     open_since,
 )
-from paydispatch.domain.limits import HORIZON_S, LONGEST_DEADLINE_S, REMEMBER_S
 from paydispatch.domain.outcomes import Certainty
 from paydispatch.domain.unknown_outcomes import LAST_CALL_S, UnknownOutcome
 

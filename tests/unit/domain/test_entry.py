@@ -7,7 +7,6 @@ import json
 import pytest
 from tests.unit.examples import KEY, NOW_S, PARAMS, entry, envelope, make_failure, make_success
 
-from paydispatch.domain.accounts import bind_account
 from paydispatch.domain.claims import claim_of, claim_of_unread
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.entry import (
@@ -16,9 +15,10 @@ from paydispatch.domain.entry import (
     entry_for_malformed,
     error_for_malformed,
 )
+from paydispatch.domain.message.read_message import Address, Malformed
 from paydispatch.domain.outcomes import Certainty, ErrorKind, Outcome
-from paydispatch.domain.read_message import Address, Malformed
 from paydispatch.domain.requests import Lane
+from paydispatch.domain.stripe.accounts import bind_account
 
 ACCOUNT = bind_account(StripeKey(KEY), "acct_1", stripe_account="acct_2", stripe_context=None)
 

@@ -13,17 +13,17 @@ from tests.unit.examples import FARTHEST, KEY, NOW_S, PARAMS, envelope, message,
 
 from paydispatch.domain.envelope import Envelope, check_copy_size, check_operation, check_size
 from paydispatch.domain.errors import InvalidField, TooLarge
-from paydispatch.domain.identity import request_id_for_message
+from paydispatch.domain.identity.principal import QUEUE
+from paydispatch.domain.identity.request_ids import request_id_for_message
 from paydispatch.domain.limits import (
     COPY_ROOM_BYTES,
     DEFAULT_DEADLINE_S,
     QUEUE_MESSAGE_LIMIT_BYTES,
 )
-from paydispatch.domain.principal import QUEUE
+from paydispatch.domain.message.read_message import UNREADABLE, Malformed, read_message
 from paydispatch.domain.progress import Progress
-from paydispatch.domain.read_message import UNREADABLE, Malformed, read_message
-from paydispatch.domain.redaction import holds_key
 from paydispatch.domain.requests import Lane
+from paydispatch.domain.text.redaction import holds_key
 
 
 def read(text: str, *, sent_at: float = NOW_S) -> Envelope | Malformed:

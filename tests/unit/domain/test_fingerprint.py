@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.examples import NOW_S, envelope
 
 from paydispatch.domain.claims import claim_of
-from paydispatch.domain.fingerprint import VERSION, fingerprint
+from paydispatch.domain.identity.fingerprint import VERSION, fingerprint
 
 ASKED: dict[str, Any] = {
     "space": "",

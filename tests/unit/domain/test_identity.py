@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.examples import NOW_S
 
-from paydispatch.domain.identity import (
+from paydispatch.domain.identity.request_ids import (
     OutcomeKind,
     follow_up_request_id,
     new_request_id,

@@ -3,7 +3,7 @@
 import pytest
 
 from paydispatch.domain.errors import InvalidField
-from paydispatch.domain.principal import LOCAL, QUEUE, Principal, tenant_of
+from paydispatch.domain.identity.principal import LOCAL, QUEUE, Principal, tenant_of
 
 
 def test_a_principal_is_written_as_tenant_and_subject() -> None:

@@ -19,7 +19,7 @@ from paydispatch.domain.errors import (
     Unavailable,
 )
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
-from paydispatch.domain.redaction import holds_key, places_of_keys, redact, redact_json
+from paydispatch.domain.text.redaction import holds_key, places_of_keys, redact, redact_json
 
 TAIL = KEY.removeprefix("sk_test_")
 

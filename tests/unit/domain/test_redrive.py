@@ -11,9 +11,8 @@ from tests.unit.examples import KEY, NOW_S, envelope, make_failure, message_text
 
 from paydispatch.domain.claims import SlotState, claim_of, claim_of_unread
 from paydispatch.domain.limits import HORIZON_S, MOST_ATTEMPTS
-from paydispatch.domain.progress import Progress
-from paydispatch.domain.read_message import Malformed
-from paydispatch.domain.redrive import (
+from paydispatch.domain.message.read_message import Malformed
+from paydispatch.domain.operators.redrive import (
     PARKED_BY_SQS,
     AlreadySettled,
     Choice,
@@ -27,6 +26,7 @@ from paydispatch.domain.redrive import (
     read_parked,
     unknown_entry,
 )
+from paydispatch.domain.progress import Progress
 from paydispatch.domain.requests import Lane
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import stripe.params
 
 from paydispatch.domain.errors import UnknownObject
 from paydispatch.domain.parameters.check import parameter_schema
-from paydispatch.domain.resources import RESOURCES, Resource, resource_named
+from paydispatch.domain.stripe.resources import RESOURCES, Resource, resource_named
 from paydispatch.twin.objects.shapes import response_schema
 
 EVERY_ROW = pytest.mark.parametrize("row", RESOURCES, ids=lambda row: row.name)

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from paydispatch.domain.script_errors import (
+from paydispatch.domain.text.script_errors import (
     ERROR_CHARS,
     LEAF_CHARS,
     MOST_LEAVES,

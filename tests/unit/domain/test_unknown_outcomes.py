@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.examples import NOW_S, entry, make_failure
 
-from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.limits import FORGOTTEN_S, HORIZON_S
-from paydispatch.domain.lookups import (
+from paydispatch.domain.operators.lookups import (
     CLOCKS_APART_S,
     Found,
     Inconclusive,
@@ -24,7 +23,8 @@ from paydispatch.domain.lookups import (
     windows,
 )
 from paydispatch.domain.outcomes import Certainty, Error, Response
-from paydispatch.domain.resources import RESOURCES
+from paydispatch.domain.stripe.accounts import AccountBinding
+from paydispatch.domain.stripe.resources import RESOURCES
 from paydispatch.domain.unknown_outcomes import LAST_CALL_S, UnknownOutcome
 
 HOUR_S = 3600.0

@@ -11,7 +11,7 @@ from tests.unit.examples import KEY, PARAMS, body, make_success
 from tests.unit.queues import LosingQueue
 
 from paydispatch.domain.limits import QUEUE_MESSAGE_LIMIT_BYTES
-from paydispatch.domain.resources import RESOURCES, Resource
+from paydispatch.domain.stripe.resources import RESOURCES, Resource
 from paydispatch.testing.memory import MemoryRequestQueue
 
 if TYPE_CHECKING:

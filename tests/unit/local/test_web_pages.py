@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from paydispatch.domain.web_pages import refuse_web_page
+from paydispatch.domain.web.web_pages import refuse_web_page
 from paydispatch.local.gateway import Gateway
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from tests.unit.schema.spoiling import spoil
 
 from paydispatch.domain.parameters.check import check_params
 from paydispatch.domain.parameters.path import bracket_path
-from paydispatch.domain.resources import RESOURCES
-from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.domain.stripe.resources import RESOURCES
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 
 BODIES = int(os.environ.get("PROPERTY_BODIES", "200"))
 

@@ -8,7 +8,7 @@ import pytest
 
 import paydispatch
 from paydispatch.domain.parameters.check import parameter_names, parameter_schema
-from paydispatch.domain.resources import RESOURCES
+from paydispatch.domain.stripe.resources import RESOURCES
 
 PACKAGE = Path(paydispatch.__file__).parent
 LARGEST_BYTES = 200 * 1024

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from tests.unit.examples import NOW_S, entry, make_failure, make_success
 
-from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.errors import InvalidField, InvalidParams, ScriptFailed, TooLarge
-from paydispatch.domain.identity import follow_up_request_id, request_id_for_key
+from paydispatch.domain.identity.request_ids import follow_up_request_id, request_id_for_key
 from paydispatch.domain.limits import DEFAULT_DEADLINE_S, QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.outcomes import Certainty, ErrorKind
 from paydispatch.domain.requests import Lane
+from paydispatch.domain.stripe.accounts import AccountBinding
 from paydispatch.flow import FLOW_FAILED, Flow, FollowUp, ParsedError, RetryLater, script_end
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.examples import KEY, SECRET_REF, entry
 
-from paydispatch.domain.principal import LOCAL, Principal
+from paydispatch.domain.identity.principal import LOCAL, Principal
 from paydispatch.services.accept import Acceptor
-from paydispatch.services.call import CallPorts
 from paydispatch.services.call_batch import BatchCall, Message
-from paydispatch.services.flow_ports import FlowPolicy, FlowPorts
+from paydispatch.services.calls.call import CallPorts
+from paydispatch.services.flow_runs.ports import FlowPolicy, FlowPorts
 from paydispatch.services.run_flows import FlowRunner
 from paydispatch.testing.memory import (
     MemoryAccounts,

@@ -21,9 +21,13 @@ from paydispatch.domain.errors import (
     Unavailable,
     UnknownObject,
 )
-from paydispatch.domain.identity import key_for, request_id_for_key, request_id_for_next_try
+from paydispatch.domain.identity.principal import LOCAL, Principal
+from paydispatch.domain.identity.request_ids import (
+    key_for,
+    request_id_for_key,
+    request_id_for_next_try,
+)
 from paydispatch.domain.limits import DEFAULT_DEADLINE_S, QUEUE_MESSAGE_LIMIT_BYTES
-from paydispatch.domain.principal import LOCAL, Principal
 from paydispatch.domain.requests import CreateRequest, Lane
 from paydispatch.services.accept import MOST_REPEATS, Accepted
 from paydispatch.testing.memory import MemoryDelivery, MemoryRequestQueue

@@ -19,7 +19,7 @@ from tests.unit.examples import (
 )
 from tests.unit.services.conftest import Api, Caller
 
-from paydispatch.domain.identity import request_id_for_message, request_id_for_unread
+from paydispatch.domain.identity.request_ids import request_id_for_message, request_id_for_unread
 from paydispatch.domain.outcomes import Certainty, ErrorKind
 from paydispatch.testing.memory import MemoryStripe
 

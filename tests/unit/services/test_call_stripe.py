@@ -25,21 +25,21 @@ from tests.unit.examples import (
     message_text,
 )
 
-from paydispatch.domain.accounts import bind_account
 from paydispatch.domain.claims import Send, SendEnd, claim_of
 from paydispatch.domain.credentials import Binding, StripeKey
 from paydispatch.domain.errors import NotPermitted, Unavailable
+from paydispatch.domain.identity.marks import MARK, METADATA_LIMIT
 from paydispatch.domain.limits import (
     FORGOTTEN_S,
     HORIZON_S,
     QUEUE_DELAY_LIMIT_S,
     QUEUE_MESSAGE_LIMIT_BYTES,
 )
-from paydispatch.domain.marks import MARK, METADATA_LIMIT
+from paydispatch.domain.message.read_message import read_message
 from paydispatch.domain.outcomes import Certainty, ErrorKind, Response
 from paydispatch.domain.progress import Progress
-from paydispatch.domain.read_message import read_message
 from paydispatch.domain.requests import Lane
+from paydispatch.domain.stripe.accounts import bind_account
 from paydispatch.services import call_stripe
 from paydispatch.services.call_batch import PUBLISHING_TIME_S
 from paydispatch.services.call_stripe import (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.examples import NOW_S, entry, make_failure
 
-from paydispatch.domain.diagnosis import DeadFlow, OpenRequest, Reason, WaitingFlow
+from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, Reason, WaitingFlow
 from paydispatch.domain.outcomes import Certainty
 from paydispatch.ports import QueueDepth
 from paydispatch.services.doctor import WORKERS, Diagnosis, Doctor

@@ -11,8 +11,8 @@ from tests.unit.queues import LosingQueue
 from tests.unit.services.conftest import Api, Caller
 
 from paydispatch.domain.errors import IdempotencyConflict, MaybeAccepted
+from paydispatch.domain.identity.principal import LOCAL, Principal
 from paydispatch.domain.outcomes import Error, Response
-from paydispatch.domain.principal import LOCAL, Principal
 from paydispatch.flow import Flow
 from paydispatch.testing.memory import MemoryDelivery
 

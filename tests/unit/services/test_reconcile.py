@@ -18,19 +18,19 @@ from tests.unit.examples import (
     make_refusal,
 )
 
-from paydispatch.domain.accounts import bind_account
 from paydispatch.domain.claims import Go, Send, SendEnd, claim_of
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.entry import entry_for
 from paydispatch.domain.errors import NotPermitted, Unavailable
+from paydispatch.domain.identity.marks import METADATA_LIMIT
 from paydispatch.domain.limits import HORIZON_S, REMEMBER_S
-from paydispatch.domain.lookups import CLOCKS_APART_S, Inconclusive, NotFound
-from paydispatch.domain.marks import METADATA_LIMIT
+from paydispatch.domain.operators.lookups import CLOCKS_APART_S, Inconclusive, NotFound
 from paydispatch.domain.outcomes import Certainty, Error, Response
 from paydispatch.domain.retry import merge_history
+from paydispatch.domain.stripe.accounts import bind_account
 from paydispatch.domain.unknown_outcomes import LAST_CALL_S
+from paydispatch.services.calls.publish_outcome import publish_outcome
 from paydispatch.services.look_up import UNMARKED
-from paydispatch.services.publish_outcome import publish_outcome
 from paydispatch.services.reconcile import (
     AT_ONCE,
     ReconcilePorts,

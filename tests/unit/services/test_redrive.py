@@ -12,9 +12,7 @@ from paydispatch.domain.claims import claim_of
 from paydispatch.domain.entry import entry_for
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.limits import HORIZON_S
-from paydispatch.domain.outcomes import Certainty
-from paydispatch.domain.progress import Progress
-from paydispatch.domain.redrive import (
+from paydispatch.domain.operators.redrive import (
     Choice,
     GoesToReconcile,
     NotExamined,
@@ -22,6 +20,8 @@ from paydispatch.domain.redrive import (
     SendBack,
     Unreadable,
 )
+from paydispatch.domain.outcomes import Certainty
+from paydispatch.domain.progress import Progress
 from paydispatch.services import redrive
 from paydispatch.services.redrive import Redriver, Walk
 from paydispatch.services.redrive_message import Action, Examined, RedriveOptions, RedrivePorts

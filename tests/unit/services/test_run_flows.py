@@ -13,7 +13,7 @@ from tests.unit.examples import PARAMS, entry, make_failure, make_success
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.outcomes import Certainty, ErrorKind
 from paydispatch.flow import Flow, ParsedError, RetryLater
-from paydispatch.services.flow_ports import FlowPolicy
+from paydispatch.services.flow_runs.ports import FlowPolicy
 from paydispatch.testing.memory import MemoryClock, MemoryInbox
 
 if TYPE_CHECKING:

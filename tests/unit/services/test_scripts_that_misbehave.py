@@ -13,7 +13,7 @@ from tests.unit.examples import entry
 from paydispatch.domain.errors import MissingFlow, Unavailable
 from paydispatch.domain.outcomes import Certainty, ErrorKind
 from paydispatch.flow import RetryLater
-from paydispatch.services.flow_ports import FlowPolicy, FlowPorts
+from paydispatch.services.flow_runs.ports import FlowPolicy, FlowPorts
 from paydispatch.services.run_flows import FlowRunner
 from paydispatch.testing.memory import MemoryInbox, MemoryScripts
 
@@ -194,7 +194,7 @@ async def test_a_script_that_suppresses_its_cancellation_is_abandoned(
             await asyncio.Event().wait()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("paydispatch.services.run_script.CLEAN_UP_S", 0.01)
+    monkeypatch.setattr("paydispatch.services.flow_runs.run_script.CLEAN_UP_S", 0.01)
     runner.policy = FlowPolicy(timeout_s=0.01, attempts=3)
     ran, _ = scripts(runner, stay)
     runner.put("pdr_bad", "bad")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.unit.examples import create_request
 
-from paydispatch.domain.principal import Principal
+from paydispatch.domain.identity.principal import Principal
 from paydispatch.services.status import status_of
 
 if TYPE_CHECKING:

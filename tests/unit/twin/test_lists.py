@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paydispatch.domain.resources import RESOURCES, Resource
+from paydispatch.domain.stripe.resources import RESOURCES, Resource
 
 if TYPE_CHECKING:
     from tests.unit.twin.conftest import Client

@@ -12,7 +12,7 @@ from tests.unit.schema.bodies import Bodies
 
 from paydispatch.domain.form_encoding import encode
 from paydispatch.domain.parameters.check import check_params, parameter_schema
-from paydispatch.domain.resources import RESOURCES, Resource, resource_named
+from paydispatch.domain.stripe.resources import RESOURCES, Resource, resource_named
 from paydispatch.twin.objects.shapes import response_schema
 from paydispatch.twin.objects.traits import traits_of
 from paydispatch.twin.wire.coercion import FormReader

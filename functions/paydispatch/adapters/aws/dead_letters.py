@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.aws.errors import unavailable_for_aws_errors
 from paydispatch.domain.limits import QUEUE_BATCH_LIMIT
-from paydispatch.domain.redrive import Parked
+from paydispatch.domain.operators.redrive import Parked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ from paydispatch.adapters.aws.errors import unavailable_for_aws_errors
 from paydispatch.adapters.aws.sealing import DataKey, open_sealed, seal, take_apart
 from paydispatch.domain.credentials import SecretRef, StripeKey
 from paydispatch.domain.errors import CannotOpen, Unavailable
-from paydispatch.domain.principal import QUEUE, tenant_of
+from paydispatch.domain.identity.principal import QUEUE, tenant_of
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

@@ -13,11 +13,11 @@ from paydispatch.adapters.aws.sqs import SqsQueue
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.domain.envelope import check_size
 from paydispatch.domain.errors import NoDispatcher, PaydispatchError, Unavailable
-from paydispatch.domain.identity import new_request_id, request_id_for_key
-from paydispatch.domain.new_envelope import new_envelope
+from paydispatch.domain.identity.principal import QUEUE
+from paydispatch.domain.identity.request_ids import new_request_id, request_id_for_key
+from paydispatch.domain.message.new_envelope import new_envelope
 from paydispatch.domain.parameters.check import check_params, require_valid_params
-from paydispatch.domain.principal import QUEUE
-from paydispatch.domain.resources import RESOURCES
+from paydispatch.domain.stripe.resources import RESOURCES
 from paydispatch.sdk.delivery import PreparedRequest
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.eviction import policy_in
 from paydispatch.adapters.redis.scripts import within_answer_timeout
 from paydispatch.adapters.redis.streams.looks import look_at
-from paydispatch.domain.diagnosis import NO_EVICTION, DeadFlow, OpenRequest, WaitingFlow
 from paydispatch.domain.entry import OutcomeEntry
-from paydispatch.domain.slots import beside
+from paydispatch.domain.identity.slots import beside
+from paydispatch.domain.operators.diagnosis import NO_EVICTION, DeadFlow, OpenRequest, WaitingFlow
 from paydispatch.ports import StreamState
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from paydispatch.domain.diagnosis import NO_EVICTION
+from paydispatch.domain.operators.diagnosis import NO_EVICTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

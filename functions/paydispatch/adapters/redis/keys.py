@@ -1,7 +1,7 @@
 """The names of all Redis keys. Braces are the hash tag: a worker's keys share one slot, and so do a request's keys.
 
-The parameters `worker` and `slot` are names of slots (`domain/slots.py`): for other tenants than the queue's, the
-tenant stands before the id.
+The parameters `worker` and `slot` are names of slots (`domain/identity/slots.py`). For other tenants than the queue's,
+the tenant stands before the id.
 """
 
 GROUP = "flows"

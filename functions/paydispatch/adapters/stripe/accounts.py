@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.stripe.gateway import BROKEN_CALL
-from paydispatch.domain.accounts import hash_of
 from paydispatch.domain.attempts import RefusedInFront, classify
 from paydispatch.domain.errors import Unavailable
-from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.domain.stripe.accounts import hash_of
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 
 if TYPE_CHECKING:
     import httpx

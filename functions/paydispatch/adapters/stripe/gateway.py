@@ -13,7 +13,7 @@ import httpx
 from paydispatch.domain.attempts import Attempt, NotSent, Unknown, classify
 from paydispatch.domain.errors import BadSetting
 from paydispatch.domain.form_encoding import encode
-from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from paydispatch.adapters.stripe.gateway import BROKEN_CALL
-from paydispatch.domain.lookups import Found, Inconclusive, LookupResult, NotFound, both
-from paydispatch.domain.stripe_version import STRIPE_API_VERSION
+from paydispatch.domain.operators.lookups import Found, Inconclusive, LookupResult, NotFound, both
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import httpx
 
     from paydispatch.domain.credentials import StripeKey
-    from paydispatch.domain.lookups import Window
-    from paydispatch.domain.resources import Resource
+    from paydispatch.domain.operators.lookups import Window
+    from paydispatch.domain.stripe.resources import Resource
 
 PAGE = 100
 """Stripe's limit for one page."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import AsyncIterator, Coroutine
 
-    from paydispatch.domain.redrive import Choice
+    from paydispatch.domain.operators.redrive import Choice
     from paydispatch.services.redrive import Redriver, Walk
     from paydispatch.services.redrive_message import RedriveOptions
 
@@ -121,7 +121,7 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 def run_show(arguments: argparse.Namespace) -> int:
     """Return 1 if there is no such message, otherwise 0."""
-    from paydispatch.domain.redrive import Choice
+    from paydispatch.domain.operators.redrive import Choice
     from paydispatch.services.redrive import Walk
 
     walk = Walk()
@@ -212,7 +212,7 @@ async def _redriver(options: RedriveOptions | None) -> AsyncIterator[Redriver]:
 
 
 def _choice(arguments: argparse.Namespace) -> Choice:
-    from paydispatch.domain.redrive import Choice
+    from paydispatch.domain.operators.redrive import Choice
 
     return Choice(
         object=arguments.object,

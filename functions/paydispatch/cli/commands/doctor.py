@@ -15,7 +15,7 @@ from paydispatch.settings import CallerSettings
 if TYPE_CHECKING:
     import argparse
 
-    from paydispatch.domain.diagnosis import Finding
+    from paydispatch.domain.operators.diagnosis import Finding
     from paydispatch.services.doctor import Diagnosis
 
 COLUMNS = ("request", "object", "worker", "age", "waits", "next", "in")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from paydispatch.cli.arguments import api_url, flows_folder, port
 from paydispatch.cli.terminal import complain_in_lines
-from paydispatch.domain.printable import printable
+from paydispatch.domain.text.printable import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -73,7 +73,7 @@ def _as_ctrl_c(*_: object) -> NoReturn:
 def _settings(arguments: argparse.Namespace) -> LocalSettings:
     """Return the settings of the stack. Raises `PaydispatchError` for an option with which no part could start."""
     from paydispatch.adapters.redis.connection import refuse_eviction
-    from paydispatch.domain.protected_urls import check_redis_url
+    from paydispatch.domain.web.protected_urls import check_redis_url
     from paydispatch.local.settings import LocalSettings
     from paydispatch.settings import allow_eviction, allow_plaintext
 

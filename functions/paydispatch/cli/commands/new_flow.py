@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from paydispatch.cli.terminal import say
 from paydispatch.domain.errors import PaydispatchError, UnknownObject
-from paydispatch.domain.resources import RESOURCES, Resource, resource_named
+from paydispatch.domain.stripe.resources import RESOURCES, Resource, resource_named
 
 if TYPE_CHECKING:
     import argparse

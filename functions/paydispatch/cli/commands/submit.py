@@ -14,7 +14,7 @@ from paydispatch.cli.arguments import api_url, bearer_token
 from paydispatch.cli.ledger import FileLedger, ledger_of, run_id
 from paydispatch.cli.terminal import say, say_json
 from paydispatch.domain.errors import NotDelivered, PaydispatchError
-from paydispatch.domain.printable import printable
+from paydispatch.domain.text.printable import printable
 from paydispatch.settings import SdkSettings
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from paydispatch.cli.arguments import flows_folder
 from paydispatch.cli.bounded_exit import leave_soon
 from paydispatch.domain.errors import BadSetting
-from paydispatch.domain.slots import slot_name
+from paydispatch.domain.identity.slots import slot_name
 from paydispatch.settings import RunnerSettings
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from paydispatch.domain.parameters.json_values import (
 from paydispatch.domain.parameters.messages import describe
 from paydispatch.domain.parameters.path import bracket_path
 from paydispatch.domain.parameters.rules import broken_rules
-from paydispatch.domain.resources import resource_named
+from paydispatch.domain.stripe.resources import resource_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,9 +9,9 @@ from math import isfinite
 from typing import Any
 
 from paydispatch.domain.errors import ParamError
-from paydispatch.domain.marks import MARK
+from paydispatch.domain.identity.marks import MARK
 from paydispatch.domain.parameters.path import Path, bracket_path
-from paydispatch.domain.redaction import holds_key, places_of_keys
+from paydispatch.domain.text.redaction import holds_key, places_of_keys
 
 _CONTAINERS = (dict, list, tuple)
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.credentials import check_holds_no_key
 from paydispatch.domain.errors import BadRequest, InvalidField, TooLarge
-from paydispatch.domain.identity import key_of_place
-from paydispatch.domain.json_text import read_json
+from paydispatch.domain.identity.request_ids import key_of_place
 from paydispatch.domain.limits import BATCH_ITEMS_LIMIT, QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.requests import CreateRequest, check_idempotency_key, parse_create_request
-from paydispatch.domain.resources import resource_named
+from paydispatch.domain.stripe.resources import resource_named
+from paydispatch.domain.text.json_text import read_json
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2

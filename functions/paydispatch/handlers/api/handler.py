@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from paydispatch.domain.errors import BadRequest, InvalidField, RequestNotFound, Unavailable
-from paydispatch.domain.resources import RESOURCES, Resource
+from paydispatch.domain.stripe.resources import RESOURCES, Resource
 from paydispatch.handlers.api.answers import (
     batch_answer,
     create_answer,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from paydispatch.domain.principal import Principal
+    from paydispatch.domain.identity.principal import Principal
     from paydispatch.handlers.api.principals import PrincipalReader
     from paydispatch.ports import EventLog, RequestStore
     from paydispatch.services.accept import Acceptor

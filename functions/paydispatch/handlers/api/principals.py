@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.errors import NotAuthenticated
-from paydispatch.domain.principal import LOCAL, Principal
+from paydispatch.domain.identity.principal import LOCAL, Principal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

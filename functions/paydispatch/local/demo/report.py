@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from paydispatch.domain.printable import printable
+from paydispatch.domain.text.printable import printable
 
 if TYPE_CHECKING:
     from paydispatch.local.demo.scenes import Expected

@@ -19,8 +19,8 @@ from paydispatch import (
     new_product,
     new_subscription,
 )
-from paydispatch.domain.identity import follow_up_request_id
-from paydispatch.domain.resources import error_flow, response_flow
+from paydispatch.domain.identity.request_ids import follow_up_request_id
+from paydispatch.domain.stripe.resources import error_flow, response_flow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

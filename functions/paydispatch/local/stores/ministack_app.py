@@ -11,7 +11,7 @@ from typing import Any
 from ministack.app import app as ministack  # type: ignore[import-untyped]
 from ministack.services import sqs  # type: ignore[import-untyped]
 
-from paydispatch.domain.web_pages import Refusal, refuse_web_page
+from paydispatch.domain.web.web_pages import Refusal, refuse_web_page
 
 MAX_MESSAGE_BYTES = 1_048_576
 

@@ -12,7 +12,7 @@ from paydispatch.twin.wire.errors import invalid_request, unknown_parameter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paydispatch.domain.resources import Resource
+    from paydispatch.domain.stripe.resources import Resource
     from paydispatch.twin.accounts import Account
     from paydispatch.twin.objects.shapes import Schema
     from paydispatch.twin.objects.store import Store, StripeObject

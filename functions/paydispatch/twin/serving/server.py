@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from paydispatch.domain.web_pages import refuse_web_page
+from paydispatch.domain.web.web_pages import refuse_web_page
 from paydispatch.twin.serving.control import PREFIX, Control
 from paydispatch.twin.wire.calls import Answer, Call, Ending
 from paydispatch.twin.wire.errors import api_error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.resources import Resource
+from paydispatch.domain.stripe.resources import Resource
 from paydispatch.twin import accounts
 from paydispatch.twin.faults import Facts
 from paydispatch.twin.wire.errors import invalid_request, unknown_url

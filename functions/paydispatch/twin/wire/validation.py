@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.marks import MARK
+from paydispatch.domain.identity.marks import MARK
 from paydispatch.domain.parameters.check import check_params, parameter_schema
 from paydispatch.twin.objects.traits import holds, traits_of
 from paydispatch.twin.wire.coercion import FormReader

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.scripts import script
-from paydispatch.domain.accounts import AccountBinding
 from paydispatch.domain.claims import SlotState
 from paydispatch.domain.limits import REMEMBER_S
 from paydispatch.domain.outcomes import Error
+from paydispatch.domain.stripe.accounts import AccountBinding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,8 +6,8 @@ from typing import Any
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.scripts import script
-from paydispatch.domain.diagnosis import open_since
 from paydispatch.domain.limits import REMEMBER_S
+from paydispatch.domain.operators.diagnosis import open_since
 
 
 def note_open(

@@ -20,19 +20,19 @@ from paydispatch.adapters.redis.requests.open_requests import note_open
 from paydispatch.adapters.redis.scripts import within_answer_timeout
 from paydispatch.adapters.redis.workers import note_requests
 from paydispatch.domain.claims import Disputed, Go, NoSend, SlotState
+from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.limits import HORIZON_S, REMEMBER_S
 from paydispatch.domain.outcomes import Response
-from paydispatch.domain.slots import slot_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from redis.asyncio import Redis
 
-    from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.claims import Claim, Send, SendEnd
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.outcomes import Error
+    from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.ports import Clock
 
 

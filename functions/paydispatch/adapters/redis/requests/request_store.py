@@ -10,8 +10,8 @@ from paydispatch.adapters.redis.requests.claims import eval_claim, read_state
 from paydispatch.adapters.redis.requests.open_requests import note_open
 from paydispatch.adapters.redis.scripts import unavailable_for_redis_errors
 from paydispatch.adapters.redis.workers import note_requests
-from paydispatch.domain.resources import create_of
-from paydispatch.domain.slots import bare_name
+from paydispatch.domain.identity.slots import bare_name
+from paydispatch.domain.stripe.resources import create_of
 from paydispatch.ports import RequestRecord
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from paydispatch.adapters.redis.requests.claims import read_account, read_second
 from paydispatch.adapters.redis.scripts import script, within_answer_timeout
 from paydispatch.adapters.redis.workers import move_on
 from paydispatch.domain.entry import OutcomeEntry
-from paydispatch.domain.slots import beside
+from paydispatch.domain.identity.slots import beside
 from paydispatch.domain.sweep import GRACE_S
 from paydispatch.domain.unknown_outcomes import UnknownOutcome
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from paydispatch.domain.accounts import AccountBinding
+    from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.ports import Clock
 
 _SLOT_FIELDS = ("fingerprint", "first_sent_at", "last_sent_at", "account")

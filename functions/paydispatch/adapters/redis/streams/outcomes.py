@@ -8,8 +8,8 @@ from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.scripts import script, within_answer_timeout
 from paydispatch.adapters.redis.workers import note_outcome
 from paydispatch.domain.entry import OutcomeEntry
+from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.limits import REMEMBER_S
-from paydispatch.domain.slots import slot_name
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from paydispatch.domain.progress import Progress
-    from paydispatch.services.call import Call
+    from paydispatch.services.calls.call import Call
 
 
 class DeferCall(Exception):

@@ -13,16 +13,21 @@ from paydispatch.domain.errors import MissingFlow, ScriptFailed, Unavailable
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
 from paydispatch.domain.retry import backoff_s
 from paydispatch.flow import FLOW_FAILED, Flow, RetryLater
+from paydispatch.services.flow_runs.run_script import (
+    NotBegun,
+    copy_for_script,
+    load_script,
+    run_script,
+)
 from paydispatch.services.log_ids import log_ids
-from paydispatch.services.run_script import NotBegun, copy_for_script, load_script, run_script
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.ports import Turn
-    from paydispatch.services.flow_ports import FlowPolicy, FlowPorts, StopCondition
-    from paydispatch.services.run_script import ScriptEnd
+    from paydispatch.services.flow_runs.ports import FlowPolicy, FlowPorts, StopCondition
+    from paydispatch.services.flow_runs.run_script import ScriptEnd
 
 _T = TypeVar("_T")
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from paydispatch.domain.protected_urls import is_loopback
+from paydispatch.domain.web.protected_urls import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from paydispatch.domain.redaction import redact
+from paydispatch.domain.text.redaction import redact
 
 _NOT_SHOWN_AS_IT_IS = re.compile(
     "[\x00-\x1f\x7f-\x9f"  # control characters: ESC begins a command to the terminal

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.credentials import Binding
 from paydispatch.domain.envelope import VERSION, Envelope
-from paydispatch.domain.identity import request_id_for_message, request_id_for_unread
-from paydispatch.domain.json_text import read_json
+from paydispatch.domain.identity.principal import QUEUE
+from paydispatch.domain.identity.request_ids import request_id_for_message, request_id_for_unread
 from paydispatch.domain.limits import DEFAULT_DEADLINE_S
 from paydispatch.domain.parameters.json_values import fault_of_depth, place_of_secret
-from paydispatch.domain.principal import QUEUE
 from paydispatch.domain.progress import Progress
-from paydispatch.domain.redaction import holds_key, redact_json
 from paydispatch.domain.requests import Lane
-from paydispatch.domain.resources import create_of
+from paydispatch.domain.stripe.resources import create_of
+from paydispatch.domain.text.json_text import read_json
+from paydispatch.domain.text.redaction import holds_key, redact_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.entry import OutcomeEntry, entry_for
+from paydispatch.domain.identity.principal import QUEUE
 from paydispatch.domain.limits import MOST_ATTEMPTS
+from paydispatch.domain.message.read_message import Malformed, read_message
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
-from paydispatch.domain.principal import QUEUE
-from paydispatch.domain.read_message import Malformed, read_message
 from paydispatch.domain.retry import merge_history, past_horizon
 
 if TYPE_CHECKING:
     from paydispatch.domain.claims import Claim, SlotState
     from paydispatch.domain.envelope import Envelope
-    from paydispatch.domain.read_message import Address
+    from paydispatch.domain.message.read_message import Address
 
 PARKED_BY_SQS = "dead-lettered by the queue"
 """The reason of a message that has none, because SQS moved it to the dead-letter queue by itself."""

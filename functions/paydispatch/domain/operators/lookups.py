@@ -20,14 +20,14 @@ from paydispatch.domain.outcomes import (
     Response,
     error_of_stripe,
 )
-from paydispatch.domain.resources import resource_named
+from paydispatch.domain.stripe.resources import resource_named
 from paydispatch.domain.unknown_outcomes import LAST_CALL_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paydispatch.domain.accounts import AccountBinding
     from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
 
 CLOCKS_APART_S = 900

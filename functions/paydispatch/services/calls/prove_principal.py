@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from paydispatch.domain.errors import CannotOpen, Unavailable
-from paydispatch.domain.principal import QUEUE
+from paydispatch.domain.identity.principal import QUEUE
 
 if TYPE_CHECKING:
     from paydispatch.domain.claims import Claim

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from paydispatch.domain.errors import BadSetting
-from paydispatch.domain.protected_urls import is_loopback
+from paydispatch.domain.web.protected_urls import is_loopback
 
 
 def proxy_for(url: str, *, proxy: str, exceptions: str) -> str | None:

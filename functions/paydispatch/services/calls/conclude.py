@@ -9,15 +9,15 @@ from paydispatch.domain.entry import entry_for
 from paydispatch.domain.outcomes import Error, Outcome, error_for_reused_id
 from paydispatch.domain.progress import Progress
 from paydispatch.domain.retry import GivenUp, Settled, progress_for_copy
-from paydispatch.services.defer_call import DeferCall, defer_if_unavailable
-from paydispatch.services.publish_outcome import (
+from paydispatch.services.calls.defer import DeferCall, defer_if_unavailable
+from paydispatch.services.calls.publish_outcome import (
     close_and_publish,
     publish_outcome,
     write_missing_status,
 )
 
 if TYPE_CHECKING:
-    from paydispatch.services.call import Call
+    from paydispatch.services.calls.call import Call
 
 
 async def conclude(
