@@ -1,4 +1,4 @@
-"""The environment of an operator whose services are all away, and without a region."""
+"""The environment of an operator: every service is unreachable, and no region is set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A way to a server on loopback on which an answer can be lost after the server has done its work."""
+"""A proxy on loopback that can drop an answer after the server has done its work."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LossyWay:
         await self._server.wait_closed()
 
     def lose_answer_to(self, part: bytes, times: int = 1) -> None:
-        """The next calls that hold `part` are carried out, and their connections die instead of an answer."""
+        """Let the next calls that contain `part` be carried out, and close their connections before the answer."""
         self._lose, self._times = part, times
 
     async def _carry(self, caller: asyncio.StreamReader, to_caller: asyncio.StreamWriter) -> None:
@@ -34,7 +34,7 @@ class LossyWay:
             while (answer := await server.read(1 << 20)) and not loses.is_set():
                 to_caller.write(answer)
         except ConnectionError:
-            pass  # one side hung up: nothing to carry any more
+            pass  # one side has closed its connection
         finally:
             calls.cancel()
             to_server.close()

@@ -1,4 +1,4 @@
-"""A Redis with a replica behind one address, as a managed one is. Failing over keeps every connection open.
+"""A Redis with a replica behind one address, like a managed Redis. A failover keeps every connection open.
 
 redis = ReplicatedRedis(supervisor, directory)
 redis.start()
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WITHIN_S = 20.0
-"""How long a server may take to start, to copy its primary, or to change its part."""
+"""Seconds that a server may take to start, to copy its primary, or to change its role."""
 
 
 class ReplicatedRedis:
-    """Two servers that change parts at each `fail_over`. `options` are more arguments for both."""
+    """Two servers that swap their roles at each `fail_over`. `options` are more arguments for both."""
 
     def __init__(self, supervisor: Supervisor, directory: Path, *options: str) -> None:
         self._supervisor = supervisor
@@ -44,11 +44,11 @@ class ReplicatedRedis:
         return f"redis://127.0.0.1:{self.address.port}/0"
 
     def client(self) -> redis.Redis:
-        """The primary itself, not through the address."""
+        """A client of the primary itself, not of the address."""
         return redis.Redis(port=self._primary, decode_responses=True)
 
     def start(self) -> None:
-        """Return when the replica follows the primary."""
+        """Wait until the replica follows the primary."""
         for port in (self._primary, self._replica):
             self._start(port)
         with redis.Redis(port=self._replica) as admin:
@@ -59,7 +59,7 @@ class ReplicatedRedis:
     def fail_over(self) -> None:
         """Make the replica the primary without losing a write, then send new connections to it.
 
-        The old primary becomes its replica. Nobody hangs up, so clients learn of it by what they are answered.
+        The old primary becomes its replica. No connection is closed, so clients learn of it only from the answers.
         """
         with redis.Redis(port=self._primary) as old, redis.Redis(port=self._replica) as new:
             _wait_until(lambda: old.info("replication").get("connected_slaves") == 1)
@@ -70,7 +70,7 @@ class ReplicatedRedis:
         self.address.target = self._primary
 
     def part(self) -> None:
-        """Cut the replica off: it stays one, and follows nobody any more."""
+        """Cut the replica off. It stays a replica, but follows no primary."""
         with redis.Redis(port=self._replica) as admin:
             admin.execute_command("REPLICAOF", "127.0.0.1", "1")
 
@@ -82,7 +82,7 @@ class ReplicatedRedis:
         files = self._directory / _name(port)
         files.mkdir()
         own = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(files))
-        at_once = ("--repl-diskless-sync-delay", "0")  # not after waiting for more replicas
+        at_once = ("--repl-diskless-sync-delay", "0")  # at once, without waiting for more replicas
         command = (str(get_binary_path()), *own, *at_once, *self._options)
         child = self._supervisor.start(Program(_name(port), command, environment_without_aws()))
         with redis.Redis(port=port) as admin:

@@ -1,4 +1,4 @@
-"""An address that forwards to a server, and now and then swallows its answer although the work is done."""
+"""An address that forwards to a server and sometimes drops the answer, although the work is done."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class SwallowingAddress(SwappedAddress):
-    """Of the answers a `share` is swallowed, and their connection is closed."""
+    """Drops a `share` of the answers and closes their connections."""
 
     def __init__(self, target: int, share: float, dice: random.Random) -> None:
         super().__init__(target)

@@ -1,4 +1,4 @@
-"""One address on loopback for a server that changes. An open connection stays with the server it was made to."""
+"""One address on loopback for changing servers. An open connection stays with the server that it was made to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class SwappedAddress:
     def __init__(self, target: int) -> None:
         self.target = target
         self.connections = 0
-        """How many were made through this address."""
+        """The number of connections made through this address."""
         self._listener = listen_on_loopback()
         self.port = port_of(self._listener)
         self._loop = asyncio.new_event_loop()
@@ -32,7 +32,7 @@ class SwappedAddress:
         self._run(self._listen())
 
     def close(self) -> None:
-        """Hang up on everybody."""
+        """Close every connection."""
         self._run(self._hang_up())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

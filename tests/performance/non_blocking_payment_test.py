@@ -1,10 +1,10 @@
-"""Does dispatching block? 1,000 payments against a Stripe that takes 500 ms for each.
+"""Measure whether dispatching blocks: 1,000 payments against a Stripe that takes 500 ms for each.
 
     python tests/performance/non_blocking_payment_test.py [--calls 1000] [--latency-ms 500] [--json]
 
-Starts the local stack, calls `create_async` once per payment (validation and sealing included) and prints how long
-each call took to return, when the queue had them all, and when the last flow had run. Prints figures; fails only if a
-payment has not exactly one object in the twin and exactly one flow.
+Starts the local stack and calls `create_async` once per payment, which includes validation and sealing. Prints how long
+each call took to return, when the queue had all of them, and when the last flow had run. Fails only if a payment does
+not have exactly one object in the twin and exactly one flow.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def measure(stack: LocalStack, calls: int, latency_ms: int) -> dict[str, float]:
 
 
 def dispatch(calls: int) -> tuple[list[float], list[str]]:
-    """Call `create_async` that often; return the microseconds each took, and the request ids."""
+    """Call `create_async` so many times. Return the microseconds of each call, and the request ids."""
     returned_us, request_ids = [], []
     for number in range(calls):
         payment = new_payment_intent().amount(1000 + number).currency("usd")
@@ -83,7 +83,7 @@ def dispatch(calls: int) -> tuple[list[float], list[str]]:
 
 
 def wait_for_flows(stack: LocalStack, request_ids: list[str]) -> int:
-    """Return how many of the requests have had their flow run, once all have or patience ends."""
+    """Wait until every request has run its flow, or patience ends. Return the number that have."""
     trail, give_up_at = Trail(stack.directory), time.monotonic() + PATIENCE_S
     while True:
         trail.read()
