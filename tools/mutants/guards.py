@@ -564,7 +564,7 @@ GUARDS = (
         "proof: a declined payment counts as created",
         "A declined payment is published as declined, by an answer and by a lookup.",
         LOOKUPS,
-        "if _is_declined(end.entry, body)",
+        "if _is_declined(unknown.entry, body)",
         "if False",
     ),
     Guard(

@@ -62,7 +62,7 @@ def connect(settings: ReconcilerSettings, log: EventLog, clients: Clients) -> Re
     """Build the ports. They use the same keys, accounts and Stripe as the caller that sent the creates."""
     clock = SystemClock()
     secrets = SecretsManagerStore(boto3.client("secretsmanager", config=CLIENT_CONFIG), clock)
-    tenant, bell_url = settings.queue_tenant, settings.doorbell_queue_url
+    tenant, doorbell_url = settings.queue_tenant, settings.doorbell_queue_url
     sqs = boto3.client("sqs", config=CLIENT_CONFIG)
     version = settings.stripe_api_version or STRIPE_API_VERSION
     return ReconcilePorts(
@@ -72,7 +72,7 @@ def connect(settings: ReconcilerSettings, log: EventLog, clients: Clients) -> Re
         accounts=HttpStripeAccounts(clients.stripe, clock, version=version),
         vault=KmsVault(boto3.client("kms", config=CLIENT_CONFIG), secrets, queue_tenant=tenant),
         outcomes=RedisOutcomes(clients.redis, queue_tenant=tenant),
-        doorbell=SqsDoorbell(sqs, bell_url, log) if bell_url else NoDoorbell(),
+        doorbell=SqsDoorbell(sqs, doorbell_url, log) if doorbell_url else NoDoorbell(),
         clock=clock,
         log=log,
     )

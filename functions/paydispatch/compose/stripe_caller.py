@@ -40,7 +40,7 @@ def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
     queue_client = boto3.client("sqs", config=SEND_CONFIG)
     secrets = SecretsManagerStore(boto3.client("secretsmanager", config=CLIENT_CONFIG), clock)
     tenant = settings.queue_tenant
-    bell_url = settings.doorbell_queue_url
+    doorbell_url = settings.doorbell_queue_url
     eviction = EvictionCheck(allowed=settings.allow_eviction, log=log)
     redis = connect_async(settings.redis_url, eviction)
     stripe = stripe_client(
@@ -59,7 +59,7 @@ def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
         queue=SqsAsyncQueue(
             queue_client, settings.queue_urls, dead_letter_queue_url=settings.dead_letter_queue_url
         ),
-        doorbell=SqsDoorbell(doorbell_client, bell_url, log) if bell_url else NoDoorbell(),
+        doorbell=SqsDoorbell(doorbell_client, doorbell_url, log) if doorbell_url else NoDoorbell(),
         clock=clock,
         log=log,
         fraction=random.random,

@@ -78,12 +78,12 @@ def _known(*times: float | None) -> tuple[float, ...]:
     return tuple(at for at in times if at is not None)
 
 
-def claim_of_unknown(end: UnknownOutcome) -> Claim:
+def claim_of_unknown(unknown: UnknownOutcome) -> Claim:
     """Return the claim that the request's slot holds."""
-    entry = end.entry
+    entry = unknown.entry
     return Claim(
-        slot=beside(end.worker, entry.request_id),
-        worker_slot=end.worker,
+        slot=beside(unknown.worker, entry.request_id),
+        worker_slot=unknown.worker,
         request_id=entry.request_id,
         fingerprint=entry.fingerprint or "",
         tenant=entry.tenant or "",

@@ -21,7 +21,7 @@ STOPPING_TIME_S = 5.0
 """The time at the end of an invocation, beside one flow's timeout, in which no flow is started."""
 
 
-async def answer_bells(
+async def answer_doorbells(
     event: Mapping[str, Any], context: LambdaContext, server: FlowServer, log: EventLog
 ) -> dict[str, Any]:
     """Run the flows of the workers that the doorbell messages name. On a schedule, run those of all workers.

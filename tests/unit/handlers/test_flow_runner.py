@@ -11,7 +11,7 @@ import pytest
 from tests.unit.handlers.conftest import Context
 
 from paydispatch.domain.errors import Unavailable
-from paydispatch.handlers.flow_runner import STOPPING_TIME_S, answer_bells
+from paydispatch.handlers.flow_runner import STOPPING_TIME_S, answer_doorbells
 from paydispatch.testing.memory import MemoryEventLog
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -37,17 +37,17 @@ class Server:
 
 async def handle(event: dict[str, Any], server: Any, left_ms: int = 60_000) -> Any:
     context: Any = Context(left_ms)
-    return await answer_bells(event, context, server, MemoryEventLog())
+    return await answer_doorbells(event, context, server, MemoryEventLog())
 
 
-def bells(*bodies: str) -> dict[str, Any]:
+def doorbells(*bodies: str) -> dict[str, Any]:
     records = [{"messageId": f"m-{n}", "body": body} for n, body in enumerate(bodies, 1)]
     return {"Records": records}
 
 
 async def test_each_worker_with_a_doorbell_is_drained_once() -> None:
     server = Server()
-    event = bells('{"worker_id": "w-1"}', '{"worker_id": "w-2"}', '{"worker_id": "w-1"}')
+    event = doorbells('{"worker_id": "w-1"}', '{"worker_id": "w-2"}', '{"worker_id": "w-1"}')
     assert await handle(event, server) == {"batchItemFailures": []}
     assert server.asked == [{"w-1", "w-2"}]
 
@@ -62,17 +62,17 @@ async def test_the_schedule_drains_all_workers() -> None:
 @pytest.mark.parametrize("body", ["", "{", "[]", "{}", '{"worker_id": 7}', '"w-1"', "null"])
 async def test_a_doorbell_without_a_worker_is_dropped(body: str) -> None:
     server = Server()
-    assert await handle(bells(body), server) == {"batchItemFailures": []}
+    assert await handle(doorbells(body), server) == {"batchItemFailures": []}
     assert server.asked == [set()]
 
 
 async def test_without_redis_every_doorbell_message_is_kept() -> None:
-    answer = await handle(bells('{"worker_id": "w-1"}', "{"), Server(away=True))
+    answer = await handle(doorbells('{"worker_id": "w-1"}', "{"), Server(away=True))
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m-1"}, {"itemIdentifier": "m-2"}]}
 
 
 async def test_no_run_begins_that_could_not_end_in_time() -> None:
     server = Server()
-    await handle(bells('{"worker_id": "w-1"}'), server, left_ms=60_000)
+    await handle(doorbells('{"worker_id": "w-1"}'), server, left_ms=60_000)
     left_s = server.until - time.time()
     assert left_s == pytest.approx(60 - 30 - STOPPING_TIME_S, abs=1)

@@ -9,7 +9,7 @@ from tests.unit.examples import KEY
 from tests.unit.handlers.conftest import Client, Context, http_event
 
 from paydispatch.domain.errors import UnexpectedEvent
-from paydispatch.handlers.flow_runner import answer_bells
+from paydispatch.handlers.flow_runner import answer_doorbells
 from paydispatch.handlers.reconciler import settle_unknowns
 from paydispatch.handlers.stripe_caller import work_on
 from paydispatch.testing.memory import MemoryEventLog
@@ -73,7 +73,7 @@ def cases(*functions: str) -> list[Any]:
 
 HANDLERS: dict[str, Callable[..., Awaitable[Any]]] = {
     "stripe_caller": work_on,
-    "flow_runner": answer_bells,
+    "flow_runner": answer_doorbells,
     "reconciler": settle_unknowns,
 }
 
@@ -114,5 +114,5 @@ async def test_an_empty_event_drains_all_workers_like_a_schedule(event: dict[str
 
     server: Any = Server()
     context: Any = Context()
-    await answer_bells(event, context, server, MemoryEventLog())
+    await answer_doorbells(event, context, server, MemoryEventLog())
     assert server.asked == ("all", None)

@@ -186,7 +186,7 @@ async def _redriver(options: RedriveOptions | None) -> AsyncIterator[Redriver]:
     from paydispatch.services.redrive_message import RedrivePorts
 
     settings = CallerSettings.from_env()
-    bell_url = settings.doorbell_queue_url
+    doorbell_url = settings.doorbell_queue_url
     sqs = boto3.client("sqs", config=CLIENT_CONFIG)
     sending = boto3.client("sqs", config=SEND_CONFIG)
     clock, log = SystemClock(), CommandEventLog()
@@ -198,7 +198,7 @@ async def _redriver(options: RedriveOptions | None) -> AsyncIterator[Redriver]:
         queue=SqsAsyncQueue(sending, settings.queue_urls, dead_letter_queue_url=None),
         requests=RedisRequests(redis, clock, queue_tenant=tenant),
         outcomes=RedisOutcomes(redis, queue_tenant=tenant),
-        doorbell=SqsDoorbell(sqs, bell_url, log) if bell_url else NoDoorbell(),
+        doorbell=SqsDoorbell(sqs, doorbell_url, log) if doorbell_url else NoDoorbell(),
         clock=clock,
         log=log,
         queue_tenant=tenant,

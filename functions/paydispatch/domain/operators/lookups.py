@@ -97,19 +97,19 @@ class StaysUnknown:
     """Unix seconds from which another lookup can prove an absence. None: such a time is not known."""
 
 
-def windows(end: UnknownOutcome) -> tuple[Window, ...]:
+def windows(unknown: UnknownOutcome) -> tuple[Window, ...]:
     """Return the windows that hold the object if it exists.
 
     The first window lies near the first send. The second one goes on from there to the last send that is possible. Both
     ends leave room for a difference between the clocks. The later end also leaves room for a POST that took as long as
     a Lambda function may run.
     """
-    entry = end.entry
-    firsts = end.firsts or (entry.accepted_at or entry.settled_at,)
+    entry = unknown.entry
+    firsts = unknown.firsts or (entry.accepted_at or entry.settled_at,)
     # If the last send is not recorded, it may have been as late as the horizon. If Redis may have forgotten the sends,
     # it may have been as late as the publication of the unknown outcome.
-    latest_send = entry.settled_at if end.forgotten else max(firsts) + HORIZON_S
-    known = (*firsts, end.last_sent_at or latest_send)
+    latest_send = entry.settled_at if unknown.forgotten else max(firsts) + HORIZON_S
+    known = (*firsts, unknown.last_sent_at or latest_send)
     first, latest = min(known), int(max(known)) + LAST_CALL_S + CLOCKS_APART_S
     earliest, near = int(first) - CLOCKS_APART_S, min(int(first) + FIRST_LOOK_S, latest)
     both_windows = (Window(earliest, near), Window(near + 1, latest))
@@ -128,13 +128,13 @@ MAYBE_ACCOUNT_CHANGED = (
 
 
 def other_account(
-    end: UnknownOutcome, looked_in: AccountBinding, *, same: bool = False
+    unknown: UnknownOutcome, looked_in: AccountBinding, *, same: bool = False
 ) -> Inconclusive | None:
     """Return why a lookup with a key of `looked_in` proves nothing. None: the lookup can prove something.
 
     `same` means that an operator declared it to be the same account. This counts unless Stripe's ids contradict it.
     """
-    sent_to = end.account
+    sent_to = unknown.account
     if sent_to is None or sent_to.same_as(looked_in):
         return None
     if _contradicts(sent_to, looked_in):
@@ -142,7 +142,7 @@ def other_account(
     return (
         None
         if same
-        else Inconclusive(MAYBE_ACCOUNT_CHANGED.format(request_id=end.entry.request_id))
+        else Inconclusive(MAYBE_ACCOUNT_CHANGED.format(request_id=unknown.entry.request_id))
     )
 
 
@@ -157,13 +157,13 @@ FORGOTTEN = "Stripe does not list the object, but its message is older than the 
 UNRECORDED = "Stripe does not list the object, but its first send is not recorded. Its message can be redriven."
 
 
-def decide(end: UnknownOutcome, result: LookupResult, now_s: float) -> Outcome | StaysUnknown:
+def decide(unknown: UnknownOutcome, result: LookupResult, now_s: float) -> Outcome | StaysUnknown:
     """Return the outcome of the request, or the reason why it stays unknown."""
-    before = end.entry.outcome
+    before = unknown.entry.outcome
     match result:
-        case Found(body, stripe_request_id) if _is_declined(end.entry, body):
-            return _card_error(end.entry, body["last_payment_error"], stripe_request_id)
-        case Found(body) if not _is_complete(end.entry, body):
+        case Found(body, stripe_request_id) if _is_declined(unknown.entry, body):
+            return _card_error(unknown.entry, body["last_payment_error"], stripe_request_id)
+        case Found(body) if not _is_complete(unknown.entry, body):
             return StaysUnknown("Stripe lists the object, but has not finished its create.")
         case Found(body, stripe_request_id):
             return Response(
@@ -172,7 +172,7 @@ def decide(end: UnknownOutcome, result: LookupResult, now_s: float) -> Outcome |
         case Inconclusive(reason):
             return StaysUnknown(reason)
         case NotFound(answered_at):
-            return _absent(end, answered_at, now_s)
+            return _absent(unknown, answered_at, now_s)
 
 
 def _confirms(entry: OutcomeEntry) -> bool:
@@ -215,10 +215,12 @@ def _card_error(
     )
 
 
-def _absent(end: UnknownOutcome, answered_at: float | None, now_s: float) -> Error | StaysUnknown:
-    provable_at = end.provable_at
+def _absent(
+    unknown: UnknownOutcome, answered_at: float | None, now_s: float
+) -> Error | StaysUnknown:
+    provable_at = unknown.provable_at
     if provable_at is None:
-        return StaysUnknown(FORGOTTEN if end.forgotten else UNRECORDED)
+        return StaysUnknown(FORGOTTEN if unknown.forgotten else UNRECORDED)
     if now_s < provable_at:
         return StaysUnknown(
             "Stripe does not list the object, but it may still be sent.", provable_at
@@ -236,6 +238,6 @@ def _absent(end: UnknownOutcome, answered_at: float | None, now_s: float) -> Err
         kind=ErrorKind.HTTP,
         code="not_found_after_horizon",
         message="Stripe never listed the object, and it can no longer be sent. It was not created.",
-        attempts=end.entry.outcome.attempts,
+        attempts=unknown.entry.outcome.attempts,
         certainty=Certainty.NOT_CREATED,
     )
