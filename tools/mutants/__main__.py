@@ -39,8 +39,11 @@ COPIED = (
     "pyproject.toml",
     "template.yaml",
 )
-LIMIT_S = 300
-"""If the tests of a mutant take longer, they hang, and that counts as noticed."""
+UNBROKEN_LIMIT_S = 1_800.0
+"""All tests of all guards take this long at most. A busy machine needs several minutes."""
+
+HANG_S = 300.0
+"""If the tests of a mutant take this much longer than all tests of all guards, they hang. That counts as noticed."""
 
 TESTS_FAILED = 1
 """pytest's exit code for failed tests. Every other code except 0 means that pytest ran no test."""
@@ -62,16 +65,17 @@ def main() -> int:
         guards = [replace(guard, tests=(arguments.tests,)) for guard in guards]
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copies = [_copy_to(Path(folder) / str(number)) for number in range(arguments.jobs)]
-        if not _passes_unbroken(
-            copies[0], sorted({path for guard in guards for path in guard.tests})
-        ):
+        tests = sorted({path for guard in guards for path in guard.tests})
+        unbroken = _run(copies[0], tests, UNBROKEN_LIMIT_S)
+        print(f"unbroken: {unbroken.by or 'all tests pass'} ({unbroken.seconds:.0f} s)", flush=True)
+        if unbroken.by:  # if tests fail without an edit, every mutant would seem to be noticed
             return 1
-        survivors = _count_survivors(guards, copies)
+        survivors = _count_survivors(guards, copies, unbroken.seconds + HANG_S)
     print(f"{len(guards) - survivors} of {len(guards)} broken guards were noticed")
     return 1 if survivors else 0
 
 
-def _count_survivors(guards: Sequence[Guard], copies: Sequence[Path]) -> int:
+def _count_survivors(guards: Sequence[Guard], copies: Sequence[Path], limit_s: float) -> int:
     """Break each guard in a free copy, print the verdicts in order, and return the number of survivors."""
     free: SimpleQueue[Path] = SimpleQueue()
     for copy in copies:
@@ -80,7 +84,7 @@ def _count_survivors(guards: Sequence[Guard], copies: Sequence[Path]) -> int:
     def break_guard(guard: Guard) -> Verdict:
         copy = free.get()
         try:
-            return _try(guard, copy)
+            return _try(guard, copy, limit_s)
         finally:
             free.put(copy)
 
@@ -116,27 +120,19 @@ def _copy_to(folder: Path) -> Path:
     return folder
 
 
-def _passes_unbroken(copy: Path, tests: Sequence[str]) -> bool:
-    """Return whether the tests pass without an edit. If they failed, every mutant would seem to be noticed."""
-    verdict = _run(copy, tests)
-    passes = verdict.by == ""
-    print(f"unbroken: {'all tests pass' if passes else verdict.by} ({verdict.seconds:.0f} s)")
-    return passes
-
-
-def _try(guard: Guard, copy: Path) -> Verdict:
+def _try(guard: Guard, copy: Path, limit_s: float) -> Verdict:
     file = copy / guard.file
     text = file.read_text("utf-8")
     if text.count(guard.old) != 1:
         return Verdict(False, f"the edit fits {text.count(guard.old)} places in {guard.file}")
     file.write_text(text.replace(guard.old, guard.new), "utf-8")
     try:
-        return _run(copy, guard.tests)
+        return _run(copy, guard.tests, limit_s)
     finally:
         file.write_text(text, "utf-8")
 
 
-def _run(copy: Path, tests: Sequence[str]) -> Verdict:
+def _run(copy: Path, tests: Sequence[str], limit_s: float) -> Verdict:
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     environment = {
         **os.environ,
@@ -151,11 +147,11 @@ def _run(copy: Path, tests: Sequence[str]) -> Verdict:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=LIMIT_S,
+            timeout=limit_s,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Verdict(True, f"no end within {LIMIT_S} s", LIMIT_S)
+        return Verdict(True, f"no end within {limit_s:.0f} s", limit_s)
     seconds = time.monotonic() - started
     if done.returncode == 0:
         return Verdict(False, "", seconds)
