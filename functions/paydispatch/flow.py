@@ -34,6 +34,7 @@ from paydispatch.domain.requests import (
     check_stripe_context,
     parse_lane,
 )
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.domain.text.script_errors import error_text, leaves, traceback_text
 from paydispatch.flow_log import FlowLog
 from paydispatch.sdk.builders import Builders
@@ -152,12 +153,19 @@ class Flow(Builders):
     """One run of one flow. `new_product()`, `new_price()` and so on start the next request of the same conversation."""
 
     def __init__(
-        self, entry: OutcomeEntry, *, attempt: int, now_s: float, queue_tenant: str = "local"
+        self,
+        entry: OutcomeEntry,
+        *,
+        attempt: int,
+        now_s: float,
+        queue_tenant: str = "local",
+        stripe_api_version: str = STRIPE_API_VERSION,
     ) -> None:
         super().__init__(self._dispatch)
         self._entry = entry
         self._now_s = now_s
         self._queue_tenant = queue_tenant
+        self._stripe_api_version = stripe_api_version
         self._outbox: list[Envelope] = []
         self.attempt = attempt
         """The number of this run, from 1."""
@@ -237,7 +245,7 @@ class Flow(Builders):
     ) -> FollowUp:
         """Put one request into this run's outbox. Raises `InvalidParams`, `InvalidField` or `TooLarge`."""
         entry = self._entry
-        require_valid_params(object_name, params)
+        warnings = require_valid_params(object_name, params, self._stripe_api_version)
         check_deadline(deadline_s)
         check_account(stripe_account)
         check_stripe_context(stripe_context)
@@ -264,6 +272,8 @@ class Flow(Builders):
         )
         check_size(envelope.as_message())
         self._outbox.append(envelope)
+        for warning in warnings:
+            self.log.warning("%s %s: %s", object_name, envelope.request_id, warning.message)
         return FollowUp(
             request_id=envelope.request_id,
             object_name=object_name,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.errors import BadSetting, MissingSetting
 from paydispatch.domain.requests import Lane
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.domain.web.protected_urls import check_http_url, check_redis_url
 from paydispatch.domain.web.proxies import proxy_for
 
@@ -26,6 +27,7 @@ __all__ = [
     "RunnerSettings",
     "SdkSettings",
     "queue_tenant_of",
+    "stripe_api_version",
 ]
 
 STRIPE_API_BASE = "https://api.stripe.com"
@@ -91,6 +93,11 @@ def _stripe_api_base(env: Mapping[str, str]) -> str:
     return check_http_url("STRIPE_API_BASE", env.get("STRIPE_API_BASE") or STRIPE_API_BASE)
 
 
+def stripe_api_version(env: Mapping[str, str] = os.environ) -> str:
+    """Return the version of Stripe's API that calls name. By default it is the version of the schemas."""
+    return env.get("STRIPE_API_VERSION") or STRIPE_API_VERSION
+
+
 def _stripe_proxy(env: Mapping[str, str]) -> str | None:
     """Return the proxy for Stripe. As in boto3, a variable with a lower-case name comes first."""
     proxy = env.get("https_proxy") or env.get("HTTPS_PROXY", "")
@@ -136,6 +143,7 @@ class ApiSettings:
     sign_in: bool
     tenant_claim: str
     queue_tenant: str
+    stripe_api_version: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> ApiSettings:
@@ -147,6 +155,7 @@ class ApiSettings:
             sign_in=env.get("SIGN_IN", "required" if _is_deployed(env) else "none") != "none",
             tenant_claim=env.get("TENANT_CLAIM", "tenant"),
             queue_tenant=queue_tenant_of(env),
+            stripe_api_version=stripe_api_version(env),
         )
 
 
@@ -160,7 +169,7 @@ class CallerSettings:
     stripe_api_base: str
     stripe_proxy: str | None
     ca_bundle: Path | None
-    stripe_api_version: str | None
+    stripe_api_version: str
     stripe_read_timeout_s: float
     max_receives: int
     queue_tenant: str
@@ -176,7 +185,7 @@ class CallerSettings:
             stripe_api_base=_stripe_api_base(env),
             stripe_proxy=_stripe_proxy(env),
             ca_bundle=_ca_bundle(env),
-            stripe_api_version=env.get("STRIPE_API_VERSION") or None,
+            stripe_api_version=stripe_api_version(env),
             stripe_read_timeout_s=_number(env, "STRIPE_READ_TIMEOUT_S", 80.0),
             max_receives=_count(env, "MAX_RECEIVES", DEFAULT_MAX_RECEIVES),
             queue_tenant=queue_tenant_of(env),
@@ -193,7 +202,7 @@ class ReconcilerSettings:
     stripe_api_base: str
     stripe_proxy: str | None
     ca_bundle: Path | None
-    stripe_api_version: str | None
+    stripe_api_version: str
     queue_tenant: str
 
     @classmethod
@@ -205,7 +214,7 @@ class ReconcilerSettings:
             stripe_api_base=_stripe_api_base(env),
             stripe_proxy=_stripe_proxy(env),
             ca_bundle=_ca_bundle(env),
-            stripe_api_version=env.get("STRIPE_API_VERSION") or None,
+            stripe_api_version=stripe_api_version(env),
             queue_tenant=queue_tenant_of(env),
         )
 
@@ -220,6 +229,7 @@ class RunnerSettings:
     flow_import_timeout_s: float
     flow_attempts: int
     queue_tenant: str
+    stripe_api_version: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> RunnerSettings:
@@ -232,6 +242,7 @@ class RunnerSettings:
             flow_import_timeout_s=_number(env, "FLOW_IMPORT_TIMEOUT_S", 30.0),
             flow_attempts=_count(env, "FLOW_ATTEMPTS", 5),
             queue_tenant=queue_tenant_of(env),
+            stripe_api_version=stripe_api_version(env),
         )
 
 
@@ -239,7 +250,12 @@ class RunnerSettings:
 class SdkSettings:
     queue_urls: Mapping[Lane, str]
     sealing_key_id: str
+    stripe_api_version: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> SdkSettings:
-        return cls(queue_urls=_queue_urls(env), sealing_key_id=_require(env, "SEALING_KEY_ID"))
+        return cls(
+            queue_urls=_queue_urls(env),
+            sealing_key_id=_require(env, "SEALING_KEY_ID"),
+            stripe_api_version=stripe_api_version(env),
+        )

@@ -1,4 +1,4 @@
-"""Reduces schemas and typed parameters to the same fields, so that they can be compared.
+"""Reduces schemas to their fields, so that two of them can be compared.
 
 A field has a path (`items[].price`, `metadata.*`), a flag whether it is required, and a set of kinds. A kind is
 `string`, `integer`, `object` …, or a quoted value of an enumeration.
@@ -55,26 +55,13 @@ def _kinds(node: Schema) -> set[str]:
     return {"decimal" if node.get("format") == "decimal" else node["type"]}
 
 
-def difference(ours: Field, theirs: Field) -> tuple[str, str] | None:
-    """Return the differing part of each side, or `None` if they agree."""
+def difference(ours: Field | None, theirs: Field | None) -> tuple[str, str] | None:
+    """Return the differing part of each side, or `None` if they agree. A side without the field is absent."""
     if ours == theirs:
         return None
+    if ours is None or theirs is None:
+        return str(ours or "absent"), str(theirs or "absent")
     common = ours.kinds & theirs.kinds
     if ours.required == theirs.required and len(common) > 1:
         ours, theirs = (Field(False, side.kinds - common) for side in (ours, theirs))
     return str(ours) or "no more", str(theirs) or "no more"
-
-
-def differences(ours: Fields, theirs: Fields) -> list[tuple[str, str, str]]:
-    """Return (path, ours, theirs) of each differing field. Skip the fields below a missing one."""
-    found: list[tuple[str, str, str]] = []
-    for path in sorted(ours.keys() | theirs.keys()):
-        if any(path.startswith((f"{gone}.", f"{gone}[")) for gone, *_ in found):
-            continue
-        mine, other = ours.get(path), theirs.get(path)
-        if mine and other:
-            differs = difference(mine, other)
-            found += [(path, *differs)] if differs else []
-        else:
-            found.append((path, str(mine or "absent"), str(other or "absent")))
-    return found

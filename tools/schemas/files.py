@@ -6,6 +6,7 @@ from typing import Any
 
 from document import Schema
 
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -29,7 +30,7 @@ def _text(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def package_versions(sources: Path) -> dict[str, str]:
-    """Return the version of each package in `sources` by the name of the package."""
-    folders = (folder.stem for folder in sources.glob("*.dist-info"))
-    return dict(folder.split("-", 1) for folder in folders)
+def pinned_versions() -> dict[str, str]:
+    """Return the version of each package in `requirements.txt` by the name of the package."""
+    lines = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
+    return dict(line.removesuffix(" \\").split("==") for line in lines if "==" in line)

@@ -14,6 +14,7 @@ from paydispatch.domain.envelope import check_size
 from paydispatch.domain.errors import MaybeAccepted, PaydispatchError, Unavailable
 from paydispatch.domain.identity.request_ids import new_request_id
 from paydispatch.domain.parameters.check import require_valid_params
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.domain.web.protected_urls import check_http_url
 from paydispatch.sdk.delivery import PreparedRequest
 
@@ -42,7 +43,13 @@ class HttpDelivery:
     way = "http"
     batch_limit = 1_000
 
-    def __init__(self, base_url: str, *, auth: httpx.Auth | str | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        auth: httpx.Auth | str | None = None,
+        stripe_api_version: str = STRIPE_API_VERSION,
+    ) -> None:
         """Raises `BadSetting` if keys would go to `base_url` unencrypted."""
         check_http_url("base_url", base_url)
         token = {"Authorization": f"Bearer {auth}"} if isinstance(auth, str) else {}
@@ -54,6 +61,7 @@ class HttpDelivery:
             timeout=httpx.Timeout(ANSWER_WITHIN_S, connect=CONNECT_WITHIN_S),
         )
         self._client: httpx.Client | None = None
+        self._stripe_api_version = stripe_api_version
 
     def open(self) -> None:
         """Make a client. Its first batch connects."""
@@ -62,11 +70,11 @@ class HttpDelivery:
     def prepare(self, request: CreateRequest) -> PreparedRequest:
         import time
 
-        require_valid_params(request.object, request.params)
+        warnings = require_valid_params(request.object, request.params, self._stripe_api_version)
         key = request.idempotency_key or new_request_id(time.time())
         text = json.dumps(_item(request, key), allow_nan=False)
         check_size(text)
-        return PreparedRequest(key, text, request.lane, self.way)
+        return PreparedRequest(key, text, request.lane, self.way, warnings)
 
     def deliver(
         self, prepared_requests: Sequence[PreparedRequest]

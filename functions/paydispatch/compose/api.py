@@ -58,6 +58,7 @@ def compose(settings: ApiSettings, ports: ApiPorts) -> ApiHandler:
         clock=ports.clock,
         log=ports.log,
         queue_tenant=tenant,
+        stripe_api_version=settings.stripe_api_version,
     )
     principals = PrincipalReader(sign_in=settings.sign_in, tenant_claim=settings.tenant_claim)
     return ApiHandler(acceptor, ports.requests, principals, ports.log, queue_tenant=tenant)

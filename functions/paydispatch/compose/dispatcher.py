@@ -23,22 +23,30 @@ class Dispatcher(dispatcher.Dispatcher):
     def from_env(cls, **options: Any) -> Self:
         """Return a Dispatcher that sends straight to SQS.
 
-        Reads REQUEST_QUEUE_URL, BATCH_QUEUE_URL, SEALING_KEY_ID and AWS's own variables. `options` are those of the
-        SDK's Dispatcher: `buffer_size` in requests, `delivery_timeout_s` in seconds. Raises `BadSetting`.
+        Reads REQUEST_QUEUE_URL, BATCH_QUEUE_URL, SEALING_KEY_ID, STRIPE_API_VERSION and AWS's own variables. `options`
+        are those of the SDK's Dispatcher: `buffer_size` in requests, `delivery_timeout_s` in seconds. Raises
+        `BadSetting`.
         """
         from paydispatch.adapters.aws.sqs_delivery import sqs_delivery
         from paydispatch.settings import SdkSettings
 
         settings = SdkSettings.from_env()
-        return cls(sqs_delivery(settings.queue_urls, settings.sealing_key_id), **options)
+        delivery = sqs_delivery(
+            settings.queue_urls,
+            settings.sealing_key_id,
+            stripe_api_version=settings.stripe_api_version,
+        )
+        return cls(delivery, **options)
 
     @classmethod
     def http(cls, base_url: str, *, auth: Auth | str | None = None, **options: Any) -> Self:
         """Return a Dispatcher that sends through the HTTP API at `base_url`.
 
-        `auth` is an `httpx.Auth`, or a text that is sent as a bearer token. `options` are those of `from_env`. Raises
-        `BadSetting` if keys would go to `base_url` unencrypted.
+        `auth` is an `httpx.Auth`, or a text that is sent as a bearer token. `options` are those of `from_env`. Reads
+        STRIPE_API_VERSION. Raises `BadSetting` if keys would go to `base_url` unencrypted.
         """
         from paydispatch.adapters.http_delivery import HttpDelivery
+        from paydispatch.settings import stripe_api_version
 
-        return cls(HttpDelivery(base_url, auth=auth), **options)
+        delivery = HttpDelivery(base_url, auth=auth, stripe_api_version=stripe_api_version())
+        return cls(delivery, **options)

@@ -57,6 +57,7 @@ def connect(settings: RunnerSettings, log: EventLog, *, consumer: str) -> Server
         log=log,
         fraction=random.random,
         queue_tenant=settings.queue_tenant,
+        stripe_api_version=settings.stripe_api_version,
     )
     return ServerPorts(
         flows=flows, sweep=RedisSweep(redis, clock, log), listener=RedisDoorbellListener(redis, log)

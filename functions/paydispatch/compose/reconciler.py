@@ -20,7 +20,6 @@ from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
 from paydispatch.adapters.stripe.gateway import stripe_client
 from paydispatch.adapters.stripe.lists import HttpStripeLists
-from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.services.reconcile import AT_ONCE, ReconcilePorts
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def connect(settings: ReconcilerSettings, log: EventLog, clients: Clients) -> Re
     secrets = SecretsManagerStore(boto3.client("secretsmanager", config=CLIENT_CONFIG), clock)
     tenant, doorbell_url = settings.queue_tenant, settings.doorbell_queue_url
     sqs = boto3.client("sqs", config=CLIENT_CONFIG)
-    version = settings.stripe_api_version or STRIPE_API_VERSION
+    version = settings.stripe_api_version
     return ReconcilePorts(
         unknown_outcomes=RedisUnknownOutcomes(clients.redis, clock),
         requests=RedisRequests(clients.redis, clock, queue_tenant=tenant),

@@ -21,7 +21,6 @@ from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
 from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
 from paydispatch.compose.async_lambda import on_one_loop
-from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.handlers.stripe_caller import work_on
 from paydispatch.services.call_batch import BatchCall
 from paydispatch.services.calls.call import CallPorts
@@ -49,7 +48,7 @@ def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
         proxy=settings.stripe_proxy,
         ca_bundle=settings.ca_bundle,
     )
-    version = settings.stripe_api_version or STRIPE_API_VERSION
+    version = settings.stripe_api_version
     return CallPorts(
         gateway=HttpStripeGateway(stripe, version=version),
         accounts=HttpStripeAccounts(stripe, clock, version=version),
@@ -64,6 +63,7 @@ def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
         log=log,
         fraction=random.random,
         queue_tenant=tenant,
+        stripe_api_version=version,
     )
 
 

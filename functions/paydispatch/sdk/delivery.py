@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from paydispatch.domain.errors import PaydispatchError
+    from paydispatch.domain.parameters.verdict import ParamWarning
     from paydispatch.domain.requests import CreateRequest, Lane
 
 
@@ -21,6 +22,8 @@ class PreparedRequest:
     lane: Lane
     way: str
     """The `way` of the delivery that prepared it. No other may send it: a text for SQS must not hold the key."""
+    warnings: tuple[ParamWarning, ...] = ()
+    """For parameters that Stripe's version of today is not known to have."""
 
 
 class Delivery(Protocol):

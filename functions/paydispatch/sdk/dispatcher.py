@@ -11,6 +11,7 @@ all requests are durable, or raises.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from contextlib import suppress
@@ -41,6 +42,7 @@ __all__ = ["Dispatcher", "Receipt"]
 BUFFER_SIZE = 10_000
 DELIVERY_TIMEOUT_S = 60.0
 
+_log = logging.getLogger("paydispatch.sdk.dispatcher")
 _block: ContextVar[Dispatcher] = ContextVar("paydispatch_dispatcher")
 _living: Living[Dispatcher] = Living()
 
@@ -190,6 +192,8 @@ class Dispatcher:
             context_id=request.context_id,
         )
         sender.put(prepared, receipt)
+        for warning in prepared.warnings:
+            _log.warning("%s: %s", receipt, warning.message)
         return receipt
 
     def __enter__(self) -> Self:

@@ -34,6 +34,7 @@ from paydispatch.domain.identity.request_ids import (
 from paydispatch.domain.identity.slots import key_space
 from paydispatch.domain.message.new_envelope import new_envelope
 from paydispatch.domain.parameters.check import require_valid_params
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.services.log_ids import log_ids
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.credentials import Binding, Credential
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.identity.principal import Principal
+    from paydispatch.domain.parameters.verdict import ParamWarning
     from paydispatch.domain.requests import CreateRequest
     from paydispatch.ports import Clock, EventLog, Queue, RequestStore, Sealer
 
@@ -63,6 +65,8 @@ class Accepted:
     status: str = "dispatched"
     """The request's present status, if it was accepted by an earlier call."""
     replayed: bool = False
+    warnings: tuple[ParamWarning, ...] = ()
+    """For parameters that Stripe's version of today is not known to have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class _Ready:
     envelope: Envelope
     claim: Claim
     message_bytes: int
+    warnings: tuple[ParamWarning, ...]
 
     @property
     def request_id(self) -> str:
@@ -102,13 +107,16 @@ class Acceptor:
         clock: Clock,
         log: EventLog,
         queue_tenant: str,
+        stripe_api_version: str = STRIPE_API_VERSION,
     ) -> None:
+        """`stripe_api_version` is the version that the Stripe caller names to Stripe."""
         self._queue = queue
         self._sealer = sealer
         self._requests = requests
         self._clock = clock
         self._log = log
         self._queue_tenant = queue_tenant
+        self._stripe_api_version = stripe_api_version
 
     def accept(self, request: CreateRequest, principal: Principal) -> Accepted:
         """Accept one request. Raises `BadRequest`, or `Unavailable`."""
@@ -146,7 +154,7 @@ class Acceptor:
         now_s = self._clock.now_s()
         # Checked before the schema, because the error of a request that is too large is the clearer one.
         check_size(json.dumps(request.params))
-        require_valid_params(request.object, request.params)
+        warnings = require_valid_params(request.object, request.params, self._stripe_api_version)
         caller = str(principal)
         sealed = new_envelope(
             request,
@@ -157,7 +165,8 @@ class Acceptor:
         )
         claim = claim_of(sealed, self._queue_tenant, now_s)
         envelope = replace(sealed, fingerprint=claim.fingerprint)
-        return _Ready(request, envelope, claim, check_size(envelope.as_message()))
+        message_bytes = check_size(envelope.as_message())
+        return _Ready(request, envelope, claim, message_bytes, warnings)
 
     def _request_id(self, request: CreateRequest, principal: Principal, now_s: float) -> str:
         if request.idempotency_key is None:
@@ -241,6 +250,7 @@ class Acceptor:
             **log_ids(envelope),
             lane=envelope.lane.value,
             message_bytes=item.message_bytes,
+            warnings=[warning.param for warning in item.warnings] or None,
             traceparent=envelope.traceparent,
         )
 
@@ -290,7 +300,14 @@ def _follow_without_claim(item: _Ready, error: Unavailable) -> _Ready | Unavaila
 
 
 def _make_accepted(item: _Ready, *, status: str = "dispatched", replayed: bool = False) -> Accepted:
-    return Accepted(item.request_id, item.request, item.envelope.operation, status, replayed)
+    return Accepted(
+        item.request_id,
+        item.request,
+        item.envelope.operation,
+        status,
+        replayed,
+        item.warnings,
+    )
 
 
 def _make_not_accepted() -> Unavailable:

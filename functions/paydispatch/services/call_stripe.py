@@ -197,18 +197,21 @@ def _guard(call: Call, progress: Progress) -> Settled | GivenUp | None:
         why = "Every worker that took this request died."
         return GivenUp(call.dispatcher_error(progress, "last_receive", why))
     try:
-        _check(call.envelope)
+        _check(call, progress)
     except BadRequest as error:
         refusal = call.dispatcher_error(progress, error.code, str(error), error.param)
         return end_with(refusal)
     return may_send(progress, call.ports.clock.now_s())
 
 
-def _check(envelope: Envelope) -> None:
+def _check(call: Call, progress: Progress) -> None:
     """Repeat the API's checks, because programs may write to the queue themselves. Raises `BadRequest`."""
+    envelope = call.envelope
     check_operation(envelope)
-    require_valid_params(envelope.object, envelope.params)
+    warnings = require_valid_params(envelope.object, envelope.params, call.ports.stripe_api_version)
     check_copy_size(envelope)
+    if warnings and progress.attempt == 1:
+        call.log("request.warned", progress, warnings=[warning.param for warning in warnings])
 
 
 # 4. Open the key, find the account

@@ -17,6 +17,7 @@ from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.message.new_envelope import new_envelope
 from paydispatch.domain.operators.diagnosis import open_since
 from paydispatch.domain.parameters.check import require_valid_params
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.domain.sweep import WorkerLook, has_work, next_look_at
 from paydispatch.flow import script_end
 from paydispatch.ports import Swept, Turn
@@ -502,8 +503,14 @@ class MemoryDelivery:
     way = "memory"
     batch_limit = 100
 
-    def __init__(self, sealer: MemorySealer | None = None) -> None:
+    def __init__(
+        self,
+        sealer: MemorySealer | None = None,
+        *,
+        stripe_api_version: str = STRIPE_API_VERSION,
+    ) -> None:
         self.sealer = sealer or MemorySealer()
+        self._stripe_api_version = stripe_api_version
         self.envelopes: list[Envelope] = []
         self.batches: list[int] = []
         """The number of requests of each call."""
@@ -521,7 +528,7 @@ class MemoryDelivery:
     def prepare(self, request: CreateRequest) -> PreparedRequest:
         now_s, key = time.time(), request.idempotency_key
         request_id = request_id_for_key("", key) if key else new_request_id(now_s)
-        require_valid_params(request.object, request.params)
+        warnings = require_valid_params(request.object, request.params, self._stripe_api_version)
         envelope = new_envelope(
             request,
             principal=QUEUE,
@@ -530,7 +537,7 @@ class MemoryDelivery:
             sealed_secret=self.sealer.seal(request.credential, request.binding(QUEUE)),
         )
         self._prepared[request_id] = envelope
-        return PreparedRequest(request_id, envelope.as_message(), request.lane, self.way)
+        return PreparedRequest(request_id, envelope.as_message(), request.lane, self.way, warnings)
 
     def deliver(
         self, prepared_requests: Sequence[PreparedRequest]

@@ -21,7 +21,7 @@ DEEPEST = 6
 
 @cache
 def extract() -> Any:
-    """Return `{"version", "document_sha256", "requests": {object name: request schema}}`."""
+    """Return `{"version", "requests": {object name: request schema}}`."""
     return json.loads(gzip.decompress(EXTRACT.read_bytes()))
 
 

@@ -1,6 +1,11 @@
 """The files that `make schemas` writes are valid, complete and small."""
 
+import gzip
+import os
 import re
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import jsonschema_rs
@@ -11,7 +16,8 @@ from paydispatch.domain.parameters.check import parameter_names, parameter_schem
 from paydispatch.domain.stripe.resources import RESOURCES
 
 PACKAGE = Path(paydispatch.__file__).parent
-LARGEST_BYTES = 200 * 1024
+ROOT = PACKAGE.parents[1]
+LARGEST_BYTES = 220 * 1024
 """For the first ten objects."""
 
 each_object = pytest.mark.parametrize("name", [row.name for row in RESOURCES])
@@ -24,6 +30,49 @@ def test_all_generated_files_together_stay_small() -> None:
         PACKAGE / "sdk/builders.pyi",
     ]
     assert sum(file.stat().st_size for file in files) <= LARGEST_BYTES
+
+
+GENERATE = """
+import sys
+sys.path.insert(0, "tools/schemas")
+import gzip, json
+from pathlib import Path
+import stripe
+from generate import generate
+from paydispatch.domain.stripe.resources import RESOURCES
+
+document = json.loads(gzip.decompress(Path("tests/data/create_requests.json.gz").read_bytes()))
+requests = {row: document["requests"][row.name] for row in RESOURCES}
+generate(requests, Path(stripe.__file__).parents[1], Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_the_pinned_sources_give_the_same_bytes_every_time(tmp_path: Path, seed: str) -> None:
+    """The installed library is the pinned one. The document's requests are in an extract. The order of sets differs."""
+    folders = ("functions/paydispatch/schemas", "functions/paydispatch/sdk", "tests/data", "docs")
+    for folder in folders:
+        (tmp_path / folder).mkdir(parents=True)
+    subprocess.run(
+        [sys.executable, "-c", GENERATE, str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        check=True,
+    )
+    written = [path.relative_to(tmp_path) for path in tmp_path.rglob("*.*") if path.is_file()]
+    assert len(written) == len(RESOURCES) + 6
+    different = [path for path in written if _content(tmp_path / path) != _content(ROOT / path)]
+    assert different == []
+
+
+def _content(path: Path) -> bytes:
+    raw = path.read_bytes()
+    return gzip.decompress(raw) if path.suffix == ".gz" else raw  # compressors differ
+
+
+def test_the_library_that_the_tests_use_is_the_pinned_one() -> None:
+    pins = (ROOT / "tools/schemas/requirements.txt").read_text("utf-8")
+    assert f"stripe=={version('stripe')} " in pins
 
 
 def test_there_is_one_schema_for_each_row_and_no_other() -> None:

@@ -18,6 +18,7 @@ from paydispatch.domain.identity.request_ids import new_request_id, request_id_f
 from paydispatch.domain.message.new_envelope import new_envelope
 from paydispatch.domain.parameters.check import check_params, require_valid_params
 from paydispatch.domain.stripe.resources import RESOURCES
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.sdk.delivery import PreparedRequest
 
 if TYPE_CHECKING:
@@ -37,10 +38,17 @@ class SqsDelivery:
     batch_limit = 500
     """Fifty calls of SendMessageBatch in one turn of the thread."""
 
-    def __init__(self, connect: Callable[[], Clients], clock: Clock) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Clients],
+        clock: Clock,
+        *,
+        stripe_api_version: str = STRIPE_API_VERSION,
+    ) -> None:
         """`connect` makes new clients, which `open` keeps until `close` or `forget_clients`."""
         self._connect = connect
         self._clock = clock
+        self._stripe_api_version = stripe_api_version
         self._clients: Clients | None = None
 
     def open(self) -> None:
@@ -55,7 +63,7 @@ class SqsDelivery:
         now_s = self._clock.now_s()
         key = request.idempotency_key
         request_id = request_id_for_key("", key) if key else new_request_id(now_s)
-        require_valid_params(request.object, request.params)
+        warnings = require_valid_params(request.object, request.params, self._stripe_api_version)
         envelope = new_envelope(
             request,
             principal=QUEUE,
@@ -65,7 +73,7 @@ class SqsDelivery:
         )
         text = envelope.as_message()
         check_size(text)
-        return PreparedRequest(request_id, text, request.lane, self.way)
+        return PreparedRequest(request_id, text, request.lane, self.way, warnings)
 
     def deliver(
         self, prepared_requests: Sequence[PreparedRequest]
@@ -102,7 +110,9 @@ class SqsDelivery:
         return self._clients
 
 
-def sqs_delivery(queue_urls: Mapping[Lane, str], sealing_key_id: str) -> SqsDelivery:
+def sqs_delivery(
+    queue_urls: Mapping[Lane, str], sealing_key_id: str, *, stripe_api_version: str
+) -> SqsDelivery:
     """Return the way straight to the queues of `queue_urls`, one per lane."""
     clock = SystemClock()
 
@@ -114,4 +124,4 @@ def sqs_delivery(queue_urls: Mapping[Lane, str], sealing_key_id: str) -> SqsDeli
         sealer = KmsSealer(kms, sealing_key_id, clock, renews_itself=False)
         return Clients(queue, sealer)
 
-    return SqsDelivery(connect, clock)
+    return SqsDelivery(connect, clock, stripe_api_version=stripe_api_version)

@@ -82,8 +82,9 @@ def _has_price(params: Params) -> ParamError | None:
 def _months_when_repeating(params: Params) -> ParamError | None:
     """Check that `duration_in_months` is sent with `duration=repeating`, and only with it."""
     name = "duration_in_months"
-    repeating = params.get("duration") == "repeating"
-    if repeating == _is_sent(params, name):
+    duration = params.get("duration")
+    repeating = duration == "repeating"
+    if repeating == _is_sent(params, name) or duration not in _DURATIONS:
         return None
     if repeating:
         return ParamError(
@@ -100,6 +101,9 @@ def _is_sent(params: Params, name: str) -> bool:
     """Return whether the form body holds the field. `None` and empty containers send nothing."""
     return params.get(name) not in (None, [], {}, ())
 
+
+_DURATIONS = (None, "forever", "once", "repeating")
+"""Another version of Stripe's API may have others. Nothing is known about the months of those."""
 
 _RULES: Mapping[str, tuple[Rule, ...]] = {
     "payment_intent": (_amount_fits,),

@@ -21,6 +21,7 @@ from paydispatch.handlers.api.budget import (
     cut_error,
     errors_within,
     size_in_answer,
+    warnings_within,
 )
 
 if TYPE_CHECKING:
@@ -52,11 +53,11 @@ def create_answer(result: Accepted) -> Response[str]:
     headers: dict[str, str | list[str]] = {"Location": f"/v1/requests/{result.request_id}"}
     if result.replayed:
         headers["Idempotent-Replayed"] = "true"
-    return json_answer(202, _create_body(result), headers)
+    return json_answer(202, _create_body(result, ANSWER_BYTES), headers)
 
 
 def batch_answer(results: Sequence[Accepted | PaydispatchError]) -> Response[str]:
-    """Answer each item in its place. Each item may use the same share of the answer's room for errors."""
+    """Answer each item in its place. Each item may use the same share of the answer's room for errors and warnings."""
     share_bytes = ANSWER_BYTES // max(1, len(results))
     return json_answer(202, {"results": [batch_item(each, share_bytes) for each in results]})
 
@@ -67,7 +68,7 @@ def batch_item(
     """Return one item of a batch's answer: the body of a create's answer, or the error in its place."""
     if not isinstance(result, PaydispatchError):
         replayed = {"idempotent_replayed": True} if result.replayed else {}
-        return {**_create_body(result), **replayed}
+        return {**_create_body(result, room_bytes), **replayed}
     if isinstance(result, BadRequest):
         refused = {"status": "refused", "http_status": result.status}
         return {**refused, **_error_body(result, room_bytes - size_in_answer(refused))}
@@ -122,7 +123,7 @@ def refusal_answer(error: UnexpectedEvent) -> dict[str, Any]:
     }
 
 
-def _create_body(result: Accepted) -> dict[str, Any]:
+def _create_body(result: Accepted, room_bytes: int) -> dict[str, Any]:
     return {
         "request_id": result.request_id,
         "object": result.request.object,
@@ -130,6 +131,7 @@ def _create_body(result: Accepted) -> dict[str, Any]:
         "status": result.status,
         "worker_id": result.request.worker_id,
         "context_id": result.request.context_id,
+        **warnings_within(result.warnings, room_bytes),
     }
 
 

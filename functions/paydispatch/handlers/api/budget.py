@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from paydispatch.domain.errors import ParamError
+    from paydispatch.domain.parameters.verdict import ParamWarning
 
 ANSWER_BYTES = 4_000_000
 """The limit for the errors of one answer. The rest of Lambda's 6 MB is for the accepted items of a batch: each of 1,000
@@ -39,16 +40,27 @@ def cut_error(error: Mapping[str, Any]) -> dict[str, Any]:
 
 def errors_within(errors: Sequence[ParamError], room_bytes: int) -> dict[str, Any]:
     """Return `errors`: the first and as many more as fit. `more_errors` is the number of those left out."""
-    shown = [cut_error(errors[0].as_dict())]
+    return _listed("errors", errors, room_bytes)
+
+
+def warnings_within(warnings: Sequence[ParamWarning], room_bytes: int) -> dict[str, Any]:
+    """Return `warnings` and `more_warnings` in the same way. Without warnings neither is returned."""
+    return _listed("warnings", warnings, room_bytes) if warnings else {}
+
+
+def _listed(
+    name: str, said: Sequence[ParamError] | Sequence[ParamWarning], room_bytes: int
+) -> dict[str, Any]:
+    shown = [cut_error(said[0].as_dict())]
     room_bytes -= size_in_answer(shown)
-    for error in errors[1:MOST_ERRORS]:
-        cut = cut_error(error.as_dict())
+    for each in said[1:MOST_ERRORS]:
+        cut = cut_error(each.as_dict())
         room_bytes -= size_in_answer(cut)
         if room_bytes < 0:
             break
         shown.append(cut)
-    more = len(errors) - len(shown)
-    return {"errors": shown, **({"more_errors": more} if more else {})}
+    more = len(said) - len(shown)
+    return {name: shown, **({f"more_{name}": more} if more else {})}
 
 
 def _cut(text: str, most_bytes: int) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.claims import claim_of
 from paydispatch.domain.outcomes import Error, ErrorKind
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.services.log_ids import log_ids
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class CallPorts:
     """Returns a random number in [0, 1) for the jitter of the backoff."""
     queue_tenant: str
     """The tenant of programs that write to the queue themselves."""
+    stripe_api_version: str = STRIPE_API_VERSION
+    """The version that calls name to Stripe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.flow import CLEAN_UP_S
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class FlowPorts:
     """Returns a random number in [0, 1) for the jitter of the backoff."""
     queue_tenant: str
     """The tenant of programs that write to the queue themselves."""
+    stripe_api_version: str = STRIPE_API_VERSION
+    """The version that the Stripe caller names to Stripe. The requests of flows are checked for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,7 @@ class TurnRun:
             attempt=turn.attempt,
             now_s=self._started_at,
             queue_tenant=self._ports.queue_tenant,
+            stripe_api_version=self._ports.stripe_api_version,
         )
         end = await self._load()
         if end is None:
