@@ -49,7 +49,7 @@ schemas: install ## generate all files derived from Stripe's OpenAPI document
 	PYTHONPATH=tools $(RUN)/python -m openapi
 
 properties: install ## test thousands of valid and invalid bodies per object
-	PROPERTY_BODIES=5000 $(RUN)/pytest tests/unit/schema/test_bodies_of_the_document.py
+	PROPERTY_BODIES=5000 $(RUN)/pytest tests/unit/schema/test_bodies_of_the_document.py tests/unit/schema/test_bodies_of_the_library.py
 
 chaos: install ## run 10,000 requests with kills of every process, for three seeds, and a backlog during an outage; print figures
 	$(RUN)/python -m tests.chaos.run --requests 10000 --kills 22 --seeds 3

@@ -42,6 +42,27 @@ def create_replayed(row: Resource) -> Answer:
     return client.post(row.endpoint, example_body(row), headers=KEYED)
 
 
+def unknown_to_us(row: Resource) -> dict[str, Any]:
+    """Return the body of a create with more unknown names than an answer to a thousand items lists."""
+    body = example_body(row)
+    return body | {"params": body["params"] | {f"tea_{number}": "x" for number in range(20)}}
+
+
+def create_warned(row: Resource) -> Answer:
+    return client_of_another_version().post(row.endpoint, unknown_to_us(row))
+
+
+def batch_warned(_: Resource) -> Answer:
+    item = {"object": ROW.name, **unknown_to_us(ROW)}
+    return client_of_another_version().post(BATCHES, {"requests": [item] * 1_000})
+
+
+def client_of_another_version() -> Client:
+    client = Client()
+    client.stripe_api_version = "2027-03-31.flora"
+    return client
+
+
 def create_malformed(row: Resource) -> Answer:
     return Client().post(row.endpoint, {})
 
@@ -162,7 +183,7 @@ NOT_CREATED = make_failure(type="card_error", code="card_declined", http_status=
 UNKNOWN = Error(kind=ErrorKind.HTTP, message="no answer", attempts=3, certainty=Certainty.UNKNOWN)
 
 CREATE: dict[int, list[Call]] = {
-    202: [create_accepted, create_replayed],
+    202: [create_accepted, create_replayed, create_warned],
     400: [create_malformed],
     401: [create_unsigned],
     409: [create_conflicting],
@@ -173,7 +194,7 @@ CREATE: dict[int, list[Call]] = {
 }
 OTHERS: dict[tuple[str, str], dict[int, list[Call]]] = {
     ("post", BATCHES): {
-        202: [batch_mixed, batch_unavailable, batch_lost, batch_of_many_faults],
+        202: [batch_mixed, batch_unavailable, batch_lost, batch_of_many_faults, batch_warned],
         400: [lambda _: Client().post(BATCHES, {"requests": []})],
         401: [lambda _: batch_of(Client(sign_in=True), {})],
         500: [lambda _: batch_of(broken_api(), {})],

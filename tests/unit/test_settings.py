@@ -10,6 +10,7 @@ import pytest
 from paydispatch import Dispatcher
 from paydispatch.domain.errors import BadSetting, PaydispatchError
 from paydispatch.domain.requests import Lane
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.settings import (
     STRIPE_API_BASE,
     ApiSettings,
@@ -78,6 +79,19 @@ def test_the_caller_has_a_default_for_every_other_setting() -> None:
     assert settings.max_receives == 5
     assert settings.queue_tenant == "local"
     assert settings.doorbell_queue_url is None
+
+
+@pytest.mark.parametrize(
+    "program", [ApiSettings, CallerSettings, ReconcilerSettings, RunnerSettings, SdkSettings]
+)
+def test_every_program_that_checks_parameters_or_calls_stripe_reads_its_version(
+    program: Any,
+) -> None:
+    other = {"STRIPE_API_VERSION": "2027-03-31.flora"}
+    assert program.from_env(ENV | other).stripe_api_version == "2027-03-31.flora"
+    assert program.from_env(ENV | {"STRIPE_API_VERSION": ""}).stripe_api_version == (
+        STRIPE_API_VERSION
+    )
 
 
 def test_the_runner_reads_its_flows_folder_timeout_and_attempts() -> None:

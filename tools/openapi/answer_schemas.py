@@ -25,6 +25,7 @@ def answer_schemas() -> dict[str, Node]:
     return {
         "object_name": {"type": "string", "enum": [row.name for row in RESOURCES]},
         "request_id": {"type": "string", "pattern": "^pdr_[0-9a-z]{26}$"},
+        "warning": _warning(),
         "accepted": _acceptance(),
         "batch_answer": _batch_answer(),
         "batch_accepted": _batch_accepted(),
@@ -64,8 +65,31 @@ def _operation() -> Node:
     return {"type": "string", "enum": [row.operation for row in RESOURCES]}
 
 
+def _warning() -> Node:
+    meaning = "A parameter that was accepted, although Stripe may refuse it."
+    names = {"param": _param(), "message": {"type": "string"}}
+    return {"description": meaning} | _object(names)
+
+
+def _warning_fields() -> Node:
+    warnings = {
+        "description": "Present if there are any: each parameter or value that the version of Stripe's API which this "
+        "document names is not known to have.",
+        "type": "array",
+        "minItems": 1,
+        "items": references.schema("warning"),
+    }
+    more = {
+        "description": "The number of further warnings that are left out, because the answer would be too large.",
+        "type": "integer",
+        "minimum": 1,
+    }
+    return {"warnings": warnings, "more_warnings": more}
+
+
 def _acceptance() -> Node:
-    return {"description": "The queue has the request."} | _object(_acceptance_fields())
+    fields = _object(_acceptance_fields(), _warning_fields())
+    return {"description": "The queue has the request."} | fields
 
 
 def _batch_answer() -> Node:
@@ -84,7 +108,7 @@ def _batch_accepted() -> Node:
         "description": "Present if the item's idempotency key was used before with the same body.",
         "const": True,
     }
-    return _object(_acceptance_fields(), {"idempotent_replayed": replayed})
+    return _object(_acceptance_fields(), {"idempotent_replayed": replayed, **_warning_fields()})
 
 
 def _batch_refused() -> Node:
@@ -188,13 +212,16 @@ def _error() -> Node:
             "type": "string",
         },
     }
-    param = {
+    return {"description": "An error in the form of Stripe's errors."} | _object(
+        required, {"param": _param()}
+    )
+
+
+def _param() -> Node:
+    return {
         "description": "The name of the field. A nested field has the form `items[0][price]`.",
         "type": "string",
     }
-    return {"description": "An error in the form of Stripe's errors."} | _object(
-        required, {"param": param}
-    )
 
 
 def _error_fields() -> Node:

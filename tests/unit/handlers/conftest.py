@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.handlers.api.handler import ApiHandler
 from paydispatch.handlers.api.principals import PrincipalReader
 from paydispatch.services.accept import Acceptor
@@ -93,6 +94,7 @@ class Client:
         self.queue = MemoryRequestQueue()
         self.sealer = MemorySealer()
         self.requests = MemoryRequestStore()
+        self.stripe_api_version = STRIPE_API_VERSION
         self.principals = PrincipalReader(sign_in=sign_in, tenant_claim="tenant")
 
     def send(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:
@@ -118,6 +120,7 @@ class Client:
             clock=self.clock,
             log=self.log,
             queue_tenant=QUEUE_TENANT,
+            stripe_api_version=self.stripe_api_version,
         )
         return ApiHandler(
             acceptor,

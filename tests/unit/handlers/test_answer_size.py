@@ -12,6 +12,7 @@ from tests.unit.examples import body, create_request
 
 from paydispatch.domain.errors import InvalidField, InvalidParams, MaybeAccepted, ParamError
 from paydispatch.domain.limits import BATCH_ITEMS_LIMIT
+from paydispatch.domain.parameters.verdict import ParamWarning
 from paydispatch.handlers.api.answers import batch_answer, error_answer
 from paydispatch.handlers.api.budget import ANSWER_BYTES, MOST_ERRORS
 from paydispatch.services.accept import Accepted
@@ -36,9 +37,15 @@ def faults(count: int, text: str) -> InvalidParams:
     )
 
 
+def accepted(count: int, text: str) -> Accepted:
+    warnings = tuple(ParamWarning(f"{text}[{n}]", text) for n in range(count))
+    return Accepted("pdr_" + "0" * 26, create_request(), "create_payment_intent", warnings=warnings)
+
+
 texts = st.text(max_size=40).flatmap(lambda t: st.integers(1, 400).map(lambda times: t * times))
 results = st.one_of(
     st.builds(faults, st.integers(1, 300), texts),
+    st.builds(accepted, st.integers(0, 100), texts),
     st.builds(InvalidField, texts, texts),
     st.builds(
         lambda key: MaybeAccepted("", request_id="pdr_" + "0" * 26, idempotency_key=key),
@@ -68,6 +75,17 @@ def test_the_answer_for_a_thousand_lost_answers_with_the_longest_keys_fits() -> 
     lost = MaybeAccepted("", request_id="pdr_" + "0" * 26, idempotency_key="\U0001f375" * 255)
     answer = batch_answer([lost] * BATCH_ITEMS_LIMIT)
     assert answer_bytes(answer.body or "") < LAMBDA_BYTES
+
+
+@pytest.mark.parametrize("text", ["x", "x" * 5_000, LONGEST_TEXT * 20])
+def test_the_answer_to_a_thousand_items_with_warnings_fits_and_counts_those_left_out(
+    text: str,
+) -> None:
+    answer = batch_answer([accepted(100, text)] * BATCH_ITEMS_LIMIT)
+    assert answer_bytes(answer.body or "") < LAMBDA_BYTES
+    for item in json.loads(answer.body or "")["results"]:
+        assert item["warnings"][0]["param"][0] == text[0]
+        assert len(item["warnings"]) + item.get("more_warnings", 0) == 100
 
 
 @pytest.mark.parametrize("text", ["x", "x" * 5_000, LONGEST_TEXT * 20])

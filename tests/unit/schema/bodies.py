@@ -43,7 +43,7 @@ class Bodies:
         body = self._object(self.schema, 0)
         if type(body.get("amount")) is int:
             body["amount"] = self.random.randint(0, 99_999_999)
-        return _REPAIRS.get(self._object_name, dict)(body)
+        return repair(self._object_name, body)
 
     def value(self, schema: Schema, name: str = "", depth: int = 0) -> Any:
         if "anyOf" in schema:
@@ -94,6 +94,11 @@ class Bodies:
     def _word(self, longest: int) -> str:
         length = self.random.randint(1, longest)
         return "".join(self.random.choices(string.ascii_letters + "_ -.é", k=length))
+
+
+def repair(object_name: str, body: Schema) -> Schema:
+    """Return the body with the changes that the rules across fields need."""
+    return _REPAIRS.get(object_name, dict)(body)
 
 
 def _repair_price(body: Schema) -> Schema:

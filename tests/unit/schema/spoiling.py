@@ -47,9 +47,9 @@ def _in_object(body: Schema, schema: Schema, path: Path, chance: random.Random) 
     fields = schema.get("properties")
     if fields is not None:
         name = _unknown_name(fields, chance)
-        yield Fault((*path, name), "unknown name", _set_item(name, "x"))
+        yield Fault((*path, name), "unknown name", set_item(name, "x"))
     for name in schema.get("required", ()):
-        yield Fault((*path, name), "missing required", _remove_item(name))
+        yield Fault((*path, name), "missing required", remove_item(name))
     for name, value in body.items():
         part = (fields or {}).get(name) or schema["additionalProperties"]
         yield from _in_value(value, part, (*path, name), chance)
@@ -58,15 +58,15 @@ def _in_object(body: Schema, schema: Schema, path: Path, chance: random.Random) 
 def _in_value(value: Any, schema: Schema, path: Path, chance: random.Random) -> Iterator[Fault]:
     branches = schema.get("anyOf", [schema])
     wrong_type = [other for other in ANY if not any(_is_of(other, branch) for branch in branches)]
-    yield Fault(path, "wrong type", _set_item(path[-1], chance.choice(wrong_type)))
+    yield Fault(path, "wrong type", set_item(path[-1], chance.choice(wrong_type)))
     strings = [branch for branch in branches if branch["type"] == "string"]
     if strings and all("enum" in branch for branch in strings):
         unsets = all(branch["enum"] == [""] for branch in strings)
         kind = "text that does not unset" if unsets else "bad enum"
-        yield Fault(path, kind, _set_item(path[-1], "not_one_of_these"))
+        yield Fault(path, kind, set_item(path[-1], "not_one_of_these"))
     elif strings and all("maxLength" in branch or "enum" in branch for branch in strings):
         longest = max(branch.get("maxLength", 0) for branch in strings)
-        yield Fault(path, "too long", _set_item(path[-1], "é" * (longest + 1)))
+        yield Fault(path, "too long", set_item(path[-1], "é" * (longest + 1)))
     yield from _below(value, branches, path, chance)
 
 
@@ -102,9 +102,9 @@ def _unknown_name(fields: Schema, chance: random.Random) -> str:
     return f"{real[:-1]}{real[-1]}{chance.choice('qxz')}_"
 
 
-def _set_item(key: Any, value: Any) -> Callable[[Any], None]:
+def set_item(key: Any, value: Any) -> Callable[[Any], None]:
     return lambda container: container.__setitem__(key, value)
 
 
-def _remove_item(key: Any) -> Callable[[Any], None]:
+def remove_item(key: Any) -> Callable[[Any], None]:
     return lambda container: container.__delitem__(key)

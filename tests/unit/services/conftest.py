@@ -10,6 +10,7 @@ import pytest
 from tests.unit.examples import KEY, SECRET_REF, entry
 
 from paydispatch.domain.identity.principal import LOCAL, Principal
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.services.accept import Acceptor
 from paydispatch.services.call_batch import BatchCall, Message
 from paydispatch.services.calls.call import CallPorts
@@ -89,6 +90,7 @@ class Caller:
         self.vault = MemoryVault(self.sealer, {("local", SECRET_REF): KEY})
         self.stripe = MemoryStripe()
         self.fraction = 0.5
+        self.stripe_api_version = STRIPE_API_VERSION
 
     def answers(self, *attempts: Attempt | Callable[[], Attempt]) -> None:
         self.stripe = MemoryStripe(*attempts)
@@ -106,6 +108,7 @@ class Caller:
             log=self.log,
             fraction=lambda: self.fraction,
             queue_tenant="local",
+            stripe_api_version=self.stripe_api_version,
         )
         return BatchCall(ports, max_receives=self.max_receives)
 
@@ -155,6 +158,7 @@ class Runner:
         self.queue = MemoryAsyncQueue()
         self.inbox = MemoryInbox(self.clock)
         self.policy = FlowPolicy(timeout_s=5.0, attempts=3)
+        self.stripe_api_version = STRIPE_API_VERSION
         self.runner = self.with_scripts()
 
     def with_scripts(self, **scripts: Callable[..., Any]) -> FlowRunner:
@@ -168,6 +172,7 @@ class Runner:
             log=self.log,
             fraction=lambda: 0.5,
             queue_tenant="local",
+            stripe_api_version=self.stripe_api_version,
         )
         self.runner = FlowRunner(ports, self.policy)
         return self.runner

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.credentials import redact
@@ -48,9 +49,19 @@ def describe(
 def unknown(path: Sequence[str | int], known: Sequence[str]) -> ParamError:
     """Return the error of an unknown name, with the most similar known name."""
     param, name = bracket_path(path)[:LONGEST_PARAM], str(path[-1])
-    near = get_close_matches(name, known, n=1) if len(name) <= SHOWN_CHARACTERS else []
-    hint = f" Did you mean {bracket_path((*path[:-1], near[0]))}?" if near else ""
+    near = _find_nearest(name, tuple(known)) if len(name) <= SHOWN_CHARACTERS else None
+    hint = f" Did you mean {bracket_path((*path[:-1], near))}?" if near else ""
     return ParamError(param, "parameter_unknown", f"Received unknown parameter: {param}.{hint}")
+
+
+@lru_cache(maxsize=1024)
+def _find_nearest(name: str, known: tuple[str, ...]) -> str | None:
+    """Return the nearest of the known names, if one is near.
+
+    The result is kept, because the search takes half a millisecond, and a program that sends a name of an older version
+    sends it with each request.
+    """
+    return next(iter(get_close_matches(name, known, n=1)), None)
 
 
 def _describe_missing(param: str) -> ParamError:
