@@ -1,4 +1,4 @@
-"""Generates the twin's response schema of each object. `make schemas` runs it.
+"""Generates the twin's response schema of each object from the document and the library. `make schemas` runs it.
 
     python tools/twin_objects.py SOURCES
 
@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from schemas.answers import nullable_fields
 from schemas.document import Schema, read_document
 
 from paydispatch.domain.stripe.resources import RESOURCES
@@ -34,8 +35,19 @@ OUTPUT = Path(__file__).parents[1] / "functions/paydispatch/twin/objects/fresh"
 def main(sources: Path) -> None:
     shapes = Shapes(read_document(sources)["components"]["schemas"])
     for row in RESOURCES:
-        text = _one_field_a_line(shapes.of_object(row.name))
+        shape = _with_new_fields(shapes.of_object(row.name), nullable_fields(sources, row.name))
+        text = _one_field_a_line(shape)
         (OUTPUT / f"{row.identifier}.json").write_text(text, encoding="utf-8")
+
+
+def _with_new_fields(shape: Schema, today: dict[str, Schema]) -> Schema:
+    """Return the shape with the fields that only the library has. They are null unless a parameter sets them."""
+    new = {name: field for name, field in today.items() if name not in shape["properties"]}
+    fields = {**shape["properties"], **new}
+    return {
+        "required": sorted({*shape["required"], *new}),
+        "properties": {name: fields[name] for name in sorted(fields)},
+    }
 
 
 def _one_field_a_line(schema: Schema) -> str:

@@ -120,7 +120,7 @@ class StripeTwin:
 
         Raises each `StripeError` that Stripe answers before that layer.
         """
-        params = read_params(request.resource.name, nest(request.pairs))
+        params = read_params(request.resource.name, nest(request.pairs), exchange.stripe_version)
         expand_paths(params, response_schema(request.resource.name))
         key = request.idempotency_key
         if key is None:

@@ -66,7 +66,7 @@ def test_an_organisation_key_needs_a_context_and_a_version(stripe: Client) -> No
         "name=Tea",
         authorization=key,
         stripe_context="acct_1",
-        stripe_version="2026-05-27.dahlia",
+        stripe_version="2026-10-28.endive",
     )
     assert reply.status == 200
 

@@ -237,7 +237,7 @@ def test_any_valid_create_gives_a_whole_object(stripe: Client, resource: Resourc
     answer = whole(resource.name)
     made = 0
     for _ in range(BODIES):
-        form = encode({**bodies.valid(), "expand": None})
+        form = encode({**bodies.valid(), "expand": None, "payment_method_types": None})
         if any(check_params(resource.name, read_form(resource.name, form))):
             continue  # a required container was empty, and a form cannot express that
         reply = stripe.post(resource.endpoint, form.decode())

@@ -8,7 +8,8 @@ The key of an entry is the object's name. Every part of an entry is optional:
     "set":      {field: value}                  always set, also over the caller's value
     "cases":    [{"when": …, "set": …}]         set in order, if `when` holds
     "on_request": [field]                       shown only when expanded
-    "refuses":  [{"when": …, "error": …}]       a rule across parameters, answered with 400
+    "refuses":  [{"when": …, "error": …}]       a rule across parameters, answered with 400. With a "version" it
+                                                holds only for calls that name that version of Stripe's API
     "makes":    {param: {"object", "as", "with"}}   a nested create, as `product_data` creates a product
     "charges":  [{"when": …, "with": [param], "use": "charge" | "attach"}]   charges a card
     "declined": {"set", "shown_as", "reason_in", "charge_in"}

@@ -43,6 +43,11 @@ class Exchange:
         self._body = b""
 
     @property
+    def stripe_version(self) -> str:
+        """The version of Stripe's API that the call names, or else the default."""
+        return self._headers["Stripe-Version"]
+
+    @property
     def delay_ms(self) -> float:
         return self.verdict.delay_ms
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.identity.marks import MARK
 from paydispatch.domain.parameters.check import check_params, parameter_schema
+from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.twin.objects.traits import holds, traits_of
 from paydispatch.twin.wire.coercion import FormReader
 from paydispatch.twin.wire.errors import StripeError, invalid_request
@@ -14,12 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def read_params(kind: str, nested: dict[str, Any]) -> dict[str, Any]:
-    """Return the typed parameters of a create. Raises `StripeError` (400) for the first error."""
+def read_params(
+    kind: str, nested: dict[str, Any], version: str = STRIPE_API_VERSION
+) -> dict[str, Any]:
+    """Return the typed parameters of a create. Raises `StripeError` (400) for the first error.
+
+    `version` is the version of Stripe's API that the call names. Unknown names are accepted with another one than ours.
+    """
     params = FormReader(parameter_schema(kind)).read(nested)
-    for error in check_params(kind, _without_mark(params)):
+    for error in check_params(kind, _without_mark(params), version):
         raise invalid_request(error.message, code=error.code, param=error.param or None)
-    _check_together(kind, params)
+    _check_together(kind, params, version)
     return params
 
 
@@ -34,7 +40,7 @@ def _without_mark(params: dict[str, Any]) -> dict[str, Any]:
     return {**params, "metadata": {name: value for name, value in metadata.items() if name != MARK}}
 
 
-def _check_together(kind: str, params: Mapping[str, Any]) -> None:
+def _check_together(kind: str, params: Mapping[str, Any], version: str) -> None:
     for rule in traits_of(kind).refuses:
-        if holds(rule["when"], params):
+        if rule.get("version", version) == version and holds(rule["when"], params):
             raise StripeError(400, {"type": "invalid_request_error", **rule["error"]})
