@@ -5,6 +5,7 @@ from __future__ import annotations
 from flow_guards import FLOW_GUARDS
 from guard import LATCH, LUA, SOURCE, Guard
 from identity_guards import IDENTITY_GUARDS
+from version_guards import VERSION_GUARDS
 
 RETRY = ("tests/unit/domain/test_retry.py", "tests/unit/domain/test_retry_table.py")
 REDIS_OUTCOMES = ("tests/integration/adapters/test_outcome_stream.py",)
@@ -1062,4 +1063,5 @@ GUARDS = (
     ),
     *IDENTITY_GUARDS,
     *FLOW_GUARDS,
+    *VERSION_GUARDS,
 )
