@@ -7,7 +7,8 @@ carries the keyword `x-until` with the document's version, because Stripe's vers
 
 from document import Schema
 
-UNTIL = "x-until"
+from paydispatch.domain.parameters.versions import UNTIL
+
 LIMITS = ("maxLength", "format", "pattern", "deprecated")
 """The keywords that only the document has."""
 

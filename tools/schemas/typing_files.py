@@ -6,9 +6,9 @@ from keyword import iskeyword
 from textwrap import shorten
 
 from document import Schema, one_line
-from merge import UNTIL
 from naming import TypeNames, pascal
 
+from paydispatch.domain.parameters.versions import UNTIL
 from paydispatch.domain.stripe.resources import Resource
 
 LONGEST_MEANING = 86
