@@ -26,11 +26,13 @@ from paydispatch.domain.identity.slots import key_space
 from paydispatch.domain.limits import DEFAULT_DEADLINE_S, REMEMBER_S
 from paydispatch.domain.outcomes import ErrorKind, Response
 from paydispatch.domain.parameters.check import require_valid_params
+from paydispatch.domain.parameters.plain_values import take_params
 from paydispatch.domain.progress import Progress
 from paydispatch.domain.requests import (
     check_account,
     check_deadline,
     check_idempotency_key,
+    check_params_shape,
     check_stripe_context,
     parse_lane,
 )
@@ -242,10 +244,13 @@ class Flow(Builders):
         deadline_s: float | None,
         stripe_account: str | None,
         stripe_context: str | None,
+        unchecked_params: Mapping[str, Any] | None,
     ) -> FollowUp:
         """Put one request into this run's outbox. Raises `InvalidParams`, `InvalidField` or `TooLarge`."""
         entry = self._entry
-        warnings = require_valid_params(object_name, params, self._stripe_api_version)
+        params, unchecked = take_params(params), take_params(unchecked_params or {})
+        check_params_shape("unchecked_params", unchecked)
+        warnings = require_valid_params(object_name, params, unchecked, self._stripe_api_version)
         check_deadline(deadline_s)
         check_account(stripe_account)
         check_stripe_context(stripe_context)
@@ -258,6 +263,7 @@ class Flow(Builders):
             request_id=self._follow_up_id(idempotency_key),
             object=object_name,
             params=params,
+            unchecked_params=unchecked,
             worker_id=entry.worker_id,
             context_id=entry.context_id,
             accepted_at=self._now_s,

@@ -34,6 +34,7 @@ DEFAULTS = {
     "deadline_s": None,
     "stripe_account": None,
     "stripe_context": None,
+    "unchecked_params": None,
 }
 
 
@@ -122,6 +123,7 @@ def test_create_async_passes_its_options_to_the_dispatcher() -> None:
         "deadline_s": 60,
         "stripe_account": "acct_1",
         "stripe_context": "acct_2",
+        "unchecked_params": {"level3": {"merchant_reference": "1"}},
     }
     new_price().create_async("w", "c", "sk_test_1", dispatcher=dispatcher, **options)
     assert dispatcher.calls[0][1] == options

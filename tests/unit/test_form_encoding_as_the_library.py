@@ -42,7 +42,7 @@ def with_moments_and_gaps(value: Any, chance: random.Random) -> Any:
     if isinstance(value, list):
         return [with_moments_and_gaps(entry, chance) for entry in value]
     if type(value) is int and chance.random() < 0.2:
-        return datetime.fromtimestamp(value, UTC)
+        return datetime.fromtimestamp(value % 4_102_444_800, UTC)
     return value
 
 

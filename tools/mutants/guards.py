@@ -5,6 +5,7 @@ from __future__ import annotations
 from flow_guards import FLOW_GUARDS
 from guard import LATCH, LUA, SOURCE, Guard
 from identity_guards import IDENTITY_GUARDS
+from parameter_guards import PARAMETER_GUARDS
 from version_guards import VERSION_GUARDS
 
 RETRY = ("tests/unit/domain/test_retry.py", "tests/unit/domain/test_retry_table.py")
@@ -332,8 +333,8 @@ GUARDS = (
         "key: an error flow gets parameters that hold a key",
         KEY,
         READ_MESSAGE,
-        "    shown: dict[str, Any] = redact_json(params)",
-        "    shown: dict[str, Any] = params",
+        "    shown: dict[str, Any] = redact_json(hide_card_data(object_name, params))",
+        "    shown: dict[str, Any] = hide_card_data(object_name, params)",
     ),
     Guard(
         "key: a debug mode prints every event",
@@ -465,8 +466,8 @@ GUARDS = (
         "key: a message is parked unredacted",
         KEY,
         CALL_BATCH,
-        "            redact(message.body), reason=malformed.code, kind=ErrorKind.DISPATCHER\n",
-        "            message.body, reason=malformed.code, kind=ErrorKind.DISPATCHER\n",
+        "            hide_card_data_in_text(redact(message.body)),\n",
+        "            hide_card_data_in_text(message.body),\n",
     ),
     Guard(
         "follow-ups are sent after the acknowledgement",
@@ -1063,5 +1064,6 @@ GUARDS = (
     ),
     *IDENTITY_GUARDS,
     *FLOW_GUARDS,
+    *PARAMETER_GUARDS,
     *VERSION_GUARDS,
 )

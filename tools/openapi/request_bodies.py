@@ -72,6 +72,11 @@ _FIELDS: dict[str, Node] = {
         "maxLength": 255,
         "pattern": "^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$",
     },
+    "unchecked_params": {
+        "description": "Parameters that are merged into `params` without a check against Stripe's schema. They are for "
+        "what Stripe takes and no document lists. Stripe keys and raw card data are refused here too.",
+        "type": "object",
+    },
     "idempotency_key": {
         "description": "As the header `Idempotency-Key`, for batch items and for callers that cannot set headers.",
         "type": "string",

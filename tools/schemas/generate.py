@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from beyond_document import add_undocumented, forbid_empty
 from document import Schema
 from extract import write_extract
 from files import pinned_versions, write_schema
@@ -27,15 +28,19 @@ def generate(requests: Schemas, sources: Path, root: Path) -> None:
     described = {row: simplify(request) for row, request in requests.items()}
     typed = {row: library_schema(sources, row.name) for row in requests}
     schemas = {row: merge(described[row], typed[row], OLDER_API_VERSION) for row in requests}
-    write_schemas(root / "functions/paydispatch/schemas", schemas)
+    for row, schema in schemas.items():
+        add_undocumented(row.name, schema)
+    write_schemas(root / "functions/paydispatch/schemas", requests, schemas)
     write_types(root / "functions/paydispatch/sdk", sources, requests, schemas)
     write_extracts(root / "tests/data", sources, requests)
     write_report(root / "docs/schema-differences.md", described, typed)
 
 
-def write_schemas(folder: Path, schemas: Schemas) -> None:
+def write_schemas(folder: Path, requests: Schemas, schemas: Schemas) -> None:
+    """Write the schema of each object, with the rules about empty texts that no source has."""
     for row, schema in schemas.items():
-        write_schema(folder / f"{row.identifier}.json", row.name, share(schema))
+        strict = forbid_empty(schema, requests[row])
+        write_schema(folder / f"{row.identifier}.json", row.name, share(strict))
 
 
 def write_types(folder: Path, sources: Path, requests: Schemas, schemas: Schemas) -> None:

@@ -5,7 +5,7 @@ It adds three rules that Stripe documents only in prose:
 - An object with named properties has no others, because Stripe answers "Received unknown parameter".
 - `metadata` has at most 50 pairs, with keys of 1 to 40 characters without brackets, and values of up to 500 characters
   (https://docs.stripe.com/api/metadata).
-- A `currency` has three lower-case letters, and a `decimal` is written in digits
+- A `currency` has three letters. Stripe takes capitals and answers in lower case, and a `decimal` is written in digits
   (https://docs.stripe.com/currencies, and the descriptions of the fields).
 
 It ignores `x-stripeBypassValidation`, because that marks values of previews, which need another `Stripe-Version` than
@@ -21,7 +21,7 @@ KEPT_OF_ENUM = ("enum", "deprecated")
 """The keywords that an enumeration keeps. Its values imply type and length."""
 
 PATTERNS = {
-    "currency": "^[a-z]{3}$",
+    "currency": "^[A-Za-z]{3}$",
     "decimal": r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$",
 }
 METADATA: Schema = {

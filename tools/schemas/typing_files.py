@@ -61,6 +61,7 @@ class _Create(Protocol[_B]):
         deadline_s: float | None = None,
         stripe_account: str | None = None,
         stripe_context: str | None = None,
+        unchecked_params: Mapping[str, object] | None = None,
         dispatcher: Dispatcher | None = None,
     ) -> Receipt: ...
 '''

@@ -70,7 +70,9 @@ class HttpDelivery:
     def prepare(self, request: CreateRequest) -> PreparedRequest:
         import time
 
-        warnings = require_valid_params(request.object, request.params, self._stripe_api_version)
+        warnings = require_valid_params(
+            request.object, request.params, request.unchecked_params, self._stripe_api_version
+        )
         key = request.idempotency_key or new_request_id(time.time())
         text = json.dumps(_item(request, key), allow_nan=False)
         check_size(text)
@@ -152,6 +154,7 @@ def _item(request: CreateRequest, key: str) -> dict[str, Any]:
         "worker_id": request.worker_id,
         "context_id": request.context_id,
         "params": request.params,
+        "unchecked_params": request.unchecked_params or None,
         "lane": request.lane.value,
         "deadline_s": request.deadline_s,
         "stripe_account": request.stripe_account,

@@ -99,7 +99,7 @@ def fingerprint_of(envelope: Envelope, queue_tenant: str) -> str:
         context_id=envelope.context_id,
         operation=envelope.operation,
         path=envelope.path,
-        params=envelope.params,
+        params=envelope.sent_params,
         stripe_account=envelope.stripe_account,
         stripe_context=envelope.stripe_context,
     )

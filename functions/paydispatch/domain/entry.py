@@ -118,7 +118,7 @@ def entry_for(
         object=envelope.object,
         worker_id=envelope.worker_id,
         context_id=envelope.context_id,
-        params=envelope.params,
+        params=envelope.sent_params,
         outcome=outcome,
         settled_at=settled_at,
         accepted_at=envelope.accepted_at,

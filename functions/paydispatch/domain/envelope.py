@@ -10,6 +10,7 @@ from paydispatch.domain.credentials import Binding
 from paydispatch.domain.errors import InvalidField, TooLarge
 from paydispatch.domain.identity.principal import QUEUE
 from paydispatch.domain.limits import COPY_ROOM_BYTES, QUEUE_MESSAGE_LIMIT_BYTES
+from paydispatch.domain.parameters.unchecked import merge_unchecked
 from paydispatch.domain.requests import Lane
 from paydispatch.domain.stripe.resources import create_of, resource_named
 
@@ -58,6 +59,11 @@ class Envelope:
     @property
     def binding(self) -> Binding:
         return Binding(self.principal, self.worker_id, self.context_id)
+
+    @property
+    def sent_params(self) -> Mapping[str, Any]:
+        """The parameters that Stripe gets, without the metadata pair of paydispatch."""
+        return merge_unchecked(self.params, self.unchecked_params)
 
     def at(self, progress: Progress) -> Envelope:
         return replace(self, progress=progress)
@@ -117,10 +123,6 @@ def check_operation(envelope: Envelope) -> None:
     if envelope.path:
         raise InvalidField(
             "path", "path must be left out, because a create has no ids in its path."
-        )
-    if envelope.unchecked_params:
-        raise InvalidField(
-            "unchecked_params", "unchecked_params must be left out: they are not supported yet."
         )
 
 

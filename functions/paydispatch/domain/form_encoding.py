@@ -25,6 +25,11 @@ def pairs(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _field(str(name), value)
 
 
+def text_of(value: Any) -> str:
+    """Return the text of one scalar. Raises `ValueError`, as `encode` does."""
+    return _text("the value", value)
+
+
 def _field(name: str, value: Any) -> Iterator[tuple[str, str]]:
     """Yield every pair of one field, its nested fields included."""
     if value is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ _BODY_FIELDS = frozenset(
     {
         "object",
         "params",
+        "unchecked_params",
         "worker_id",
         "context_id",
         "stripe_secret",
@@ -70,13 +71,16 @@ class CreateRequest:
     stripe_context: str | None = None
     """The account in which an organisation's key acts. With it Stripe ignores `stripe_account`."""
     idempotency_key: str | None = None
+    unchecked_params: Mapping[str, Any] = field(default_factory=dict)
+    """Merged into `params` without a check against the schema (`domain/parameters/unchecked.py`)."""
     traceparent: str | None = None
 
     def __post_init__(self) -> None:
         """Check every field. Raises `InvalidField` for the first wrong one."""
         check_worker_id(self.worker_id)
         check_context_id(self.context_id)
-        _check_params_shape(self.params)
+        check_params_shape("params", self.params)
+        check_params_shape("unchecked_params", self.unchecked_params)
         check_deadline(self.deadline_s)
         check_account(self.stripe_account)
         check_stripe_context(self.stripe_context)
@@ -106,6 +110,7 @@ def parse_create_request(
     return CreateRequest(
         object=object_name,
         params=_readable(body.get("params", {})),
+        unchecked_params=_readable(_given(body, "unchecked_params", {})),
         worker_id=_require(body, "worker_id"),
         context_id=_require(body, "context_id"),
         credential=_credential(body),
@@ -164,6 +169,11 @@ def _readable(params: Any) -> Any:
     return params
 
 
+def _given(body: Mapping[str, Any], name: str, default: Any) -> Any:
+    value = body.get(name)
+    return default if value is None else value
+
+
 def _require(body: Mapping[str, Any], name: str) -> Any:
     if body.get(name) is None:
         raise InvalidField(name, f"Missing required field: {name}.", code="parameter_missing")
@@ -185,9 +195,9 @@ def _credential(body: Mapping[str, Any]) -> Credential:
     return StripeKey(key)
 
 
-def _check_params_shape(value: object) -> None:
+def check_params_shape(name: str, value: object) -> None:
     if not isinstance(value, dict):
-        raise InvalidField("params", "params must be a JSON object with Stripe's parameters.")
+        raise InvalidField(name, f"{name} must be a JSON object with Stripe's parameters.")
 
 
 def check_deadline(value: object) -> None:

@@ -6,19 +6,17 @@ list the parameters. `paydispatch.sdk.builders` has the functions that users cal
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from paydispatch.domain.errors import InvalidParams
 from paydispatch.domain.parameters.check import parameter_names
-from paydispatch.domain.parameters.json_values import fault_of_depth
 from paydispatch.domain.parameters.messages import unknown
+from paydispatch.domain.parameters.plain_values import take_params
 from paydispatch.domain.stripe.resources import RESOURCES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from paydispatch.domain.credentials import SecretRef
     from paydispatch.sdk.dispatcher import Dispatcher, Receipt
@@ -37,11 +35,12 @@ class Parameters:
     def __init__(self, object_name: str, params: Mapping[str, Any] | None = None) -> None:
         self.object_name = object_name
         """Stripe's name of the object: `payment_intent`."""
-        self._params = _copy(params or {})
+        self._params = take_params(params or {})
 
     def params(self) -> dict[str, Any]:
         """Return a copy of the parameters in JSON values. A change to it does not change the builder."""
-        return _copy(self._params)
+        params: dict[str, Any] = take_params(self._params)
+        return params
 
     if not TYPE_CHECKING:  # so that a type checker knows only the parameters of `builders.pyi`
 
@@ -59,7 +58,7 @@ class Parameters:
         return f"<{self.object_name}: {', '.join(self._params) or 'nothing set'}>"
 
     def _set(self, name: str, value: Any, /) -> Self:
-        self._params |= _copy({name: value})
+        self._params[name] = take_params({name: value})[name]
         return self
 
 
@@ -77,6 +76,7 @@ class Builder(Parameters):
         deadline_s: float | None = None,
         stripe_account: str | None = None,
         stripe_context: str | None = None,
+        unchecked_params: Mapping[str, Any] | None = None,
         dispatcher: Dispatcher | None = None,
     ) -> Receipt:
         """Hand the request to the running Dispatcher and return its receipt, without any I/O.
@@ -88,7 +88,7 @@ class Builder(Parameters):
 
         return (dispatcher or Dispatcher.current()).submit(
             self.object_name,
-            self.params(),
+            self._params,
             worker_id,
             context_id,
             stripe_secret,
@@ -97,6 +97,7 @@ class Builder(Parameters):
             deadline_s=deadline_s,
             stripe_account=stripe_account,
             stripe_context=stripe_context,
+            unchecked_params=unchecked_params,
         )
 
 
@@ -106,13 +107,14 @@ class Submit(Protocol):
     def __call__(
         self,
         object_name: str,
-        params: dict[str, Any],
+        params: Mapping[str, Any],
         *,
         idempotency_key: str | None,
         lane: str,
         deadline_s: float | None,
         stripe_account: str | None,
         stripe_context: str | None,
+        unchecked_params: Mapping[str, Any] | None,
     ) -> Receipt: ...
 
 
@@ -131,16 +133,18 @@ class BoundBuilder(Parameters):
         deadline_s: float | None = None,
         stripe_account: str | None = None,
         stripe_context: str | None = None,
+        unchecked_params: Mapping[str, Any] | None = None,
     ) -> Receipt:
         """Dispatch the next create of this conversation. Raises as `Builder.create_async` does."""
         return self._submit(
             self.object_name,
-            self.params(),
+            self._params,
             idempotency_key=idempotency_key,
             lane=lane,
             deadline_s=deadline_s,
             stripe_account=stripe_account,
             stripe_context=stripe_context,
+            unchecked_params=unchecked_params,
         )
 
 
@@ -161,29 +165,3 @@ def no_such_builder(name: str) -> AttributeError:
     """Return the error for a `new_<object>` that does not exist. It lists those that do."""
     names = ", ".join(f"new_{row.identifier}" for row in RESOURCES)
     return AttributeError(f"There is no {name!r}. There are: {names}.")
-
-
-def _copy(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy in JSON values. Raises `InvalidParams` if a parameter is nested too deeply or contains itself."""
-    try:
-        return _plain(params)
-    except RecursionError:
-        fault = fault_of_depth(params)
-        if fault is None:  # the caller has used up the stack
-            raise
-        raise InvalidParams((fault,)) from None
-
-
-def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a deep copy in JSON values: a datetime becomes unix seconds, and a tuple a list."""
-    return {name: _plain_value(value) for name, value in params.items()}
-
-
-def _plain_value(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return _plain(value)
-    if isinstance(value, list | tuple):
-        return [_plain_value(entry) for entry in value]
-    if isinstance(value, datetime):
-        return int(value.timestamp())
-    return value

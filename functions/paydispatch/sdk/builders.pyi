@@ -27,6 +27,7 @@ class _Create(Protocol[_B]):
         deadline_s: float | None = None,
         stripe_account: str | None = None,
         stripe_context: str | None = None,
+        unchecked_params: Mapping[str, object] | None = None,
         dispatcher: Dispatcher | None = None,
     ) -> Receipt: ...
 
@@ -459,7 +460,7 @@ class _CheckoutSession(Parameters):
         """Configure actions after a Checkout Session has expired."""
     def allow_promotion_codes(self, value: bool | None, /) -> Self:
         """Enables user redeemable promotion codes."""
-    def allowed_payment_method_types(self, value: list[p.CheckoutSessionAllowedPaymentMethodType] | None, /) -> Self:
+    def allowed_payment_method_types(self, value: list[p.PaymentIntentType] | None, /) -> Self:
         """A list of the types of payment methods (e.g., `card`) this Checkout Session can …"""
     def automatic_tax(self, value: p.SubscriptionAutomaticTax | None, /) -> Self:
         """Settings for automatic tax lookup for this session and resulting payments, invoices, …"""

@@ -26,6 +26,7 @@ from paydispatch.domain.errors import (
     OtherProcess,
     PaydispatchError,
 )
+from paydispatch.domain.parameters.plain_values import take_params
 from paydispatch.domain.requests import CreateRequest, parse_lane
 from paydispatch.sdk.process import Living, do_not_run_at_exit, run_at_exit
 from paydispatch.sdk.receipt import Receipt
@@ -158,15 +159,19 @@ class Dispatcher:
         deadline_s: float | None = None,
         stripe_account: str | None = None,
         stripe_context: str | None = None,
+        unchecked_params: Mapping[str, Any] | None = None,
     ) -> Receipt:
         """Check, seal and buffer one request, without any I/O. `create_async` calls this method.
+
+        The request holds copies of `params` and `unchecked_params` in plain JSON values.
 
         Raises a `BadRequest` for an invalid request, `BufferFull`, or `NoDispatcher` if this Dispatcher is not running.
         """
         return self.submit_request(
             CreateRequest(
                 object=object_name,
-                params=params,
+                params=take_params(params),
+                unchecked_params={} if unchecked_params is None else take_params(unchecked_params),
                 worker_id=worker_id,
                 context_id=context_id,
                 credential=_credential(stripe_secret),

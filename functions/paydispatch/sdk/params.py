@@ -25,7 +25,7 @@ PaymentIntentAllowedPaymentMethodType: TypeAlias = Literal["acss_debit", "affirm
 
 PaymentIntentExcludedPaymentMethodType: TypeAlias = Literal["acss_debit", "affirm", "afterpay_clearpay", "alipay", "alma", "amazon_pay", "au_becs_debit", "bacs_debit", "bancontact", "billie", "bizum", "blik", "boleto", "card", "cashapp", "crypto", "customer_balance", "eps", "fpx", "giropay", "grabpay", "ideal", "kakao_pay", "klarna", "konbini", "kr_card", "mb_way", "mobilepay", "multibanco", "naver_pay", "nz_bank_account", "oxxo", "p24", "pay_by_bank", "payco", "paynow", "paypal", "paypay", "payto", "pix", "promptpay", "revolut_pay", "samsung_pay", "satispay", "scalapay", "sepa_debit", "sequra", "sofort", "sunbit", "swish", "twint", "upi", "us_bank_account", "wechat_pay", "zip"]
 
-PaymentIntentType: TypeAlias = Literal["acss_debit", "affirm", "afterpay_clearpay", "alipay", "alma", "amazon_pay", "au_becs_debit", "bacs_debit", "bancontact", "billie", "bizum", "blik", "boleto", "cashapp", "crypto", "customer_balance", "eps", "fpx", "giropay", "grabpay", "ideal", "kakao_pay", "klarna", "konbini", "kr_card", "link", "mb_way", "mobilepay", "multibanco", "naver_pay", "nz_bank_account", "oxxo", "p24", "pay_by_bank", "payco", "paynow", "paypal", "paypay", "payto", "pix", "promptpay", "revolut_pay", "samsung_pay", "satispay", "scalapay", "sepa_debit", "sequra", "sofort", "sunbit", "swish", "twint", "upi", "us_bank_account", "wechat_pay", "zip"]
+PaymentIntentType: TypeAlias = Literal["acss_debit", "affirm", "afterpay_clearpay", "alipay", "alma", "amazon_pay", "au_becs_debit", "bacs_debit", "bancontact", "billie", "bizum", "blik", "boleto", "card", "cashapp", "crypto", "customer_balance", "eps", "fpx", "giropay", "grabpay", "ideal", "kakao_pay", "klarna", "konbini", "kr_card", "link", "mb_way", "mobilepay", "multibanco", "naver_pay", "nz_bank_account", "oxxo", "p24", "pay_by_bank", "payco", "paynow", "paypal", "paypay", "payto", "pix", "promptpay", "revolut_pay", "samsung_pay", "satispay", "scalapay", "sepa_debit", "sequra", "sofort", "sunbit", "swish", "twint", "upi", "us_bank_account", "wechat_pay", "zip"]
 
 PaymentIntentBank: TypeAlias = Literal["arzte_und_apotheker_bank", "austrian_anadi_bank_ag", "bank_austria", "bankhaus_carl_spangler", "bankhaus_schelhammer_und_schattera_ag", "bawag_psk_ag", "bks_bank_ag", "brull_kallmus_bank_ag", "btv_vier_lander_bank", "capital_bank_grawe_gruppe_ag", "deutsche_bank_ag", "dolomitenbank", "easybank_ag", "erste_bank_und_sparkassen", "hypo_alpeadriabank_international_ag", "hypo_bank_burgenland_aktiengesellschaft", "hypo_noe_lb_fur_niederosterreich_u_wien", "hypo_oberosterreich_salzburg_steiermark", "hypo_tirol_bank_ag", "hypo_vorarlberg_bank_ag", "marchfelder_bank", "oberbank_ag", "raiffeisen_bankengruppe_osterreich", "schoellerbank_ag", "sparda_bank_wien", "volksbank_gruppe", "volkskreditbank_ag", "vr_bank_braunau"]
 
@@ -44,8 +44,6 @@ PaymentIntentPurpose: TypeAlias = Literal["", "dependant_support", "government",
 CustomerType: TypeAlias = Literal["ad_nrt", "ae_trn", "al_tin", "am_tin", "ao_tin", "ar_cuit", "au_abn", "au_acn", "au_arn", "au_wpn", "aw_tin", "az_tin", "ba_tin", "bb_tin", "bd_bin", "bf_ifu", "bg_uic", "bh_vat", "bj_ifu", "bo_tin", "br_cnpj", "br_cpf", "bs_tin", "bw_vat", "by_tin", "ca_bn", "ca_gst_hst", "ca_pst_bc", "ca_pst_mb", "ca_pst_sk", "ca_qst", "cd_nif", "ch_uid", "ch_vat", "ci_vat", "cl_tin", "cm_niu", "cn_tin", "co_nit", "cr_tin", "cv_nif", "cz_dic", "de_stn", "do_rcn", "ec_ruc", "eg_tin", "es_cif", "et_tin", "eu_oss_vat", "eu_vat", "fo_vat", "fr_siren", "fr_siret", "fr_spi", "gb_vat", "ge_vat", "gh_tin", "gi_tin", "gn_nif", "hk_br", "hr_oib", "hu_tin", "ic_nif", "id_npwp", "il_vat", "in_gst", "is_kt", "is_vat", "it_cf", "jp_cn", "jp_rn", "jp_trn", "ke_pin", "kg_tin", "kh_tin", "kr_brn", "kz_bin", "la_tin", "li_uid", "li_vat", "lk_vat", "ma_vat", "md_cf", "md_vat", "me_pib", "mk_vat", "mr_nif", "mu_vat", "mx_rfc", "my_frp", "my_itn", "my_sst", "mz_nuit", "ng_tin", "no_vat", "no_voec", "np_pan", "nz_bn", "nz_gst", "om_vat", "pe_ruc", "ph_tin", "pl_nip", "pt_nif", "py_ruc", "ro_tin", "rs_pib", "ru_inn", "ru_kpp", "sa_vat", "sg_gst", "sg_uen", "si_tin", "sm_coe", "sn_ninea", "sr_fin", "sv_nit", "th_vat", "tj_tin", "tr_tin", "tt_bir", "tt_vat", "tw_vat", "tz_vat", "ua_vat", "ug_tin", "us_ein", "uy_ruc", "uz_tin", "uz_vat", "ve_rif", "vn_tin", "za_vat", "zm_tin", "zw_tin"]
 
 CheckoutSessionLocale: TypeAlias = Literal["auto", "bg", "cs", "da", "de", "el", "en", "en-GB", "es", "es-419", "et", "fi", "fil", "fr", "fr-CA", "hi-IN", "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "mt", "nb", "nl", "pl", "pt", "pt-BR", "ro", "ru", "sk", "sl", "sv", "th", "tr", "vi", "zh", "zh-HK", "zh-TW"]
-
-CheckoutSessionAllowedPaymentMethodType: TypeAlias = Literal["acss_debit", "affirm", "afterpay_clearpay", "alipay", "alma", "amazon_pay", "au_becs_debit", "bacs_debit", "bancontact", "billie", "bizum", "blik", "boleto", "card", "cashapp", "crypto", "customer_balance", "eps", "fpx", "giropay", "grabpay", "ideal", "kakao_pay", "klarna", "konbini", "kr_card", "link", "mb_way", "mobilepay", "multibanco", "naver_pay", "nz_bank_account", "oxxo", "p24", "pay_by_bank", "payco", "paynow", "paypal", "paypay", "payto", "pix", "promptpay", "revolut_pay", "samsung_pay", "satispay", "scalapay", "sepa_debit", "sequra", "sofort", "sunbit", "swish", "twint", "upi", "us_bank_account", "wechat_pay", "zip"]
 
 CheckoutSessionFontFamily: TypeAlias = Literal["", "be_vietnam_pro", "bitter", "chakra_petch", "default", "hahmlet", "inconsolata", "inter", "lato", "lora", "m_plus_1_code", "montserrat", "noto_sans", "noto_sans_jp", "noto_serif", "nunito", "open_sans", "pridi", "pt_sans", "pt_serif", "raleway", "roboto", "roboto_slab", "source_sans_pro", "titillium_web", "ubuntu_mono", "zen_maru_gothic"]
 
@@ -436,6 +434,7 @@ class PaymentIntentPaymentMethodData(TypedDict, total=False):
     us_bank_account: PaymentIntentUsBankAccount
     wechat_pay: dict[str, Never]
     zip: dict[str, Never]
+    card: PaymentIntentCard
 
 class PaymentIntentPaymentMethodOptions(TypedDict, total=False):
     acss_debit: PaymentIntentPaymentMethodOptionsAcssDebit | Unset
@@ -451,7 +450,7 @@ class PaymentIntentPaymentMethodOptions(TypedDict, total=False):
     bizum: dict[str, Never] | Unset
     blik: PaymentIntentBlik | Unset
     boleto: PaymentIntentPaymentMethodOptionsBoleto | Unset
-    card: PaymentIntentCard | Unset
+    card: PaymentIntentPaymentMethodOptionsCard | Unset
     card_present: PaymentIntentCardPresent | Unset
     cashapp: PaymentIntentCashapp | Unset
     crypto: PaymentIntentCrypto | Unset
@@ -592,6 +591,9 @@ class PaymentIntentUsBankAccount(TypedDict, total=False):
     financial_connections_account: str
     routing_number: str
 
+class PaymentIntentCard(TypedDict, total=False):
+    token: Required[str]
+
 class PaymentIntentAddress(TypedDict, total=False):
     city: str
     country: str
@@ -679,7 +681,7 @@ class PaymentIntentPaymentMethodOptionsBoleto(TypedDict, total=False):
     expires_after_days: int
     setup_future_usage: Literal["", "none", "off_session", "on_session"]
 
-class PaymentIntentCard(TypedDict, total=False):
+class PaymentIntentPaymentMethodOptionsCard(TypedDict, total=False):
     capture_method: Literal["", "manual"]
     cvc_token: str
     installments: PaymentIntentInstallments
@@ -889,15 +891,15 @@ class PaymentIntentNetworks(TypedDict, total=False):
     requested: list[Literal["ach", "us_domestic_wire"]]
 
 class PaymentIntentLineItemPaymentMethodOptions(TypedDict, total=False):
-    card: PaymentIntentPaymentMethodOptionsCard
-    card_present: PaymentIntentPaymentMethodOptionsCard
+    card: PaymentIntentLineItemPaymentMethodOptionsCard
+    card_present: PaymentIntentLineItemPaymentMethodOptionsCard
     klarna: PaymentIntentLineItemPaymentMethodOptionsKlarna
     paypal: PaymentIntentPaymentMethodOptionsPaypal
 
 class PaymentIntentNetworkOptions(TypedDict, total=False):
     cartes_bancaires: PaymentIntentCartesBancaires
 
-class PaymentIntentPaymentMethodOptionsCard(TypedDict, total=False):
+class PaymentIntentLineItemPaymentMethodOptionsCard(TypedDict, total=False):
     commodity_code: str
 
 class PaymentIntentLineItemPaymentMethodOptionsKlarna(TypedDict, total=False):

@@ -34,6 +34,7 @@ from paydispatch.domain.identity.request_ids import (
 from paydispatch.domain.identity.slots import key_space
 from paydispatch.domain.message.new_envelope import new_envelope
 from paydispatch.domain.parameters.check import require_valid_params
+from paydispatch.domain.parameters.unchecked import logged_names
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.services.log_ids import log_ids
 
@@ -153,8 +154,10 @@ class Acceptor:
     def _seal(self, request: CreateRequest, principal: Principal, sealer: Sealer) -> _Ready:
         now_s = self._clock.now_s()
         # Checked before the schema, because the error of a request that is too large is the clearer one.
-        check_size(json.dumps(request.params))
-        warnings = require_valid_params(request.object, request.params, self._stripe_api_version)
+        check_size(json.dumps((request.params, request.unchecked_params)))
+        warnings = require_valid_params(
+            request.object, request.params, request.unchecked_params, self._stripe_api_version
+        )
         caller = str(principal)
         sealed = new_envelope(
             request,
@@ -252,6 +255,7 @@ class Acceptor:
             message_bytes=item.message_bytes,
             warnings=[warning.param for warning in item.warnings] or None,
             traceparent=envelope.traceparent,
+            **logged_names(envelope.unchecked_params),
         )
 
 

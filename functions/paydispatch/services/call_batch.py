@@ -12,6 +12,7 @@ from paydispatch.domain.entry import entry_for_malformed, error_for_malformed
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.message.read_message import Address, Malformed, read_message
 from paydispatch.domain.outcomes import ErrorKind
+from paydispatch.domain.parameters.card_data import hide_card_data_in_text
 from paydispatch.services.call_stripe import call_stripe
 from paydispatch.services.calls.call import Receive
 from paydispatch.services.calls.prove_principal import is_proven
@@ -93,7 +94,9 @@ class BatchCall:
             return
         self._ports.log.count("MessageNotAttributable")
         await self._ports.queue.park(
-            redact(message.body), reason=malformed.code, kind=ErrorKind.DISPATCHER
+            hide_card_data_in_text(redact(message.body)),
+            reason=malformed.code,
+            kind=ErrorKind.DISPATCHER,
         )
 
     async def _publish_error(self, malformed: Malformed, address: Address, sent_at: float) -> bool:

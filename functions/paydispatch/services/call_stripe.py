@@ -208,7 +208,12 @@ def _check(call: Call, progress: Progress) -> None:
     """Repeat the API's checks, because programs may write to the queue themselves. Raises `BadRequest`."""
     envelope = call.envelope
     check_operation(envelope)
-    warnings = require_valid_params(envelope.object, envelope.params, call.ports.stripe_api_version)
+    warnings = require_valid_params(
+        envelope.object,
+        envelope.params,
+        envelope.unchecked_params,
+        call.ports.stripe_api_version,
+    )
     check_copy_size(envelope)
     if warnings and progress.attempt == 1:
         call.log("request.warned", progress, warnings=[warning.param for warning in warnings])
@@ -339,7 +344,7 @@ async def _post(call: Call, key: StripeKey, *, within_s: float) -> Attempt:
         async with asyncio.timeout(within_s):
             return await call.ports.gateway.create(
                 endpoint=resource_named(envelope.object).endpoint,
-                params=with_mark(envelope.params, envelope.request_id),
+                params=with_mark(envelope.sent_params, envelope.request_id),
                 key=key,
                 request_id=envelope.request_id,
                 stripe_account=envelope.stripe_account,

@@ -528,7 +528,9 @@ class MemoryDelivery:
     def prepare(self, request: CreateRequest) -> PreparedRequest:
         now_s, key = time.time(), request.idempotency_key
         request_id = request_id_for_key("", key) if key else new_request_id(now_s)
-        warnings = require_valid_params(request.object, request.params, self._stripe_api_version)
+        warnings = require_valid_params(
+            request.object, request.params, request.unchecked_params, self._stripe_api_version
+        )
         envelope = new_envelope(
             request,
             principal=QUEUE,

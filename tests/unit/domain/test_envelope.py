@@ -269,7 +269,6 @@ def test_version_2_without_an_operation_is_a_create_of_its_object() -> None:
     [
         ({"operation": "capture_payment_intent"}, "operation"),
         ({"path": {"intent": "pi_1"}}, "path"),
-        ({"unchecked_params": {"level3": {}}}, "unchecked_params"),
     ],
 )
 def test_an_operation_or_field_without_an_implementation_is_refused(

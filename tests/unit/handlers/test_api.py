@@ -137,7 +137,7 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str | None]] = {
     "an unknown lane": ({"lane": "express"}, 400, "lane"),
     "an endless deadline": ({"deadline_s": 10**400}, 400, "deadline_s"),
     "another object": ({"object": "coupon"}, 400, "object"),
-    "a wrong type": ({"params": {"amount": "2000", "currency": "usd"}}, 422, "amount"),
+    "a wrong type": ({"params": {"amount": "20.5", "currency": "usd"}}, 422, "amount"),
     "an endless amount": ({"params": {"amount": 10**400, "currency": "usd"}}, 422, "amount"),
     "an unknown parameter": ({"params": {**PARAMS, "colour": "red"}}, 422, "colour"),
     "a missing parameter": ({"params": {"amount": 2000}}, 422, "currency"),

@@ -12,11 +12,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.unit.schema.repairs import repair
+
 Schema = dict[str, Any]
 
 EXTRACT = Path(__file__).parents[2] / "data" / "create_requests.json.gz"
 TEXT = string.ascii_letters + string.digits + " -_.,/&=+%?#'\"\\\n\té€漢😀"
 DEEPEST = 6
+
+MAY_BE_EMPTY = frozenset({"city", "footer", "line2", "nickname", "postal_code", "state"})
+"""Texts that are neither required nor ids. Stripe takes an empty one."""
 
 
 @cache
@@ -42,7 +47,7 @@ class Bodies:
         """Return a body that the document and the rules across fields allow."""
         body = self._object(self.schema, 0)
         if type(body.get("amount")) is int:
-            body["amount"] = self.random.randint(0, 99_999_999)
+            body["amount"] = self.random.randint(0, 999_999_999_999)
         return repair(self._object_name, body)
 
     def value(self, schema: Schema, name: str = "", depth: int = 0) -> Any:
@@ -54,7 +59,9 @@ class Bodies:
             return self._object(schema, depth, is_metadata=name == "metadata")
         if schema["type"] == "array":
             size = self.random.randint(0, 3)
-            return [self.value(schema["items"], "", depth + 1) for _ in range(size)]
+            return [self.value(schema["items"], name, depth + 1) for _ in range(size)]
+        if schema["type"] == "string":
+            return self._string(schema, may_be_empty=name in MAY_BE_EMPTY)
         return getattr(self, f"_{schema['type']}")(schema)
 
     def _object(self, schema: Schema, depth: int, *, is_metadata: bool = False) -> Schema:
@@ -73,13 +80,14 @@ class Bodies:
         keys = {self._word(key_length) for _ in range(self.random.choice((0, 1, 3, 50)))}
         return {key: self.value({**values, **limits}, "", depth + 1) for key in sorted(keys)}
 
-    def _string(self, schema: Schema) -> str:
+    def _string(self, schema: Schema, *, may_be_empty: bool = False) -> str:
         if schema.get("format") == "currency":
-            return self.random.choice(("usd", "eur", "jpy", "kwd", "idr"))
+            return self.random.choice(("usd", "eur", "jpy", "kwd", "idr", "USD", "Eur"))
         if schema.get("format") == "decimal":
             return self.random.choice(("0", "12", "12.5", "0.000000000001", "99999999.99"))
         longest = schema.get("maxLength", 64)
-        length = self.random.choice((0, 1, 7, 20, longest if longest < 600 else 30))
+        shortest = 0 if may_be_empty else 1
+        length = self.random.choice((shortest, 1, 7, 20, longest if longest < 600 else 30))
         return "".join(self.random.choices(TEXT, k=min(length, longest)))
 
     def _integer(self, _: Schema) -> int:
@@ -94,38 +102,3 @@ class Bodies:
     def _word(self, longest: int) -> str:
         length = self.random.randint(1, longest)
         return "".join(self.random.choices(string.ascii_letters + "_ -.é", k=length))
-
-
-def repair(object_name: str, body: Schema) -> Schema:
-    """Return the body with the changes that the rules across fields need."""
-    return _REPAIRS.get(object_name, dict)(body)
-
-
-def _repair_price(body: Schema) -> Schema:
-    """Give a price a product or its data, and one kind of amount."""
-    body.pop("product_data" if "product" in body else "", None)
-    if not body.get("product_data"):
-        body["product"] = "prod_1"
-        body.pop("product_data", None)
-    if "unit_amount" in body:
-        body.pop("unit_amount_decimal", None)
-    elif not {"unit_amount_decimal", "custom_unit_amount"} & body.keys():
-        body["unit_amount"] = 100
-    return body
-
-
-def _repair_coupon(body: Schema) -> Schema:
-    """Give a coupon a percentage or an amount, and a number of months only if it repeats."""
-    if "amount_off" in body:
-        body.pop("percent_off", None)
-        body.setdefault("currency", "eur")
-    else:
-        body.setdefault("percent_off", 10)
-    if body.get("duration") == "repeating":
-        body.setdefault("duration_in_months", 3)
-    else:
-        body.pop("duration_in_months", None)
-    return body
-
-
-_REPAIRS = {"price": _repair_price, "coupon": _repair_coupon}

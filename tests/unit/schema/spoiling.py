@@ -1,6 +1,8 @@
 """Make one parameter of a valid body wrong, in one of the ways that the document's schema forbids."""
 
+import json
 import random
+import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -57,13 +59,21 @@ def _in_object(body: Schema, schema: Schema, path: Path, chance: random.Random) 
 
 def _in_value(value: Any, schema: Schema, path: Path, chance: random.Random) -> Iterator[Fault]:
     branches = schema.get("anyOf", [schema])
-    wrong_type = [other for other in ANY if not any(_is_of(other, branch) for branch in branches)]
-    yield Fault(path, "wrong type", set_item(path[-1], chance.choice(wrong_type)))
+    wrong = [
+        other
+        for other in (*ANY, "not_one_of_these")
+        if not any(_has_wire_form(other, branch) for branch in branches)
+    ]
     strings = [branch for branch in branches if branch["type"] == "string"]
-    if strings and all("enum" in branch for branch in strings):
-        unsets = all(branch["enum"] == [""] for branch in strings)
+    enums = bool(strings) and all("enum" in branch for branch in strings)
+    unsets = enums and all(branch["enum"] == [""] for branch in strings)
+    # The wire form of a scalar is a text. Therefore each scalar is a wrong value of an enumeration, and no wrong type.
+    values = [other for other in wrong if enums and not isinstance(other, dict | list)]
+    shapes = wrong if unsets else [other for other in wrong if other not in values]
+    yield Fault(path, "wrong type", set_item(path[-1], chance.choice(shapes)))
+    if enums:
         kind = "text that does not unset" if unsets else "bad enum"
-        yield Fault(path, kind, set_item(path[-1], "not_one_of_these"))
+        yield Fault(path, kind, set_item(path[-1], chance.choice(values)))
     elif strings and all("maxLength" in branch or "enum" in branch for branch in strings):
         longest = max(branch.get("maxLength", 0) for branch in strings)
         yield Fault(path, "too long", set_item(path[-1], "é" * (longest + 1)))
@@ -81,19 +91,26 @@ def _below(
                 yield from _in_value(entry, branch["items"], (*path, index), chance)
 
 
-def _is_of(value: Any, schema: Schema) -> bool:
-    """Return whether the value's JSON type is the schema's, as Stripe's form parser sees types."""
-    kinds: dict[str, Any] = {
-        "string": str,
-        "integer": int,
-        "number": (int, float),
-        "boolean": bool,
-        "object": dict,
-        "array": list,
-    }
-    if isinstance(value, bool):
-        return bool(schema["type"] == "boolean")
-    return isinstance(value, kinds[schema["type"]])
+def _has_wire_form(value: Any, schema: Schema) -> bool:
+    """Return whether the value's text on the wire is one of the schema's type, or the value is its container."""
+    kind = schema["type"]
+    if isinstance(value, dict | list):
+        return isinstance(value, {"object": dict, "array": list}.get(kind, ()))
+    text = json.dumps(value) if not isinstance(value, str) else value
+    if kind == "string" and "enum" in schema:
+        return text in schema["enum"]
+    if kind == "string" and "format" not in schema:
+        return len(text) <= schema.get("maxLength", 5000)
+    pattern = _WIRE_FORMS.get(schema.get("format", "") if kind == "string" else kind)
+    return pattern is not None and re.fullmatch(pattern, text) is not None
+
+
+_WIRE_FORMS = {
+    "integer": "-?[0-9]+",
+    "number": r"-?[0-9]+(\.[0-9]+)?",
+    "decimal": r"-?[0-9]+(\.[0-9]+)?",
+    "boolean": "true|false",
+}
 
 
 def _unknown_name(fields: Schema, chance: random.Random) -> str:

@@ -12,7 +12,7 @@ import jsonschema_rs
 import pytest
 
 import paydispatch
-from paydispatch.domain.parameters.check import parameter_names, parameter_schema
+from paydispatch.domain.parameters.check import check_params, parameter_names, parameter_schema
 from paydispatch.domain.stripe.resources import RESOURCES
 
 PACKAGE = Path(paydispatch.__file__).parent
@@ -97,3 +97,14 @@ def test_the_stub_has_every_parameter_as_a_method(name: str) -> None:
 def test_a_deprecated_field_is_marked_as_deprecated() -> None:
     product_data = parameter_schema("price")["properties"]["product_data"]
     assert product_data["properties"]["id"]["deprecated"] is True
+
+
+def test_the_schemas_have_what_the_document_leaves_out() -> None:
+    """`tools/schemas/beyond_document.py` lists it."""
+    data = parameter_schema("payment_intent")["properties"]["payment_method_data"]
+    assert data["properties"]["card"]["required"] == ["token"]
+
+
+def test_an_id_that_the_document_lets_be_unset_may_be_empty() -> None:
+    assert check_params("subscription", {"customer": "cus_1", "on_behalf_of": ""}) == ()
+    assert len(check_params("subscription", {"customer": ""})) == 1

@@ -34,13 +34,13 @@ each_object = pytest.mark.parametrize("name", [row.name for row in RESOURCES])
 
 def warned(name: str, params: dict[str, Any], version: str = STRIPE_API_VERSION) -> list[str]:
     """Return the names of the parameters with a warning. The parameters must be accepted."""
-    verdict = judge_params(name, params, version)
+    verdict = judge_params(name, params, version=version)
     assert verdict.errors == ()
     return [warning.param for warning in verdict.warnings]
 
 
 def refused(name: str, params: dict[str, Any], version: str = STRIPE_API_VERSION) -> list[str]:
-    verdict = judge_params(name, params, version)
+    verdict = judge_params(name, params, version=version)
     assert verdict.warnings == ()
     return [error.param for error in verdict.errors]
 
@@ -152,7 +152,7 @@ def test_the_older_version_can_be_set_and_its_parameters_have_no_warning() -> No
         ("payment_intent", {**CHARGE, "shipping": {"address": {"p.o.": "1"}, "name": "A"}}, None),
         ("payment_intent", {**CHARGE, "capture_method": "later"}, "capture_method"),
         ("payment_intent", {**CHARGE, "payment_method_types": ["card"]}, "payment_method_types"),
-        ("subscription", {"customer": "c", "items": [{"tea": "1"}]}, "items[0][tea]"),
+        ("subscription", {"customer": "c", "items": [{"price": "p", "tea": "1"}]}, "items[0][tea]"),
         ("subscription", {"customer": "c", "trial_end": "later"}, "trial_end"),
         ("customer", {"tax_id_data": [{"type": "tea", "value": "1"}]}, "tax_id_data[0][type]"),
     ],
@@ -164,7 +164,9 @@ def test_with_another_version_an_unknown_name_or_value_has_a_warning(
 
 
 def test_the_warning_says_which_version_is_set() -> None:
-    (warning,) = require_valid_params("payment_intent", {**CHARGE, "capture_method": "x"}, OTHER)
+    (warning,) = require_valid_params(
+        "payment_intent", {**CHARGE, "capture_method": "x"}, version=OTHER
+    )
     assert warning.message == (
         "Received unknown value of capture_method. It is sent to Stripe, because the API version "
         f"{OTHER} is set and only {STRIPE_API_VERSION} is known."
@@ -203,16 +205,41 @@ def test_with_another_version_a_coupon_of_an_unknown_duration_may_have_months() 
     assert refused("coupon", {**coupon, "duration": "once"}, OTHER) == ["duration_in_months"]
 
 
+def test_with_another_version_a_price_of_an_unknown_scheme_may_have_tiers() -> None:
+    tiers = [{"up_to": "inf", "unit_amount": 5}]
+    price = {"currency": "usd", "product": "p", "billing_scheme": "steps", "tiers": tiers}
+    assert warned("price", price, OTHER) == ["billing_scheme"]
+    assert refused("price", {**price, "billing_scheme": "per_unit"}, OTHER) != []
+
+
+def test_a_warning_is_given_for_a_value_in_its_wire_form_too() -> None:
+    params = {"amount": "2000", "currency": "USD", "payment_method_types": ["card"]}
+    assert warned("payment_intent", params) == ["payment_method_types"]
+    assert warned("payment_intent", {**params, "tea": 1}, OTHER) == ["payment_method_types", "tea"]
+
+
+@pytest.mark.parametrize("version", [STRIPE_API_VERSION, OLDER_API_VERSION, OTHER])
+def test_an_unchecked_parameter_has_no_warning_and_a_checked_one_beside_it_has(
+    version: str,
+) -> None:
+    params = {**CHARGE, "payment_method_types": ["card"]}
+    unchecked = {"tea": 1, "payment_method_options": {"tea": {"a": "b"}}}
+    beside = judge_params("payment_intent", params, unchecked, version)
+    assert beside == judge_params("payment_intent", params, version=version)
+    among = judge_params("payment_intent", CHARGE, {"payment_method_types": ["card"]}, version)
+    assert (among.errors, among.warnings) == ((), ())
+
+
 def test_the_errors_that_are_raised_are_those_of_the_version() -> None:
     params = {**CHARGE, "tea": 1}
     with pytest.raises(InvalidParams):
         require_valid_params("payment_intent", params)
-    assert require_valid_params("payment_intent", params, OTHER) != ()
+    assert require_valid_params("payment_intent", params, version=OTHER) != ()
 
 
 def test_at_most_100_warnings_are_returned() -> None:
     unknown = {f"tea_{number}": 1 for number in range(1000)}
-    assert len(judge_params("payment_intent", {**CHARGE, **unknown}, OTHER).warnings) == 100
+    assert len(judge_params("payment_intent", {**CHARGE, **unknown}, version=OTHER).warnings) == 100
 
 
 @each_object

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from paydispatch.domain.parameters.check import check_params
+from paydispatch.domain.parameters.stripe_rules import LARGEST_AMOUNT
 
 CHARGE = {"amount": 2000, "currency": "usd"}
+TIERED = {"billing_scheme": "tiered", "tiers": [{"up_to": "inf", "unit_amount": 5}]}
 PRICE = {"currency": "usd", "product": "prod_1", "unit_amount": 100}
 
 
@@ -27,7 +29,8 @@ def test_metadata_at_its_limits_is_accepted() -> None:
         ({"a[b]": "x"}, "metadata[a[b]]"),
         ({"": "x"}, "metadata[]"),
         ({"key": "x" * 501}, "metadata[key]"),
-        ({"key": 1}, "metadata[key]"),
+        ({"key": {"a": 1}}, "metadata[key]"),
+        ({"key": 10**500}, "metadata[key]"),
     ],
 )
 def test_metadata_past_its_limits_is_refused(metadata: dict[str, Any], param: str) -> None:
@@ -37,7 +40,7 @@ def test_metadata_past_its_limits_is_refused(metadata: dict[str, Any], param: st
 
 
 def test_nested_metadata_has_the_same_limits() -> None:
-    data = {"currency": "usd", "metadata": {"a[": "x"}}
+    data = {"currency": "usd", "unit_amount": 1, "metadata": {"a[": "x"}}
     assert broken("product", {"name": "Beans", "default_price_data": data}) == [
         ("default_price_data[metadata][a[]", "parameter_invalid")
     ]
@@ -52,21 +55,38 @@ def test_metadata_pairs_that_are_none_do_not_count() -> None:
     ("amount", "currency", "code"),
     [
         (0, "usd", None),
-        (99_999_999, "usd", None),
-        (100_000_000, "usd", "amount_too_large"),
-        (100_000_000, "idr", None),
+        (150_000_000, "cop", None),
+        (999_999_999_999, "usd", None),
+        ("999999999999", "idr", None),
         (1_000_000_000_000, "idr", "amount_too_large"),
+        ("1000000000000", "usd", "amount_too_large"),
         (-1, "usd", "parameter_invalid_integer"),
+        ("-1", "usd", "parameter_invalid_integer"),
         (10**30, "usd", "amount_too_large"),
+        ("9" * 300, "usd", "amount_too_large"),
     ],
 )
-def test_an_amount_has_at_most_eight_digits(amount: int, currency: str, code: str | None) -> None:
+def test_an_amount_has_at_most_twelve_digits(
+    amount: int | str, currency: str, code: str | None
+) -> None:
     wanted = [("amount", code)] if code else []
     assert broken("payment_intent", {"amount": amount, "currency": currency}) == wanted
 
 
-@pytest.mark.parametrize("currency", ["USD", "us", "usdt", "u$d", ""])
-def test_a_currency_is_three_lower_case_letters(currency: str) -> None:
+def test_the_message_about_an_amount_names_the_limit_that_is_applied() -> None:
+    (error,) = check_params("payment_intent", {**CHARGE, "amount": LARGEST_AMOUNT + 1})
+    assert str(LARGEST_AMOUNT) in error.message
+    assert check_params("payment_intent", {**CHARGE, "amount": LARGEST_AMOUNT}) == ()
+
+
+@pytest.mark.parametrize("currency", ["USD", "Usd", "eur"])
+def test_a_currency_may_have_capitals(currency: str) -> None:
+    options = {currency: {"unit_amount": 90}}
+    assert broken("price", {**PRICE, "currency": currency, "currency_options": options}) == []
+
+
+@pytest.mark.parametrize("currency", ["us", "usdt", "u$d", ""])
+def test_a_currency_is_three_letters(currency: str) -> None:
     assert [param for param, _ in broken("price", {**PRICE, "currency": currency})] == ["currency"]
 
 
@@ -81,7 +101,12 @@ def test_a_currency_is_three_lower_case_letters(currency: str) -> None:
         ({"unit_amount": None, "unit_amount_decimal": "0.5"}, None),
         ({"unit_amount": None, "custom_unit_amount": {"enabled": True}}, None),
         ({"unit_amount_decimal": "0.5"}, ("unit_amount_decimal", "parameters_exclusive")),
-        ({"unit_amount": None, "billing_scheme": "tiered", "tiers": [{"up_to": "inf"}]}, None),
+        ({"unit_amount": None, **TIERED}, None),
+        ({**TIERED, "billing_scheme": None}, ("billing_scheme", "parameter_missing")),
+        (
+            {**TIERED, "transform_quantity": {"divide_by": 2, "round": "up"}},
+            ("transform_quantity", "parameters_exclusive"),
+        ),
     ],
 )
 def test_a_price_has_one_product_and_one_kind_of_amount(

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.unit.schema.bodies import repair
+from tests.unit.schema.repairs import repair
 from tests.unit.schema.spoiling import Fault, remove_item, set_item
 
 if TYPE_CHECKING:

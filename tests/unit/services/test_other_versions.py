@@ -63,6 +63,7 @@ async def test_a_flow_may_dispatch_an_unknown_name_if_another_version_is_set(
             deadline_s=None,
             stripe_account=None,
             stripe_context=None,
+            unchecked_params=None,
         )
 
     runner.stripe_api_version = version

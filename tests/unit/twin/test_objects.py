@@ -101,6 +101,10 @@ def test_fields_have_the_values_stripe_gives_them(
     assert fields.items() <= made.items()
 
 
+def test_a_currency_in_capitals_is_answered_in_lower_case(stripe: Client) -> None:
+    assert stripe.post("/v1/payment_intents", "amount=500&currency=EUR").json["currency"] == "eur"
+
+
 def test_a_nested_value_is_completed(stripe: Client) -> None:
     recurring = create(stripe, "price")["recurring"]
     assert recurring == {

@@ -31,7 +31,10 @@ def test_an_object_of_another_account_does_not_exist(strict_stripe: Client) -> N
 
 
 def test_a_reference_deep_inside_is_named_by_its_path(strict_stripe: Client) -> None:
-    reply = strict_stripe.post("/v1/subscriptions", "items[0][price]=price_gone")
+    customer = strict_stripe.post("/v1/customers", "name=Ada").json["id"]
+    reply = strict_stripe.post(
+        "/v1/subscriptions", f"customer={customer}&items[0][price]=price_gone"
+    )
     assert reply.error["param"] == "items[0][price]"
 
 

@@ -23,6 +23,7 @@ def new_envelope(
         request_id=request_id,
         object=request.object,
         params=request.params,
+        unchecked_params=request.unchecked_params,
         worker_id=request.worker_id,
         context_id=request.context_id,
         accepted_at=now_s,

@@ -17,7 +17,9 @@ from paydispatch.domain.envelope import VERSION, Envelope
 from paydispatch.domain.identity.principal import QUEUE
 from paydispatch.domain.identity.request_ids import request_id_for_message, request_id_for_unread
 from paydispatch.domain.limits import DEFAULT_DEADLINE_S
+from paydispatch.domain.parameters.card_data import faults_of_card_data, hide_card_data
 from paydispatch.domain.parameters.json_values import fault_of_depth, place_of_secret
+from paydispatch.domain.parameters.unchecked import FIELD as UNCHECKED
 from paydispatch.domain.progress import Progress
 from paydispatch.domain.requests import Lane
 from paydispatch.domain.stripe.resources import create_of
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import jsonschema_rs
+
+    from paydispatch.domain.errors import ParamError
 
 UNREADABLE = "unreadable"
 """Takes the place of a principal that breaks the schema."""
@@ -118,8 +122,7 @@ def _envelope(fields: Mapping[str, Any], message_id: str, sent_at: float) -> Env
 
 def _complaint(fields: Mapping[str, Any]) -> tuple[str, str, str | None] | None:
     """Return the first fault of a message as (code, sentence, field). No value is repeated: it may be a key."""
-    params = fields.get("params")
-    too_deep = fault_of_depth(params) if isinstance(params, dict) else None
+    too_deep = _fault_of_depth(fields)
     if too_deep is not None:
         return "message_invalid", too_deep.message, too_deep.param
     place = "stripe_secret" if "stripe_secret" in fields else place_of_secret(fields)
@@ -129,6 +132,9 @@ def _complaint(fields: Mapping[str, Any]) -> tuple[str, str, str | None] | None:
             f"{place} holds a Stripe key in the clear. Send the key as sealed_secret, or its name as secret_ref.",
             place,
         )
+    card_data = _fault_of_card_data(fields)
+    if card_data is not None:
+        return card_data.code, card_data.message, card_data.param
     try:
         error = next(_validator().iter_errors(fields), None)
     except ValueError:  # the schema engine cannot read, for instance, half a surrogate pair
@@ -149,6 +155,25 @@ def _complaint(fields: Mapping[str, Any]) -> tuple[str, str, str | None] | None:
     )
 
 
+def _fault_of_depth(fields: Mapping[str, Any]) -> ParamError | None:
+    params, unchecked = fields.get("params"), fields.get(UNCHECKED)
+    too_deep = fault_of_depth(params) if isinstance(params, dict) else None
+    return too_deep or fault_of_depth({UNCHECKED: unchecked})
+
+
+def _fault_of_card_data(fields: Mapping[str, Any]) -> ParamError | None:
+    """Return the fault of the first raw card data in a message. A message with card data becomes no envelope."""
+    params, unchecked = fields.get("params"), {UNCHECKED: fields.get(UNCHECKED)}
+    in_params = (
+        faults_of_card_data(_object_name(fields), params) if isinstance(params, dict) else ()
+    )
+    return next(iter((*in_params, *faults_of_card_data("", unchecked))), None)
+
+
+def _object_name(fields: Mapping[str, Any]) -> str:
+    return str(fields.get("object", ""))
+
+
 def _rule(error: jsonschema_rs.ValidationError) -> str:
     return "/".join(str(step) for step in error.schema_path)
 
@@ -164,7 +189,7 @@ def _address(fields: Mapping[str, Any], body: str, message_id: str) -> Address |
         object=object_name,
         worker_id=worker_id,
         context_id=_sound(fields, "context_id") or "unknown",
-        params=_redact_params(fields.get("params")),
+        params=_redact_params(_object_name(fields), fields.get("params")),
         principal=_principal(fields),
         sealed_secret=_sound(fields, "sealed_secret"),
     )
@@ -180,11 +205,14 @@ def _principal(fields: Mapping[str, Any]) -> str:
     return _sound(fields, "principal") or UNREADABLE
 
 
-def _redact_params(params: Any) -> dict[str, Any]:
-    """Return unchecked parameters without keys, for the error flow. They are empty if they are nested too deeply."""
+def _redact_params(object_name: str, params: Any) -> dict[str, Any]:
+    """Return the parameters of an unreadable message without keys and card data, for the error flow.
+
+    They are empty if they are nested too deeply.
+    """
     if not isinstance(params, dict) or fault_of_depth(params) is not None:
         return {}
-    shown: dict[str, Any] = redact_json(params)
+    shown: dict[str, Any] = redact_json(hide_card_data(object_name, params))
     return shown
 
 

@@ -1,32 +1,44 @@
 """Check parameters with Stripe's own schema, before the request is queued.
 
 The schemas are generated (`make schemas`). The schema of an object is read and compiled when it is first needed. A
-valid request costs one call of the schema engine, one pass over its values, and the few `rules`. The faults of a
-request are worked out only if it is invalid.
+request in the JSON types of the schema costs one call of the schema engine and one pass over its values. Any other
+request is judged by its wire form and by the rules, and its faults are worked out.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import cache
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
 from paydispatch.domain.errors import InvalidParams, ParamError
+from paydispatch.domain.parameters.card_data import faults_of_card_data
 from paydispatch.domain.parameters.json_values import (
     fault_of_depth,
     faults_of_secrets,
-    for_schema,
     is_plain,
+    wire_form,
 )
 from paydispatch.domain.parameters.messages import describe
 from paydispatch.domain.parameters.path import bracket_path
-from paydispatch.domain.parameters.rules import broken_rules
+from paydispatch.domain.parameters.plain_values import plain_value
+from paydispatch.domain.parameters.rules import broken_rules, schema_of_rules
+from paydispatch.domain.parameters.stripe_rules import NO_RULES, RULES
+from paydispatch.domain.parameters.unchecked import (
+    faults_of_unchecked,
+    is_unchecked,
+    merge_unchecked,
+    unchecked_places,
+)
 from paydispatch.domain.parameters.verdict import ACCEPTED, Verdict, warn
 from paydispatch.domain.parameters.versions import of_any_version, of_today
+from paydispatch.domain.parameters.wire_schema import wire_schema
 from paydispatch.domain.stripe.resources import resource_named
 from paydispatch.domain.stripe.stripe_version import OLDER_API_VERSION, STRIPE_API_VERSION
 
@@ -38,45 +50,57 @@ if TYPE_CHECKING:
 MOST_ERRORS = 100
 """The number of errors that are reported for one request."""
 
-_TOO_DEEP = ParamError("", "parameter_invalid", "params must not be nested so deeply.")
-
 SCHEMAS = Path(__file__).parents[2] / "schemas"
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+_TOO_DEEP = ParamError("", "parameter_invalid", "params must not be nested so deeply.")
 
 
 def judge_params(
-    object_name: str, params: Mapping[str, Any], version: str = STRIPE_API_VERSION
+    object_name: str,
+    params: Mapping[str, Any],
+    unchecked: Mapping[str, Any] = _NOTHING,
+    version: str = STRIPE_API_VERSION,
 ) -> Verdict:
     """Return every fault in `params` that Stripe would refuse, at most `MOST_ERRORS`, or else the warnings.
 
+    A field with the value `None` counts as absent. A scalar counts by its text on the wire, so that `"2000"` is an
+    integer. `unchecked` is sent beside `params`: Stripe decides about it, and a required parameter may stand in it.
+
     `version` is the version of Stripe's API that the calls name. If it is not the schemas' own, names and values of
-    enumerations that the schemas do not have are accepted with a warning. A field with the value `None` counts as
-    absent. Raises `UnknownObject`.
+    enumerations that the schemas do not have are accepted with a warning. Raises `UnknownObject`.
     """
+    validator = _validator(object_name)
     try:
-        if (
-            type(params) is dict
-            and is_plain(params)
-            and _today(object_name).engine.is_valid(params)
-        ):
-            errors = broken_rules(object_name, params)
-            return Verdict(errors) if errors else ACCEPTED
-        return _explain(object_name, params, version)
+        if unchecked:
+            return _judge_merged(object_name, params, unchecked, version)
+        if type(params) is dict and is_plain(params) and validator.is_valid(params):
+            return ACCEPTED
+        alone = _faults_that_hide_others(object_name, params)
+        return Verdict(alone[:MOST_ERRORS]) if alone else _explain(object_name, params, version)
     except (RecursionError, ValueError):  # Python's limit, or the engine's (255 levels)
         return Verdict((_TOO_DEEP,))
 
 
 def check_params(
-    object_name: str, params: Mapping[str, Any], version: str = STRIPE_API_VERSION
+    object_name: str,
+    params: Mapping[str, Any],
+    unchecked: Mapping[str, Any] = _NOTHING,
+    version: str = STRIPE_API_VERSION,
 ) -> tuple[ParamError, ...]:
     """Return the errors that `judge_params` finds."""
-    return judge_params(object_name, params, version).errors
+    return judge_params(object_name, params, unchecked, version).errors
 
 
 def require_valid_params(
-    object_name: str, params: Mapping[str, Any], version: str = STRIPE_API_VERSION
+    object_name: str,
+    params: Mapping[str, Any],
+    unchecked: Mapping[str, Any] = _NOTHING,
+    version: str = STRIPE_API_VERSION,
 ) -> tuple[ParamWarning, ...]:
     """Return the warnings. Raise `InvalidParams` with everything that Stripe would refuse, or `UnknownObject`."""
-    verdict = judge_params(resource_named(object_name).name, params, version)
+    verdict = judge_params(resource_named(object_name).name, params, unchecked, version)
     if verdict.errors:
         raise InvalidParams(verdict.errors)
     return verdict.warnings
@@ -92,55 +116,91 @@ def parameter_names(object_name: str) -> frozenset[str]:
     return _names(resource_named(object_name).identifier)
 
 
-def _explain(object_name: str, params: Mapping[str, Any], version: str) -> Verdict:
-    """Return the faults that JSON Schema cannot find, then its own, then those of the rules across fields.
+def _judge_merged(
+    object_name: str, params: Mapping[str, Any], unchecked: Mapping[str, Any], version: str
+) -> Verdict:
+    """Judge the parameters as they are sent, and leave out the faults of those that are not checked."""
+    refused = faults_of_unchecked(unchecked) or _faults_that_hide_others(object_name, params)
+    if refused:
+        return Verdict(refused[:MOST_ERRORS])
+    places = frozenset(map(bracket_path, unchecked_places(params, unchecked)))
+    return _explain(object_name, merge_unchecked(params, unchecked), version, places)
 
-    If there are none, return a warning for each part that only the schema of `version` accepts.
 
-    A fault of depth is returned alone, because no walk through such parameters is safe. Secret keys are returned alone,
-    because the message of another fault could quote them.
+def _explain(
+    object_name: str,
+    params: Mapping[str, Any],
+    version: str,
+    unchecked_places: frozenset[str] = frozenset(),
+) -> Verdict:
+    """Return the faults that no schema can find, then those of the schema, then those of the rules across fields.
+
+    If there are none, return a warning for each part that only the schema of `version` accepts. Nothing is said about
+    a part at `unchecked_places`.
     """
-    too_deep = fault_of_depth(params)
-    if too_deep is not None:
-        return Verdict((too_deep,))
-    secrets = faults_of_secrets(params)
-    if secrets:
-        return Verdict(secrets[:MOST_ERRORS])
-    judged, faults = for_schema(params)
-    blamed = {fault.param for fault in faults}
-    said = (
-        error
-        for error in _refusals(_wide(object_name, version), judged, params, but=blamed)
-        if error.param not in blamed
-    )
-    found = _first(chain(faults, said, broken_rules(object_name, params)))
+    form, faults = wire_form(params)
+    sent = _Sent(params, form, unchecked_places)
+    rules = broken_rules(RULES.get(object_name, NO_RULES), form)
+    known = _known(object_name, version)
+    if not faults and known.engine.is_valid(form):
+        return Verdict(sent.checked(rules))
+    refusals = sent.refusals(_wide(object_name, version), but={fault.param for fault in faults})
+    found = sent.checked(chain(faults, refusals, rules))
     if found:
         return Verdict(found)
-    unknown = _first(_refusals(_known(object_name, version), judged, params))
+    unknown = sent.checked(sent.refusals(known))
     return Verdict(warnings=tuple(warn(refusal, version) for refusal in unknown))
 
 
-class _Compiled(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """The parameters of one request as they are sent."""
+
+    params: Mapping[str, Any]
+    """The values for messages."""
+    form: Mapping[str, Any]
+    """The wire forms for the schema."""
+    unchecked_places: frozenset[str]
+
+    def refusals(self, compiled: _Compiled, *, but: Collection[str] = ()) -> Iterator[ParamError]:
+        """Yield what the schema refuses, except at the paths in `but`."""
+        plain = plain_value(self.params)
+        for refusal in compiled.engine.iter_errors(self.form):
+            if bracket_path(refusal.instance_path) not in but:
+                described = describe(refusal, plain, compiled.schema)
+                yield from (error for error in described if error.param not in but)
+
+    def checked(self, errors: Iterable[ParamError]) -> tuple[ParamError, ...]:
+        """Return the errors about checked values, at most `MOST_ERRORS`."""
+        places = self.unchecked_places
+        found = (error for error in errors if not is_unchecked(error.param, places))
+        return tuple(dict.fromkeys(islice(found, MOST_ERRORS)))
+
+
+def _faults_that_hide_others(object_name: str, params: Mapping[str, Any]) -> tuple[ParamError, ...]:
+    """Return the faults that are reported alone.
+
+    No walk through parameters that are nested too deeply is safe. The message of another fault could quote a secret key
+    or the number of a card.
+    """
+    too_deep = fault_of_depth(params)
+    if too_deep is not None:
+        return (too_deep,)
+    return faults_of_secrets(params) or faults_of_card_data(object_name, params)
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
     schema: dict[str, Any]
     engine: jsonschema_rs.Draft202012Validator
 
 
-def _refusals(
-    compiled: _Compiled, judged: Any, params: Any, *, but: Collection[str] = ()
-) -> Iterator[ParamError]:
-    """Yield what the schema refuses in `judged`, except at the paths in `but`. The messages quote `params`."""
-    for refusal in compiled.engine.iter_errors(judged):
-        if bracket_path(refusal.instance_path) not in but:
-            yield from describe(refusal, params, compiled.schema)
-
-
-def _first(errors: Iterable[ParamError]) -> tuple[ParamError, ...]:
-    return tuple(dict.fromkeys(islice(errors, MOST_ERRORS)))
-
-
 @cache
-def _today(object_name: str) -> _Compiled:
-    return _compile(of_today(parameter_schema(object_name)))
+def _validator(object_name: str) -> jsonschema_rs.Draft202012Validator:
+    """Return the validator of JSON values. It knows the rules across fields too, so that a valid request is quick."""
+    rules = schema_of_rules(RULES.get(object_name, NO_RULES))
+    today = of_today(parameter_schema(object_name))
+    return jsonschema_rs.Draft202012Validator({**today, **rules})
 
 
 def _known(object_name: str, version: str) -> _Compiled:
@@ -154,6 +214,11 @@ def _wide(object_name: str, version: str) -> _Compiled:
 
 
 @cache
+def _today(object_name: str) -> _Compiled:
+    return _compile(of_today(parameter_schema(object_name)))
+
+
+@cache
 def _both(object_name: str) -> _Compiled:
     return _compile(parameter_schema(object_name))
 
@@ -164,7 +229,9 @@ def _open(object_name: str) -> _Compiled:
 
 
 def _compile(schema: dict[str, Any]) -> _Compiled:
-    return _Compiled(schema, jsonschema_rs.Draft202012Validator(schema))
+    """Return the schema of the wire forms of what `schema` allows."""
+    wire = wire_schema(schema)
+    return _Compiled(wire, jsonschema_rs.Draft202012Validator(wire))
 
 
 @cache

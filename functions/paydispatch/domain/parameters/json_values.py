@@ -1,14 +1,16 @@
 """Find the values that JSON Schema accepts although Stripe or a form body cannot take them.
 
 JSON Schema counts `2000.0` as an integer, and half a surrogate pair as text. Stripe's form parser refuses the first,
-and UTF-8 cannot write the second.
+because its wire form is `2000.0`. UTF-8 cannot write the second.
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from math import isfinite
 from typing import Any
 
 from paydispatch.domain.errors import ParamError
+from paydispatch.domain.form_encoding import text_of
 from paydispatch.domain.identity.marks import MARK
 from paydispatch.domain.parameters.path import Path, bracket_path
 from paydispatch.domain.text.redaction import holds_key, places_of_keys
@@ -18,9 +20,6 @@ _CONTAINERS = (dict, list, tuple)
 LONGEST_NAME = 64
 """The number of characters of a name that a message repeats."""
 
-A_FRACTION = 0.5
-"""Takes the place of a whole float for the schema, which then sees a number that is not an integer."""
-
 MOST_BITS = 1024
 """The greatest size of an integer. Stripe reads far smaller ones, and Python can write far larger ones in digits."""
 
@@ -29,29 +28,39 @@ MOST_LEVELS = 32
 
 
 def is_plain(params: dict[str, Any]) -> bool:
-    """Return whether the schema alone can decide about `params`. This takes about 1 µs for ten fields.
+    """Return whether the schema of JSON values alone can decide about `params`. This takes about 1 µs for ten fields.
 
     It goes through the values level by level. Therefore it makes one pass, and never reaches Python's recursion limit.
     """
     texts: list[str] = []
     level: list[Any] = [params]
     for _ in range(MOST_LEVELS + 2):
-        deeper: list[Any] = []
-        for value in level:
-            kind = type(value)
-            if kind is str:
-                texts.append(value)
-            elif kind is dict:
-                texts += value
-                deeper += value.values()
-            elif kind is list:
-                deeper += value
-            elif not _is_plain_number(value):
-                return False
-        if not deeper:
+        below = _level_below(level, texts)
+        if below is None:
+            return False
+        if not below:
             return _are_plain(texts)
-        level = deeper
+        level = below
     return False
+
+
+def _level_below(level: list[Any], texts: list[str]) -> list[Any] | None:
+    """Return the values one level deeper, and add the texts of this level to `texts`. None: a value is not plain."""
+    deeper: list[Any] = []
+    for value in level:
+        kind = type(value)
+        if kind is str:
+            texts.append(value)
+        elif kind is dict:
+            if "number" in value or "cvc" in value:  # perhaps of a card
+                return None
+            texts += value
+            deeper += value.values()
+        elif kind is list:
+            deeper += value
+        elif not _is_plain_number(value):
+            return None
+    return deeper
 
 
 def _is_plain_number(value: Any) -> bool:
@@ -117,10 +126,10 @@ def _containers_in(outer: Any) -> list[Any]:
     return [member for member in members if isinstance(member, _CONTAINERS)]
 
 
-def for_schema(params: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[ParamError, ...]]:
-    """Return a copy of `params` for the schema, and the faults that the schema cannot find.
+def wire_form(params: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[ParamError, ...]]:
+    """Return a copy of `params` in which each scalar is its text on the wire, and the faults that no schema can find.
 
-    In the copy fields that are `None` are left out, whole floats become fractions, and faulty values become `None`.
+    In the copy fields that are `None` are left out, and faulty values become `None`.
     """
     faults: list[ParamError] = []
     return _object(params, (), faults), tuple(faults)
@@ -140,23 +149,25 @@ def _key(key: Any, path: Path, faults: list[ParamError]) -> str:
             _fault((*path, key), "leave this pair out, because paydispatch writes this pair itself")
         )
     if _is_name(key):
-        return str(key)
+        return str.__str__(key)
     faults.append(_fault((*path, ascii(key)), "the name of a parameter must be text in UTF-8"))
     return ascii(key)
 
 
 def _copy(value: Any, path: Path, faults: list[ParamError]) -> Any:
+    if type(value) is str and value.isascii():
+        return value
     if isinstance(value, Mapping):
         return _object(value, path, faults)
     if isinstance(value, list | tuple):
         return [_copy(entry, (*path, index), faults) for index, entry in enumerate(value)]
-    if isinstance(value, float) and value.is_integer():
-        return A_FRACTION
+    if value is None:
+        return None
     why = _why_not_json(value)
     if why:
         faults.append(_fault(path, why))
         return None
-    return value
+    return str.__str__(value) if isinstance(value, str) else text_of(value)
 
 
 def _why_not_json(value: Any) -> str | None:
@@ -175,8 +186,8 @@ def _why_not_json(value: Any) -> str | None:
             if value.bit_length() <= MOST_BITS
             else f"must be an integer of at most {MOST_BITS} bits"
         )
-    if value is None:
-        return None
+    if isinstance(value, Decimal):
+        return f"must be a finite number of an ordinary size, not {value}"
     return f"must be a JSON value, not a {type(value).__name__}"
 
 

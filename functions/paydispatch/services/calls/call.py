@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.claims import claim_of
 from paydispatch.domain.outcomes import Error, ErrorKind
+from paydispatch.domain.parameters.unchecked import logged_names
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.services.log_ids import log_ids
 
@@ -102,6 +103,7 @@ class Call:
             stripe_ms=round(self.stripe_s * 1000),
             age_ms=round((self.ports.clock.now_s() - envelope.accepted_at) * 1000),
             traceparent=envelope.traceparent,
+            **logged_names(envelope.unchecked_params),
             **fields,
         )
 

@@ -41,6 +41,8 @@ class FormReader:
         return [found for branch in branches for found in self._candidates(branch)]
 
     def _text(self, text: str, candidates: list[Schema]) -> Any:
+        if any(candidate.get("format") == "currency" for candidate in candidates):
+            return text.lower()  # Stripe takes capitals, and answers in lower case
         for candidate in candidates:
             value = convert_text(text, types(candidate))
             if not isinstance(value, str):

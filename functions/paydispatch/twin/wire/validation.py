@@ -23,7 +23,7 @@ def read_params(
     `version` is the version of Stripe's API that the call names. Unknown names are accepted with another one than ours.
     """
     params = FormReader(parameter_schema(kind)).read(nested)
-    for error in check_params(kind, _without_mark(params), version):
+    for error in check_params(kind, _without_mark(params), version=version):
         raise invalid_request(error.message, code=error.code, param=error.param or None)
     _check_together(kind, params, version)
     return params
