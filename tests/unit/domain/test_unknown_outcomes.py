@@ -149,6 +149,7 @@ def test_a_declined_intent_is_the_error_of_the_lost_answer() -> None:
     assert (verdict.kind.value, verdict.http_status) == ("api", 402)
     assert (verdict.code, verdict.decline_code) == ("card_declined", "generic_decline")
     assert verdict.certainty is Certainty.NOT_CREATED
+    assert verdict.answered  # Stripe keeps the 402, so the same key must not make a second intent
 
 
 AUTHENTICATION_FAILED = {

@@ -205,13 +205,14 @@ def _is_declined(entry: OutcomeEntry, body: Mapping[str, Any]) -> bool:
 def _card_error(
     entry: OutcomeEntry, error: Mapping[str, Any], stripe_request_id: str | None
 ) -> Error:
-    """Return the outcome that the lost answer reported."""
+    """Return the outcome that the lost answer reported. Stripe keeps that answer under the idempotency key."""
     return error_of_stripe(
         error,
         http_status=PAYMENT_REQUIRED,
         stripe_request_id=stripe_request_id,
         attempts=entry.outcome.attempts,
         certainty=Certainty.NOT_CREATED,
+        answered=True,
     )
 
 
