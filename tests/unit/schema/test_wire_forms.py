@@ -1,4 +1,4 @@
-"""A scalar counts by its text on the wire, whatever its JSON type."""
+"""A scalar counts by its text on the wire, and not by its JSON type."""
 
 import random
 import re

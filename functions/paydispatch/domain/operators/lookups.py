@@ -1,4 +1,4 @@
-"""What a lookup proves about a request with an unknown outcome. Pure.
+"""Decide the outcome of a request with an unknown outcome by a lookup at Stripe. Pure.
 
 A lookup searches Stripe's lists for the object. It proves something only in the account that the request was sent to.
 - Stripe lists the object, and has finished its create: the object is the response.

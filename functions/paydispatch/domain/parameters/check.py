@@ -163,7 +163,7 @@ class _Sent:
     unchecked_places: frozenset[str]
 
     def refusals(self, compiled: _Compiled, *, but: Collection[str] = ()) -> Iterator[ParamError]:
-        """Yield what the schema refuses, except at the paths in `but`."""
+        """Yield an error for each value that the schema refuses, except at the paths in `but`."""
         plain = plain_value(self.params)
         for refusal in compiled.engine.iter_errors(self.form):
             if bracket_path(refusal.instance_path) not in but:
@@ -229,7 +229,7 @@ def _open(object_name: str) -> _Compiled:
 
 
 def _compile(schema: dict[str, Any]) -> _Compiled:
-    """Return the schema of the wire forms of what `schema` allows."""
+    """Compile the schema of the wire forms: a value fits it if its text on the wire fits `schema`."""
     wire = wire_schema(schema)
     return _Compiled(wire, jsonschema_rs.Draft202012Validator(wire))
 

@@ -1,8 +1,8 @@
 """The parameters of a request that no schema checks: `unchecked_params`.
 
 Stripe takes parameters that neither its document nor its libraries list. A caller sends them here. They are merged into
-the checked parameters, and Stripe decides about them. Only what would harm paydispatch or the caller is refused: a
-Stripe key, raw card data, a value that no form body can hold, and a name that paydispatch itself sends.
+the checked parameters, and Stripe decides about them. Four things are refused, because they would harm paydispatch or
+the caller: a Stripe key, raw card data, a value that no form body can hold, and a name that paydispatch itself sends.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FIELD = "unchecked_params"
 
 MOST_NAMES_LOGGED = 20
+"""A log line names this many unchecked parameters at most, so that no request makes it too long."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
@@ -61,7 +62,7 @@ def is_unchecked(param: str, places: frozenset[str]) -> bool:
 
 
 def faults_of_unchecked(unchecked: Mapping[str, Any]) -> tuple[ParamError, ...]:
-    """Return what must be refused in `unchecked`. Each fault names its place below `unchecked_params`."""
+    """Return the faults for which `unchecked` is refused. Each names its place below `unchecked_params`."""
     too_deep = fault_of_depth({FIELD: unchecked})
     if too_deep is not None:
         return (too_deep,)
