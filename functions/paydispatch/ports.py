@@ -100,6 +100,15 @@ class RequestStore(Protocol):
         """Take each id if it is free. Return the state of each slot, in order."""
         ...
 
+    def count_repeats(self, ended: Sequence[tuple[Claim, int]]) -> Sequence[int]:
+        """Begin the next repeat of each request, and return the number of its newest repeat, in order.
+
+        Each pair is the claim of the first request under a key, and the number of the repeat that ended without an
+        effect (0: the first request itself). The count advances only from that number. So all that ask for the next
+        repeat at once get the same one. A request whose slot is lost keeps its number.
+        """
+        ...
+
     def mark_queued(self, claims: Sequence[Claim]) -> None:
         """Record that the queue has these requests. Called only after SQS has confirmed them."""
         ...

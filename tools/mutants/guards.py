@@ -6,6 +6,7 @@ from flow_guards import FLOW_GUARDS
 from guard import LATCH, LUA, SOURCE, Guard
 from identity_guards import IDENTITY_GUARDS
 from parameter_guards import PARAMETER_GUARDS
+from replay_guards import REPLAY_GUARDS
 from version_guards import VERSION_GUARDS
 
 RETRY = ("tests/unit/domain/test_retry.py", "tests/unit/domain/test_retry_table.py")
@@ -761,22 +762,6 @@ GUARDS = (
         WAY_IN,
     ),
     Guard(
-        "way in: a key is freed although Stripe keeps the answer",
-        "Only an outcome without an effect and without a kept answer of Stripe frees its key.",
-        ACCEPT,
-        ' and state.status == "failed" and not state.answered',
-        ' and state.status == "failed"',
-        WAY_IN,
-    ),
-    Guard(
-        "way in: an outcome without an effect never frees its key",
-        "Only an outcome without an effect and without a kept answer of Stripe frees its key.",
-        ACCEPT,
-        ' and state.status == "failed" and not state.answered',
-        " and False",
-        WAY_IN,
-    ),
-    Guard(
         "status: a request id may name another tenant's slot",
         OWN_TENANT,
         SOURCE + "services/status.py",
@@ -1065,5 +1050,6 @@ GUARDS = (
     *IDENTITY_GUARDS,
     *FLOW_GUARDS,
     *PARAMETER_GUARDS,
+    *REPLAY_GUARDS,
     *VERSION_GUARDS,
 )

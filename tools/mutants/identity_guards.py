@@ -90,8 +90,8 @@ IDENTITY_GUARDS = (
         "claim: the seal is not kept (claim.lua)",
         UNPROVEN,
         LUA + "requests/claim.lua",
-        "'queued', 'principal', 'seal')",
-        "'queued', 'principal', 'fingerprint')",
+        "'queued', 'principal', 'seal', 'repeats'",
+        "'queued', 'principal', 'fingerprint', 'repeats'",
         SLOTS,
     ),
     Guard(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.identity.fingerprint import fingerprint
 from paydispatch.domain.identity.principal import tenant_of
-from paydispatch.domain.identity.request_ids import request_id_for_reuse
+from paydispatch.domain.identity.request_ids import request_id_for_repeat, request_id_for_reuse
 from paydispatch.domain.identity.slots import beside, key_space, slot_name
 from paydispatch.domain.limits import FORGOTTEN_S
 
@@ -51,6 +51,8 @@ class Claim:
     older_than_memory: bool = False
     """The message is older than `FORGOTTEN_S`. If its slot is empty, the slot may have expired after a send, and the
     request is not sent again."""
+    repeat_of: str | None = None
+    """The slot of the first request under the idempotency key, if this request is a repeat of it."""
 
     def under(self, request_id: str, fingerprint_: str | None = None) -> Claim:
         """Return the same claim under an id that is derived from this claim's id."""
@@ -62,11 +64,17 @@ class Claim:
             maybe_executed=False,
             first_sent_at=None,
             older_than_memory=False,
+            repeat_of=None,
         )
 
     def as_second_request(self) -> Claim:
         """Return the claim of a second request that came under a used id."""
         return self.under(request_id_for_reuse(self.request_id, self.fingerprint))
+
+    def as_repeat(self, number: int) -> Claim:
+        """Return the claim of the nth repeat of this request, which is the first one under its idempotency key."""
+        repeat = self.under(request_id_for_repeat(self.request_id, number))
+        return replace(repeat, repeat_of=self.slot)
 
 
 def claim_of(envelope: Envelope, queue_tenant: str, now_s: float) -> Claim:
@@ -153,10 +161,23 @@ class SlotState:
     open_sends: int = 0
     """The number of sends that began and have no recorded end."""
     account: AccountBinding | None = None
+    repeats: int = 0
+    """How often the request was repeated under its idempotency key, if it is the first one under it."""
+    repeat_of: str | None = None
+    """The slot of the first request under the idempotency key, if this request is a repeat of it."""
 
     @property
     def final(self) -> bool:
         return self.status in FINAL_STATUSES
+
+    @property
+    def may_be_repeated(self) -> bool:
+        """Return whether the key may make another request.
+
+        It may if nothing was created, and Stripe keeps no answer under the id. That stays true, because a final status
+        is never overwritten.
+        """
+        return self.owned and self.status == "failed" and not self.answered
 
     def proves(self, claim: Claim) -> bool:
         """Return whether the claim in the slot proves the principal of a message that makes the same claim.

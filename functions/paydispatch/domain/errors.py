@@ -7,7 +7,6 @@ PaydispatchError
 │   ├── InvalidParams         422  Stripe's schema refuses the parameters (`errors` has every fault)
 │   ├── TooLarge              413  the request does not fit into a queue message
 │   ├── IdempotencyConflict   409  the key was used with another body
-│   ├── IdempotencyKeyUsedUp  409  the key was tried too often without an effect
 │   ├── RequestNotFound       404  the request does not exist, or belongs to another tenant
 │   └── NotAuthenticated      401  the call has no principal
 ├── Unavailable             try again later: nothing was accepted
@@ -139,18 +138,6 @@ class IdempotencyConflict(BadRequest):
             f"The Idempotency-Key {key!r} was first used with another body. "
             "Send the same body again, or use a new key.",
             code="idempotency_key_reused",
-        )
-
-
-class IdempotencyKeyUsedUp(BadRequest):
-    status = 409
-    type = "idempotency_error"
-
-    def __init__(self, key: str, tries: int) -> None:
-        super().__init__(
-            f"The Idempotency-Key {key!r} was tried {tries} times, and nothing was created. "
-            "Use a new key.",
-            code="idempotency_key_used_up",
         )
 
 

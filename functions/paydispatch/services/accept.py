@@ -2,7 +2,8 @@
 
 1. Check the request.
 2. Seal its key.
-3. Claim its id, before it is sent, so that one idempotency key never stands for two requests.
+3. Claim its id, before it is sent, so that one idempotency key never stands for two requests. If the newest request
+   under the key ended without an effect, claim the id of a repeat (`claim_newest.py`).
 4. Send it to the queue.
 5. Mark it as queued, after the queue has confirmed it, so that the API never reports a request that the queue does
    not have.
@@ -20,40 +21,30 @@ from paydispatch.domain.claims import claim_of
 from paydispatch.domain.envelope import check_size
 from paydispatch.domain.errors import (
     IdempotencyConflict,
-    IdempotencyKeyUsedUp,
     MaybeAccepted,
     PaydispatchError,
     Unavailable,
 )
-from paydispatch.domain.identity.request_ids import (
-    key_for,
-    new_request_id,
-    request_id_for_key,
-    request_id_for_next_try,
-)
+from paydispatch.domain.identity.request_ids import key_for, new_request_id, request_id_for_key
 from paydispatch.domain.identity.slots import key_space
 from paydispatch.domain.message.new_envelope import new_envelope
 from paydispatch.domain.parameters.check import require_valid_params
 from paydispatch.domain.parameters.unchecked import logged_names
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
+from paydispatch.services.claim_newest import claim_newest
 from paydispatch.services.log_ids import log_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from paydispatch.domain.claims import Claim, SlotState
+    from paydispatch.domain.claims import Claim
     from paydispatch.domain.credentials import Binding, Credential
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.identity.principal import Principal
     from paydispatch.domain.parameters.verdict import ParamWarning
     from paydispatch.domain.requests import CreateRequest
     from paydispatch.ports import Clock, EventLog, Queue, RequestStore, Sealer
-
-MOST_REPEATS = 100
-"""How often a key is used again after a request under it failed without an effect.
-
-Each failed request costs every later one under the key a round trip to Redis.
-"""
+    from paydispatch.services.claim_newest import Newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +80,10 @@ class _Ready:
         """The caller's idempotency key. Without one, a key that is derived from the request's id."""
         return self.request.idempotency_key or key_for(self.request_id)
 
-    def under_next_id(self) -> _Ready:
-        """Return the same request under the id of the next try."""
-        request_id = request_id_for_next_try(self.request_id)
-        envelope = replace(self.envelope, request_id=request_id)
-        return replace(self, envelope=envelope, claim=self.claim.under(request_id))
+    def under(self, claim: Claim) -> _Ready:
+        """Return the same request under the id of this claim."""
+        envelope = replace(self.envelope, request_id=claim.request_id)
+        return replace(self, envelope=envelope, claim=claim)
 
 
 class Acceptor:
@@ -185,28 +175,12 @@ class Acceptor:
         """Claim the ids. Each request then goes to the queue, or is answered as a replay or a conflict."""
         ready = [item for item in prepared if isinstance(item, _Ready)]
         try:
-            decided = iter([_follow_claim(item, state) for item, state in self._claim_ids(ready)])
+            newest = claim_newest(self._requests, [item.claim for item in ready])
+            decided = iter([_follow_claim(*pair) for pair in zip(ready, newest, strict=True)])
         except Unavailable as error:
             self._log.warning("request.not_claimed", requests=len(ready), why=str(error))
             decided = iter([_follow_without_claim(item, error) for item in ready])
         return [next(decided) if isinstance(item, _Ready) else item for item in prepared]
-
-    def _claim_ids(
-        self, items: Sequence[_Ready], repeats: int = MOST_REPEATS
-    ) -> Sequence[tuple[_Ready, SlotState]]:
-        """Claim the ids in one round trip. If the request of an id failed without an effect, claim the next id instead.
-
-        The next id is derived from the one before, so that two calls at once under one key take the same id.
-        """
-        if not items:
-            return []
-        states = self._requests.claim([item.claim for item in items])
-        found = list(zip(items, states, strict=True))
-        if repeats == 0:
-            return found
-        repeated = [item.under_next_id() for item, state in found if _may_try_again(state)]
-        later = iter(self._claim_ids(repeated, repeats - 1))
-        return [next(later) if _may_try_again(pair[1]) else pair for pair in found]
 
     # Send
 
@@ -279,20 +253,14 @@ class _SealerOfOneCall:
             raise
 
 
-def _follow_claim(item: _Ready, state: SlotState) -> _Ready | Accepted | PaydispatchError:
-    """Return the request if it goes to the queue, otherwise its answer."""
+def _follow_claim(asked: _Ready, newest: Newest) -> _Ready | Accepted | PaydispatchError:
+    """Return the request if it goes to the queue, otherwise its answer, which has the status of now."""
+    item, state = asked.under(newest.claim), newest.state
     if not state.owned:
-        return IdempotencyConflict(item.key)
-    if _may_try_again(state):
-        return IdempotencyKeyUsedUp(item.key, MOST_REPEATS)
+        return IdempotencyConflict(asked.key)
     if state.queued or state.status:
         return _make_accepted(item, status=state.status or "dispatched", replayed=True)
     return item  # claimed now, or by an earlier call that is not known to have queued it
-
-
-def _may_try_again(state: SlotState) -> bool:
-    """Return whether the key may be used again: nothing was created, and Stripe keeps no answer under the id."""
-    return state.owned and state.status == "failed" and not state.answered
 
 
 def _follow_without_claim(item: _Ready, error: Unavailable) -> _Ready | Unavailable:

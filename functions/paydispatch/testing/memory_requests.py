@@ -37,6 +37,7 @@ class Slot:
     started_by: str | None = None
     """The token of the first send, which set `first_sent_at`. None after another send began."""
     account: AccountBinding | None = None
+    repeats: int = 0
     sends: set[str] = field(default_factory=set)
     """The tokens of open sends."""
     attempts: int = 0
@@ -79,6 +80,13 @@ class MemorySlots:
         slot.queued |= queued
         return state
 
+    def count_repeat(self, first: Claim, ended: int) -> int:
+        slot = self.find_own(first)
+        if slot is None:
+            return ended
+        slot.repeats += slot.repeats == ended
+        return slot.repeats
+
     def find_own(self, claim: Claim) -> Slot | None:
         """Return the slot if it belongs to this claim's request."""
         self.reach()
@@ -112,6 +120,8 @@ def _state(slot: Slot, *, existed: bool) -> SlotState:
         last_sent_at=slot.last_sent_at,
         open_sends=len(slot.sends),
         account=slot.account,
+        repeats=slot.repeats,
+        repeat_of=slot.claim.repeat_of,
     )
 
 
@@ -284,6 +294,9 @@ class MemoryRequestStore:
 
     def claim(self, claims: Sequence[Claim]) -> Sequence[SlotState]:
         return [self.store.claim(claim, queued=False) for claim in claims]
+
+    def count_repeats(self, ended: Sequence[tuple[Claim, int]]) -> Sequence[int]:
+        return [self.store.count_repeat(first, number) for first, number in ended]
 
     def mark_queued(self, claims: Sequence[Claim]) -> None:
         for claim in claims:

@@ -97,6 +97,7 @@ async def call(redis: Any, clock: MemoryClock) -> None:
     requests = RedisRequests(redis, clock, queue_tenant="local")
     outcomes = RedisOutcomes(redis, queue_tenant="local")
     claim = claim_for("r1")
+    await requests.claim(claim.as_repeat(1))
     await requests.claim(claim)
     assert await requests.find(claim)
     await requests.send(claim, send_for("t1"))
@@ -119,6 +120,8 @@ def open_the_api(url: str, clock: MemoryClock) -> None:
         store.check()
         store.claim([claim_for("r2")])
         store.mark_queued([claim_for("r2")])
+        assert store.count_repeats([(claim_for("r2"), 0)]) == [1]
+        store.claim([claim_for("r2").as_repeat(1)])
         assert store.get("r2") is not None
 
 

@@ -49,6 +49,7 @@ CLAIMS = (
     claim_for(seal="seal-1"),
     claim_for(fingerprint="f1:other", principal="another principal"),
     claim_for(tenant="acme"),
+    claim_for(seal="seal-1").as_repeat(1),
 )
 MOSTLY_ONE = (CLAIMS[0],) * 6 + CLAIMS[1:]
 """Most calls concern one request, because most faults come from calls for the same request."""
@@ -119,6 +120,11 @@ async def claim_at_the_api(slots: SlotsWorld, claim: Claim) -> object:
     return state
 
 
+async def count_repeats(slots: SlotsWorld, claim: Claim, ended: int) -> object:
+    (newest,) = slots.store.count_repeats([(claim, ended)])
+    return newest
+
+
 async def mark_queued(slots: SlotsWorld, claim: Claim) -> None:
     slots.store.mark_queued([claim])
 
@@ -140,6 +146,7 @@ WEIGHED = {
     step(accept_account, account=accounts): 1,
     step(claim_at_the_api): 1,
     step(mark_queued): 1,
+    step(count_repeats, ended=st.integers(0, 2)): 1,
 }
 """The frequency of each call. A call that ends the request is rare, because little happens after it."""
 

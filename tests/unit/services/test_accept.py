@@ -12,7 +12,6 @@ from paydispatch.domain.claims import claim_of, fingerprint_of
 from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
 from paydispatch.domain.errors import (
     IdempotencyConflict,
-    IdempotencyKeyUsedUp,
     InvalidField,
     InvalidParams,
     MaybeAccepted,
@@ -25,11 +24,11 @@ from paydispatch.domain.identity.principal import LOCAL, Principal
 from paydispatch.domain.identity.request_ids import (
     key_for,
     request_id_for_key,
-    request_id_for_next_try,
+    request_id_for_repeat,
 )
 from paydispatch.domain.limits import DEFAULT_DEADLINE_S, QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.requests import CreateRequest, Lane
-from paydispatch.services.accept import MOST_REPEATS, Accepted
+from paydispatch.services.accept import Accepted
 from paydispatch.testing.memory import MemoryDelivery, MemoryRequestQueue
 
 if TYPE_CHECKING:
@@ -251,7 +250,7 @@ class TestAfterAnOutcomeWithoutAnEffect:
         first = api.accept(request_with_key())
         self.fail(api, first.request_id)
         second = api.accept(request_with_key())
-        assert second.request_id == request_id_for_next_try(first.request_id)
+        assert second.request_id == request_id_for_repeat(first.request_id, 1)
         assert not second.replayed
         assert [sent.request_id for sent in api.queue.sent] == [
             first.request_id,
@@ -274,7 +273,8 @@ class TestAfterAnOutcomeWithoutAnEffect:
         for _ in range(5):
             ids.append(api.accept(request_with_key()).request_id)
             self.fail(api, ids[-1])
-        assert len(set(ids)) == 5
+        repeats = [request_id_for_repeat(ids[0], number) for number in range(1, 5)]
+        assert ids[1:] == repeats
 
     def test_another_body_is_a_conflict_all_the_same(self, api: Api) -> None:
         self.fail(api, api.accept(request_with_key()).request_id)
@@ -294,11 +294,69 @@ class TestAfterAnOutcomeWithoutAnEffect:
         again = api.accept(request_with_key())
         assert (again.request_id, again.status) == (first.request_id, status)
 
-    def test_a_key_is_used_up_after_too_many_failures(self, api: Api) -> None:
-        for _ in range(MOST_REPEATS + 1):
+    def test_a_key_is_never_used_up_and_each_repeat_costs_the_same(self, api: Api) -> None:
+        calls: list[int] = []
+        claim = api.requests.claim
+        api.requests.claim = lambda claims: calls.append(1) or claim(claims)  # type: ignore[method-assign,func-returns-value]
+        costs = []
+        for _ in range(500):
+            calls.clear()
             self.fail(api, api.accept(request_with_key()).request_id)
-        with pytest.raises(IdempotencyKeyUsedUp):
+            costs.append(len(calls))
+        assert not api.accept(request_with_key()).replayed
+        assert max(costs) == costs[2] == 3
+
+    @pytest.mark.parametrize("status", ["calling", "retrying", "unknown", "succeeded"])
+    def test_a_replay_has_the_current_status_of_the_newest_request(
+        self, api: Api, status: str
+    ) -> None:
+        self.fail(api, api.accept(request_with_key()).request_id)
+        second = api.accept(request_with_key())
+        api.slots.slots[second.request_id].status = status
+        third = api.accept(request_with_key())
+        assert (third.request_id, third.status) == (second.request_id, status)
+        assert third.replayed
+
+    def test_a_batch_answers_each_item_with_the_status_of_its_newest_request(
+        self, api: Api
+    ) -> None:
+        items = [request_with_key(idempotency_key=f"order-{number}") for number in range(4)]
+        firsts = [api.accept(item) for item in items]
+        self.fail(api, firsts[1].request_id)
+        self.fail(api, firsts[2].request_id, answered=True)
+        api.slots.slots[firsts[3].request_id].status = "unknown"
+        results = api.acceptor.accept_all(items, LOCAL)
+        assert [
+            (result.status, result.replayed) for result in results if isinstance(result, Accepted)
+        ] == [("dispatched", True), ("dispatched", False), ("failed", True), ("unknown", True)]
+
+    def test_a_new_request_that_the_queue_refused_is_sent_by_the_next_call(self, api: Api) -> None:
+        first = api.accept(request_with_key())
+        self.fail(api, first.request_id)
+        api.queue.away = True
+        with pytest.raises(Unavailable):
             api.accept(request_with_key())
+        api.queue.away = False
+        assert not api.accept(request_with_key()).replayed
+        repeat = request_id_for_repeat(first.request_id, 1)
+        assert [sent.request_id for sent in api.queue.sent] == [first.request_id, repeat]
+
+    def test_a_lost_answer_for_a_new_request_names_its_id_and_the_caller_s_key(
+        self, api: Api
+    ) -> None:
+        first = api.accept(request_with_key())
+        self.fail(api, first.request_id)
+        with pytest.raises(MaybeAccepted) as lost:
+            api.acceptor_for(LosingQueue()).accept(request_with_key(), LOCAL)
+        repeat = request_id_for_repeat(first.request_id, 1)
+        assert (lost.value.request_id, lost.value.idempotency_key) == (repeat, "order-1")
+        assert api.accept(request_with_key()).request_id == repeat
+
+    def test_another_body_is_a_conflict_after_a_repeat_too(self, api: Api) -> None:
+        for _ in range(2):
+            self.fail(api, api.accept(request_with_key()).request_id)
+        with pytest.raises(IdempotencyConflict):
+            api.accept(request_with_key(context_id="context-2"))
 
 
 class TestALostAnswer:

@@ -61,9 +61,12 @@ def request_id_for_unread(named_id: str, body: str) -> str:
     return _hash_parts("unread", named_id, digest)
 
 
-def request_id_for_next_try(request_id: str) -> str:
-    """Return the id of the next request under a key, after the request before it ended unexecuted."""
-    return _hash_parts("again", request_id)
+def request_id_for_repeat(first_id: str, number: int) -> str:
+    """Return the id of the nth repeat (from 1) under a key, after the request before it ended without an effect.
+
+    `first_id` is the id of the first request under the key.
+    """
+    return _hash_parts("again", first_id, str(number))
 
 
 def key_of_place(batch_key: str, place: int) -> str:

@@ -28,6 +28,8 @@ SLOT_FIELDS = (
     "queued",
     "principal",
     "seal",
+    "repeats",
+    "repeat_of",
 )
 """The fields that `claim.lua` returns, in its order."""
 
@@ -49,6 +51,8 @@ def eval_claim(claim: Claim, *, queued: bool) -> list[Any]:
         "object": claim.object,
         "accepted_at": claim.accepted_at,
     }
+    if claim.repeat_of is not None:
+        written["repeat_of"] = claim.repeat_of
     return eval_command(
         "claim",
         slot_keys(claim),
@@ -60,6 +64,11 @@ def eval_claim(claim: Claim, *, queued: bool) -> list[Any]:
         claim.accepted_at if claim.older_than_memory else "",
         *flat(written),
     )
+
+
+def eval_again(first: Claim, ended: int) -> list[Any]:
+    """Return the EVAL command that counts the repeat after the one with the number `ended`."""
+    return eval_command("again", slot_keys(first), REMEMBER_S, first.fingerprint, ended)
 
 
 def eval_command(name: str, names: Sequence[str], *arguments: Any) -> list[Any]:
@@ -93,6 +102,8 @@ def slot_state(fields: dict[str, Any], *, existed: bool, open_sends: int) -> Slo
         last_sent_at=read_seconds(fields["last_sent_at"]),
         open_sends=int(open_sends),
         account=read_account(fields["account"]),
+        repeats=int(fields["repeats"] or 0),
+        repeat_of=fields["repeat_of"],
     )
 
 

@@ -45,7 +45,9 @@ class RedisRequests:
         self._queue_tenant = queue_tenant
 
     async def claim(self, claim: Claim) -> SlotState:
-        return read_state(await self._run(eval_claim(claim, queued=True)))
+        state = read_state(await self._run(eval_claim(claim, queued=True)))
+        await self._keep_first(state.repeat_of)
+        return state
 
     async def find(self, claim: Claim) -> SlotState | None:
         request, sends = slot_keys(claim)
@@ -116,7 +118,10 @@ class RedisRequests:
         slot = slot_name(tenant, entry.request_id, self._queue_tenant)
         names = [keys.request(slot), keys.sends(slot)]
         claim_fields, status = _claim_fields(entry, tenant), _status_fields(entry)
-        await self._run(_write_status(names, entry.fingerprint or "", status, claim_fields))
+        repeat_of = await self._run(
+            _write_status(names, entry.fingerprint or "", status, claim_fields)
+        )
+        await self._keep_first(repeat_of)
 
     async def accept_account(self, claim: Claim, account: AccountBinding) -> None:
         fields = {
@@ -127,6 +132,15 @@ class RedisRequests:
             "account_key": account.key_sha256,
         }
         await self._run(_write_status(slot_keys(claim), claim.fingerprint, fields))
+
+    async def _keep_first(self, repeat_of: str | None) -> None:
+        """Keep the slot of the first request under the key for as long as that of its repeat.
+
+        It leads to the repeat. Without it the key would make the first request once more. The two slots may be on two
+        nodes of a cluster, so this is a second step.
+        """
+        if repeat_of is not None:
+            await self._run(["EXPIRE", keys.request(repeat_of), REMEMBER_S])
 
     async def _run(self, command: list[Any]) -> Any:
         async with within_answer_timeout():

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.redis import keys
-from paydispatch.adapters.redis.requests.claims import eval_claim, read_state
+from paydispatch.adapters.redis.requests.claims import eval_again, eval_claim, read_state
 from paydispatch.adapters.redis.requests.open_requests import note_open
 from paydispatch.adapters.redis.scripts import unavailable_for_redis_errors
 from paydispatch.adapters.redis.workers import note_requests
@@ -37,6 +37,14 @@ class RedisRequestStore:
             for claim in claims:
                 pipe.execute_command(*eval_claim(claim, queued=False))  # type: ignore[no-untyped-call]
             return [read_state(answer) for answer in pipe.execute()]
+
+    def count_repeats(self, ended: Sequence[tuple[Claim, int]]) -> Sequence[int]:
+        if not ended:
+            return []
+        with unavailable_for_redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            for first, number in ended:
+                pipe.execute_command(*eval_again(first, number))  # type: ignore[no-untyped-call]
+            return [int(newest) for newest in pipe.execute()]
 
     def mark_queued(self, claims: Sequence[Claim]) -> None:
         if not claims:

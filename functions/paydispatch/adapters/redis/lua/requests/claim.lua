@@ -28,7 +28,7 @@ if ARGV[4] ~= '' then
   end
 end
 local before = redis.call('HMGET', KEYS[1], 'status', 'closed', 'answered', 'maybe_executed', 'first_sent_at',
-  'last_sent_at', 'account', 'queued', 'principal', 'seal')
+  'last_sent_at', 'account', 'queued', 'principal', 'seal', 'repeats', 'repeat_of')
 if ARGV[5] == '1' then
   redis.call('HSET', KEYS[1], 'queued', '1')
 end

@@ -4,6 +4,7 @@
 --       3 number of words in the claim's fields, which are written into an empty slot,
 --       then these words and those of the status, as field, value, …
 -- Without the claim's fields, an empty slot stays empty.
+-- Returns the slot of the first request under the key, if this request is a repeat of it.
 local slot, words = redis.call('HMGET', KEYS[1], 'fingerprint', 'status'), tonumber(ARGV[3])
 if slot[1] and ARGV[2] ~= '' and slot[1] ~= ARGV[2] then
   return
@@ -19,3 +20,4 @@ if slot[2] ~= 'succeeded' and slot[2] ~= 'failed' then
 end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 redis.call('EXPIRE', KEYS[2], ARGV[1])
+return redis.call('HGET', KEYS[1], 'repeat_of')
