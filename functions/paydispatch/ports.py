@@ -352,7 +352,11 @@ class DoorbellListener(Protocol):
 
 
 class UnknownOutcomes(Protocol):
-    """The index of requests with an unknown outcome. `OutcomeStream.publish` keeps it. All raise `Unavailable`."""
+    """The index of requests with an unknown outcome. `OutcomeStream.publish` adds to it. All raise `Unavailable`.
+
+    A settled outcome takes the place of the unknown one. It stays until a reconciler has made sure of its status,
+    because the process that published it may have died before it wrote the status.
+    """
 
     async def workers(self, *, at_most: int) -> Sequence[str]:
         """Return workers with unknown outcomes, drawn at random if there are more."""
@@ -363,7 +367,7 @@ class UnknownOutcomes(Protocol):
         ...
 
     async def read(self, worker_slot: str, request_id: str) -> UnknownOutcome | None:
-        """Return the entry, with the sends that the request's slot knows of. None: it has been settled meanwhile.
+        """Return the entry, with the sends that the request's slot knows of. None: the index has none.
 
         Raises `ValueError` for an entry that cannot be read.
         """
@@ -379,7 +383,7 @@ class UnknownOutcomes(Protocol):
         ...
 
     async def forget(self, worker_slot: str, request_id: str) -> None:
-        """Drop the request from the index. Its outcome stays `unknown`."""
+        """Drop the request from the index. If its outcome is not settled, it stays `unknown`."""
         ...
 
 

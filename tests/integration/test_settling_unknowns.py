@@ -245,6 +245,7 @@ async def test_a_redrive_in_time_gets_stripe_s_replay(world: World) -> None:
     await world.dispatch(_read(body))
 
     assert (await world.status(), world.count_effects()) == ("succeeded", 1)
+    assert await world.reconcile() == {"settled_before": 1}
     assert await world.reconcile() == {}
 
 

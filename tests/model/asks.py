@@ -13,7 +13,11 @@ from paydispatch.domain.claims import fingerprint_of
 from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
 from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.identity.principal import QUEUE, tenant_of
-from paydispatch.domain.identity.request_ids import request_id_for_key, request_id_for_reuse
+from paydispatch.domain.identity.request_ids import (
+    request_id_for_key,
+    request_id_for_repeat,
+    request_id_for_reuse,
+)
 from paydispatch.domain.message.read_message import Malformed, read_message
 from paydispatch.domain.progress import Progress
 
@@ -69,6 +73,16 @@ class Ask:
     def derived_id(self) -> str:
         return request_id_for_reuse(self.request_id, self.fingerprint)
 
+    @property
+    def first_id(self) -> str:
+        """The id of the first request under the idempotency key."""
+        space = "" if self.tenant == QUEUE_TENANT else self.tenant
+        return request_id_for_key(space, self.idempotency_key or "")
+
+    def as_repeat(self) -> Ask:
+        """Return the first repeat of this request, which is the first one under its key."""
+        return replace(self, request_id=request_id_for_repeat(self.request_id, 1))
+
     def envelope(self, sealer: MemorySealer | None) -> Envelope:
         bare = Envelope(
             request_id=self.request_id,
@@ -110,8 +124,8 @@ class Ask:
 
 def with_idempotency_key(ask: Ask, key: str) -> Ask:
     """Return the ask with this idempotency key and the id that every way in derives from it."""
-    space = "" if ask.tenant == QUEUE_TENANT else ask.tenant
-    return replace(ask, idempotency_key=key, request_id=request_id_for_key(space, key))
+    keyed = replace(ask, idempotency_key=key)
+    return replace(keyed, request_id=keyed.first_id)
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,8 @@ class Scenario:
     """Requests that a program dispatches with the SDK."""
     posted: tuple[Ask, ...] = ()
     """Requests that a client posts to the API."""
+    repeated: tuple[Ask, ...] = ()
+    """Requests that clients post again, each by its first id, when nothing else is left to do, or earlier."""
     poison: tuple[str, ...] = ()
     """Message bodies that cannot be attributed to a request."""
     receives: int = 0
@@ -67,7 +69,9 @@ class Scenario:
 
     @property
     def requests(self) -> tuple[Ask, ...]:
-        return (*self.asks, *self.dispatched, *self.posted)
+        """Each request once, and for each repeated one its first repeat, which the API may refuse to make."""
+        repeats = [ask.as_repeat() for ask in self.repeated]
+        return (*self.asks, *self.dispatched, *self.posted, *repeats)
 
     @property
     def expected_outcomes(self) -> tuple[tuple[str, ...], ...]:
@@ -97,6 +101,7 @@ class Callers(Invariants, Stage):
         self._deaths: dict[Process, asyncio.TimerHandle] = {}
         self._redrives = list(scenario.redrive_after_s)
         self._repointed_to = list(scenario.repointed_to)
+        self._repeated = list(scenario.repeated)
         self._jumps_s = list(scenario.jumps_s)
         self._duplicates = self._throttles = self._early_looks = self._last_looks = 1
         self.last_look_at: int | None = None
@@ -133,6 +138,8 @@ class Callers(Invariants, Stage):
             yield Move("operator redrives", self._redrive_later)
         elif self._is_quiet(timeout_s) and self.redis.outcomes.unknown and self._last_looks:
             yield Move("reconciler looks a day later", self._look_at_last)
+        elif self._is_quiet(timeout_s) and self._repeated:
+            yield Move("clients ask again", self._ask_again)
         yield from self._unusual_moves()
 
     def _moves_to_end(self, execution: Execution) -> list[Move]:
@@ -170,6 +177,8 @@ class Callers(Invariants, Stage):
         yield from self._unusual_delivery_moves()
         if not self._is_busy:
             yield from self._jump_moves()
+        if self._repeated:
+            yield Move("clients ask again early", self._ask_again)
         if self._repointed_to:
             yield Move("the secret is pointed at another key", self._repoint)
         if self.queue.dead and self._redrives:
@@ -281,6 +290,13 @@ class Callers(Invariants, Stage):
     def _jump(self, jump_s: float) -> None:
         self._jumps_s.remove(jump_s)
         self.loop.advance(jump_s)
+
+    def _ask_again(self) -> None:
+        """Start all clients that ask again, at once. A repeat may end unknown too, so the reconciler runs once more."""
+        repeated, self._repeated, self._last_looks = self._repeated, [], 1
+        for number, ask in enumerate(repeated, start=1):
+            client = Process(f"repeating client-{number}")
+            self.start(client, post(self, client, ask))
 
     def _repoint(self) -> None:
         self._secrets[QUEUE_TENANT, SHOP] = self._repointed_to.pop(0)

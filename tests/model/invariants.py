@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.model.asks import Ask, AskIdentity, identify
@@ -52,6 +53,7 @@ class Invariants:
     def accept(self, ask: Ask, body: str) -> None:
         asked = identify(body)
         assert asked is not None, body
+        self._check_repeat(ask)
         self.accepted[ask] = asked
 
     def note_send(self, claim: Claim, answer: object) -> None:
@@ -88,7 +90,9 @@ class Invariants:
             self._check_not_lost(ask)
         self._check_no_other_is_published()
         self._check_effects()
+        self._check_one_effect_per_key()
         self._check_final_means_published()
+        self._check_status_follows()
 
     def _check_ends(self, ask: Ask) -> None:
         entries = self.entries_of(ask)
@@ -143,6 +147,16 @@ class Invariants:
             assert effects[name] == 1, f"{name}: {effects[name]} objects at Stripe"
             self._check_made(made)
 
+    def _check_one_effect_per_key(self) -> None:
+        """Check that all requests of one thing under one idempotency key made one object at most."""
+        made: dict[tuple[str, str, str], set[str]] = {}
+        for ask in self.accepted:
+            if ask.idempotency_key is not None:
+                under = made.setdefault((ask.tenant, ask.idempotency_key, ask.fingerprint), set())
+                under |= {each.id for each in self._objects_made_for(ask)}
+        for (_, key, _), objects in made.items():
+            assert len(objects) <= 1, f"{key}: {len(objects)} objects under one key"
+
     def _check_made(self, made: Made) -> None:
         assert made.params["metadata"].get(MARK) == made.request_id, f"{made}: without a mark"
         askers = [ask for ask in self.accepted if made in self._objects_made_for(ask)]
@@ -159,7 +173,33 @@ class Invariants:
             published = (slot.claim.worker_slot, slot.claim.request_id) in settled
             assert published or not slot.final, f"{slot.claim.slot}: final, but not published"
 
+    def _check_status_follows(self) -> None:
+        """Check that a message or the index brings about each missing status of a published settled outcome."""
+        held = None
+        for ask, asked in self.accepted.items():
+            for entry in self.entries_of(ask):
+                slot = self.redis.slots.get(_request_slot(entry))
+                if not entry.outcome.settled or slot is None or slot.final:
+                    continue
+                held = held or set(map(identify, self.queue.bodies()))
+                listed = (_slot_of(entry), entry.request_id) in self.redis.outcomes.unknown
+                assert listed or asked in held, (
+                    f"{entry.request_id}: its status stays {slot.status}"
+                )
+
     # --- at certain steps
+
+    def _check_repeat(self, ask: Ask) -> None:
+        """Check that a repeat goes to the queue only after the first request ended without an effect or an answer."""
+        if ask.idempotency_key is None or ask.request_id == ask.first_id:
+            return
+        ends = [each.outcome for each in self.entries_of(replace(ask, request_id=ask.first_id))]
+        freed = any(
+            isinstance(end, Error) and end.settled and not end.answered and end.code != REUSED
+            for end in ends
+        )
+        if not freed:
+            self.broken.append(f"{ask.request_id}: repeats a request that ended with {ends}")
 
     def check_claim(self, claim: Claim) -> None:
         """Check that no claim is written for an unproven principal."""

@@ -46,6 +46,13 @@ class ModelRedis:
             self._touch(claim.slot)
         return states
 
+    def count_repeats(self, ended: Sequence[tuple[Claim, int]]) -> Sequence[int]:
+        self.forget()
+        newest = self.store.count_repeats(ended)
+        for first, _ in ended:
+            self._touch(first.slot)
+        return newest
+
     def mark_queued(self, claims: Sequence[Claim]) -> None:
         self.forget()
         self.store.mark_queued(claims)
@@ -79,6 +86,9 @@ class ModelRedis:
     def _touch(self, slot: str) -> None:
         if slot in self.slots:
             self._touched[slot] = self._clock.now_s()
+            repeat_of = self.slots[slot].claim.repeat_of
+            if repeat_of in self.slots:  # which lives as long as its repeat
+                self._touched[repeat_of] = self._clock.now_s()
 
     def _mark(self, entry: OutcomeEntry) -> tuple[str, str]:
         return self._worker_slot(entry), entry.request_id

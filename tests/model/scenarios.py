@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tests.model.asks import ACME, MALLORY, Ask, with_idempotency_key
 from tests.model.caller_ports import DAY_S
-from tests.model.callers import Scenario
+from tests.model.callers import QUARTER_S, Scenario
 from tests.model.flow_runs import FlowScenario
 from tests.model.model_stripe import (
     ACME_KEY,
@@ -245,7 +245,65 @@ ACCOUNTS = (
     ),
 )
 
-SCENARIOS = (*ONE_REQUEST, *SEVERAL, *ACCOUNTS)
+WITHIN_MEMORY_S = (DAY_S, QUARTER_S)
+"""A key that is asked for again later than Redis remembers it is a new key."""
+
+REFUSED_ONCE = {"stripe.post": ("400",)}
+
+REPEATED = (
+    Scenario(
+        name="a client asks again after a success",
+        posted=(KEYED,),
+        repeated=(KEYED,),
+        jumps_s=WITHIN_MEMORY_S,
+        outcomes=(("created",), ()),
+    ),
+    Scenario(
+        name="two clients ask again after a refusal",
+        posted=(KEYED,),
+        repeated=(KEYED, KEYED),
+        script=REFUSED_ONCE,
+        jumps_s=WITHIN_MEMORY_S,
+        outcomes=(("not_created",), ("created",), ("created",)),
+    ),
+    Scenario(
+        name="a client asks again after a refusal, and a duplicate of the first message comes late",
+        asks=(KEYED,),
+        posted=(KEYED,),
+        repeated=(KEYED,),
+        script=REFUSED_ONCE,
+        jumps_s=WITHIN_MEMORY_S,
+        outcomes=(("not_created",), ("not_created",), ("created",)),
+    ),
+    Scenario(
+        name="a client asks again after a declined card",
+        posted=(KEYED,),
+        repeated=(KEYED,),
+        ending="declined",
+        jumps_s=WITHIN_MEMORY_S,
+        outcomes=(("declined",), ()),
+    ),
+    Scenario(
+        name="a client asks again after a lost answer that reconcile finds",
+        posted=(KEYED,),
+        repeated=(KEYED,),
+        script=LOST_ANSWER,
+        redrive_after_s=(25 * HOUR_S,),
+        jumps_s=WITHIN_MEMORY_S,
+        outcomes=(("unknown", "created"), ()),
+    ),
+    Scenario(
+        name="a client asks again after an absence that reconcile proves",
+        posted=(replace(KEYED, deadline_s=1.0),),
+        repeated=(replace(KEYED, deadline_s=1.0),),
+        script={"stripe.post": ("reset before",) * 3},
+        redrive_after_s=(25 * HOUR_S,),
+        jumps_s=WITHIN_MEMORY_S,
+        outcomes=(("unknown", "not_created"), ("created",)),
+    ),
+)
+
+SCENARIOS = (*ONE_REQUEST, *SEVERAL, *ACCOUNTS, *REPEATED)
 
 IN_ORDER = FlowScenario(name="one context", entries=(("pdr_1", "c1"), ("pdr_2", "c1")))
 

@@ -133,6 +133,12 @@ class PuppetStore(_PuppetPort):
         )
         return states
 
+    def count_repeats(self, ended: Sequence[tuple[Claim, int]]) -> Sequence[int]:
+        newest: Sequence[int] = self._command(
+            "redis.count_repeats", lambda: self._stage.redis.count_repeats(ended)
+        )
+        return newest
+
     def mark_queued(self, claims: Sequence[Claim]) -> None:
         self._command("redis.mark_queued", lambda: self._stage.redis.mark_queued(claims))
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from paydispatch.domain.operators.diagnosis import Finding
+    from paydispatch.domain.unknown_outcomes import UnknownOutcome
     from paydispatch.ports import (
         Backlog,
         Clock,
@@ -111,5 +112,10 @@ class Doctor:
             except ValueError:
                 yield of_unreadable_outcome(worker_id, request_id, now_s)
                 continue
-            if unknown is not None and unknown.entry.settled_at <= before:
+            if unknown is not None and _is_waiting(unknown, before):
                 yield of_unknown(unknown, now_s)
+
+
+def _is_waiting(unknown: UnknownOutcome, before: float) -> bool:
+    """Return whether it has been unknown since `before`. A settled one only waits for reconcile to drop it."""
+    return not unknown.entry.outcome.settled and unknown.entry.settled_at <= before

@@ -196,6 +196,8 @@ class Reconciler:
         unknown = await self._ports.unknown_outcomes.read(worker_id, request_id)
         if unknown is None:
             return Reconciled(worker_id, request_id, Verdict.SETTLED_BEFORE)
+        if unknown.entry.outcome.settled:
+            return await self._make_sure_of_status(unknown)
         result = await look_up(self._ports, unknown, same_account=same_account)
         decided = decide(unknown, result, now_s)
         if isinstance(decided, StaysUnknown):
@@ -211,14 +213,27 @@ class Reconciler:
             unknown.entry, outcome=outcome, settled_at=self._ports.clock.now_s(), inferred=True
         )
         first = await publish_outcome(self._ports, settled, unknown.worker)
+        if first:
+            await self._forget(unknown)
         proven = Verdict.CREATED if isinstance(outcome, Response) else Verdict.NOT_CREATED
         return _make_reconciled(unknown, proven if first else Verdict.SETTLED_BEFORE)
+
+    async def _make_sure_of_status(self, unknown: UnknownOutcome) -> Reconciled:
+        """Write the status of a settled outcome, because its publisher may have died before it did so."""
+        await self._ports.requests.write_status(unknown.entry)
+        await self._forget(unknown)
+        reconciled = _make_reconciled(unknown, Verdict.SETTLED_BEFORE)
+        self._log(unknown, reconciled)
+        return reconciled
+
+    async def _forget(self, unknown: UnknownOutcome) -> None:
+        await self._ports.unknown_outcomes.forget(unknown.worker, unknown.entry.request_id)
 
     async def _leave_unknown(self, unknown: UnknownOutcome, decided: StaysUnknown) -> Reconciled:
         """Leave the request to the next run, or drop it from the index after `REMEMBER_S`."""
         if not beyond_memory(unknown.entry, self._ports.clock.now_s()):
             return _make_reconciled(unknown, Verdict.UNKNOWN, decided)
-        await self._ports.unknown_outcomes.forget(unknown.worker, unknown.entry.request_id)
+        await self._forget(unknown)
         return _make_reconciled(unknown, Verdict.FORGOTTEN, decided)
 
     def _log(self, unknown: UnknownOutcome, reconciled: Reconciled) -> None:

@@ -194,7 +194,7 @@ class MemoryOutcomes:
         self.entries: list[OutcomeEntry] = []
         self.marks: dict[tuple[str, str], str] = {}
         self.unknown: dict[tuple[str, str], OutcomeEntry] = {}
-        """The unknown outcomes that are not settled."""
+        """The unknown outcomes, and the settled ones that took their place."""
         self.open: dict[tuple[str, str], float] = {}
         """The requests without a published outcome, with the time (unix s) since which each is open."""
         self.away = False
@@ -204,12 +204,10 @@ class MemoryOutcomes:
         settled = entry.outcome.settled
         mark, key = "settled" if settled else "unknown", (self._slot(entry), entry.request_id)
         self.open.pop(key, None)
-        if settled or self.marks.get(key) == "settled":
-            self.unknown.pop(key, None)
         if self.marks.get(key) in (mark, "settled"):
             return False
         self.marks[key] = mark
-        if not settled:
+        if not settled or key in self.unknown:
             self.unknown[key] = entry
         self.entries.append(entry)
         return True

@@ -165,16 +165,28 @@ async def test_accepting_an_account_too_late_restores_no_entry(world: World, ent
 @pytest.mark.parametrize(
     "outcome", [Response(body={"id": "prod_1"}, attempts=1), NOT_CREATED], ids=["found", "absent"]
 )
-async def test_a_settled_outcome_removes_the_unknown_one(
+async def test_a_settled_outcome_takes_the_place_of_the_unknown_one_until_it_is_forgotten(
     world: World, entry: Any, outcome: Any
 ) -> None:
     unknown = entry("r1", unknown=True)
+    settled = replace(unknown, outcome=outcome)
     await world.stream.publish(unknown)
 
-    assert await world.stream.publish(replace(unknown, outcome=outcome))
+    assert await world.stream.publish(settled)
+    assert not await world.stream.publish(unknown)
+    assert not await world.stream.publish(replace(settled, settled_at=0.0))
+
+    assert await world.ends.read("w1", "r1") == UnknownOutcome(settled, "w1")
+    await world.ends.forget("w1", "r1")
+    assert await world.ends.some("w1", at_most=10) == []
+
+
+async def test_a_settled_outcome_of_a_request_that_was_never_unknown_is_not_in_the_index(
+    world: World, entry: Any
+) -> None:
+    await world.stream.publish(entry("r1"))
 
     assert await world.ends.some("w1", at_most=10) == []
-    assert await world.ends.read("w1", "r1") is None
 
 
 async def test_an_unknown_outcome_after_a_settled_one_is_not_indexed(
@@ -200,6 +212,27 @@ async def test_an_expired_unknown_outcome_is_gone(world: World, entry: Any) -> N
     await world.ends.forget("w1", "r1")
 
     assert await world.ends.read("w1", "r1") is None
+
+
+@pytest.mark.parametrize("server_name", ["valkey", "cluster"])
+async def test_accepting_an_account_too_late_replaces_no_settled_entry(
+    request: pytest.FixtureRequest, server_name: str, clock: MemoryClock, entry: Any
+) -> None:
+    """The outcome settles between the read of the unknown entry and its replacement."""
+    async with connect_async(request.getfixturevalue(server_name).url) as redis:
+        world, settled = RedisWorld(redis, clock), entry("r1")
+        await world.stream.publish(entry("r1", unknown=True))
+        read = redis.hget
+
+        async def read_before_it_settles(*asked: Any) -> Any:
+            found = await read(*asked)
+            await world.stream.publish(settled)
+            return found
+
+        redis.hget = read_before_it_settles
+        await world.ends.accept_account("w1", "r1", ACCOUNT)
+
+        assert await world.ends.read("w1", "r1") == UnknownOutcome(settled, "w1")
 
 
 UNREADABLE = {
@@ -357,6 +390,7 @@ async def test_a_worker_without_unknown_outcomes_is_forgotten_after_a_while(
     """The entry of a worker that was just noted may not be written yet."""
     await server.stream.publish(entry("r1", unknown=True))
     await server.stream.publish(entry("r1"))
+    await server.ends.forget("w1", "r1")
     for _ in range(2):
         assert await server.ends.workers(at_most=10) == []
         assert await server.redis.exists(keys.UNKNOWN_WORKERS)

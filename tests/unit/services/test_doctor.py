@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.unit.examples import NOW_S, entry, make_failure
 
 from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, Reason, WaitingFlow
-from paydispatch.domain.outcomes import Certainty
+from paydispatch.domain.outcomes import Certainty, Response
 from paydispatch.ports import QueueDepth
 from paydispatch.services.doctor import WORKERS, Diagnosis, Doctor
 from paydispatch.testing.memory import MemoryClock, MemoryOutcomes
@@ -96,6 +97,16 @@ async def test_each_kind_of_wait_is_reported_with_the_longest_first(system: Doct
         ("pdr_flow", Reason.FLOW_PENDING),
         ("pdr_queue", Reason.ON_THE_QUEUE),
     ]
+
+
+async def test_a_settled_outcome_that_reconcile_has_not_dropped_yet_waits_for_nothing(
+    system: DoctorSystem,
+) -> None:
+    await system.publish_unknown("pdr_1", 700)
+    settled = replace(system.outcomes.entries[0], outcome=Response(body={}, attempts=1))
+    await system.outcomes.publish(settled)
+
+    assert (await system.examine()).findings == []
 
 
 class OneUnreadable(MemoryUnknownOutcomes):

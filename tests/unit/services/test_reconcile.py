@@ -157,6 +157,52 @@ async def test_the_status_is_written_after_the_outcome(system: ReconcileSystem) 
     assert system.requests.status("pdr_1") == "succeeded"
 
 
+class Dying(MemoryRequests):
+    """The slots of a process that dies before it writes a final status."""
+
+    async def write_status(self, entry: Any) -> None:
+        if entry.outcome.settled:
+            raise Unavailable("it died")
+        await super().write_status(entry)
+
+
+@pytest.mark.parametrize("found", [True, False])
+async def test_the_next_run_writes_the_status_that_a_dead_publisher_did_not_write(
+    system: ReconcileSystem, found: bool
+) -> None:
+    """Nobody else would, because no message is left. A repeat under the key would be answered `unknown` for ever."""
+    await system.send_without_answer()
+    if found:
+        system.add_object()
+    else:
+        system.clock.advance(PROOF_S + 1)
+    alive, system.requests = system.requests, Dying(system.clock, system.outcomes)
+    system.requests.store = alive.store
+    await system.reconcile()
+    assert (len(system.settled), alive.status("pdr_1")) == (1, "unknown")
+    system.requests = alive
+    system.lists.looks.clear()
+
+    report = await system.reconcile()
+
+    assert alive.status("pdr_1") == ("succeeded" if found else "failed")
+    assert report.counts["settled_before"] == 1
+    assert (len(system.settled), system.lists.looks) == (1, [])
+    assert (await system.reconcile()).reconciled == []
+
+
+async def test_the_status_of_a_later_answer_is_made_sure_of_too(system: ReconcileSystem) -> None:
+    """The answer of a redriven message settled it, and the caller died before it wrote the status."""
+    await system.send_without_answer()
+    answered = Response(body={"id": "pi_1"}, attempts=2)
+    await system.outcomes.publish(replace(system.outcomes.entries[-1], outcome=answered))
+
+    await system.reconcile()
+
+    assert system.requests.status("pdr_1") == "succeeded"
+    assert (system.lists.looks, system.outcomes.unknown) == ([], {})
+
+
 async def test_an_object_in_stripe_s_list_is_the_response(system: ReconcileSystem) -> None:
     await system.publish_unknown()
     system.add_object()

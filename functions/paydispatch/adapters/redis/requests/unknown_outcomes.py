@@ -1,4 +1,4 @@
-"""`UnknownOutcomes` on Redis: a hash per worker. `publish.lua` adds unknown outcomes to it and removes settled ones."""
+"""`UnknownOutcomes` on Redis: a hash per worker. `publish.lua` adds unknown outcomes and replaces those that settle."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ class RedisUnknownOutcomes:
             text: Any = await self._redis.hget(name, request_id)
             if text is not None:
                 accepted = replace(_entry(text), account=account).as_json()
-                await self._redis.eval(script("replace_unknown"), 1, name, request_id, accepted)
+                await self._redis.eval(
+                    script("replace_unknown"), 1, name, request_id, accepted, text
+                )
 
     async def forget(self, worker_slot: str, request_id: str) -> None:
         async with within_answer_timeout():

@@ -5,13 +5,12 @@
 -- Returns the entry's id, or false if the outcome was published before.
 local mark = string.match(redis.call('GET', KEYS[1]) or '', '^%a+')
 redis.call('ZREM', KEYS[4], ARGV[5])
-if mark == 'settled' or ARGV[1] == 'settled' then
-  redis.call('HDEL', KEYS[5], ARGV[5])
-end
 if mark == 'settled' or mark == ARGV[1] then
   return false
 end
-if ARGV[1] == 'unknown' then
+if ARGV[1] == 'unknown' or redis.call('HEXISTS', KEYS[5], ARGV[5]) == 1 then
+  -- The settled entry takes the place of the unknown one until its status is known to be written. The process may die
+  -- before it writes the status, and no message may be left that would bring it about.
   redis.call('HSET', KEYS[5], ARGV[5], ARGV[3])
 end
 local id = redis.call('XADD', KEYS[2], '*', 'entry', ARGV[3])
