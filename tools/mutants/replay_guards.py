@@ -10,6 +10,10 @@ ONE_EFFECT = "All requests under one key have one effect at most."
 STATUS_OF_NOW = "A repeat under a key answers the status of now."
 API_ALONE = "No queue message makes a repeat, because it may be a duplicate."
 
+STATUS_FOLLOWS = "After a settled outcome is published its status is written, whoever dies."
+
+RECONCILE = ("tests/unit/services/test_reconcile.py",)
+INDEX = ("tests/integration/adapters/test_unknown_outcomes.py",)
 UNIT = (
     "tests/unit/services/test_accept.py",
     "tests/unit/services/test_claim_newest.py",
@@ -117,5 +121,37 @@ REPLAY_GUARDS: tuple[Guard, ...] = (
         "    if state.final:\n",
         "    if state.final and not state.may_be_repeated:\n",
         (*UNIT, *REDIS, "tests/unit/services/test_call_stripe.py"),
+    ),
+    Guard(
+        "status: the index keeps no settled outcome (publish.lua)",
+        STATUS_FOLLOWS,
+        LUA + "streams/publish.lua",
+        "  redis.call('HSET', KEYS[5], ARGV[5], ARGV[3])\n",
+        "  redis.call(ARGV[1] == 'unknown' and 'HSET' or 'HDEL', KEYS[5], ARGV[5], ARGV[3])\n",
+        INDEX,
+    ),
+    Guard(
+        "status: the index keeps no settled outcome (twin)",
+        STATUS_FOLLOWS,
+        SOURCE + "testing/memory.py",
+        "        if not settled or key in self.unknown:\n            self.unknown[key] = entry\n",
+        "        self.unknown.pop(key, None)\n        if not settled:\n            self.unknown[key] = entry\n",
+        (*RECONCILE, *INDEX),
+    ),
+    Guard(
+        "status: reconcile drops a settled outcome without its status",
+        STATUS_FOLLOWS,
+        SOURCE + "services/reconcile.py",
+        "        await self._ports.requests.write_status(unknown.entry)\n",
+        "",
+        RECONCILE,
+    ),
+    Guard(
+        "status: an operator's word replaces a settled outcome (replace_unknown.lua)",
+        STATUS_FOLLOWS,
+        LUA + "requests/replace_unknown.lua",
+        "if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[3] then",
+        "if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then",
+        INDEX,
     ),
 )
