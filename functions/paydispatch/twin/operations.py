@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 from paydispatch.twin.objects import cards
 from paydispatch.twin.objects.factory import CreationContext, make
 from paydispatch.twin.objects.lists import page
+from paydispatch.twin.objects.payments import fields_of_refund
 from paydispatch.twin.objects.references import check_references
 from paydispatch.twin.objects.shapes import response_schema
+from paydispatch.twin.objects.store import AccountObjects
 from paydispatch.twin.objects.traits import traits_of
+from paydispatch.twin.rules.rulebook import check_rules
+from paydispatch.twin.rules.situation import Situation
 from paydispatch.twin.wire.errors import card_error, missing_object
 from paydispatch.twin.wire.expansion import expand_paths, render
 
@@ -29,7 +33,8 @@ if TYPE_CHECKING:
 class Operations:
     """Creates, retrieves and lists the objects of a `Store`. Each method returns the body of the answer.
 
-    `kinds` are the objects that the twin can create. If `strict`, a parameter may name only existing objects of them.
+    `kinds` are the objects that the twin can create. If `strict`, a parameter may name only existing objects of them,
+    and a create must keep the rules of Stripe.
     """
 
     def __init__(
@@ -46,19 +51,27 @@ class Operations:
         resource: Resource,
         params: Params,
         now: int,
+        version: str,
         record: Callable[[StripeObject], None],
     ) -> bytes:
-        """Create an object, store it, and pass it to `record`. Raises `StripeError` (400, 402)."""
+        """Create an object, store it, and pass it to `record`. Raises `StripeError` (400, 402).
+
+        `version` is the version of Stripe's API that the call names.
+        """
+        objects = AccountObjects(self._store, account)
         if self._strict:
             check_references(
                 params, self._kinds, lambda kind, name: self._store.has(account, kind, name)
             )
+            check_rules(resource.name, Situation(params, objects, now, version))
         traits = traits_of(resource.name)
         refusal = cards.refusal(traits.charges, params)
         context = self._context(account, now)
         if isinstance(refusal, cards.Declined):
             raise self._decline(resource, params, context, record, refusal)
-        also = {} if refusal is None else traits.unauthenticated.get("set", {})
+        also = fields_of_refund(params, objects) if resource.name == "refund" else {}
+        if refusal is not None:
+            also |= traits.unauthenticated.get("set", {})
         stripe_object = make(resource.name, params, context, also)
         text = self._store.put(account, stripe_object)
         record(stripe_object)

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 class StripeTwin:
     """One Stripe with all its accounts.
 
-    With `strict`, a parameter may name only objects that exist. The same `seed` gives the same ids and faults again.
+    With `strict`, a parameter may name only objects that exist, and a create must keep the rules of Stripe. The same
+    `seed` gives the same ids and faults again.
     """
 
     def __init__(
@@ -152,7 +153,9 @@ class StripeTwin:
 
         try:
             exchange.verdict.raise_if("during")
-            body = self._operations.create(account, request.resource, params, int(now), record)
+            body = self._operations.create(
+                account, request.resource, params, int(now), exchange.stripe_version, record
+            )
             exchange.answer(200, body)
             exchange.verdict.raise_if("after")
         except StripeError as error:
