@@ -6,6 +6,7 @@ from flow_guards import FLOW_GUARDS
 from guard import LATCH, LUA, SOURCE, Guard
 from identity_guards import IDENTITY_GUARDS
 from parameter_guards import PARAMETER_GUARDS
+from twin_guards import TWIN_GUARDS
 from version_guards import VERSION_GUARDS
 
 RETRY = ("tests/unit/domain/test_retry.py", "tests/unit/domain/test_retry_table.py")
@@ -1066,4 +1067,5 @@ GUARDS = (
     *FLOW_GUARDS,
     *PARAMETER_GUARDS,
     *VERSION_GUARDS,
+    *TWIN_GUARDS,
 )
