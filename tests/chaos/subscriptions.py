@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import httpx
@@ -38,9 +39,9 @@ def _prepare(stripe_base: str, key: str) -> dict[str, Any]:
 
 def _create(url: str, form: dict[str, str], key: str) -> str:
     """Create an object and return its id. Repeat the call, because the twin already injects its faults."""
-    for attempt in range(MOST_ATTEMPTS):
-        # A key of its own for each attempt: Stripe would replay a 500 under the same one.
-        headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": f"prepare-{url}-{attempt}"}
+    for _ in range(MOST_ATTEMPTS):
+        # A key of its own for each attempt, because Stripe would replay a 500 under the same one.
+        headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": f"prepare-{uuid.uuid4()}"}
         try:
             answer = httpx.post(url, data=form, headers=headers, timeout=TIMEOUT_S)
             if answer.status_code == httpx.codes.OK:
