@@ -137,7 +137,10 @@ def test_an_id_is_expanded_on_request(stripe: Client) -> None:
 
 
 def test_an_object_the_twin_does_not_have_is_expanded_to_its_kind_and_id(stripe: Client) -> None:
-    form = "amount=1&currency=usd&confirm=true&payment_method=pm_card_visa&expand[]=latest_charge"
+    form = (
+        "amount=100&currency=usd&confirm=true&payment_method=pm_card_visa"
+        "&return_url=https://example.com/done&expand[]=latest_charge"
+    )
     assert stripe.post("/v1/payment_intents", form).json["latest_charge"]["object"] == "charge"
 
 
