@@ -12,7 +12,8 @@ from paydispatch.twin.objects.references import check_references
 from paydispatch.twin.objects.shapes import response_schema
 from paydispatch.twin.objects.traits import traits_of
 from paydispatch.twin.wire.errors import card_error, missing_object
-from paydispatch.twin.wire.expansion import expand_paths, render
+from paydispatch.twin.wire.expand_paths import expand_paths
+from paydispatch.twin.wire.expansion import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -76,7 +77,7 @@ class Operations:
     def list(self, account: Account, resource: Resource, params: Params) -> bytes:
         """Return one page of objects. Raises `StripeError` (400)."""
         schema = response_schema(resource.name)
-        paths = expand_paths(params, schema, inside="data.")
+        paths = [path.removeprefix("data.") for path in expand_paths(params)]
         answer = page(self._store, account, resource, schema, params)
         find = self._store.finder(account)
         answer["data"] = [
@@ -110,7 +111,7 @@ class Operations:
     ) -> bytes | None:
         """Return the body of the answer, or None if it is the same as the stored text."""
         schema = response_schema(resource.name)
-        paths = expand_paths(params, schema)
+        paths = expand_paths(params)
         answer = render(stripe_object, schema, paths, self._store.finder(account))
         return None if answer is stripe_object else _text(answer)
 

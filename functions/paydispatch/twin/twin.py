@@ -17,13 +17,12 @@ from paydispatch.twin.faults import Faults
 from paydispatch.twin.idempotency import IdempotencyLayer, Saved
 from paydispatch.twin.ledger import Ledger
 from paydispatch.twin.objects.naming import Naming
-from paydispatch.twin.objects.shapes import response_schema
 from paydispatch.twin.objects.store import Store
 from paydispatch.twin.operations import Operations
 from paydispatch.twin.rate_limits import RateLimits, Rates
 from paydispatch.twin.wire.errors import StripeError
 from paydispatch.twin.wire.exchange import Exchange
-from paydispatch.twin.wire.expansion import expand_paths
+from paydispatch.twin.wire.expand_paths import check_expand
 from paydispatch.twin.wire.forms import nest
 from paydispatch.twin.wire.requests import ACCOUNT, Request, understand
 from paydispatch.twin.wire.validation import read_params
@@ -102,15 +101,17 @@ class StripeTwin:
         if request.resource is ACCOUNT:
             check_may_ask(call.headers)
         if request.method == "GET":
-            exchange.answer(200, self._read(request, account))
+            exchange.answer(200, self._read(request, account, exchange.stripe_version))
             exchange.verdict.raise_if("during", "after")
         else:
             self._create(request, account, exchange)
 
-    def _read(self, request: Request, account: Account) -> bytes:
+    def _read(self, request: Request, account: Account, version: str) -> bytes:
         params = nest(request.pairs)
         if request.resource is ACCOUNT:
             return json.dumps(account.as_json()).encode()
+        is_list = request.object_id is None
+        check_expand(params, request.resource.name, is_list=is_list, version=version)
         if request.object_id is None:
             return self._operations.list(account, request.resource, params)
         return self._operations.retrieve(account, request.resource, request.object_id, params)
@@ -121,7 +122,7 @@ class StripeTwin:
         Raises each `StripeError` that Stripe answers before that layer.
         """
         params = read_params(request.resource.name, nest(request.pairs), exchange.stripe_version)
-        expand_paths(params, response_schema(request.resource.name))
+        check_expand(params, request.resource.name, version=exchange.stripe_version)
         key = request.idempotency_key
         if key is None:
             self._execute(request, account, params, exchange)

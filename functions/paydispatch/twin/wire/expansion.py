@@ -5,32 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.twin.objects.traits import traits_of
-from paydispatch.twin.wire.errors import invalid_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from paydispatch.twin.objects.shapes import Schema
     from paydispatch.twin.objects.store import StripeObject
-
-DEEPEST = 4
-
-
-def expand_paths(params: Mapping[str, Any], schema: Schema, *, inside: str = "") -> list[str]:
-    """Return the paths in `expand`, without the prefix `inside` ("data." in lists).
-
-    Raises `StripeError` (400) for a field that the object does not have.
-    """
-    asked = params.get("expand") or ()
-    paths = [str(path) for path in (asked.values() if isinstance(asked, dict) else asked)]
-    for path in paths:
-        root = path.removeprefix(inside).partition(".")[0]
-        known = path.startswith(inside) and root in schema["properties"]
-        if not known or path.count(".") >= DEEPEST:
-            raise invalid_request(
-                f"This property cannot be expanded ({path[:200]}).", param="expand"
-            )
-    return [path.removeprefix(inside) for path in paths]
 
 
 def render(
