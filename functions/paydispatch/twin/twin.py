@@ -110,8 +110,10 @@ class StripeTwin:
         params = nest(request.pairs)
         if request.resource is ACCOUNT:
             return json.dumps(account.as_json()).encode()
-        is_list = request.object_id is None
-        check_expand(params, request.resource.name, is_list=is_list, version=version)
+        kinds = request.place.kinds if request.place else (request.resource.name,)
+        check_expand(params, *kinds, is_list=request.object_id is None, version=version)
+        if request.place is not None:
+            return self._operations.read_place(account, request.place, params)
         if request.object_id is None:
             return self._operations.list(account, request.resource, params)
         return self._operations.retrieve(account, request.resource, request.object_id, params)

@@ -13,8 +13,9 @@ import stripe as library
 
 from paydispatch.domain.stripe.resources import RESOURCES, Resource
 from paydispatch.domain.stripe.stripe_version import OLDER_API_VERSION, STRIPE_API_VERSION
+from paydispatch.twin.objects.expandable import fields_of
 from paydispatch.twin.wire.errors import StripeError
-from paydispatch.twin.wire.expand_paths import DEEPEST, _kinds, check_expand
+from paydispatch.twin.wire.expand_paths import DEEPEST, check_expand
 
 if TYPE_CHECKING:
     from tests.unit.twin.conftest import Client
@@ -127,7 +128,7 @@ def paths_of(value: Any, dice: random.Random) -> list[str]:
     steps: list[str] = []
     while len(steps) < DEEPEST:
         named = dice.choice(value) if isinstance(value, list) else value
-        fields = _kinds()[named] if isinstance(named, str) else named
+        fields = fields_of(named) if isinstance(named, str) else named
         ways = sorted(name for name, inner in fields.items() if inner is not None)
         if not ways or (steps and dice.random() < 0.2):
             break
