@@ -201,7 +201,8 @@ def test_expansion_gives_the_librarys_own_object(client: stripe.StripeClient) ->
 
 
 def subscribe(client: stripe.StripeClient, **params: Any) -> stripe.Subscription:
-    whole = fill_references(client, {**CREATES["subscription"], "discounts": []})
+    items = [{"price": "@price", "quantity": 2}]
+    whole = fill_references(client, {"customer": "@customer", "items": items})
     return client.v1.subscriptions.create({**whole, **params})
 
 
@@ -226,7 +227,7 @@ def test_an_incomplete_subscription_gives_the_secret_that_a_page_confirms_with(
 def test_the_invoice_of_a_subscription_is_fetched_with_its_payment_intent(
     client: stripe.StripeClient,
 ) -> None:
-    made = subscribe(client)
+    made = subscribe(client, default_payment_method="pm_card_visa")
     expand = ["payments.data.payment.payment_intent"]
     invoice = client.v1.invoices.retrieve(str(made.latest_invoice), {"expand": expand})
     assert invoice.payments is not None

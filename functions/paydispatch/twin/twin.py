@@ -20,6 +20,7 @@ from paydispatch.twin.objects.naming import Naming
 from paydispatch.twin.objects.store import Store
 from paydispatch.twin.operations import Operations
 from paydispatch.twin.rate_limits import RateLimits, Rates
+from paydispatch.twin.reads import Reads
 from paydispatch.twin.wire.errors import StripeError
 from paydispatch.twin.wire.exchange import Exchange
 from paydispatch.twin.wire.expand_paths import check_expand
@@ -66,7 +67,9 @@ class StripeTwin:
         self.ledger = Ledger()
         self._naming = Naming(self._seed)
         self._idempotency = IdempotencyLayer()
-        self._operations = Operations(Store(), self._naming, self._kinds, strict=self._strict)
+        store = Store()
+        self._operations = Operations(store, self._naming, self._kinds, strict=self._strict)
+        self._reads = Reads(store)
 
     def receive(self, call: Call) -> Exchange:
         """Execute a call and return its answer, which the transport sends after `delay_ms`."""
@@ -113,10 +116,10 @@ class StripeTwin:
         kinds = request.place.kinds if request.place else (request.resource.name,)
         check_expand(params, *kinds, is_list=request.object_id is None, version=version)
         if request.place is not None:
-            return self._operations.read_place(account, request.place, params)
+            return self._reads.read_place(account, request.place, params)
         if request.object_id is None:
-            return self._operations.list(account, request.resource, params)
-        return self._operations.retrieve(account, request.resource, request.object_id, params)
+            return self._reads.list(account, request.resource, params)
+        return self._reads.retrieve(account, request.resource.name, request.object_id, params)
 
     def _create(self, request: Request, account: Account, exchange: Exchange) -> None:
         """Answer a create through the idempotency layer.

@@ -110,28 +110,28 @@ def test_an_unconfirmed_payment_intent_has_no_charge(stripe: Client, form: Any) 
     [
         ({"payment_method": "pm_card_mastercard"}, ("mastercard", "4444")),
         (
-            {
-                "payment_method_data[type]": "card",
-                "payment_method_data[billing_details][name]": "Ada",
-                "payment_method_data[card][token]": "tok_amex",
-            },
-            None,
+            {"payment_method_data[type]": "card", "payment_method_data[card][token]": "tok_amex"},
+            ("amex", "8431"),
         ),
+        ({"payment_method_data[type]": "card"}, ("visa", "4242")),
     ],
 )
 def test_a_payment_method_that_the_create_makes_can_be_fetched(
-    stripe: Client, form: dict[str, str], card: Any
+    stripe: Client, form: dict[str, str], card: tuple[str, str]
 ) -> None:
-    reply = stripe.post("/v1/payment_intents", {**INTENT, **form})
-    if reply.status == 400:
-        form.pop("payment_method_data[card][token]")  # only a gated parameter
-        reply = stripe.post("/v1/payment_intents", {**INTENT, **form})
-    method = get(stripe, f"/v1/payment_methods/{reply.json['payment_method']}")
+    intent = post(stripe, "/v1/payment_intents", {**INTENT, **form})
+    method = get(stripe, f"/v1/payment_methods/{intent['payment_method']}")
     assert (method["object"], method["type"]) == ("payment_method", "card")
-    if card is not None:
-        assert (method["card"]["brand"], method["card"]["last4"]) == card
-    else:
-        assert method["billing_details"]["name"] == "Ada"
+    assert (method["card"]["brand"], method["card"]["last4"]) == card
+    assert intent["status"] == "requires_confirmation"
+
+
+def test_a_payment_method_of_another_type_keeps_its_billing_details(stripe: Client) -> None:
+    data = {"type": "sepa_debit", "sepa_debit][iban": "DE1", "billing_details][name": "Ada"}
+    form = {f"payment_method_data[{name}]": value for name, value in data.items()}
+    intent = post(stripe, "/v1/payment_intents", {**INTENT, **form, "currency": "eur"})
+    method = get(stripe, f"/v1/payment_methods/{intent['payment_method']}")
+    assert (method["type"], method["billing_details"]["name"]) == ("sepa_debit", "Ada")
 
 
 @pytest.mark.parametrize("by", ["payment_intent", "charge"])
@@ -186,7 +186,7 @@ def test_what_stripe_shows_on_request_is_hidden_without_it(stripe: Client) -> No
 
 
 def test_the_first_invoice_of_an_active_subscription_is_paid(strict_stripe: Client) -> None:
-    subscription = subscribe(strict_stripe)
+    subscription = subscribe(strict_stripe, default_payment_method="pm_card_visa")
     query = "expand[]=payments.data.payment.payment_intent"
     invoice = get(strict_stripe, f"/v1/invoices/{subscription['latest_invoice']}", query)
     assert (invoice["status"], invoice["amount_paid"]) == ("paid", 1000)

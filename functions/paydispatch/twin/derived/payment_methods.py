@@ -79,6 +79,7 @@ def _make(
 ) -> StripeObject:
     is_own = isinstance(named, str) and not _is_test_card(named)
     kind = data.get("type", "card")
+    card = named or (data.get("card") or {}).get("token") or ""
     fields = {
         "id": named if is_own else id_after("pm", owner),
         "customer": customer,
@@ -87,7 +88,7 @@ def _make(
     }
     method = complete("payment_method", fields, context)
     method["billing_details"] |= data.get("billing_details") or {}
-    method[kind] = _card(str(named or ""), context.now) if kind == "card" else {}
+    method[kind] = _card(str(card), context.now) if kind == "card" else {}
     return method
 
 

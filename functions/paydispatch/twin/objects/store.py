@@ -65,9 +65,6 @@ class Store:
     def has(self, account: Account, kind: str, object_id: str) -> bool:
         return object_id in self._tables[account, kind].positions
 
-    def is_empty(self, account: Account, kind: str) -> bool:
-        return not self._tables[account, kind].texts
-
     def find(self, account: Account, kind: str, object_id: str) -> StripeObject | None:
         table = self._tables[account, kind]
         position = table.positions.get(object_id)
