@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from derived_guards import DERIVED_GUARDS
 from flow_guards import FLOW_GUARDS
 from guard import LATCH, LUA, SOURCE, Guard
 from identity_guards import IDENTITY_GUARDS
@@ -1063,6 +1064,7 @@ GUARDS = (
         "        worker_id, context_id = turn.entry.worker_id, turn.entry.context_id\n        names = [",
         REDIS_INBOX,
     ),
+    *DERIVED_GUARDS,
     *IDENTITY_GUARDS,
     *FLOW_GUARDS,
     *PARAMETER_GUARDS,
