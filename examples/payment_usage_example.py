@@ -7,7 +7,8 @@ Runs against any deployed stack, or against a stack on this machine:
     python examples/payment_usage_example.py
 
 Needs REQUEST_QUEUE_URL and SEALING_KEY_ID (BATCH_QUEUE_URL if there is one), and AWS's own variables.
-STRIPE_SECRET is the key to charge with. The default is a test key that only the Stripe twin accepts.
+STRIPE_SECRET is the key to charge with. The default is a test key that only the Stripe twin accepts. CUSTOMER is the id
+of a customer in the account of that key. Without it the payments have no customer, and nobody is subscribed.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def charge(order: str, stripe_secret: str) -> Receipt:
         new_payment_intent()
         .amount(2000)  # minor units: 20.00
         .currency("usd")
-        .customer("cus_customer123")
+        .customer(os.environ.get("CUSTOMER"))  # None is not sent
         .metadata({"order": order})
         .create_async(WORKER, order, stripe_secret)
     )
@@ -54,8 +55,10 @@ def charge_once(order: str, stripe_secret: str) -> Receipt:
 
 
 def start_subscription(order: str, stripe_secret: str) -> Receipt:
-    """Start a conversation: the product's flow creates the price, and the price's flow creates the subscription."""
-    conversation = {"monthly_price": "1500", "customer": "cus_customer123"}
+    """Start a conversation: the product's flow creates the price, and the price's flow subscribes the customer."""
+    conversation = {"monthly_price": "1500"}
+    if "CUSTOMER" in os.environ:
+        conversation["customer"] = os.environ["CUSTOMER"]
     product = new_product().name("Monthly tea").metadata(conversation)
     return product.create_async(WORKER, order, stripe_secret)
 

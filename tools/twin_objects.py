@@ -2,6 +2,9 @@
 
     python tools/twin_objects.py SOURCES
 
+It runs after `twin_expandable.py`. An object that an `expand` can reach and that Stripe answers at an address of its
+own gets a schema too, with the fields that are always there. `addresses.json` holds these addresses.
+
 SOURCES is the folder with the unpacked packages of `schemas/requirements.txt`. The objects come from the table of
 objects, so that a new row needs no change here.
 
@@ -12,7 +15,7 @@ object has more fields than the schema describes).
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from schemas.answers import nullable_fields
@@ -29,15 +32,79 @@ LARGEST_ENUM = 8
 OURS = {row.name for row in RESOURCES}
 """The objects with a file of their own."""
 
-OUTPUT = Path(__file__).parents[1] / "functions/paydispatch/twin/objects/fresh"
+OBJECTS = Path(__file__).parents[1] / "functions/paydispatch/twin/objects"
+OUTPUT = OBJECTS / "fresh"
+STEPS = 2
+"""The references from one of our objects to the farthest object that gets a schema."""
 
 
 def main(sources: Path) -> None:
-    shapes = Shapes(read_document(sources)["components"]["schemas"])
+    document = read_document(sources)
+    shapes = Shapes(document["components"]["schemas"])
     for row in RESOURCES:
-        shape = _with_new_fields(shapes.of_object(row.name), nullable_fields(sources, row.name))
-        text = _one_field_a_line(shape)
-        (OUTPUT / f"{row.identifier}.json").write_text(text, encoding="utf-8")
+        today = nullable_fields(sources, row.name)
+        _write(OUTPUT, row.name, _with_new_fields(shapes.of_object(row.name), today))
+    addresses = read_addresses(document, _reached() - OURS)
+    for kind in {kind for kinds in addresses.values() for kind in kinds}:
+        _write(OUTPUT / "others", kind, _only_required(shapes.of_object(kind)))
+    text = json.dumps(addresses, indent=2, sort_keys=True)
+    (OBJECTS / "addresses.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _reached() -> set[str]:
+    """Return the kinds of objects that our objects refer to, directly or over another object."""
+    fields_of = json.loads((OBJECTS / "expandable.json").read_text("utf-8"))
+    reached = set(OURS)
+    for _ in range(STEPS):
+        reached |= {kind for own in reached for kind in _referred(fields_of[own])}
+    return reached
+
+
+def _referred(value: object) -> Iterator[str]:
+    """Yield the kinds in a value of `expandable.json`."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        yield from value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _referred(inner)
+
+
+def read_addresses(document: Schema, kinds: Collection[str]) -> dict[str, list[str]]:
+    """Return the addresses below which Stripe answers an object by its id, with the kinds that it answers there.
+
+    Such an address is `/v1/charges`, or `/v1/customers/{customer}/sources`.
+    """
+    addresses: dict[str, list[str]] = {}
+    for path, operations in sorted(document["paths"].items()):
+        address, _, last = path.rpartition("/")
+        answered = _answered(operations.get("get", {}), document["components"]["schemas"])
+        found = sorted(set(answered).intersection(kinds))
+        if found and last.startswith("{"):
+            addresses[address] = found
+    return addresses
+
+
+def _answered(operation: Schema, components: dict[str, Schema]) -> list[str]:
+    """Return the kinds of objects that an operation may answer."""
+    content = operation.get("responses", {}).get("200", {}).get("content", {})
+    schema = content.get("application/json", {}).get("schema", {})
+    branches = schema.get("anyOf", [schema])
+    names = [_name(branch["$ref"]) for branch in branches if "$ref" in branch]
+    unions = [components[name].get("anyOf", ()) for name in names]
+    return names + [_name(branch["$ref"]) for union in unions for branch in union]
+
+
+def _write(folder: Path, kind: str, shape: Schema) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / f"{kind.replace('.', '_')}.json").write_text(_one_field_a_line(shape), "utf-8")
+
+
+def _only_required(shape: Schema) -> Schema:
+    needed = sorted(shape["required"])
+    properties = {name: shape["properties"][name] for name in needed}
+    return {"required": needed, "properties": properties}
 
 
 def _with_new_fields(shape: Schema, today: dict[str, Schema]) -> Schema:
@@ -153,7 +220,7 @@ def _expands_to(schema: Schema) -> str:
 
 
 def _name(reference: str) -> str:
-    return reference.rsplit("/", 1)[1]
+    return reference.rpartition("/")[2]
 
 
 if __name__ == "__main__":

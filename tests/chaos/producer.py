@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from tests.chaos.chaos_names import POISONED_KEY, SUBJECT, TENANT_HEADER
 from tests.chaos.requests_made import LOCAL, Wanted, make, rival_of
+from tests.chaos.subscriptions import DEMO_KEY
 
 from paydispatch import Dispatcher
 from paydispatch.adapters.aws.kms import KmsSealer
@@ -29,7 +30,7 @@ from paydispatch.domain.stripe.resources import resource_named
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from tests.chaos.plan import Plan
     from tests.chaos.requests_made import Book
@@ -57,9 +58,16 @@ class Producer:
     `join` returns when every request is accepted or given up. Those given up are in the book's surprises.
     """
 
-    def __init__(self, plan: Plan, addresses: Addresses, book: Book) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        addresses: Addresses,
+        book: Book,
+        subscriptions: Mapping[str, dict[str, Any]],
+    ) -> None:
         self._plan = plan
         self._addresses = addresses
+        self._subscriptions = subscriptions
         self._book = book
         self._ways: dict[str, Callable[[str, Iterator[int]], None]] = {
             "sdk_sqs": self._sdk_sqs,
@@ -98,6 +106,9 @@ class Producer:
             time.sleep(max(0.0, due - time.monotonic()))
             yield number
 
+    def _make(self, way: str, number: int, dice: random.Random) -> Wanted:
+        return make(self._plan, way, number, dice, self._subscriptions)
+
     def _sdk_sqs(self, way: str, numbers: Iterator[int]) -> None:
         self._sdk(Dispatcher.from_env(delivery_timeout_s=PATIENCE_S), way, numbers)
 
@@ -111,7 +122,7 @@ class Producer:
         try:
             with dispatcher:
                 for number in numbers:
-                    wanted = replace(make(self._plan, way, number, dice), tenant=LOCAL)
+                    wanted = replace(self._make(way, number, dice), tenant=LOCAL)
                     receipts.append((self._submit(dispatcher, wanted, dice), wanted))
         except NotDelivered as left:
             self._book.surprises.append(f"{way}: {left}")
@@ -140,7 +151,7 @@ class Producer:
         dice = self._plan.dice(way)
         with httpx.Client(base_url=self._addresses.api, timeout=35.0) as client:
             for number in numbers:
-                wanted = make(self._plan, way, number, dice)
+                wanted = self._make(way, number, dice)
                 request_id = self._post_until_accepted(client, wanted)
                 if request_id is None:
                     self._book.surprises.append(f"{way}: {wanted.n} was never accepted")
@@ -210,7 +221,7 @@ class Producer:
         dice = self._plan.dice(way)
         with httpx.Client(base_url=self._addresses.api, timeout=35.0) as client:
             for group in _group(numbers):
-                made = [make(self._plan, way, number, dice) for number in group]
+                made = [self._make(way, number, dice) for number in group]
                 wanted = [replace(one, tenant=made[0].tenant) for one in made]  # one caller
                 if wanted[0].tenant != LOCAL:
                     wanted = [replace(one, secret_ref=None) for one in wanted]
@@ -246,7 +257,7 @@ class Producer:
         sqs = boto3.client("sqs", config=_NO_RETRY)
         self._sealer = KmsSealer(boto3.client("kms"), os.environ["SEALING_KEY_ID"], SystemClock())
         for group in _group(numbers):
-            made = [make(self._plan, way, number, dice) for number in group]
+            made = [self._for_queue(self._make(way, number, dice)) for number in group]
             wanted = [replace(one, lane=made[0].lane) for one in made]  # one call, one queue
             bodies: list[Body] = [(one.n, self._message(one, dice), one) for one in wanted[:-1]]
             last = wanted[-1]
@@ -256,6 +267,13 @@ class Producer:
                 bodies.append((last.n, self._message(last, dice), last))
             dice.shuffle(bodies)
             self._send(sqs, bodies, wanted[0].lane)
+
+    def _for_queue(self, wanted: Wanted) -> Wanted:
+        """Return the request with the customer of the account that it will reach."""
+        named = wanted.tenant == LOCAL and wanted.secret_ref is None
+        if not named or wanted.object != "subscription":
+            return wanted
+        return replace(wanted, params={**wanted.params, **self._subscriptions[DEMO_KEY]})
 
     def _message(self, wanted: Wanted, dice: random.Random) -> str:
         """Return the message of a direct producer.

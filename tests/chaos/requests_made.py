@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Mapping
 
     from tests.chaos.plan import Plan
 
@@ -31,11 +32,15 @@ ROTATING_DEADLINE_S = 40.0
 _PARAMS: dict[str, dict[str, Any]] = {
     "coupon": {"percent_off": 10, "duration": "once"},
     "product": {"name": "Tea"},
-    "price": {"currency": "usd", "unit_amount": 1500, "product": "prod_chaos"},
-    "subscription": {"customer": "cus_chaos", "items": [{"price": "price_chaos"}]},
+    "price": {"currency": "usd", "unit_amount": 1500, "product_data": {"name": "Tea"}},
     "payment_intent": {"amount": 2000, "currency": "usd"},
 }
-_DECLINED = {"payment_method": "pm_card_chargeDeclined", "confirm": True}
+_DECLINED = {
+    "payment_method": "pm_card_chargeDeclined",
+    "confirm": True,
+    "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+}
+NO_SUBSCRIPTIONS: Mapping[str, dict[str, Any]] = {}
 _SCRIPTS = {
     "plain": 90,
     "raises_once": 3,
@@ -90,14 +95,28 @@ class Book:
             self.submitted[request_id] = Submitted(request_id, wanted, way, poison)
 
 
-def make(plan: Plan, way: str, number: int, dice: random.Random) -> Wanted:
-    name = dice.choice(list(_PARAMS))
+def make(
+    plan: Plan,
+    way: str,
+    number: int,
+    dice: random.Random,
+    subscriptions: Mapping[str, dict[str, Any]] = NO_SUBSCRIPTIONS,
+) -> Wanted:
+    """Return a request. `subscriptions` has the parameters of a subscription for the account of each key.
+
+    Only a key that is there subscribes, because the customer and the price exist in its account alone.
+    """
+    rotates = dice.random() < 0.04
+    key = dice.choice(KEYS)
+    all_params = dict(_PARAMS)
+    if key in subscriptions and not rotates:
+        all_params["subscription"] = subscriptions[key]
+    name = dice.choice(list(all_params))
     script = dice.choices(list(_SCRIPTS), list(_SCRIPTS.values()))[0]
     n = f"{way}-{number}"
-    params = {**_PARAMS[name], "metadata": {"n": n, "script": script}}
+    params = {**all_params[name], "metadata": {"n": n, "script": script}}
     if name == "payment_intent" and dice.random() < 0.15:
         params |= _DECLINED
-    rotates = dice.random() < 0.04
     return Wanted(
         n=n,
         object=name,
@@ -107,7 +126,7 @@ def make(plan: Plan, way: str, number: int, dice: random.Random) -> Wanted:
         lane="batch" if dice.random() < 0.25 else "interactive",
         deadline_s=_deadline_s(dice, rotates=rotates),
         tenant=LOCAL if rotates else dice.choices(list(TENANTS), list(TENANTS.values()))[0],
-        key=dice.choice(KEYS),
+        key=key,
         secret_ref=ROTATING if rotates else None,
     )
 

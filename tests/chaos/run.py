@@ -32,6 +32,7 @@ from tests.chaos.requests_made import KEYS as REQUEST_KEYS
 from tests.chaos.requests_made import ROTATING_KEYS, Book
 from tests.chaos.secret import point_secret
 from tests.chaos.stage import Stage, lossy_way_to_sqs, start_stage
+from tests.chaos.subscriptions import DEMO_KEY, prepare_subscriptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,7 @@ PATIENCE_S = 90.0
 """If nothing has changed for so long, the run assumes that the rest will never complete."""
 
 POLL_EVERY_S = 0.5
-KEYS = (*REQUEST_KEYS, *ROTATING_KEYS, POISONED_KEY, "sk_test_local_demo")
+KEYS = (*REQUEST_KEYS, *ROTATING_KEYS, POISONED_KEY, DEMO_KEY)
 
 
 def main() -> int:
@@ -68,8 +69,9 @@ def run_chaos(plan: Plan) -> dict[str, Any]:
     started = time.monotonic()
     book = Book()
     with start_stage(plan) as stage:
+        subscriptions = prepare_subscriptions(stage.stack.addresses.stripe_base)
         producer, killer = (
-            Producer(plan, stage.stack.addresses, book),
+            Producer(plan, stage.stack.addresses, book, subscriptions),
             Killer(stage, plan.schedule()),
         )
         killer.start()

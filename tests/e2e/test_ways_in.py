@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import httpx
 import pytest
 import redis
+from tests.e2e.objects_at_stripe import ObjectsAtStripe
 
 from paydispatch import Dispatcher, SecretRef, new_coupon
 from paydispatch.domain.identity.request_ids import request_id_for_unread
@@ -141,7 +143,8 @@ def test_the_same_key_and_body_are_the_same_request(stack: LocalStack) -> None:
 
 def test_a_conversation_continues_from_flow_to_flow(stack: LocalStack) -> None:
     tail = LogTail(stack.directory)
-    metadata = {"monthly_price": "1500", "customer": "cus_1"}
+    with closing(ObjectsAtStripe(stack.addresses.stripe_base, KEY)) as objects:
+        metadata = {"monthly_price": "1500", "customer": objects.customer()}
     body = {
         "worker_id": "ways",
         "context_id": "conversation",

@@ -143,7 +143,7 @@ class World:
 
     async def fill(self, count: int) -> None:
         """Create objects of other callers at the same time."""
-        signed_in, form = {"Authorization": f"Bearer {KEY}"}, {"amount": "1", "currency": "usd"}
+        signed_in, form = {"Authorization": f"Bearer {KEY}"}, {"amount": "100", "currency": "usd"}
         for _ in range(count):
             made = await self.stripe.post("/v1/payment_intents", data=form, headers=signed_in)
             assert made.status_code == 200
@@ -205,7 +205,11 @@ async def test_an_object_created_behind_a_lost_answer_runs_the_response_flow(
 
 async def test_a_decline_behind_a_lost_answer_runs_the_error_flow(world: World) -> None:
     """Stripe keeps and lists a declined payment intent. It has the mark, but it is no success."""
-    declined = {"payment_method": "pm_card_chargeDeclined", "confirm": True}
+    declined = {
+        "payment_method": "pm_card_chargeDeclined",
+        "confirm": True,
+        "return_url": "https://example.com/done",
+    }
     await make_unknown(world, LOST, params={"amount": 2000, "currency": "usd", **declined})
 
     assert await world.reconcile() == {"not_created": 1}

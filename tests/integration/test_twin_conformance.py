@@ -195,3 +195,183 @@ def test_expansion_gives_the_librarys_own_object(client: stripe.StripeClient) ->
     params = {**fill_references(client, CREATES["price"]), "expand": ["product"]}
     price = client.v1.prices.create(params)
     assert isinstance(price.product, stripe.Product)
+
+
+# Objects that follow from a create
+
+
+def subscribe(client: stripe.StripeClient, **params: Any) -> stripe.Subscription:
+    items = [{"price": "@price", "quantity": 2}]
+    whole = fill_references(client, {"customer": "@customer", "items": items})
+    return client.v1.subscriptions.create({**whole, **params})
+
+
+def test_an_incomplete_subscription_gives_the_secret_that_a_page_confirms_with(
+    client: stripe.StripeClient,
+) -> None:
+    expand = ["latest_invoice.confirmation_secret", "latest_invoice.payments"]
+    made = subscribe(client, payment_behavior="default_incomplete", expand=expand)
+    invoice = made.latest_invoice
+    assert isinstance(invoice, stripe.Invoice)
+    assert (made.status, invoice.status) == ("incomplete", "open")
+    assert invoice.confirmation_secret is not None
+    assert invoice.confirmation_secret.type == "payment_intent"
+    assert invoice.payments is not None
+    (payment,) = invoice.payments.data
+    assert isinstance(payment, stripe.InvoicePayment)
+    intent = client.v1.payment_intents.retrieve(str(payment.payment.payment_intent))
+    assert intent.client_secret == invoice.confirmation_secret.client_secret
+    assert client.v1.invoice_payments.retrieve(payment.id).to_dict() == payment.to_dict()
+
+
+def test_the_invoice_of_a_subscription_is_fetched_with_its_payment_intent(
+    client: stripe.StripeClient,
+) -> None:
+    made = subscribe(client, default_payment_method="pm_card_visa")
+    expand = ["payments.data.payment.payment_intent"]
+    invoice = client.v1.invoices.retrieve(str(made.latest_invoice), {"expand": expand})
+    assert invoice.payments is not None
+    intent = invoice.payments.data[0].payment.payment_intent
+    assert isinstance(intent, stripe.PaymentIntent)
+    assert client.v1.charges.retrieve(str(intent.latest_charge)).paid
+    lines = client.v1.invoices.line_items.list(invoice.id)
+    assert [line.quantity for line in lines.auto_paging_iter()] == [2]
+    assert [item.id for item in made["items"].auto_paging_iter()] == [made["items"].data[0].id]
+    (item,) = client.v1.subscription_items.list({"subscription": made.id}).data
+    assert item.price == client.v1.prices.retrieve(item.price.id)
+
+
+def test_a_trial_gives_a_setup_intent(client: stripe.StripeClient) -> None:
+    made = subscribe(client, trial_period_days=7, expand=["pending_setup_intent"])
+    assert isinstance(made.pending_setup_intent, stripe.SetupIntent)
+    found = client.v1.setup_intents.retrieve(made.pending_setup_intent.id)
+    assert found.client_secret == made.pending_setup_intent.client_secret
+
+
+def test_a_payment_gives_a_charge_and_its_refund_a_balance_transaction(
+    client: stripe.StripeClient,
+) -> None:
+    expand = ["latest_charge.balance_transaction", "payment_method"]
+    intent = client.v1.payment_intents.create({**CREATES["payment_intent"], "expand": expand})
+    charge = intent.latest_charge
+    assert isinstance(charge, stripe.Charge)
+    assert isinstance(charge.balance_transaction, stripe.BalanceTransaction)
+    assert isinstance(intent.payment_method, stripe.PaymentMethod)
+    refund = client.v1.refunds.create({"charge": charge.id, "expand": ["payment_intent"]})
+    assert isinstance(refund.payment_intent, stripe.PaymentIntent)
+    entry = client.v1.balance_transactions.retrieve(str(refund.balance_transaction))
+    assert (entry.source, entry.amount) == (refund.id, -2000)
+    listed = client.v1.charges.list({"payment_intent": intent.id})
+    assert [found.id for found in listed.data] == [charge.id]
+
+
+def test_a_session_and_a_payment_link_list_their_line_items(client: stripe.StripeClient) -> None:
+    session, link = create(client, "checkout.session"), create(client, "payment_link")
+    for listed in (
+        client.v1.checkout.sessions.line_items.list(session.id),
+        client.v1.payment_links.line_items.list(link.id),
+    ):
+        assert [type(item) for item in listed.auto_paging_iter()] == [stripe.LineItem]
+
+
+def test_a_customer_has_the_payment_method_and_the_card_of_its_create(
+    client: stripe.StripeClient,
+) -> None:
+    made = client.v1.customers.create({"payment_method": "pm_card_visa", "source": "tok_amex"})
+    (method,) = client.v1.customers.payment_methods.list(made.id).data
+    assert client.v1.payment_methods.retrieve(method.id).customer == made.id
+    card = client.v1.customers.payment_sources.retrieve(made.id, str(made.default_source))
+    assert isinstance(card, stripe.Card)
+
+
+# Expansion
+
+
+@pytest.mark.parametrize(
+    ("name", "expand", "message"),
+    [
+        ("subscription", "latest_invoice.payment_intent", "because it doesn't exist"),
+        ("payment_intent", "charges", "because it doesn't exist"),
+        ("product", "name", "This property cannot be expanded (name)."),
+        ("price", "product.default_price.product.default_price.product", "more than 4 levels"),
+    ],
+)
+def test_a_path_that_stripe_cannot_expand_is_an_invalid_request_error(
+    client: stripe.StripeClient, name: str, expand: str, message: str
+) -> None:
+    params = {**fill_references(client, CREATES[name]), "expand": [expand]}
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        service(client, resource_named(name)).create(params)
+    assert message in str(refused.value)
+
+
+def test_a_list_expands_below_its_data(client: stripe.StripeClient) -> None:
+    create(client, "price")
+    (price,) = client.v1.prices.list({"expand": ["data.product"]}).data
+    assert isinstance(price.product, stripe.Product)
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        client.v1.prices.list({"expand": ["product"]})
+    assert "'data.product'" in str(refused.value)
+
+
+# Errors, replays, pages
+
+
+@pytest.mark.parametrize(
+    ("action", "error"),
+    [
+        ({"kind": "status", "status": 400}, stripe.InvalidRequestError),
+        ({"kind": "status", "status": 401}, stripe.AuthenticationError),
+        ({"kind": "status", "status": 403}, stripe.PermissionError),
+        ({"kind": "status", "status": 404}, stripe.InvalidRequestError),
+        ({"kind": "status", "status": 429}, stripe.RateLimitError),
+        ({"kind": "status", "status": 500}, stripe.APIError),
+        ({"kind": "status", "status": 503}, stripe.APIError),
+        ({"kind": "not_json"}, stripe.APIError),
+        ({"kind": "reset"}, stripe.APIConnectionError),
+        ({"kind": "cut_off"}, stripe.APIConnectionError),
+    ],
+    ids=lambda case: case.get("status", case["kind"]) if isinstance(case, dict) else case.__name__,
+)
+def test_a_fault_is_the_librarys_error_of_that_kind(
+    client: stripe.StripeClient,
+    base_url: str,
+    action: dict[str, Any],
+    error: type[stripe.StripeError],
+) -> None:
+    add_fault(base_url, action=action, times=1)
+    with pytest.raises(error):
+        client.v1.products.create({"name": "Tea"})
+
+
+@EVERY_OBJECT
+def test_an_id_that_does_not_exist_is_an_invalid_request_error(
+    client: stripe.StripeClient, resource: Resource
+) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        service(client, resource).retrieve("gone_1")
+    assert (refused.value.http_status, refused.value.code) == (404, "resource_missing")
+
+
+@EVERY_OBJECT
+def test_a_repeat_with_the_same_key_answers_the_same_object(
+    client: stripe.StripeClient, base_url: str, resource: Resource
+) -> None:
+    params = fill_references(client, CREATES[resource.name])
+    key = {"idempotency_key": f"once {resource.name}"}
+    first, again = (service(client, resource).create(params, key) for _ in range(2))
+    assert again.to_dict() == first.to_dict()
+    assert again.last_response.headers["Idempotent-Replayed"] == "true"
+    assert again.last_response.headers["Original-Request"] == first.last_response.request_id
+    effects = httpx.get(base_url + f"/_twin/ledger?object={resource.name}").json()["effects"]
+    assert [effect["id"] for effect in effects].count(first.id) == 1
+
+
+def test_auto_pagination_sees_each_object_once_in_both_directions(
+    client: stripe.StripeClient,
+) -> None:
+    made = [client.v1.coupons.create({"percent_off": 5}).id for _ in range(25)]
+    newest_first = client.v1.coupons.list({"limit": 10})
+    assert [coupon.id for coupon in newest_first.auto_paging_iter()] == made[::-1]
+    oldest_up = client.v1.coupons.list({"limit": 10, "ending_before": made[0]})
+    assert [coupon.id for coupon in oldest_up.auto_paging_iter()] == made[1:]

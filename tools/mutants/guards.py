@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from derived_guards import DERIVED_GUARDS
 from flow_guards import FLOW_GUARDS
 from guard import LATCH, LUA, SOURCE, Guard
 from identity_guards import IDENTITY_GUARDS
 from parameter_guards import PARAMETER_GUARDS
 from replay_guards import REPLAY_GUARDS
+from twin_guards import TWIN_GUARDS
 from version_guards import VERSION_GUARDS
 
 RETRY = ("tests/unit/domain/test_retry.py", "tests/unit/domain/test_retry_table.py")
@@ -1047,9 +1049,11 @@ GUARDS = (
         "        worker_id, context_id = turn.entry.worker_id, turn.entry.context_id\n        names = [",
         REDIS_INBOX,
     ),
+    *DERIVED_GUARDS,
     *IDENTITY_GUARDS,
     *FLOW_GUARDS,
     *PARAMETER_GUARDS,
     *REPLAY_GUARDS,
     *VERSION_GUARDS,
+    *TWIN_GUARDS,
 )

@@ -17,8 +17,13 @@ WORKER = "worker"
 
 
 def twin(settings: LocalSettings, port: int) -> Program:
-    """Return the Stripe twin. It is not restarted, because its objects and idempotency keys are lost when it ends."""
-    own = ("--port", str(port), "--lenient", "--parent-pid", str(os.getpid()))
+    """Return the Stripe twin. It is not restarted, because its objects and idempotency keys are lost when it ends.
+
+    It has no rate limits, because those of a sandbox would slow the stack down.
+    """
+    strictness = "--lenient" if settings.lenient else "--strict"
+    limits = ("--rate-limits", "off")
+    own = ("--port", str(port), strictness, *limits, "--parent-pid", str(os.getpid()))
     environment = {**environment_without_aws(), **settings.environment}
     return Program(TWIN, (*settings.twin_command, *own), environment)
 

@@ -31,6 +31,9 @@ class LocalSettings:
     stripe_base: str | None = None
     """The URL of a Stripe. If set, no twin is started."""
 
+    lenient: bool = False
+    """Whether the twin accepts creates that break a rule of Stripe, or that name an unknown object."""
+
     redis_url: str | None = None
     """The URL of a Redis. If set, no embedded server is started."""
 

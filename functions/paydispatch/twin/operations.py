@@ -1,18 +1,21 @@
-"""The three operations of every object: create, retrieve, list."""
+"""Creates an object, and stores it with all that follow from it."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.twin.derived.follow import follow
 from paydispatch.twin.objects import cards
 from paydispatch.twin.objects.factory import CreationContext, make
-from paydispatch.twin.objects.lists import page
+from paydispatch.twin.objects.naming import id_after
+from paydispatch.twin.objects.payments import fields_of_refund
 from paydispatch.twin.objects.references import check_references
-from paydispatch.twin.objects.shapes import response_schema
+from paydispatch.twin.objects.store import AccountObjects
 from paydispatch.twin.objects.traits import traits_of
-from paydispatch.twin.wire.errors import card_error, missing_object
-from paydispatch.twin.wire.expansion import expand_paths, render
+from paydispatch.twin.reads import show
+from paydispatch.twin.rules.rulebook import check_rules
+from paydispatch.twin.rules.situation import Situation
+from paydispatch.twin.wire.errors import card_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -27,9 +30,10 @@ if TYPE_CHECKING:
 
 
 class Operations:
-    """Creates, retrieves and lists the objects of a `Store`. Each method returns the body of the answer.
+    """Creates the objects of a `Store`.
 
-    `kinds` are the objects that the twin can create. If `strict`, a parameter may name only existing objects of them.
+    `kinds` are the objects that the twin can create. If `strict`, a parameter may name only existing objects of them,
+    and a create must keep the rules of Stripe.
     """
 
     def __init__(
@@ -46,43 +50,39 @@ class Operations:
         resource: Resource,
         params: Params,
         now: int,
+        version: str,
         record: Callable[[StripeObject], None],
     ) -> bytes:
-        """Create an object, store it, and pass it to `record`. Raises `StripeError` (400, 402)."""
+        """Create an object, store it, pass it to `record`, and return the body of the answer.
+
+        `version` is the version of Stripe's API that the call names. Raises `StripeError` (400, 402).
+        """
+        objects = AccountObjects(self._store, account)
         if self._strict:
             check_references(
                 params, self._kinds, lambda kind, name: self._store.has(account, kind, name)
             )
+            check_rules(resource.name, Situation(params, objects, now, version))
         traits = traits_of(resource.name)
         refusal = cards.refusal(traits.charges, params)
         context = self._context(account, now)
         if isinstance(refusal, cards.Declined):
             raise self._decline(resource, params, context, record, refusal)
-        also = {} if refusal is None else traits.unauthenticated.get("set", {})
+        also = fields_of_refund(params, objects) if resource.name == "refund" else {}
+        if refusal is not None:
+            also |= traits.unauthenticated.get("set", {})
         stripe_object = make(resource.name, params, context, also)
-        text = self._store.put(account, stripe_object)
+        text = self._keep(stripe_object, params, context)
         record(stripe_object)
-        return self._render(account, resource, stripe_object, params) or text
+        return show(stripe_object, params, self._store.finder(account)) or text
 
-    def retrieve(
-        self, account: Account, resource: Resource, object_id: str, params: Params
-    ) -> bytes:
-        """Return one object by its id. Raises `StripeError` (404, 400)."""
-        stripe_object = self._store.find(account, resource.name, object_id)
-        if stripe_object is None:
-            raise missing_object(resource.name, object_id, param="id", status=404)
-        return self._render(account, resource, stripe_object, params) or _text(stripe_object)
-
-    def list(self, account: Account, resource: Resource, params: Params) -> bytes:
-        """Return one page of objects. Raises `StripeError` (400)."""
-        schema = response_schema(resource.name)
-        paths = expand_paths(params, schema, inside="data.")
-        answer = page(self._store, account, resource, schema, params)
-        find = self._store.finder(account)
-        answer["data"] = [
-            render(stripe_object, schema, paths, find) for stripe_object in answer["data"]
-        ]
-        return _text(answer)
+    def _keep(self, stripe_object: StripeObject, params: Params, context: CreationContext) -> bytes:
+        """Store an object and all that follow from it. Return the text of the object."""
+        companions = follow(stripe_object, params, context)
+        text = self._store.put(context.account, stripe_object)
+        for companion in companions:
+            self._store.put(context.account, companion)
+        return text
 
     def _decline(
         self,
@@ -93,33 +93,20 @@ class Operations:
         refusal: cards.Declined,
     ) -> StripeError:
         """Return the card error, with the object that Stripe still creates for a declined card, if any."""
-        charge = f"ch_{self._naming.letters(24)}"
-        error = card_error({**refusal.error, "charge": charge})
+        error = card_error(refusal.error)
         declined = traits_of(resource.name).declined
         if declined:
             stripe_object = make(resource.name, params, context, declined["set"])
-            stripe_object[declined["charge_in"]] = charge
+            error.error["charge"] = id_after("ch", stripe_object)
             stripe_object[declined["reason_in"]] = dict(error.error)
-            self._store.put(context.account, stripe_object)
+            self._keep(stripe_object, params, context)
             record(stripe_object)
             error.error[declined["shown_as"]] = stripe_object
         return error
 
-    def _render(
-        self, account: Account, resource: Resource, stripe_object: StripeObject, params: Params
-    ) -> bytes | None:
-        """Return the body of the answer, or None if it is the same as the stored text."""
-        schema = response_schema(resource.name)
-        paths = expand_paths(params, schema)
-        answer = render(stripe_object, schema, paths, self._store.finder(account))
-        return None if answer is stripe_object else _text(answer)
-
     def _context(self, account: Account, now: int) -> CreationContext:
         def keep(stripe_object: StripeObject) -> None:
-            self._store.put(account, stripe_object)
+            self._keep(stripe_object, {}, context)
 
-        return CreationContext(account, now, self._naming, self._store.finder(account), keep)
-
-
-def _text(answer: StripeObject) -> bytes:
-    return json.dumps(answer).encode()
+        context = CreationContext(account, now, self._naming, self._store.finder(account), keep)
+        return context

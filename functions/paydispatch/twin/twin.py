@@ -17,13 +17,13 @@ from paydispatch.twin.faults import Faults
 from paydispatch.twin.idempotency import IdempotencyLayer, Saved
 from paydispatch.twin.ledger import Ledger
 from paydispatch.twin.objects.naming import Naming
-from paydispatch.twin.objects.shapes import response_schema
 from paydispatch.twin.objects.store import Store
 from paydispatch.twin.operations import Operations
 from paydispatch.twin.rate_limits import RateLimits, Rates
+from paydispatch.twin.reads import Reads
 from paydispatch.twin.wire.errors import StripeError
 from paydispatch.twin.wire.exchange import Exchange
-from paydispatch.twin.wire.expansion import expand_paths
+from paydispatch.twin.wire.expand_paths import check_expand
 from paydispatch.twin.wire.forms import nest
 from paydispatch.twin.wire.requests import ACCOUNT, Request, understand
 from paydispatch.twin.wire.validation import read_params
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 class StripeTwin:
     """One Stripe with all its accounts.
 
-    With `strict`, a parameter may name only objects that exist. The same `seed` gives the same ids and faults again.
+    With `strict`, a parameter may name only objects that exist, and a create must keep the rules of Stripe. The same
+    `seed` gives the same ids and faults again.
     """
 
     def __init__(
@@ -67,7 +68,9 @@ class StripeTwin:
         self.ledger = Ledger()
         self._naming = Naming(self._seed)
         self._idempotency = IdempotencyLayer()
-        self._operations = Operations(Store(), self._naming, self._kinds, strict=self._strict)
+        store = Store()
+        self._operations = Operations(store, self._naming, self._kinds, strict=self._strict)
+        self._reads = Reads(store)
 
     def receive(self, call: Call) -> Exchange:
         """Execute a call and return its answer, which the transport sends after `delay_ms`."""
@@ -102,18 +105,22 @@ class StripeTwin:
         if request.resource is ACCOUNT:
             check_may_ask(call.headers)
         if request.method == "GET":
-            exchange.answer(200, self._read(request, account))
+            exchange.answer(200, self._read(request, account, exchange.stripe_version))
             exchange.verdict.raise_if("during", "after")
         else:
             self._create(request, account, exchange)
 
-    def _read(self, request: Request, account: Account) -> bytes:
+    def _read(self, request: Request, account: Account, version: str) -> bytes:
         params = nest(request.pairs)
         if request.resource is ACCOUNT:
             return json.dumps(account.as_json()).encode()
+        kinds = request.place.kinds if request.place else (request.resource.name,)
+        check_expand(params, *kinds, is_list=request.object_id is None, version=version)
+        if request.place is not None:
+            return self._reads.read_place(account, request.place, params)
         if request.object_id is None:
-            return self._operations.list(account, request.resource, params)
-        return self._operations.retrieve(account, request.resource, request.object_id, params)
+            return self._reads.list(account, request.resource, params)
+        return self._reads.retrieve(account, request.resource.name, request.object_id, params)
 
     def _create(self, request: Request, account: Account, exchange: Exchange) -> None:
         """Answer a create through the idempotency layer.
@@ -121,7 +128,7 @@ class StripeTwin:
         Raises each `StripeError` that Stripe answers before that layer.
         """
         params = read_params(request.resource.name, nest(request.pairs), exchange.stripe_version)
-        expand_paths(params, response_schema(request.resource.name))
+        check_expand(params, request.resource.name, version=exchange.stripe_version)
         key = request.idempotency_key
         if key is None:
             self._execute(request, account, params, exchange)
@@ -152,7 +159,9 @@ class StripeTwin:
 
         try:
             exchange.verdict.raise_if("during")
-            body = self._operations.create(account, request.resource, params, int(now), record)
+            body = self._operations.create(
+                account, request.resource, params, int(now), exchange.stripe_version, record
+            )
             exchange.answer(200, body)
             exchange.verdict.raise_if("after")
         except StripeError as error:

@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.unit.twin.conftest import Client
 
-CHARGE = "amount=2000&currency=usd&confirm=true&payment_method="
+CHARGE = "amount=2000&currency=usd&confirm=true&return_url=https://example.com/done&payment_method="
 
 
 @pytest.mark.parametrize(

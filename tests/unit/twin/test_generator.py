@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+ANSWER = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/charge"}}}}
 TOOLS = Path(__file__).parents[3] / "tools"
 PRICE = {"$ref": "#/components/schemas/price"}
 
@@ -66,4 +67,25 @@ def test_deep_inside_only_required_fields_are_described(shape: Any) -> None:
         "required": ["a"],
         "properties": {"a": {"type": "integer"}},
         "open": True,
+    }
+
+
+def test_the_addresses_of_an_object_come_from_the_paths_that_answer_it_by_its_id(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(TOOLS))
+    from twin_objects import read_addresses
+
+    union = {"anyOf": [{"$ref": "#/components/schemas/card"}]}
+    source = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/source"}}}}
+    paths = {
+        "/v1/charges/{charge}": {"get": {"responses": {"200": ANSWER}}},
+        "/v1/charges/{charge}/capture": {"post": {"responses": {"200": ANSWER}}},
+        "/v1/customers/{customer}/sources/{id}": {"get": {"responses": {"200": source}}},
+    }
+    components = {"charge": {}, "source": union, "card": {}}
+    document = {"paths": paths, "components": {"schemas": components}}
+    assert read_addresses(document, {"charge", "card"}) == {
+        "/v1/charges": ["charge"],
+        "/v1/customers/{customer}/sources": ["card"],
     }

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from paydispatch.twin.clock import TwinClock
 
 PRODUCT = "name=Tea&metadata[order]=1"
-DECLINED = "amount=2000&currency=usd&confirm=true&payment_method=pm_card_chargeDeclined"
+DECLINED = (
+    "amount=2000&currency=usd&confirm=true&payment_method=pm_card_chargeDeclined"
+    "&return_url=https://example.com/done"
+)
 
 
 def test_a_replay_returns_the_first_answer_and_makes_nothing(stripe: Client) -> None:

@@ -59,14 +59,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _play(stack: LocalStack, started_s: float, *, as_json: bool) -> int:
     from paydispatch import Dispatcher
-    from paydispatch.local.demo.scenes import break_connections, dispatch, scenes
+    from paydispatch.local.demo.scenes import break_connections, dispatch, open_shop, scenes
 
     os.environ.clear()  # so that no variable points this process to a real AWS
     os.environ.update(stack.environment())
+    shop = open_shop(stack.addresses.stripe_base)
     break_connections(stack.addresses.stripe_base)
     first = time.perf_counter()
     with Dispatcher.from_env():
-        expected = dispatch(scenes(order=secrets.token_hex(4)))
+        expected = dispatch(scenes(secrets.token_hex(4), shop))
     rows = _wait_for_flows(stack, expected)
     _report(rows, started_s, time.perf_counter() - first, as_json=as_json)
     return 0 if all(row["ok"] for row in rows) else 1

@@ -29,8 +29,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--port", type=port, default=0, help="port of the HTTP gateway (default: 0, a free port)"
     )
-    parser.add_argument(
+    stripe = parser.add_mutually_exclusive_group()
+    stripe.add_argument(
         "--stripe-base", type=api_url, metavar="URL", help="use this Stripe instead of the twin"
+    )
+    stripe.add_argument(
+        "--lenient",
+        action="store_true",
+        help="let the twin accept creates that break a rule of Stripe, or that name an unknown object",
     )
     parser.add_argument(
         "--redis-url", metavar="URL", help="use this Redis instead of an embedded server"
@@ -85,6 +91,7 @@ def _settings(arguments: argparse.Namespace) -> LocalSettings:
     return LocalSettings(
         port=arguments.port,
         stripe_base=arguments.stripe_base,
+        lenient=arguments.lenient,
         redis_url=arguments.redis_url,
         flows=flows_folder(arguments.flows),
         verbose=arguments.verbose,

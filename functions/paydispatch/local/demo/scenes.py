@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 WORKER_ID = "demo-worker"
 SECRET = "sk_test_demo_only"  # noqa: S105 - the twin accepts any key of the right form
-CUSTOMER = "cus_customer123"
 DEAD_LINE_S = 3.0
 """The deadline of the request with the reset connection, in seconds."""
 
@@ -62,7 +61,39 @@ class Expected:
     """The time from the call until the queue had the request."""
 
 
-def scenes(order: str) -> list[Scene]:
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """The objects that the requests of the demo name, by their ids."""
+
+    customer: str
+    price: str
+
+
+def open_shop(stripe_base: str) -> Shop:
+    """Create a customer who has a card, and a monthly price. A real shop has them long before the requests."""
+    customer = {
+        "name": "Ada",
+        "payment_method": "pm_card_visa",
+        "invoice_settings[default_payment_method]": "pm_card_visa",
+    }
+    price = {
+        "currency": "usd",
+        "unit_amount": "1200",
+        "recurring[interval]": "month",
+        "product_data[name]": "Monthly beans",
+    }
+    return Shop(
+        _create(f"{stripe_base}/v1/customers", customer),
+        _create(f"{stripe_base}/v1/prices", price),
+    )
+
+
+def _create(url: str, form: dict[str, str]) -> str:
+    answer = httpx.post(url, data=form, auth=(SECRET, ""), timeout=5.0)
+    return str(answer.raise_for_status().json()["id"])
+
+
+def scenes(order: str, shop: Shop) -> list[Scene]:
     """Return all requests of the demo. `order` makes the chosen ids of each run unique."""
     coupon = f"WELCOME-{order}"
     return [
@@ -74,12 +105,12 @@ def scenes(order: str) -> list[Scene]:
         ),
         Scene(
             "a subscription",
-            new_subscription().customer(CUSTOMER).items([{"price": "price_demo_monthly"}]),
+            new_subscription().customer(shop.customer).items([{"price": shop.price}]),
             response_flow("subscription"),
         ),
         Scene(
             "a payment intent",
-            new_payment_intent().amount(2000).currency("usd").customer(CUSTOMER),
+            new_payment_intent().amount(2000).currency("usd").customer(shop.customer),
             response_flow("payment_intent"),
         ),
         Scene(
@@ -87,7 +118,7 @@ def scenes(order: str) -> list[Scene]:
             new_coupon().id(coupon).percent_off(20).duration("once"),
             response_flow("coupon"),
         ),
-        _conversation(coupon),
+        _conversation(coupon, shop.customer),
         Scene(
             "a declined card",
             new_payment_intent()
@@ -115,8 +146,8 @@ def scenes(order: str) -> list[Scene]:
     ]
 
 
-def _conversation(coupon: str) -> Scene:
-    metadata = {"monthly_price": "1500", "customer": CUSTOMER, "coupon": coupon}
+def _conversation(coupon: str, customer: str) -> Scene:
+    metadata = {"monthly_price": "1500", "customer": customer, "coupon": coupon}
     subscription = Scene("… its subscription", new_subscription(), response_flow("subscription"))
     price = Scene("… its price", new_price(), response_flow("price"), follow_ups=(subscription,))
     return Scene(

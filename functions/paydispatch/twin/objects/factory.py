@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.domain.stripe.resources import resource_named
+from paydispatch.twin.objects.on_request import fields_on_request
 from paydispatch.twin.objects.shapes import (
     UNFIT,
     Fitter,
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 
 _OURS = ("id", "object", "created", "livemode")
 """Fields that the twin sets itself, also when a parameter has the same name."""
+
+
+_STAND_IN_AMOUNT = 1000
+"""The price of a product that no create has priced, in the smallest unit of its currency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,15 @@ def make(
     """
     schema = response_schema(kind)
     return Maker(kind, schema, params, context).make(also or {})
+
+
+def complete(kind: str, fields: Mapping[str, Any], context: CreationContext) -> StripeObject:
+    """Return an object of `kind` with these fields. The others have the values of fields that are not set."""
+    schema = response_schema(kind)
+    stamps = {"created": context.now, "livemode": context.account.livemode}
+    known = {name: stamp for name, stamp in stamps.items() if name in schema["properties"]}
+    empty = fresh_object(schema, context.now)
+    return _in_stripes_order({**empty, **known, **fields, "object": kind})
 
 
 class Maker:
@@ -104,16 +119,16 @@ class Maker:
     def _echo(self) -> None:
         fields = self._schema["properties"]
         for name in [name for name in fields if name in self._params and name not in _OURS]:
-            echoed = self._fit(fields[name], self._params[name])
+            echoed = self._fit(name, fields[name], self._params[name])
             if echoed is not UNFIT:
                 self._made[name] = echoed
         if isinstance(self._made.get("metadata"), dict):
             kept = {name: text for name, text in self._made["metadata"].items() if text != ""}
             self._made["metadata"] = kept
 
-    def _fit(self, schema: Schema, given: Any) -> Any:
+    def _fit(self, name: str, schema: Schema, given: Any) -> Any:
         if "list" in schema and isinstance(given, list) and schema["list"].get("properties"):
-            return self._list(schema, given)
+            return self._list(name, schema, given)
         return Fitter(self._context.now, self._embed).fit(schema, given)
 
     def _embed(self, schema: Schema, object_id: str) -> StripeObject:
@@ -121,14 +136,15 @@ class Maker:
         kind = schema["embeds"]
         found = self._context.find(object_id)
         if found is not None and found["object"] == kind:
-            return found
+            hidden = fields_on_request(kind)
+            return {name: value for name, value in found.items() if name not in hidden}
         whole = known_schema(kind)
         if whole is None:
             return {**fresh_object(schema, self._context.now), "id": object_id, "object": kind}
-        given = {"id": object_id, "currency": "usd"}
+        given = {"id": object_id, "currency": "usd", "unit_amount": _STAND_IN_AMOUNT}
         return Maker(kind, whole, given, self._context).make({})
 
-    def _list(self, schema: Schema, given: list[Any]) -> StripeObject:
+    def _list(self, name: str, schema: Schema, given: list[Any]) -> StripeObject:
         element = schema["list"]
         kind = element["properties"].get("object", {}).get("enum", ["item"])[0]
         parent = self._made["id"]
@@ -137,7 +153,8 @@ class Maker:
             for params in given
             if isinstance(params, dict)
         ]
-        return {"object": "list", "data": made, "has_more": False, "url": schema["url"]}
+        url = f"{resource_named(self._kind).endpoint}/{parent}/{name}"
+        return {"object": "list", "data": made, "has_more": False, "url": url}
 
     def _make_companions(self) -> None:
         for param, companion in self._traits.makes.items():

@@ -49,6 +49,18 @@ def page(
     }
 
 
+def page_of(elements: list[StripeObject], url: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a page of a list inside an object, in its order. Raises `StripeError` (400) for an invalid parameter."""
+    limit, after = _limit(params), params.get("starting_after")
+    ids = [element["id"] for element in elements]
+    if after is not None and after not in ids:
+        raise invalid_request(
+            f"No such item: '{after}'", code="resource_missing", param="starting_after"
+        )
+    rest = elements[ids.index(after) + 1 :] if after is not None else elements
+    return {"object": "list", "url": url, "has_more": len(rest) > limit, "data": rest[:limit]}
+
+
 def _refuse_undated(schema: Schema, params: Mapping[str, Any]) -> None:
     """Refuse `created` for objects without that field, such as payment links, because Stripe refuses it too."""
     if "created" in params and "created" not in schema["properties"]:

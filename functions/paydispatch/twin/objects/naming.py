@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import random
 import string
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _ALPHABET = string.ascii_letters + string.digits
 
@@ -19,3 +23,8 @@ class Naming:
 
     def request_id(self) -> str:
         return "req_" + self.letters(14)
+
+
+def id_after(prefix: str, owner: Mapping[str, Any]) -> str:
+    """Return the id of an object that follows from another one: `ch_X` for the charge of `pi_X`."""
+    return f"{prefix}_{owner['id'].rpartition('_')[2]}"

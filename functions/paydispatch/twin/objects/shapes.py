@@ -40,8 +40,10 @@ def response_schema(kind: str) -> Schema:
 @cache
 def known_schema(kind: str) -> Schema | None:
     """Return the generated schema of an object's answer, or None if there is none."""
-    file = files(__package__) / "fresh" / f"{kind.replace('.', '_')}.json"
-    return json.loads(file.read_text("utf-8")) if file.is_file() else None
+    folder = files(__package__) / "fresh"
+    name = f"{kind.replace('.', '_')}.json"
+    found = [file for file in (folder / name, folder / "others" / name) if file.is_file()]
+    return json.loads(found[0].read_text("utf-8")) if found else None
 
 
 def types(schema: Schema) -> list[str]:

@@ -23,6 +23,9 @@ StripeObject = dict[str, Any]
 NO_LATEST = 2**63
 """A time later than every `created`."""
 
+INDEXED = {"payment_intent": "latest_charge", "refund": "charge"}
+"""The field of a kind by which `find_by` finds its objects."""
+
 
 @dataclass(slots=True)
 class Table:
@@ -49,6 +52,7 @@ class Store:
     def __init__(self) -> None:
         self._tables: defaultdict[tuple[Account, str], Table] = defaultdict(Table)
         self._kinds: dict[tuple[Account, str], str] = {}
+        self._index: defaultdict[tuple[Account, str, str], list[str]] = defaultdict(list)
 
     def put(self, account: Account, stripe_object: StripeObject) -> bytes:
         """Store an object and return its text. Raises `StripeError` (400) if an object has that id already."""
@@ -60,7 +64,14 @@ class Store:
         table.texts.append(text)
         table.created.append(stripe_object.get("created", 0))
         self._kinds[account, stripe_object["id"]] = stripe_object["object"]
+        self._add_to_index(account, stripe_object)
         return text
+
+    def _add_to_index(self, account: Account, stripe_object: StripeObject) -> None:
+        kind = stripe_object["object"]
+        value = stripe_object.get(INDEXED.get(kind, ""))
+        if isinstance(value, str):
+            self._index[account, kind, value].append(stripe_object["id"])
 
     def has(self, account: Account, kind: str, object_id: str) -> bool:
         return object_id in self._tables[account, kind].positions
@@ -79,6 +90,12 @@ class Store:
 
         return find
 
+    def find_by(self, account: Account, kind: str, value: str) -> Iterator[StripeObject]:
+        """Yield the objects of a kind whose field in `INDEXED` has the value, oldest first."""
+        table = self._tables[account, kind]
+        for object_id in self._index.get((account, kind, value), ()):
+            yield _stripe_object(table.texts[table.positions[object_id]])
+
     def iterate(self, account: Account, kind: str, span: Span) -> Iterator[StripeObject]:
         """Iterate from the newest object to older ones, or with `ending_before` from that object to newer ones.
 
@@ -94,6 +111,20 @@ class Store:
             above = _position(table, kind, span.ending_before, "ending_before") + 1
             positions = range(max(first, above), end)
         return (_stripe_object(table.texts[position]) for position in positions)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountObjects:
+    """The objects of one account."""
+
+    store: Store
+    account: Account
+
+    def find(self, kind: str, object_id: str) -> StripeObject | None:
+        return self.store.find(self.account, kind, object_id)
+
+    def find_by(self, kind: str, value: str) -> Iterator[StripeObject]:
+        return self.store.find_by(self.account, kind, value)
 
 
 def _stripe_object(text: bytes) -> StripeObject:

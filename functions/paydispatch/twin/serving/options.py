@@ -51,13 +51,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         dest="strict",
         action="store_true",
         default=True,
-        help="reject a parameter that names an object that does not exist (the default)",
+        help="refuse a create that breaks a rule of Stripe, or that names an unknown object (the default)",
     )
     strictness.add_argument(
         "--lenient",
         dest="strict",
         action="store_false",
-        help="accept parameters that name unknown objects, and set no rate limits",
+        help="check only the parameters one by one: no rules of Stripe, any id, no rate limits",
     )
     parser.add_argument(
         "--seed", type=int, help="number that makes ids and faults repeatable (default: random)"

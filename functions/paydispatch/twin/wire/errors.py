@@ -93,7 +93,7 @@ def unknown_parameter(param: str) -> StripeError:
 def missing_object(kind: str, object_id: str, *, param: str, status: int) -> StripeError:
     """Return a `resource_missing`: 404 for an id in the path, 400 for an id in a parameter."""
     return invalid_request(
-        f"No such {kind.replace('_', ' ').replace('.', ' ')}: '{object_id}'",
+        f"No such {kind}: '{object_id}'",
         code="resource_missing",
         param=param,
         status=status,

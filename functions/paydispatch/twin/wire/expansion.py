@@ -1,77 +1,52 @@
-"""Selects the fields of an answer. `expand[]=customer` replaces the id of the customer by the object."""
+"""Shows an answer as Stripe does: `expand[]=customer` replaces the id of the customer by the object."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.twin.objects.traits import traits_of
-from paydispatch.twin.wire.errors import invalid_request
+from paydispatch.twin.objects.on_request import fields_on_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable
 
-    from paydispatch.twin.objects.shapes import Schema
     from paydispatch.twin.objects.store import StripeObject
 
-DEEPEST = 4
+    Find = Callable[[str], StripeObject | None]
+
+Tree = dict[str, "Tree"]
+"""The paths in `expand` by their first step: `{"latest_invoice": {"payments": {}}}`."""
 
 
-def expand_paths(params: Mapping[str, Any], schema: Schema, *, inside: str = "") -> list[str]:
-    """Return the paths in `expand`, without the prefix `inside` ("data." in lists).
-
-    Raises `StripeError` (400) for a field that the object does not have.
-    """
-    asked = params.get("expand") or ()
-    paths = [str(path) for path in (asked.values() if isinstance(asked, dict) else asked)]
+def tree_of(paths: Iterable[str]) -> Tree:
+    """Return the steps of the paths as a tree, so that paths with the same beginning are shown together."""
+    tree: Tree = {}
     for path in paths:
-        root = path.removeprefix(inside).partition(".")[0]
-        known = path.startswith(inside) and root in schema["properties"]
-        if not known or path.count(".") >= DEEPEST:
-            raise invalid_request(
-                f"This property cannot be expanded ({path[:200]}).", param="expand"
-            )
-    return [path.removeprefix(inside) for path in paths]
+        level = tree
+        for step in path.split("."):
+            level = level.setdefault(step, {})
+    return tree
 
 
-def render(
-    stripe_object: StripeObject,
-    schema: Schema,
-    paths: Sequence[str],
-    find: Callable[[str], StripeObject | None],
-) -> StripeObject:
-    """Return the object as the answer shows it.
+def render(stripe_object: StripeObject, tree: Tree, find: Find) -> StripeObject:
+    """Return the object as the answer shows it. The same object comes back if nothing has to change.
 
-    A field that Stripe gives only on request appears only if `paths` has it.
+    A field that Stripe gives only on request appears only if `tree` has it.
     """
-    on_request = {*_optional_lists(schema), *traits_of(stripe_object["object"]).on_request}
-    hidden = on_request - {path.partition(".")[0] for path in paths}
-    answer = stripe_object
-    if hidden & stripe_object.keys():
-        answer = {name: value for name, value in stripe_object.items() if name not in hidden}
-    kinds = {name: field.get("refers", name) for name, field in schema["properties"].items()}
-    for path in paths:
-        answer = _along(answer, path.split("."), find, kinds)
-    return answer
+    hidden = (fields_on_request(stripe_object["object"]) - tree.keys()) & stripe_object.keys()
+    if not hidden and not tree:
+        return stripe_object
+    shown = {name: value for name, value in stripe_object.items() if name not in hidden}
+    return shown | {name: _expand(shown[name], tree[name], find) for name in shown.keys() & tree}
 
 
-def _optional_lists(schema: Schema) -> set[str]:
-    fields = schema["properties"].items()
-    return {name for name, field in fields if "list" in field} - set(schema["required"])
-
-
-def _along(
-    node: Any,
-    steps: list[str],
-    find: Callable[[str], StripeObject | None],
-    kinds: Mapping[str, str],
-) -> Any:
-    """Expand one path. `kinds` maps a field of the first step to the kind of its ids, where that is known."""
-    if isinstance(node, list):
-        return [_along(element, steps, find, kinds) for element in node]
-    if not steps or not isinstance(node, dict) or steps[0] not in node:
-        return node
-    step, *rest = steps
-    child = node[step]
-    if isinstance(child, str):
-        child = find(child) or {"id": child, "object": kinds.get(step, step)}
-    return {**node, step: _along(child, rest, find, {})}
+def _expand(value: Any, tree: Tree, find: Find) -> Any:
+    if isinstance(value, list):
+        return [_expand(element, tree, find) for element in value]
+    if isinstance(value, str):
+        found = find(value)
+        return value if found is None else render(found, tree, find)
+    if not isinstance(value, dict) or not tree:
+        return value
+    if "id" in value and "object" in value:
+        return render(find(value["id"]) or value, tree, find)
+    return value | {name: _expand(value[name], tree[name], find) for name in value.keys() & tree}

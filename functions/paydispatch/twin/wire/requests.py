@@ -10,6 +10,7 @@ from paydispatch.twin import accounts
 from paydispatch.twin.faults import Facts
 from paydispatch.twin.wire.errors import invalid_request, unknown_url
 from paydispatch.twin.wire.forms import Pairs, read_pairs
+from paydispatch.twin.wire.places import Place, find_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +37,8 @@ class Request:
     object_id: str | None
     pairs: Pairs
     idempotency_key: str | None
+    place: Place | None = None
+    """The place of a read beyond the objects that the twin creates."""
 
     @property
     def operation(self) -> str:
@@ -52,6 +55,10 @@ def understand(call: Call, by_endpoint: Mapping[str, Resource]) -> Request:
     if path == accounts.ENDPOINT and call.method == "GET":
         return Request(call.method, path, ACCOUNT, None, _pairs(call), None)
     resource, object_id = _target(path, by_endpoint)
+    place = find_place(path, by_endpoint) if resource is None and call.method == "GET" else None
+    if place is not None:
+        resource = Resource(place.name, place.address.removeprefix("/v1/"))
+        return Request(call.method, path, resource, place.object_id, _pairs(call), None, place)
     if (
         resource is None
         or call.method not in ("GET", "POST")

@@ -1,0 +1,64 @@
+"""A payment as its refunds see it: the sum that was paid, and the sum that is left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paydispatch.twin.objects.store import AccountObjects, StripeObject
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A payment intent, and the sum of its refunds in minor units."""
+
+    intent: StripeObject
+    refunded: int
+
+    @property
+    def charge(self) -> str | None:
+        """The id of the latest charge."""
+        charge: str | None = self.intent["latest_charge"]
+        return charge
+
+    @property
+    def currency(self) -> str:
+        return str(self.intent["currency"])
+
+    @property
+    def paid(self) -> int:
+        """The sum that was paid, in minor units. 0 before the payment has succeeded."""
+        return int(self.intent["amount_received"]) if self.intent["status"] == "succeeded" else 0
+
+    @property
+    def left(self) -> int:
+        """The sum that can still be refunded, in minor units."""
+        return self.paid - self.refunded
+
+
+def payment_to_refund(params: Mapping[str, Any], objects: AccountObjects) -> Payment | None:
+    """Return the payment that the parameters of a refund name, or None if the account has none."""
+    intent = objects.find("payment_intent", params.get("payment_intent") or "")
+    if intent is None and params.get("charge"):
+        intent = next(objects.find_by("payment_intent", params["charge"]), None)
+    if intent is None:
+        return None
+    refunds = objects.find_by("refund", intent["latest_charge"] or "")
+    return Payment(intent, sum(refund["amount"] for refund in refunds))
+
+
+def fields_of_refund(params: Mapping[str, Any], objects: AccountObjects) -> dict[str, Any]:
+    """Return the fields that a refund has from its payment. Without an `amount` it returns all that is left."""
+    payment = payment_to_refund(params, objects)
+    if payment is None:
+        return {}
+    amount = params.get("amount")
+    return {
+        "amount": max(payment.left, 0) if amount in (None, "") else amount,
+        "charge": payment.charge,
+        "currency": payment.currency,
+        "payment_intent": payment.intent["id"],
+    }
