@@ -110,6 +110,12 @@ def test_a_list_names_the_path_that_would_be_right() -> None:
     assert "doesn't exist: prod." in str(refusal("price", "prod", is_list=True))
 
 
+def test_a_path_that_is_not_in_a_list_is_refused(stripe: Client) -> None:
+    reply = stripe.get("/v1/prices", "expand=data.product")
+    assert (reply.status, reply.error["message"]) == (400, "Invalid array")
+    assert reply.error["param"] == "expand"
+
+
 def test_one_wrong_path_of_several_creates_nothing(stripe: Client) -> None:
     form = "amount=1&currency=usd&expand[]=customer&expand[]=latest_charge.invoice"
     reply = stripe.post("/v1/payment_intents", form)

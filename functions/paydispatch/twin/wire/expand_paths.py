@@ -39,8 +39,10 @@ def check_expand(
 
 
 def expand_paths(params: Mapping[str, Any]) -> list[str]:
-    """Return the paths in `expand`."""
+    """Return the paths in `expand`. Raises `StripeError` (400) if it is no list."""
     asked = params.get("expand") or ()
+    if isinstance(asked, str):
+        raise invalid_request("Invalid array", param="expand")
     return [str(path) for path in (asked.values() if isinstance(asked, dict) else asked)]
 
 
