@@ -255,3 +255,18 @@ class TestTheWayIn:
             "client-1 server-2 sqs.send: done",
         )
         assert outcomes_of(stage, AT_THE_API) == ("created",)
+
+
+class TestRepeats:
+    LOST = Scenario(
+        name="a lost answer, and a redrive after a day",
+        asks=(PATIENT,) * 2,
+        script={"stripe.post": ("done", "401", "401"), "stripe.answer": ("reset",)},
+        redrive_after_s=(25 * HOUR_S, 0.0),
+    )
+
+    def test_a_reconciler_that_dies_before_the_status_leaves_it_to_the_next_one(self) -> None:
+        """The index had dropped the request with the publish, so its status stayed `unknown` for ever."""
+        stage = steer(self.LOST, "last reconciler redis.publish: killed after")
+        assert outcomes_of(stage, PATIENT) == ("unknown", "created")
+        assert [entry.outcome.settled for entry in stage.redis.outcomes.unknown.values()] == [True]
