@@ -304,6 +304,10 @@ def _kind(outcome: Outcome) -> OutcomeKind:
 class FlowScripts(Protocol):
     """The flow scripts by name. An exception, an exit or a cancellation in a script ends that script only."""
 
+    def has(self, name: str) -> bool:
+        """Return whether there is a script of this name, without importing it."""
+        ...
+
     def is_loaded(self, name: str) -> bool: ...
 
     async def load(self, name: str) -> None:

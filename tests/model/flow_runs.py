@@ -205,6 +205,9 @@ class GatedScripts:
         self._process = process
         self._loaded: set[str] = set()
 
+    def has(self, name: str) -> bool:
+        return name.startswith("new_")
+
     def is_loaded(self, name: str) -> bool:
         return name in self._loaded
 

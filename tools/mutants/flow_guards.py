@@ -10,6 +10,7 @@ EVENT_LOG = ("tests/unit/adapters/test_event_log.py",)
 MISBEHAVING = ("tests/unit/services/test_scripts_that_misbehave.py",)
 PACKAGE = ("tests/unit/adapters/test_flow_package.py",)
 SCRIPTS = ("tests/unit/adapters/test_flow_scripts.py",)
+RUN_FLOWS_TESTS = ("tests/unit/services/test_run_flows.py",)
 SDK_FLOW = ("tests/unit/sdk/test_flow.py",)
 WORKER = ("tests/integration/test_worker_process.py",)
 
@@ -31,10 +32,27 @@ FINISHED_ONCE = "A finished entry does not run again."
 GOES_ON = "A context continues as soon as Redis does, without waiting until its entries are idle."
 NO_RUN_BEFORE = "A postponed flow runs when it is due, and its context waits for it."
 OWN_LOG = "No flow mutes the worker or another flow."
+OWN_SCRIPT = "An outcome runs its own script if there is one, also a broken one."
 REAL_MODULES = "A flow is the module of its name in its folder, in a worker and in a user's tests."
 SIGTERM = "A worker obeys SIGTERM, also while a script ignores it."
 
 FLOW_GUARDS = (
+    Guard(
+        "script: one of its own does not win over the one for any operation",
+        OWN_SCRIPT,
+        RUN_TURN,
+        "entry.flow_name if has_own or not",
+        "entry.flow_name if not",
+        RUN_FLOWS_TESTS,
+    ),
+    Guard(
+        "script: one that was never imported counts as missing",
+        OWN_SCRIPT,
+        FLOW_SCRIPTS,
+        "return name in self._runs or self._package.has(name)",
+        "return name in self._runs",
+        SCRIPTS,
+    ),
     Guard(
         "script: a script that cancels itself stops the runner",
         ALONE,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[Any, Flow], Any]
 
-_SCRIPT = re.compile(r"new_create_[a-z_]{1,64}_(response|error)")
+_SCRIPT = re.compile(r"(new_[a-z0-9_]{1,128}|any)_(response|error)")
 
 _taking_over = threading.Lock()
 
@@ -46,9 +46,13 @@ class FlowPackage:
                 "already. Give the folder another name."
             )
 
+    def has(self, script: str) -> bool:
+        """Return whether the folder has a file for the script, and `script` is the name of a script."""
+        return bool(_SCRIPT.fullmatch(script)) and (self._folder / f"{script}.py").is_file()
+
     def check_there(self, script: str) -> None:
         """Raise `MissingFlow` if the folder has no file for the script, or if `script` is no name of a script."""
-        if not _SCRIPT.fullmatch(script) or not (self._folder / f"{script}.py").is_file():
+        if not self.has(script):
             raise MissingFlow(script, str(self._folder))
 
     def run_of(self, script: str) -> Run:

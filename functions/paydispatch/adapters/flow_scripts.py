@@ -41,6 +41,9 @@ class FlowFolder:
         self._runs: dict[str, Run] = {}
         self._imports: dict[str, _Import] = {}
 
+    def has(self, name: str) -> bool:
+        return name in self._runs or self._package.has(name)
+
     def is_loaded(self, name: str) -> bool:
         return name in self._runs
 

@@ -65,6 +65,11 @@ class OutcomeEntry:
             f"new_{self.operation}_{'response' if isinstance(self.outcome, Response) else 'error'}"
         )
 
+    @property
+    def any_flow_name(self) -> str:
+        """The name of the module that runs instead, if the folder has none of the name `flow_name`."""
+        return "any_response" if isinstance(self.outcome, Response) else "any_error"
+
     def with_error(self, error: Error) -> OutcomeEntry:
         """Return the entry of the same request with `error` as its outcome, because its response script failed."""
         return replace(self, outcome=error)

@@ -286,7 +286,8 @@ class MissingFlow(PaydispatchError):
     """The flows folder has no script of that name, so that there is nothing to run, now or later."""
 
     def __init__(self, name: str, folder: str) -> None:
-        super().__init__(f"There is no {name}.py in {folder}.")
+        instead = f"any_{name.rpartition('_')[2]}"
+        super().__init__(f"There is no {name}.py and no {instead}.py in {folder}.")
 
 
 class ScriptFailed(PaydispatchError):

@@ -477,6 +477,9 @@ class MemoryScripts:
     def __init__(self, **scripts: Callable[[Any, Flow], Any]) -> None:
         self._scripts = scripts
 
+    def has(self, name: str) -> bool:
+        return name in self._scripts
+
     def is_loaded(self, name: str) -> bool:
         return name in self._scripts
 

@@ -451,3 +451,26 @@ async def test_a_script_that_hangs_does_not_block_the_next(folder: Folder) -> No
     assert not hanging.done()
     folder.marks["go on"].set()
     await hanging
+
+
+async def test_a_script_that_cannot_be_imported_counts_as_there(folder: Folder) -> None:
+    folder.write("raise ValueError('broken')\n")
+    assert folder.flows.has(NAME)
+    with pytest.raises(ScriptFailed):
+        await folder.run()
+    assert folder.flows.has(NAME)
+
+
+@pytest.mark.parametrize("name", ["any_response", "any_error", "new_capture_payment_intent_error"])
+async def test_scripts_for_any_operation_and_for_other_ones_than_creates_are_found(
+    folder: Folder, name: str
+) -> None:
+    assert not folder.flows.has(name)
+    folder.write("def run(marks, flow):\n    marks['ran'] = __name__\n", name)
+    assert (await folder.run(name))["ran"].endswith(f".{name}")
+
+
+@pytest.mark.parametrize("name", ["helper", "any", "../any_response", "any_response.py", "new__x"])
+def test_a_file_of_another_name_is_no_script(folder: Folder, name: str) -> None:
+    folder.write("", name.replace("../", ""))
+    assert not folder.flows.has(name)

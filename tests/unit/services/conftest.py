@@ -162,8 +162,11 @@ class Runner:
         self.runner = self.with_scripts()
 
     def with_scripts(self, **scripts: Callable[..., Any]) -> FlowRunner:
-        """Build the runner with `response=` and `error=` as the scripts of payment_intent."""
-        named = {f"new_create_payment_intent_{name}": script for name, script in scripts.items()}
+        """Build the runner with `response=` and `error=` as the scripts of payment_intent, and with those of any."""
+        named = {
+            name if name.startswith("any_") else f"new_create_payment_intent_{name}": script
+            for name, script in scripts.items()
+        }
         ports = FlowPorts(
             inbox=self.inbox,
             scripts=MemoryScripts(**named),

@@ -417,6 +417,44 @@ class TestFailing:
         assert not error.runs
         assert runner.dead == [entry()]
 
+    async def test_an_outcome_without_a_script_of_its_own_runs_the_one_for_any_operation(
+        self, runner: Runner
+    ) -> None:
+        response, error = Log(), Log()
+        runner.with_scripts(any_response=response, any_error=error)
+        runner.put("pdr_1")
+        runner.put("pdr_2", outcome=make_failure())
+        await runner.drain()
+        assert (response.request_ids, error.request_ids) == (["pdr_1"], ["pdr_2"])
+        assert [flow.operation for flow in response.runs] == ["create_payment_intent"]
+
+    async def test_the_log_line_of_a_run_names_the_script_that_ran(self, runner: Runner) -> None:
+        runner.with_scripts(any_response=Log())
+        runner.put()
+        await runner.drain()
+        (fields,) = (fields for event, fields in runner.log.lines if event == "flow.finished")
+        assert fields["flow"] == "any_response"
+
+    async def test_a_script_of_its_own_runs_instead_of_the_one_for_any_operation(
+        self, runner: Runner
+    ) -> None:
+        own, any_one = Log(), Log()
+        runner.with_scripts(response=own, any_response=any_one)
+        runner.put()
+        await runner.drain()
+        assert (own.request_ids, any_one.runs) == (["pdr_1"], [])
+
+    async def test_a_script_for_any_response_that_fails_is_followed_by_the_one_for_any_error(
+        self, runner: Runner
+    ) -> None:
+        error = Log()
+        runner.with_scripts(any_response=always(ValueError("no")), any_error=error)
+        runner.put()
+        await runner.drain_until_quiet()
+        (argument,) = error.arguments
+        assert argument.code == "flow_failed"
+        assert str(argument).startswith("any_response failed 3 times.")
+
     async def test_a_script_that_hangs_fails_after_its_timeout(self, runner: Runner) -> None:
         async def response(data: Any, flow: Flow) -> None:
             await asyncio.Event().wait()

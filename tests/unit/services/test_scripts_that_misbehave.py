@@ -107,7 +107,10 @@ MISBEHAVIOURS: dict[str, tuple[Callable[[], Any], str]] = {
     "half a surrogate": (raiser(ValueError("half \ud83d")), "ValueError: half \\ud83d"),
     "a key in its text": (raiser(ValueError(f"no {KEY}")), "ValueError: no sk_live_[hidden]"),
     "a port's own error": (raiser(Unavailable("x")), "Unavailable: x"),
-    "no such flow": (raiser(MissingFlow("a", "b")), "MissingFlow: There is no a.py in b."),
+    "no such flow": (
+        raiser(MissingFlow("a", "b")),
+        "MissingFlow: There is no a.py and no any_a.py in b.",
+    ),
     "out of memory": (raiser(MemoryError()), "MemoryError"),
 }
 

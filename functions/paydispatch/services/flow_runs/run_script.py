@@ -38,15 +38,13 @@ async def load_script(scripts: FlowScripts, name: str, stopping: asyncio.Event) 
 
 
 async def run_script(
-    scripts: FlowScripts, entry: OutcomeEntry, flow: Flow, timeout_s: float
+    scripts: FlowScripts, name: str, entry: OutcomeEntry, flow: Flow, timeout_s: float
 ) -> ScriptEnd:
-    """Run a script. If it takes longer than `timeout_s`, it has failed and is cancelled.
+    """Run the script `name`. If it takes longer than `timeout_s`, it has failed and is cancelled.
 
     It runs in a task of its own, because a script may cancel the task that it runs in.
     """
-    running = asyncio.create_task(
-        _run_to_end(scripts.run(entry.flow_name, _make_argument(entry), flow))
-    )
+    running = asyncio.create_task(_run_to_end(scripts.run(name, _make_argument(entry), flow)))
     try:
         await asyncio.wait({running}, timeout=timeout_s)
         if running.cancelled():  # the script cancelled its own task in its last step

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.flow import FlowScripts
     from paydispatch.ports import Turn
     from paydispatch.services.flow_runs.ports import FlowPolicy, FlowPorts, StopCondition
     from paydispatch.services.flow_runs.run_script import ScriptEnd
@@ -49,6 +50,7 @@ class TurnRun:
         self._turn = turn
         self._stop = stop
         self._started_at = ports.clock.now_s()
+        self._script = choose_script(ports.scripts, turn.entry)
 
     async def run(self) -> Turn | None:
         """Run the entry. Return the next turn of its context, if there is one to go on with.
@@ -68,12 +70,14 @@ class TurnRun:
         )
         end = await self._load()
         if end is None:
-            end = await run_script(self._ports.scripts, entry, flow, self._policy.timeout_s)
+            end = await run_script(
+                self._ports.scripts, self._script, entry, flow, self._policy.timeout_s
+            )
         return await self._follow_end(end, flow)
 
     async def _load(self) -> ScriptEnd:
         """Import the script if it is not loaded, and renew the lease so that the run has all of its time."""
-        scripts, name = self._ports.scripts, self._turn.entry.flow_name
+        scripts, name = self._ports.scripts, self._script
         if scripts.is_loaded(name):
             return None
         await self._renew(self._policy.import_timeout_s)
@@ -99,7 +103,7 @@ class TurnRun:
                 return None
             case ScriptFailed(traceback=raised_at):
                 self._ports.log.warning(
-                    "flow.raised", **ids_of(self._turn), error=str(end), exception=raised_at or None
+                    "flow.raised", **self._ids(), error=str(end), exception=raised_at or None
                 )
                 return await self._retry_or_give_up(str(end))
             case NotBegun():
@@ -133,7 +137,9 @@ class TurnRun:
         self._ports.log.count("FlowFailed")
         response = isinstance(turn.entry.outcome, Response)
         # The error script of the same request runs next, so that it learns that the response script failed.
-        successor = turn.entry.with_error(_script_failure(turn, why)) if response else None
+        successor = (
+            turn.entry.with_error(_script_failure(self._script, turn, why)) if response else None
+        )
         return await self._move_to_dead_stream(why, successor)
 
     async def _move_to_dead_stream(
@@ -170,15 +176,30 @@ class TurnRun:
                     raise
             await clock.sleep(REPORT_AGAIN_S)
 
+    def _ids(self) -> dict[str, object]:
+        """Return the ids of the run, with the script that runs as its flow."""
+        return {**ids_of(self._turn), "flow": self._script}
+
     def _log(self, event: str, **fields: object) -> None:
         now_s, entry = self._ports.clock.now_s(), self._turn.entry
         self._ports.log.info(
             event,
-            **ids_of(self._turn),
+            **self._ids(),
             run_ms=round((now_s - self._started_at) * 1000),
             age_ms=round((now_s - (entry.accepted_at or entry.settled_at)) * 1000),
             **fields,
         )
+
+
+def choose_script(scripts: FlowScripts, entry: OutcomeEntry) -> str:
+    """Return the name of the script for an entry: its own, or the one for any operation if it has none of its own.
+
+    A script that exists but cannot be imported is chosen all the same. Its failure must not go to another script.
+    """
+    has_own = scripts.has(entry.flow_name)
+    return (
+        entry.flow_name if has_own or not scripts.has(entry.any_flow_name) else entry.any_flow_name
+    )
 
 
 def ids_of(turn: Turn) -> dict[str, object]:
@@ -195,13 +216,13 @@ def ids_of(turn: Turn) -> dict[str, object]:
     }
 
 
-def _script_failure(turn: Turn, why: str) -> Error:
+def _script_failure(script: str, turn: Turn, why: str) -> Error:
     """Return the error for a response script that failed. It never says `not_created`, because the object exists."""
     outcome = turn.entry.outcome
     return Error(
         kind=ErrorKind.DISPATCHER,
         code=FLOW_FAILED,
-        message=f"{turn.entry.flow_name} failed {turn.attempt} times. The last: {why}",
+        message=f"{script} failed {turn.attempt} times. The last: {why}",
         attempts=outcome.attempts,
         stripe_request_id=outcome.stripe_request_id,
         certainty=Certainty.UNKNOWN,
