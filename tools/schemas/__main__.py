@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from document import create_schema, read_document
-from generate import generate
+from generate import generate, write_operations
 from library import library_version
 
 from paydispatch.domain.stripe.resources import RESOURCES
@@ -26,6 +26,7 @@ def main(sources: Path) -> None:
     check_version("library", library_version(sources), STRIPE_API_VERSION)
     requests = {row: create_schema(document, row.endpoint) for row in RESOURCES}
     generate(requests, sources, ROOT)
+    write_operations(document, sources, ROOT)
 
 
 def check_version(source: str, found: str, wanted: str) -> None:

@@ -17,6 +17,11 @@ def write_schema(path: Path, name: str, schema: Schema) -> None:
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
+def write_rows(path: Path, rows: dict[str, Any]) -> None:
+    """Write a table, with a row on each line."""
+    path.write_text(_block(rows) + "\n", encoding="utf-8")
+
+
 def _block(value: Any) -> str:
     """Return a dict with one entry per line, and any other value on one line."""
     if not isinstance(value, dict):

@@ -5,10 +5,12 @@ from pathlib import Path
 from beyond_document import add_undocumented, forbid_empty
 from document import Schema
 from extract import write_extract
-from files import pinned_versions, write_schema
+from files import pinned_versions, write_rows, write_schema
 from library import library_annotations, library_meanings, library_schema
 from merge import merge
 from naming import TypeNames
+from operation_table import Calls, read_table, rows
+from operations_page import operations_page
 from report import report
 from shared import share
 from simplify import simplify
@@ -34,6 +36,16 @@ def generate(requests: Schemas, sources: Path, root: Path) -> None:
     write_types(root / "functions/paydispatch/sdk", sources, requests, schemas)
     write_extracts(root / "tests/data", sources, requests)
     write_report(root / "docs/schema-differences.md", described, typed)
+
+
+def write_operations(document: Schema, sources: Path, root: Path) -> None:
+    """Write the table of operations, for the package and for people."""
+    calls = Calls(document, sources)
+    table = read_table(calls)
+    found = rows(calls, table.operations)
+    write_rows(root / "functions/paydispatch/domain/stripe/operations.json", found)
+    shown = operations_page(found, table.left_out, (OLDER_API_VERSION, STRIPE_API_VERSION))
+    (root / "docs/operations-table.md").write_text(shown, encoding="utf-8")
 
 
 def write_schemas(folder: Path, requests: Schemas, schemas: Schemas) -> None:

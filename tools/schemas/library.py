@@ -66,6 +66,18 @@ def library_annotations(sources: Path, object_name: str) -> dict[str, dict[str, 
 
 
 @cache
+def annotated_fields(sources: Path, params: tuple[str, str]) -> dict[str, bool]:
+    """Return the parameters in the class `params` of a module, and whether each is required."""
+    module, name = params
+    if not name:
+        return {}
+    tree = ast.parse((sources / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8"))
+    (found,) = [node for node in tree.body if isinstance(node, ast.ClassDef) if node.name == name]
+    fields = {ast.unparse(field.target): field.annotation for field in _annotations(found)}
+    return {name: _unwrap(annotation) is annotation for name, annotation in fields.items()}
+
+
+@cache
 def library_classes(sources: Path, object_name: str) -> Classes:
     *package, name = object_name.split(".")
     path = sources.joinpath("stripe", "params", *package, f"_{name}_create_params.py")

@@ -4,6 +4,7 @@ PaydispatchError
 ├── BadRequest              the caller must change the request (`status` is the HTTP status of the API's answer)
 │   ├── InvalidField          400  one field is missing or wrong
 │   ├── UnknownObject         404  the table has no such Stripe object
+│   ├── UnknownOperation      404  the table has no such operation
 │   ├── InvalidParams         422  Stripe's schema refuses the parameters (`errors` has every fault)
 │   ├── TooLarge              413  the request does not fit into a queue message
 │   ├── IdempotencyConflict   409  the key was used with another body
@@ -75,6 +76,20 @@ class UnknownObject(BadRequest):
             f"object must be one of {', '.join(known)}, not {name[:64]!r}.",
             code="unknown_object",
             param="object",
+        )
+
+
+class UnknownOperation(BadRequest):
+    """The table of operations has no such name. `close` has names that the caller may have meant."""
+
+    status = 404
+
+    def __init__(self, name: str, *, close: Sequence[str]) -> None:
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        super().__init__(
+            f"operation must be a write of Stripe's API, such as create_product, not {name[:64]!r}.{hint}",
+            code="unknown_operation",
+            param="operation",
         )
 
 

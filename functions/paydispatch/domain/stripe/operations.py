@@ -1,0 +1,220 @@
+"""The table of operations: every v1 write of Stripe's API that paydispatch can call.
+
+The table is generated (`make schemas`) from Stripe's OpenAPI document and from its official library. It is read when it
+is first needed. `docs/operations-table.md` shows it, with the writes that are left out.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+from paydispatch.domain.errors import InvalidField, UnknownOperation
+from paydispatch.domain.stripe.listings import Listing, listing_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TABLE = Path(__file__).with_name("operations.json")
+
+LONGEST_ID = 255
+"""In characters. Stripe's own ids are shorter than 100. A caller can choose the id of a coupon, a product or a plan."""
+
+Ids = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One write of Stripe's API."""
+
+    name: str
+    """The verb of the official library, and the object: `capture_payment_intent`."""
+
+    object: str
+    """The object that it acts on: `payment_intent`. Only `checkout.session` has a dot."""
+
+    method: str
+    """`POST` or `DELETE`."""
+
+    path: str
+    """The path template at Stripe and in our API: `/v1/payment_intents/{intent}/capture`."""
+
+    creates: bool
+    """Whether it makes a new object."""
+
+    marked: bool
+    """Whether it makes a new object and takes metadata, so that our pair can mark the object."""
+
+    sources: tuple[str, ...] = ()
+    """The sources that know it: `document`, `library` or both."""
+
+    listing: Listing | None = field(default=None, compare=False)
+    """How Stripe lists the objects that it creates, or `None` if there is no list at its path."""
+
+    @property
+    def path_names(self) -> tuple[str, ...]:
+        """The names of the ids in the path, in their order: `("intent",)`."""
+        return tuple(word[1:-1] for word in self.path.split("/") if word.startswith("{"))
+
+    @property
+    def response_flow(self) -> str:
+        """The name of the flow for its answer: `new_capture_payment_intent_response`."""
+        return f"new_{self.name}_response"
+
+    @property
+    def error_flow(self) -> str:
+        """The name of the flow for its error: `new_capture_payment_intent_error`."""
+        return f"new_{self.name}_error"
+
+    def endpoint(self, ids: Mapping[str, str]) -> str:
+        """Return the path with `ids` in it, percent-encoded. Raises `InvalidField` as `check_path_ids` does."""
+        check_path_ids(self, ids)
+        return _endpoint(self, ids)
+
+
+def all_operations() -> tuple[Operation, ...]:
+    """Return every operation, sorted by name."""
+    return tuple(_table().values())
+
+
+def operation_named(name: str) -> Operation:
+    """Return the operation `name`. Raises `UnknownOperation`, which suggests names that are close."""
+    try:
+        return _table()[name]
+    except KeyError:
+        close = get_close_matches(name[:64], _table(), n=3)
+        raise UnknownOperation(name, close=close) from None
+
+
+def create_operation(object_name: str) -> Operation:
+    """Return the create of an object: of `checkout.session` and of `checkout_session`. Raises `UnknownOperation`."""
+    return operation_named(f"create_{object_name.replace('.', '_')}")
+
+
+def operation_at(method: str, path: str) -> tuple[Operation, Ids] | None:
+    """Return the operation of a request path, and the ids in it, percent-decoded once.
+
+    A word of a template wins over an id. The ids are as the path has them, and `check_path_ids` judges them.
+    """
+    words = path.split("/")
+    for operation in _by_shape().get((method, len(words)), ()):
+        ids = _match(operation, words)
+        if ids is not None:
+            return operation, ids
+    return None
+
+
+def check_path_ids(operation: Operation, ids: Mapping[str, str]) -> None:
+    """Raise `InvalidField` for an id that is missing, unknown, or no id. Its `param` is `path[<name>]`.
+
+    An id must not change the path. Therefore it has no slash, and it is no word that Stripe's paths have in its place.
+    """
+    names = operation.path_names
+    for name in ids:
+        if name not in names:
+            raise InvalidField(
+                f"path[{name[:64]}]", _unknown_id(operation, name), code="parameter_unknown"
+            )
+    for name in names:
+        if name not in ids:
+            message = f"Missing required param: path[{name}], because {operation.name} calls {operation.path}."
+            raise InvalidField(f"path[{name}]", message, code="parameter_missing")
+        fault = _fault_of_id(ids[name])
+        if fault:
+            raise InvalidField(f"path[{name}]", f"Invalid path[{name}]: {fault}.")
+    _require_own_path(operation, ids)
+
+
+def _unknown_id(operation: Operation, name: str) -> str:
+    names = operation.path_names
+    takes = f"only {', '.join(names)}" if names else "no ids"
+    return f"Received unknown path parameter {name[:64]!r}: {operation.name} takes {takes}."
+
+
+def _fault_of_id(value: object) -> str:
+    """Return what is wrong with an id, or an empty text."""
+    if not isinstance(value, str):
+        return "must be a text"
+    if not value:
+        return "must not be empty"
+    if len(value) > LONGEST_ID:
+        return f"must have at most {LONGEST_ID} characters"
+    if value in (".", ".."):
+        return "must be an id, not a step in a path"
+    if "/" in value or "\\" in value:
+        return "must not have a slash"
+    if any(not character.isprintable() for character in value):
+        return "must not have control characters or other characters that cannot be printed"
+    return ""
+
+
+def _require_own_path(operation: Operation, ids: Mapping[str, str]) -> None:
+    """Raise `InvalidField` if the ids make the path of another operation, such as the id `create_preview`."""
+    found = operation_at(operation.method, _endpoint(operation, ids)) if ids else None
+    if found is not None and found[0] is not operation:
+        words = dict(zip(operation.path.split("/"), found[0].path.split("/"), strict=True))
+        name = next(name for name in ids if not words[f"{{{name}}}"].startswith("{"))
+        message = f"Invalid path[{name}]: {ids[name]!r} is a word of {found[0].path}, which is another operation."
+        raise InvalidField(f"path[{name}]", message)
+
+
+def _endpoint(operation: Operation, ids: Mapping[str, str]) -> str:
+    return operation.path.format_map({name: quote(value, safe="") for name, value in ids.items()})
+
+
+def _match(operation: Operation, words: list[str]) -> Ids | None:
+    """Return the ids of a path that fits the template, or `None`."""
+    ids: Ids = {}
+    for template, word in zip(operation.path.split("/"), words, strict=True):
+        if template.startswith("{"):
+            value = _decoded(word)
+            if not value:
+                return None
+            ids[template[1:-1]] = value
+        elif template != word:
+            return None
+    return ids
+
+
+def _decoded(word: str) -> str | None:
+    try:
+        return unquote(word, errors="strict")
+    except UnicodeDecodeError:
+        return None
+
+
+@cache
+def _table() -> dict[str, Operation]:
+    rows: dict[str, dict[str, Any]] = json.loads(TABLE.read_bytes())
+    return {name: _operation(name, row) for name, row in rows.items()}
+
+
+def _operation(name: str, row: dict[str, Any]) -> Operation:
+    return Operation(
+        name,
+        row["object"],
+        row["method"],
+        row["path"],
+        creates=row.get("creates", False),
+        marked=row.get("marked", False),
+        sources=tuple(row["sources"]),
+        listing=listing_of(row["object"], row["list"]) if "list" in row else None,
+    )
+
+
+@cache
+def _by_shape() -> dict[tuple[str, int], list[Operation]]:
+    """Return the operations by method and number of words, those with words before those with ids."""
+    shapes: dict[tuple[str, int], list[Operation]] = {}
+    for operation in sorted(all_operations(), key=_words_first):
+        shapes.setdefault((operation.method, operation.path.count("/") + 1), []).append(operation)
+    return shapes
+
+
+def _words_first(operation: Operation) -> list[bool]:
+    return [word.startswith("{") for word in operation.path.split("/")]
