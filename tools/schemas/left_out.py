@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-IS_A_SECRET = "The object is a secret, and answers lie in streams and in the status of a request."
+HIDDEN_OBJECT = "The object is a secret, and answers lie in streams and in the status of a request."
 SIGNS_EVENTS = "The answer has the secret that signs events, and no later answer has it."
 UPLOAD = "It uploads a file, which is no form and does not fit into a queue message."
 TEST_HELPER = "It simulates an event in a sandbox."
@@ -39,7 +39,7 @@ def reason_against(write: Write) -> str:
     if write.is_upload:
         return UPLOAD
     if write.object in SECRET_OBJECTS:
-        return IS_A_SECRET
+        return HIDDEN_OBJECT
     if write.name == "create_webhook_endpoint":
         return SIGNS_EVENTS
     if write.name in SAME_CALL:
