@@ -36,6 +36,7 @@ from paydispatch.domain.requests import (
     check_stripe_context,
     parse_lane,
 )
+from paydispatch.domain.stripe.resources import resource_named
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.domain.text.script_errors import error_text, leaves, traceback_text
 from paydispatch.flow_log import FlowLog
@@ -250,7 +251,8 @@ class Flow(Builders):
         entry = self._entry
         params, unchecked = take_params(params), take_params(unchecked_params or {})
         check_params_shape("unchecked_params", unchecked)
-        warnings = require_valid_params(object_name, params, unchecked, self._stripe_api_version)
+        operation = resource_named(object_name).operation
+        warnings = require_valid_params(operation, params, unchecked, self._stripe_api_version)
         check_deadline(deadline_s)
         check_account(stripe_account)
         check_stripe_context(stripe_context)

@@ -47,9 +47,9 @@ def test_each_call_sets_a_parameter_and_returns_the_builder() -> None:
 @each_row
 def test_every_parameter_of_every_object_is_a_method(row: Any) -> None:
     builder = getattr(builders, f"new_{row.identifier}")()
-    for name in parameter_names(row.name):
+    for name in parameter_names(row.operation):
         getattr(builder, name)("value")
-    assert builder.params() == dict.fromkeys(parameter_names(row.name), "value")
+    assert builder.params() == dict.fromkeys(parameter_names(row.operation), "value")
     assert builder.object_name == row.name
 
 
@@ -58,7 +58,7 @@ def test_no_parameter_is_hidden_by_an_attribute_of_the_builder(row: Any) -> None
     submit: Any = Recorder().submit
     for made in (Builder(row.name), BoundBuilder(row.name, submit)):
         own = {*vars(type(made)), *vars(Parameters), *vars(made)}
-        assert not own & parameter_names(row.name)
+        assert not own & parameter_names(row.operation)
 
 
 def test_an_unknown_parameter_is_refused_at_once_with_a_suggestion() -> None:

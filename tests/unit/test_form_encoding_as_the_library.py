@@ -48,7 +48,7 @@ def with_moments_and_gaps(value: Any, chance: random.Random) -> Any:
 
 @pytest.mark.parametrize("row", RESOURCES, ids=lambda row: row.name)
 def test_the_body_equals_the_body_of_the_official_library(row: Resource) -> None:
-    bodies = Bodies(row.name, seed=4)
+    bodies = Bodies(row.operation, seed=4)
     for _ in range(SETS_PER_OBJECT):
         params = with_moments_and_gaps(bodies.valid(), bodies.random)
         assert encode(params) == body_of_the_library(row.endpoint, params), params

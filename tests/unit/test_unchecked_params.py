@@ -43,7 +43,7 @@ json_objects = st.recursive(
 
 
 def codes(params: dict[str, Any], unchecked: dict[str, Any]) -> list[tuple[str, str]]:
-    found = check_params("payment_intent", params, unchecked)
+    found = check_params("create_payment_intent", params, unchecked)
     return [(fault.param, fault.code) for fault in found]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.parameters.check import parameter_schema
+from paydispatch.domain.stripe.resources import create_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,7 +58,7 @@ _OF_TYPE: Mapping[str, Any] = {"boolean": True, "integer": 1, "number": 1.5, "st
 
 def example_params(object_name: str) -> dict[str, Any]:
     """Return parameters that the API accepts. Raises `UnknownObject`."""
-    return example_of(parameter_schema(object_name))
+    return example_of(parameter_schema(create_of(object_name)))
 
 
 def example_of(schema: Node) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def _maybe_accepted() -> MaybeAccepted:
 def _params_refusal(row: Resource) -> InvalidParams:
     """Return the refusal of an unknown parameter and of a value with a wrong type."""
     params = example_body(row)["params"] | {"metadata": {"order": 1001}, "colour": "red"}
-    return InvalidParams(check_params(row.name, params))
+    return InvalidParams(check_params(row.operation, params))
 
 
 def _refusal(body: Mapping[str, Any]) -> BadRequest:

@@ -22,7 +22,7 @@ def params_name(row: Resource) -> str:
 def params_schemas(row: Resource) -> dict[str, Node]:
     """Return the parameter schema of an object and its `$defs`, each as a component."""
     name = params_name(row)
-    own: Node = _redirect(parameter_schema(row.name), name)
+    own: Node = _redirect(parameter_schema(row.operation), name)
     definitions = own.pop("$defs", {})
     del own["$schema"]  # the document names the dialect for all schemas
     shared = {f"{name}.{key}": part for key, part in definitions.items()}

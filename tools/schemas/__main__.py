@@ -2,18 +2,16 @@
 
     python tools/schemas SOURCES
 
-SOURCES is the folder with the unpacked packages of `requirements.txt`. The objects come from the table of objects, so
-that a new row needs no change here.
+SOURCES is the folder with the unpacked packages of `requirements.txt`.
 """
 
 import sys
 from pathlib import Path
 
-from document import create_schema, read_document
-from generate import generate, write_operations
+from document import read_document
+from generate import generate
 from library import library_version
 
-from paydispatch.domain.stripe.resources import RESOURCES
 from paydispatch.domain.stripe.stripe_version import OLDER_API_VERSION, STRIPE_API_VERSION
 
 ROOT = Path(__file__).parents[2]
@@ -24,9 +22,7 @@ def main(sources: Path) -> None:
     document = read_document(sources)
     check_version("document", document["info"]["version"], OLDER_API_VERSION)
     check_version("library", library_version(sources), STRIPE_API_VERSION)
-    requests = {row: create_schema(document, row.endpoint) for row in RESOURCES}
-    generate(requests, sources, ROOT)
-    write_operations(document, sources, ROOT)
+    generate(document, sources, ROOT)
 
 
 def check_version(source: str, found: str, wanted: str) -> None:

@@ -15,19 +15,25 @@ from document import Schema
 class Undocumented:
     """One value or parameter that Stripe leaves out on purpose."""
 
-    object_name: str
+    operations: frozenset[str]
     path: tuple[str, ...]
     """The names of the fields, from the outermost on."""
     schema: Schema
     """For a field that the schema has: the values to add, as an `enum`."""
 
 
+WITH_PAYMENT_METHOD_DATA = frozenset(
+    f"{verb}_{intent}"
+    for verb in ("create", "update", "confirm")
+    for intent in ("payment_intent", "setup_intent")
+)
+
 UNDOCUMENTED = (
     # A token of Stripe.js becomes a payment method this way. The document and the libraries leave the card out, so that
     # nobody sends its number. (https://github.com/stripe/stripe-node/issues/1310, an answer of Stripe's staff)
-    Undocumented("payment_intent", ("payment_method_data", "type"), {"enum": ["card"]}),
+    Undocumented(WITH_PAYMENT_METHOD_DATA, ("payment_method_data", "type"), {"enum": ["card"]}),
     Undocumented(
-        "payment_intent",
+        WITH_PAYMENT_METHOD_DATA,
         ("payment_method_data", "card"),
         {
             "type": "object",
@@ -80,10 +86,10 @@ IDS = frozenset(
 empty text unsets the field. (https://docs.stripe.com/error-codes#parameter-invalid-empty)"""
 
 
-def add_undocumented(object_name: str, schema: Schema) -> None:
-    """Add to `schema`, in place, the entries of `UNDOCUMENTED` for its object."""
+def add_undocumented(operation: str, schema: Schema) -> None:
+    """Add to `schema`, in place, the entries of `UNDOCUMENTED` for its operation."""
     for entry in UNDOCUMENTED:
-        if entry.object_name == object_name:
+        if operation in entry.operations:
             *outer, name = entry.path
             _add(_object_at(schema, outer), name, entry.schema)
 

@@ -25,13 +25,6 @@ def read_document(sources: Path) -> Schema:
     return document
 
 
-def create_schema(document: Schema, endpoint: str) -> Schema:
-    """Return the request schema of `POST <endpoint>`, unchanged."""
-    body = document["paths"][endpoint]["post"]["requestBody"]
-    schema: Schema = body["content"][FORM]["schema"]
-    return schema
-
-
 def one_line(description: str) -> str:
     """Return the first sentence of a description, without Markdown links and HTML."""
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", description)

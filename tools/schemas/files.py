@@ -10,10 +10,10 @@ REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def write_schema(path: Path, name: str, schema: Schema) -> None:
-    """Write the parameter schema of one object."""
-    head = {"$schema": DRAFT, "title": name, **schema}
-    lines = [f"{_text(key)}:{_block(value)}" for key, value in head.items()]
+def write_schemas(path: Path, schemas: dict[str, Schema], definitions: dict[str, Schema]) -> None:
+    """Write the parameter schemas of the operations of one object."""
+    parts = {"$schema": DRAFT, "operations": schemas, "$defs": definitions}
+    lines = [f"{_text(key)}:{_block(value)}" for key, value in parts.items()]
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 

@@ -1,6 +1,6 @@
 """Reads the typed parameters of the official `stripe` library without importing it.
 
-The library has a `TypedDict` for each create and for each object inside it. They become a schema in the form that
+The library has a `TypedDict` for each call and for each object inside it. They become a schema in the form that
 `simplify` gives to the document's schema, so that `merge` can join the two.
 """
 
@@ -11,7 +11,6 @@ from itertools import pairwise
 from pathlib import Path
 
 from document import Schema
-from naming import pascal
 from simplify import METADATA, PATTERNS, UNSET
 
 SCALARS: Mapping[str, Schema] = {
@@ -24,7 +23,13 @@ SCALARS: Mapping[str, Schema] = {
 MAPS = ("Dict", "UntypedStripeObject")
 """Two types of the same map: `Dict[str, int]` and `UntypedStripeObject[int]`."""
 
-Classes = dict[str, ast.ClassDef]
+Classes = dict[str, dict[str, ast.expr]]
+"""The annotation of each field by its name, by the name of the class."""
+
+ParamsType = tuple[str, str]
+"""The module and the class of the parameters of a call. Both are empty for a call without parameters."""
+
+NO_PARAMETERS: Schema = {"type": "object", "additionalProperties": False, "properties": {}}
 
 
 def library_version(sources: Path) -> str:
@@ -40,58 +45,87 @@ def library_version(sources: Path) -> str:
     return str(version)
 
 
-def library_schema(sources: Path, object_name: str) -> Schema:
-    """Return the schema of the create's parameters."""
-    return _class(_root(object_name), library_classes(sources, object_name))
+def library_schema(sources: Path, params: ParamsType) -> Schema:
+    """Return the schema of the parameters of a call."""
+    module, name = params
+    return _class(name, library_classes(sources, module)) if name else NO_PARAMETERS
 
 
-def library_meanings(sources: Path, object_name: str) -> dict[str, str]:
+def library_meanings(sources: Path, params: ParamsType) -> dict[str, str]:
     """Return the docstring of each top-level parameter that has one."""
-    body = library_classes(sources, object_name)[_root(object_name)].body
+    module, name = params
+    (found,) = [node for node in _class_nodes(sources, module) if node.name == name]
     return {
         ast.unparse(field.target): ast.literal_eval(text.value)
-        for field, text in pairwise(body)
+        for field, text in pairwise(found.body)
         if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr)
     }
 
 
-def library_annotations(sources: Path, object_name: str) -> dict[str, dict[str, str]]:
-    """Return the annotation of each field of each class, as the library writes it. The create's class is first."""
-    classes = library_classes(sources, object_name)
-    names = [_root(object_name), *sorted(classes.keys() - {_root(object_name)})]
+def library_annotations(sources: Path, params: ParamsType) -> dict[str, dict[str, str]]:
+    """Return the annotation of each field of each class, as the library writes it. The call's own class is first."""
+    module, own = params
+    if not own:
+        return {"NoParams": {}}
+    classes = library_classes(sources, module)
     return {
-        name: {ast.unparse(field.target): ast.unparse(field.annotation) for field in fields}
-        for name, fields in ((name, _annotations(classes[name])) for name in names)
+        name: {field: ast.unparse(annotation) for field, annotation in classes[name].items()}
+        for name in [own, *sorted(classes.keys() - {own})]
     }
 
 
-@cache
-def annotated_fields(sources: Path, params: tuple[str, str]) -> dict[str, bool]:
-    """Return the parameters in the class `params` of a module, and whether each is required."""
+def annotated_fields(sources: Path, params: ParamsType) -> dict[str, bool]:
+    """Return the parameters of a call, and whether each is required."""
     module, name = params
-    if not name:
-        return {}
-    tree = ast.parse((sources / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8"))
-    (found,) = [node for node in tree.body if isinstance(node, ast.ClassDef) if node.name == name]
-    fields = {ast.unparse(field.target): field.annotation for field in _annotations(found)}
+    fields = library_classes(sources, module)[name] if name else {}
     return {name: _unwrap(annotation) is annotation for name, annotation in fields.items()}
 
 
 @cache
-def library_classes(sources: Path, object_name: str) -> Classes:
-    *package, name = object_name.split(".")
-    path = sources.joinpath("stripe", "params", *package, f"_{name}_create_params.py")
-    module = ast.parse(path.read_text(encoding="utf-8"))
-    return {node.name: node for node in module.body if isinstance(node, ast.ClassDef)}
+def library_classes(sources: Path, module: str) -> Classes:
+    """Return the fields of each class of a module, without the fields of the library's own options."""
+    keywords = _keyword_fields(_module(sources, module))
+    return {
+        node.name: {
+            **{
+                name: field
+                for base in node.bases
+                for name, field in keywords.get(ast.unparse(base), {}).items()
+            },
+            **{ast.unparse(field.target): field.annotation for field in _annotations(node)},
+        }
+        for node in _class_nodes(sources, module)
+    }
 
 
-def _root(object_name: str) -> str:
-    return f"{pascal(object_name.rpartition('.')[2])}CreateParams"
+def _keyword_fields(tree: ast.Module) -> Classes:
+    """Return the fields of each base class that is written as a call, because a field's name is a word of Python.
+
+    `_Base = TypedDict("_Base", {"in": NotRequired["Other"]})`
+    """
+    return {
+        ast.unparse(node.targets[0]): dict(
+            zip(map(ast.literal_eval, fields.keys), fields.values, strict=True)  # type: ignore[arg-type]
+        )
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        for fields in node.value.args
+        if isinstance(fields, ast.Dict)
+    }
+
+
+@cache
+def _module(sources: Path, module: str) -> ast.Module:
+    return ast.parse((sources / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8"))
+
+
+def _class_nodes(sources: Path, module: str) -> list[ast.ClassDef]:
+    return [node for node in _module(sources, module).body if isinstance(node, ast.ClassDef)]
 
 
 def _class(name: str, classes: Classes) -> Schema:
     """Return the schema of a class without the fields of its bases, which are options of the library's call."""
-    fields = {ast.unparse(field.target): field.annotation for field in _annotations(classes[name])}
+    fields = classes[name]
     wanted = {field: _unwrap(annotation) for field, annotation in fields.items()}
     required = [field for field in fields if wanted[field] is fields[field]]
     return {

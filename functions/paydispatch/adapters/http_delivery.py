@@ -14,6 +14,7 @@ from paydispatch.domain.envelope import check_size
 from paydispatch.domain.errors import MaybeAccepted, PaydispatchError, Unavailable
 from paydispatch.domain.identity.request_ids import new_request_id
 from paydispatch.domain.parameters.check import require_valid_params
+from paydispatch.domain.stripe.resources import resource_named
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.domain.web.protected_urls import check_http_url
 from paydispatch.sdk.delivery import PreparedRequest
@@ -71,7 +72,10 @@ class HttpDelivery:
         import time
 
         warnings = require_valid_params(
-            request.object, request.params, request.unchecked_params, self._stripe_api_version
+            resource_named(request.object).operation,
+            request.params,
+            request.unchecked_params,
+            self._stripe_api_version,
         )
         key = request.idempotency_key or new_request_id(time.time())
         text = json.dumps(_item(request, key), allow_nan=False)

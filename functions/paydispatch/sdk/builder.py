@@ -13,7 +13,7 @@ from paydispatch.domain.errors import InvalidParams
 from paydispatch.domain.parameters.check import parameter_names
 from paydispatch.domain.parameters.messages import unknown
 from paydispatch.domain.parameters.plain_values import take_params
-from paydispatch.domain.stripe.resources import RESOURCES
+from paydispatch.domain.stripe.resources import RESOURCES, create_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ class UnknownParameter(InvalidParams, AttributeError):
     """Stripe has no parameter of this name. It is an `AttributeError` too, so that `hasattr` works."""
 
     def __init__(self, object_name: str, name: str) -> None:
-        super().__init__((unknown((name,), sorted(parameter_names(object_name))),))
+        super().__init__((unknown((name,), sorted(parameter_names(create_of(object_name)))),))
 
 
 class Parameters:
@@ -47,12 +47,12 @@ class Parameters:
         def __getattr__(self, name: str) -> Callable[[Any], Self]:
             if name.startswith("_"):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            if name not in parameter_names(self.object_name):
+            if name not in parameter_names(create_of(self.object_name)):
                 raise UnknownParameter(self.object_name, name)
             return partial(self._set, name)
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *parameter_names(self.object_name)})
+        return sorted({*super().__dir__(), *parameter_names(create_of(self.object_name))})
 
     def __repr__(self) -> str:
         return f"<{self.object_name}: {', '.join(self._params) or 'nothing set'}>"

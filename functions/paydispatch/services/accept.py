@@ -30,6 +30,7 @@ from paydispatch.domain.identity.slots import key_space
 from paydispatch.domain.message.new_envelope import new_envelope
 from paydispatch.domain.parameters.check import require_valid_params
 from paydispatch.domain.parameters.unchecked import logged_names
+from paydispatch.domain.stripe.resources import resource_named
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.services.claim_newest import claim_newest
 from paydispatch.services.log_ids import log_ids
@@ -146,7 +147,10 @@ class Acceptor:
         # Checked before the schema, because the error of a request that is too large is the clearer one.
         check_size(json.dumps((request.params, request.unchecked_params)))
         warnings = require_valid_params(
-            request.object, request.params, request.unchecked_params, self._stripe_api_version
+            resource_named(request.object).operation,
+            request.params,
+            request.unchecked_params,
+            self._stripe_api_version,
         )
         caller = str(principal)
         sealed = new_envelope(

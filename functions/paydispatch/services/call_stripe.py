@@ -209,7 +209,7 @@ def _check(call: Call, progress: Progress) -> None:
     envelope = call.envelope
     check_operation(envelope)
     warnings = require_valid_params(
-        envelope.object,
+        resource_named(envelope.object).operation,
         envelope.params,
         envelope.unchecked_params,
         call.ports.stripe_api_version,

@@ -17,6 +17,7 @@ from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.message.new_envelope import new_envelope
 from paydispatch.domain.operators.diagnosis import open_since
 from paydispatch.domain.parameters.check import require_valid_params
+from paydispatch.domain.stripe.resources import resource_named
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.domain.sweep import WorkerLook, has_work, next_look_at
 from paydispatch.flow import script_end
@@ -530,7 +531,10 @@ class MemoryDelivery:
         now_s, key = time.time(), request.idempotency_key
         request_id = request_id_for_key("", key) if key else new_request_id(now_s)
         warnings = require_valid_params(
-            request.object, request.params, request.unchecked_params, self._stripe_api_version
+            resource_named(request.object).operation,
+            request.params,
+            request.unchecked_params,
+            self._stripe_api_version,
         )
         envelope = new_envelope(
             request,

@@ -68,7 +68,7 @@ def test_an_object_on_a_test_clock_is_listed_by_every_parameter_that_puts_it_the
     row: Resource,
 ) -> None:
     can_be = "test_clock" in response_schema(row.name)["properties"]
-    puts = {"test_clock", "customer", "customer_account"} & parameter_schema(row.name)[
+    puts = {"test_clock", "customer", "customer_account"} & parameter_schema(row.operation)[
         "properties"
     ].keys()
 

@@ -6,15 +6,36 @@ from typing import Any
 Body = dict[str, Any]
 
 UNIT = ("unit_amount", "unit_amount_decimal")
+WITH_RULES = frozenset(
+    {
+        "create_checkout_session",
+        "create_coupon",
+        "create_invoice",
+        "create_payment_intent",
+        "create_payment_link",
+        "create_price",
+        "create_product",
+        "create_refund",
+        "create_subscription",
+        "update_invoice",
+        "update_subscription",
+    }
+)
+"""The operations with rules across fields."""
+
 FLAT = ("flat_amount", "flat_amount_decimal")
 
 
-def repair(object_name: str, body: Body) -> Body:
+def repair(operation: str, body: Body) -> Body:
     """Change `body` so that it breaks no rule across fields. Return it."""
     for name, node in _named_objects("", body):
-        if name in _NESTED and not (name == "line_items" and object_name == "payment_intent"):
+        if (
+            name in _NESTED
+            and operation in WITH_RULES
+            and not (name == "line_items" and operation == "create_payment_intent")
+        ):
             _NESTED[name](node)
-    _TOP.get(object_name, lambda _: None)(body)
+    _TOP.get(operation, lambda _: None)(body)
     return body
 
 
@@ -99,8 +120,8 @@ _NESTED: dict[str, Callable[[Body], None]] = {
 }
 
 _TOP: dict[str, Callable[[Body], None]] = {
-    "price": _repair_price,
-    "coupon": _repair_coupon,
-    "subscription": _repair_subscription,
-    "refund": _repair_refund,
+    "create_price": _repair_price,
+    "create_coupon": _repair_coupon,
+    "create_subscription": _repair_subscription,
+    "create_refund": _repair_refund,
 }

@@ -13,7 +13,16 @@ from tests.unit.schema.bodies import Schema
 ANY = ("text", "12", 7, 2.5, 3.0, True, {"a": "b"}, ["x"])
 """One value of each JSON type, and two values that look like another type."""
 
-OPTIONAL_TODAY = {"trial_settings[end_behavior][missing_payment_method]"}
+OPTIONAL_TODAY = {
+    "card[exp_month]",
+    "card[exp_year]",
+    "card[token]",
+    "mandate_data[customer_acceptance]",
+    "mandate_data[customer_acceptance][online][ip_address]",
+    "mandate_data[customer_acceptance][online][user_agent]",
+    "refunded",
+    "trial_settings[end_behavior][missing_payment_method]",
+}
 """Parameters that the older version requires, and that the version of today does not."""
 
 
@@ -50,11 +59,12 @@ def _in_object(body: Schema, schema: Schema, path: Path, chance: random.Random) 
     if fields is not None:
         name = _unknown_name(fields, chance)
         yield Fault((*path, name), "unknown name", set_item(name, "x"))
-    for name in schema.get("required", ()):
+    for name in (name for name in schema.get("required", ()) if name in body):
         yield Fault((*path, name), "missing required", remove_item(name))
     for name, value in body.items():
-        part = (fields or {}).get(name) or schema["additionalProperties"]
-        yield from _in_value(value, part, (*path, name), chance)
+        part = (fields or {}).get(name) or schema.get("additionalProperties")
+        if isinstance(part, dict):  # else the value is of another branch
+            yield from _in_value(value, part, (*path, name), chance)
 
 
 def _in_value(value: Any, schema: Schema, path: Path, chance: random.Random) -> Iterator[Fault]:

@@ -1,6 +1,7 @@
 """Raw card data is found by its place and by its value, and nothing else is taken for it."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,15 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paydispatch.domain.parameters.card_data import (
+    CARD_FIELDS,
     OBJECTS_WITH_A_NUMBER,
     hide_card_data,
     hide_card_data_in_text,
     is_card_number,
     places_of_card_data,
 )
-from paydispatch.domain.parameters.check import check_params, parameter_names
+from paydispatch.domain.parameters.check import check_params, parameter_names, parameter_schema
 from paydispatch.domain.parameters.path import bracket_path
-from paydispatch.domain.stripe.resources import RESOURCES
+from paydispatch.domain.stripe.operations import all_operations
+from paydispatch.domain.stripe.resources import create_of
+
+Node = dict[str, Any]
 
 CHARGE = {"amount": 2000, "currency": "usd"}
 NUMBER = "4242424242424242"
@@ -48,7 +53,7 @@ def places(params: dict[str, Any], name: str = "payment_intent") -> list[str]:
 )
 def test_card_data_is_found(params: dict[str, Any], place: str) -> None:
     assert places(params) == [place]
-    (fault,) = check_params("payment_intent", {**CHARGE, **params})
+    (fault,) = check_params("create_payment_intent", {**CHARGE, **params})
     assert (fault.param, fault.code) == (place, "card_data_refused")
     assert "4242" not in fault.message.replace(place, "")
     assert "queues, streams and dead letters" in fault.message
@@ -70,17 +75,17 @@ def test_card_data_is_found(params: dict[str, Any], place: str) -> None:
     ],
 )  # fmt: skip
 def test_another_number_is_accepted(name: str, params: dict[str, Any]) -> None:
-    assert check_params(name, params) == ()
+    assert check_params(create_of(name), params) == ()
 
 
 def test_an_invoice_number_that_is_a_card_number_is_refused() -> None:
-    (fault,) = check_params("invoice", {"customer": "cus_1", "number": NUMBER})
+    (fault,) = check_params("create_invoice", {"customer": "cus_1", "number": NUMBER})
     assert fault.code == "card_data_refused"
 
 
 def test_every_place_with_card_data_is_named() -> None:
     card = {"number": NUMBER, "cvc": "123", "exp_month": 12, "exp_year": 2030}
-    found = check_params("payment_intent", {**CHARGE, "payment_method_data": {"card": card}})
+    found = check_params("create_payment_intent", {**CHARGE, "payment_method_data": {"card": card}})
     assert [fault.param for fault in found] == [
         "payment_method_data[card][number]",
         "payment_method_data[card][cvc]",
@@ -88,8 +93,47 @@ def test_every_place_with_card_data_is_named() -> None:
 
 
 def test_the_objects_with_a_number_of_their_own_are_those_of_the_schemas() -> None:
-    found = {row.name for row in RESOURCES if "number" in parameter_names(row.name)}
+    found = {row.object for row in all_operations() if "number" in parameter_names(row.name)}
     assert found == OBJECTS_WITH_A_NUMBER
+
+
+def places_of_cards(
+    schema: Node, node: Node, path: tuple[str, ...] = ()
+) -> Iterator[tuple[str, ...]]:
+    """Yield the places of every `number` and `cvc` below the top level of an operation's schema."""
+    if "$ref" in node:
+        node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+    for branch in node.get("anyOf", ()):
+        yield from places_of_cards(schema, branch, path)
+    for name, part in node.get("properties", {}).items():
+        if name in CARD_FIELDS and path:
+            yield (*path, name)
+        yield from places_of_cards(schema, part, (*path, name))
+
+
+EVERY_CARD = sorted(
+    {
+        (row.name, place)
+        for row in all_operations()
+        for place in places_of_cards(parameter_schema(row.name), parameter_schema(row.name))
+    }
+)
+
+
+@pytest.mark.parametrize(("operation", "place"), EVERY_CARD)
+def test_card_data_is_refused_wherever_an_operation_has_a_parameter_for_it(
+    operation: str, place: tuple[str, ...]
+) -> None:
+    params: Any = NUMBER if place[-1] == "number" else "123"
+    for name in reversed(place):
+        params = {name: params}
+
+    assert [fault.code for fault in check_params(operation, params)] == ["card_data_refused"]
+
+
+def test_ten_operations_have_a_parameter_for_card_data() -> None:
+    """The test above has something to refuse."""
+    assert len({operation for operation, _ in EVERY_CARD}) >= 10
 
 
 @pytest.mark.parametrize(

@@ -7,28 +7,31 @@ from typing import Any
 import pytest
 from tests.unit.examples import KEY
 
-from paydispatch.domain.errors import ParamError, UnknownObject
+from paydispatch.domain.errors import ParamError, UnknownOperation
 from paydispatch.domain.parameters.check import check_params
+from paydispatch.domain.stripe.resources import create_of
 
 CHARGE = {"amount": 2000, "currency": "usd"}
 
 
 def only_error(name: str, params: dict[Any, Any]) -> ParamError:
-    (error,) = check_params(name, params)
+    (error,) = check_params(create_of(name), params)
     return error
 
 
 def test_valid_parameters_have_no_errors() -> None:
-    assert check_params("payment_intent", {**CHARGE, "metadata": {"order": "1001"}}) == ()
+    assert check_params("create_payment_intent", {**CHARGE, "metadata": {"order": "1001"}}) == ()
 
 
-def test_an_unknown_object_is_refused() -> None:
-    with pytest.raises(UnknownObject):
+def test_an_unknown_operation_is_refused() -> None:
+    with pytest.raises(UnknownOperation):
         check_params("invoice_item", {})
 
 
 def test_all_errors_are_reported_at_once() -> None:
-    errors = check_params("payment_intent", {"amountt": 1, "currency": "dollar", "confirm": "yes"})
+    errors = check_params(
+        "create_payment_intent", {"amountt": 1, "currency": "dollar", "confirm": "yes"}
+    )
     assert {(error.param, error.code) for error in errors} == {
         ("amountt", "parameter_unknown"),
         ("amount", "parameter_missing"),
@@ -94,7 +97,7 @@ def test_an_amount_without_the_wire_form_of_an_integer_is_refused(amount: object
 
 @pytest.mark.parametrize("number", [25, 25.0, 12.5])
 def test_a_number_may_be_whole_or_not(number: float) -> None:
-    assert check_params("coupon", {"percent_off": number}) == ()
+    assert check_params("create_coupon", {"percent_off": number}) == ()
 
 
 @pytest.mark.parametrize(
@@ -103,7 +106,7 @@ def test_a_number_may_be_whole_or_not(number: float) -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_a_value_that_no_form_can_hold_is_refused_beside_the_other_errors(value: object) -> None:
-    errors = check_params("payment_intent", {**CHARGE, "description": value, "amountt": 1})
+    errors = check_params("create_payment_intent", {**CHARGE, "description": value, "amountt": 1})
     assert {error.param for error in errors} == {"description", "amountt"}
 
 
@@ -140,7 +143,7 @@ def test_a_key_among_the_parameters_is_refused_by_its_place_and_not_repeated(
 
 
 def test_every_key_among_the_parameters_is_reported_once() -> None:
-    errors = check_params("payment_intent", {"amount": KEY, "metadata": {KEY: KEY}})
+    errors = check_params("create_payment_intent", {"amount": KEY, "metadata": {KEY: KEY}})
     assert [error.param for error in errors] == ["amount", "metadata[sk_test_[hidden]]"]
 
 
@@ -148,7 +151,7 @@ def test_every_key_among_the_parameters_is_reported_once() -> None:
     "text", ["pk_live_" + "A1" * 12, "task_live_7f3a9c2b1d4e5f60aa", "disk_test_run", "50% off"]
 )
 def test_a_text_that_only_looks_like_a_key_is_accepted(text: str) -> None:
-    assert check_params("payment_intent", {**CHARGE, "metadata": {"note": text}}) == ()
+    assert check_params("create_payment_intent", {**CHARGE, "metadata": {"note": text}}) == ()
 
 
 @pytest.mark.parametrize(
@@ -174,11 +177,11 @@ def test_our_metadata_pair_from_a_caller_is_refused(
 
 def test_the_name_of_our_metadata_pair_is_accepted_as_a_value() -> None:
     metadata = {"see": "paydispatch_request_id"}
-    assert check_params("payment_intent", {**CHARGE, "metadata": metadata}) == ()
+    assert check_params("create_payment_intent", {**CHARGE, "metadata": metadata}) == ()
 
 
 def test_none_means_not_sent() -> None:
-    assert check_params("payment_intent", {**CHARGE, "customer": None}) == ()
+    assert check_params("create_payment_intent", {**CHARGE, "customer": None}) == ()
     missing = only_error("payment_intent", {"amount": None, "currency": "usd"})
     assert (missing.param, missing.code) == ("amount", "parameter_missing")
 
@@ -190,7 +193,7 @@ def test_none_inside_a_list_is_refused() -> None:
 def test_an_empty_string_unsets_where_stripe_allows_it() -> None:
     assert (
         check_params(
-            "subscription", {"customer": "cus_1", "default_tax_rates": "", "description": ""}
+            "create_subscription", {"customer": "cus_1", "default_tax_rates": "", "description": ""}
         )
         == ()
     )
@@ -217,7 +220,7 @@ def test_the_error_explains_the_alternative_that_was_meant() -> None:
 def test_a_decimal_is_written_in_digits_as_text_or_as_a_number() -> None:
     price = {"currency": "usd", "product": "prod_1"}
     for right in ("0.5", 0.5, 12, 12.0, 1e-7):
-        assert check_params("price", {**price, "unit_amount_decimal": right}) == ()
+        assert check_params("create_price", {**price, "unit_amount_decimal": right}) == ()
     for wrong in ("half", "1e3", "", True, [0.5]):
         assert only_error("price", {**price, "unit_amount_decimal": wrong}).param == (
             "unit_amount_decimal"
@@ -231,9 +234,9 @@ def test_a_long_value_is_not_repeated_in_the_message() -> None:
 
 def test_at_most_100_errors_are_reported() -> None:
     unknown = {f"amount_{number}": 1 for number in range(1000)}
-    assert len(check_params("payment_intent", {**CHARGE, **unknown})) == 100
+    assert len(check_params("create_payment_intent", {**CHARGE, **unknown})) == 100
 
 
 def test_a_parameter_that_only_the_library_of_stripe_knows_is_accepted() -> None:
     moto = {"card": {"moto": True}}
-    assert check_params("payment_intent", {**CHARGE, "payment_method_options": moto}) == ()
+    assert check_params("create_payment_intent", {**CHARGE, "payment_method_options": moto}) == ()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from paydispatch.domain.parameters.check import check_params
+from paydispatch.domain.stripe.resources import create_of
 
 CHARGE = {"amount": 2000, "currency": "usd"}
 TOKEN = {"type": "card", "card": {"token": "tok_visa"}}
@@ -98,7 +99,7 @@ REFUSED: dict[str, list[tuple[str, dict[str, Any], str]]] = {
     ("name", "params"), [pytest.param(*each, id=kind) for kind, all_ in TAKEN.items() for each in all_]
 )  # fmt: skip
 def test_what_stripe_takes_is_accepted(name: str, params: dict[str, Any]) -> None:
-    assert check_params(name, params) == ()
+    assert check_params(create_of(name), params) == ()
 
 
 @pytest.mark.parametrize(
@@ -108,29 +109,31 @@ def test_what_stripe_takes_is_accepted(name: str, params: dict[str, Any]) -> Non
 def test_what_stripe_certainly_refuses_is_refused_by_the_name_of_the_field(
     name: str, params: dict[str, Any], param: str
 ) -> None:
-    assert [fault.param for fault in check_params(name, params)] == [param]
+    assert [fault.param for fault in check_params(create_of(name), params)] == [param]
 
 
-@pytest.mark.parametrize("field", ["name", "payment_intent"])
-def test_an_empty_text_has_the_code_of_stripe(field: str) -> None:
-    (fault,) = check_params({"name": "product", "payment_intent": "refund"}[field], {field: ""})
+@pytest.mark.parametrize(
+    ("operation", "field"), [("create_product", "name"), ("create_refund", "payment_intent")]
+)
+def test_an_empty_text_has_the_code_of_stripe(operation: str, field: str) -> None:
+    (fault,) = check_params(operation, {field: ""})
     assert fault.code == "parameter_invalid_empty"
 
 
 @pytest.mark.parametrize("option", ["stripe_account", "idempotency_key", "stripe_context", "lane"])
 def test_an_option_among_the_parameters_is_told_its_place(option: str) -> None:
-    (fault,) = check_params("payment_intent", {**CHARGE, option: "x"})
+    (fault,) = check_params("create_payment_intent", {**CHARGE, option: "x"})
     assert f"send {option} beside params" in fault.message
 
 
 def test_the_key_among_the_parameters_is_told_its_field() -> None:
-    (fault,) = check_params("payment_intent", {**CHARGE, "api_key": "x"})
+    (fault,) = check_params("create_payment_intent", {**CHARGE, "api_key": "x"})
     assert "stripe_secret" in fault.message
 
 
 def test_a_parameter_named_like_an_option_deeper_inside_is_only_unknown() -> None:
     shipping = {"lane": 1, "name": "Ada", "address": {"city": "Paris"}}
-    (fault,) = check_params("payment_intent", {**CHARGE, "shipping": shipping})
+    (fault,) = check_params("create_payment_intent", {**CHARGE, "shipping": shipping})
     assert (fault.param, fault.message) == (
         "shipping[lane]",
         "Received unknown parameter: shipping[lane].",

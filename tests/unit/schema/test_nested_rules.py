@@ -11,7 +11,7 @@ from tests.unit.schema.bodies import Bodies
 from paydispatch.domain.parameters.check import check_params, parameter_schema
 from paydispatch.domain.parameters.rules import EACH, broken_rules, schema_of_rules
 from paydispatch.domain.parameters.stripe_rules import NO_RULES, RULES
-from paydispatch.domain.stripe.resources import RESOURCES
+from paydispatch.domain.stripe.resources import RESOURCES, create_of
 
 AMOUNTS: dict[str, Any] = {"unit_amount": 5, "unit_amount_decimal": "0.5"}
 FLAT: dict[str, Any] = {"flat_amount": 5, "flat_amount_decimal": "0.5"}
@@ -26,7 +26,7 @@ def chosen(options: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def params_of(name: str, params: dict[str, Any]) -> list[str]:
-    return [fault.param for fault in check_params(name, params)]
+    return [fault.param for fault in check_params(create_of(name), params)]
 
 
 @given(unit=chosen(AMOUNTS), flat=chosen(FLAT), place=st.integers(0, 2))
@@ -117,9 +117,9 @@ def test_a_value_of_a_wrong_shape_is_left_to_the_schema() -> None:
 
 @pytest.mark.parametrize("name", [row.name for row in RESOURCES])
 def test_the_engine_accepts_no_body_that_breaks_a_rule(name: str) -> None:
-    rules = RULES.get(name, NO_RULES)
+    rules = RULES.get(create_of(name), NO_RULES)
     engine = jsonschema_rs.Draft202012Validator(schema_of_rules(rules))
-    bodies, broken = Bodies(name, seed=11), 0
+    bodies, broken = Bodies(create_of(name), seed=11), 0
     for _ in range(200):
         body = bodies.value(bodies.schema)
         if broken_rules(rules, body):

@@ -19,7 +19,7 @@ from paydispatch.domain.parameters.check import (
 )
 from paydispatch.domain.parameters.path import bracket_path
 from paydispatch.domain.parameters.versions import UNTIL, of_any_version, of_today
-from paydispatch.domain.stripe.resources import RESOURCES
+from paydispatch.domain.stripe.resources import RESOURCES, create_of
 from paydispatch.domain.stripe.stripe_version import OLDER_API_VERSION, STRIPE_API_VERSION
 
 if TYPE_CHECKING:
@@ -34,13 +34,13 @@ each_object = pytest.mark.parametrize("name", [row.name for row in RESOURCES])
 
 def warned(name: str, params: dict[str, Any], version: str = STRIPE_API_VERSION) -> list[str]:
     """Return the names of the parameters with a warning. The parameters must be accepted."""
-    verdict = judge_params(name, params, version=version)
+    verdict = judge_params(create_of(name), params, version=version)
     assert verdict.errors == ()
     return [warning.param for warning in verdict.warnings]
 
 
 def refused(name: str, params: dict[str, Any], version: str = STRIPE_API_VERSION) -> list[str]:
-    verdict = judge_params(name, params, version=version)
+    verdict = judge_params(create_of(name), params, version=version)
     assert verdict.warnings == ()
     return [error.param for error in verdict.errors]
 
@@ -95,7 +95,7 @@ def test_a_parameter_that_only_the_document_has_is_accepted_with_a_warning(
 
 def test_the_warning_names_the_parameter_of_today_and_both_versions() -> None:
     (warning,) = require_valid_params(
-        "payment_intent", {**CHARGE, "payment_method_types": ["card"]}
+        "create_payment_intent", {**CHARGE, "payment_method_types": ["card"]}
     )
     assert warning.as_dict() == {
         "param": "payment_method_types",
@@ -165,7 +165,7 @@ def test_with_another_version_an_unknown_name_or_value_has_a_warning(
 
 def test_the_warning_says_which_version_is_set() -> None:
     (warning,) = require_valid_params(
-        "payment_intent", {**CHARGE, "capture_method": "x"}, version=OTHER
+        "create_payment_intent", {**CHARGE, "capture_method": "x"}, version=OTHER
     )
     assert warning.message == (
         "Received unknown value of capture_method. It is sent to Stripe, because the API version "
@@ -224,27 +224,32 @@ def test_an_unchecked_parameter_has_no_warning_and_a_checked_one_beside_it_has(
 ) -> None:
     params = {**CHARGE, "payment_method_types": ["card"]}
     unchecked = {"tea": 1, "payment_method_options": {"tea": {"a": "b"}}}
-    beside = judge_params("payment_intent", params, unchecked, version)
-    assert beside == judge_params("payment_intent", params, version=version)
-    among = judge_params("payment_intent", CHARGE, {"payment_method_types": ["card"]}, version)
+    beside = judge_params("create_payment_intent", params, unchecked, version)
+    assert beside == judge_params("create_payment_intent", params, version=version)
+    among = judge_params(
+        "create_payment_intent", CHARGE, {"payment_method_types": ["card"]}, version
+    )
     assert (among.errors, among.warnings) == ((), ())
 
 
 def test_the_errors_that_are_raised_are_those_of_the_version() -> None:
     params = {**CHARGE, "tea": 1}
     with pytest.raises(InvalidParams):
-        require_valid_params("payment_intent", params)
-    assert require_valid_params("payment_intent", params, version=OTHER) != ()
+        require_valid_params("create_payment_intent", params)
+    assert require_valid_params("create_payment_intent", params, version=OTHER) != ()
 
 
 def test_at_most_100_warnings_are_returned() -> None:
     unknown = {f"tea_{number}": 1 for number in range(1000)}
-    assert len(judge_params("payment_intent", {**CHARGE, **unknown}, version=OTHER).warnings) == 100
+    assert (
+        len(judge_params("create_payment_intent", {**CHARGE, **unknown}, version=OTHER).warnings)
+        == 100
+    )
 
 
 @each_object
 def test_with_another_version_exactly_unknown_names_and_values_are_accepted(name: str) -> None:
-    bodies = Bodies(name, seed=4)
+    bodies = Bodies(create_of(name), seed=4)
     for _ in range(200):
         body, fault = spoil(bodies.valid(), bodies.schema, bodies.random)
         param = bracket_path(fault.path)
@@ -272,16 +277,16 @@ def _marked(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_the_mark_names_the_older_version() -> None:
-    marked = [part for row in RESOURCES for part in _marked(parameter_schema(row.name))]
+    marked = [part for row in RESOURCES for part in _marked(parameter_schema(row.operation))]
     assert {part[UNTIL] for part in marked} == {OLDER_API_VERSION}
 
 
 @each_object
 def test_the_schema_of_today_has_no_marked_part_and_the_given_one_is_not_changed(name: str) -> None:
-    schema = deepcopy(parameter_schema(name))
+    schema = deepcopy(parameter_schema(create_of(name)))
     assert UNTIL not in json.dumps(of_today(schema))
     of_any_version(schema)
-    assert schema == parameter_schema(name)
+    assert schema == parameter_schema(create_of(name))
 
 
 def test_values_that_are_gone_are_a_branch_that_today_does_not_have() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from paydispatch.domain.parameters.check import check_params
 from paydispatch.domain.parameters.stripe_rules import LARGEST_AMOUNT
+from paydispatch.domain.stripe.resources import create_of
 
 CHARGE = {"amount": 2000, "currency": "usd"}
 TIERED = {"billing_scheme": "tiered", "tiers": [{"up_to": "inf", "unit_amount": 5}]}
@@ -13,7 +14,7 @@ PRICE = {"currency": "usd", "product": "prod_1", "unit_amount": 100}
 
 
 def broken(name: str, params: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(error.param, error.code) for error in check_params(name, params)]
+    return [(error.param, error.code) for error in check_params(create_of(name), params)]
 
 
 def test_metadata_at_its_limits_is_accepted() -> None:
@@ -74,9 +75,9 @@ def test_an_amount_has_at_most_twelve_digits(
 
 
 def test_the_message_about_an_amount_names_the_limit_that_is_applied() -> None:
-    (error,) = check_params("payment_intent", {**CHARGE, "amount": LARGEST_AMOUNT + 1})
+    (error,) = check_params("create_payment_intent", {**CHARGE, "amount": LARGEST_AMOUNT + 1})
     assert str(LARGEST_AMOUNT) in error.message
-    assert check_params("payment_intent", {**CHARGE, "amount": LARGEST_AMOUNT}) == ()
+    assert check_params("create_payment_intent", {**CHARGE, "amount": LARGEST_AMOUNT}) == ()
 
 
 @pytest.mark.parametrize("currency", ["USD", "Usd", "eur"])

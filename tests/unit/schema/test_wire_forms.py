@@ -13,7 +13,7 @@ from tests.unit.schema.bodies import Bodies
 from paydispatch.domain.form_encoding import pairs, text_of
 from paydispatch.domain.parameters.check import check_params, parameter_schema
 from paydispatch.domain.parameters.wire_schema import wire_schema
-from paydispatch.domain.stripe.resources import RESOURCES
+from paydispatch.domain.stripe.resources import RESOURCES, create_of
 
 CHARGE = {"amount": 2000, "currency": "usd"}
 TIERED = {
@@ -41,29 +41,29 @@ def restated(value: Any, chance: random.Random) -> Any:
 
 @pytest.mark.parametrize("name", [row.name for row in RESOURCES])
 def test_a_valid_body_stays_valid_when_its_scalars_are_restated(name: str) -> None:
-    bodies = Bodies(name, seed=7)
+    bodies = Bodies(create_of(name), seed=7)
     for _ in range(100):
         body = bodies.valid()
         other = restated(body, bodies.random)
         assert list(pairs(other)) == list(pairs(body))
-        assert check_params(name, other) == (), other
+        assert check_params(create_of(name), other) == (), other
 
 
 @pytest.mark.parametrize("name", [row.name for row in RESOURCES])
 def test_the_schema_of_the_wire_forms_has_no_other_scalar_than_text(name: str) -> None:
-    found = re.findall(r"'type': '(\w+)'", str(wire_schema(parameter_schema(name))))
+    found = re.findall(r"'type': '(\w+)'", str(wire_schema(parameter_schema(create_of(name)))))
     assert set(found) <= {"object", "array", "string"}
 
 
 @given(value=st.one_of(st.integers(-(2**1023), 2**1023), st.booleans(), st.text(max_size=400)))
 def test_a_metadata_value_may_be_any_scalar(value: object) -> None:
-    found = check_params("payment_intent", {**CHARGE, "metadata": {"note": value}})
+    found = check_params("create_payment_intent", {**CHARGE, "metadata": {"note": value}})
     assert [fault.code for fault in found if fault.code != "secret_key_misplaced"] == []
 
 
 @given(amount=st.integers(0, 999_999_999_999))
 def test_an_amount_may_be_the_text_of_its_digits(amount: int) -> None:
-    assert check_params("payment_intent", {**CHARGE, "amount": str(amount)}) == ()
+    assert check_params("create_payment_intent", {**CHARGE, "amount": str(amount)}) == ()
 
 
 @given(
@@ -72,7 +72,7 @@ def test_an_amount_may_be_the_text_of_its_digits(amount: int) -> None:
     )
 )
 def test_a_text_that_is_no_integer_is_refused_for_an_integer(text: str) -> None:
-    (fault,) = check_params("payment_intent", {**CHARGE, "amount": text})
+    (fault,) = check_params("create_payment_intent", {**CHARGE, "amount": text})
     assert fault.param == "amount"
 
 
@@ -93,7 +93,7 @@ def test_a_text_that_is_no_integer_is_refused_for_an_integer(text: str) -> None:
 def test_a_scalar_of_another_json_type_with_a_right_wire_form_is_accepted(
     name: str, params: dict[str, Any]
 ) -> None:
-    assert check_params(name, params) == ()
+    assert check_params(create_of(name), params) == ()
 
 
 @pytest.mark.parametrize(
@@ -117,10 +117,10 @@ def test_a_scalar_of_another_json_type_with_a_right_wire_form_is_accepted(
 def test_a_value_without_a_right_wire_form_is_refused(
     name: str, params: dict[str, Any], param: str, code: str
 ) -> None:
-    (fault,) = check_params(name, params)
+    (fault,) = check_params(create_of(name), params)
     assert (fault.param, fault.code) == (param, code)
 
 
 def test_a_decimal_that_no_form_can_hold_is_named() -> None:
-    (fault,) = check_params("payment_intent", {**CHARGE, "description": Decimal("NaN")})
+    (fault,) = check_params("create_payment_intent", {**CHARGE, "description": Decimal("NaN")})
     assert (fault.param, "finite number" in fault.message) == ("description", True)

@@ -1,8 +1,8 @@
 """Random bodies, made from the typed parameters of Stripe's official library.
 
-This module does not use our generated schemas. `tests/data/create_annotations.json.gz` holds the annotations as the
-library writes them: `{"version", "creates": {object name: {class: {field: annotation}}}}`. The class of the create is
-the first of its object.
+This module does not use our generated schemas. `tests/data/library_writes.json.gz` holds the annotations as the library
+writes them: `{"version", "operations": {name: {class: {field: annotation}}}}`. The class of the parameters is the first
+of its operation. The numbers and the security codes of cards are left out, because the check refuses them.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.unit.schema.bodies import CARD
 from tests.unit.schema.repairs import repair
 from tests.unit.schema.spoiling import Fault, remove_item, set_item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EXTRACT = Path(__file__).parents[2] / "data" / "create_annotations.json.gz"
+EXTRACT = Path(__file__).parents[2] / "data" / "library_writes.json.gz"
 DEEPEST = 6
 SHORT_TEXTS = ("a", "7%", "é", "[]")
 """The library has no lengths, so each text is short enough for every field."""
@@ -88,20 +89,20 @@ def _union(node: ast.expr) -> Union:
 
 
 class TypedBodies:
-    """A seeded source of bodies of one object."""
+    """A seeded source of bodies of one operation."""
 
-    def __init__(self, object_name: str, seed: int) -> None:
-        self.random = random.Random(f"{object_name} {seed}")
-        self._object_name = object_name
+    def __init__(self, operation: str, seed: int) -> None:
+        self.random = random.Random(f"{operation} {seed}")
+        self._operation = operation
         self._classes = {
             name: {field: read_annotation(text) for field, text in fields.items()}
-            for name, fields in extract()["creates"][object_name].items()
+            for name, fields in extract()["operations"][operation].items()
         }
         self._root = next(iter(self._classes))
 
     def valid(self) -> Body:
         """Return a body that the types and the rules across fields allow."""
-        return repair(self._object_name, self._object(self._root, 0))
+        return repair(self._operation, self._object(self._root, 0))
 
     def spoilt(self) -> tuple[Body, Fault]:
         """Return a body with one fault, and the fault."""
@@ -125,10 +126,12 @@ class TypedBodies:
             name: self._value(field, name, depth + 1)
             for name, field in fields
             if field.required or self.random.random() < share
+            if name not in CARD or not depth
+            if self._heads(field)
         }
 
     def _value(self, field: Field, name: str, depth: int) -> Any:
-        head = self.random.choice(sorted(field.heads))
+        head = self.random.choice(self._heads(field))
         inner = next(each.inner for each in field.types if each.head == head)
         if head in self._classes:
             return self._object(head, depth)
@@ -142,8 +145,19 @@ class TypedBodies:
             return {key: self._value(Field(inner, False), "", depth + 1) for key in keys}
         return self._scalar(head, name)
 
+    def _heads(self, field: Field) -> list[str]:
+        """Return the types that a value may have, without those that are the number of a card."""
+        return sorted(head for head in field.heads if not self._is_card(head))
+
+    def _is_card(self, head: str) -> bool:
+        """Return whether a class requires the number or the security code of a card, at any depth."""
+        fields = self._classes.get(head, {}).items() if head != self._root else ()
+        return any(
+            field.required and (name in CARD or not self._heads(field)) for name, field in fields
+        )
+
     def _scalar(self, head: str, name: str) -> Any:
-        if name in ("currency", "default_currency"):
+        if head == "str" and name.endswith("currency"):
             return self.random.choice(("usd", "eur", "jpy"))
         choices: dict[str, tuple[Any, ...]] = {
             "str": SHORT_TEXTS,

@@ -12,7 +12,7 @@ from tests.unit.schema.bodies import Bodies
 
 from paydispatch.domain.form_encoding import encode
 from paydispatch.domain.parameters.check import check_params, parameter_schema
-from paydispatch.domain.stripe.resources import RESOURCES, Resource, resource_named
+from paydispatch.domain.stripe.resources import RESOURCES, Resource, create_of, resource_named
 from paydispatch.twin.objects.shapes import response_schema
 from paydispatch.twin.objects.traits import traits_of
 from paydispatch.twin.wire.coercion import FormReader
@@ -234,12 +234,12 @@ def test_the_same_seed_gives_the_same_ids(with_seed: Any) -> None:
 
 @EVERY_OBJECT
 def test_any_valid_create_gives_a_whole_object(stripe: Client, resource: Resource) -> None:
-    bodies = Bodies(resource.name, seed=3)
+    bodies = Bodies(resource.operation, seed=3)
     answer = whole(resource.name)
     made = 0
     for _ in range(BODIES):
         form = encode({**bodies.valid(), "expand": None, "payment_method_types": None})
-        if any(check_params(resource.name, read_form(resource.name, form))):
+        if any(check_params(resource.operation, read_form(resource.name, form))):
             continue  # a required container was empty, and a form cannot express that
         reply = stripe.post(resource.endpoint, form.decode())
         if reply.status == 400:
@@ -251,7 +251,7 @@ def test_any_valid_create_gives_a_whole_object(stripe: Client, resource: Resourc
 
 
 def read_form(name: str, form: bytes) -> dict[str, Any]:
-    return FormReader(parameter_schema(name)).read(nest(read_pairs(form.decode())))
+    return FormReader(parameter_schema(create_of(name))).read(nest(read_pairs(form.decode())))
 
 
 def test_the_twin_accepts_our_metadata_pair(stripe: Client) -> None:

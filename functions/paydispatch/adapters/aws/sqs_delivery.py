@@ -17,7 +17,7 @@ from paydispatch.domain.identity.principal import QUEUE
 from paydispatch.domain.identity.request_ids import new_request_id, request_id_for_key
 from paydispatch.domain.message.new_envelope import new_envelope
 from paydispatch.domain.parameters.check import check_params, require_valid_params
-from paydispatch.domain.stripe.resources import RESOURCES
+from paydispatch.domain.stripe.resources import RESOURCES, resource_named
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.sdk.delivery import PreparedRequest
 
@@ -56,7 +56,7 @@ class SqsDelivery:
         self._clients = self._clients or self._connect()
         self._clients.sealer.warm(QUEUE)
         for resource in RESOURCES:
-            check_params(resource.name, {})
+            check_params(resource.operation, {})
 
     def prepare(self, request: CreateRequest) -> PreparedRequest:
         sealer = self._get_clients().sealer
@@ -64,7 +64,10 @@ class SqsDelivery:
         key = request.idempotency_key
         request_id = request_id_for_key("", key) if key else new_request_id(now_s)
         warnings = require_valid_params(
-            request.object, request.params, request.unchecked_params, self._stripe_api_version
+            resource_named(request.object).operation,
+            request.params,
+            request.unchecked_params,
+            self._stripe_api_version,
         )
         envelope = new_envelope(
             request,

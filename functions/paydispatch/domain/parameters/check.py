@@ -1,6 +1,6 @@
 """Check parameters with Stripe's own schema, before the request is queued.
 
-The schemas are generated (`make schemas`). The schema of an object is read and compiled when it is first needed. A
+The schemas are generated (`make schemas`). The schema of an operation is read and compiled when it is first needed. A
 request in the JSON types of the schema costs one call of the schema engine and one pass over its values. Any other
 request is judged by its wire form and by the rules, and its faults are worked out.
 """
@@ -39,7 +39,7 @@ from paydispatch.domain.parameters.unchecked import (
 from paydispatch.domain.parameters.verdict import ACCEPTED, Verdict, warn
 from paydispatch.domain.parameters.versions import of_any_version, of_today
 from paydispatch.domain.parameters.wire_schema import wire_schema
-from paydispatch.domain.stripe.resources import resource_named
+from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.domain.stripe.stripe_version import OLDER_API_VERSION, STRIPE_API_VERSION
 
 if TYPE_CHECKING:
@@ -52,13 +52,15 @@ MOST_ERRORS = 100
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
+DEFINITIONS = "#/$defs/"
+
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _TOO_DEEP = ParamError("", "parameter_invalid", "params must not be nested so deeply.")
 
 
 def judge_params(
-    object_name: str,
+    operation: str,
     params: Mapping[str, Any],
     unchecked: Mapping[str, Any] = _NOTHING,
     version: str = STRIPE_API_VERSION,
@@ -69,66 +71,76 @@ def judge_params(
     integer. `unchecked` is sent beside `params`: Stripe decides about it, and a required parameter may stand in it.
 
     `version` is the version of Stripe's API that the calls name. If it is not the schemas' own, names and values of
-    enumerations that the schemas do not have are accepted with a warning. Raises `UnknownObject`.
+    enumerations that the schemas do not have are accepted with a warning. Raises `UnknownOperation`.
     """
-    validator = _validator(object_name)
+    validator = _validator(operation)
     try:
         if unchecked:
-            return _judge_merged(object_name, params, unchecked, version)
+            return _judge_merged(operation, params, unchecked, version)
         if type(params) is dict and is_plain(params) and validator.is_valid(params):
             return ACCEPTED
-        alone = _faults_that_hide_others(object_name, params)
-        return Verdict(alone[:MOST_ERRORS]) if alone else _explain(object_name, params, version)
+        alone = _faults_that_hide_others(operation, params)
+        return Verdict(alone[:MOST_ERRORS]) if alone else _explain(operation, params, version)
     except (RecursionError, ValueError):  # Python's limit, or the engine's (255 levels)
         return Verdict((_TOO_DEEP,))
 
 
 def check_params(
-    object_name: str,
+    operation: str,
     params: Mapping[str, Any],
     unchecked: Mapping[str, Any] = _NOTHING,
     version: str = STRIPE_API_VERSION,
 ) -> tuple[ParamError, ...]:
     """Return the errors that `judge_params` finds."""
-    return judge_params(object_name, params, unchecked, version).errors
+    return judge_params(operation, params, unchecked, version).errors
 
 
 def require_valid_params(
-    object_name: str,
+    operation: str,
     params: Mapping[str, Any],
     unchecked: Mapping[str, Any] = _NOTHING,
     version: str = STRIPE_API_VERSION,
 ) -> tuple[ParamWarning, ...]:
-    """Return the warnings. Raise `InvalidParams` with everything that Stripe would refuse, or `UnknownObject`."""
-    verdict = judge_params(resource_named(object_name).name, params, unchecked, version)
+    """Return the warnings. Raise `InvalidParams` with everything that Stripe would refuse, or `UnknownOperation`."""
+    verdict = judge_params(operation, params, unchecked, version)
     if verdict.errors:
         raise InvalidParams(verdict.errors)
     return verdict.warnings
 
 
-def parameter_schema(object_name: str) -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of the object's create parameters. Raises `UnknownObject`."""
-    return _read(resource_named(object_name).identifier)
+@cache
+def parameter_schema(operation: str) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of the operation's parameters. Raises `UnknownOperation`.
+
+    Its title is the object. It has no other definitions than those it refers to. Do not change it, because it is kept.
+    """
+    row = operation_named(operation)
+    parts = _read(row.object.replace(".", "_"))
+    schema = parts["operations"][operation]
+    definitions = _referred(schema, parts["$defs"])
+    head = {"$schema": parts["$schema"], "title": row.object, **schema}
+    return {**head, "$defs": definitions} if definitions else head
 
 
-def parameter_names(object_name: str) -> frozenset[str]:
-    """Return the names of the object's top-level create parameters. Raises `UnknownObject`."""
-    return _names(resource_named(object_name).identifier)
+@cache
+def parameter_names(operation: str) -> frozenset[str]:
+    """Return the names of the operation's top-level parameters. Raises `UnknownOperation`."""
+    return frozenset(parameter_schema(operation)["properties"])
 
 
 def _judge_merged(
-    object_name: str, params: Mapping[str, Any], unchecked: Mapping[str, Any], version: str
+    operation: str, params: Mapping[str, Any], unchecked: Mapping[str, Any], version: str
 ) -> Verdict:
     """Judge the parameters as they are sent, and leave out the faults of those that are not checked."""
-    refused = faults_of_unchecked(unchecked) or _faults_that_hide_others(object_name, params)
+    refused = faults_of_unchecked(unchecked) or _faults_that_hide_others(operation, params)
     if refused:
         return Verdict(refused[:MOST_ERRORS])
     places = frozenset(map(bracket_path, unchecked_places(params, unchecked)))
-    return _explain(object_name, merge_unchecked(params, unchecked), version, places)
+    return _explain(operation, merge_unchecked(params, unchecked), version, places)
 
 
 def _explain(
-    object_name: str,
+    operation: str,
     params: Mapping[str, Any],
     version: str,
     unchecked_places: frozenset[str] = frozenset(),
@@ -140,11 +152,11 @@ def _explain(
     """
     form, faults = wire_form(params)
     sent = _Sent(params, form, unchecked_places)
-    rules = broken_rules(RULES.get(object_name, NO_RULES), form)
-    known = _known(object_name, version)
+    rules = broken_rules(RULES.get(operation, NO_RULES), form)
+    known = _known(operation, version)
     if not faults and known.engine.is_valid(form):
         return Verdict(sent.checked(rules))
-    refusals = sent.refusals(_wide(object_name, version), but={fault.param for fault in faults})
+    refusals = sent.refusals(_wide(operation, version), but={fault.param for fault in faults})
     found = sent.checked(chain(faults, refusals, rules))
     if found:
         return Verdict(found)
@@ -177,7 +189,7 @@ class _Sent:
         return tuple(dict.fromkeys(islice(found, MOST_ERRORS)))
 
 
-def _faults_that_hide_others(object_name: str, params: Mapping[str, Any]) -> tuple[ParamError, ...]:
+def _faults_that_hide_others(operation: str, params: Mapping[str, Any]) -> tuple[ParamError, ...]:
     """Return the faults that are reported alone.
 
     No walk through parameters that are nested too deeply is safe. The message of another fault could quote a secret key
@@ -186,7 +198,9 @@ def _faults_that_hide_others(object_name: str, params: Mapping[str, Any]) -> tup
     too_deep = fault_of_depth(params)
     if too_deep is not None:
         return (too_deep,)
-    return faults_of_secrets(params) or faults_of_card_data(object_name, params)
+    return faults_of_secrets(params) or faults_of_card_data(
+        operation_named(operation).object, params
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,36 +210,36 @@ class _Compiled:
 
 
 @cache
-def _validator(object_name: str) -> jsonschema_rs.Draft202012Validator:
+def _validator(operation: str) -> jsonschema_rs.Draft202012Validator:
     """Return the validator of JSON values. It knows the rules across fields too, so that a valid request is quick."""
-    rules = schema_of_rules(RULES.get(object_name, NO_RULES))
-    today = of_today(parameter_schema(object_name))
+    rules = schema_of_rules(RULES.get(operation, NO_RULES))
+    today = of_today(parameter_schema(operation))
     return jsonschema_rs.Draft202012Validator({**today, **rules})
 
 
-def _known(object_name: str, version: str) -> _Compiled:
+def _known(operation: str, version: str) -> _Compiled:
     """Return the schema of the parameters that `version` is known to have."""
-    return _both(object_name) if version == OLDER_API_VERSION else _today(object_name)
+    return _both(operation) if version == OLDER_API_VERSION else _today(operation)
 
 
-def _wide(object_name: str, version: str) -> _Compiled:
+def _wide(operation: str, version: str) -> _Compiled:
     """Return the schema of the parameters that are accepted with `version`."""
-    return _both(object_name) if version == STRIPE_API_VERSION else _open(object_name)
+    return _both(operation) if version == STRIPE_API_VERSION else _open(operation)
 
 
 @cache
-def _today(object_name: str) -> _Compiled:
-    return _compile(of_today(parameter_schema(object_name)))
+def _today(operation: str) -> _Compiled:
+    return _compile(of_today(parameter_schema(operation)))
 
 
 @cache
-def _both(object_name: str) -> _Compiled:
-    return _compile(parameter_schema(object_name))
+def _both(operation: str) -> _Compiled:
+    return _compile(parameter_schema(operation))
 
 
 @cache
-def _open(object_name: str) -> _Compiled:
-    return _compile(of_any_version(parameter_schema(object_name)))
+def _open(operation: str) -> _Compiled:
+    return _compile(of_any_version(parameter_schema(operation)))
 
 
 def _compile(schema: dict[str, Any]) -> _Compiled:
@@ -235,11 +249,24 @@ def _compile(schema: dict[str, Any]) -> _Compiled:
 
 
 @cache
-def _read(identifier: str) -> dict[str, Any]:
-    schema: dict[str, Any] = json.loads((SCHEMAS / f"{identifier}.json").read_bytes())
-    return schema
+def _read(file: str) -> dict[str, Any]:
+    """Return the file of an object: the schemas of its operations, and the definitions that they share."""
+    parts: dict[str, Any] = json.loads((SCHEMAS / f"{file}.json").read_bytes())
+    return parts
 
 
-@cache
-def _names(identifier: str) -> frozenset[str]:
-    return frozenset(_read(identifier)["properties"])
+def _referred(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Return the definitions that a schema refers to, at any depth, in their order."""
+    found: set[str] = set()
+    waiting: list[Any] = [schema]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            waiting.extend(part.values())
+            name = str(part.get("$ref", "")).removeprefix(DEFINITIONS)
+            if name and name not in found:
+                found.add(name)
+                waiting.append(definitions[name])
+        elif isinstance(part, list):
+            waiting.extend(part)
+    return {name: part for name, part in definitions.items() if name in found}

@@ -115,15 +115,17 @@ _TIER = (at_most_one(*_UNIT), at_most_one(*_FLAT), at_least_one(*_UNIT, *_FLAT))
 NO_RULES: Mapping[Place, Sequence[Rule]] = {}
 
 RULES: Mapping[str, Mapping[Place, Sequence[Rule]]] = {
-    "payment_intent": {(): (_AMOUNT,)},
+    "create_payment_intent": {(): (_AMOUNT,)},
+    "update_payment_intent": {(): (_AMOUNT,)},
+    "increment_authorization_payment_intent": {(): (_AMOUNT,)},
     # https://docs.stripe.com/api/products/create, under default_price_data
-    "product": {
+    "create_product": {
         ("default_price_data",): (_ANY_AMOUNT, at_most_one(*_UNIT)),
         ("default_price_data", "currency_options", EACH): (at_most_one(*_UNIT),),
         ("default_price_data", "currency_options", EACH, "tiers", EACH): _TIER,
     },
     # https://docs.stripe.com/api/prices/create, under product_data, unit_amount, tiers and transform_quantity
-    "price": {
+    "create_price": {
         (): (
             *_ONE_PRODUCT,
             unless(_is_tiered, _TIERED, _ANY_AMOUNT),
@@ -136,7 +138,7 @@ RULES: Mapping[str, Mapping[Place, Sequence[Rule]]] = {
         ("currency_options", EACH, "tiers", EACH): _TIER,
     },
     # https://docs.stripe.com/api/subscriptions/create, under customer_account, billing_cycle_anchor_config and items
-    "subscription": {
+    "create_subscription": {
         (): (
             at_least_one("customer", "customer_account"),
             at_most_one("billing_cycle_anchor", "billing_cycle_anchor_config"),
@@ -152,8 +154,16 @@ RULES: Mapping[str, Mapping[Place, Sequence[Rule]]] = {
         ("add_invoice_items", EACH, "price_data"): _ONE_AMOUNT,
         ("add_invoice_items", EACH, "discounts", EACH): _ONE_DISCOUNT,
     },
+    # https://docs.stripe.com/api/subscriptions/update, under items, discounts and add_invoice_items
+    "update_subscription": {
+        ("discounts", EACH): _ONE_DISCOUNT,
+        ("items", EACH): (at_most_one("price", "price_data"),),
+        ("items", EACH, "price_data"): _ONE_AMOUNT,
+        ("add_invoice_items", EACH): _ONE_PRICE,
+        ("add_invoice_items", EACH, "price_data"): _ONE_AMOUNT,
+    },
     # https://docs.stripe.com/api/coupons/create, under amount_off and duration_in_months
-    "coupon": {
+    "create_coupon": {
         (): (
             *exactly_one("percent_off", "amount_off"),
             needs("amount_off", "currency"),
@@ -161,19 +171,20 @@ RULES: Mapping[str, Mapping[Place, Sequence[Rule]]] = {
         ),
     },
     # https://docs.stripe.com/api/refunds/create
-    "refund": {(): (_PAYMENT_TO_REFUND,)},
+    "create_refund": {(): (_PAYMENT_TO_REFUND,)},
     # https://docs.stripe.com/api/invoices/create, under discounts
-    "invoice": {("discounts", EACH): _ONE_DISCOUNT},
+    "create_invoice": {("discounts", EACH): _ONE_DISCOUNT},
+    "update_invoice": {("discounts", EACH): _ONE_DISCOUNT},
     # https://docs.stripe.com/api/checkout/sessions/create, under line_items and discounts
-    "checkout.session": {
+    "create_checkout_session": {
         ("discounts", EACH): exactly_one("coupon", "promotion_code"),
         ("line_items", EACH): _ONE_PRICE,
         ("line_items", EACH, "price_data"): (*_ONE_PRODUCT, *_ONE_AMOUNT),
     },
     # https://docs.stripe.com/api/payment-link/create, under line_items
-    "payment_link": {
+    "create_payment_link": {
         ("line_items", EACH): _ONE_PRICE,
         ("line_items", EACH, "price_data"): (*_ONE_PRODUCT, *_ONE_AMOUNT),
     },
 }
-"""The rules of each object: at the object itself, and at the places below it that have rules of their own."""
+"""The rules of each operation: at the parameters themselves, and at the places below that have rules of their own."""

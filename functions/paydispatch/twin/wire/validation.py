@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.identity.marks import MARK
 from paydispatch.domain.parameters.check import check_params, parameter_schema
+from paydispatch.domain.stripe.resources import create_of
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.twin.objects.traits import holds, traits_of
 from paydispatch.twin.wire.coercion import FormReader
@@ -22,8 +23,9 @@ def read_params(
 
     `version` is the version of Stripe's API that the call names. Unknown names are accepted with another one than ours.
     """
-    params = FormReader(parameter_schema(kind)).read(nested)
-    for error in check_params(kind, _without_mark(params), version=version):
+    operation = create_of(kind)
+    params = FormReader(parameter_schema(operation)).read(nested)
+    for error in check_params(operation, _without_mark(params), version=version):
         raise invalid_request(error.message, code=error.code, param=error.param or None)
     _check_together(kind, params, version)
     return params
