@@ -23,7 +23,7 @@ PARAMETER_GUARDS = (
         "card: raw card data in params is accepted",
         NO_CARD_DATA,
         PARAMETERS + "check.py",
-        "faults_of_secrets(params) or faults_of_card_data(operation_named(operation).object, params)",
+        "faults_of_secrets(params) or faults_of_card_data(object_name, params)",
         "faults_of_secrets(params)",
         CARDS,
     ),

@@ -13,6 +13,7 @@ from typing import Any
 from document import Schema
 from document_paths import METHODS
 
+
 def extract_document(document: Schema, calls: Collection[tuple[str, str]]) -> Schema:
     """Return the part of the document that is about the v1 writes and about the lists at their paths.
 

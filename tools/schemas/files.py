@@ -1,4 +1,4 @@
-"""Writes generated files compactly but with one field per line, so that a diff is readable."""
+"""Writes generated files compactly but with one row per line, so that a diff is readable."""
 
 import json
 from pathlib import Path
@@ -7,28 +7,17 @@ from typing import Any
 from document import Schema
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
-DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def write_schemas(path: Path, schemas: dict[str, Schema], definitions: dict[str, Schema]) -> None:
-    """Write the parameter schemas of the operations of one object."""
-    parts = {"$schema": DRAFT, "operations": schemas, "$defs": definitions}
-    lines = [f"{_text(key)}:{_block(value)}" for key, value in parts.items()]
-    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    """Write the parameter schemas of the operations of one object, and the definitions they refer to."""
+    write_rows(path, {**schemas, **{f"#/$defs/{name}": part for name, part in definitions.items()}})
 
 
 def write_rows(path: Path, rows: dict[str, Any]) -> None:
-    """Write a table, with a row on each line."""
-    path.write_text(_block(rows) + "\n", encoding="utf-8")
-
-
-def _block(value: Any) -> str:
-    """Return a dict with one entry per line, and any other value on one line."""
-    if not isinstance(value, dict):
-        return _text(value)
-    return (
-        "{\n" + ",\n".join(f"{_text(key)}:{_text(entry)}" for key, entry in value.items()) + "\n}"
-    )
+    """Write a table with a row on each line, so that a program can parse one row alone."""
+    lines = [f"{_text(key)}:{_text(row)}" for key, row in rows.items()]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def _text(value: Any) -> str:

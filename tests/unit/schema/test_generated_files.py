@@ -14,9 +14,15 @@ import jsonschema_rs
 import pytest
 
 import paydispatch
-from paydispatch.domain.parameters.check import check_params, parameter_names, parameter_schema
+from paydispatch.domain.parameters.check import (
+    DEFINITIONS,
+    check_params,
+    parameter_names,
+    parameter_schema,
+)
 from paydispatch.domain.stripe.operations import TABLE, all_operations
 from paydispatch.domain.stripe.resources import RESOURCES, create_of
+from paydispatch.domain.text.json_rows import read_rows
 
 PACKAGE = Path(paydispatch.__file__).parent
 ROOT = PACKAGE.parents[1]
@@ -88,18 +94,23 @@ def test_the_library_that_the_tests_use_is_the_pinned_one() -> None:
 
 def test_there_is_one_file_for_each_object_and_one_schema_for_each_operation() -> None:
     files = {file.stem: json.loads(file.read_bytes()) for file in PACKAGE.glob("schemas/*.json")}
-    names = [name for parts in files.values() for name in parts["operations"]]
+    names = [row for rows in files.values() for row in rows if not row.startswith(DEFINITIONS)]
     assert files.keys() == OBJECTS
     assert sorted(names) == [row.name for row in all_operations()]
 
 
 def test_the_definitions_of_a_file_are_all_used() -> None:
     for file in PACKAGE.glob("schemas/*.json"):
-        parts = json.loads(file.read_bytes())
-        schemas = [parameter_schema(name) for name in parts["operations"]]
-        assert (
-            set().union(*(schema.get("$defs", {}) for schema in schemas)) == parts["$defs"].keys()
-        )
+        rows = json.loads(file.read_bytes())
+        operations = [row for row in rows if not row.startswith(DEFINITIONS)]
+        used = {name for row in operations for name in parameter_schema(row).get("$defs", ())}
+        assert len(rows) == len(operations) + len(used)
+
+
+def test_each_row_of_a_file_is_on_a_line_of_its_own() -> None:
+    for file in (TABLE, *PACKAGE.glob("schemas/*.json")):
+        rows = {name: json.loads(text) for name, text in read_rows(file).items()}
+        assert rows == json.loads(file.read_bytes())
 
 
 @each_operation

@@ -8,6 +8,7 @@ request is judged by its wire form and by the rules, and its faults are worked o
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain, islice
@@ -41,6 +42,7 @@ from paydispatch.domain.parameters.versions import of_any_version, of_today
 from paydispatch.domain.parameters.wire_schema import wire_schema
 from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.domain.stripe.stripe_version import OLDER_API_VERSION, STRIPE_API_VERSION
+from paydispatch.domain.text.json_rows import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -52,7 +54,11 @@ MOST_ERRORS = 100
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
 DEFINITIONS = "#/$defs/"
+
+_REFERENCE = re.compile(r'"\$ref":"(#/\$defs/[^"]+)"')
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -114,12 +120,14 @@ def parameter_schema(operation: str) -> dict[str, Any]:
 
     Its title is the object. It has no other definitions than those it refers to. Do not change it, because it is kept.
     """
-    row = operation_named(operation)
-    parts = _read(row.object.replace(".", "_"))
-    schema = parts["operations"][operation]
-    definitions = _referred(schema, parts["$defs"])
-    head = {"$schema": parts["$schema"], "title": row.object, **schema}
-    return {**head, "$defs": definitions} if definitions else head
+    object_name = operation_named(operation).object
+    rows = _rows(object_name.replace(".", "_"))
+    schema = {"$schema": DRAFT, "title": object_name, **json.loads(rows[operation])}
+    used = _references(operation, rows)
+    definitions = {
+        row.removeprefix(DEFINITIONS): json.loads(text) for row, text in rows.items() if row in used
+    }
+    return {**schema, "$defs": definitions} if definitions else schema
 
 
 @cache
@@ -198,9 +206,8 @@ def _faults_that_hide_others(operation: str, params: Mapping[str, Any]) -> tuple
     too_deep = fault_of_depth(params)
     if too_deep is not None:
         return (too_deep,)
-    return faults_of_secrets(params) or faults_of_card_data(
-        operation_named(operation).object, params
-    )
+    object_name = operation_named(operation).object
+    return faults_of_secrets(params) or faults_of_card_data(object_name, params)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,24 +256,17 @@ def _compile(schema: dict[str, Any]) -> _Compiled:
 
 
 @cache
-def _read(file: str) -> dict[str, Any]:
-    """Return the file of an object: the schemas of its operations, and the definitions that they share."""
-    parts: dict[str, Any] = json.loads((SCHEMAS / f"{file}.json").read_bytes())
-    return parts
+def _rows(file: str) -> dict[str, str]:
+    """Return the rows of the file of an object: its operations, and the definitions that they share."""
+    return read_rows(SCHEMAS / f"{file}.json")
 
 
-def _referred(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Return the definitions that a schema refers to, at any depth, in their order."""
+def _references(row: str, rows: Mapping[str, str]) -> set[str]:
+    """Return the definitions that a row refers to, at any depth."""
     found: set[str] = set()
-    waiting: list[Any] = [schema]
+    waiting = [row]
     while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            waiting.extend(part.values())
-            name = str(part.get("$ref", "")).removeprefix(DEFINITIONS)
-            if name and name not in found:
-                found.add(name)
-                waiting.append(definitions[name])
-        elif isinstance(part, list):
-            waiting.extend(part)
-    return {name: part for name, part in definitions.items() if name in found}
+        new = set(_REFERENCE.findall(rows[waiting.pop()])) - found
+        found |= new
+        waiting.extend(new)
+    return found

@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote
 
 from paydispatch.domain.errors import InvalidField, UnknownOperation
 from paydispatch.domain.stripe.listings import Listing, listing_of
+from paydispatch.domain.text.json_rows import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,16 +80,14 @@ class Operation:
 
 def all_operations() -> tuple[Operation, ...]:
     """Return every operation, sorted by name."""
-    return tuple(_table().values())
+    return tuple(_operation_of_row(name) for name in _rows())
 
 
 def operation_named(name: str) -> Operation:
     """Return the operation `name`. Raises `UnknownOperation`, which suggests names that are close."""
-    try:
-        return _table()[name]
-    except KeyError:
-        close = get_close_matches(name[:64], _table(), n=3)
-        raise UnknownOperation(name, close=close) from None
+    if name not in _rows():
+        raise UnknownOperation(name, close=get_close_matches(name[:64], _rows(), n=3))
+    return _operation_of_row(name)
 
 
 def create_operation(object_name: str) -> Operation:
@@ -189,9 +188,13 @@ def _decoded(word: str) -> str | None:
 
 
 @cache
-def _table() -> dict[str, Operation]:
-    rows: dict[str, dict[str, Any]] = json.loads(TABLE.read_bytes())
-    return {name: _operation(name, row) for name, row in rows.items()}
+def _rows() -> dict[str, str]:
+    return read_rows(TABLE)
+
+
+@cache
+def _operation_of_row(name: str) -> Operation:
+    return _operation(name, json.loads(_rows()[name]))
 
 
 def _operation(name: str, row: dict[str, Any]) -> Operation:
