@@ -6,6 +6,7 @@ from derived_guards import DERIVED_GUARDS
 from flow_guards import FLOW_GUARDS
 from guard import LATCH, LUA, SOURCE, Guard
 from identity_guards import IDENTITY_GUARDS
+from operation_guards import OPERATION_GUARDS
 from parameter_guards import PARAMETER_GUARDS
 from replay_guards import REPLAY_GUARDS
 from twin_guards import TWIN_GUARDS
@@ -1052,6 +1053,7 @@ GUARDS = (
     *DERIVED_GUARDS,
     *IDENTITY_GUARDS,
     *FLOW_GUARDS,
+    *OPERATION_GUARDS,
     *PARAMETER_GUARDS,
     *REPLAY_GUARDS,
     *VERSION_GUARDS,

@@ -18,12 +18,17 @@ OPTIONAL_TODAY = {
     "card[exp_year]",
     "card[token]",
     "mandate_data[customer_acceptance]",
+    "mandate_data[customer_acceptance][online]",
     "mandate_data[customer_acceptance][online][ip_address]",
     "mandate_data[customer_acceptance][online][user_agent]",
     "refunded",
     "trial_settings[end_behavior][missing_payment_method]",
 }
 """Parameters that the older version requires, and that the version of today does not."""
+
+
+LONGER_TODAY = {"card[token]"}
+"""Texts that have no limit in the version of today, because a card and a token are one kind of object there."""
 
 
 @dataclass(frozen=True)
