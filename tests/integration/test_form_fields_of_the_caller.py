@@ -123,7 +123,7 @@ def assert_alike(row: Resource, params: dict[str, Any]) -> None:
 
 @EVERY_OBJECT
 def test_random_bodies_of_the_librarys_types_have_the_same_fields(row: Resource) -> None:
-    bodies = TypedBodies(row.name, seed=11)
+    bodies = TypedBodies(row.operation, seed=11)
     for _ in range(BODIES):
         assert_alike(row, in_the_types_of_a_program(bodies.valid(), bodies.random))
 

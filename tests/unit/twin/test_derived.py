@@ -346,7 +346,7 @@ def test_an_address_without_a_create_takes_no_post(stripe: Client) -> None:
 def test_every_id_in_an_answer_can_be_fetched_and_is_of_its_kind(
     stripe: Client, resource: Resource
 ) -> None:
-    bodies = TypedBodies(resource.name, seed=5)
+    bodies = TypedBodies(resource.operation, seed=5)
     fetched = made = 0
     for _ in range(BODIES):
         valid = {**bodies.valid(), "expand": None, "payment_method_types": None}
