@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.errors import Unavailable
     from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, WaitingFlow
-    from paydispatch.domain.operators.lookups import LookupResult, Window
+    from paydispatch.domain.operators.lookup_results import Inconclusive, LookupResult
+    from paydispatch.domain.operators.lookups import Window
+    from paydispatch.domain.operators.object_states import Fetched
     from paydispatch.domain.operators.redrive import Parked
     from paydispatch.domain.outcomes import Error, ErrorKind
     from paydispatch.domain.stripe.accounts import AccountBinding
-    from paydispatch.domain.stripe.resources import Resource
+    from paydispatch.domain.stripe.listings import Listing
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
 
 # Every service
@@ -219,17 +221,18 @@ class Accounts(Protocol):
 
 
 class StripeGateway(Protocol):
-    async def create(
+    async def call(
         self,
         *,
-        endpoint: str,
+        method: str,
+        path: str,
         params: Mapping[str, Any],
         key: StripeKey,
         request_id: str,
         stripe_account: str | None,
         stripe_context: str | None = None,
     ) -> Attempt:
-        """Make one POST with `request_id` as its idempotency key.
+        """Make one call. A POST has `request_id` as its idempotency key. A DELETE has none, because Stripe ignores it.
 
         Never raises for a failure of the network or of Stripe, because that is an `Attempt` as well.
         """
@@ -388,10 +391,24 @@ class UnknownOutcomes(Protocol):
 
 
 class StripeLists(Protocol):
+    """Reads at Stripe: the lists of created objects, and single objects."""
+
+    async def fetch(
+        self,
+        *,
+        path: str,
+        key: StripeKey,
+        stripe_account: str | None,
+        stripe_context: str | None = None,
+    ) -> Fetched | Inconclusive:
+        """Return the object at `path`, or that Stripe has none there. Never raises for a failure, as `find_created`."""
+        ...
+
     async def find_created(
         self,
         *,
-        resource: Resource,
+        path: str,
+        listing: Listing,
         mark: tuple[str, str],
         params: Mapping[str, Any],
         within: Window,
@@ -399,7 +416,7 @@ class StripeLists(Protocol):
         stripe_account: str | None,
         stripe_context: str | None = None,
     ) -> LookupResult:
-        """Look in Stripe's list for the object with `mark` in its metadata.
+        """Look in Stripe's list at `path` for the object with `mark` in its metadata.
 
         `params` are those of the create. They may name a test clock, or a customer on one, and Stripe lists the objects
         of a test clock apart. `within` bounds the look, unless the list is not `dated`: then all of it is read. Never

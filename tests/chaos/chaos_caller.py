@@ -46,8 +46,8 @@ _LONGEST_DELAY_S = 20
 
 
 class Gateway(Wrapper):
-    async def create(self, **call: Any) -> Any:
-        attempt = await self.inner.create(**call)
+    async def call(self, **call: Any) -> Any:
+        attempt = await self.inner.call(**call)
         if isinstance(attempt, Answered):
             self.points.reach(ANSWERED, call["request_id"])
         if isinstance(attempt, Unknown):

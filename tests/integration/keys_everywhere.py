@@ -73,8 +73,9 @@ async def to_stripe(key: str, log: PowertoolsEventLog) -> None:
     await site.start()
     base = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"  # type: ignore[union-attr]
     async with stripe_client(base) as client:
-        attempt = await HttpStripeGateway(client).create(
-            endpoint="/v1/products",
+        attempt = await HttpStripeGateway(client).call(
+            method="POST",
+            path="/v1/products",
             params={"name": "Tea"},
             key=StripeKey(key),
             request_id="pdr_1",

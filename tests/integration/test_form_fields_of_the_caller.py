@@ -81,8 +81,9 @@ async def _post(endpoint: str, params: dict[str, Any]) -> Fields:
 
     transport = httpx.MockTransport(answer)
     async with httpx.AsyncClient(base_url=BASE_URL, transport=transport) as client:
-        await HttpStripeGateway(client).create(
-            endpoint=endpoint,
+        await HttpStripeGateway(client).call(
+            method="POST",
+            path=endpoint,
             params=params,
             key=StripeKey("sk_test_1"),
             request_id=REQUEST_ID,

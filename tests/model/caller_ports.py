@@ -203,7 +203,7 @@ class SilentDoorbell:
 class GatedStripe(Gated):
     """Stripe and the network to it. Answers pass through the project's own `classify`."""
 
-    async def create(self, *, params: Any, request_id: str, key: StripeKey, **rest: Any) -> Attempt:
+    async def call(self, *, params: Any, request_id: str, key: StripeKey, **rest: Any) -> Attempt:
         self._process.calling += 1
         try:
             return await self._create(params, request_id, key)

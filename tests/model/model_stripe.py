@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.attempts import NotSent, RefusedInFront, Unknown
-from paydispatch.domain.operators.lookups import Found, NotFound
+from paydispatch.domain.operators.lookup_results import Found, NotFound
 
 if TYPE_CHECKING:
     import asyncio
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from tests.model.virtual_time import ModelClock
 
     from paydispatch.domain.attempts import Attempt
-    from paydispatch.domain.operators.lookups import LookupResult, Window
+    from paydispatch.domain.operators.lookup_results import LookupResult
+    from paydispatch.domain.operators.lookups import Window
 
 PRUNED_AFTER_S = 24 * 3600.0
 LONGEST_EXECUTION_S = 80.0

@@ -17,7 +17,7 @@ from tests.model.caller_ports import (
 from tests.model.model_stripe import ACCOUNTS
 from tests.model.stage import at_once
 
-from paydispatch.domain.operators.lookups import Inconclusive
+from paydispatch.domain.operators.lookup_results import Inconclusive
 from paydispatch.domain.operators.redrive import Choice
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.services.redrive import Redriver
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.credentials import StripeKey
     from paydispatch.domain.envelope import Envelope
-    from paydispatch.domain.operators.lookups import LookupResult, Window
+    from paydispatch.domain.operators.lookup_results import LookupResult
+    from paydispatch.domain.operators.lookups import Window
     from paydispatch.domain.operators.redrive import Parked
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.domain.unknown_outcomes import UnknownOutcome

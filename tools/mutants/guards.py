@@ -8,6 +8,7 @@ from guard import LATCH, LUA, SOURCE, Guard
 from identity_guards import IDENTITY_GUARDS
 from operation_guards import OPERATION_GUARDS
 from parameter_guards import PARAMETER_GUARDS
+from repeat_guards import REPEAT_GUARDS
 from replay_guards import REPLAY_GUARDS
 from twin_guards import TWIN_GUARDS
 from version_guards import VERSION_GUARDS
@@ -188,19 +189,19 @@ GUARDS = (
         "publish before park: parked first",
         BEFORE_PARKING,
         CONCLUDE,
-        "    await publish_and_log(call, progress, outcome)\n"
+        "    await publish_and_log(call, progress, outcome, inferred=inferred)\n"
         "    if isinstance(decision, GivenUp):\n"
         "        await _park(call, progress_for_copy(progress, decision.outcome), decision.outcome)\n",
         "    if isinstance(decision, GivenUp):\n"
         "        await _park(call, progress_for_copy(progress, decision.outcome), decision.outcome)\n"
-        "    await publish_and_log(call, progress, outcome)\n",
+        "    await publish_and_log(call, progress, outcome, inferred=inferred)\n",
     ),
     Guard(
         "publish before park: an unknown outcome is not parked",
         "A request with an unknown outcome is parked for an operator.",
         CONCLUDE,
-        "    await publish_and_log(call, progress, outcome)\n    if isinstance(decision, GivenUp):\n",
-        "    await publish_and_log(call, progress, outcome)\n    if False:\n",
+        "inferred=inferred)\n    if isinstance(decision, GivenUp):\n",
+        "inferred=inferred)\n    if False:\n",
     ),
     Guard(
         "publish before acknowledge: an unavailable store counts as done",
@@ -577,8 +578,8 @@ GUARDS = (
         "deadline: an unavailable vault extends it",
         "A request is retried until its deadline.",
         CALL,
-        "    refusal = _guard(call, progress)\n    if refusal is not None:\n",
-        "    refusal = _guard(call, progress)\n    if False:\n",
+        "    return may_send(progress, call.ports.clock.now_s(), asked.repeats.rule) or asked",
+        "    return asked",
     ),
     Guard(
         "redrive: a request with a final status is sent back",
@@ -639,7 +640,7 @@ GUARDS = (
     Guard(
         "proof: the lookup window ignores clock differences",
         PROOF,
-        LOOKUPS,
+        SOURCE + "domain/operators/lookup_results.py",
         "CLOCKS_APART_S = 900",
         "CLOCKS_APART_S = 0",
     ),
@@ -698,7 +699,7 @@ GUARDS = (
         "proof: objects on a test clock are not listed",
         PROOF,
         LISTS,
-        "for name in () if _is_live(key) else resource.clocked_by:",
+        "for name in () if _is_live(key) else listing.clocked_by:",
         "for name in ():",
         STRIPE_LISTS,
     ),
@@ -1054,6 +1055,7 @@ GUARDS = (
     *IDENTITY_GUARDS,
     *FLOW_GUARDS,
     *OPERATION_GUARDS,
+    *REPEAT_GUARDS,
     *PARAMETER_GUARDS,
     *REPLAY_GUARDS,
     *VERSION_GUARDS,

@@ -370,8 +370,7 @@ IDENTITY_GUARDS = (
         "send: the seen-mark is not checked (twin)",
         ONCE,
         REQUESTS_TWIN,
-        '        if self._outcomes.marks.get((claim.worker_slot, claim.request_id)) == "settled":\n'
-        "            return NoSend.PUBLISHED\n",
+        '        if mark == "settled":\n            return NoSend.PUBLISHED\n',
         "",
         TWIN,
     ),

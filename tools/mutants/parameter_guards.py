@@ -95,8 +95,8 @@ PARAMETER_GUARDS = (
         "unchecked: Stripe does not get them",
         NO_FALSE_REFUSAL,
         SOURCE + "services/call_stripe.py",
-        "with_mark(envelope.sent_params, envelope.request_id)",
-        "with_mark(envelope.params, envelope.request_id)",
+        "    params = envelope.sent_params\n",
+        "    params = envelope.params\n",
         UNCHECKED,
     ),
     Guard(

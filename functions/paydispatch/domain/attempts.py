@@ -39,7 +39,7 @@ class Answered:
     replayed: bool = False
 
     @property
-    def created(self) -> bool:
+    def succeeded(self) -> bool:
         return 200 <= self.http_status < 300
 
 

@@ -12,6 +12,7 @@ from paydispatch.domain.identity.principal import tenant_of
 from paydispatch.domain.identity.request_ids import request_id_for_repeat, request_id_for_reuse
 from paydispatch.domain.identity.slots import beside, key_space, slot_name
 from paydispatch.domain.limits import FORGOTTEN_S
+from paydispatch.domain.stripe.repeats import Repeat
 
 if TYPE_CHECKING:
     from paydispatch.domain.envelope import Envelope
@@ -174,8 +175,8 @@ class SlotState:
     def may_be_repeated(self) -> bool:
         """Return whether the key may make another request.
 
-        It may if nothing was created, and Stripe keeps no answer under the id. That stays true, because a final status
-        is never overwritten.
+        It may if the request had no effect, and Stripe keeps no answer under the id. That stays true, because a final
+        status is never overwritten.
         """
         return self.owned and self.status == "failed" and not self.answered
 
@@ -201,6 +202,7 @@ class Send:
     """The name of this send. Recorded again under the same token, it is the same send."""
     account: AccountBinding
     attempt: int
+    rule: Repeat = Repeat.KEYED
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,10 @@ class NoSend(StrEnum):
     """Stripe may have pruned the idempotency key (`limits.HORIZON_S`)."""
     NOT_OWNED = "not_owned"
     """The slot holds no claim, or the claim of another request."""
+    IN_DOUBT = "in_doubt"
+    """Another send may have had an effect, and a repeat could act on another object (`Repeat.UNTIL_DOUBT`)."""
+    TOLD = "told"
+    """Its unknown outcome has been published, and a repeat could act on another object (`Repeat.UNTIL_TOLD`)."""
 
 
 class SendEnd(StrEnum):

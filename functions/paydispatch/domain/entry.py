@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Outcome, Response
 from paydispatch.domain.requests import Lane
 from paydispatch.domain.stripe.accounts import AccountBinding
+from paydispatch.domain.stripe.proofs import unexecuted_word
 from paydispatch.domain.stripe.resources import create_of
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class OutcomeEntry:
     them because the request's slot may have expired by then."""
     account: AccountBinding | None = None
     inferred: bool = False
-    """The outcome comes from a look at Stripe's lists, because Stripe's answer was lost."""
+    """The outcome follows from the state at Stripe, because Stripe's answer was lost. Another program may have led the
+    object there."""
 
     def __post_init__(self) -> None:
         if not self.operation:
@@ -73,6 +75,11 @@ class OutcomeEntry:
     def with_error(self, error: Error) -> OutcomeEntry:
         """Return the entry of the same request with `error` as its outcome, because its response script failed."""
         return replace(self, outcome=error)
+
+    def settled_by_look(self, outcome: Outcome, settled_at: float) -> OutcomeEntry:
+        """Return the entry of the same request with the outcome that a look at Stripe proved."""
+        worded = _in_word_of(self.operation, outcome)
+        return replace(self, outcome=worded, settled_at=settled_at, inferred=True)
 
     def as_json(self) -> str:
         fields = asdict(self)
@@ -106,8 +113,18 @@ class OutcomeEntry:
 _ENTRY_FIELDS = frozenset(field.name for field in fields_of(OutcomeEntry))
 
 
+def _in_word_of(operation: str, outcome: Outcome) -> Outcome:
+    """Return the outcome with the operation's word for "no effect": `not_created`, or `not_executed`."""
+    return outcome.in_word(unexecuted_word(operation)) if isinstance(outcome, Error) else outcome
+
+
 def entry_for(
-    envelope: Envelope, claim: Claim, outcome: Outcome, settled_at: float
+    envelope: Envelope,
+    claim: Claim,
+    outcome: Outcome,
+    settled_at: float,
+    *,
+    inferred: bool = False,
 ) -> OutcomeEntry:
     """Return the entry of a request, under the id of its claim.
 
@@ -124,7 +141,8 @@ def entry_for(
         worker_id=envelope.worker_id,
         context_id=envelope.context_id,
         params=envelope.sent_params,
-        outcome=outcome,
+        outcome=_in_word_of(envelope.operation, outcome),
+        inferred=inferred,
         settled_at=settled_at,
         accepted_at=envelope.accepted_at,
         first_sent_at=envelope.progress.first_sent_at,
@@ -152,10 +170,12 @@ def entry_for_malformed(
         fingerprint=claim.fingerprint,
         principal=claim.principal,
         object=address.object,
+        operation=address.operation,
+        path=address.path,
         worker_id=address.worker_id,
         context_id=address.context_id,
         params=address.params,
-        outcome=error,
+        outcome=_in_word_of(address.operation, error),
         settled_at=settled_at,
     )
 

@@ -7,17 +7,23 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.credentials import Binding
-from paydispatch.domain.errors import InvalidField, TooLarge
+from paydispatch.domain.errors import InvalidField, TooLarge, UnknownObject, UnknownOperation
 from paydispatch.domain.identity.principal import QUEUE
 from paydispatch.domain.limits import COPY_ROOM_BYTES, QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.parameters.unchecked import merge_unchecked
 from paydispatch.domain.requests import Lane
-from paydispatch.domain.stripe.resources import create_of, resource_named
+from paydispatch.domain.stripe.operations import (
+    all_operations,
+    check_path_ids,
+    operation_named,
+)
+from paydispatch.domain.stripe.resources import create_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from paydispatch.domain.progress import Progress
+    from paydispatch.domain.stripe.operations import Operation
 
 VERSION = 2
 
@@ -111,19 +117,22 @@ def check_size(message: str, *, room_bytes: int = COPY_ROOM_BYTES) -> int:
     return len(message)
 
 
-def check_operation(envelope: Envelope) -> None:
-    """Check that the message asks for a create of a known object. Raises `BadRequest`."""
-    known = resource_named(envelope.object)
-    if envelope.operation != known.operation:
+def check_operation(envelope: Envelope) -> Operation:
+    """Return the operation that the message asks for. Its object and its path fit. Raises `BadRequest`."""
+    try:
+        operation = operation_named(envelope.operation)
+    except UnknownOperation:
+        if envelope.operation != create_of(envelope.object):
+            raise
+        known = sorted(one.object for one in all_operations() if one.creates)
+        raise UnknownObject(envelope.object, known=known) from None
+    if envelope.object != operation.object:
         raise InvalidField(
-            "operation",
-            f"operation must be {known.operation} for the object {known.name}: no other one is supported.",
-            code="unknown_operation",
+            "object",
+            f"object must be {operation.object} for the operation {operation.name}, not {envelope.object}.",
         )
-    if envelope.path:
-        raise InvalidField(
-            "path", "path must be left out, because a create has no ids in its path."
-        )
+    check_path_ids(operation, envelope.path)
+    return operation
 
 
 def check_copy_size(received: Envelope) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from dataclasses import fields as fields_of
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -24,12 +24,15 @@ class ErrorKind(StrEnum):
 
 class Certainty(StrEnum):
     NOT_CREATED = "not_created"
+    """The request had no effect. This is the word for creates, and for a request whose operation was not read yet."""
+    NOT_EXECUTED = "not_executed"
+    """The request had no effect. This is the word for all other operations (`proofs.unexecuted_word`)."""
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """Stripe created the object."""
+    """Stripe executed the operation, and the body is its answer."""
 
     body: Mapping[str, Any]
     attempts: int
@@ -60,7 +63,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Error:
-    """An error: Stripe did not create the object, or may have created it. `certainty` says which."""
+    """An error: Stripe did not execute the operation, or may have executed it. `certainty` says which."""
 
     kind: ErrorKind
     message: str
@@ -83,7 +86,11 @@ class Error:
     @property
     def settled(self) -> bool:
         """Whether the outcome is the last one. A settled outcome may still follow an unknown one."""
-        return self.certainty is Certainty.NOT_CREATED
+        return self.certainty is not Certainty.UNKNOWN
+
+    def in_word(self, unexecuted: Certainty) -> Error:
+        """Return the same error. If it is certain, its certainty is `unexecuted`."""
+        return replace(self, certainty=unexecuted) if self.settled else self
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -5,9 +5,11 @@ Three rules, in this order:
    of an execution under the idempotency key (docs.stripe.com/api/idempotent_requests).
 2. *The certainty latch.* Stripe may have executed an attempt that ended unknown, for instance in a read timeout or a
    500 (docs.stripe.com/error-low-level). A later refusal says nothing about that attempt. Therefore the request then
-   ends with certainty `unknown`, and not with `not_created`.
+   ends with certainty `unknown`, and not with `not_created` or `not_executed`. One refusal does: the 404 of a DELETE of
+   an object that is gone, because it shows the effect of the attempt with the lost answer.
 3. *`Stripe-Should-Retry` decides whether to retry.* Where Stripe does not send this header, the status does:
-   `_RETRIED_STATUSES`. Stripe's Python library reads the header first, too (`_http_client.py`).
+   `_RETRIED_STATUSES`. Stripe's Python library reads the header first, too (`_http_client.py`). A DELETE that could act
+   on another object is not retried, whatever the header says (`repeats.Repeat`).
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from paydispatch.domain.outcomes import (
     Response,
     error_of_stripe,
 )
+from paydispatch.domain.stripe.repeats import Repeat, Repeats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,11 +47,17 @@ Stripe executed nothing for the attempt, and the same call can succeed later. St
 its status. This program must, because otherwise each rate-limited request would fail."""
 
 
+GONE = 404
+"""Stripe's status for an object that it does not have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """The end of a request: publish the outcome."""
 
     outcome: Outcome
+    inferred: bool = False
+    """The outcome follows from the state at Stripe, because Stripe's answer was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +77,14 @@ class Again:
 
 Decision = Settled | GivenUp | Again
 
+KEYED = Repeats()
+"""The repeats of a POST."""
+
 _GIVEN_UP = {
     "horizon_passed": "Its idempotency key is at least 23 hours old, and Stripe may have forgotten it.",
     "deadline_exceeded": "Its deadline passed before Stripe answered.",
     "attempts_exhausted": f"Stripe answered none of its {MOST_ATTEMPTS} attempts.",
+    "answer_unknown": "Its answer was lost, and a repeat could act on another object.",
     "account_changed": "Its Stripe key now belongs to another account than the one that may have executed it.",
 }
 
@@ -130,8 +143,10 @@ def with_doubt(progress: Progress) -> Progress:
     return replace(progress, maybe_executed=True)
 
 
-def may_send(progress: Progress, now_s: float) -> GivenUp | None:
-    """Check horizon, deadline and number of attempts before a POST. Return None if the request may be sent."""
+def may_send(progress: Progress, now_s: float, rule: Repeat = Repeat.KEYED) -> GivenUp | None:
+    """Check horizon, deadline, number of attempts and repeats before a send. Return None if the request may be sent."""
+    if rule is Repeat.UNTIL_DOUBT and progress.maybe_executed:
+        return give_up(progress, "answer_unknown")
     if past_horizon(progress.first_sent_at, now_s):
         return give_up(progress, "horizon_passed")
     if now_s >= progress.deadline_at:
@@ -146,15 +161,19 @@ def past_horizon(first_sent_at: float | None, now_s: float) -> bool:
     return first_sent_at is not None and now_s - first_sent_at >= HORIZON_S
 
 
-def decide(attempt: Attempt, progress: Progress, now_s: float, fraction: float) -> Decision:
+def decide(
+    attempt: Attempt, progress: Progress, now_s: float, fraction: float, repeats: Repeats = KEYED
+) -> Decision:
     """Return the decision after `attempt`, which has the number `progress.attempt`.
 
     `fraction` is a random number in [0, 1), for the jitter of the backoff.
     """
     if isinstance(attempt, Answered):
-        return Settled(_answer(attempt, progress))
+        return _end_answered(attempt, progress, repeats)
+    if repeats.gone is not None and _shows_effect(attempt, progress, repeats):
+        return Settled(_response(repeats.gone, attempt, progress), inferred=True)
     latched = replace(progress, maybe_executed=progress.maybe_executed or raises_doubt(attempt))
-    if not _retryable(attempt):
+    if not _retryable(attempt) or not _may_repeat(latched, repeats):
         return _stop(attempt, latched)
     delay_s = backoff_s(progress.attempt, fraction)
     if now_s + delay_s >= progress.deadline_at:
@@ -193,6 +212,26 @@ def raises_doubt(attempt: NotSent | RefusedInFront | Unknown) -> bool:
     return isinstance(attempt, Unknown)
 
 
+def _shows_effect(
+    attempt: NotSent | RefusedInFront | Unknown, progress: Progress, repeats: Repeats
+) -> bool:
+    """Return whether a 404 shows the effect of an earlier attempt: the object of the path is gone.
+
+    Without an earlier attempt that may have had an effect it is a plain refusal. So is one that names a parameter.
+    """
+    return (
+        progress.maybe_executed
+        and isinstance(attempt, RefusedInFront)
+        and attempt.http_status == GONE
+        and attempt.error.get("code") == "resource_missing"
+        and str(attempt.error.get("param")) not in repeats.sent
+    )
+
+
+def _may_repeat(latched: Progress, repeats: Repeats) -> bool:
+    return not (repeats.rule is Repeat.UNTIL_DOUBT and latched.maybe_executed)
+
+
 def _retryable(attempt: NotSent | RefusedInFront | Unknown) -> bool:
     match attempt:
         case NotSent():
@@ -214,23 +253,28 @@ def _stop(attempt: NotSent | RefusedInFront | Unknown, progress: Progress) -> Se
     return GivenUp(_no_answer(attempt, progress, "answer_unknown"))
 
 
-def _answer(attempt: Answered, progress: Progress) -> Outcome:
-    if attempt.created:
-        return Response(
-            body=attempt.body,
-            attempts=progress.attempt,
-            stripe_request_id=attempt.stripe_request_id,
-        )
+def _end_answered(attempt: Answered, progress: Progress, repeats: Repeats) -> Settled | GivenUp:
+    if attempt.succeeded:
+        return Settled(_response(attempt.body, attempt, progress))
     error = attempt.body.get("error")
-    answered = replace(
-        progress, maybe_executed=False
-    )  # an answer, replayed or not, clears the latch
-    return _stripe_error(
+    # An answer under the key, replayed or not, holds for every attempt and clears the latch. Without a key it does not.
+    keyed = repeats.rule is Repeat.KEYED
+    known = replace(progress, maybe_executed=progress.maybe_executed and not keyed)
+    answered = _stripe_error(
         attempt.http_status,
         error if isinstance(error, dict) else {},
         attempt.stripe_request_id,
-        answered,
-        answered=True,
+        known,
+        answered=keyed,
+    )
+    return end_with(answered)
+
+
+def _response(body: Mapping[str, Any], attempt: Attempt, progress: Progress) -> Response:
+    return Response(
+        body=body,
+        attempts=progress.attempt,
+        stripe_request_id=getattr(attempt, "stripe_request_id", None),
     )
 
 

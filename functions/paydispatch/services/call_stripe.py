@@ -6,8 +6,8 @@ The steps, in order:
 2. Claim the request's id in Redis. The claim returns the sends and the outcome of earlier receives.
 3. Guard: end a request that must not be sent.
 4. Open the key, and find the Stripe account that it belongs to.
-5. Send: ask Redis for leave to POST, which records the POST before it is made.
-6. POST to Stripe.
+5. Send: ask Redis for leave to call, which records the call before it is made.
+6. Call Stripe.
 7. Decide the next step, and record how the send ended.
 8. Conclude (`conclude_call.py`): publish the outcome and write the status. Or try again, at once or by a copy of the
    message (`defer_call.py`).
@@ -34,6 +34,7 @@ from paydispatch.domain.limits import SEND_AGE_S
 from paydispatch.domain.outcomes import ErrorKind
 from paydispatch.domain.parameters.check import require_valid_params
 from paydispatch.domain.retry import (
+    KEYED,
     Again,
     Decision,
     GivenUp,
@@ -49,8 +50,8 @@ from paydispatch.domain.retry import (
     with_doubt,
 )
 from paydispatch.domain.stripe.accounts import bind_account
-from paydispatch.domain.stripe.resources import resource_named
-from paydispatch.services.calls.call import Call
+from paydispatch.domain.stripe.repeats import Repeats, repeats_of
+from paydispatch.services.calls.call import Asked, Call
 from paydispatch.services.calls.conclude import conclude, publish_and_log, report_reused_id
 from paydispatch.services.calls.defer import (
     DeferCall,
@@ -124,14 +125,14 @@ async def _attempt_once(call: Call, progress: Progress) -> Progress | None:
     if _needs_fresh_start(call, progress):
         await _start_afresh(call, progress)
         return None
-    refusal = _guard(call, progress)
-    if refusal is not None:
-        await conclude(call, progress, refusal)
+    asked = _guard(call, progress)
+    if not isinstance(asked, Asked):
+        await conclude(call, progress, asked)
         return None
-    return await _attempt(call, progress)
+    return await _attempt(call, progress, asked)
 
 
-async def _attempt(call: Call, progress: Progress) -> Progress | None:
+async def _attempt(call: Call, progress: Progress, asked: Asked) -> Progress | None:
     try:
         key = await _open_key(call, progress)
         # The API checks a key that the request carries. A named key is known only now.
@@ -150,7 +151,7 @@ async def _attempt(call: Call, progress: Progress) -> Progress | None:
     if call.time_left_s() < LEAST_CALL_S:
         ending = NotSent("The invocation had no time left for a call", "invocation_ending")
         return await _follow(call, progress, _decide(call, progress, ending))
-    return await _send_and_post(call, progress, key, account)
+    return await _send_and_call(call, progress, asked, key, account)
 
 
 # 1. Prove the principal
@@ -191,25 +192,25 @@ async def _start_afresh(call: Call, progress: Progress) -> None:
     call.log("request.started_afresh", copy)
 
 
-def _guard(call: Call, progress: Progress) -> Settled | GivenUp | None:
-    """Return the outcome of a request that must not be sent. None: it may be sent."""
+def _guard(call: Call, progress: Progress) -> Asked | Settled | GivenUp:
+    """Return the operation of a request that may be sent, or else its outcome."""
     if call.receive.last_receive:
         why = "Every worker that took this request died."
         return GivenUp(call.dispatcher_error(progress, "last_receive", why))
     try:
-        _check(call, progress)
+        asked = _check(call, progress)
     except BadRequest as error:
         refusal = call.dispatcher_error(progress, error.code, str(error), error.param)
         return end_with(refusal)
-    return may_send(progress, call.ports.clock.now_s())
+    return may_send(progress, call.ports.clock.now_s(), asked.repeats.rule) or asked
 
 
-def _check(call: Call, progress: Progress) -> None:
+def _check(call: Call, progress: Progress) -> Asked:
     """Repeat the API's checks, because programs may write to the queue themselves. Raises `BadRequest`."""
     envelope = call.envelope
-    check_operation(envelope)
+    operation = check_operation(envelope)
     warnings = require_valid_params(
-        resource_named(envelope.object).operation,
+        operation.name,
         envelope.params,
         envelope.unchecked_params,
         call.ports.stripe_api_version,
@@ -217,6 +218,11 @@ def _check(call: Call, progress: Progress) -> None:
     check_copy_size(envelope)
     if warnings and progress.attempt == 1:
         call.log("request.warned", progress, warnings=[warning.param for warning in warnings])
+    return Asked(
+        operation,
+        operation.endpoint(envelope.path),
+        repeats_of(operation, envelope.path, envelope.sent_params),
+    )
 
 
 # 4. Open the key, find the account
@@ -255,22 +261,21 @@ async def _find_account(
 # 5. Send
 
 
-async def _send_and_post(
-    call: Call, progress: Progress, key: StripeKey, account: AccountBinding
+async def _send_and_call(
+    call: Call, progress: Progress, asked: Asked, key: StripeKey, account: AccountBinding
 ) -> Progress | None:
     token = secrets.token_hex(
         8
     )  # a new one for each send: a late command for an old send must change nothing
-    answer = await _open_send(
-        call, progress, Send(token=token, account=account, attempt=progress.attempt)
-    )
+    send = Send(token=token, account=account, attempt=progress.attempt, rule=asked.repeats.rule)
+    answer = await _open_send(call, progress, send)
     if isinstance(answer, NoSend):
-        return await _follow_no_send(call, progress, answer)
+        return await _follow_no_send(call, progress, answer, send.token)
     sent = note_send(progress, answer, account)
-    attempt = await _post(call, key, within_s=call.time_left_s())
+    attempt = await _call_stripe(call, asked, key, within_s=call.time_left_s())
     # If no connection was made, the send is taken back. Then a copy must not carry its time.
     known = replace(progress, store_waits=0) if isinstance(attempt, NotSent) else sent
-    decision = _decide(call, known, attempt)
+    decision = _decide(call, known, attempt, asked.repeats)
     await _end_send(call, known, decision, attempt, token)
     return await _follow(call, known, decision, token)
 
@@ -304,10 +309,16 @@ async def _take_back(call: Call, token: str) -> None:
         call.warn("send.not_taken_back", why=str(error))
 
 
-async def _follow_no_send(call: Call, progress: Progress, why: NoSend) -> Progress | None:
+async def _follow_no_send(
+    call: Call, progress: Progress, why: NoSend, token: str
+) -> Progress | None:
     """Act on Redis's refusal of a send. Return the progress to go on with at once, or None when the call is done."""
     match why:
-        case NoSend.PUBLISHED:
+        case NoSend.PUBLISHED | NoSend.TOLD:
+            if (
+                why is NoSend.TOLD
+            ):  # the slot has opened the send, because the seen-mark is in the worker's slot
+                await _take_back(call, token)
             with defer_if_unavailable(progress):
                 await write_missing_status(
                     call.ports, call.claim.worker_slot, call.claim.request_id
@@ -320,8 +331,8 @@ async def _follow_no_send(call: Call, progress: Progress, why: NoSend) -> Progre
         case NoSend.OTHER_ACCOUNT:
             await _wait_for_account(call, progress)
             return None
-        case NoSend.CLOSED:
-            return progress  # the next claim returns the outcome that the slot is closed with
+        case NoSend.CLOSED | NoSend.IN_DOUBT:
+            return progress  # the next claim returns the outcome that the slot is closed with, or the doubt
         case NoSend.NOT_OWNED:
             raise DeferCall(progress, "The request's slot was lost.")
 
@@ -334,17 +345,22 @@ async def _wait_for_account(call: Call, progress: Progress) -> None:
     await conclude(call, progress, give_up(with_doubt(progress), "account_changed"))
 
 
-# 6. POST
+# 6. Call Stripe
 
 
-async def _post(call: Call, key: StripeKey, *, within_s: float) -> Attempt:
-    """Make one POST. It is abandoned as unknown before Lambda would kill it."""
+async def _call_stripe(call: Call, asked: Asked, key: StripeKey, *, within_s: float) -> Attempt:
+    """Make one call. It is abandoned as unknown before Lambda would kill it.
+
+    Only a create carries the mark. With an update it would replace the mark of the create.
+    """
     envelope, started = call.envelope, call.ports.clock.now_s()
+    params = envelope.sent_params
     try:
         async with asyncio.timeout(within_s):
-            return await call.ports.gateway.create(
-                endpoint=resource_named(envelope.object).endpoint,
-                params=with_mark(envelope.sent_params, envelope.request_id),
+            return await call.ports.gateway.call(
+                method=asked.operation.method,
+                path=asked.path,
+                params=with_mark(params, envelope.request_id) if asked.operation.marked else params,
                 key=key,
                 request_id=envelope.request_id,
                 stripe_account=envelope.stripe_account,
@@ -359,8 +375,8 @@ async def _post(call: Call, key: StripeKey, *, within_s: float) -> Attempt:
 # 7. Decide the next step
 
 
-def _decide(call: Call, progress: Progress, attempt: Attempt) -> Decision:
-    return decide(attempt, progress, call.ports.clock.now_s(), call.ports.fraction())
+def _decide(call: Call, progress: Progress, attempt: Attempt, repeats: Repeats = KEYED) -> Decision:
+    return decide(attempt, progress, call.ports.clock.now_s(), call.ports.fraction(), repeats)
 
 
 async def _end_send(

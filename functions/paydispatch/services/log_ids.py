@@ -15,6 +15,9 @@ class HasIds(Protocol):
     def object(self) -> str: ...
 
     @property
+    def operation(self) -> str: ...
+
+    @property
     def worker_id(self) -> str: ...
 
     @property
@@ -29,6 +32,7 @@ def log_ids(request: HasIds) -> dict[str, object]:
     return {
         "request_id": request.request_id,
         "object": request.object,
+        "operation": request.operation,
         "worker_id": request.worker_id,
         "context_id": request.context_id,
         "principal": request.principal,

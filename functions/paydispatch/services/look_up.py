@@ -1,33 +1,38 @@
-"""Look up one unknown outcome at Stripe: open the request's key, check the key's account, and search Stripe's lists.
+"""Look up one unknown outcome at Stripe: open the request's key, check the key's account, and read lists or the object.
 
-A lookup sends no create. `domain/unknown_outcomes.py` decides about the outcome by the result.
+A lookup writes nothing at Stripe. `domain/operators/lookups.py` decides about the outcome by the result.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from paydispatch.domain.attempts import RefusedInFront
-from paydispatch.domain.errors import CannotOpen, NotPermitted, UnknownObject
+from paydispatch.domain.errors import BadRequest, CannotOpen, NotPermitted
 from paydispatch.domain.identity.marks import MARK, with_mark
-from paydispatch.domain.operators.lookups import (
+from paydispatch.domain.operators.lookup_results import (
     Found,
     Inconclusive,
     LookupResult,
     NotFound,
     both,
-    other_account,
-    windows,
 )
+from paydispatch.domain.operators.lookups import other_account, windows
+from paydispatch.domain.operators.object_states import read_absence, read_state
 from paydispatch.domain.stripe.accounts import bind_account
-from paydispatch.domain.stripe.resources import resource_named
+from paydispatch.domain.stripe.operations import operation_named
+from paydispatch.domain.stripe.proofs import ByMark, ByState, NoProof, own_id, own_path, proof_of
 from paydispatch.domain.unknown_outcomes import claim_of_unknown, envelope_of
 
 if TYPE_CHECKING:
     from paydispatch.domain.credentials import StripeKey
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.stripe.accounts import AccountBinding
+    from paydispatch.domain.stripe.listings import Listing
+    from paydispatch.domain.stripe.operations import Operation
+    from paydispatch.domain.stripe.proofs import Proof
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
     from paydispatch.ports import (
         Accounts,
@@ -46,6 +51,11 @@ ACCOUNT_TIMEOUT_S = 10.0
 
 UNMARKED = (
     "Its metadata had no room for our mark, so its object cannot be recognized in Stripe's lists."
+)
+
+
+NO_ACCOUNT = (
+    "The account of its sends is not recorded, so the object of no account proves anything."
 )
 
 
@@ -74,24 +84,44 @@ class LookupPorts(Protocol):
 async def look_up(
     ports: LookupPorts, unknown: UnknownOutcome, *, same_account: bool
 ) -> LookupResult:
-    """Return whether Stripe lists the object of the request, or the reason why the lookup proves nothing.
+    """Return whether Stripe shows the effect of the request, or the reason why the lookup proves nothing.
 
     `same_account`: an operator declares that the request's key belongs to the account that the request was sent to.
     Raises `Unavailable`.
     """
     entry = unknown.entry
-    if not _is_marked(entry):
+    try:
+        asked = _Asked.of(entry)
+    except BadRequest as error:  # an operation that this release does not know
+        return Inconclusive(error.message)
+    if isinstance(asked.proof, NoProof):
+        return Inconclusive(asked.proof.why)
+    if isinstance(asked.proof, ByMark) and not _is_marked(entry):
         return Inconclusive(UNMARKED)
     if entry.sealed_secret is None and entry.secret_ref is None:
         return Inconclusive("Its message held no key to read Stripe's lists with.")
     try:
         key = await ports.vault.open(envelope_of(entry))
         wrong_account = await _check_account(ports, unknown, key, same_account=same_account)
-        return wrong_account or await _search(ports, unknown, key)
+        return wrong_account or await _look(ports, unknown, asked, key)
     except (CannotOpen, NotPermitted) as error:
         return Inconclusive(str(error))
-    except UnknownObject as error:
-        return Inconclusive(error.message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The operation of the request, and its proof."""
+
+    operation: Operation
+    path: str
+    """Its path at Stripe. The list of a create is there."""
+    proof: Proof
+
+    @classmethod
+    def of(cls, entry: OutcomeEntry) -> _Asked:
+        """Raises `BadRequest` for an operation or a path that this release does not know."""
+        operation = operation_named(entry.operation)
+        return cls(operation, operation.endpoint(entry.path), proof_of(operation))
 
 
 def _is_marked(entry: OutcomeEntry) -> bool:
@@ -145,28 +175,59 @@ async def _accept_account(
     )
 
 
-async def _search(ports: LookupPorts, unknown: UnknownOutcome, key: StripeKey) -> LookupResult:
-    """Search one window after the other. The object counts as not found only if no window holds it."""
-    entry = unknown.entry
-    resource = resource_named(entry.object)
-    # An undated list is read as a whole, so that one search covers every window.
-    searched = windows(unknown) if resource.dated else windows(unknown)[:1]
-    result: NotFound | Inconclusive | None = None
+async def _look(
+    ports: LookupPorts, unknown: UnknownOutcome, asked: _Asked, key: StripeKey
+) -> LookupResult:
     try:
         async with asyncio.timeout(LOOKUP_TIMEOUT_S):
-            for window in searched:
-                latest = await ports.lists.find_created(
-                    resource=resource,
-                    params=entry.params,
-                    mark=(MARK, entry.request_id),
-                    within=window,
-                    key=key,
-                    stripe_account=entry.stripe_account,
-                    stripe_context=entry.stripe_context,
-                )
-                if isinstance(latest, Found):
-                    return latest
-                result = latest if result is None else both(result, latest)
+            if isinstance(asked.proof, ByMark):
+                return await _search(ports, unknown, asked.path, asked.proof.listing, key)
+            return await _fetch(ports, unknown, asked, key)
     except TimeoutError:
-        return Inconclusive(f"Stripe's lists were not read to the end in {LOOKUP_TIMEOUT_S:.0f} s.")
+        return Inconclusive(f"Stripe was not read to the end in {LOOKUP_TIMEOUT_S:.0f} s.")
+
+
+async def _search(
+    ports: LookupPorts, unknown: UnknownOutcome, path: str, listing: Listing, key: StripeKey
+) -> LookupResult:
+    """Search one window after the other. The object counts as not found only if no window holds it."""
+    entry = unknown.entry
+    # An undated list is read as a whole, so that one search covers every window.
+    searched = windows(unknown) if listing.dated else windows(unknown)[:1]
+    result: NotFound | Inconclusive | None = None
+    for window in searched:
+        latest = await ports.lists.find_created(
+            path=path,
+            listing=listing,
+            params=entry.params,
+            mark=(MARK, entry.request_id),
+            within=window,
+            key=key,
+            stripe_account=entry.stripe_account,
+            stripe_context=entry.stripe_context,
+        )
+        if isinstance(latest, Found):
+            return latest
+        result = latest if result is None else both(result, latest)
     return result or Inconclusive("There is no time window to search.")
+
+
+async def _fetch(
+    ports: LookupPorts, unknown: UnknownOutcome, asked: _Asked, key: StripeKey
+) -> LookupResult:
+    """Fetch the object that the operation acts on, and read its state or its absence."""
+    entry, operation = unknown.entry, asked.operation
+    if unknown.account is None:  # in another account a missing object proves nothing
+        return Inconclusive(NO_ACCOUNT)
+    fetched = await ports.lists.fetch(
+        path=own_path(operation, entry.path),
+        key=key,
+        stripe_account=entry.stripe_account,
+        stripe_context=entry.stripe_context,
+    )
+    if isinstance(fetched, Inconclusive):
+        return fetched
+    if isinstance(asked.proof, ByState):
+        own = own_id(operation, entry.path)
+        return read_state(asked.proof.rule, own, entry.params, fetched)
+    return read_absence(operation, entry.path, min(unknown.firsts, default=None), fetched)

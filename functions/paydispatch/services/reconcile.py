@@ -1,21 +1,22 @@
-"""Reconcile: look up requests with an unknown outcome at Stripe, and publish each outcome that Stripe's lists prove.
+"""Reconcile: look up requests with an unknown outcome at Stripe, and publish each outcome that Stripe's objects prove.
 
-Reconciling sends no create. It may be repeated, and several reconcilers may run at once: a settled outcome is published
-once, so its flow runs as after any other outcome.
+Reconciling writes nothing at Stripe. It may be repeated, and several reconcilers may run at once. A settled outcome is
+published once, so its flow runs as after any other outcome.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.operators.lookups import StaysUnknown, decide
-from paydispatch.domain.outcomes import Outcome, Response
+from paydispatch.domain.outcomes import Certainty, Outcome, Response
+from paydispatch.domain.stripe.proofs import unexecuted_word
 from paydispatch.domain.unknown_outcomes import beyond_memory
 from paydispatch.services.calls.publish_outcome import publish_outcome
 from paydispatch.services.log_ids import log_ids
@@ -24,6 +25,7 @@ from paydispatch.services.look_up import look_up
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
     from paydispatch.ports import (
         Accounts,
@@ -53,6 +55,9 @@ class Verdict(StrEnum):
 
     CREATED = "created"
     NOT_CREATED = "not_created"
+    EXECUTED = "executed"
+    """Stripe executed an operation that is no create, or another program led its object to the same state."""
+    NOT_EXECUTED = "not_executed"
     SETTLED_BEFORE = "settled_before"
     """Another reconciler settled it, or Stripe's answer to a redriven message did."""
     UNKNOWN = "unknown"
@@ -69,10 +74,11 @@ class Reconciled:
     request_id: str
     verdict: Verdict
     object: str | None = None
+    operation: str | None = None
     why: str | None = None
     """The reason why it stays unknown."""
     until: float | None = None
-    """Unix seconds from which a lookup can prove that it was not created. None: such a time is not known."""
+    """Unix seconds from which a lookup can prove that it had no effect. None: such a time is not known."""
 
 
 @dataclass(slots=True)
@@ -209,13 +215,11 @@ class Reconciler:
 
     async def _settle(self, unknown: UnknownOutcome, outcome: Outcome) -> Reconciled:
         """Publish the outcome that the lookup proved."""
-        settled = replace(
-            unknown.entry, outcome=outcome, settled_at=self._ports.clock.now_s(), inferred=True
-        )
+        settled = unknown.entry.settled_by_look(outcome, self._ports.clock.now_s())
         first = await publish_outcome(self._ports, settled, unknown.worker)
         if first:
             await self._forget(unknown)
-        proven = Verdict.CREATED if isinstance(outcome, Response) else Verdict.NOT_CREATED
+        proven = _verdict_of(settled)
         return _make_reconciled(unknown, proven if first else Verdict.SETTLED_BEFORE)
 
     async def _make_sure_of_status(self, unknown: UnknownOutcome) -> Reconciled:
@@ -238,7 +242,7 @@ class Reconciler:
 
     def _log(self, unknown: UnknownOutcome, reconciled: Reconciled) -> None:
         entry, verdict = unknown.entry, reconciled.verdict
-        settled = verdict in (Verdict.CREATED, Verdict.NOT_CREATED, Verdict.SETTLED_BEFORE)
+        settled = verdict not in (Verdict.UNKNOWN, Verdict.FORGOTTEN)
         write = self._ports.log.info if settled else self._ports.log.warning
         write(
             "request.reconciled" if settled else "request.still_unknown",
@@ -259,6 +263,8 @@ class Reconciler:
         for metric, verdict in (
             ("ReconciledCreated", Verdict.CREATED),
             ("ReconciledNotCreated", Verdict.NOT_CREATED),
+            ("ReconciledExecuted", Verdict.EXECUTED),
+            ("ReconciledNotExecuted", Verdict.NOT_EXECUTED),
             ("StillUnknown", Verdict.UNKNOWN),
             ("UnknownForgotten", Verdict.FORGOTTEN),
         ):
@@ -266,6 +272,14 @@ class Reconciler:
                 self._ports.log.count(metric, counts[verdict])
         if report.left:
             self._ports.log.count("ReconcileLeft", report.left)
+
+
+def _verdict_of(settled: OutcomeEntry) -> Verdict:
+    """Return the verdict in the words of the operation: created or executed, `not_created` or `not_executed`."""
+    unexecuted = unexecuted_word(settled.operation)
+    if not isinstance(settled.outcome, Response):
+        return Verdict(unexecuted.value)
+    return Verdict.CREATED if unexecuted is Certainty.NOT_CREATED else Verdict.EXECUTED
 
 
 def _make_reconciled(
@@ -276,6 +290,7 @@ def _make_reconciled(
         unknown.entry.request_id,
         verdict,
         unknown.entry.object,
+        unknown.entry.operation,
         decided.why if decided else None,
         decided.until if decided else None,
     )

@@ -152,7 +152,8 @@ async def _send_back(
 async def _hand_over(ports: RedrivePorts, envelope: Envelope) -> None:
     """Publish the unknown outcome, because every caller that received the message died before it could.
 
-    The claim writes the time of the first send into the slot. From then on the slot refuses every send of a copy.
+    The claim writes the time of the first send into the slot. From then on the slot refuses every send of a copy whose
+    key is too old. A copy of a DELETE is refused because the unknown outcome is published.
     """
     now_s = ports.clock.now_s()
     claim = claim_of(envelope, ports.queue_tenant, now_s)
@@ -184,6 +185,7 @@ def ids_of(examined: Examined) -> dict[str, object]:
         "status": examined.status,
         "request_id": named.request_id if named else None,
         "object": named.object if named else None,
+        "operation": named.operation if named else None,
         "worker_id": named.worker_id if named else None,
         "context_id": named.context_id if named else None,
     }

@@ -179,7 +179,7 @@ class MemoryStripe:
         self._attempts = deque(attempts)
         self.calls: list[dict[str, Any]] = []
 
-    async def create(self, **call: Any) -> Attempt:
+    async def call(self, **call: Any) -> Attempt:
         self.calls.append(call)
         following = self._attempts.popleft() if len(self._attempts) > 1 else self._attempts[0]
         await asyncio.sleep(0)

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.identity.slots import beside
-from paydispatch.domain.operators.lookups import Found, LookupResult, NotFound
+from paydispatch.domain.operators.lookup_results import Found, Inconclusive, LookupResult, NotFound
+from paydispatch.domain.operators.object_states import Fetched
 from paydispatch.domain.operators.redrive import Parked
 from paydispatch.domain.unknown_outcomes import UnknownOutcome
 from paydispatch.ports import StreamState
@@ -16,6 +17,7 @@ from paydispatch.ports import StreamState
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from paydispatch.domain.credentials import StripeKey
     from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, WaitingFlow
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.ports import Clock, QueueDepth
@@ -77,6 +79,17 @@ class MemoryStripeLists:
         self.created: list[Mapping[str, Any]] = []
         self.instead: LookupResult | None = None
         self.looks: list[dict[str, Any]] = []
+        self.objects: dict[str, Mapping[str, Any] | Inconclusive] = {}
+        """The objects that `fetch` finds, by path. Another path has none."""
+        self.fetches: list[dict[str, Any]] = []
+
+    async def fetch(self, *, path: str, key: StripeKey, **rest: Any) -> Fetched | Inconclusive:
+        self.fetches.append({"path": path, "key": key, **rest})
+        await asyncio.sleep(0)
+        found = self.objects.get(path)
+        if isinstance(found, Inconclusive):
+            return found
+        return Fetched(found, "req_get", self.clock.now_s() if self.clock else None)
 
     async def find_created(self, **look: Any) -> LookupResult:
         self.looks.append(look)

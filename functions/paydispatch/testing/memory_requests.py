@@ -10,6 +10,7 @@ from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.limits import HORIZON_S
 from paydispatch.domain.outcomes import Error, Response
+from paydispatch.domain.stripe.repeats import Repeat
 from paydispatch.ports import RequestRecord
 
 if TYPE_CHECKING:
@@ -173,8 +174,11 @@ class MemoryRequests:
         refusal = _refuse_send(slot, send, now_s)
         if refusal is None:
             self._open_send(slot, send, now_s)
-        if self._outcomes.marks.get((claim.worker_slot, claim.request_id)) == "settled":
+        mark = self._outcomes.marks.get((claim.worker_slot, claim.request_id))
+        if mark == "settled":
             return NoSend.PUBLISHED
+        if refusal is None and mark and send.rule is not Repeat.KEYED:
+            return NoSend.TOLD
         return refusal or Go(now_s, slot.first_sent_at or now_s)
 
     def _open_send(self, slot: Slot, send: Send, now_s: float) -> None:
@@ -262,6 +266,8 @@ def _refuse_send(slot: Slot, send: Send, now_s: float) -> NoSend | None:
         return NoSend.CLOSED
     if slot.first_sent_at is not None and now_s - slot.first_sent_at >= HORIZON_S:
         return NoSend.PAST_HORIZON
+    if send.rule is Repeat.UNTIL_DOUBT and slot.is_in_doubt_besides(send.token):
+        return NoSend.IN_DOUBT
     moved = slot.account is not None and not slot.account.same_as(send.account)
     return NoSend.OTHER_ACCOUNT if moved and slot.is_in_doubt_besides(send.token) else None
 

@@ -16,6 +16,7 @@ from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Outcome, Response
 from paydispatch.domain.stripe.accounts import AccountBinding
+from paydispatch.domain.stripe.repeats import Repeat
 from paydispatch.testing.memory import MemoryClock, MemoryOutcomes
 from paydispatch.testing.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
 
@@ -97,8 +98,13 @@ def account_for(account_id: str | None = "acct_1", **changed: Any) -> AccountBin
     return AccountBinding(account_id=account_id, **{**fields, **changed})
 
 
-def send_for(name: str = "t1", account: AccountBinding | None = None, attempt: int = 1) -> Send:
-    return Send(token=name, account=account or account_for(), attempt=attempt)
+def send_for(
+    name: str = "t1",
+    account: AccountBinding | None = None,
+    attempt: int = 1,
+    rule: Repeat = Repeat.KEYED,
+) -> Send:
+    return Send(token=name, account=account or account_for(), attempt=attempt, rule=rule)
 
 
 def entry_of(claim: Claim, outcome: Outcome) -> OutcomeEntry:

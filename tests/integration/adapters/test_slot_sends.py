@@ -21,6 +21,7 @@ from tests.integration.adapters.slot_worlds import (
 
 from paydispatch.domain.claims import Disputed, Go, NoSend, SendEnd, SlotState
 from paydispatch.domain.limits import HORIZON_S
+from paydispatch.domain.stripe.repeats import Repeat
 
 if TYPE_CHECKING:
     from paydispatch.domain.claims import Claim
@@ -373,3 +374,41 @@ async def test_a_late_end_of_a_send_that_was_taken_back_does_not_reset_the_next_
 
     state = await state_of(slots)
     assert (state.first_sent_at, state.open_sends) == (second.first_sent_at, 1)
+
+
+@pytest.mark.parametrize("doubt", ["an open send", "the latch"])
+async def test_a_delete_of_a_place_is_not_sent_while_another_send_may_have_had_an_effect(
+    slots: SlotsWorld, doubt: str
+) -> None:
+    await open_send(slots, "t0")
+    if doubt == "the latch":
+        await slots.requests.end_send(CLAIM, "t0", SendEnd.UNKNOWN)
+
+    assert await slots.requests.send(CLAIM, send_for(rule=Repeat.UNTIL_DOUBT)) is NoSend.IN_DOUBT
+    assert (await state_of(slots)).open_sends == 1
+
+
+async def test_a_delete_of_a_place_is_sent_again_after_a_refusal(slots: SlotsWorld) -> None:
+    await open_send(slots, "t0")
+    await slots.requests.end_send(CLAIM, "t0", SendEnd.REFUSED)
+
+    once = send_for("t1", rule=Repeat.UNTIL_DOUBT)
+    assert isinstance(await slots.requests.send(CLAIM, once), Go)
+    assert isinstance(await slots.requests.send(CLAIM, once), Go)
+
+
+@pytest.mark.parametrize("rule", Repeat)
+async def test_only_a_post_is_sent_after_its_unknown_outcome_was_published(
+    slots: SlotsWorld, rule: Repeat
+) -> None:
+    await slots.requests.claim(CLAIM)
+    await slots.outcomes.publish(entry_of(CLAIM, DOUBT))
+
+    answer = await slots.requests.send(CLAIM, send_for(rule=rule))
+    assert isinstance(answer, Go) if rule is Repeat.KEYED else answer is NoSend.TOLD
+
+
+async def test_a_delete_of_an_id_is_sent_again_in_doubt(slots: SlotsWorld) -> None:
+    await open_send(slots, "t0")
+    again = send_for(rule=Repeat.UNTIL_TOLD)
+    assert isinstance(await slots.requests.send(CLAIM, again), Go)

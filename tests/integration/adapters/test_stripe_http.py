@@ -33,12 +33,13 @@ class Caller:
 
     async def create(self, request_id: str = "pdr_1", **changed: Any) -> Attempt:
         call: dict[str, Any] = {
-            "endpoint": "/v1/products",
+            "method": "POST",
+            "path": "/v1/products",
             "params": {"name": "Tea"},
             "key": StripeKey("sk_test_1"),
             "stripe_account": None,
         }
-        return await self._gateway.create(request_id=request_id, **{**call, **changed})
+        return await self._gateway.call(request_id=request_id, **{**call, **changed})
 
 
 @pytest.fixture

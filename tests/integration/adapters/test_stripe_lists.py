@@ -13,7 +13,9 @@ import pytest
 from paydispatch.adapters.stripe.gateway import make_stripe_request, stripe_client
 from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.domain.credentials import StripeKey
-from paydispatch.domain.operators.lookups import Found, NotFound, Window
+from paydispatch.domain.operators.lookup_results import Found, NotFound
+from paydispatch.domain.operators.lookups import Window
+from paydispatch.domain.stripe.operations import create_operation
 from paydispatch.domain.stripe.resources import RESOURCES, resource_named
 from paydispatch.twin.serving.server import serve
 from paydispatch.twin.twin import StripeTwin
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from paydispatch.domain.operators.lookups import LookupResult
+    from paydispatch.domain.operators.lookup_results import LookupResult
 
 CREATES = json.loads((Path(__file__).parents[1] / "twin_creates.json").read_text("utf-8"))
 KEY = "sk_test_one"
@@ -48,7 +50,8 @@ class Shop:
     ) -> LookupResult:
         now = int(time.time())
         return await HttpStripeLists(self._stripe).find_created(
-            resource=resource_named(name),
+            path=create_operation(name).path,
+            listing=create_operation(name).listing,
             mark=MARK,
             params=params,
             within=within or Window(now - 60, now + 60),

@@ -119,8 +119,9 @@ async def proxy(stripe: tuple[Stripe, int]) -> AsyncIterator[tuple[Proxy, str]]:
 
 async def create(**options: Any) -> Attempt:
     async with stripe_client(f"https://{STRIPE}", **options) as client:
-        return await HttpStripeGateway(client).create(
-            endpoint="/v1/products",
+        return await HttpStripeGateway(client).call(
+            method="POST",
+            path="/v1/products",
             params={"name": "Tea"},
             key=StripeKey(KEY),
             request_id="pdr_1",

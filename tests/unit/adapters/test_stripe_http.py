@@ -42,14 +42,15 @@ class Stripe:
 
     async def create(self, **changes: Any) -> Attempt:
         call: dict[str, Any] = {
-            "endpoint": "/v1/payment_intents",
+            "method": "POST",
+            "path": "/v1/payment_intents",
             "params": PARAMS,
             "key": StripeKey(KEY),
             "request_id": "pdr_1",
             "stripe_account": None,
         }
         async with self.client() as client:
-            return await HttpStripeGateway(client).create(**{**call, **changes})
+            return await HttpStripeGateway(client).call(**{**call, **changes})
 
     def client(self) -> httpx.AsyncClient:
         transport = httpx.MockTransport(self._handle)
@@ -77,6 +78,26 @@ class TestTheRequest:
             "items[0][price]": "p",
             "off": "true",
         }
+
+    async def test_a_delete_has_its_parameters_as_the_query_and_no_idempotency_key(self) -> None:
+        """As in Stripe's Python library (`_api_requestor.py`). Stripe ignores the key of a v1 DELETE."""
+        stripe = stripe_with(200, json={"id": "sub_1"})
+        params = {"prorate": True, "expand": ["customer"], "comment": "a&b ü"}
+        await stripe.create(method="DELETE", path="/v1/subscriptions/sub%2F1", params=params)
+        (request,) = stripe.requests
+        assert request.method == "DELETE"
+        assert request.url.raw_path == (
+            b"/v1/subscriptions/sub%2F1?prorate=true&expand[0]=customer&comment=a%26b+%C3%BC"
+        )
+        assert not request.content
+        assert "Idempotency-Key" not in request.headers
+        assert "Content-Type" not in request.headers
+        assert request.headers["Stripe-Version"] == STRIPE_API_VERSION
+
+    async def test_a_delete_without_parameters_has_no_query(self) -> None:
+        stripe = stripe_with(200, json={"id": "c"})
+        await stripe.create(method="DELETE", path="/v1/coupons/c", params={})
+        assert stripe.requests[0].url.raw_path == b"/v1/coupons/c"
 
     async def test_it_has_the_key_as_a_bearer_token_and_the_version_of_the_schemas(self) -> None:
         stripe = stripe_with(200, json={})

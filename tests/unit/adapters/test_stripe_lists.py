@@ -12,8 +12,15 @@ from tests.unit.examples import KEY
 
 from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.domain.credentials import StripeKey
-from paydispatch.domain.operators.lookups import Found, Inconclusive, LookupResult, NotFound, Window
-from paydispatch.domain.stripe.resources import RESOURCES, resource_named
+from paydispatch.domain.operators.lookup_results import (
+    Found,
+    Inconclusive,
+    LookupResult,
+    NotFound,
+)
+from paydispatch.domain.operators.lookups import Window
+from paydispatch.domain.stripe.operations import create_operation
+from paydispatch.domain.stripe.resources import RESOURCES
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 
 MARK = ("paydispatch_request_id", "pdr_1")
@@ -48,10 +55,12 @@ async def look(
     context: str | None = None,
     pages: int = 5,
 ) -> LookupResult:
-    transport = httpx.MockTransport(answer)
+    transport, operation = httpx.MockTransport(answer), create_operation(object_name)
+    assert operation.listing is not None
     async with httpx.AsyncClient(transport=transport, base_url="http://stripe") as client:
         return await HttpStripeLists(client, most_pages=pages).find_created(
-            resource=resource_named(object_name),
+            path=operation.path,
+            listing=operation.listing,
             mark=MARK,
             params=params or {},
             within=Window(100, 200),
@@ -284,3 +293,70 @@ async def test_the_key_is_in_no_reason() -> None:
 
 def test_every_row_has_a_list() -> None:
     assert all(resource.listings for resource in RESOURCES)
+
+
+async def fetch(answer: Answer) -> Any:
+    transport = httpx.MockTransport(answer)
+    async with httpx.AsyncClient(transport=transport, base_url="http://stripe") as client:
+        return await HttpStripeLists(client).fetch(
+            path="/v1/payment_intents/pi_1",
+            key=StripeKey(KEY),
+            stripe_account="acct_2",
+            stripe_context="acct_3",
+        )
+
+
+async def test_an_object_is_fetched_in_the_account_of_the_request() -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        headers = {"Request-Id": "req_9", "Date": DATE}
+        return httpx.Response(200, json={"id": "pi_1"}, headers=headers)
+
+    fetched = await fetch(answer)
+    assert fetched.body == {"id": "pi_1"}
+    assert fetched.stripe_request_id == "req_9"
+    assert fetched.answered_at is not None
+    (request,) = asked
+    assert (request.method, request.url.path) == ("GET", "/v1/payment_intents/pi_1")
+    assert request.headers["Authorization"] == f"Bearer {KEY}"
+    assert request.headers["Stripe-Account"] == "acct_2"
+    assert request.headers["Stripe-Context"] == "acct_3"
+
+
+async def test_only_a_404_for_a_missing_resource_says_that_there_is_no_object() -> None:
+    missing = {"error": {"code": "resource_missing"}}
+    fetched = await fetch(lambda _: httpx.Response(404, json=missing))
+    assert fetched.body is None
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, {"error": {"code": "url_invalid"}}),
+        (404, {}),
+        (403, {"error": {"code": "resource_missing"}}),
+        (500, {"id": "pi_1"}),
+        (200, []),
+        (200, {}),
+    ],
+)
+async def test_any_other_answer_to_a_fetch_proves_nothing(status: int, body: Any) -> None:
+    assert isinstance(await fetch(lambda _: httpx.Response(status, json=body)), Inconclusive)
+
+
+async def test_a_fetch_without_an_answer_proves_nothing() -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("no answer")
+
+    assert isinstance(await fetch(answer), Inconclusive)
+
+
+async def test_a_list_that_needs_a_parameter_is_read_with_it() -> None:
+    asked = await queries("subscription_item", {"subscription": "sub_1"})
+    assert [query["subscription"] for query in asked] == ["sub_1"]
+
+
+async def test_a_list_that_needs_a_missing_parameter_proves_nothing() -> None:
+    assert isinstance(await look(lambda _: page(), object_name="subscription_item"), Inconclusive)

@@ -32,7 +32,7 @@ odd_headers = st.dictionaries(
 def test_a_success_is_answered(status: int) -> None:
     answer = classify(status, {"request-id": "req_1"}, {"id": "pi_1"})
     assert answer == Answered(status, {"id": "pi_1"}, "req_1")
-    assert answer.created
+    assert answer.succeeded
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429])
@@ -49,7 +49,7 @@ def test_a_status_that_stripe_does_not_document_as_a_refusal_is_unknown(status: 
 def test_a_declined_card_is_an_answer() -> None:
     answer = classify(402, {}, ERROR)
     assert isinstance(answer, Answered)
-    assert not answer.created
+    assert not answer.succeeded
 
 
 @pytest.mark.parametrize("status", [400, 402, 404, 409])
@@ -108,7 +108,7 @@ def test_only_a_success_status_with_a_json_object_counts_as_created(
     status: int, headers: dict[str, str], body: Any
 ) -> None:
     answer = classify(status, headers, body)
-    created = isinstance(answer, Answered) and answer.created
+    created = isinstance(answer, Answered) and answer.succeeded
     assert created == (200 <= status < 300 and isinstance(body, dict))
 
 

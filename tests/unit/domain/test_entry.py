@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from tests.unit.examples import KEY, NOW_S, PARAMS, entry, envelope, make_failure, make_success
@@ -92,9 +93,34 @@ def test_an_entry_for_an_unreadable_message_has_no_key() -> None:
         worker_id="worker-1",
         context_id="context-1",
         params=PARAMS,
+        operation="create_payment_intent",
     )
     malformed = Malformed("field_missing", "No object.", "object", address)
     claim = claim_of_unread(address, "local", NOW_S)
     made = entry_for_malformed(error_for_malformed(malformed), address, claim, NOW_S)
     assert made.sealed_secret is made.secret_ref is None
     assert OutcomeEntry.from_json(made.as_json()) == made
+    assert made.outcome.certainty is Certainty.NOT_CREATED
+
+
+@pytest.mark.parametrize(
+    ("asked", "word"),
+    [
+        (envelope(), Certainty.NOT_CREATED),
+        (
+            envelope(operation="capture_payment_intent", path={"intent": "pi_1"}),
+            Certainty.NOT_EXECUTED,
+        ),
+        (envelope(operation="create_tea", object="tea"), Certainty.NOT_CREATED),
+        (envelope(operation="drink_tea", object="tea"), Certainty.NOT_EXECUTED),
+    ],
+    ids=lambda value: getattr(value, "operation", value),
+)
+def test_the_operation_chooses_the_word_for_a_certain_error(asked: Any, word: Certainty) -> None:
+    claim = claim_of(asked, "local", NOW_S)
+    made = entry_for(asked, claim, make_failure(), NOW_S)
+    assert made.outcome.certainty is word
+    assert made.outcome.settled
+    assert made.settled_by_look(make_failure(), NOW_S).outcome.certainty is word
+    unknown = entry_for(asked, claim, make_failure(certainty=Certainty.UNKNOWN), NOW_S)
+    assert unknown.outcome.certainty is Certainty.UNKNOWN

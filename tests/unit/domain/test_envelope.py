@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.unit.examples import FARTHEST, KEY, NOW_S, PARAMS, envelope, message, message_text
 
 from paydispatch.domain.envelope import Envelope, check_copy_size, check_operation, check_size
-from paydispatch.domain.errors import InvalidField, TooLarge
+from paydispatch.domain.errors import BadRequest, TooLarge
 from paydispatch.domain.identity.principal import QUEUE
 from paydispatch.domain.identity.request_ids import request_id_for_message
 from paydispatch.domain.limits import (
@@ -23,6 +23,7 @@ from paydispatch.domain.limits import (
 from paydispatch.domain.message.read_message import UNREADABLE, Malformed, read_message
 from paydispatch.domain.progress import Progress
 from paydispatch.domain.requests import Lane
+from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.domain.text.redaction import holds_key
 
 
@@ -267,18 +268,46 @@ def test_version_2_without_an_operation_is_a_create_of_its_object() -> None:
 @pytest.mark.parametrize(
     ("change", "param"),
     [
-        ({"operation": "capture_payment_intent"}, "operation"),
-        ({"path": {"intent": "pi_1"}}, "path"),
+        ({"operation": "capture_payment_intent"}, "path[intent]"),
+        ({"path": {"intent": "pi_1"}}, "path[intent]"),
+        ({"operation": "capture_payment_intent", "path": {"intent": ""}}, "path[intent]"),
+        ({"operation": "capture_payment_intent", "path": {"intent": "pi/1"}}, "path[intent]"),
+        ({"operation": "capture_payment_intent", "path": {"id": "pi_1"}}, "path[id]"),
+        ({"operation": "delete_coupon", "path": {"coupon": "SUMMER"}}, "object"),
+        ({"operation": "grow_tea"}, "operation"),
+        ({"object": "tea"}, "object"),
     ],
 )
-def test_an_operation_or_field_without_an_implementation_is_refused(
+def test_an_operation_that_does_not_fit_the_table_is_refused_by_its_field(
     change: dict[str, Any], param: str
 ) -> None:
     result = read(message_text(v=2, **change))
     assert isinstance(result, Envelope)
-    with pytest.raises(InvalidField) as refusal:
+    with pytest.raises(BadRequest) as refusal:
         check_operation(result)
     assert refusal.value.param == param
+
+
+def test_an_operation_of_the_table_with_the_ids_of_its_path_is_returned() -> None:
+    asked = read(message_text(v=2, operation="capture_payment_intent", path={"intent": "pi_1"}))
+    assert isinstance(asked, Envelope)
+    assert check_operation(asked) is operation_named("capture_payment_intent")
+
+
+def test_an_unreadable_message_names_its_operation_in_its_error_flow() -> None:
+    path = {"intent": "pi_1"}
+    broken = read(message_text(v=2, operation="capture_payment_intent", path=path, params=[]))
+    assert isinstance(broken, Malformed)
+    assert broken.address is not None
+    assert (broken.address.operation, broken.address.path) == ("capture_payment_intent", path)
+
+
+@pytest.mark.parametrize("path", [{"intent": "sk_test_" + "Hush" * 6}, {"intent": 1}, [], "pi_1"])
+def test_an_unreadable_path_is_left_out_of_the_error_flow(path: Any) -> None:
+    broken = read(message_text(v=2, operation="capture_payment_intent", path=path, params=[]))
+    assert isinstance(broken, Malformed)
+    assert broken.address is not None
+    assert broken.address.path == {}
 
 
 @pytest.mark.parametrize("name", ["accepted_at", "deadline_at", "first_sent_at", "attempt"])

@@ -321,3 +321,44 @@ def test_a_message_keeps_its_lane(lane: Lane) -> None:
 
     assert not isinstance(read, Malformed)
     assert read.lane is lane
+
+
+DELETES = {
+    "an id": {"object": "coupon", "operation": "delete_coupon", "path": {"coupon": "SUMMER"}},
+    "a place": {
+        "object": "customer",
+        "operation": "delete_discount_customer",
+        "path": {"customer": "cus_1"},
+    },
+}
+
+
+@pytest.mark.parametrize("name", DELETES)
+@pytest.mark.parametrize("state", [SENT, None, replace(SENT, maybe_executed=False, open_sends=1)])
+def test_a_delete_that_may_have_been_sent_never_goes_back(
+    name: str, state: SlotState | None
+) -> None:
+    """Not even within the horizon: its name may have been made anew."""
+    parked = make_parked(envelope(**DELETES[name], params={}).as_message())
+    planned = plan(parked, state)
+    assert isinstance(planned, GoesToReconcile)
+
+
+@pytest.mark.parametrize("name", DELETES)
+def test_a_delete_that_was_certainly_never_sent_goes_back(name: str) -> None:
+    parked = make_parked(envelope(**DELETES[name], params={}).as_message())
+    never_sent = SlotState(owned=True, principal="queue", status="dispatched")
+    assert isinstance(plan(parked, never_sent), SendBack)
+
+
+def test_another_operation_goes_back_within_the_horizon() -> None:
+    asked = envelope(operation="capture_payment_intent", path={"intent": "pi_1"}, params={})
+    parked = make_parked(asked.as_message())
+    assert isinstance(plan(parked, SENT), SendBack)
+    assert isinstance(plan(parked, SENT, after_s=HORIZON_S), GoesToReconcile)
+
+
+def test_the_unknown_outcome_of_a_delete_says_why_it_is_not_repeated() -> None:
+    asked = envelope(**DELETES["an id"], params={})
+    entry = unknown_entry(asked, claim_of(asked, "local", NOW_S), NOW_S)
+    assert entry.outcome.code == "delete_not_repeated"  # type: ignore[union-attr]

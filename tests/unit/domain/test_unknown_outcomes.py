@@ -11,17 +11,14 @@ from hypothesis import strategies as st
 from tests.unit.examples import NOW_S, entry, make_failure
 
 from paydispatch.domain.limits import FORGOTTEN_S, HORIZON_S
-from paydispatch.domain.operators.lookups import (
+from paydispatch.domain.operators.lookup_results import (
     CLOCKS_APART_S,
     Found,
     Inconclusive,
     NotFound,
-    StaysUnknown,
     both,
-    decide,
-    other_account,
-    windows,
 )
+from paydispatch.domain.operators.lookups import StaysUnknown, decide, other_account, windows
 from paydispatch.domain.outcomes import Certainty, Error, Response
 from paydispatch.domain.stripe.accounts import AccountBinding
 from paydispatch.domain.stripe.resources import RESOURCES

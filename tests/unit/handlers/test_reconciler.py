@@ -45,6 +45,8 @@ async def test_the_answer_counts_the_verdicts() -> None:
     assert await settle(service) == {
         "created": 2,
         "not_created": 0,
+        "executed": 0,
+        "not_executed": 0,
         "settled_before": 0,
         "unknown": 1,
         "forgotten": 0,

@@ -175,10 +175,10 @@ async def test_an_empty_batch_keeps_no_message(caller: Caller) -> None:
 class FaultyStripe(MemoryStripe):
     """A gateway that raises for the request `faulty`, which no gateway should do."""
 
-    async def create(self, **call: Any) -> Attempt:
+    async def call(self, **call: Any) -> Attempt:
         if call["request_id"] == "faulty":
             raise ZeroDivisionError
-        return await super().create(**call)
+        return await super().call(**call)
 
 
 ENDS: dict[str, tuple[Attempt, ...]] = {

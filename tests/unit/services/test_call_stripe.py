@@ -611,7 +611,7 @@ class TestTheRequestToStripe:
         await caller.receive(envelope(params=params, stripe_account="acct_1"))
         (call,) = caller.stripe.calls
         assert call["params"] == {**PARAMS, "metadata": {"order": "1001", MARK: "pdr_1"}}
-        assert (call["endpoint"], call["stripe_account"]) == ("/v1/payment_intents", "acct_1")
+        assert (call["path"], call["stripe_account"]) == ("/v1/payment_intents", "acct_1")
 
     @pytest.mark.parametrize("metadata", [None, {}])
     async def test_our_metadata_pair_is_added_where_there_was_no_metadata(
@@ -1091,6 +1091,6 @@ class WatchingClock(MemoryClock):
 
 
 class NeverAnswers(MemoryStripe):
-    async def create(self, **call: Any) -> Attempt:
+    async def call(self, **call: Any) -> Attempt:
         await asyncio.Event().wait()
         raise AssertionError

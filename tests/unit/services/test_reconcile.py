@@ -24,7 +24,7 @@ from paydispatch.domain.entry import entry_for
 from paydispatch.domain.errors import NotPermitted, Unavailable
 from paydispatch.domain.identity.marks import METADATA_LIMIT
 from paydispatch.domain.limits import HORIZON_S, REMEMBER_S
-from paydispatch.domain.operators.lookups import CLOCKS_APART_S, Inconclusive, NotFound
+from paydispatch.domain.operators.lookup_results import CLOCKS_APART_S, Inconclusive, NotFound
 from paydispatch.domain.outcomes import Certainty, Error, Response
 from paydispatch.domain.retry import merge_history
 from paydispatch.domain.stripe.accounts import bind_account

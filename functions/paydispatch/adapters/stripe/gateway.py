@@ -102,41 +102,49 @@ def _make_ssl_context(ca_bundle: Path | None) -> ssl.SSLContext | bool:
 async def make_stripe_request(
     client: httpx.AsyncClient,
     secret_key: str,
-    endpoint: str,
+    path: str,
     form_data: Mapping[str, Any],
     *,
+    method: str = "POST",
     idempotency_key: str | None = None,
     stripe_account: str | None = None,
     stripe_context: str | None = None,
     version: str = STRIPE_API_VERSION,
 ) -> httpx.Response:
-    """POST `form_data` (nested as in JSON) to `endpoint` and return the whole answer.
+    """Make one call with `form_data` (nested as in JSON) and return the whole answer.
 
+    A POST has the form as its body. A DELETE has it as its query, as Stripe's library sends it (`_api_requestor.py`).
     Raises an error of `BROKEN_CALL`.
     """
+    form = encode(form_data)
+    posts = method == "POST"
     headers = {
         "Authorization": f"Bearer {secret_key}",
-        "Content-Type": "application/x-www-form-urlencoded",
+        "Content-Type": "application/x-www-form-urlencoded" if posts else None,
         "Stripe-Version": version,
         "Idempotency-Key": idempotency_key,
         "Stripe-Account": stripe_account,
         "Stripe-Context": stripe_context,
     }
     sent = {name: value for name, value in headers.items() if value is not None}
-    return await client.post(endpoint, content=encode(form_data), headers=sent)
+    if posts:
+        return await client.post(path, content=form, headers=sent)
+    url = f"{path}?{form.decode()}" if form else path
+    return await client.request(method, url, headers=sent)
 
 
 class HttpStripeGateway:
-    """`StripeGateway` over HTTP. It makes one POST per call, and does not retry."""
+    """`StripeGateway` over HTTP. It makes one HTTP call per call, and does not retry."""
 
     def __init__(self, client: httpx.AsyncClient, *, version: str = STRIPE_API_VERSION) -> None:
         self._client = client
         self._version = version
 
-    async def create(
+    async def call(
         self,
         *,
-        endpoint: str,
+        method: str,
+        path: str,
         params: Mapping[str, Any],
         key: StripeKey,
         request_id: str,
@@ -147,9 +155,10 @@ class HttpStripeGateway:
             response = await make_stripe_request(
                 self._client,
                 key.reveal(),
-                endpoint,
+                path,
                 params,
-                idempotency_key=request_id,
+                method=method,
+                idempotency_key=request_id if method == "POST" else None,
                 stripe_account=stripe_account,
                 stripe_context=stripe_context,
                 version=self._version,

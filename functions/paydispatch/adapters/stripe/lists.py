@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from paydispatch.adapters.stripe.gateway import BROKEN_CALL
-from paydispatch.domain.operators.lookups import Found, Inconclusive, LookupResult, NotFound, both
+from paydispatch.domain.operators.lookup_results import (
+    Found,
+    Inconclusive,
+    LookupResult,
+    NotFound,
+    both,
+)
+from paydispatch.domain.operators.object_states import Fetched
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 
 if TYPE_CHECKING:
@@ -19,7 +26,7 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.credentials import StripeKey
     from paydispatch.domain.operators.lookups import Window
-    from paydispatch.domain.stripe.resources import Resource
+    from paydispatch.domain.stripe.listings import Listing
 
 PAGE = 100
 """Stripe's limit for one page."""
@@ -48,7 +55,8 @@ class HttpStripeLists:
     async def find_created(
         self,
         *,
-        resource: Resource,
+        path: str,
+        listing: Listing,
         mark: tuple[str, str],
         params: Mapping[str, Any],
         within: Window,
@@ -56,18 +64,50 @@ class HttpStripeLists:
         stripe_account: str | None,
         stripe_context: str | None = None,
     ) -> LookupResult:
+        headers = self._headers(key, stripe_account, stripe_context)
+        missing = [name for name in listing.needs if not isinstance(params.get(name), str)]
+        if missing:
+            return Inconclusive(
+                f"Stripe answers its list only for one {missing[0]}, which the create does not name"
+            )
+        seen: NotFound | Inconclusive | None = None
+        for query in _queries(listing, params, within, key):
+            found = await self._search_list(path, query, headers, mark)
+            if isinstance(found, Found):
+                return found
+            seen = found if seen is None else both(seen, found)
+        return seen or Inconclusive("the operation has no list at Stripe to look through")
+
+    async def fetch(
+        self,
+        *,
+        path: str,
+        key: StripeKey,
+        stripe_account: str | None,
+        stripe_context: str | None = None,
+    ) -> Fetched | Inconclusive:
+        headers = self._headers(key, stripe_account, stripe_context)
+        try:
+            response = await self._client.get(path, headers=headers)
+        except BROKEN_CALL as error:
+            return Inconclusive(f"Stripe cannot be reached: {type(error).__name__}")
+        body = _object(response.content)
+        id_, at = response.headers.get("request-id"), _date(response.headers.get("date"))
+        if response.status_code == 404 and _code(body) == " (resource_missing)":
+            return Fetched(None, id_, at)
+        if response.status_code != 200 or not body:
+            return Inconclusive(f"Stripe's object answered {response.status_code}{_code(body)}")
+        return Fetched(body, id_, at)
+
+    def _headers(
+        self, key: StripeKey, stripe_account: str | None, stripe_context: str | None
+    ) -> dict[str, str]:
         headers = {"Authorization": f"Bearer {key.reveal()}", "Stripe-Version": self._version}
         if stripe_account is not None:
             headers["Stripe-Account"] = stripe_account
         if stripe_context is not None:
             headers["Stripe-Context"] = stripe_context
-        seen: NotFound | Inconclusive | None = None
-        for query in _queries(resource, params, within, key):
-            found = await self._search_list(resource.endpoint, query, headers, mark)
-            if isinstance(found, Found):
-                return found
-            seen = found if seen is None else both(seen, found)
-        return seen or Inconclusive("the operation has no list at Stripe to look through")
+        return headers
 
     async def _search_list(
         self,
@@ -129,23 +169,24 @@ class _Page:
 
 
 def _queries(
-    resource: Resource, params: Mapping[str, Any], within: Window, key: StripeKey
+    listing: Listing, params: Mapping[str, Any], within: Window, key: StripeKey
 ) -> Iterator[dict[str, str]]:
     """Yield the queries in order: for the objects created in the window, then for those on the request's test clock.
 
     The second have no window, because the creation time of such an object is the time of its test clock.
     """
-    for listing in resource.listings:
-        yield {**_query(listing), **(_span(within) if resource.dated else {})}
-    for name in () if _is_live(key) else resource.clocked_by:
+    needed = {name: str(params[name]) for name in listing.needs}
+    for query in listing.queries:
+        yield {**_query(query), **needed, **(_span(within) if listing.dated else {})}
+    for name in () if _is_live(key) else listing.clocked_by:
         named = params.get(name)
         if isinstance(named, str) and named:
-            for listing in resource.listings:
-                yield {**_query(listing), name: named}
+            for query in listing.queries:
+                yield {**_query(query), **needed, name: named}
 
 
-def _query(listing: str) -> dict[str, str]:
-    return {**dict(parse_qsl(listing)), "limit": str(PAGE)}
+def _query(query: str) -> dict[str, str]:
+    return {**dict(parse_qsl(query)), "limit": str(PAGE)}
 
 
 def _span(within: Window) -> dict[str, str]:

@@ -7,7 +7,7 @@ paydispatch wrote, because any program with access to the queue can write a mess
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,12 +47,11 @@ class Address:
     worker_id: str
     context_id: str
     params: Mapping[str, Any]
+    operation: str
+    """The create of the object, if the message names no operation that can be read."""
+    path: Mapping[str, str] = field(default_factory=dict)
     principal: str = QUEUE
     sealed_secret: str | None = None
-
-    @property
-    def operation(self) -> str:
-        return create_of(self.object)
 
     @property
     def binding(self) -> Binding:
@@ -190,6 +189,8 @@ def _address(fields: Mapping[str, Any], body: str, message_id: str) -> Address |
         worker_id=worker_id,
         context_id=_sound(fields, "context_id") or "unknown",
         params=_redact_params(_object_name(fields), fields.get("params")),
+        operation=_newer_sound(fields, "operation") or create_of(object_name),
+        path=_newer_sound(fields, "path") or {},
         principal=_principal(fields),
         sealed_secret=_sound(fields, "sealed_secret"),
     )
@@ -225,6 +226,16 @@ def _sound(fields: Mapping[str, Any], name: str) -> str | None:
             and not holds_key(value)
         )
     except ValueError:
+        return None
+    return value if sound else None
+
+
+def _newer_sound(fields: Mapping[str, Any], name: str) -> Any:
+    """Return a field that only version 2 has, if it is valid and holds no key."""
+    value = fields.get(name) if fields.get("v") == VERSION else None
+    try:
+        sound = _field_validator(name).is_valid(value) and place_of_secret({name: value}) is None
+    except (ValueError, RecursionError):
         return None
     return value if sound else None
 

@@ -1,8 +1,9 @@
 """Decide the outcome of a request with an unknown outcome by a lookup at Stripe. Pure.
 
-A lookup searches Stripe's lists for the object. It proves something only in the account that the request was sent to.
-- Stripe lists the object, and has finished its create: the object is the response.
-- Stripe does not list the object, and no POST under its key can happen any more: it was not created.
+A lookup searches Stripe's lists for a created object, or fetches the object that the operation acts on. It proves
+something only in the account that the request was sent to.
+- The effect is there, and is complete: the object is the response.
+- The effect is not there, and no send can happen any more: the operation was not executed.
 - Everything else proves nothing. The request stays unknown, and the result says why.
 """
 
@@ -12,6 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.limits import HORIZON_S
+from paydispatch.domain.operators.lookup_results import (
+    CLOCKS_APART_S,
+    Found,
+    Inconclusive,
+    LookupResult,
+    NotFound,
+)
 from paydispatch.domain.outcomes import (
     Certainty,
     Error,
@@ -20,7 +28,8 @@ from paydispatch.domain.outcomes import (
     Response,
     error_of_stripe,
 )
-from paydispatch.domain.stripe.resources import resource_named
+from paydispatch.domain.stripe.operations import operation_named
+from paydispatch.domain.stripe.proofs import ByMark, proof_of
 from paydispatch.domain.unknown_outcomes import LAST_CALL_S
 
 if TYPE_CHECKING:
@@ -30,54 +39,11 @@ if TYPE_CHECKING:
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
 
-CLOCKS_APART_S = 900
-"""How far Stripe's clock and ours may be apart. If they are further apart, an absence proves nothing."""
-
 FIRST_LOOK_S = 300
 """The first lookup ends this long after the first POST, because most lost answers are those of the first attempts."""
 
 PAYMENT_REQUIRED = 402
 """The status with which Stripe answers a declined card."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Stripe lists the object of the request."""
-
-    body: Mapping[str, Any]
-    stripe_request_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NotFound:
-    """Stripe listed every object of the window, and the request's object is not among them."""
-
-    answered_at: float | None = None
-    """Unix seconds by Stripe's clock (the `Date` header). None: Stripe sent no such header."""
-
-
-@dataclass(frozen=True, slots=True)
-class Inconclusive:
-    """The lookup proves nothing."""
-
-    reason: str
-
-
-LookupResult = Found | NotFound | Inconclusive
-
-
-def both(
-    first: NotFound | Inconclusive, second: NotFound | Inconclusive
-) -> NotFound | Inconclusive:
-    """Return the result of two lookups together.
-
-    They prove an absence only if neither was inconclusive. The absence has the earlier of their times.
-    """
-    if isinstance(first, Inconclusive) or isinstance(second, Inconclusive):
-        return first if isinstance(first, Inconclusive) else second
-    if first.answered_at is None or second.answered_at is None:
-        return NotFound()
-    return NotFound(min(first.answered_at, second.answered_at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +118,19 @@ def _contradicts(one: AccountBinding, other: AccountBinding) -> bool:
     return (one.mode, one.headers) != (other.mode, other.headers) or len(ids) > 1
 
 
-FORGOTTEN = "Stripe does not list the object, but its message is older than the record of its sends and their account."
+FORGOTTEN = "{seen}, but its message is older than the record of its sends and their account."
 
-UNRECORDED = "Stripe does not list the object, but its first send is not recorded. Its message can be redriven."
+UNRECORDED = "{seen}, but its first send is not recorded. Its message can be redriven."
 
 
 def decide(unknown: UnknownOutcome, result: LookupResult, now_s: float) -> Outcome | StaysUnknown:
     """Return the outcome of the request, or the reason why it stays unknown."""
     before = unknown.entry.outcome
     match result:
+        case Found(body, stripe_request_id) if not _is_listed(unknown.entry):
+            return Response(
+                body=body, attempts=before.attempts, stripe_request_id=stripe_request_id
+            )
         case Found(body, stripe_request_id) if _is_declined(unknown.entry, body):
             return _card_error(unknown.entry, body["last_payment_error"], stripe_request_id)
         case Found(body) if not _is_complete(unknown.entry, body):
@@ -175,14 +145,20 @@ def decide(unknown: UnknownOutcome, result: LookupResult, now_s: float) -> Outco
             return _absent(unknown, answered_at, now_s)
 
 
+def _is_listed(entry: OutcomeEntry) -> bool:
+    """Return whether the result comes from the list of a create, and not from the object's own path."""
+    return isinstance(proof_of(operation_named(entry.operation)), ByMark)
+
+
 def _confirms(entry: OutcomeEntry) -> bool:
     """Return whether the create also confirms the object. Stripe reads `True` and `"true"` alike, as form text."""
     return entry.params.get("confirm") in (True, "true")
 
 
 def _is_complete(entry: OutcomeEntry, body: Mapping[str, Any]) -> bool:
-    """Return whether Stripe has finished the create of the object. The object's row names its unfinished states."""
-    unconfirmed = body.get("status") in resource_named(entry.object).unconfirmed
+    """Return whether Stripe has finished the create of the object. The object's list names its unfinished states."""
+    listing = operation_named(entry.operation).listing
+    unconfirmed = listing is not None and body.get("status") in listing.unconfirmed
     failed = isinstance(body.get("last_payment_error"), dict)
     return not (_confirms(entry) and unconfirmed and not failed)
 
@@ -219,26 +195,25 @@ def _card_error(
 def _absent(
     unknown: UnknownOutcome, answered_at: float | None, now_s: float
 ) -> Error | StaysUnknown:
-    provable_at = unknown.provable_at
+    provable_at, listed = unknown.provable_at, _is_listed(unknown.entry)
+    seen = "Stripe does not list the object" if listed else "Stripe's object shows no effect"
     if provable_at is None:
-        return StaysUnknown(FORGOTTEN if unknown.forgotten else UNRECORDED)
+        why = FORGOTTEN if unknown.forgotten else UNRECORDED
+        return StaysUnknown(why.format(seen=seen))
     if now_s < provable_at:
-        return StaysUnknown(
-            "Stripe does not list the object, but it may still be sent.", provable_at
-        )
+        return StaysUnknown(f"{seen}, but the request may still be sent.", provable_at)
     if answered_at is None:
-        return StaysUnknown(
-            "Stripe does not list the object, but sent no Date header to compare clocks by."
-        )
+        return StaysUnknown(f"{seen}, but Stripe sent no Date header to compare clocks by.")
     if abs(answered_at - now_s) > CLOCKS_APART_S:
         return StaysUnknown(
-            "Stripe does not list the object, but Stripe's clock and ours are "
-            f"{abs(answered_at - now_s):.0f} s apart."
+            f"{seen}, but Stripe's clock and ours are {abs(answered_at - now_s):.0f} s apart."
         )
     return Error(
         kind=ErrorKind.HTTP,
-        code="not_found_after_horizon",
-        message="Stripe never listed the object, and it can no longer be sent. It was not created.",
+        code="not_found_after_horizon" if listed else "not_executed_after_horizon",
+        message="Stripe never listed the object, and it can no longer be sent. It was not created."
+        if listed
+        else "Stripe's object never showed an effect, and the request can no longer be sent. It was not executed.",
         attempts=unknown.entry.outcome.attempts,
         certainty=Certainty.NOT_CREATED,
     )

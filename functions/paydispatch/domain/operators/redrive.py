@@ -15,6 +15,7 @@ from paydispatch.domain.limits import MOST_ATTEMPTS
 from paydispatch.domain.message.read_message import Malformed, read_message
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
 from paydispatch.domain.retry import merge_history, past_horizon
+from paydispatch.domain.stripe.repeats import Repeat, rule_named
 
 if TYPE_CHECKING:
     from paydispatch.domain.claims import Claim, SlotState
@@ -52,7 +53,9 @@ class SendBack:
 
 @dataclass(frozen=True, slots=True)
 class GoesToReconcile:
-    """Leave the request to reconcile. Stripe may have pruned its key, so that a POST could create a second object."""
+    """Leave the request to reconcile. Stripe may have pruned its key, so that a POST could have a second effect.
+
+    Or the request is a DELETE that may have been executed, and a repeat could delete an object that was made anew."""
 
     envelope: Envelope
     known: bool
@@ -161,14 +164,35 @@ def _plan_sent(
     deadline_s: float,
 ) -> Plan:
     """Return the plan for an envelope that carries everything known about its sends."""
-    if not past_horizon(known.progress.first_sent_at, now_s):
+    if _may_be_sent(known, now_s):
         return SendBack(_anew(known, now_s, deadline_s))
     # If the only send was taken back, the slot has no first send. Then reconcile needs the time in this message.
     published = state is not None and state.status == "unknown" and state.first_sent_at is not None
     if published or (claim is not None and _is_proven(claim, state)):
         return GoesToReconcile(known, known=published)
     return NotProven(
-        "Its idempotency key is too old to be sent again, and nothing proves that it comes from the principal it names."
+        f"{_why_not_again(known)[1]} Nothing proves that it comes from the principal it names."
+    )
+
+
+def _may_be_sent(known: Envelope, now_s: float) -> bool:
+    """Return whether the request may be sent again: Stripe still knows its key, or it certainly was never sent."""
+    progress = known.progress
+    if rule_named(known.operation) is Repeat.KEYED:
+        return not past_horizon(progress.first_sent_at, now_s)
+    return progress.first_sent_at is None and not progress.maybe_executed
+
+
+def _why_not_again(known: Envelope) -> tuple[str, str]:
+    """Return the code and the sentence for a request that must not be sent again."""
+    if rule_named(known.operation) is Repeat.KEYED:
+        return (
+            "horizon_passed",
+            "Its idempotency key is at least 23 hours old, and Stripe may have forgotten it.",
+        )
+    return (
+        "delete_not_repeated",
+        "It may have been executed, and a repeat could delete an object that was made anew.",
     )
 
 
@@ -204,10 +228,11 @@ def _anew(known: Envelope, now_s: float, deadline_s: float) -> Envelope:
 
 def unknown_entry(envelope: Envelope, claim: Claim, now_s: float) -> OutcomeEntry:
     """Return the unknown outcome of a request that was parked before an outcome could be published."""
+    code, message = _why_not_again(envelope)
     error = Error(
         kind=ErrorKind.HTTP,
-        code="horizon_passed",
-        message="Its idempotency key is at least 23 hours old, and Stripe may have forgotten it.",
+        code=code,
+        message=message,
         attempts=envelope.progress.attempt - 1,
         certainty=Certainty.UNKNOWN,
     )

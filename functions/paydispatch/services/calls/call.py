@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.progress import Progress
+    from paydispatch.domain.stripe.operations import Operation
+    from paydispatch.domain.stripe.repeats import Repeats
     from paydispatch.ports import (
         Accounts,
         AsyncQueue,
@@ -60,6 +62,16 @@ class Receive:
     """After this receive SQS moves the message to the dead-letter queue."""
     until: float
     """Unix seconds. After this time the invocation must have no call in flight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The operation that a checked message asks for."""
+
+    operation: Operation
+    path: str
+    """Its path at Stripe, with the ids of the message."""
+    repeats: Repeats
 
 
 class Call:

@@ -33,7 +33,8 @@ async def conclude(
         if closed_with is None:
             return
         outcome = closed_with
-    await publish_and_log(call, progress, outcome)
+    inferred = isinstance(decision, Settled) and decision.inferred
+    await publish_and_log(call, progress, outcome, inferred=inferred)
     if isinstance(decision, GivenUp):
         await _park(call, progress_for_copy(progress, decision.outcome), decision.outcome)
 
@@ -56,18 +57,23 @@ async def _close(call: Call, progress: Progress, error: Error, token: str) -> Er
     return closed_with
 
 
-async def publish_and_log(call: Call, progress: Progress, outcome: Outcome) -> None:
+async def publish_and_log(
+    call: Call, progress: Progress, outcome: Outcome, *, inferred: bool = False
+) -> None:
     """Publish `outcome` to the worker's stream and write the status. Raises `DeferCall`."""
     now_s = call.ports.clock.now_s()
-    entry = entry_for(call.envelope.at(progress), call.claim, outcome, now_s)
+    envelope = call.envelope.at(progress)
+    entry = entry_for(envelope, call.claim, outcome, now_s, inferred=inferred)
     # Only this process knows the answer. Until it is published, no later refusal may say "not created".
     with defer_if_unavailable(progress_for_copy(progress, outcome)):
         first = await publish_outcome(call.ports, entry, call.claim.worker_slot)
-    error = outcome.as_dict() if isinstance(outcome, Error) else {}
+    published = entry.outcome
+    error = published.as_dict() if isinstance(published, Error) else {}
     call.log(
         "request.settled" if first else "request.settled_before",
         progress,
         flow=entry.flow_name,
+        inferred=inferred or None,
         stripe_request_id=outcome.stripe_request_id,
         **{f"error_{name}": error.get(name) for name in ("kind", "code", "certainty", "message")},
     )

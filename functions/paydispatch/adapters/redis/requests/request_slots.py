@@ -23,6 +23,7 @@ from paydispatch.domain.claims import Disputed, Go, NoSend, SlotState
 from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.limits import HORIZON_S, REMEMBER_S
 from paydispatch.domain.outcomes import Response
+from paydispatch.domain.stripe.repeats import Repeat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,6 +79,7 @@ class RedisRequests:
             account.mode,
             account.headers,
             account.key_sha256,
+            send.rule.value,
         )
         async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
             pipe.execute_command(*command)
@@ -86,6 +88,8 @@ class RedisRequests:
         # If a settled outcome was published, nothing is left to do. Another request's slot proves nothing.
         if word != NoSend.NOT_OWNED and str(mark or "").startswith("settled"):
             return NoSend.PUBLISHED
+        if word == "go" and send.rule is not Repeat.KEYED and mark:
+            return NoSend.TOLD
         return Go(float(times[0]), float(times[1])) if word == "go" else NoSend(word)
 
     async def end_send(self, claim: Claim, token: str, end: SendEnd) -> None:

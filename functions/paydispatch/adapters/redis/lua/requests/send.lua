@@ -2,7 +2,7 @@
 -- A second call with the same token is the same send.
 -- KEYS: 1 request, 2 open sends
 -- ARGV: 1 seconds to keep it, 2 fingerprint, 3 token, 4 horizon (s), 5 attempt,
---       6 account (JSON), 7 account id or '', 8 mode, 9 headers, 10 hash of the key
+--       6 account (JSON), 7 account id or '', 8 mode, 9 headers, 10 hash of the key, 11 the rule of repeats
 -- Returns {'go', now, first send} with both in unix seconds, or {reason to refuse}.
 local slot = redis.call('HMGET', KEYS[1], 'fingerprint', 'status', 'closed', 'first_sent_at', 'maybe_executed',
   'account_id', 'account_mode', 'account_headers', 'account_key')
@@ -22,6 +22,9 @@ if slot[4] and now - tonumber(slot[4]) >= tonumber(ARGV[4]) then
 end
 local mine = redis.call('SISMEMBER', KEYS[2], ARGV[3])
 local others = redis.call('SCARD', KEYS[2]) - mine
+if ARGV[11] == 'until_doubt' and (others > 0 or slot[5] == '1') then
+  return {'in_doubt'}
+end
 if slot[7] then
   local same = slot[7] == ARGV[8] and slot[8] == ARGV[9]
     and (slot[9] == ARGV[10] or ARGV[7] ~= '' and slot[6] == ARGV[7])
