@@ -115,7 +115,8 @@ class ParsedError:
     stripe_request_id: str | None
     attempts: int
     certainty: Certainty
-    """`not_created`, or `unknown`: the object may exist, so do not ask for it again under a new identity."""
+    """`not_created` (`not_executed` for other operations than creates), or `unknown`: the request may have had an
+    effect, so do not ask for it again under a new identity."""
 
     def __init__(self, error: Error) -> None:
         self._error = error

@@ -58,6 +58,7 @@ def _in_short(one: Examined) -> dict[str, Any]:
     return {
         "id": named.request_id if named else one.parked.message_id,
         "object": named.object if named else None,
+        "operation": named.operation if named else None,
         "worker_id": named.worker_id if named else None,
         "account": getattr(named, "stripe_account", None),
         "age_s": round(time.time() - one.parked.sent_at, 1),
@@ -78,13 +79,14 @@ def _describe(plan: Plan) -> str:
         NotProven,
         SendBack,
         Unreadable,
+        why_not_again,
     )
 
     match plan:
         case SendBack(envelope):
             return f"goes back to the {envelope.lane.value} queue"
-        case GoesToReconcile():
-            return "goes to reconcile: too old to be sent again under its idempotency key"
+        case GoesToReconcile(envelope):
+            return f"goes to reconcile: {why_not_again(envelope)[1]}"
         case AlreadySettled(status):
             return f"stays: settled ({status}), so its flow has run or will run"
         case LacksErrorFlow(malformed, _):

@@ -165,3 +165,19 @@ def test_an_unknown_outcome_of_another_tenant_is_shown_under_the_slot_of_its_wor
     finding = of_unknown(UnknownOutcome(unknown, "acme worker-1"), NOW_S)
 
     assert finding.worker_id == "acme worker-1"
+
+
+def test_each_finding_names_the_operation() -> None:
+    capture = entry(operation="capture_payment_intent", path={"intent": "pi_1"})
+    assert open_request(operation="capture_payment_intent").operation == "capture_payment_intent"
+    assert flow(entry=capture).operation == "capture_payment_intent"
+    dead = of_dead(DeadFlow("worker-1", capture, "it raised", NOW_S))
+    assert dead.operation == "capture_payment_intent"
+
+
+def test_the_next_step_of_an_operation_that_is_no_create_speaks_of_no_create() -> None:
+    lost = make_failure(certainty=Certainty.UNKNOWN)
+    capture = entry(operation="capture_payment_intent", path={"intent": "pi_1"}, outcome=lost)
+    finding = of_unknown(UnknownOutcome(capture), NOW_S)
+    assert finding.operation == "capture_payment_intent"
+    assert "executed" in finding.next_step

@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
 _PAGE = 200
 
-_STATUS_FIELDS = ["status", "object", "attempts", "last_sent_at", "retry_at", "queued"]
+_STATUS_FIELDS = [
+    "status",
+    "object",
+    "operation",
+    "attempts",
+    "last_sent_at",
+    "retry_at",
+    "queued",
+]
 
 
 class RedisBacklog:
@@ -205,13 +213,14 @@ def _of_nodes(info: Any) -> bool:
 def _open_request(
     worker_id: str, request_id: str, since: float, fields: Sequence[str | None]
 ) -> OpenRequest:
-    status, object_name, attempts, begun_at, retry_at, queued = fields
+    status, object_name, operation, attempts, begun_at, retry_at, queued = fields
     return OpenRequest(
         request_id=request_id,
         worker_id=worker_id,
         known_since=since,
         status=status or ("dispatched" if queued else None),
         object=object_name,
+        operation=operation,
         attempts=int(attempts or 0),
         begun_at=float(begun_at) if begun_at else None,
         retry_at=float(retry_at) if retry_at else None,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.operators.diagnosis import Finding
     from paydispatch.services.doctor import Diagnosis
 
-COLUMNS = ("request", "object", "worker", "age", "waits", "next", "in")
+COLUMNS = ("request", "operation", "worker", "age", "waits", "next", "in")
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -111,7 +111,7 @@ def _row(finding: Finding) -> list[str]:
     left = "" if expected_at is None else format_age(max(0.0, expected_at - now_s))
     return [
         finding.request_id,
-        finding.object or "?",
+        finding.operation or finding.object or "?",
         finding.worker_id,
         format_age(max(0.0, now_s - finding.since)),
         f"{finding.reason.value}: {finding.detail}",

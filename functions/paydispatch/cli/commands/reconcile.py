@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
     from paydispatch.services.reconcile import Reconciled, ReconcileReport
 
-COLUMNS = ("request", "object", "worker", "now", "why")
+COLUMNS = ("request", "operation", "worker", "now", "why")
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "reconcile",
         help="settle requests with an unknown outcome",
-        description="Search Stripe's lists for the objects of requests with an unknown outcome, and publish each "
-        "outcome that the lists prove. It can run at any time, also during the scheduled reconciliation.",
+        description="Read the objects of requests with an unknown outcome at Stripe, and publish each outcome that "
+        "they prove. It can run at any time, also during the scheduled reconciliation.",
     )
     parser.add_argument(
         "--worker-id",
@@ -90,7 +90,13 @@ def _show(report: ReconcileReport, *, as_json: bool) -> None:
 
 
 def _row(one: Reconciled) -> list[str]:
-    return [one.request_id, one.object or "?", one.worker_id, one.verdict.value, _why(one)]
+    return [
+        one.request_id,
+        one.operation or one.object or "?",
+        one.worker_id,
+        one.verdict.value,
+        _why(one),
+    ]
 
 
 def _why(one: Reconciled) -> str:

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.limits import LONGEST_DEADLINE_S, REMEMBER_S
+from paydispatch.domain.outcomes import Certainty
+from paydispatch.domain.stripe.proofs import unexecuted_word
 
 if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
@@ -62,6 +64,7 @@ class OpenRequest:
     known_since: float
     status: str | None = None
     object: str | None = None
+    operation: str | None = None
     attempts: int = 0
     begun_at: float | None = None
     retry_at: float | None = None
@@ -108,6 +111,8 @@ class Finding:
     next_step: str
     expected_at: float | None = None
     """Unix seconds of the next step. None: the time is not known."""
+    operation: str | None = None
+    """None: the record of the request does not name it."""
 
 
 def open_since(accepted_at: float, now_s: float) -> float:
@@ -126,6 +131,7 @@ def of_open(request: OpenRequest, now_s: float) -> Finding:
         detail,
         next_step,
         expected_at,
+        request.operation,
     )
 
 
@@ -172,6 +178,7 @@ def of_flow(flow: WaitingFlow, now_s: float) -> Finding:
         detail,
         next_step,
         expected_at,
+        entry.operation if entry else None,
     )
 
 
@@ -205,6 +212,7 @@ def of_dead(dead: DeadFlow) -> Finding:
         Reason.FLOW_DEAD,
         f"{entry.flow_name if entry else 'entry'}: {dead.reason}",
         "fix the script, do its work by hand, delete the entry from the dead stream",
+        operation=entry.operation if entry else None,
     )
 
 
@@ -213,8 +221,10 @@ def of_unknown(end: UnknownOutcome, now_s: float) -> Finding:
     provable_at = end.provable_at
     if provable_at is not None and now_s >= provable_at + 2 * RECONCILE_EVERY_S:
         next_step = "run paydispatch reconcile: it says why the request cannot be settled"
-    else:
+    elif unexecuted_word(entry.operation) is Certainty.NOT_CREATED:
         next_step = "reconcile finds its object, or proves that it was not created"
+    else:
+        next_step = "reconcile reads its object, which may show whether it was executed"
     return Finding(
         entry.request_id,
         end.worker,
@@ -224,6 +234,7 @@ def of_unknown(end: UnknownOutcome, now_s: float) -> Finding:
         f"{getattr(error, 'code', None) or 'no answer'} after {error.attempts} attempts",
         next_step,
         None if provable_at is None else provable_at + RECONCILE_EVERY_S,
+        entry.operation,
     )
 
 

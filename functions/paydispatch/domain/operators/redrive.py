@@ -171,7 +171,7 @@ def _plan_sent(
     if published or (claim is not None and _is_proven(claim, state)):
         return GoesToReconcile(known, known=published)
     return NotProven(
-        f"{_why_not_again(known)[1]} Nothing proves that it comes from the principal it names."
+        f"{why_not_again(known)[1]} Nothing proves that it comes from the principal it names."
     )
 
 
@@ -183,7 +183,7 @@ def _may_be_sent(known: Envelope, now_s: float) -> bool:
     return progress.first_sent_at is None and not progress.maybe_executed
 
 
-def _why_not_again(known: Envelope) -> tuple[str, str]:
+def why_not_again(known: Envelope) -> tuple[str, str]:
     """Return the code and the sentence for a request that must not be sent again."""
     if rule_named(known.operation) is Repeat.KEYED:
         return (
@@ -228,7 +228,7 @@ def _anew(known: Envelope, now_s: float, deadline_s: float) -> Envelope:
 
 def unknown_entry(envelope: Envelope, claim: Claim, now_s: float) -> OutcomeEntry:
     """Return the unknown outcome of a request that was parked before an outcome could be published."""
-    code, message = _why_not_again(envelope)
+    code, message = why_not_again(envelope)
     error = Error(
         kind=ErrorKind.HTTP,
         code=code,
