@@ -171,7 +171,9 @@ def test_each_finding_names_the_operation() -> None:
     capture = entry(operation="capture_payment_intent", path={"intent": "pi_1"})
     assert open_request(operation="capture_payment_intent").operation == "capture_payment_intent"
     assert flow(entry=capture).operation == "capture_payment_intent"
-    dead = of_dead(DeadFlow("worker-1", capture, "it raised", NOW_S))
+    dead = of_dead(
+        DeadFlow(worker_id="worker-1", entry=capture, reason="it raised", dead_since=NOW_S)
+    )
     assert dead.operation == "capture_payment_intent"
 
 
