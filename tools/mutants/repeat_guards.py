@@ -158,6 +158,14 @@ REPEAT_GUARDS: tuple[Guard, ...] = (
         LOOKS,
     ),
     Guard(
+        "proof: an object that an incomplete list lacks counts as not created",
+        OWN_OBJECT,
+        SOURCE + "services/look_up.py",
+        "isinstance(found, NotFound) and not asked.proof.complete",
+        "False",
+        LOOKS,
+    ),
+    Guard(
         "mark: an update carries it",
         MARK_STAYS,
         SOURCE + "services/call_stripe.py",

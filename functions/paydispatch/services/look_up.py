@@ -23,7 +23,15 @@ from paydispatch.domain.operators.lookups import other_account, windows
 from paydispatch.domain.operators.object_states import read_absence, read_state
 from paydispatch.domain.stripe.accounts import bind_account
 from paydispatch.domain.stripe.operations import operation_named
-from paydispatch.domain.stripe.proofs import ByMark, ByState, NoProof, own_id, own_path, proof_of
+from paydispatch.domain.stripe.proofs import (
+    INCOMPLETE_LIST,
+    ByMark,
+    ByState,
+    NoProof,
+    own_id,
+    own_path,
+    proof_of,
+)
 from paydispatch.domain.unknown_outcomes import claim_of_unknown, envelope_of
 
 if TYPE_CHECKING:
@@ -181,7 +189,9 @@ async def _look(
     try:
         async with asyncio.timeout(LOOKUP_TIMEOUT_S):
             if isinstance(asked.proof, ByMark):
-                return await _search(ports, unknown, asked.path, asked.proof.listing, key)
+                found = await _search(ports, unknown, asked.path, asked.proof.listing, key)
+                absent = isinstance(found, NotFound) and not asked.proof.complete
+                return Inconclusive(INCOMPLETE_LIST) if absent else found
             return await _fetch(ports, unknown, asked, key)
     except TimeoutError:
         return Inconclusive(f"Stripe was not read to the end in {LOOKUP_TIMEOUT_S:.0f} s.")

@@ -7,6 +7,7 @@ import pytest
 from paydispatch.domain.outcomes import Certainty
 from paydispatch.domain.stripe.operations import Operation, all_operations, operation_named
 from paydispatch.domain.stripe.proofs import (
+    COMPLETE_LISTS,
     ByAbsence,
     ByMark,
     ByState,
@@ -63,7 +64,12 @@ def test_only_a_delete_of_an_id_is_proven_by_absence(operation: Operation) -> No
 
 def test_the_ten_creates_are_proven_by_their_mark() -> None:
     proofs = [proof_of(operation_named(resource.operation)) for resource in RESOURCES]
-    assert all(isinstance(proof, ByMark) for proof in proofs)
+    assert all(isinstance(proof, ByMark) and proof.complete for proof in proofs)
+
+
+@pytest.mark.parametrize("name", sorted(COMPLETE_LISTS))
+def test_each_complete_list_is_that_of_a_marked_create(name: str) -> None:
+    assert isinstance(proof_of(operation_named(name)), ByMark)
 
 
 @pytest.mark.parametrize("operation", EVERY)

@@ -9,7 +9,13 @@ from tests.unit.services.test_reconcile import OTHER_KEY, PROOF_S, ReconcileSyst
 
 from paydispatch.domain.operators.lookup_results import CLOCKS_APART_S, Inconclusive
 from paydispatch.domain.outcomes import Certainty, Response
-from paydispatch.domain.stripe.proofs import NO_OWN_ID, NO_STATE, UNLISTED_CREATE, UNMARKED_CREATE
+from paydispatch.domain.stripe.proofs import (
+    INCOMPLETE_LIST,
+    NO_OWN_ID,
+    NO_STATE,
+    UNLISTED_CREATE,
+    UNMARKED_CREATE,
+)
 from paydispatch.services.look_up import NO_ACCOUNT
 
 CAPTURE: dict[str, Any] = {
@@ -188,6 +194,12 @@ async def test_a_create_below_another_object_is_searched_in_the_list_at_its_path
     system.add_object()
     assert await verdict(system) == ("created", None)
     assert system.lists.looks[0]["path"] == "/v1/customers/cus_1/balance_transactions"
+
+
+async def test_an_object_that_an_incomplete_list_lacks_may_exist(system: ReconcileSystem) -> None:
+    await system.send_without_answer(object="payment_method", operation="create_payment_method")
+    system.clock.advance(PROOF_S + 1)
+    assert await verdict(system) == ("unknown", INCOMPLETE_LIST)
 
 
 async def test_the_log_and_the_report_name_the_operation(system: ReconcileSystem) -> None:

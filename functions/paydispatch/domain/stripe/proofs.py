@@ -16,6 +16,7 @@ from paydispatch.domain.errors import UnknownOperation
 from paydispatch.domain.outcomes import Certainty
 from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.domain.stripe.repeats import names_own_id
+from paydispatch.domain.stripe.resources import RESOURCES
 from paydispatch.domain.stripe.states import RULES, StateRule
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class ByMark:
     """Read the list at the operation's path, and look for the mark in the metadata of each object."""
 
     listing: Listing
+    complete: bool
+    """Whether the list is known to show every object. Otherwise an object that is not in it may exist all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,29 @@ class NoProof:
 
     why: str
 
+
+COMPLETE_LISTS = frozenset(
+    {
+        *(resource.operation for resource in RESOURCES),
+        "create_charge",
+        "create_payout",
+        "create_plan",
+        "create_promotion_code",
+        "create_setup_intent",
+        "create_shipping_rate",
+        "create_tax_rate",
+        "create_topup",
+        "create_transfer",
+    }
+)
+"""The creates whose list shows every object that they make, checked by hand against Stripe's API reference.
+
+Stripe leaves some objects out of a list and does not always document it. For instance, the list of payment methods may
+lack those without a customer."""
+
+INCOMPLETE_LIST = (
+    "Stripe does not list the object, and its list is not known to show every such object."
+)
 
 Proof = ByMark | ByState | ByAbsence | NoProof
 
@@ -78,7 +104,7 @@ def _proof_of_create(operation: Operation) -> ByMark | NoProof:
         return NoProof(UNMARKED_CREATE)
     if operation.listing is None:
         return NoProof(UNLISTED_CREATE)
-    return ByMark(operation.listing)
+    return ByMark(operation.listing, operation.name in COMPLETE_LISTS)
 
 
 def own_id(operation: Operation, ids: Mapping[str, str]) -> str:
