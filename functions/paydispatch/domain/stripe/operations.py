@@ -28,6 +28,9 @@ LONGEST_ID = 255
 
 Ids = dict[str, str]
 
+Shape = tuple[str, int, str]
+"""The method, the number of words in the path, and the word after `/v1/`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -101,8 +104,8 @@ def operation_at(method: str, path: str) -> tuple[Operation, Ids] | None:
     A word of a template wins over an id. The ids are as the path has them, and `check_path_ids` judges them.
     """
     words = path.split("/")
-    for operation in _by_shape().get((method, len(words)), ()):
-        ids = _match(operation, words)
+    for operation, templates in _by_shape().get(_shape(method, words), ()):
+        ids = _match(templates, words)
         if ids is not None:
             return operation, ids
     return None
@@ -166,10 +169,10 @@ def _endpoint(operation: Operation, ids: Mapping[str, str]) -> str:
     return operation.path.format_map({name: quote(value, safe="") for name, value in ids.items()})
 
 
-def _match(operation: Operation, words: list[str]) -> Ids | None:
-    """Return the ids of a path that fits the template, or `None`."""
+def _match(templates: list[str], words: list[str]) -> Ids | None:
+    """Return the ids of a path that fits the words of a template, or `None`."""
     ids: Ids = {}
-    for template, word in zip(operation.path.split("/"), words, strict=True):
+    for template, word in zip(templates, words, strict=True):
         if template.startswith("{"):
             value = _decoded(word)
             if not value:
@@ -211,12 +214,19 @@ def _operation(name: str, row: dict[str, Any]) -> Operation:
 
 
 @cache
-def _by_shape() -> dict[tuple[str, int], list[Operation]]:
-    """Return the operations by method and number of words, those with words before those with ids."""
-    shapes: dict[tuple[str, int], list[Operation]] = {}
+def _by_shape() -> dict[Shape, list[tuple[Operation, list[str]]]]:
+    """Return the operations of each shape with the words of their templates, those with words before those with ids."""
+    shapes: dict[Shape, list[tuple[Operation, list[str]]]] = {}
     for operation in sorted(all_operations(), key=_words_first):
-        shapes.setdefault((operation.method, operation.path.count("/") + 1), []).append(operation)
+        templates = operation.path.split("/")
+        shape = _shape(operation.method, templates)
+        shapes.setdefault(shape, []).append((operation, templates))
     return shapes
+
+
+def _shape(method: str, words: list[str]) -> Shape:
+    """Return the parts of a call in which a template and its path agree: no template has an id right after `/v1/`."""
+    return method, len(words), words[2] if len(words) > 2 else ""
 
 
 def _words_first(operation: Operation) -> list[bool]:
