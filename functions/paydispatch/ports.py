@@ -204,6 +204,10 @@ class RequestSlots(Protocol):
         """Write the status of a request with a published outcome. A final status is never overwritten."""
         ...
 
+    async def note_unset_metadata(self, account: AccountBinding) -> None:
+        """Record that an operation is about to unset all metadata of an object in this account, our mark included."""
+        ...
+
     async def accept_account(self, claim: Claim, account: AccountBinding) -> None:
         """Bind the slot to `account`, because an operator says that it is the same account as before."""
         ...
@@ -382,6 +386,13 @@ class UnknownOutcomes(Protocol):
         """Write `account` into the entry, because an operator says that it is the same account as before.
 
         For a request with an expired slot. `RequestSlots.accept_account` does it in the slot.
+        """
+        ...
+
+    async def metadata_unset_at(self, account: AccountBinding) -> float | None:
+        """Return when an operation last unset all metadata of an object in this account, in unix seconds.
+
+        None: no such operation is remembered.
         """
         ...
 

@@ -10,7 +10,7 @@ RETRY = ("tests/unit/domain/test_retry_of_operations.py",)
 STATES = ("tests/unit/domain/test_object_states.py",)
 CALLS = ("tests/unit/services/test_call_operations.py",)
 LOOKS = ("tests/unit/services/test_reconcile_operations.py",)
-MARKS = ("tests/unit/domain/test_marks_stay.py", *CALLS)
+RECONCILES = ("tests/unit/services/test_reconcile.py",)
 REDRIVES = ("tests/unit/domain/test_redrive.py",)
 ENVELOPES = ("tests/unit/domain/test_envelope.py",)
 
@@ -22,7 +22,8 @@ SHOWN_EFFECT = (
     "A 404 stands for an answer only if it shows the effect of an attempt with a lost answer."
 )
 OWN_OBJECT = "A look settles only with the operation's own object, in the account of its sends."
-MARK_STAYS = "No operation on an object removes or replaces the mark of its create."
+MARK_STAYS = "No operation on an object replaces the mark of its create."
+MARK_MISSED = "An absence proves nothing if an operation may have removed the mark."
 OWN_WORD = (
     "A certain error says `not_created` for creates, and `not_executed` for other operations."
 )
@@ -174,12 +175,20 @@ REPEAT_GUARDS: tuple[Guard, ...] = (
         CALLS,
     ),
     Guard(
-        "mark: an update unsets it with all metadata",
-        MARK_STAYS,
-        SOURCE + "domain/parameters/marks_stay.py",
-        "    return () if operation.creates else tuple(map(_fault, _places(params, ())))",
-        "    return ()",
-        MARKS,
+        "mark: an update that unsets it is not recorded",
+        MARK_MISSED,
+        SOURCE + "services/call_stripe.py",
+        "    if unsets_metadata(asked.operation, call.envelope.sent_params):",
+        "    if False:",
+        CALLS,
+    ),
+    Guard(
+        "mark: an absence counts although it may have been unset",
+        MARK_MISSED,
+        SOURCE + "services/look_up.py",
+        "    return found if too_early else Inconclusive(UNSET)",
+        "    return found",
+        RECONCILES,
     ),
     Guard(
         "word: every certain error says `not_created`",

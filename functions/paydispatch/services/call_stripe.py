@@ -33,6 +33,7 @@ from paydispatch.domain.identity.marks import with_mark
 from paydispatch.domain.limits import SEND_AGE_S
 from paydispatch.domain.outcomes import ErrorKind
 from paydispatch.domain.parameters.check import require_valid_params
+from paydispatch.domain.parameters.unset_metadata import unsets_metadata
 from paydispatch.domain.retry import (
     KEYED,
     Again,
@@ -267,6 +268,11 @@ async def _send_and_call(
     token = secrets.token_hex(
         8
     )  # a new one for each send: a late command for an old send must change nothing
+    if unsets_metadata(asked.operation, call.envelope.sent_params):
+        with defer_if_unavailable(
+            progress
+        ):  # before the call, because it may remove the mark of a create
+            await call.ports.requests.note_unset_metadata(account)
     send = Send(token=token, account=account, attempt=progress.attempt, rule=asked.repeats.rule)
     answer = await _open_send(call, progress, send)
     if isinstance(answer, NoSend):

@@ -13,6 +13,7 @@ from paydispatch.domain.attempts import RefusedInFront
 from paydispatch.domain.errors import BadRequest, CannotOpen, NotPermitted
 from paydispatch.domain.identity.marks import MARK, with_mark
 from paydispatch.domain.operators.lookup_results import (
+    CLOCKS_APART_S,
     Found,
     Inconclusive,
     LookupResult,
@@ -56,6 +57,11 @@ LOOKUP_TIMEOUT_S = 60.0
 
 ACCOUNT_TIMEOUT_S = 10.0
 """Seconds in which Stripe must name the account of a key."""
+
+UNSET = (
+    'An operation with metadata="" has since unset all metadata of an object in its account. '
+    "It may have removed our mark."
+)
 
 UNMARKED = (
     "Its metadata had no room for our mark, so its object cannot be recognized in Stripe's lists."
@@ -191,7 +197,11 @@ async def _look(
             if isinstance(asked.proof, ByMark):
                 found = await _search(ports, unknown, asked.path, asked.proof.listing, key)
                 absent = isinstance(found, NotFound) and not asked.proof.complete
-                return Inconclusive(INCOMPLETE_LIST) if absent else found
+                return (
+                    Inconclusive(INCOMPLETE_LIST)
+                    if absent
+                    else await _doubt_absence(ports, unknown, found)
+                )
             return await _fetch(ports, unknown, asked, key)
     except TimeoutError:
         return Inconclusive(f"Stripe was not read to the end in {LOOKUP_TIMEOUT_S:.0f} s.")
@@ -220,6 +230,21 @@ async def _search(
             return latest
         result = latest if result is None else both(result, latest)
     return result or Inconclusive("There is no time window to search.")
+
+
+async def _doubt_absence(
+    ports: LookupPorts, unknown: UnknownOutcome, found: LookupResult
+) -> LookupResult:
+    """Return the result, or that an absence proves nothing because the mark may have been unset.
+
+    The record is read after the list, because it is written before the operation that unsets the mark.
+    """
+    if not isinstance(found, NotFound) or unknown.account is None:
+        return found
+    unset_at = await ports.unknown_outcomes.metadata_unset_at(unknown.account)
+    began_at = min(unknown.firsts, default=0.0)
+    too_early = unset_at is None or unset_at < began_at - CLOCKS_APART_S
+    return found if too_early else Inconclusive(UNSET)
 
 
 async def _fetch(

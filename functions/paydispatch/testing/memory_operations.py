@@ -31,6 +31,7 @@ class MemoryUnknownOutcomes:
     def __init__(self, outcomes: MemoryOutcomes, requests: MemoryRequests | None = None) -> None:
         self._outcomes = outcomes
         self._slots = requests.store.slots if requests else {}
+        self._metadata_unset = requests.store.metadata_unset if requests else {}
 
     async def workers(self, *, at_most: int) -> Sequence[str]:
         return sorted({worker_slot for worker_slot, _ in self._outcomes.unknown})[:at_most]
@@ -61,6 +62,12 @@ class MemoryUnknownOutcomes:
         entry = self._outcomes.unknown.get((worker_slot, request_id))
         if entry is not None:
             self._outcomes.unknown[worker_slot, request_id] = replace(entry, account=account)
+
+    async def metadata_unset_at(self, account: AccountBinding) -> float | None:
+        found = [
+            self._metadata_unset[name] for name in account.names if name in self._metadata_unset
+        ]
+        return max(found, default=None)
 
     async def forget(self, worker_slot: str, request_id: str) -> None:
         self._outcomes.unknown.pop((worker_slot, request_id), None)

@@ -65,6 +65,8 @@ class MemorySlots:
 
     def __init__(self) -> None:
         self.slots: dict[str, Slot] = {}
+        self.metadata_unset: dict[str, float] = {}
+        """Unix seconds by the name of an account."""
         self.away = False
 
     def claim(self, claim: Claim, *, queued: bool) -> SlotState:
@@ -234,6 +236,10 @@ class MemoryRequests:
             return self.store.slots.get(claim.slot)
         slot = self.store.slots.setdefault(claim.slot, Slot(claim))
         return slot if slot.claim.fingerprint == claim.fingerprint else None
+
+    async def note_unset_metadata(self, account: AccountBinding) -> None:
+        self.store.reach()
+        self.store.metadata_unset |= dict.fromkeys(account.names, self._clock.now_s())
 
     async def accept_account(self, claim: Claim, account: AccountBinding) -> None:
         slot = self.store.find_own(claim)

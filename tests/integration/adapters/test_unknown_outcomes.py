@@ -421,3 +421,24 @@ async def test_reconcile_does_not_read_workers_without_an_unknown_outcome(
 
     assert await server.redis.zrange(keys.UNKNOWN_WORKERS, 0, -1) == ["w7"]
     assert await server.ends.workers(at_most=1) == ["w7"]
+
+
+async def test_the_time_at_which_metadata_was_unset_is_found_by_each_name_of_the_account(
+    world: World, clock: MemoryClock
+) -> None:
+    by_another_key = replace(ACCOUNT, key_sha256="two")
+    by_hash_alone = replace(ACCOUNT, account_id=None)
+    assert await world.ends.metadata_unset_at(ACCOUNT) is None
+    await world.requests.note_unset_metadata(ACCOUNT)
+    clock.advance(5)
+    await world.requests.note_unset_metadata(by_hash_alone)
+    assert await world.ends.metadata_unset_at(by_another_key) == clock.now_s() - 5
+    assert await world.ends.metadata_unset_at(ACCOUNT) == clock.now_s()
+    assert await world.ends.metadata_unset_at(replace(ACCOUNT, mode="live")) is None
+
+
+async def test_a_connected_account_has_one_name_whichever_key_acts_in_it(world: World) -> None:
+    await world.requests.note_unset_metadata(replace(ACCOUNT, stripe_account="acct_c"))
+    by_context = replace(ACCOUNT, key_sha256="two", stripe_context="acct_2/acct_c")
+    assert await world.ends.metadata_unset_at(by_context) is not None
+    assert await world.ends.metadata_unset_at(ACCOUNT) is None

@@ -20,6 +20,7 @@ from tests.unit.examples import (
 from paydispatch.domain.attempts import Answered
 from paydispatch.domain.claims import Send, claim_of
 from paydispatch.domain.credentials import StripeKey
+from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.identity.marks import MARK
 from paydispatch.domain.outcomes import Certainty, Response
 from paydispatch.domain.stripe.accounts import bind_account
@@ -88,6 +89,40 @@ async def test_an_update_never_carries_the_mark_that_would_replace_that_of_the_c
     assert call["params"]["metadata"] == {"order": "1"}
 
 
+async def test_an_update_that_unsets_all_metadata_is_sent_and_recorded_before(
+    caller: Caller,
+) -> None:
+    recorded: list[dict[str, float]] = []
+
+    def answer() -> Answered:
+        recorded.append(dict(caller.requests.store.metadata_unset))
+        return DONE
+
+    caller.answers(answer)
+    assert await caller.receive(update(metadata=""))
+    (call,) = caller.stripe.calls
+    assert call["params"]["metadata"] == ""
+    assert recorded == [dict.fromkeys(ACCOUNT.names, NOW_S)]
+
+
+async def test_an_update_that_unsets_pairs_by_name_is_not_recorded(caller: Caller) -> None:
+    caller.answers(DONE)
+    assert await caller.receive(update(metadata={"order": ""}))
+    assert caller.requests.store.metadata_unset == {}
+
+
+async def test_an_update_that_unsets_all_metadata_waits_while_it_cannot_be_recorded(
+    caller: Caller,
+) -> None:
+    async def away(_: Any) -> None:
+        raise Unavailable("Redis is away.")
+
+    caller.requests.note_unset_metadata = away  # type: ignore[method-assign]
+    assert await caller.receive(update(metadata=""))
+    assert not caller.stripe.calls
+    assert len(caller.queue.deferred) == 1
+
+
 async def test_a_create_below_another_object_carries_the_mark(caller: Caller) -> None:
     caller.answers(DONE)
     asked = envelope(
@@ -112,7 +147,6 @@ async def test_a_create_below_another_object_carries_the_mark(caller: Caller) ->
         ({"object": "coupon"}, "object"),
         ({"params": {"amount": 5}}, "amount"),
         ({"params": {"metadata": {MARK: ""}}}, f"metadata[{MARK}]"),
-        ({"params": {"metadata": ""}}, "metadata"),
     ],
     ids=str,
 )

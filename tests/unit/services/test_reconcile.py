@@ -27,7 +27,7 @@ from paydispatch.domain.limits import HORIZON_S, REMEMBER_S
 from paydispatch.domain.operators.lookup_results import CLOCKS_APART_S, Inconclusive, NotFound
 from paydispatch.domain.outcomes import Certainty, Error, Response
 from paydispatch.domain.retry import merge_history
-from paydispatch.domain.stripe.accounts import bind_account
+from paydispatch.domain.stripe.accounts import AccountBinding, bind_account
 from paydispatch.domain.unknown_outcomes import LAST_CALL_S
 from paydispatch.services.calls.publish_outcome import publish_outcome
 from paydispatch.services.look_up import UNMARKED
@@ -488,6 +488,51 @@ async def test_a_secret_changed_to_another_account_after_an_unknown_outcome_prov
 
     system.set_secret(KEY)
     assert (await system.reconcile()).counts["created"] == 1
+
+
+@pytest.mark.parametrize(
+    ("account_id", "key", "after_s"),
+    [("acct_1", KEY, 60), ("acct_1", OTHER_KEY, 60), (None, KEY, 60), ("acct_1", KEY, -60)],
+    ids=["its key", "another key", "a key that may not ask", "a clock that is behind"],
+)
+async def test_an_absence_proves_nothing_after_all_metadata_of_an_object_was_unset(
+    system: ReconcileSystem, account_id: str | None, key: str, after_s: float
+) -> None:
+    """An update may have removed the mark. After `not_created` a customer would pay twice."""
+    await system.send_without_answer()
+    system.clock.advance(after_s)
+    await system.requests.note_unset_metadata(account_of(key, account_id))
+    system.clock.advance(PROOF_S + 120)
+    assert "unset all metadata" in await reconcile_as_unknown(system)
+
+    system.add_object()
+    assert (await system.reconcile()).counts["created"] == 1
+
+
+@pytest.mark.parametrize(
+    ("account_id", "key"), [("acct_2", OTHER_KEY), ("acct_1", LIVE_KEY)], ids=["account", "mode"]
+)
+async def test_metadata_that_was_unset_elsewhere_does_not_hide_an_absence(
+    system: ReconcileSystem, account_id: str, key: str
+) -> None:
+    await system.send_without_answer()
+    await system.requests.note_unset_metadata(account_of(key, account_id))
+    system.clock.advance(PROOF_S)
+    assert (await system.reconcile()).counts["not_created"] == 1
+
+
+async def test_metadata_that_was_unset_before_the_first_send_does_not_hide_an_absence(
+    system: ReconcileSystem,
+) -> None:
+    await system.requests.note_unset_metadata(account_of(KEY, "acct_1"))
+    system.clock.advance(3600)
+    await system.send_without_answer()
+    system.clock.advance(PROOF_S)
+    assert (await system.reconcile()).counts["not_created"] == 1
+
+
+def account_of(key: str, account_id: str | None) -> AccountBinding:
+    return bind_account(StripeKey(key), account_id, stripe_account=None, stripe_context=None)
 
 
 async def test_another_key_of_the_same_account_and_mode_proves_it_too(

@@ -22,6 +22,11 @@ HEALTH = "pd:health"
 BELL_PATTERN = "pd:{*}:bell"
 
 
+def unset_metadata(account_name: str) -> str:
+    """Name the time (unix s) at which an operation last unset all metadata of an object in the account."""
+    return f"pd:unset:{{{account_name}}}"
+
+
 def outcomes(worker: str) -> str:
     return f"pd:{{{worker}}}:outcomes"
 

@@ -26,7 +26,6 @@ from paydispatch.domain.parameters.json_values import (
     is_plain,
     wire_form,
 )
-from paydispatch.domain.parameters.marks_stay import faults_of_unset_metadata
 from paydispatch.domain.parameters.messages import describe
 from paydispatch.domain.parameters.path import bracket_path
 from paydispatch.domain.parameters.plain_values import plain_value
@@ -85,8 +84,7 @@ def judge_params(
         if unchecked:
             return _judge_merged(operation, params, unchecked, version)
         if type(params) is dict and is_plain(params) and validator.is_valid(params):
-            marks = _faults_of_marks(operation, params)
-            return Verdict(marks) if marks else ACCEPTED
+            return ACCEPTED
         alone = _faults_that_hide_others(operation, params)
         return Verdict(alone[:MOST_ERRORS]) if alone else _explain(operation, params, version)
     except (RecursionError, ValueError):  # Python's limit, or the engine's (255 levels)
@@ -160,9 +158,6 @@ def _explain(
     If there are none, return a warning for each part that only the schema of `version` accepts. Nothing is said about
     a part at `unchecked_places`.
     """
-    marks = _faults_of_marks(operation, params)
-    if marks:
-        return Verdict(marks[:MOST_ERRORS])
     form, faults = wire_form(params)
     sent = _Sent(params, form, unchecked_places)
     rules = broken_rules(RULES.get(operation, NO_RULES), form)
@@ -175,11 +170,6 @@ def _explain(
         return Verdict(found)
     unknown = sent.checked(sent.refusals(known))
     return Verdict(warnings=tuple(warn(refusal, version) for refusal in unknown))
-
-
-def _faults_of_marks(operation: str, params: Mapping[str, Any]) -> tuple[ParamError, ...]:
-    """Return the faults for which not Stripe but paydispatch refuses the parameters, the unchecked ones included."""
-    return faults_of_unset_metadata(operation_named(operation), params)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,13 @@ class AccountBinding:
         """The two headers as one text. An account id holds no space."""
         return f"{self.stripe_account or ''} {self.stripe_context or ''}"
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the account that the calls act in. Two bindings to the same account may share only one of them."""
+        acting = (self.stripe_context or "").rpartition("/")[2] or self.stripe_account
+        found = (acting,) if acting else (self.account_id, self.key_sha256)
+        return tuple(f"{self.mode} {name}" for name in found if name)
+
     def same_as(self, other: AccountBinding) -> bool:
         """Return whether both lead to the same account, mode and headers.
 

@@ -127,6 +127,13 @@ class RedisRequests:
         )
         await self._keep_first(repeat_of)
 
+    async def note_unset_metadata(self, account: AccountBinding) -> None:
+        now_s = self._clock.now_s()
+        async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
+            for name in account.names:
+                pipe.set(keys.unset_metadata(name), now_s, ex=REMEMBER_S)
+            await pipe.execute()
+
     async def accept_account(self, claim: Claim, account: AccountBinding) -> None:
         fields = {
             "account": json.dumps(account.as_dict()),

@@ -68,6 +68,13 @@ class RedisUnknownOutcomes:
                     script("replace_unknown"), 1, name, request_id, accepted, text
                 )
 
+    async def metadata_unset_at(self, account: AccountBinding) -> float | None:
+        async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
+            for name in account.names:
+                pipe.get(keys.unset_metadata(name))
+            found = await pipe.execute()
+        return max((float(at) for at in found if at is not None), default=None)
+
     async def forget(self, worker_slot: str, request_id: str) -> None:
         async with within_answer_timeout():
             await self._redis.hdel(keys.unknown(worker_slot), request_id)
