@@ -196,12 +196,7 @@ async def _look(
         async with asyncio.timeout(LOOKUP_TIMEOUT_S):
             if isinstance(asked.proof, ByMark):
                 found = await _search(ports, unknown, asked.path, asked.proof.listing, key)
-                absent = isinstance(found, NotFound) and not asked.proof.complete
-                return (
-                    Inconclusive(INCOMPLETE_LIST)
-                    if absent
-                    else await _doubt_absence(ports, unknown, found)
-                )
+                return await _doubt_absence(ports, unknown, asked.proof, found)
             return await _fetch(ports, unknown, asked, key)
     except TimeoutError:
         return Inconclusive(f"Stripe was not read to the end in {LOOKUP_TIMEOUT_S:.0f} s.")
@@ -233,13 +228,17 @@ async def _search(
 
 
 async def _doubt_absence(
-    ports: LookupPorts, unknown: UnknownOutcome, found: LookupResult
+    ports: LookupPorts, unknown: UnknownOutcome, proof: ByMark, found: LookupResult
 ) -> LookupResult:
-    """Return the result, or that an absence proves nothing because the mark may have been unset.
+    """Return the result, or that an absence proves nothing: the list may not show it, or its mark may be unset.
 
     The record is read after the list, because it is written before the operation that unsets the mark.
     """
-    if not isinstance(found, NotFound) or unknown.account is None:
+    if not isinstance(found, NotFound):
+        return found
+    if not proof.complete:
+        return Inconclusive(INCOMPLETE_LIST)
+    if unknown.account is None:
         return found
     unset_at = await ports.unknown_outcomes.metadata_unset_at(unknown.account)
     began_at = min(unknown.firsts, default=0.0)
