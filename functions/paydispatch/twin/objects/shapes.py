@@ -40,10 +40,15 @@ def response_schema(kind: str) -> Schema:
 @cache
 def known_schema(kind: str) -> Schema | None:
     """Return the generated schema of an object's answer, or None if there is none."""
-    folder = files(__package__) / "fresh"
-    name = f"{kind.replace('.', '_')}.json"
-    found = [file for file in (folder / name, folder / "others" / name) if file.is_file()]
-    return json.loads(found[0].read_text("utf-8")) if found else None
+    file = files(__package__) / "fresh" / f"{kind.replace('.', '_')}.json"
+    return json.loads(file.read_text("utf-8")) if file.is_file() else _others().get(kind)
+
+
+@cache
+def _others() -> dict[str, Schema]:
+    """Return the schemas of the objects without a file of their own, by their kind."""
+    schemas: dict[str, Schema] = json.loads((files(__package__) / "others.json").read_text("utf-8"))
+    return schemas
 
 
 def types(schema: Schema) -> list[str]:
