@@ -31,6 +31,13 @@ DEPTH = 3
 DEPTH_OF_OTHERS = 2
 """The same for an object without a file of its own, so that their one file stays small."""
 
+BARE: Schema = {
+    "type": "object",
+    "required": ["id", "object"],
+    "properties": {"id": {"type": "string"}, "object": {"type": "string"}},
+}
+"""The schema of an object that neither the document nor the library describes, such as a refund at a terminal."""
+
 LARGEST_ENUM = 8
 """The most values that an enumeration keeps. The twin only echoes longer ones (locales, payment methods)."""
 
@@ -60,12 +67,11 @@ def main(sources: Path) -> None:
 
 def _write_others(shapes: "Shapes", sources: Path, kinds: Collection[str]) -> None:
     """Write the schemas of these kinds. The library has the kinds that the document lacks."""
-    modules = library_modules(sources)
-    schemas = {
-        kind: shapes.of_other(kind) if shapes.has(kind) else all_fields(sources, modules[kind])
-        for kind in kinds
-    }
-    _write_lines("others.json", schemas)
+    described = {kind: shapes.of_other(kind) for kind in kinds if shapes.has(kind)}
+    modules = {kind: name for kind, name in library_modules(sources).items() if kind in kinds}
+    new = {kind: all_fields(sources, modules[kind]) for kind in modules.keys() - described}
+    bare = dict.fromkeys(kinds, BARE)
+    _write_lines("others.json", {**bare, **new, **described})
 
 
 def _write_lines(name: str, entries: Mapping[str, object]) -> None:
@@ -145,7 +151,7 @@ class Shapes:
 
     def has(self, name: str) -> bool:
         """Return whether the document describes an object, and not only a file of any form."""
-        return "properties" in self._components.get(name, {})
+        return bool(self._components.get(name, {}).get("properties"))
 
     def of_object(self, name: str) -> Schema:
         return self._object(self._components[name], depth=0)

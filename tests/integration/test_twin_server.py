@@ -166,7 +166,7 @@ async def test_a_rate_limit_answer_names_its_reason(
 async def test_an_error_of_the_twin_itself_is_a_500_that_names_it(
     stripe: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("paydispatch.twin.operations.make", lambda *_: 1 / 0)
+    monkeypatch.setattr("paydispatch.twin.creates.make", lambda *_: 1 / 0)
     answer = await stripe.post("/v1/products", data=PRODUCT)
     assert (answer.status_code, answer.json()["error"]["type"]) == (500, "api_error")
     assert "req_twin_bug" in answer.text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from guard import SOURCE, Guard
 
 RULES = SOURCE + "twin/rules/"
-OPERATIONS = SOURCE + "twin/operations.py"
+OPERATIONS = SOURCE + "twin/creates.py"
 
 REFUNDS = "Refunds never return more than was paid."
 AS_STRIPE = "The twin refuses what Stripe refuses."
@@ -49,7 +49,7 @@ TWIN_GUARDS = (
         "twin: the rules of Stripe are not checked",
         AS_STRIPE,
         OPERATIONS,
-        "            check_rules(resource.name, Situation(params, objects, now, version))\n",
+        "            check_rules(kind, Situation(params, objects, now, version))\n",
         "",
         RULE_TESTS,
     ),

@@ -1,7 +1,7 @@
 """Fault injection: rules that select calls and make them slow or make them fail.
 
     {"match":  {"object": "coupon", "method": "POST", "params": {"metadata[demo]": "reset"},
-                "idempotency_key": "k"},        every part is optional
+                "idempotency_key": "k", "operation": "create_coupon"},        every part is optional
      "action": {"kind": "status", "when": "after", "status": 500},
      "times":  2,                               applies twice; without it, always
      "probability": 0.1}                        share of the matching calls, drawn from the twin's seed
@@ -15,7 +15,9 @@ not_json    a gateway's error page instead of JSON
 hang        no answer until the client gives up
 lost_answer a reset after the execution
 
-object      a name of the object table. `account` stands for `GET /v1/account`, which no other rule matches.
+object      the object of the operation, or of a read. `account` stands for `GET /v1/account` and for accounts,
+            which no other rule matches.
+operation   a name of the table of operations, such as `capture_payment_intent`
 
 when        before (the default)  the call is not executed, and no answer is saved under its key
             during                the execution fails, and a 500 or the action's status is saved under its key
@@ -127,6 +129,7 @@ class Match:
     """Form pairs by their encoded names, such as `metadata[demo]`."""
 
     idempotency_key: str | None = None
+    operation: str | None = None
 
     def covers(self, facts: Facts) -> bool:
         # A caller requests the account before its first call with a key. Without this exception, a rule with
@@ -136,6 +139,7 @@ class Match:
             self.object in objects
             and self.method in (None, facts.method)
             and self.idempotency_key in (None, facts.idempotency_key)
+            and self.operation in (None, facts.operation)
             and self.params.items() <= facts.params.items()
         )
 
@@ -148,6 +152,7 @@ class Facts:
     method: str
     params: Mapping[str, str]
     idempotency_key: str | None
+    operation: str | None = None
 
 
 @dataclass(slots=True)
@@ -193,14 +198,18 @@ class Rule:
 
 
 def _match(source: Any) -> Match:
-    _only(source, ("object", "method", "params", "idempotency_key"), "match")
+    _only(source, ("object", "method", "params", "idempotency_key", "operation"), "match")
     params = source.get("params", {})
     if not isinstance(params, dict):
         raise RuleError('params must be an object of form pairs: {"metadata[demo]": "reset"}.')
     wanted = {name: _as_sent(value) for name, value in params.items()}
     method = source.get("method")
     return Match(
-        source.get("object"), method and str(method).upper(), wanted, source.get("idempotency_key")
+        source.get("object"),
+        method and str(method).upper(),
+        wanted,
+        source.get("idempotency_key"),
+        source.get("operation"),
     )
 
 

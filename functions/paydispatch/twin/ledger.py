@@ -1,4 +1,4 @@
-"""The twin's record of each created object (an effect) and of each POST that arrived (an attempt).
+"""The twin's record of each write that was executed (an effect) and of each POST or DELETE that arrived (an attempt).
 
 Each is stored as JSON text once it is final, so that reading 100,000 of them only joins strings.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Attempt:
-    """One POST. `status` is the status of its answer, or None if no answer left the twin."""
+    """One POST or DELETE. `status` is the status of its answer, or None if no answer left the twin."""
 
     seq: int
     at: float
@@ -26,6 +26,7 @@ class Attempt:
     idempotency_key: str | None
     request_id: str
     object: str | None = None
+    operation: str | None = None
     status: int | None = None
     replayed: bool = False
     executed: bool = False
@@ -47,11 +48,12 @@ class Ledger:
         params: Mapping[str, Any],
         now: float,
     ) -> None:
-        """Record that an object was created."""
+        """Record that a write was executed, with the object that it made, changed or deleted."""
         effect = {
             "seq": len(self._effects) + 1,
+            "operation": attempt.operation,
             "object": stripe_object["object"],
-            "id": stripe_object["id"],
+            "id": stripe_object.get("id"),
             "idempotency_key": attempt.idempotency_key,
             "created": now,
             "account": account.id,
@@ -64,7 +66,7 @@ class Ledger:
         self._kinds.append(stripe_object["object"])
 
     def open(self, **known: Any) -> Attempt:
-        """Record that a POST arrived."""
+        """Record that a POST or a DELETE arrived."""
         attempt = Attempt(seq=len(self._attempts) + 1, **known)
         self._attempts.append(attempt)
         return attempt
@@ -76,7 +78,7 @@ class Ledger:
             self._attempts[position] = _text(attempt)
 
     def effects(self, *, kind: str | None, after: int, limit: int | None) -> bytes:
-        """Return as JSON the effects with a `seq` above `after`, and the number of POSTs that arrived."""
+        """Return as JSON the effects with a `seq` above `after`, and the number of writes that arrived."""
         chosen = self._effects[after:]
         if kind is not None:
             chosen = [
@@ -86,7 +88,7 @@ class Ledger:
         return found[:-1] + b', "attempts": %d}' % len(self._attempts)
 
     def attempts(self, *, after: int, limit: int | None) -> bytes:
-        """Return as JSON the POSTs with a `seq` above `after`. The status of a running one is null."""
+        """Return as JSON the writes with a `seq` above `after`. The status of a running one is null."""
         chosen = self._attempts[after:][:limit]
         return _join("attempts", [a if isinstance(a, bytes) else _text(a) for a in chosen])
 

@@ -16,9 +16,9 @@ from paydispatch.twin.clock import TwinClock
 from paydispatch.twin.faults import Faults
 from paydispatch.twin.idempotency import IdempotencyLayer, Saved
 from paydispatch.twin.ledger import Ledger
+from paydispatch.twin.objects.addresses import answered_kinds
 from paydispatch.twin.objects.naming import Naming
 from paydispatch.twin.objects.store import Store
-from paydispatch.twin.operations import Operations
 from paydispatch.twin.rate_limits import RateLimits, Rates
 from paydispatch.twin.reads import Reads
 from paydispatch.twin.wire.errors import StripeError
@@ -27,11 +27,12 @@ from paydispatch.twin.wire.expand_paths import check_expand
 from paydispatch.twin.wire.forms import nest
 from paydispatch.twin.wire.requests import ACCOUNT, Request, understand
 from paydispatch.twin.wire.validation import read_params
+from paydispatch.twin.writes import Write, Writes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
+    from paydispatch.domain.stripe.operations import Operation
     from paydispatch.domain.stripe.resources import Resource
     from paydispatch.twin.accounts import Account
     from paydispatch.twin.objects.store import StripeObject
@@ -69,13 +70,13 @@ class StripeTwin:
         self._naming = Naming(self._seed)
         self._idempotency = IdempotencyLayer()
         store = Store()
-        self._operations = Operations(store, self._naming, self._kinds, strict=self._strict)
+        self._writes = Writes(store, self._naming, self._kinds, strict=self._strict)
         self._reads = Reads(store)
 
     def receive(self, call: Call) -> Exchange:
         """Execute a call and return its answer, which the transport sends after `delay_ms`."""
         exchange = Exchange(call, self._naming.request_id(), STRIPE_API_VERSION, self.clock.now())
-        if call.method == "POST":
+        if call.method in ("POST", "DELETE"):
             exchange.attempt = self.ledger.open(
                 at=self.clock.now(),
                 path=call.path,
@@ -100,15 +101,15 @@ class StripeTwin:
         account = authenticate(call.headers)
         request = understand(call, self._by_endpoint)
         exchange.meet(request, self.faults.decide(request.facts()))
-        self.limits.take(account, request.operation, self.clock.now())
+        self.limits.take(account, request.limited_as, self.clock.now())
         exchange.verdict.raise_if("before")
         if request.resource is ACCOUNT:
             check_may_ask(call.headers)
-        if request.method == "GET":
+        if request.operation is not None:
+            self._write(request, request.operation, account, exchange)
+        else:
             exchange.answer(200, self._read(request, account, exchange.stripe_version))
             exchange.verdict.raise_if("during", "after")
-        else:
-            self._create(request, account, exchange)
 
     def _read(self, request: Request, account: Account, version: str) -> bytes:
         params = nest(request.pairs)
@@ -122,16 +123,19 @@ class StripeTwin:
             return self._reads.list(account, request.resource, params)
         return self._reads.retrieve(account, request.resource.name, request.object_id, params)
 
-    def _create(self, request: Request, account: Account, exchange: Exchange) -> None:
-        """Answer a create through the idempotency layer.
+    def _write(
+        self, request: Request, operation: Operation, account: Account, exchange: Exchange
+    ) -> None:
+        """Answer a write through the idempotency layer.
 
         Raises each `StripeError` that Stripe answers before that layer.
         """
-        params = read_params(request.resource.name, nest(request.pairs), exchange.stripe_version)
-        check_expand(params, request.resource.name, version=exchange.stripe_version)
+        params = read_params(operation, nest(request.pairs), exchange.stripe_version)
+        check_expand(params, *answered_kinds(operation), version=exchange.stripe_version)
+        write = Write(operation, request.ids, params, account, exchange.stripe_version)
         key = request.idempotency_key
         if key is None:
-            self._execute(request, account, params, exchange)
+            self._execute(write, exchange)
             return
         now = self.clock.now()
         found = self._idempotency.claim(account, key, request.path, request.pairs, now)
@@ -140,29 +144,26 @@ class StripeTwin:
             return
         exchange.entry = found
         try:
-            self._execute(request, account, params, exchange)
+            self._execute(write, exchange)
         except BaseException:
             self._idempotency.forget(account, key)
             raise
         found.saved = exchange.to_saved()
 
-    def _execute(
-        self, request: Request, account: Account, params: dict[str, Any], exchange: Exchange
-    ) -> None:
-        """Run the create and set its result, an object or a `StripeError`, as the answer."""
+    def _execute(self, write: Write, exchange: Exchange) -> None:
+        """Run the write and set its result, an object or a `StripeError`, as the answer."""
         now = self.clock.now()
 
         def record(stripe_object: StripeObject) -> None:
             if exchange.attempt is not None:
                 exchange.attempt.executed = True
-                self.ledger.record(stripe_object, account, exchange.attempt, params, now)
+                self.ledger.record(
+                    stripe_object, write.account, exchange.attempt, write.params, now
+                )
 
         try:
             exchange.verdict.raise_if("during")
-            body = self._operations.create(
-                account, request.resource, params, int(now), exchange.stripe_version, record
-            )
-            exchange.answer(200, body)
+            exchange.answer(200, self._writes.execute(write, int(now), record))
             exchange.verdict.raise_if("after")
         except StripeError as error:
             exchange.refuse(error)

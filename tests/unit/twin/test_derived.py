@@ -338,7 +338,7 @@ def test_an_object_of_another_account_is_not_found(stripe: Client) -> None:
 
 
 def test_an_address_without_a_create_takes_no_post(stripe: Client) -> None:
-    assert stripe.post("/v1/charges", "amount=1").status == 404
+    assert stripe.post("/v1/balance_transactions", "amount=1").status == 404
     assert stripe.get("/v1/charges/ch_none").status == 404
 
 

@@ -154,7 +154,7 @@ def test_an_execution_that_breaks_leaves_the_key_free(
     stripe: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("paydispatch.twin.operations.make", lambda *_: 1 / 0)
+        patched.setattr("paydispatch.twin.creates.make", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             stripe.post("/v1/products", PRODUCT, idempotency_key="k")
     assert stripe.post("/v1/products", PRODUCT, idempotency_key="k").status == 200

@@ -203,7 +203,7 @@ def test_a_json_body_is_refused(stripe: Client) -> None:
         ("POST", "/v1/nonsense"),
         ("GET", "/v2/products"),
         ("DELETE", "/v1/products"),
-        ("POST", "/v1/products/prod_1"),
+        ("PATCH", "/v1/products/prod_1"),
     ],
 )
 def test_an_address_stripe_does_not_have_is_404(stripe: Client, method: str, path: str) -> None:

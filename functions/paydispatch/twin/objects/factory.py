@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.stripe.resources import resource_named
+from paydispatch.twin.objects.addresses import address_of
 from paydispatch.twin.objects.on_request import fields_on_request
 from paydispatch.twin.objects.shapes import (
     UNFIT,
@@ -153,7 +153,7 @@ class Maker:
             for params in given
             if isinstance(params, dict)
         ]
-        url = f"{resource_named(self._kind).endpoint}/{parent}/{name}"
+        url = f"{address_of(self._kind)}/{parent}/{name}"
         return {"object": "list", "data": made, "has_more": False, "url": url}
 
     def _make_companions(self) -> None:

@@ -31,7 +31,9 @@ INDEXED = {"payment_intent": "latest_charge", "refund": "charge"}
 class Table:
     """All objects of one kind in one account, oldest first, so that `created` is sorted."""
 
-    texts: list[bytes] = field(default_factory=list)
+    texts: list[bytes | None] = field(default_factory=list)
+    """None stands for a deleted object."""
+
     created: list[int] = field(default_factory=list)
     positions: dict[str, int] = field(default_factory=dict)
 
@@ -52,6 +54,7 @@ class Store:
     def __init__(self) -> None:
         self._tables: defaultdict[tuple[Account, str], Table] = defaultdict(Table)
         self._kinds: dict[tuple[Account, str], str] = {}
+        self._deleted: set[tuple[Account, str, str]] = set()
         self._index: defaultdict[tuple[Account, str, str], list[str]] = defaultdict(list)
 
     def put(self, account: Account, stripe_object: StripeObject) -> bytes:
@@ -67,6 +70,36 @@ class Store:
         self._add_to_index(account, stripe_object)
         return text
 
+    def replace(self, account: Account, stripe_object: StripeObject) -> bytes:
+        """Store a changed object in the place of the object with its id. Return its text."""
+        kind, object_id = stripe_object["object"], stripe_object["id"]
+        table = self._tables[account, kind]
+        position = table.positions[object_id]
+        self._drop_from_index(account, kind, object_id)
+        text = table.texts[position] = json.dumps(stripe_object).encode()
+        self._add_to_index(account, stripe_object)
+        return text
+
+    def remove(self, account: Account, stripe_object: StripeObject) -> None:
+        """Delete an object. Its id can be taken again."""
+        kind, object_id = stripe_object["object"], stripe_object["id"]
+        table = self._tables[account, kind]
+        self._drop_from_index(account, kind, object_id)
+        table.texts[table.positions.pop(object_id)] = None
+        self._kinds.pop((account, object_id), None)
+        self._deleted.add((account, kind, object_id))
+
+    def was_deleted(self, account: Account, kind: str, object_id: str) -> bool:
+        return (account, kind, object_id) in self._deleted and not self.has(
+            account, kind, object_id
+        )
+
+    def _drop_from_index(self, account: Account, kind: str, object_id: str) -> None:
+        stored = self.find(account, kind, object_id) or {}
+        value = stored.get(INDEXED.get(kind, ""))
+        if isinstance(value, str):
+            self._index[account, kind, value].remove(object_id)
+
     def _add_to_index(self, account: Account, stripe_object: StripeObject) -> None:
         kind = stripe_object["object"]
         value = stripe_object.get(INDEXED.get(kind, ""))
@@ -79,7 +112,7 @@ class Store:
     def find(self, account: Account, kind: str, object_id: str) -> StripeObject | None:
         table = self._tables[account, kind]
         position = table.positions.get(object_id)
-        return None if position is None else _stripe_object(table.texts[position])
+        return None if position is None else _stripe_object(table, position)
 
     def finder(self, account: Account) -> Callable[[str], StripeObject | None]:
         """Return a function that finds an object of any kind by its id."""
@@ -94,7 +127,7 @@ class Store:
         """Yield the objects of a kind whose field in `INDEXED` has the value, oldest first."""
         table = self._tables[account, kind]
         for object_id in self._index.get((account, kind, value), ()):
-            yield _stripe_object(table.texts[table.positions[object_id]])
+            yield _stripe_object(table, table.positions[object_id])
 
     def iterate(self, account: Account, kind: str, span: Span) -> Iterator[StripeObject]:
         """Iterate from the newest object to older ones, or with `ending_before` from that object to newer ones.
@@ -110,7 +143,8 @@ class Store:
         if span.ending_before is not None:
             above = _position(table, kind, span.ending_before, "ending_before") + 1
             positions = range(max(first, above), end)
-        return (_stripe_object(table.texts[position]) for position in positions)
+        kept = (position for position in positions if table.texts[position] is not None)
+        return (_stripe_object(table, position) for position in kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +161,8 @@ class AccountObjects:
         return self.store.find_by(self.account, kind, value)
 
 
-def _stripe_object(text: bytes) -> StripeObject:
-    stripe_object: StripeObject = json.loads(text)
+def _stripe_object(table: Table, position: int) -> StripeObject:
+    stripe_object: StripeObject = json.loads(table.texts[position] or b"{}")
     return stripe_object
 
 

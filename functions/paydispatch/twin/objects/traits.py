@@ -66,9 +66,9 @@ class Traits:
 
 @cache
 def traits_of(kind: str) -> Traits:
-    """Return the entry of an object. Without an entry, its ids start with the name of the object."""
+    """Return the entry of an object. Without an id there, its ids start with its prefix, or else with its name."""
     entry = dict(_entries().get(kind, {}))
-    prefix = kind.replace(".", "_")
+    prefix = _prefixes().get(kind, kind.replace(".", "_"))
     for name in ("cases", "on_request", "refuses", "charges"):
         entry[name] = tuple(entry.get(name, ()))
     return Traits(**{"id": f"{prefix}_{{24}}", **entry})
@@ -79,6 +79,15 @@ def _entries() -> dict[str, dict[str, Any]]:
     text = (files(__package__) / "traits.json").read_text("utf-8")
     entries: dict[str, dict[str, Any]] = json.loads(text)
     return entries
+
+
+@cache
+def _prefixes() -> dict[str, str]:
+    """Return the prefix of the ids of a kind: `{"charge": "ch"}`."""
+    prefixes: dict[str, str] = json.loads(
+        (files(__package__) / "id_prefixes.json").read_text("utf-8")
+    )
+    return prefixes
 
 
 def at(params: Any, path: str) -> Any:

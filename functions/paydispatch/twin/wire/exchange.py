@@ -65,6 +65,7 @@ class Exchange:
         self.verdict = verdict
         if self.attempt is not None:
             self.attempt.object = request.resource.name
+            self.attempt.operation = request.operation.name if request.operation else None
             self.attempt.fault = verdict.kind
             self.attempt.fault_id = verdict.rule_id
 

@@ -1,10 +1,11 @@
-"""Parses a call: the resource in its path, and the pairs in its query and form."""
+"""Parses a call: the operation or the objects that its path names, and the pairs in its query and form."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from paydispatch.domain.stripe.operations import operation_at
 from paydispatch.domain.stripe.resources import Resource
 from paydispatch.twin import accounts
 from paydispatch.twin.faults import Facts
@@ -15,6 +16,7 @@ from paydispatch.twin.wire.places import Place, find_place
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from paydispatch.domain.stripe.operations import Operation
     from paydispatch.twin.wire.calls import Call
 
 JSON_REFUSED = (
@@ -29,7 +31,7 @@ ACCOUNT = Resource("account", accounts.ENDPOINT.removeprefix("/v1/"))
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A create (`POST`), a retrieve (`GET` with an `object_id`) or a list."""
+    """A write (with its `operation`), a retrieve (with an `object_id`) or a list."""
 
     method: str
     path: str
@@ -38,15 +40,22 @@ class Request:
     pairs: Pairs
     idempotency_key: str | None
     place: Place | None = None
-    """The place of a read beyond the objects that the twin creates."""
+    """The place of a read beyond the objects of the table of objects."""
+
+    operation: Operation | None = None
+    ids: Mapping[str, str] = field(default_factory=dict)
+    """The ids in the path of a write, by their names in the path of the operation."""
 
     @property
-    def operation(self) -> str:
+    def limited_as(self) -> str:
         """The name under which a rate limit counts the call, such as `GET /v1/prices/:id`."""
         return f"{self.method} {self.resource.endpoint}{'/:id' if self.object_id else ''}"
 
     def facts(self) -> Facts:
-        return Facts(self.resource.name, self.method, dict(self.pairs), self.idempotency_key)
+        operation = self.operation.name if self.operation else None
+        return Facts(
+            self.resource.name, self.method, dict(self.pairs), self.idempotency_key, operation
+        )
 
 
 def understand(call: Call, by_endpoint: Mapping[str, Resource]) -> Request:
@@ -54,19 +63,27 @@ def understand(call: Call, by_endpoint: Mapping[str, Resource]) -> Request:
     path = call.path.rstrip("/")
     if path == accounts.ENDPOINT and call.method == "GET":
         return Request(call.method, path, ACCOUNT, None, _pairs(call), None)
+    if call.method != "GET":
+        return _write(call, path)
     resource, object_id = _target(path, by_endpoint)
-    place = find_place(path, by_endpoint) if resource is None and call.method == "GET" else None
-    if place is not None:
-        resource = Resource(place.name, place.address.removeprefix("/v1/"))
-        return Request(call.method, path, resource, place.object_id, _pairs(call), None, place)
-    if (
-        resource is None
-        or call.method not in ("GET", "POST")
-        or (call.method == "POST" and object_id)
-    ):
+    if resource is not None:
+        return Request(call.method, path, resource, object_id, _pairs(call), None)
+    place = find_place(path, by_endpoint)
+    if place is None:
         raise unknown_url(call.method, call.path)
+    resource = Resource(place.name, place.address.removeprefix("/v1/"))
+    return Request(call.method, path, resource, place.object_id, _pairs(call), None, place)
+
+
+def _write(call: Call, path: str) -> Request:
+    found = operation_at(call.method, path)
+    if found is None:
+        raise unknown_url(call.method, call.path)
+    operation, ids = found
+    resource = Resource(operation.object, operation.path.removeprefix("/v1/"))
+    # Stripe ignores the idempotency key of a DELETE.
     key = call.headers.get("idempotency-key") if call.method == "POST" else None
-    return Request(call.method, path, resource, object_id, _pairs(call), key)
+    return Request(call.method, path, resource, None, _pairs(call), key, None, operation, ids)
 
 
 def _target(path: str, by_endpoint: Mapping[str, Resource]) -> tuple[Resource | None, str | None]:

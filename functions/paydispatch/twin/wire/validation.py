@@ -1,4 +1,4 @@
-"""Validates the parameters of a create against Stripe's schema before the execution."""
+"""Validates the parameters of a write against Stripe's schema before the execution."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.identity.marks import MARK
 from paydispatch.domain.parameters.check import check_params, parameter_schema
-from paydispatch.domain.stripe.resources import create_of
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.twin.objects.traits import holds, traits_of
 from paydispatch.twin.wire.coercion import FormReader
@@ -15,19 +14,21 @@ from paydispatch.twin.wire.errors import StripeError, invalid_request
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from paydispatch.domain.stripe.operations import Operation
+
 
 def read_params(
-    kind: str, nested: dict[str, Any], version: str = STRIPE_API_VERSION
+    operation: Operation, nested: dict[str, Any], version: str = STRIPE_API_VERSION
 ) -> dict[str, Any]:
-    """Return the typed parameters of a create. Raises `StripeError` (400) for the first error.
+    """Return the typed parameters of a write. Raises `StripeError` (400) for the first error.
 
     `version` is the version of Stripe's API that the call names. Unknown names are accepted with another one than ours.
     """
-    operation = create_of(kind)
-    params = FormReader(parameter_schema(operation)).read(nested)
-    for error in check_params(operation, _without_mark(params), version=version):
+    params = FormReader(parameter_schema(operation.name)).read(nested)
+    for error in check_params(operation.name, _without_mark(params), version=version):
         raise invalid_request(error.message, code=error.code, param=error.param or None)
-    _check_together(kind, params, version)
+    if operation.creates:
+        _check_together(operation.object, params, version)
     return params
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.twin.derived.follow import follow
@@ -10,6 +11,7 @@ from paydispatch.twin.objects.factory import CreationContext, make
 from paydispatch.twin.objects.naming import id_after
 from paydispatch.twin.objects.payments import fields_of_refund
 from paydispatch.twin.objects.references import check_references
+from paydispatch.twin.objects.shapes import response_schema
 from paydispatch.twin.objects.store import AccountObjects
 from paydispatch.twin.objects.traits import traits_of
 from paydispatch.twin.reads import show
@@ -20,7 +22,6 @@ from paydispatch.twin.wire.errors import card_error
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from paydispatch.domain.stripe.resources import Resource
     from paydispatch.twin.accounts import Account
     from paydispatch.twin.objects.naming import Naming
     from paydispatch.twin.objects.store import Store, StripeObject
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     Params = Mapping[str, Any]
 
 
-class Operations:
+class Creates:
     """Creates the objects of a `Store`.
 
     `kinds` are the objects that the twin can create. If `strict`, a parameter may name only existing objects of them,
@@ -47,14 +48,15 @@ class Operations:
     def create(
         self,
         account: Account,
-        resource: Resource,
+        kind: str,
         params: Params,
         now: int,
         version: str,
         record: Callable[[StripeObject], None],
     ) -> bytes:
-        """Create an object, store it, pass it to `record`, and return the body of the answer.
+        """Create an object of a kind, store it, pass it to `record`, and return the body of the answer.
 
+        An object without an id, such as the link to log in, is not stored.
         `version` is the version of Stripe's API that the call names. Raises `StripeError` (400, 402).
         """
         objects = AccountObjects(self._store, account)
@@ -62,16 +64,20 @@ class Operations:
             check_references(
                 params, self._kinds, lambda kind, name: self._store.has(account, kind, name)
             )
-            check_rules(resource.name, Situation(params, objects, now, version))
-        traits = traits_of(resource.name)
+            check_rules(kind, Situation(params, objects, now, version))
+        traits = traits_of(kind)
         refusal = cards.refusal(traits.charges, params)
-        context = self._context(account, now)
+        context = self.context(account, now)
         if isinstance(refusal, cards.Declined):
-            raise self._decline(resource, params, context, record, refusal)
-        also = fields_of_refund(params, objects) if resource.name == "refund" else {}
+            raise self._decline(kind, params, context, record, refusal)
+        also = fields_of_refund(params, objects) if kind == "refund" else {}
         if refusal is not None:
             also |= traits.unauthenticated.get("set", {})
-        stripe_object = make(resource.name, params, context, also)
+        stripe_object = make(kind, params, context, also)
+        if "id" not in response_schema(kind)["properties"]:
+            del stripe_object["id"]
+            record(stripe_object)
+            return json.dumps(stripe_object).encode()
         text = self._keep(stripe_object, params, context)
         record(stripe_object)
         return show(stripe_object, params, self._store.finder(account)) or text
@@ -86,7 +92,7 @@ class Operations:
 
     def _decline(
         self,
-        resource: Resource,
+        kind: str,
         params: Params,
         context: CreationContext,
         record: Callable[[StripeObject], None],
@@ -94,9 +100,9 @@ class Operations:
     ) -> StripeError:
         """Return the card error, with the object that Stripe still creates for a declined card, if any."""
         error = card_error(refusal.error)
-        declined = traits_of(resource.name).declined
+        declined = traits_of(kind).declined
         if declined:
-            stripe_object = make(resource.name, params, context, declined["set"])
+            stripe_object = make(kind, params, context, declined["set"])
             error.error["charge"] = id_after("ch", stripe_object)
             stripe_object[declined["reason_in"]] = dict(error.error)
             self._keep(stripe_object, params, context)
@@ -104,7 +110,9 @@ class Operations:
             error.error[declined["shown_as"]] = stripe_object
         return error
 
-    def _context(self, account: Account, now: int) -> CreationContext:
+    def context(self, account: Account, now: int) -> CreationContext:
+        """Return what the life of an object needs: the account, the time, the ids and the other objects."""
+
         def keep(stripe_object: StripeObject) -> None:
             self._keep(stripe_object, {}, context)
 
