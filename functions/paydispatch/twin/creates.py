@@ -66,7 +66,7 @@ class Creates:
             )
             check_rules(kind, Situation(params, objects, now, version))
         traits = traits_of(kind)
-        refusal = cards.refusal(traits.charges, params)
+        refusal = cards.refusal(traits.charges, params, self._store.finder(account))
         context = self.context(account, now)
         if isinstance(refusal, cards.Declined):
             raise self._decline(kind, params, context, record, refusal)
@@ -116,5 +116,9 @@ class Creates:
         def keep(stripe_object: StripeObject) -> None:
             self._keep(stripe_object, {}, context)
 
-        context = CreationContext(account, now, self._naming, self._store.finder(account), keep)
+        def change(stripe_object: StripeObject) -> None:
+            self._store.replace(account, stripe_object)
+
+        finder = self._store.finder(account)
+        context = CreationContext(account, now, self._naming, finder, keep, change)
         return context

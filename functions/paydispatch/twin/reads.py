@@ -6,8 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.stripe.resources import Resource
+from paydispatch.twin.objects.addresses import kinds_at
 from paydispatch.twin.objects.lists import page, page_of
 from paydispatch.twin.objects.shapes import response_schema
+from paydispatch.twin.targets import belongs_to
 from paydispatch.twin.wire.errors import missing_object
 from paydispatch.twin.wire.expand_paths import expand_paths
 from paydispatch.twin.wire.expansion import render, tree_of
@@ -66,8 +68,10 @@ class Reads:
         """Return the object of one of `kinds` with this id, if it belongs to all `owners`."""
         for kind in kinds:
             found = self._store.find(account, kind, object_id)
-            if found and all(found.get(name) == value for name, value in owners.items()):
+            if found and belongs_to(found, owners):
                 return show(found, params, self._store.finder(account)) or _text(found)
+        if "customer" in kinds and self._store.was_deleted(account, "customer", object_id):
+            return _text({"id": object_id, "object": "customer", "deleted": True})
         raise missing_object(kinds[0], object_id, param="id", status=404)
 
     def _show_list(self, account: Account, answer: dict[str, Any], params: Params) -> bytes:
@@ -87,9 +91,10 @@ class Reads:
 
     def _list_of(self, account: Account, place: Place, params: Params) -> dict[str, Any]:
         """Return a page of the objects that belong to another one, or of all. Several kinds may stand in one list."""
-        for kind, object_id in place.owners.items():
-            if not self._store.has(account, kind, object_id):
-                raise missing_object(kind, object_id, param=kind, status=404)
+        for name, object_id in place.owners.items():
+            kinds = kinds_at(place.address.partition(f"/{{{name}}}")[0]) or (name,)
+            if not any(self._store.has(account, kind, object_id) for kind in kinds):
+                raise missing_object(kinds[0], object_id, param=name, status=404)
         url = place.address.format(**place.owners)
         pages = [
             page(

@@ -8,8 +8,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
+from paydispatch.twin.derived.payment_methods import is_test_card
 from paydispatch.twin.objects.addresses import answered_kinds, kinds_at
 from paydispatch.twin.objects.factory import complete
 from paydispatch.twin.objects.shapes import response_schema
@@ -53,20 +55,27 @@ class Targets:
         self._context = context
         self._strict = strict
 
-    def find(self, named: Named, owners: Mapping[str, str]) -> StripeObject:
-        """Return the object. Raises `StripeError` (404)."""
+    def find(
+        self,
+        named: Named,
+        owners: Mapping[str, str],
+        beforehand: Mapping[str, Any] = MappingProxyType({}),
+    ) -> StripeObject:
+        """Return the object. One that is made up has the fields `beforehand`. Raises `StripeError` (404)."""
         for kind in named.kinds:
             found = self._objects.find(kind, named.object_id)
             if found is not None and belongs_to(found, owners):
                 return found
+        if is_test_card(named.object_id) and "payment_method" in named.kinds:
+            return complete("payment_method", {"id": named.object_id}, self._context)
         if self._strict:
             raise _missing(named)
-        return self._make_up(named, owners)
+        return self._make_up(named, {**beforehand, **owners})
 
-    def _make_up(self, named: Named, owners: Mapping[str, str]) -> StripeObject:
+    def _make_up(self, named: Named, given: Mapping[str, Any]) -> StripeObject:
         kind = named.kinds[0]
         known = response_schema(kind)["properties"]
-        fields = {name: value for name, value in owners.items() if name in known}
+        fields = {name: value for name, value in given.items() if name in known}
         made = complete(kind, {**fields, "id": named.object_id}, self._context)
         self._context.keep(made)
         return made

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.twin.creates import Creates
+from paydispatch.twin.life_cycles.beforehand import BEFOREHAND
 from paydispatch.twin.life_cycles.book import LIFE_CYCLES
 from paydispatch.twin.life_cycles.change import Change
 from paydispatch.twin.objects.addresses import answered_kinds
@@ -85,7 +86,8 @@ class Writes:
         record: Record,
     ) -> bytes:
         owners = _owners(named[:-1], targets)
-        target = targets.find(named[-1], owners) if named else {}
+        beforehand = BEFOREHAND.get(write.operation.name, {})
+        target = targets.find(named[-1], owners, beforehand) if named else {}
 
         def save(stripe_object: StripeObject) -> None:
             if objects.find(stripe_object["object"], stripe_object["id"]) is None:
@@ -93,7 +95,7 @@ class Writes:
             else:
                 self._store.replace(write.account, stripe_object)
 
-        change = Change(target, write.params, owners, context, objects, save, record)
+        change = Change(target, write.params, owners, context, objects, save, self._strict, record)
         life_cycle = LIFE_CYCLES.get(write.operation.name)
         if life_cycle is not None:
             answer = life_cycle(change) or target
@@ -143,9 +145,6 @@ def _part(kind: str, change: Change) -> StripeObject:
     fields = response_schema(kind)["properties"]
     new = {"id": part_id, **({owner_kind: owner_id} if owner_kind in fields else {})}
     part = change.objects.find(kind, part_id) or complete(kind, new, change.context)
-    inner = Change(
-        part, change.params, {}, change.context, change.objects, change.save, change.record
-    )
-    inner.merge()
+    replace(change, target=part).merge()
     change.save(part)
     return part if "id" in fields else {name: part[name] for name in part if name != "id"}

@@ -22,8 +22,9 @@ _AVAILABLE_AFTER_S = 2 * 86_400
 
 def of_charge(charge: StripeObject, context: CreationContext) -> StripeObject:
     """Return the transaction of a captured charge, and set `balance_transaction`."""
-    fee = min(charge["amount"], round(charge["amount"] * _FEE_SHARE) + _FEE_FIXED)
-    return _transaction(charge, charge["amount"], fee, context)
+    amount = charge["amount_captured"]
+    fee = min(amount, round(amount * _FEE_SHARE) + _FEE_FIXED)
+    return _transaction(charge, amount, fee, context)
 
 
 def of_refund(

@@ -43,11 +43,29 @@ def of_intent(
     if intent["status"] not in _AUTHORIZED and error is None:
         intent["latest_charge"] = None
         return
-    charge = complete("charge", _fields(intent, error), context)
+    charge_id = context.new_id("ch", intent)
+    charge = complete("charge", {**_fields(intent, error), "id": charge_id}, context)
     intent["latest_charge"] = charge["id"]
     if charge["captured"]:
         yield balance_transactions.of_charge(charge, context)
     yield charge
+
+
+def of_refund(
+    refund: StripeObject, _params: Mapping[str, Any], context: CreationContext
+) -> Iterator[StripeObject]:
+    """Add the refund to its charge. Nothing new follows."""
+    add_refunded(refund, refund["amount"], context)
+    yield from ()
+
+
+def add_refunded(refund: StripeObject, amount: int, context: CreationContext) -> None:
+    """Change the refunded amount of the charge. A canceled refund takes its amount back."""
+    charge = context.find(str(refund["charge"]))
+    if charge is not None and charge["object"] == "charge":
+        charge["amount_refunded"] += amount
+        charge["refunded"] = charge["amount_refunded"] >= charge["amount_captured"]
+        context.change(charge)
 
 
 def _fields(intent: StripeObject, error: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -55,7 +73,6 @@ def _fields(intent: StripeObject, error: Mapping[str, Any] | None) -> dict[str, 
     method = intent["payment_method"] or id_after("pm", intent)
     return {
         **{name: intent[name] for name in _SAME},
-        "id": id_after("ch", intent),
         "amount_captured": captured,
         "captured": captured > 0,
         "payment_intent": intent["id"],

@@ -26,7 +26,8 @@ FOLLOWERS: Mapping[str, tuple[Follower, ...]] = {
     "checkout.session": (setup_intents.of_session,),
     "customer": (payment_methods.of_customer, customer_cards.of_customer),
     "payment_intent": (payment_methods.of_intent, charges.of_intent),
-    "refund": (balance_transactions.of_refund,),
+    "refund": (balance_transactions.of_refund, charges.of_refund),
+    "setup_intent": (payment_methods.of_intent,),
     "subscription": (
         payment_methods.of_subscription,
         subscriptions.of_subscription,

@@ -45,7 +45,7 @@ def of_subscription(subscription: StripeObject, due: int, context: CreationConte
         "type": "subscription_details",
     }
     if status != "draft":
-        _finalize(invoice, context)
+        finalize(invoice, context)
     return invoice
 
 
@@ -94,7 +94,8 @@ def _amounts(due: int, status: str) -> dict[str, int]:
     }
 
 
-def _finalize(invoice: StripeObject, context: CreationContext) -> None:
+def finalize(invoice: StripeObject, context: CreationContext) -> None:
+    """Give an invoice the fields that it has from its finalization on. Its status is set already."""
     paid = invoice["status"] == "paid"
     invoice["attempted"] = paid
     invoice["number"] = f"{context.naming.letters(8).upper()}-0001"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.twin.objects.cards import plain
 from paydispatch.twin.objects.factory import complete
-from paydispatch.twin.objects.naming import id_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _TEST_CARD = "pm_card_"
 _LAST4 = {"mastercard": "4444", "amex": "8431", "discover": "1117", "diners": "3237", "jcb": "0505"}
 _EXPIRY_YEARS = 3
+_ERRORS = {"payment_intent": "last_payment_error", "setup_intent": "last_setup_error"}
+"""The field that has the error of a declined card."""
 
 
 def of_intent(
@@ -26,12 +28,18 @@ def of_intent(
     A declined card is not named there, but its charge names it.
     """
     named, data = params.get("payment_method"), params.get("payment_method_data")
-    if not _is_test_card(named) and not isinstance(data, dict):
+    if not is_test_card(named) and not isinstance(data, dict):
         return
     method = _make(intent, named, data or {}, context)
-    if intent["last_payment_error"] is None:
+    if intent[_ERRORS[intent["object"]]] is None:
         intent["payment_method"] = method["id"]
     yield method
+
+
+def of_card(named: str, customer: str, context: CreationContext) -> StripeObject:
+    """Return the payment method of a customer that a test card makes."""
+    owner = {"id": context.naming.letters(24)}
+    return _make(owner, named, {}, context, customer=customer)
 
 
 def of_subscription(
@@ -39,7 +47,7 @@ def of_subscription(
 ) -> Iterator[StripeObject]:
     """Yield the default payment method if it is a test card, and name it in the subscription."""
     named = subscription["default_payment_method"]
-    if _is_test_card(named):
+    if is_test_card(named):
         method = _make(subscription, named, {}, context, customer=subscription["customer"])
         subscription["default_payment_method"] = method["id"]
         yield method
@@ -66,7 +74,7 @@ def card_facts(named: str) -> dict[str, Any]:
     return {"brand": brand if known else "visa", "last4": _LAST4.get(brand, "4242")}
 
 
-def _is_test_card(named: Any) -> bool:
+def is_test_card(named: Any) -> bool:
     return isinstance(named, str) and named.startswith(_TEST_CARD)
 
 
@@ -77,11 +85,11 @@ def _make(
     context: CreationContext,
     customer: str | None = None,
 ) -> StripeObject:
-    is_own = isinstance(named, str) and not _is_test_card(named)
+    is_own = isinstance(named, str) and not is_test_card(named)
     kind = data.get("type", "card")
     card = named or (data.get("card") or {}).get("token") or ""
     fields = {
-        "id": named if is_own else id_after("pm", owner),
+        "id": named if is_own else context.new_id("pm", owner),
         "customer": customer,
         "metadata": data.get("metadata") or {},
         "type": kind,
@@ -97,6 +105,7 @@ def _card(named: str, now: int) -> dict[str, Any]:
     return {
         **card_facts(named),
         "country": "US",
+        "fingerprint": plain(named),
         "exp_month": 12,
         "exp_year": year,
         "funding": "credit",

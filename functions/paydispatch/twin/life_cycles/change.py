@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from paydispatch.twin.objects.factory import CreationContext
     from paydispatch.twin.objects.store import AccountObjects, StripeObject
-    from paydispatch.twin.wire.errors import StripeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +27,9 @@ class Change:
     objects: AccountObjects
     save: Callable[[StripeObject], None]
     """Stores a new or a changed object."""
+
+    strict: bool
+    """Whether the objects that parameters name must exist."""
 
     record: Callable[[StripeObject], None]
     """Counts the write in the ledger. Only a life cycle that refuses a call and still changes the object needs it."""
@@ -51,9 +53,3 @@ class Change:
 
 def without(params: Mapping[str, Any], but: Collection[str]) -> dict[str, Any]:
     return {name: value for name, value in params.items() if name not in but}
-
-
-def require_status(target: StripeObject, allowed: Collection[str], refusal: StripeError) -> None:
-    """Raise `refusal` unless the target has one of the statuses."""
-    if target["status"] not in allowed:
-        raise refusal

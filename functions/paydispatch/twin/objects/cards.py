@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from paydispatch.twin.objects.traits import at, holds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 _PREFIXES = ("pm_card_", "tok_")
 _FOR_US = ("attaches", "unless_present")
@@ -32,20 +32,30 @@ class Unauthenticated:
 Refusal = Declined | Unauthenticated
 
 
-def refusal(charges: Iterable[Mapping[str, Any]], params: Mapping[str, Any]) -> Refusal | None:
-    """Return the refusal of the card that this create charges, or None. `charges` is the trait of the object."""
+def refusal(
+    charges: Iterable[Mapping[str, Any]],
+    params: Mapping[str, Any],
+    find: Callable[[str], Mapping[str, Any] | None],
+) -> Refusal | None:
+    """Return the refusal of the card that this write charges, or None. `charges` is the trait of the object."""
     for charge in charges:
         if holds(charge["when"], params):
-            card = _card(charge["with"], params)
+            card = _card(charge["with"], params, find)
             return None if card is None else _judge(card, charge["use"], params)
     return None
 
 
-def _card(paths: list[str], params: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _card(
+    paths: list[str],
+    params: Mapping[str, Any],
+    find: Callable[[str], Mapping[str, Any] | None],
+) -> Mapping[str, Any] | None:
+    """Return the test card of the first parameter with one. A payment method knows its card by the fingerprint."""
     for path in paths:
         named = at(params, path)
         if isinstance(named, str) and named:
-            return _declines().get(_plain(named))
+            known = at(find(named) or {}, "card.fingerprint")
+            return _declines().get(known or plain(named))
     return None
 
 
@@ -58,7 +68,8 @@ def _judge(card: Mapping[str, Any], use: str, params: Mapping[str, Any]) -> Refu
     return Declined({name: value for name, value in card.items() if name not in _FOR_US})
 
 
-def _plain(named: str) -> str:
+def plain(named: str) -> str:
+    """Return the name of a test card without its prefix, also for the number of the card."""
     for prefix in _PREFIXES:
         named = named.removeprefix(prefix)
     return str(_book()["numbers"].get(named, named))

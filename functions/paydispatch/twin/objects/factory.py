@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.twin.objects.addresses import address_of
+from paydispatch.twin.objects.naming import id_after
 from paydispatch.twin.objects.on_request import fields_on_request
 from paydispatch.twin.objects.shapes import (
     UNFIT,
@@ -43,6 +44,14 @@ class CreationContext:
     find: Callable[[str], StripeObject | None]
     keep: Callable[[StripeObject], None]
     """Stores a companion object in the account, such as the product in a price's `product_data`."""
+
+    change: Callable[[StripeObject], None]
+    """Stores a changed object in the place of the one with its id."""
+
+    def new_id(self, prefix: str, owner: StripeObject) -> str:
+        """Return the id of an object that follows from `owner`: its own ending, if no other object has it yet."""
+        wanted = id_after(prefix, owner)
+        return wanted if self.find(wanted) is None else f"{prefix}_{self.naming.letters(24)}"
 
 
 def make(

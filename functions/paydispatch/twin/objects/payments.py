@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from paydispatch.twin.objects.store import AccountObjects, StripeObject
 
 
+_WITHOUT_EFFECT = ("canceled", "failed")
+"""The statuses of a refund that returns nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Payment:
     """A payment intent, and the sum of its refunds in minor units."""
@@ -47,7 +51,8 @@ def payment_to_refund(params: Mapping[str, Any], objects: AccountObjects) -> Pay
     if intent is None:
         return None
     refunds = objects.find_by("refund", intent["latest_charge"] or "")
-    return Payment(intent, sum(refund["amount"] for refund in refunds))
+    kept = (refund for refund in refunds if refund["status"] not in _WITHOUT_EFFECT)
+    return Payment(intent, sum(refund["amount"] for refund in kept))
 
 
 def fields_of_refund(params: Mapping[str, Any], objects: AccountObjects) -> dict[str, Any]:

@@ -157,6 +157,10 @@ class AccountObjects:
     def find(self, kind: str, object_id: str) -> StripeObject | None:
         return self.store.find(self.account, kind, object_id)
 
+    def of_kind(self, kind: str) -> list[StripeObject]:
+        """Return every object of a kind, the newest first."""
+        return list(self.store.iterate(self.account, kind, Span()))
+
     def find_by(self, kind: str, value: str) -> Iterator[StripeObject]:
         return self.store.find_by(self.account, kind, value)
 

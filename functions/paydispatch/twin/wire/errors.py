@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_SPOKEN = {"payment_method": "PaymentMethod", "setup_intent": "setupintent"}
+"""The names of objects in messages, where they are not those of the `object` field."""
+
 _DOCS = "https://docs.stripe.com/error-codes/"
 
 
@@ -93,11 +96,19 @@ def unknown_parameter(param: str) -> StripeError:
 def missing_object(kind: str, object_id: str, *, param: str, status: int) -> StripeError:
     """Return a `resource_missing`: 404 for an id in the path, 400 for an id in a parameter."""
     return invalid_request(
-        f"No such {kind}: '{object_id}'",
+        f"No such {_SPOKEN.get(kind, kind)}: '{object_id}'",
         code="resource_missing",
         param=param,
         status=status,
     )
+
+
+def unexpected_state(stripe_object: Mapping[str, Any], message: str) -> StripeError:
+    """Return the refusal of an act that the status of an intent does not allow. Stripe shows the intent in it."""
+    kind = str(stripe_object["object"])
+    error = invalid_request(message, code=f"{kind}_unexpected_state")
+    error.error[kind] = stripe_object
+    return error
 
 
 def existing_object(kind: str) -> StripeError:
