@@ -221,8 +221,8 @@ class Shapes:
 
 def _scalar(schema: Schema) -> Schema:
     shape: Schema = {"type": schema.get("type", "string")}
-    if schema.get("format") == "unix-time":
-        shape["format"] = "unix-time"
+    if schema.get("format") in ("unix-time", "decimal"):
+        shape["format"] = schema["format"]
     if 0 < len(schema.get("enum", ())) <= LARGEST_ENUM:
         shape["enum"] = schema["enum"]
     return shape

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.twin.derived.payment_methods import is_test_card
 from paydispatch.twin.objects.addresses import answered_kinds, kinds_at
-from paydispatch.twin.objects.factory import complete
+from paydispatch.twin.objects.factory import complete, make
 from paydispatch.twin.objects.shapes import response_schema
 from paydispatch.twin.wire.errors import missing_object
 
@@ -73,12 +73,17 @@ class Targets:
         return self._make_up(named, {**beforehand, **owners})
 
     def _make_up(self, named: Named, given: Mapping[str, Any]) -> StripeObject:
-        kind = named.kinds[0]
-        known = response_schema(kind)["properties"]
+        known = response_schema(named.kinds[0])["properties"]
         fields = {name: value for name, value in given.items() if name in known}
-        made = complete(kind, {**fields, "id": named.object_id}, self._context)
-        self._context.keep(made)
-        return made
+        return put(named.kinds[0], {**fields, "id": named.object_id}, self._context)
+
+
+def put(kind: str, fields: Mapping[str, Any], context: CreationContext) -> StripeObject:
+    """Make an object with these fields, and store it. Raises `StripeError` (400) if its id is taken."""
+    params = {"id": fields["id"]} if fields.get("id") else {}
+    made = {**make(kind, params, context), **fields, **params}
+    context.keep(made)
+    return made
 
 
 def belongs_to(stripe_object: StripeObject, owners: Mapping[str, str]) -> bool:

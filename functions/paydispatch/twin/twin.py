@@ -30,7 +30,8 @@ from paydispatch.twin.wire.validation import read_params
 from paydispatch.twin.writes import Write, Writes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from paydispatch.domain.stripe.operations import Operation
     from paydispatch.domain.stripe.resources import Resource
@@ -72,6 +73,10 @@ class StripeTwin:
         store = Store()
         self._writes = Writes(store, self._naming, self._kinds, strict=self._strict)
         self._reads = Reads(store)
+
+    def put(self, account: Account, kind: str, fields: Mapping[str, Any]) -> StripeObject:
+        """Store an object with these fields, as if it had always been there. Raises `StripeError` (400)."""
+        return self._writes.put(account, kind, fields, int(self.clock.now()))
 
     def receive(self, call: Call) -> Exchange:
         """Execute a call and return its answer, which the transport sends after `delay_ms`."""

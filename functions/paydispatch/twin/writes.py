@@ -16,7 +16,7 @@ from paydispatch.twin.objects.payment_sources import kind_to_create
 from paydispatch.twin.objects.shapes import response_schema
 from paydispatch.twin.objects.store import AccountObjects
 from paydispatch.twin.reads import show
-from paydispatch.twin.targets import Named, Targets, named_in
+from paydispatch.twin.targets import Named, Targets, named_in, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -67,6 +67,10 @@ class Writes:
         if write.operation.creates and write.operation.name not in LIFE_CYCLES:
             return self._create(write, named, targets, now, record)
         return self._change(write, named, targets, objects, context, record)
+
+    def put(self, account: Account, kind: str, fields: Mapping[str, Any], now: int) -> StripeObject:
+        """Store an object with these fields. Raises `StripeError` (400) if its id is taken."""
+        return put(kind, fields, self._creates.context(account, now))
 
     def _create(
         self, write: Write, named: list[Named], targets: Targets, now: int, record: Record

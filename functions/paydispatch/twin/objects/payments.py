@@ -48,11 +48,25 @@ def payment_to_refund(params: Mapping[str, Any], objects: AccountObjects) -> Pay
     intent = objects.find("payment_intent", params.get("payment_intent") or "")
     if intent is None and params.get("charge"):
         intent = next(objects.find_by("payment_intent", params["charge"]), None)
+    charge = objects.find("charge", params.get("charge") or "")
+    if intent is None and charge is not None:
+        intent = _intent_of(charge)
     if intent is None:
         return None
     refunds = objects.find_by("refund", intent["latest_charge"] or "")
     kept = (refund for refund in refunds if refund["status"] not in _WITHOUT_EFFECT)
     return Payment(intent, sum(refund["amount"] for refund in kept))
+
+
+def _intent_of(charge: StripeObject) -> StripeObject:
+    """Return the fields of an intent for a charge that was made without one."""
+    return {
+        "id": None,
+        "latest_charge": charge["id"],
+        "currency": charge["currency"],
+        "amount_received": charge["amount_captured"],
+        "status": "succeeded",
+    }
 
 
 def fields_of_refund(params: Mapping[str, Any], objects: AccountObjects) -> dict[str, Any]:

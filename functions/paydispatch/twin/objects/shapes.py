@@ -1,7 +1,7 @@
 """Reads the generated response schemas, makes their empty values, and fits the caller's values into them.
 
-`tools/twin_objects.py` writes these schemas. They have `type` (a name, or a list with "null"), `enum`,
-`format: unix-time`, `properties`, `required` (always present), `items`, and our own `refers`, `embeds`, `list`, `open`.
+`tools/twin_objects.py` writes these schemas. They have `type` (a name, or a list with "null"), `enum`, `format`
+(unix-time, decimal), `properties`, `required` (always present), `items`, and our own `refers`, `embeds`, `list`, `open`.
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ def _fresh_scalar(kinds: list[str], schema: Schema, now: int) -> Any:
         return False
     if "integer" in kinds:
         return now if schema.get("format") == "unix-time" else 0
-    return 0.0 if "number" in kinds else ""
+    if "number" in kinds:
+        return 0.0
+    return "0" if schema.get("format") == "decimal" else ""
 
 
 class Fitter:

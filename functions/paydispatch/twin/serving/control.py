@@ -1,4 +1,4 @@
-"""The twin's control API below `/_twin/`, without authentication.
+"""The twin's control API below `/_twin/`, without authentication. `objects` needs the key of an account.
 
 GET    /_twin/health         → {"ok": true}
 POST   /_twin/faults         add a rule → {"id"}
@@ -9,6 +9,7 @@ PUT    /_twin/rate-limits    {"live": 100, "sandbox": 25, "operation": 25}, null
 POST   /_twin/clock          {"advance_s": 90000}, also GET
 GET    /_twin/ledger?object=&after=&limit=   → {"effects": […], "attempts": N}
 GET    /_twin/attempts?after=&limit=         → {"attempts": […]}
+POST   /_twin/objects        {"object": "dispute", "amount": 500, …} puts an object there → the object
 POST   /_twin/reset          delete the objects, idempotency keys, ledger and rules
 """
 
@@ -19,9 +20,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from paydispatch.twin.accounts import authenticate
 from paydispatch.twin.faults import Latency, RuleError
+from paydispatch.twin.objects.shapes import known_schema
 from paydispatch.twin.rate_limits import Rates
 from paydispatch.twin.wire.calls import Answer
+from paydispatch.twin.wire.errors import StripeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,6 +56,7 @@ class Control:
             "POST clock": self._advance_clock,
             "GET ledger": self._ledger,
             "GET attempts": self._attempts,
+            "POST objects": self._put_object,
             "POST reset": self._reset,
         }
 
@@ -67,7 +72,7 @@ class Control:
             )
         try:
             return route(call)
-        except (RuleError, ControlError) as error:
+        except (RuleError, ControlError, StripeError) as error:
             return _json({"error": str(error)}, status=400)
 
     def _list_faults(self, _call: Call) -> Answer:
@@ -117,6 +122,14 @@ class Control:
     def _attempts(self, call: Call) -> Answer:
         after, limit = _window(call)
         return Answer(200, self._twin.ledger.attempts(after=after, limit=limit))
+
+    def _put_object(self, call: Call) -> Answer:
+        """Put an object there that no call of an account makes, such as a dispute of a charge."""
+        fields = _body(call)
+        kind = fields.pop("object", None)
+        if not isinstance(kind, str) or known_schema(kind) is None:
+            raise ControlError('object must be the kind of an object, such as "dispute".')
+        return _json(self._twin.put(authenticate(call.headers), kind, fields))
 
     def _reset(self, _call: Call) -> Answer:
         self._twin.forget()
