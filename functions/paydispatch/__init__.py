@@ -6,6 +6,7 @@
         receipt = new_payment_intent().amount(2000).currency("usd").create_async("worker-1", "order-1001", key)
 
 Ask for an object      new_<object>() starts its parameters; create_<object>_async(…) takes all of them at once
+Ask for another call   paydispatch.operations has a function for every write of Stripe's API
 Send requests          Dispatcher: from_env() straight to SQS, http(url) through the HTTP API
 Follow a request       Receipt: local at once, durable when the queue has the request
 Name a secret          SecretRef: the name of a Stripe key that AWS keeps, in place of the key
@@ -16,6 +17,7 @@ PaydispatchError       the root of all errors here
 │   ├── InvalidField       a field of the request itself, such as `worker_id`
 │   ├── InvalidParams      Stripe would refuse the parameters; `errors` has each of them
 │   ├── UnknownObject      there is no such object
+│   ├── UnknownOperation   there is no such operation
 │   └── TooLarge           the request does not fit into a queue message
 ├── Unavailable          try again later: nothing was accepted
 │   ├── MaybeAccepted      the queue's answer was lost: repeat the request under the same identity
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.errors import TooLarge as TooLarge
     from paydispatch.domain.errors import Unavailable as Unavailable
     from paydispatch.domain.errors import UnknownObject as UnknownObject
+    from paydispatch.domain.errors import UnknownOperation as UnknownOperation
     from paydispatch.flow import Flow as Flow
     from paydispatch.flow import ParsedError as ParsedError
     from paydispatch.flow import RetryLater as RetryLater
@@ -59,6 +62,7 @@ _ERRORS = (
     "InvalidField",
     "InvalidParams",
     "UnknownObject",
+    "UnknownOperation",
     "TooLarge",
     "Unavailable",
     "MaybeAccepted",

@@ -36,7 +36,8 @@ from paydispatch.domain.requests import (
     check_stripe_context,
     parse_lane,
 )
-from paydispatch.domain.stripe.resources import resource_named
+from paydispatch.domain.stripe.operation_fields import check_path
+from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.domain.text.script_errors import error_text, leaves, traceback_text
 from paydispatch.flow_log import FlowLog
@@ -150,11 +151,15 @@ class FollowUp(Receipt):
         self.wait()
 
     def __str__(self) -> str:
-        return f"{self.request_id} ({self.object}): goes to the queue when this flow returns"
+        return f"{self.request_id} ({self.operation}): goes to the queue when this flow returns"
 
 
 class Flow(Builders):
-    """One run of one flow. `new_product()`, `new_price()` and so on start the next request of the same conversation."""
+    """One run of one flow.
+
+    `new_product()`, `new_price()` and so on start the next create of the same conversation. Every operation of
+    `paydispatch.operations` is a method too: `flow.capture_payment_intent("pi_1").call_async()`.
+    """
 
     def __init__(
         self,
@@ -238,9 +243,10 @@ class Flow(Builders):
 
     def _dispatch(
         self,
-        object_name: str,
+        operation: str,
         params: Mapping[str, Any],
         *,
+        path: Mapping[str, str] | None = None,
         idempotency_key: str | None,
         lane: str,
         deadline_s: float | None,
@@ -252,7 +258,8 @@ class Flow(Builders):
         entry = self._entry
         params, unchecked = take_params(params), take_params(unchecked_params or {})
         check_params_shape("unchecked_params", unchecked)
-        operation = resource_named(object_name).operation
+        row, ids = operation_named(operation), dict(path or {})
+        check_path(row, ids)
         warnings = require_valid_params(operation, params, unchecked, self._stripe_api_version)
         check_deadline(deadline_s)
         check_account(stripe_account)
@@ -264,7 +271,9 @@ class Flow(Builders):
             )
         envelope = Envelope(
             request_id=self._follow_up_id(idempotency_key),
-            object=object_name,
+            object=row.object,
+            operation=row.name,
+            path=ids,
             params=params,
             unchecked_params=unchecked,
             worker_id=entry.worker_id,
@@ -282,10 +291,11 @@ class Flow(Builders):
         check_size(envelope.as_message())
         self._outbox.append(envelope)
         for warning in warnings:
-            self.log.warning("%s %s: %s", object_name, envelope.request_id, warning.message)
+            self.log.warning("%s %s: %s", operation, envelope.request_id, warning.message)
         return FollowUp(
             request_id=envelope.request_id,
-            object_name=object_name,
+            operation=row.name,
+            object_name=row.object,
             worker_id=entry.worker_id,
             context_id=entry.context_id,
         )

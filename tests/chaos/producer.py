@@ -26,7 +26,7 @@ from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
 from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.errors import NotDelivered
 from paydispatch.domain.message.read_message import Malformed, read_message
-from paydispatch.domain.stripe.resources import resource_named
+from paydispatch.domain.stripe.resources import create_of, resource_named
 
 if TYPE_CHECKING:
     import random
@@ -137,7 +137,7 @@ class Producer:
         if twice:
             options["idempotency_key"] = f"key {self._plan.seed} {wanted.n}"
         place = (
-            wanted.object,
+            create_of(wanted.object),
             wanted.params,
             wanted.worker_id,
             wanted.context_id,

@@ -26,7 +26,8 @@ from paydispatch.adapters.event_log import PowertoolsEventLog, json_logger
 from paydispatch.adapters.http_delivery import HttpDelivery
 from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
 from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
-from paydispatch.domain.requests import CreateRequest
+from paydispatch.domain.requests import OperationRequest
+from paydispatch.domain.stripe.operations import operation_named
 
 PARAMS = {"amount": 2000, "currency": "usd"}
 
@@ -88,8 +89,8 @@ async def to_stripe(key: str, log: PowertoolsEventLog) -> None:
 
 def over_http(base: str, key: str) -> None:
     delivery = HttpDelivery(base, auth=key)
-    request = CreateRequest(
-        object="payment_intent",
+    request = OperationRequest(
+        operation=operation_named("create_payment_intent"),
         params=PARAMS,
         worker_id="w",
         context_id="c",

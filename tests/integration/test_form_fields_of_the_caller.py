@@ -29,7 +29,8 @@ from paydispatch.domain.identity.marks import MARK, with_mark
 from paydispatch.domain.message.new_envelope import new_envelope
 from paydispatch.domain.message.read_message import read_message
 from paydispatch.domain.parameters.plain_values import take_params
-from paydispatch.domain.requests import CreateRequest
+from paydispatch.domain.requests import OperationRequest
+from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.domain.stripe.resources import RESOURCES, Resource, resource_named
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def read_fields(body: bytes | str) -> Fields:
 
 def fields_of_the_caller(row: Resource, params: dict[str, Any]) -> Fields:
     """Return the fields that arrive at Stripe for a create of a program with these parameters."""
-    request = CreateRequest(
-        object=row.name,
+    request = OperationRequest(
+        operation=operation_named(row.operation),
         params=take_params(params),
         worker_id="w",
         context_id="c",

@@ -21,7 +21,7 @@ from paydispatch.domain.errors import IdempotencyConflict
 from paydispatch.domain.identity.principal import LOCAL, Principal
 from paydispatch.domain.identity.request_ids import request_id_for_repeat
 from paydispatch.domain.limits import REMEMBER_S
-from paydispatch.handlers.api.answers import batch_answer, create_answer
+from paydispatch.handlers.api.answers import accepted_answer, batch_answer
 from paydispatch.services.accept import Accepted, Acceptor
 from paydispatch.services.claim_newest import claim_newest
 from paydispatch.testing.memory import MemoryClock, MemoryEventLog, MemoryRequestQueue, MemorySealer
@@ -83,8 +83,8 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
 
 async def test_a_repeat_answers_the_status_of_now(world: World) -> None:
     first = world.ask()
-    assert create_answer(first).status_code == 202
-    assert "Idempotent-Replayed" not in create_answer(first).headers
+    assert accepted_answer(first).status_code == 202
+    assert "Idempotent-Replayed" not in accepted_answer(first).headers
 
     seen = [world.ask().status]
     await world.receive(TIMED_OUT, left_s=6.5)
@@ -94,7 +94,7 @@ async def test_a_repeat_answers_the_status_of_now(world: World) -> None:
 
     assert [*seen, again.status] == ["dispatched", "retrying", "succeeded"]
     assert again.request_id == first.request_id
-    assert create_answer(again).headers["Idempotent-Replayed"] == "true"
+    assert accepted_answer(again).headers["Idempotent-Replayed"] == "true"
 
 
 async def test_a_batch_answers_each_item_with_the_status_of_now(world: World) -> None:

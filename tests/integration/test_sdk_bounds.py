@@ -57,7 +57,7 @@ def dispatcher(silent_sqs: str, monkeypatch: pytest.MonkeyPatch) -> Dispatcher:
 
 
 def submit(dispatcher: Dispatcher) -> Receipt:
-    return dispatcher.submit("payment_intent", PARAMS, "worker-1", "context-1", KEY)
+    return dispatcher.submit("create_payment_intent", PARAMS, "worker-1", "context-1", KEY)
 
 
 def test_close_ends_in_time_and_reports_the_unknown_requests(dispatcher: Dispatcher) -> None:

@@ -12,7 +12,8 @@ from tests.model.stage import Process
 from paydispatch.domain.credentials import SecretRef, StripeKey
 from paydispatch.domain.errors import IdempotencyConflict, MaybeAccepted, Unavailable
 from paydispatch.domain.identity.principal import Principal
-from paydispatch.domain.requests import CreateRequest
+from paydispatch.domain.requests import OperationRequest
+from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.services.accept import Acceptor
 
 if TYPE_CHECKING:
@@ -104,10 +105,10 @@ def _accept(stage: Callers, process: Process, puppet: Puppet, ask: Ask) -> None:
         stage.check_accepted(replace(ask, request_id=accepted.request_id))
 
 
-def _request(ask: Ask) -> CreateRequest:
+def _request(ask: Ask) -> OperationRequest:
     envelope = ask.envelope(None)
-    return CreateRequest(
-        object=envelope.object,
+    return OperationRequest(
+        operation=operation_named(envelope.operation),
         params=dict(envelope.params),
         worker_id=ask.worker_id,
         context_id=envelope.context_id,

@@ -11,7 +11,8 @@ from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
 from paydispatch.domain.progress import Progress
-from paydispatch.domain.requests import CreateRequest
+from paydispatch.domain.requests import OperationRequest
+from paydispatch.domain.stripe.operations import operation_named
 
 NOW_S = 1_800_000_000.0
 """The time at which `MemoryClock` starts."""
@@ -38,15 +39,18 @@ FARTHEST = Progress(
 """The longest progress that the schema of the envelope allows, with every field set."""
 
 
-def create_request(**changes: Any) -> CreateRequest:
+def create_request(**changes: Any) -> OperationRequest:
+    """Return the checked request of a create of a payment_intent. A change to `operation` is a name."""
     fields: dict[str, Any] = {
-        "object": "payment_intent",
+        "operation": "create_payment_intent",
         "params": dict(PARAMS),
         "worker_id": "worker-1",
         "context_id": "context-1",
         "credential": StripeKey(KEY),
+        **changes,
     }
-    return CreateRequest(**{**fields, **changes})
+    fields["operation"] = operation_named(fields["operation"])
+    return OperationRequest(**fields)
 
 
 def body(**changes: Any) -> dict[str, Any]:

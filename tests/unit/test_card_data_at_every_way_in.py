@@ -77,7 +77,9 @@ def sdk(params: Params, unchecked: Params) -> tuple[bool, str]:
     delivery = MemoryDelivery()
     with Dispatcher(delivery) as dispatcher:
         try:
-            dispatcher.submit("payment_intent", params, "w", "c", KEY, unchecked_params=unchecked)
+            dispatcher.submit(
+                "create_payment_intent", params, "w", "c", KEY, unchecked_params=unchecked
+            )
         except InvalidParams as error:
             return True, f"{error}{error.as_dict()}{delivery.envelopes}"
     return False, ""

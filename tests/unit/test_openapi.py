@@ -16,7 +16,8 @@ from tests.unit.handlers.conftest import Client
 
 from paydispatch.domain.errors import BadRequest
 from paydispatch.domain.parameters.check import check_params, parameter_schema
-from paydispatch.domain.requests import parse_create_request
+from paydispatch.domain.requests import parse_request
+from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.domain.stripe.resources import RESOURCES, Resource
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 
@@ -208,7 +209,7 @@ def test_a_create_needs_exactly_one_of_key_and_secret_ref(change: dict[str, Any]
     sent = body(**change)
     assert not is_valid({"$ref": "#/components/schemas/payment_intent_create"}, sent)
     with pytest.raises(BadRequest):
-        parse_create_request("payment_intent", sent)
+        parse_request(operation_named("create_payment_intent"), {}, sent)
 
 
 @pytest.mark.parametrize(("over", "status"), [(0, 202), (1, 400)])

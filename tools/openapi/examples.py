@@ -20,11 +20,12 @@ from paydispatch.domain.identity.request_ids import key_for, request_id_for_key
 from paydispatch.domain.limits import QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
 from paydispatch.domain.parameters.check import check_params
-from paydispatch.domain.requests import parse_create_request
+from paydispatch.domain.requests import parse_request
+from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.domain.stripe.resources import RESOURCES
 from paydispatch.handlers.api.answers import (
+    accepted_answer,
     batch_item,
-    create_answer,
     error_answer,
     failure_answer,
     unavailable_answer,
@@ -47,7 +48,7 @@ REQUEST_ID = request_id_for_key("", "order-1001")
 
 
 def acceptance_body(row: Resource) -> Any:
-    return _body(create_answer(_acceptance(row)))
+    return _body(accepted_answer(_acceptance(row)))
 
 
 def batch_body() -> Any:
@@ -143,7 +144,9 @@ def _payment_intent() -> dict[str, Any]:
 
 
 def _acceptance(row: Resource) -> Accepted:
-    return Accepted(REQUEST_ID, parse_create_request(row.name, example_body(row)), row.operation)
+    return Accepted(
+        REQUEST_ID, parse_request(operation_named(row.operation), {}, example_body(row))
+    )
 
 
 def _maybe_accepted() -> MaybeAccepted:
@@ -158,7 +161,7 @@ def _params_refusal(row: Resource) -> InvalidParams:
 
 def _refusal(body: Mapping[str, Any]) -> BadRequest:
     try:
-        parse_create_request(RESOURCES[0].name, body)
+        parse_request(operation_named(RESOURCES[0].operation), {}, body)
     except BadRequest as error:
         return error
     raise ValueError(f"The example must be refused, but it was accepted: {sorted(body)}")

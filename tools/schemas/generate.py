@@ -9,7 +9,7 @@ from files import pinned_versions, write_rows, write_schemas
 from library import library_annotations, library_meanings, library_schema
 from merge import merge
 from naming import TypeNames
-from operation_table import Calls, Sources, Table, read_table, rows
+from operation_table import Calls, Sources, Table, left_out_calls, read_table, rows
 from operations_page import operations_page
 from report import report
 from shared import share
@@ -56,7 +56,9 @@ def _schema(name: str, described: Schemas, typed: Schemas) -> Schema:
 def write_table(root: Path, calls: Calls, table: Table) -> None:
     """Write the table of operations, for the package and for people."""
     found = rows(calls, table.operations)
-    write_rows(root / "functions/paydispatch/domain/stripe/operations.json", found)
+    folder = root / "functions/paydispatch/domain/stripe"
+    write_rows(folder / "operations.json", found)
+    write_rows(folder / "left_out.json", left_out_calls(table.left_out))
     page = operations_page(found, table.left_out, VERSIONS)
     (root / "docs/operations-table.md").write_text(page, encoding="utf-8")
 

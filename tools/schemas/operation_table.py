@@ -10,7 +10,7 @@ from typing import Any
 
 from document import Schema
 from document_paths import DocumentCall, anonymous, document_calls, name_of_path
-from left_out import Write, reason_against
+from left_out import SAME_CALL, Write, reason_against
 from library import annotated_fields
 from services import Call, library_calls
 
@@ -115,6 +115,15 @@ def read_table(calls: Calls) -> Table:
 def rows(calls: Calls, operations: Iterable[Sources]) -> dict[str, dict[str, Any]]:
     """Return the row of each operation by its name, as the package reads it."""
     return {write.name: _row(calls, write) for write in operations}
+
+
+def left_out_calls(left_out: Iterable[tuple[Sources, str]]) -> dict[str, list[str]]:
+    """Return the other writes by their reason: `POST /v1/files`. A call that is an operation too is not among them."""
+    reasons: dict[str, list[str]] = {}
+    for write, reason in left_out:
+        if write.name not in SAME_CALL:
+            reasons.setdefault(reason, []).append(f"{write.method} {write.path}")
+    return reasons
 
 
 def _row(calls: Calls, write: Sources) -> dict[str, Any]:

@@ -74,16 +74,22 @@ MODULE_HEAD = f'''"""The functions `new_<object>()` and `create_<object>_async(â
 
 # fmt: off
 from paydispatch.sdk.builder import BoundBuilder, Builder, builder_of, no_such_builder
+from paydispatch.sdk.operation_calls import bound_function
 '''
 
 BOUND_HEAD = '''class Builders:
-    """The functions `new_<object>()` with which a flow dispatches the next create of its conversation."""
+    """The functions with which a flow dispatches the next request of its conversation.
+
+    `new_<object>()` starts a create. Every operation is a function too, as in `paydispatch.operations`.
+    """
 
     def __init__(self, submit):
         self._submit = submit
 
     def __getattr__(self, name):
-        raise no_such_builder(name)
+        if name.startswith(("new_", "_")):
+            raise no_such_builder(name)
+        return bound_function(name, self._submit)
 '''
 
 

@@ -14,7 +14,7 @@ from paydispatch.domain.envelope import check_size
 from paydispatch.domain.errors import MaybeAccepted, PaydispatchError, Unavailable
 from paydispatch.domain.identity.request_ids import new_request_id
 from paydispatch.domain.parameters.check import require_valid_params
-from paydispatch.domain.stripe.resources import resource_named
+from paydispatch.domain.stripe.resources import create_of
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.domain.web.protected_urls import check_http_url
 from paydispatch.sdk.delivery import PreparedRequest
@@ -22,7 +22,7 @@ from paydispatch.sdk.delivery import PreparedRequest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from paydispatch.domain.requests import CreateRequest
+    from paydispatch.domain.requests import OperationRequest
 
 CONNECT_WITHIN_S = 5.0
 ANSWER_WITHIN_S = 35.0
@@ -68,11 +68,11 @@ class HttpDelivery:
         """Make a client. Its first batch connects."""
         self._client = self._make_client()
 
-    def prepare(self, request: CreateRequest) -> PreparedRequest:
+    def prepare(self, request: OperationRequest) -> PreparedRequest:
         import time
 
         warnings = require_valid_params(
-            resource_named(request.object).operation,
+            request.operation.name,
             request.params,
             request.unchecked_params,
             self._stripe_api_version,
@@ -146,7 +146,15 @@ def _no_answer(error: httpx.RequestError) -> Unavailable:
     return MaybeAccepted(f"The answer of the API was lost ({name}). The API may have the request.")
 
 
-def _item(request: CreateRequest, key: str) -> dict[str, Any]:
+def _named_operation(request: OperationRequest) -> dict[str, str]:
+    """Return the field that names the operation. A create is named by its object, which every API understands."""
+    operation = request.operation
+    if operation.name == create_of(operation.object):
+        return {"object": operation.object}
+    return {"operation": operation.name}
+
+
+def _item(request: OperationRequest, key: str) -> dict[str, Any]:
     credential = request.credential
     named = (
         {"secret_ref": credential.name}
@@ -154,7 +162,8 @@ def _item(request: CreateRequest, key: str) -> dict[str, Any]:
         else {"stripe_secret": credential.reveal()}
     )
     fields = {
-        "object": request.object,
+        **_named_operation(request),
+        "path": request.path or None,
         "worker_id": request.worker_id,
         "context_id": request.context_id,
         "params": request.params,

@@ -28,6 +28,7 @@ PaydispatchError
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.text.redaction import redact
@@ -68,12 +69,23 @@ class InvalidField(BadRequest):
         super().__init__(message, code=code, param=param)
 
 
+_FEW = 20
+"""An error lists so many names, and no more."""
+
+
 class UnknownObject(BadRequest):
+    """Stripe has no create of such an object. `known` has the names that the caller may have meant."""
+
     status = 404
 
     def __init__(self, name: str, *, known: Sequence[str]) -> None:
+        close = get_close_matches(name[:64], known, n=3)
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        shown = (
+            ", ".join(known) if len(known) <= _FEW else f"the {len(known)} that Stripe can create"
+        )
         super().__init__(
-            f"object must be one of {', '.join(known)}, not {name[:64]!r}.",
+            f"object must be one of {shown}, not {name[:64]!r}.{hint}",
             code="unknown_object",
             param="object",
         )

@@ -19,9 +19,16 @@ from paydispatch.domain.credentials import (
 from paydispatch.domain.errors import InvalidField, InvalidParams
 from paydispatch.domain.limits import LONGEST_DEADLINE_S
 from paydispatch.domain.parameters.json_values import fault_of_depth
+from paydispatch.domain.stripe.operation_fields import (
+    check_path,
+    check_same_operation,
+    operation_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from paydispatch.domain.stripe.operations import Operation
 
 # A worker id stands in braces in each Redis key of its worker. Therefore it holds visible ASCII without braces.
 _WORKER_ID = re.compile(r"[!-z|~]{1,128}")
@@ -34,6 +41,8 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _BODY_FIELDS = frozenset(
     {
         "object",
+        "operation",
+        "path",
         "params",
         "unchecked_params",
         "worker_id",
@@ -57,10 +66,12 @@ class Lane(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreateRequest:
-    """One object to be created. Every field is checked, but `params` not against Stripe's schema."""
+class OperationRequest:
+    """One operation that a caller asks for. Every field is checked, but `params` not against Stripe's schema."""
 
-    object: str
+    operation: Operation
+    path: Mapping[str, str] = field(default_factory=dict)
+    """The ids in Stripe's path, by name: `{"intent": "pi_1"}`."""
     params: Mapping[str, Any]
     worker_id: str
     context_id: str
@@ -77,6 +88,7 @@ class CreateRequest:
 
     def __post_init__(self) -> None:
         """Check every field. Raises `InvalidField` for the first wrong one."""
+        check_path(self.operation, self.path)
         check_worker_id(self.worker_id)
         check_context_id(self.context_id)
         check_params_shape("params", self.params)
@@ -92,14 +104,31 @@ class CreateRequest:
         return Binding(principal, self.worker_id, self.context_id)
 
 
-def parse_create_request(
-    object_name: str,
+def parse_item(
+    item: Mapping[str, Any], *, idempotency_key: str | None = None, traceparent: str | None = None
+) -> OperationRequest:
+    """Read a JSON object that names its operation itself. Raises `BadRequest` for the first wrong field."""
+    return parse_request(
+        operation_of(item),
+        _given(item, "path", {}),
+        item,
+        idempotency_key=idempotency_key,
+        traceparent=traceparent,
+    )
+
+
+def parse_request(
+    operation: Operation,
+    path: Mapping[str, str],
     body: Mapping[str, Any],
     *,
     idempotency_key: str | None = None,
     traceparent: str | None = None,
-) -> CreateRequest:
-    """Read the JSON body of a create. Raises `InvalidField` for the first wrong field."""
+) -> OperationRequest:
+    """Read the JSON body of a request for `operation`, with the ids in `path`.
+
+    The body may repeat both. Raises `InvalidField` for the first wrong field.
+    """
     for name in body.keys() - _BODY_FIELDS:
         shown = redact(str(name))[:64]
         raise InvalidField(
@@ -107,8 +136,10 @@ def parse_create_request(
             f"Received unknown field {shown!r}. Stripe's own parameters go into `params`.",
             code="parameter_unknown",
         )
-    return CreateRequest(
-        object=object_name,
+    check_same_operation(body, operation, path)
+    return OperationRequest(
+        operation=operation,
+        path=path,
         params=_readable(body.get("params", {})),
         unchecked_params=_readable(_given(body, "unchecked_params", {})),
         worker_id=_require(body, "worker_id"),

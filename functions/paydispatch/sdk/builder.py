@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class UnknownParameter(InvalidParams, AttributeError):
     """Stripe has no parameter of this name. It is an `AttributeError` too, so that `hasattr` works."""
 
-    def __init__(self, object_name: str, name: str) -> None:
-        super().__init__((unknown((name,), sorted(parameter_names(create_of(object_name)))),))
+    def __init__(self, operation: str, name: str) -> None:
+        super().__init__((unknown((name,), sorted(parameter_names(operation))),))
 
 
 class Parameters:
@@ -35,6 +35,7 @@ class Parameters:
     def __init__(self, object_name: str, params: Mapping[str, Any] | None = None) -> None:
         self.object_name = object_name
         """Stripe's name of the object: `payment_intent`."""
+        self.operation_name = create_of(object_name)
         self._params = take_params(params or {})
 
     def params(self) -> dict[str, Any]:
@@ -47,12 +48,12 @@ class Parameters:
         def __getattr__(self, name: str) -> Callable[[Any], Self]:
             if name.startswith("_"):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            if name not in parameter_names(create_of(self.object_name)):
-                raise UnknownParameter(self.object_name, name)
+            if name not in parameter_names(self.operation_name):
+                raise UnknownParameter(self.operation_name, name)
             return partial(self._set, name)
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *parameter_names(create_of(self.object_name))})
+        return sorted({*super().__dir__(), *parameter_names(self.operation_name)})
 
     def __repr__(self) -> str:
         return f"<{self.object_name}: {', '.join(self._params) or 'nothing set'}>"
@@ -87,7 +88,7 @@ class Builder(Parameters):
         from paydispatch.sdk.dispatcher import Dispatcher
 
         return (dispatcher or Dispatcher.current()).submit(
-            self.object_name,
+            self.operation_name,
             self._params,
             worker_id,
             context_id,
@@ -102,13 +103,14 @@ class Builder(Parameters):
 
 
 class Submit(Protocol):
-    """The function that dispatches the request of a bound builder. It knows worker, context and key."""
+    """The function that dispatches the requests of a flow. It knows worker, context and key."""
 
     def __call__(
         self,
-        object_name: str,
+        operation: str,
         params: Mapping[str, Any],
         *,
+        path: Mapping[str, str] | None = None,
         idempotency_key: str | None,
         lane: str,
         deadline_s: float | None,
@@ -137,7 +139,7 @@ class BoundBuilder(Parameters):
     ) -> Receipt:
         """Dispatch the next create of this conversation. Raises as `Builder.create_async` does."""
         return self._submit(
-            self.object_name,
+            self.operation_name,
             self._params,
             idempotency_key=idempotency_key,
             lane=lane,

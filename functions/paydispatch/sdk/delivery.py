@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.errors import PaydispatchError
     from paydispatch.domain.parameters.verdict import ParamWarning
-    from paydispatch.domain.requests import CreateRequest, Lane
+    from paydispatch.domain.requests import Lane, OperationRequest
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -39,7 +39,7 @@ class Delivery(Protocol):
         """Make clients and connect. It is called again after `close` or `forget_clients`. Raises `Unavailable`."""
         ...
 
-    def prepare(self, request: CreateRequest) -> PreparedRequest:
+    def prepare(self, request: OperationRequest) -> PreparedRequest:
         """Check a request and seal its key, without any I/O. Raises `BadRequest`."""
         ...
 

@@ -27,7 +27,8 @@ from paydispatch.domain.errors import (
     PaydispatchError,
 )
 from paydispatch.domain.parameters.plain_values import take_params
-from paydispatch.domain.requests import CreateRequest, parse_lane
+from paydispatch.domain.requests import OperationRequest, parse_lane
+from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.sdk.process import Living, do_not_run_at_exit, run_at_exit
 from paydispatch.sdk.receipt import Receipt
 from paydispatch.sdk.sender import Sender
@@ -148,12 +149,13 @@ class Dispatcher:
 
     def submit(
         self,
-        object_name: str,
+        operation: str,
         params: Mapping[str, Any],
         worker_id: str,
         context_id: str,
         stripe_secret: str | StripeKey | SecretRef,
         *,
+        path: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
         lane: str = "interactive",
         deadline_s: float | None = None,
@@ -161,15 +163,17 @@ class Dispatcher:
         stripe_context: str | None = None,
         unchecked_params: Mapping[str, Any] | None = None,
     ) -> Receipt:
-        """Check, seal and buffer one request, without any I/O. `create_async` calls this method.
+        """Check, seal and buffer one request, without any I/O. `create_async` and `call_async` call this method.
 
-        The request holds copies of `params` and `unchecked_params` in plain JSON values.
+        `operation` is a name such as `capture_payment_intent`. `path` has the ids in its path, by name. The request
+        holds copies of `params` and `unchecked_params` in plain JSON values.
 
         Raises a `BadRequest` for an invalid request, `BufferFull`, or `NoDispatcher` if this Dispatcher is not running.
         """
         return self.submit_request(
-            CreateRequest(
-                object=object_name,
+            OperationRequest(
+                operation=operation_named(operation),
+                path={} if path is None else take_params(path),
                 params=take_params(params),
                 unchecked_params={} if unchecked_params is None else take_params(unchecked_params),
                 worker_id=worker_id,
@@ -183,7 +187,7 @@ class Dispatcher:
             )
         )
 
-    def submit_request(self, request: CreateRequest) -> Receipt:
+    def submit_request(self, request: OperationRequest) -> Receipt:
         """Do the same as `submit` for a request object."""
         sender = self._sender
         if sender is None or sender.closing:
@@ -192,7 +196,8 @@ class Dispatcher:
         prepared = self._delivery.prepare(request)
         receipt = Receipt(
             request_id=prepared.request_id,
-            object_name=request.object,
+            operation=request.operation.name,
+            object_name=request.operation.object,
             worker_id=request.worker_id,
             context_id=request.context_id,
         )

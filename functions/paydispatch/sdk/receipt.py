@@ -35,16 +35,25 @@ class Receipt:
         "_waiting",
         "context_id",
         "object",
+        "operation",
         "prepared",
         "request_id",
         "worker_id",
     )
 
     def __init__(
-        self, *, request_id: str, object_name: str, worker_id: str, context_id: str
+        self,
+        *,
+        request_id: str,
+        operation: str,
+        object_name: str,
+        worker_id: str,
+        context_id: str,
     ) -> None:
         self.request_id = request_id
         """The request's identity. Over HTTP the API makes it, and until then this is the idempotency key."""
+        self.operation = operation
+        """The operation that was requested: `create_payment_intent`."""
         self.object = object_name
         self.worker_id = worker_id
         self.context_id = context_id
@@ -99,7 +108,7 @@ class Receipt:
             waiting.remove(future)
 
     def __str__(self) -> str:
-        return f"{self.request_id} ({self.object} for {self.worker_id}, {self.context_id}): {self._where()}"
+        return f"{self.request_id} ({self.operation} for {self.worker_id}, {self.context_id}): {self._where()}"
 
     def _where(self) -> str:
         failure = self.failure

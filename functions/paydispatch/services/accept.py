@@ -30,7 +30,6 @@ from paydispatch.domain.identity.slots import key_space
 from paydispatch.domain.message.new_envelope import new_envelope
 from paydispatch.domain.parameters.check import require_valid_params
 from paydispatch.domain.parameters.unchecked import logged_names
-from paydispatch.domain.stripe.resources import resource_named
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.services.claim_newest import claim_newest
 from paydispatch.services.log_ids import log_ids
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.identity.principal import Principal
     from paydispatch.domain.parameters.verdict import ParamWarning
-    from paydispatch.domain.requests import CreateRequest
+    from paydispatch.domain.requests import OperationRequest
     from paydispatch.ports import Clock, EventLog, Queue, RequestStore, Sealer
     from paydispatch.services.claim_newest import Newest
 
@@ -53,8 +52,7 @@ class Accepted:
     """The queue has the request, now or since an earlier call with the same key."""
 
     request_id: str
-    request: CreateRequest
-    operation: str
+    request: OperationRequest
     status: str = "dispatched"
     """The request's present status, if it was accepted by an earlier call."""
     replayed: bool = False
@@ -66,7 +64,7 @@ class Accepted:
 class _Ready:
     """A request that is ready for the queue."""
 
-    request: CreateRequest
+    request: OperationRequest
     envelope: Envelope
     claim: Claim
     message_bytes: int
@@ -110,7 +108,7 @@ class Acceptor:
         self._queue_tenant = queue_tenant
         self._stripe_api_version = stripe_api_version
 
-    def accept(self, request: CreateRequest, principal: Principal) -> Accepted:
+    def accept(self, request: OperationRequest, principal: Principal) -> Accepted:
         """Accept one request. Raises `BadRequest`, or `Unavailable`."""
         (result,) = self.accept_all([request], principal)
         if isinstance(result, PaydispatchError):
@@ -118,7 +116,7 @@ class Acceptor:
         return result
 
     def accept_all(
-        self, requests: Sequence[CreateRequest | PaydispatchError], principal: Principal
+        self, requests: Sequence[OperationRequest | PaydispatchError], principal: Principal
     ) -> Sequence[Accepted | PaydispatchError]:
         """Accept each request. Return the results in order, with the error of each request that was refused."""
         sealer = _SealerOfOneCall(self._sealer)
@@ -130,7 +128,7 @@ class Acceptor:
     # Check and seal
 
     def _prepare(
-        self, request: CreateRequest | PaydispatchError, principal: Principal, sealer: Sealer
+        self, request: OperationRequest | PaydispatchError, principal: Principal, sealer: Sealer
     ) -> _Ready | PaydispatchError:
         if isinstance(request, PaydispatchError):
             return request
@@ -142,12 +140,12 @@ class Acceptor:
         except PaydispatchError as error:
             return error
 
-    def _seal(self, request: CreateRequest, principal: Principal, sealer: Sealer) -> _Ready:
+    def _seal(self, request: OperationRequest, principal: Principal, sealer: Sealer) -> _Ready:
         now_s = self._clock.now_s()
         # Checked before the schema, because the error of a request that is too large is the clearer one.
         check_size(json.dumps((request.params, request.unchecked_params)))
         warnings = require_valid_params(
-            resource_named(request.object).operation,
+            request.operation.name,
             request.params,
             request.unchecked_params,
             self._stripe_api_version,
@@ -165,7 +163,7 @@ class Acceptor:
         message_bytes = check_size(envelope.as_message())
         return _Ready(request, envelope, claim, message_bytes, warnings)
 
-    def _request_id(self, request: CreateRequest, principal: Principal, now_s: float) -> str:
+    def _request_id(self, request: OperationRequest, principal: Principal, now_s: float) -> str:
         if request.idempotency_key is None:
             return new_request_id(now_s)
         space = key_space(principal.tenant, self._queue_tenant)
@@ -279,7 +277,6 @@ def _make_accepted(item: _Ready, *, status: str = "dispatched", replayed: bool =
     return Accepted(
         item.request_id,
         item.request,
-        item.envelope.operation,
         status,
         replayed,
         item.warnings,

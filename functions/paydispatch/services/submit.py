@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from paydispatch.domain.errors import BadRequest, BufferFull, InvalidField, PaydispatchError
-from paydispatch.domain.requests import CreateRequest, Lane, parse_create_request
-from paydispatch.domain.stripe.resources import resource_named
+from paydispatch.domain.requests import Lane, OperationRequest, parse_item
 from paydispatch.domain.text.json_text import BYTE_ORDER_MARK, read_json
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 class Submitter(Protocol):
     """The method of a Dispatcher that submits a request."""
 
-    def submit_request(self, request: CreateRequest) -> Receipt: ...
+    def submit_request(self, request: OperationRequest) -> Receipt: ...
 
 
 class Ledger(Protocol):
@@ -74,7 +73,7 @@ class Report:
 class _Line:
     number: int
     key: str
-    request: CreateRequest | BadRequest
+    request: OperationRequest | BadRequest
 
 
 def submit_lines(
@@ -165,11 +164,8 @@ def _parse_line(number: int, text: str, made_key: str, defaults: Mapping[str, An
         return _Line(number, str(key), error)
 
 
-def _parse_request(fields: dict[str, Any], key: Any) -> CreateRequest:
-    object_name = fields.get("object")
-    if not isinstance(object_name, str):
-        raise InvalidField("object", "Missing required field: object.", code="parameter_missing")
+def _parse_request(fields: dict[str, Any], key: Any) -> OperationRequest:
     if "stripe_secret" in fields:
         fields.pop("secret_ref", None)  # the line's own key takes precedence over the default
     fields.setdefault("lane", Lane.BATCH.value)
-    return parse_create_request(resource_named(object_name).name, fields, idempotency_key=key)
+    return parse_item(fields, idempotency_key=key)

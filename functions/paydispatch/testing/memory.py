@@ -17,7 +17,6 @@ from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.message.new_envelope import new_envelope
 from paydispatch.domain.operators.diagnosis import open_since
 from paydispatch.domain.parameters.check import require_valid_params
-from paydispatch.domain.stripe.resources import resource_named
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.domain.sweep import WorkerLook, has_work, next_look_at
 from paydispatch.flow import script_end
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.errors import PaydispatchError
     from paydispatch.domain.outcomes import ErrorKind
-    from paydispatch.domain.requests import CreateRequest
+    from paydispatch.domain.requests import OperationRequest
     from paydispatch.flow import Flow
     from paydispatch.ports import Clock
 
@@ -527,11 +526,11 @@ class MemoryDelivery:
     def open(self) -> None:
         self.opened = True
 
-    def prepare(self, request: CreateRequest) -> PreparedRequest:
+    def prepare(self, request: OperationRequest) -> PreparedRequest:
         now_s, key = time.time(), request.idempotency_key
         request_id = request_id_for_key("", key) if key else new_request_id(now_s)
         warnings = require_valid_params(
-            resource_named(request.object).operation,
+            request.operation.name,
             request.params,
             request.unchecked_params,
             self._stripe_api_version,

@@ -11,7 +11,8 @@ import pytest
 from paydispatch.adapters.http_delivery import BODY_LIMIT_BYTES, HttpDelivery
 from paydispatch.domain.credentials import SecretRef, StripeKey
 from paydispatch.domain.errors import BadRequest, InvalidParams, MaybeAccepted, Unavailable
-from paydispatch.domain.requests import CreateRequest, Lane
+from paydispatch.domain.requests import Lane, OperationRequest
+from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.local.listening import free_port
 from paydispatch.sdk.delivery import PreparedRequest
 
@@ -43,15 +44,15 @@ async def deliver(
     return list(await asyncio.to_thread(delivery.deliver, prepared_requests))
 
 
-def request(**changed: Any) -> CreateRequest:
+def request(**changed: Any) -> OperationRequest:
     fields = {
-        "object": "product",
+        "operation": operation_named("create_product"),
         "params": {"name": "Tea"},
         "worker_id": "w1",
         "context_id": "c1",
         "credential": StripeKey("sk_test_1"),
     }
-    return CreateRequest(**{**fields, **changed})
+    return OperationRequest(**{**fields, **changed})
 
 
 async def test_a_batch_is_one_call_with_a_token(

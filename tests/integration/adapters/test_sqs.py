@@ -19,7 +19,8 @@ from paydispatch.domain.errors import InvalidParams, Unavailable
 from paydispatch.domain.limits import COPY_ROOM_BYTES, QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.message.read_message import read_message
 from paydispatch.domain.outcomes import ErrorKind
-from paydispatch.domain.requests import CreateRequest, Lane
+from paydispatch.domain.requests import Lane, OperationRequest
+from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.sdk.delivery import PreparedRequest
 
 if TYPE_CHECKING:
@@ -238,15 +239,15 @@ def delivery(aws: Any, sqs: Any, urls: Any, clock: MemoryClock) -> SqsDelivery:
     return delivery
 
 
-def request(**changed: Any) -> CreateRequest:
+def request(**changed: Any) -> OperationRequest:
     fields = {
-        "object": "product",
+        "operation": operation_named("create_product"),
         "params": {"name": "Tea"},
         "worker_id": "w1",
         "context_id": "c1",
         "credential": StripeKey("sk_test_visible"),
     }
-    return CreateRequest(**{**fields, **changed})
+    return OperationRequest(**{**fields, **changed})
 
 
 def test_a_prepared_request_holds_the_key_sealed(delivery: SqsDelivery) -> None:

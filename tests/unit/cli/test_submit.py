@@ -17,7 +17,7 @@ from paydispatch.domain.identity.request_ids import request_id_for_key
 from paydispatch.testing.memory import MemoryDelivery
 
 if TYPE_CHECKING:
-    from paydispatch.domain.requests import CreateRequest
+    from paydispatch.domain.requests import OperationRequest
     from paydispatch.sdk.delivery import PreparedRequest
 
 API = "https://api.example.com"
@@ -28,7 +28,7 @@ LEDGER = Path("requests.jsonl.submitted")
 class Delivery(MemoryDelivery):
     """A delivery with a Ctrl-C at the request of the worker `ctrl-c`."""
 
-    def prepare(self, request: CreateRequest) -> PreparedRequest:
+    def prepare(self, request: OperationRequest) -> PreparedRequest:
         if request.worker_id == "ctrl-c":
             raise KeyboardInterrupt
         return super().prepare(request)
@@ -243,7 +243,7 @@ class TestRuns:
         found: list[str] = []
         prepare = delivery.prepare
 
-        def look_first(request: CreateRequest) -> PreparedRequest:
+        def look_first(request: OperationRequest) -> PreparedRequest:
             found.append(LEDGER.read_text())
             return prepare(request)
 

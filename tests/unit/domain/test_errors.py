@@ -86,7 +86,13 @@ def test_the_error_not_delivered_says_how_to_handle_each_kind_of_request() -> No
 
 
 def make_receipt(request_id: str) -> Receipt:
-    return Receipt(request_id=request_id, object_name="coupon", worker_id="w", context_id="c")
+    return Receipt(
+        request_id=request_id,
+        operation="create_coupon",
+        object_name="coupon",
+        worker_id="w",
+        context_id="c",
+    )
 
 
 def test_the_error_no_dispatcher_says_how_to_make_one() -> None:

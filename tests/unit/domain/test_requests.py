@@ -1,4 +1,4 @@
-"""`parse_create_request` checks each field of a create."""
+"""`parse_request` checks each field of a request."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from tests.unit.examples import KEY, PARAMS, body, create_request
 from paydispatch.domain.credentials import SecretRef, StripeKey
 from paydispatch.domain.errors import InvalidField, InvalidParams
 from paydispatch.domain.limits import LONGEST_DEADLINE_S
-from paydispatch.domain.requests import CreateRequest, Lane, parse_create_request
+from paydispatch.domain.requests import Lane, OperationRequest, parse_request
+from paydispatch.domain.stripe.operations import operation_named
+
+CREATE = operation_named("create_payment_intent")
 
 
-def parse(fields: dict[str, Any], **options: Any) -> CreateRequest:
-    return parse_create_request("payment_intent", fields, **options)
+def parse(fields: dict[str, Any], **options: Any) -> OperationRequest:
+    return parse_request(CREATE, {}, fields, **options)
 
 
 def test_a_complete_body_becomes_a_request() -> None:
     fields = body(lane="batch", deadline_s=60, stripe_account="acct_1")
-    assert parse(fields, idempotency_key="order-1") == CreateRequest(
-        object="payment_intent",
+    assert parse(fields, idempotency_key="order-1") == OperationRequest(
+        operation=CREATE,
         params=PARAMS,
         worker_id="worker-1",
         context_id="context-1",

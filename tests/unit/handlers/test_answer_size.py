@@ -39,7 +39,7 @@ def faults(count: int, text: str) -> InvalidParams:
 
 def accepted(count: int, text: str) -> Accepted:
     warnings = tuple(ParamWarning(f"{text}[{n}]", text) for n in range(count))
-    return Accepted("pdr_" + "0" * 26, create_request(), "create_payment_intent", warnings=warnings)
+    return Accepted("pdr_" + "0" * 26, create_request(), warnings=warnings)
 
 
 texts = st.text(max_size=40).flatmap(lambda t: st.integers(1, 400).map(lambda times: t * times))
@@ -66,7 +66,7 @@ def test_the_answer_to_a_thousand_faulty_items_fits_into_lambdas_limit(
 
 def test_the_answer_to_a_thousand_accepted_items_with_the_longest_names_fits() -> None:
     request = create_request(worker_id='"' * 128, context_id=LONGEST_TEXT[:255])
-    taken = Accepted("pdr_" + "0" * 26, request, "create_checkout_session", replayed=True)
+    taken = Accepted("pdr_" + "0" * 26, request, replayed=True)
     answer = batch_answer([taken] * BATCH_ITEMS_LIMIT)
     assert answer_bytes(answer.body or "") < LAMBDA_BYTES
 

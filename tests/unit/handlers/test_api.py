@@ -537,7 +537,8 @@ def iam(role: str) -> dict[str, Any]:
         ("POST", "/v1/teas"),
         ("GET", INTENTS),
         ("DELETE", "/v1/requests/pdr_1"),
-        ("POST", f"{INTENTS}/pi_1"),
+        ("POST", f"{INTENTS}/pi_1/capture/now"),
+        ("PUT", f"{INTENTS}/pi_1"),
         ("GET", "/"),
     ],
 )

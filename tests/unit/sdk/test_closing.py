@@ -26,7 +26,7 @@ PATIENCE_S = 10.0
 
 
 def submit(dispatcher: Dispatcher, context_id: str = "c") -> Receipt:
-    return dispatcher.submit("payment_intent", PARAMS, "worker-1", context_id, KEY)
+    return dispatcher.submit("create_payment_intent", PARAMS, "worker-1", context_id, KEY)
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def test_a_key_or_our_metadata_pair_in_a_wrong_field_is_refused_by_the_name_of_t
 ) -> None:
     fields = {"worker_id": "worker-1", "context_id": "context-1", "stripe_secret": KEY, **change}
     with Dispatcher(delivery) as dispatcher, pytest.raises(BadRequest) as refusal:
-        dispatcher.submit("payment_intent", {**PARAMS, **params}, **fields)
+        dispatcher.submit("create_payment_intent", {**PARAMS, **params}, **fields)
     assert refusal.value.param == param
     assert KEY not in str(refusal.value)
     assert not delivery.envelopes
@@ -76,7 +76,7 @@ def test_parameters_nested_too_deeply_are_refused_at_once(
     for _ in range(depth):
         nested = [nested]
     with Dispatcher(delivery) as dispatcher, pytest.raises(InvalidParams) as refusal:
-        dispatcher.submit("product", {"name": nested}, "worker-1", "context-1", KEY)
+        dispatcher.submit("create_product", {"name": nested}, "worker-1", "context-1", KEY)
     assert (refusal.value.param, "32 levels" in str(refusal.value)) == ("name", True)
 
 
@@ -161,7 +161,7 @@ class TestRefusing:
         self, delivery: MemoryDelivery, change: dict[str, Any], error: type[BadRequest]
     ) -> None:
         fields = {
-            "object_name": "payment_intent",
+            "operation": "create_payment_intent",
             "params": PARAMS,
             "worker_id": "worker-1",
             "context_id": "context-1",
@@ -245,7 +245,7 @@ class TestClosing:
         delivery.refusals["worker-2"] = TooLarge(2, 1)
         with Dispatcher(delivery) as dispatcher:
             good = dispatch()
-            bad = dispatcher.submit("payment_intent", PARAMS, "worker-2", "context-1", KEY)
+            bad = dispatcher.submit("create_payment_intent", PARAMS, "worker-2", "context-1", KEY)
             with pytest.raises(NotDelivered, match="1 requests were refused") as left:
                 dispatcher.flush()
         assert left.value.refused == left.value.receipts == (bad,)

@@ -50,7 +50,9 @@ REFUSED = Unavailable("the queue refused it")
 
 
 def submit(dispatcher: Dispatcher, **options: Any) -> Receipt:
-    return dispatcher.submit("payment_intent", PARAMS, "worker-1", "context-1", KEY, **options)
+    return dispatcher.submit(
+        "create_payment_intent", PARAMS, "worker-1", "context-1", KEY, **options
+    )
 
 
 def fail_to_deliver(delivery: MemoryDelivery, *, offers: int = 1) -> NotDelivered:

@@ -163,7 +163,7 @@ def test_the_message_of_a_dispatch_holds_plain_json() -> None:
     delivery = MemoryDelivery()
     extra = {"level3": {"merchant_reference": SafeString("1"), "amount": Int64(5)}}
     with Dispatcher(delivery) as dispatcher:
-        dispatcher.submit("payment_intent", INTENT, "w", "c", KEY, unchecked_params=extra)
+        dispatcher.submit("create_payment_intent", INTENT, "w", "c", KEY, unchecked_params=extra)
     (sent,) = delivery.envelopes
     message = json.loads(sent.as_message())
     assert message["params"] == SENT
@@ -191,7 +191,7 @@ def test_a_change_after_the_dispatch_does_not_change_the_request() -> None:
     delivery, metadata = MemoryDelivery(), {"order": "1"}
     params = {"amount": 5, "currency": "usd", "metadata": metadata}
     with Dispatcher(delivery) as dispatcher:
-        receipt = dispatcher.submit("payment_intent", params, "w", "c", KEY)
+        receipt = dispatcher.submit("create_payment_intent", params, "w", "c", KEY)
         metadata["order"] = "2"
         receipt.wait(10)
     assert delivery.envelopes[0].params["metadata"] == {"order": "1"}

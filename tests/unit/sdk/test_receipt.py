@@ -25,7 +25,11 @@ def dispatch() -> Receipt:
 
 def make_receipt() -> Receipt:
     return Receipt(
-        request_id="pdr_1", object_name="coupon", worker_id="worker-1", context_id="context-1"
+        request_id="pdr_1",
+        operation="create_coupon",
+        object_name="coupon",
+        worker_id="worker-1",
+        context_id="context-1",
     )
 
 

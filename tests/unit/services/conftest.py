@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.attempts import Attempt
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
-    from paydispatch.domain.requests import CreateRequest
+    from paydispatch.domain.requests import OperationRequest
     from paydispatch.services.accept import Accepted
 
 
@@ -67,7 +67,7 @@ class Api:
             queue_tenant="local",
         )
 
-    def accept(self, request: CreateRequest, principal: Principal = LOCAL) -> Accepted:
+    def accept(self, request: OperationRequest, principal: Principal = LOCAL) -> Accepted:
         return self.acceptor.accept(request, principal)
 
 

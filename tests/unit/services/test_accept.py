@@ -18,7 +18,6 @@ from paydispatch.domain.errors import (
     PaydispatchError,
     TooLarge,
     Unavailable,
-    UnknownObject,
 )
 from paydispatch.domain.identity.principal import LOCAL, Principal
 from paydispatch.domain.identity.request_ids import (
@@ -27,7 +26,7 @@ from paydispatch.domain.identity.request_ids import (
     request_id_for_repeat,
 )
 from paydispatch.domain.limits import DEFAULT_DEADLINE_S, QUEUE_MESSAGE_LIMIT_BYTES
-from paydispatch.domain.requests import CreateRequest, Lane
+from paydispatch.domain.requests import Lane, OperationRequest
 from paydispatch.services.accept import Accepted
 from paydispatch.testing.memory import MemoryDelivery, MemoryRequestQueue
 
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
 SHOP = Principal("shop", "checkout")
 
 
-def request_with_key(**changes: Any) -> CreateRequest:
+def request_with_key(**changes: Any) -> OperationRequest:
     return create_request(**{"idempotency_key": "order-1", **changes})
 
 
@@ -53,7 +52,7 @@ def test_an_accepted_request_is_on_the_queue(api: Api) -> None:
     assert (sent.worker_id, sent.context_id) == ("worker-1", "context-1")
     assert (sent.stripe_account, sent.traceparent) == ("acct_1", "00-1")
     assert (sent.principal, sent.accepted_at) == ("local", NOW_S)
-    assert (accepted.operation, accepted.status) == ("create_payment_intent", "dispatched")
+    assert (sent.operation, accepted.status) == ("create_payment_intent", "dispatched")
     assert not accepted.replayed
 
 
@@ -105,7 +104,6 @@ def test_two_equal_requests_without_a_key_are_two_requests(api: Api) -> None:
 
 REFUSED = {
     "parameters": (create_request(params={"amount": "x"}), InvalidParams),
-    "object": (create_request(object="tea"), UnknownObject),
     "size": (
         create_request(params={**PARAMS, "description": "x" * QUEUE_MESSAGE_LIMIT_BYTES}),
         TooLarge,
@@ -115,7 +113,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("request_", "error"), REFUSED.values(), ids=REFUSED)
 def test_a_refused_request_leaves_no_trace(
-    api: Api, request_: CreateRequest, error: type[PaydispatchError]
+    api: Api, request_: OperationRequest, error: type[PaydispatchError]
 ) -> None:
     with pytest.raises(error):
         api.accept(request_)
@@ -165,7 +163,7 @@ class TestIdempotencyKey:
         "change",
         [
             {"params": {**PARAMS, "amount": 2001}},
-            {"object": "product", "params": {"name": "Tea"}},
+            {"operation": "create_product", "params": {"name": "Tea"}},
             {"worker_id": "worker-2"},
             {"context_id": "context-2"},
             {"stripe_account": "acct_1"},
@@ -436,7 +434,7 @@ def test_without_queue_or_sealing_key_nothing_is_accepted(api: Api, away: str) -
 
 
 class TestBatch:
-    def accept_all(self, api: Api, *requests: CreateRequest | PaydispatchError) -> Sequence[Any]:
+    def accept_all(self, api: Api, *requests: OperationRequest | PaydispatchError) -> Sequence[Any]:
         return api.acceptor.accept_all(requests, LOCAL)
 
     def test_the_error_of_an_invalid_item_is_in_its_place_and_stops_no_other(

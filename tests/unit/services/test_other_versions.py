@@ -56,7 +56,7 @@ async def test_a_flow_may_dispatch_an_unknown_name_if_another_version_is_set(
 ) -> None:
     def response(parsed_data: Any, flow: Flow) -> None:
         flow._dispatch(
-            "payment_intent",
+            "create_payment_intent",
             UNKNOWN,
             idempotency_key=None,
             lane="interactive",

@@ -17,14 +17,14 @@ from paydispatch.domain.identity.principal import QUEUE
 from paydispatch.domain.identity.request_ids import new_request_id, request_id_for_key
 from paydispatch.domain.message.new_envelope import new_envelope
 from paydispatch.domain.parameters.check import check_params, require_valid_params
-from paydispatch.domain.stripe.resources import RESOURCES, resource_named
+from paydispatch.domain.stripe.resources import RESOURCES
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.sdk.delivery import PreparedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from paydispatch.domain.requests import CreateRequest, Lane
+    from paydispatch.domain.requests import Lane, OperationRequest
     from paydispatch.ports import Clock
 
 
@@ -58,13 +58,13 @@ class SqsDelivery:
         for resource in RESOURCES:
             check_params(resource.operation, {})
 
-    def prepare(self, request: CreateRequest) -> PreparedRequest:
+    def prepare(self, request: OperationRequest) -> PreparedRequest:
         sealer = self._get_clients().sealer
         now_s = self._clock.now_s()
         key = request.idempotency_key
         request_id = request_id_for_key("", key) if key else new_request_id(now_s)
         warnings = require_valid_params(
-            resource_named(request.object).operation,
+            request.operation.name,
             request.params,
             request.unchecked_params,
             self._stripe_api_version,

@@ -9,11 +9,11 @@ from paydispatch.domain.limits import DEFAULT_DEADLINE_S
 from paydispatch.domain.progress import Progress
 
 if TYPE_CHECKING:
-    from paydispatch.domain.requests import CreateRequest
+    from paydispatch.domain.requests import OperationRequest
 
 
 def new_envelope(
-    request: CreateRequest, *, principal: str, request_id: str, now_s: float, sealed_secret: str
+    request: OperationRequest, *, principal: str, request_id: str, now_s: float, sealed_secret: str
 ) -> Envelope:
     """Return the envelope of `request`, which `principal` asks for. No attempt has been made yet.
 
@@ -21,7 +21,9 @@ def new_envelope(
     """
     return Envelope(
         request_id=request_id,
-        object=request.object,
+        object=request.operation.object,
+        operation=request.operation.name,
+        path=request.path,
         params=request.params,
         unchecked_params=request.unchecked_params,
         worker_id=request.worker_id,

@@ -49,11 +49,11 @@ def json_answer(
     )
 
 
-def create_answer(result: Accepted) -> Response[str]:
+def accepted_answer(result: Accepted) -> Response[str]:
     headers: dict[str, str | list[str]] = {"Location": f"/v1/requests/{result.request_id}"}
     if result.replayed:
         headers["Idempotent-Replayed"] = "true"
-    return json_answer(202, _create_body(result, ANSWER_BYTES), headers)
+    return json_answer(202, _accepted_body(result, ANSWER_BYTES), headers)
 
 
 def batch_answer(results: Sequence[Accepted | PaydispatchError]) -> Response[str]:
@@ -65,10 +65,10 @@ def batch_answer(results: Sequence[Accepted | PaydispatchError]) -> Response[str
 def batch_item(
     result: Accepted | PaydispatchError, room_bytes: int = ANSWER_BYTES
 ) -> dict[str, Any]:
-    """Return one item of a batch's answer: the body of a create's answer, or the error in its place."""
+    """Return one item of a batch's answer: the body of a single request's answer, or the error in its place."""
     if not isinstance(result, PaydispatchError):
         replayed = {"idempotent_replayed": True} if result.replayed else {}
-        return {**_create_body(result, room_bytes), **replayed}
+        return {**_accepted_body(result, room_bytes), **replayed}
     if isinstance(result, BadRequest):
         refused = {"status": "refused", "http_status": result.status}
         return {**refused, **_error_body(result, room_bytes - size_in_answer(refused))}
@@ -123,11 +123,11 @@ def refusal_answer(error: UnexpectedEvent) -> dict[str, Any]:
     }
 
 
-def _create_body(result: Accepted, room_bytes: int) -> dict[str, Any]:
+def _accepted_body(result: Accepted, room_bytes: int) -> dict[str, Any]:
     return {
         "request_id": result.request_id,
-        "object": result.request.object,
-        "operation": result.operation,
+        "object": result.request.operation.object,
+        "operation": result.request.operation.name,
         "status": result.status,
         "worker_id": result.request.worker_id,
         "context_id": result.request.context_id,

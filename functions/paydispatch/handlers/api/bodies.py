@@ -6,31 +6,38 @@ import base64
 from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.credentials import check_holds_no_key
 from paydispatch.domain.errors import BadRequest, InvalidField, TooLarge
 from paydispatch.domain.identity.request_ids import key_of_place
 from paydispatch.domain.limits import BATCH_ITEMS_LIMIT, QUEUE_MESSAGE_LIMIT_BYTES
-from paydispatch.domain.requests import CreateRequest, check_idempotency_key, parse_create_request
-from paydispatch.domain.stripe.resources import resource_named
+from paydispatch.domain.requests import (
+    OperationRequest,
+    check_idempotency_key,
+    parse_item,
+    parse_request,
+)
 from paydispatch.domain.text.json_text import read_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
+    from paydispatch.domain.stripe.operations import Operation
 
-def create_request(object_name: str, event: APIGatewayProxyEventV2) -> CreateRequest:
-    """Read `POST /v1/<collection>`. Raises `BadRequest`."""
+
+def request_of_call(
+    operation: Operation, ids: Mapping[str, str], event: APIGatewayProxyEventV2
+) -> OperationRequest:
+    """Read the request for one operation, whose URL has `ids`. Raises `BadRequest`."""
     size = len(event.body or "")
     if event.is_base64_encoded:
         size = size * 3 // 4
     if size > QUEUE_MESSAGE_LIMIT_BYTES:
         raise TooLarge(size, QUEUE_MESSAGE_LIMIT_BYTES)
-    body = json_object(event)
-    if body.get("object", object_name) != object_name:
-        raise InvalidField("object", f"This URL creates a {object_name}. Leave `object` out.")
-    return parse_create_request(
-        object_name,
-        body,
+    return parse_request(
+        operation,
+        ids,
+        json_object(event),
         idempotency_key=event.headers.get("idempotency-key"),
         traceparent=event.headers.get("traceparent"),
     )
@@ -38,12 +45,13 @@ def create_request(object_name: str, event: APIGatewayProxyEventV2) -> CreateReq
 
 def requests_of_batch(
     body: dict[str, Any], event: APIGatewayProxyEventV2
-) -> list[CreateRequest | BadRequest]:
+) -> list[OperationRequest | BadRequest]:
     """Read `POST /v1/batches`. Return each item as a request, or as its error. Raises `InvalidField`."""
     items = body.get("requests")
     if not isinstance(items, list):
         raise InvalidField(
-            "requests", "requests must be a list of requests, each with its `object`."
+            "requests",
+            "requests must be a list of requests, each with its `object` or its `operation`.",
         )
     if not 1 <= len(items) <= BATCH_ITEMS_LIMIT:
         raise InvalidField(
@@ -59,20 +67,13 @@ def requests_of_batch(
     ]
 
 
-def _item(item: Any, *, key: str | None, traceparent: str | None) -> CreateRequest | BadRequest:
+def _item(item: Any, *, key: str | None, traceparent: str | None) -> OperationRequest | BadRequest:
     """Read one item. `key` is made of the batch's key and the item's place, and is used if the item has no key."""
     try:
         if not isinstance(item, dict):
             return InvalidField("requests", "Each request must be a JSON object.")
-        object_name = item.get("object")
-        if not isinstance(object_name, str):
-            return InvalidField(
-                "object", "Missing required field: object.", code="parameter_missing"
-            )
-        check_holds_no_key("object", object_name)
         own_key = item.get("idempotency_key")
-        return parse_create_request(
-            resource_named(object_name).name,
+        return parse_item(
             item,
             idempotency_key=own_key if own_key is not None else key,
             traceparent=traceparent,

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-from paydispatch.domain.errors import BadRequest, InvalidField, RequestNotFound, Unavailable
-from paydispatch.domain.stripe.resources import RESOURCES, Resource
+from paydispatch.domain.errors import BadRequest, RequestNotFound, Unavailable
 from paydispatch.handlers.api.answers import (
+    accepted_answer,
     batch_answer,
-    create_answer,
     error_answer,
     failure_answer,
     json_answer,
@@ -24,13 +23,12 @@ from paydispatch.handlers.api.answers import (
     unavailable_answer,
     unhealthy_answer,
 )
-from paydispatch.handlers.api.bodies import create_request, json_object, requests_of_batch
+from paydispatch.handlers.api.bodies import json_object, request_of_call, requests_of_batch
+from paydispatch.handlers.api.urls import operation_of_url, unknown_url
 from paydispatch.services.refuse_events import refuse_event
 from paydispatch.services.status import status_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from paydispatch.domain.identity.principal import Principal
@@ -42,11 +40,14 @@ if TYPE_CHECKING:
 _OPENAPI = Path(__file__).with_name("openapi.json")
 """Written by `make schemas`."""
 
+_ANY_WRITE = r"/v1/[\s\S]+"
+"""The route of every path below `/v1` that has no route of its own."""
+
 TAKES = "requests of an API Gateway HTTP API with payload format 2.0"
 
 
 class ApiHandler:
-    """The HTTP API. Each row of the table of objects has one route."""
+    """The HTTP API. One route takes every operation, because the table of operations has their paths."""
 
     def __init__(
         self,
@@ -74,25 +75,25 @@ class ApiHandler:
         routes = APIGatewayHttpResolver(debug=False)
         routes.get("/health")(self._health)
         routes.get("/v1/openapi.json")(self._openapi)
-        routes.post("/v1/batches")(self._create_batch)
+        routes.post("/v1/batches")(self._take_batch)
         routes.get("/v1/requests/<request_id>")(self._status)
-        for resource in RESOURCES:
-            routes.post(resource.endpoint)(self._make_create(resource))
+        routes.route(_ANY_WRITE, method=["POST", "DELETE"])(self._call)
         routes.exception_handler(BadRequest)(error_answer)
         routes.exception_handler(Unavailable)(unavailable_answer)
         routes.exception_handler(Exception)(self._fault)
         routes.not_found(self._not_found)
         return routes
 
-    def _make_create(self, resource: Resource) -> Callable[[], Response[str]]:
-        def create() -> Response[str]:
-            event, principal = self._routes.current_event, self._principal()
-            request = create_request(resource.name, event)
-            return create_answer(self._acceptor.accept(request, principal))
+    def _call(self) -> Response[str]:
+        event = self._routes.current_event
+        found = operation_of_url(event.http_method, event.path)
+        if found is None:
+            return self._unknown_url()
+        principal = self._principal()
+        request = request_of_call(*found, event)
+        return accepted_answer(self._acceptor.accept(request, principal))
 
-        return create
-
-    def _create_batch(self) -> Response[str]:
+    def _take_batch(self) -> Response[str]:
         event, principal = self._routes.current_event, self._principal()
         requests = requests_of_batch(json_object(event), event)
         return batch_answer(self._acceptor.accept_all(requests, principal))
@@ -118,10 +119,11 @@ class ApiHandler:
         return Response(200, "application/json", _OPENAPI.read_text("utf-8"))
 
     def _not_found(self, _: Exception) -> Response[str]:
+        return self._unknown_url()
+
+    def _unknown_url(self) -> Response[str]:
         event = self._routes.current_event
-        known = ", ".join(f"POST {resource.endpoint}" for resource in RESOURCES)
-        message = f"Unrecognized request URL ({event.http_method}: {event.path[:100]}). There are: {known}."
-        return error_answer(InvalidField(None, message, code="url_unknown"), status=404)
+        return error_answer(unknown_url(event.http_method, event.path), status=404)
 
     def _fault(self, _: Exception) -> Response[str]:
         self._log.warning("api.fault", path=self._routes.current_event.path)

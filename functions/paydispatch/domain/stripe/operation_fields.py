@@ -1,0 +1,86 @@
+"""Read the fields with which a request names its operation: `operation` and `path`, or the `object` of its create."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from paydispatch.domain.credentials import check_holds_no_key
+from paydispatch.domain.errors import InvalidField, UnknownObject, UnknownOperation
+from paydispatch.domain.stripe.operations import (
+    all_operations,
+    check_path_ids,
+    create_operation,
+    operation_named,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paydispatch.domain.stripe.operations import Operation
+
+
+def operation_of(fields: Mapping[str, Any]) -> Operation:
+    """Return the operation that a request names. An `object` alone means its create. Raises `BadRequest`."""
+    name, object_name = _text(fields, "operation"), _text(fields, "object")
+    if name is not None:
+        operation = operation_named(name)
+        _check_object(operation, object_name)
+        return operation
+    if object_name is None:
+        raise InvalidField(
+            "object",
+            "Missing required field: object (or operation, with the ids of its path in path).",
+            code="parameter_missing",
+        )
+    return create_of_object(object_name)
+
+
+def create_of_object(object_name: str) -> Operation:
+    """Return the create of an object. Raises `UnknownObject`."""
+    try:
+        return create_operation(object_name)
+    except UnknownOperation:
+        known = [operation.object for operation in all_operations() if operation.creates]
+        raise UnknownObject(object_name, known=known) from None
+
+
+def check_path(operation: Operation, path: object) -> None:
+    """Check the ids in the path of an operation. Raises `InvalidField`, with the `param` `path[<name>]`."""
+    if not isinstance(path, dict):
+        raise InvalidField(
+            "path", 'path must be a JSON object with the ids in Stripe\'s path: {"intent": "pi_1"}.'
+        )
+    for name, value in path.items():
+        check_holds_no_key("path", name)
+        check_holds_no_key(f"path[{name}]", value)
+    check_path_ids(operation, path)
+
+
+def check_same_operation(
+    body: Mapping[str, Any], operation: Operation, path: Mapping[str, str]
+) -> None:
+    """Check that a body which repeats its operation, object or path repeats the right one. Raises `InvalidField`."""
+    right = {"operation": operation.name, "object": operation.object, "path": path}
+    for name, value in right.items():
+        if body.get(name) not in (None, value):
+            raise InvalidField(
+                name, f"This request is a {operation.name}. Leave `{name}` out of its body."
+            )
+
+
+def _check_object(operation: Operation, object_name: str | None) -> None:
+    if object_name not in (None, operation.object):
+        raise InvalidField(
+            "object",
+            f"object must be {operation.object} for the operation {operation.name}. Leave one of them out.",
+        )
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidField(name, f"{name} must be a text.")
+    check_holds_no_key(name, value)
+    return value
