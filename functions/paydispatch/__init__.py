@@ -87,6 +87,8 @@ def __getattr__(name: str) -> Any:
         return __dir__()
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
+    if name == "operations":
+        return import_module("paydispatch.operations")
     if name.startswith(("new_", "create_")):
         return getattr(import_module("paydispatch.sdk.builders"), name)
     raise AttributeError(f"module 'paydispatch' has no attribute {name!r}")

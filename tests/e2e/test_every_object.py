@@ -34,7 +34,7 @@ def test_every_object_of_the_table_ends_in_its_response_flow(stack: LocalStack) 
 
 
 def dispatch(stack: LocalStack, resource: Resource, objects: ObjectsAtStripe) -> str:
-    example = example_params(resource.name)
+    example = example_params(resource.operation)
     body = {
         "worker_id": "every-object",
         "context_id": resource.name,

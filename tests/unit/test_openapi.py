@@ -131,7 +131,7 @@ def test_the_api_accepts_the_example_of_a_batch() -> None:
 
 @each_object
 def test_the_example_of_an_object_breaks_no_rule_of_stripe(row: Resource) -> None:
-    params = example_params(row.name)
+    params = example_params(row.operation)
     assert params.keys() - {"metadata"}
     assert check_params(row.operation, params) == ()
 

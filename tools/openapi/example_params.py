@@ -1,4 +1,4 @@
-"""Makes realistic parameters of an object from its schema alone, so that a new object needs no line here.
+"""Makes realistic parameters of an operation from its schema alone, so that a new operation needs no line here.
 
 An example has the required fields, the fields that describe the object, and one field with its owner.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.parameters.check import parameter_schema
-from paydispatch.domain.stripe.resources import create_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,9 +55,9 @@ _OF_FORMAT: Mapping[str, Any] = {"currency": "usd", "decimal": "12.5", "unix-tim
 _OF_TYPE: Mapping[str, Any] = {"boolean": True, "integer": 1, "number": 1.5, "string": "text"}
 
 
-def example_params(object_name: str) -> dict[str, Any]:
-    """Return parameters that the API accepts. Raises `UnknownObject`."""
-    return example_of(parameter_schema(create_of(object_name)))
+def example_params(operation: str) -> dict[str, Any]:
+    """Return parameters that the API accepts. Raises `UnknownOperation`."""
+    return example_of(parameter_schema(operation))
 
 
 def example_of(schema: Node) -> dict[str, Any]:
@@ -78,10 +77,10 @@ def _owner(fields: Node) -> Sequence[str]:
 
 
 def _value(name: str, node: Node, root: Node) -> Any:
-    if name in _VALUES:
-        return _VALUES[name]
     if "$ref" in node:
         return _value(name, root["$defs"][node["$ref"].rpartition("/")[2]], root)
+    if name in _VALUES and node.get("type") != "object":
+        return _VALUES[name]
     if "anyOf" in node:
         return _value(name, node["anyOf"][0], root)
     if "enum" in node:

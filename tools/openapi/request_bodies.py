@@ -106,7 +106,7 @@ def example_body(row: Resource) -> dict[str, Any]:
         "worker_id": "payment-worker-1",
         "context_id": "context-123",
         "stripe_secret": "sk_test_example",
-        "params": example_params(row.name),
+        "params": example_params(row.operation),
     }
 
 

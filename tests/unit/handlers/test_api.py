@@ -30,7 +30,7 @@ def assert_nothing_happened(client: Client) -> None:
 class TestCreate:
     @pytest.mark.parametrize("row", RESOURCES, ids=lambda row: row.name)
     def test_every_object_of_the_table_has_its_route(self, client: Client, row: Resource) -> None:
-        answer = client.post(row.endpoint, body(params=example_params(row.name)))
+        answer = client.post(row.endpoint, body(params=example_params(row.operation)))
         assert answer.status == 202
         (sent,) = client.queue.sent
         assert sent.object == row.name
