@@ -120,6 +120,7 @@ def test_the_api_has_the_routes_of_the_contract() -> None:
 
     assert routes == {
         "POST /v1/{proxy+}",
+        "DELETE /v1/{proxy+}",
         "GET /v1/requests/{request_id}",
         "GET /v1/openapi.json",
         "GET /health",

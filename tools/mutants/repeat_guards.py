@@ -162,8 +162,8 @@ REPEAT_GUARDS: tuple[Guard, ...] = (
         "proof: an object that an incomplete list lacks counts as not created",
         OWN_OBJECT,
         SOURCE + "services/look_up.py",
-        "isinstance(found, NotFound) and not asked.proof.complete",
-        "False",
+        "    if not proof.complete:",
+        "    if False:",
         LOOKS,
     ),
     Guard(

@@ -14,6 +14,7 @@ from tests.unit.examples import NOW_S, entry, make_failure, make_success
 from paydispatch.adapters.flow_scripts import FlowFolder
 from paydispatch.cli.main import main
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
+from paydispatch.domain.stripe.operations import all_operations, operation_named
 from paydispatch.domain.stripe.resources import RESOURCES, Resource, resource_named
 from paydispatch.flow import Flow, ParsedError
 
@@ -40,6 +41,27 @@ async def test_the_response_flow_runs_and_logs_the_created_object(
         await FlowFolder(tmp_path).run(row.response_flow, created, flow_for(row))
     assert "obj_1 was created" in caplog.messages[0]
     assert caplog.messages[1].startswith("next: ")
+
+
+@pytest.mark.parametrize("name", ["capture_payment_intent", "delete_coupon"])
+async def test_any_operation_has_templates_that_run(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    new_flow(name, into=tmp_path)
+    operation, flows = operation_named(name), FlowFolder(tmp_path)
+    asked = entry(object=operation.object, operation=name)
+    flow = Flow(asked, attempt=1, now_s=NOW_S)
+    with caplog.at_level(logging.INFO, "paydispatch.flows"):
+        await flows.run(operation.response_flow, {"id": "obj_1"}, flow)
+        await flows.run(operation.error_flow, ParsedError(make_failure()), flow)
+    assert caplog.messages[0] == f"{name} was executed: obj_1"
+    assert caplog.messages[2] == f"{name} (not_created): No such customer"
+
+
+def test_every_operation_has_templates_in_the_format_of_the_project(tmp_path: Path) -> None:
+    for operation in all_operations():
+        new_flow(operation.name, into=tmp_path / "flows")
+    check_format(tmp_path)
 
 
 ENDINGS: dict[str, tuple[dict[str, Any], str]] = {
@@ -111,24 +133,28 @@ def test_all_missing_completes_the_folder(
     assert capsys.readouterr().out.endswith("Every object has both flows already.\n")
 
 
-def test_an_unknown_object_is_refused_with_the_known_names_and_the_nearest(
+def test_an_unknown_name_is_refused_with_the_nearest_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert new_flow("payment_intnt", into=tmp_path) == 2
     said = capsys.readouterr().err
-    assert all(row.name in said for row in RESOURCES)
-    assert "Did you mean payment_intent?" in said
+    assert "Did you mean payment_intent or" in said
+    assert "docs/operations-table.md" in said
     assert not list(tmp_path.iterdir())
 
 
 def test_an_object_or_all_missing_must_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["new-flow"])
-    assert "OBJECT" in capsys.readouterr().err
+    assert "OPERATION" in capsys.readouterr().err
 
 
 def test_the_flows_have_the_format_of_the_project(tmp_path: Path) -> None:
     new_flow("--all-missing", into=tmp_path / "flows")
+    check_format(tmp_path)
+
+
+def check_format(tmp_path: Path) -> None:
     config = ("--config", str(ROOT / "pyproject.toml"))
     ruff = (sys.executable, "-m", "ruff")
     for command in (("format", "--check"), ("check", "--ignore", "INP001")):

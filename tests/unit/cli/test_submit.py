@@ -54,6 +54,18 @@ def line(worker_id: str = "worker-1") -> str:
     return json.dumps(item)
 
 
+def test_a_line_names_its_operation_and_the_ids_of_its_path(
+    delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = {"operation": "capture_payment_intent", "path": {"intent": "pi_1"}}
+    other = {"worker_id": "w", "context_id": "c", "secret_ref": "shop", "params": {}}
+    wrong = {"operation": "capture_payment_intent", "path": {"intent": "a/b"}}
+    assert submit_lines(json.dumps(named | other), json.dumps(wrong | other)) == 1
+    (sent,) = delivery.envelopes
+    assert (sent.operation, sent.path) == ("capture_payment_intent", {"intent": "pi_1"})
+    assert "line 2 (path[intent])" in capsys.readouterr().out
+
+
 def submit_lines(*lines: str, to: tuple[str, ...] = ("--api", API)) -> int:
     Path("requests.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
     return main(["submit", "requests.jsonl", *to])

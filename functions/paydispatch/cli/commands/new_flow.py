@@ -1,4 +1,4 @@
-"""`paydispatch new-flow OBJECT`: writes templates of the two flows of an object."""
+"""`paydispatch new-flow OPERATION`: writes templates of the two flows of an operation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from paydispatch.cli.terminal import say
 from paydispatch.domain.errors import PaydispatchError, UnknownObject
-from paydispatch.domain.stripe.resources import RESOURCES, Resource, resource_named
+from paydispatch.domain.stripe.operation_fields import create_of_object
+from paydispatch.domain.stripe.operations import Operation, all_operations, operation_named
+from paydispatch.domain.stripe.resources import RESOURCES
 
 if TYPE_CHECKING:
     import argparse
@@ -42,20 +44,54 @@ def run(parsed_error, flow):
         flow.log.info("next: dispatch it again")
 ''')
 
+_OTHER_RESPONSE = Template('''\
+"""Runs when Stripe has executed $name."""
+
+
+def run(parsed_data, flow):
+    flow.log.info("%s was executed: %s", flow.operation, parsed_data.get("id"))
+    flow.log.info("next: nothing, %s ends here", flow.context_id)
+''')
+
+_OTHER_ERROR = Template('''\
+"""Runs if $name failed, is unknown, or if its response flow failed."""
+
+
+def run(parsed_error, flow):
+    if parsed_error.code == "flow_failed":
+        flow.log.error("%s was executed, but its flow failed: %s", flow.operation, parsed_error)
+        return
+    flow.log.warning("%s (%s): %s", flow.operation, parsed_error.certainty, parsed_error)
+    if parsed_error.certainty == "unknown":
+        # Stripe may have executed it, so a new request could execute it a second time.
+        flow.log.warning("next: wait for reconciliation before dispatching a new request")
+    elif parsed_error.kind == "api":
+        flow.log.info("next: correct %s and dispatch it again", parsed_error.param or "the request")
+    else:
+        flow.log.info("next: dispatch it again")
+''')
+
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "new-flow",
-        help="write templates of the two flows of an object",
-        description="Write new_create_OBJECT_response.py and new_create_OBJECT_error.py, ready to run. "
+        help="write templates of the two flows of an operation",
+        description="Write new_OPERATION_response.py and new_OPERATION_error.py, ready to run. "
         "Existing files are not changed.",
+        epilog="examples: paydispatch new-flow capture_payment_intent; an object means its create: "
+        "paydispatch new-flow product",
     )
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument(
-        "object", nargs="?", metavar="OBJECT", help="name of the object, such as payment_intent"
+        "operation",
+        nargs="?",
+        metavar="OPERATION",
+        help="name of the operation, such as capture_payment_intent, or of an object, such as product",
     )
     chosen.add_argument(
-        "--all-missing", action="store_true", help="write every flow that does not exist yet"
+        "--all-missing",
+        action="store_true",
+        help="write the flows of the ten objects with builders that do not exist yet",
     )
     parser.add_argument(
         "--flows",
@@ -68,9 +104,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Return 0. Raises `PaydispatchError` for an unknown object, or if the folder cannot be created."""
-    rows = RESOURCES if arguments.all_missing else (_row(arguments.object),)
-    written = _write_missing(rows, arguments.flows)
+    """Return 0. Raises `PaydispatchError` for an unknown name, or if the folder cannot be created."""
+    names = [row.operation for row in RESOURCES] if arguments.all_missing else [arguments.operation]
+    written = _write_missing([_operation(name) for name in names], arguments.flows)
     if written:
         say(
             f"Next: add the steps that should follow to {'it' if len(written) == 1 else 'them'}, then run"
@@ -81,16 +117,24 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _row(name: str) -> Resource:
+def _operation(name: str) -> Operation:
+    """Return the operation `name`, or the create of the object `name`. Raises `PaydispatchError`."""
+    names = [operation.name for operation in all_operations()]
+    if name in names:
+        return operation_named(name)
     try:
-        return resource_named(name)
-    except UnknownObject as error:
-        near = get_close_matches(name, [row.name for row in RESOURCES], n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise PaydispatchError(f"{error}{hint}") from None
+        return create_of_object(name)
+    except UnknownObject:
+        objects = [operation.object for operation in all_operations() if operation.creates]
+        near = get_close_matches(name, [*objects, *names], n=2)
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        raise PaydispatchError(
+            f"There is no operation and no create of an object {name!r}.{hint} "
+            "docs/operations-table.md lists all of them."
+        ) from None
 
 
-def _write_missing(rows: Iterable[Resource], folder: Path) -> list[Path]:
+def _write_missing(operations: Iterable[Operation], folder: Path) -> list[Path]:
     """Write each flow that does not exist, and return the new files. Print a line for each flow."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -98,16 +142,24 @@ def _write_missing(rows: Iterable[Resource], folder: Path) -> list[Path]:
         raise PaydispatchError(
             f"The folder {folder} cannot be created, because a file is in the way."
         ) from None
-    scripts = {folder / f"{name}.py": text for row in rows for name, text in _flows(row)}
+    scripts = {
+        folder / f"{name}.py": text for operation in operations for name, text in _flows(operation)
+    }
     return [path for path, text in scripts.items() if _write_new(path, text)]
 
 
-def _flows(row: Resource) -> tuple[tuple[str, str], tuple[str, str]]:
-    noun = row.identifier.replace("_", " ")
-    words = {"noun": noun, "a_noun": f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"}
+def _flows(operation: Operation) -> tuple[tuple[str, str], tuple[str, str]]:
+    noun = operation.object.replace(".", " ").replace("_", " ")
+    words = {
+        "name": operation.name,
+        "noun": noun,
+        "a_noun": f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}",
+    }
+    has_builder = operation.name in {row.operation for row in RESOURCES}
+    response, error = (_RESPONSE, _ERROR) if has_builder else (_OTHER_RESPONSE, _OTHER_ERROR)
     return (
-        (row.response_flow, _RESPONSE.substitute(words)),
-        (row.error_flow, _ERROR.substitute(words)),
+        (operation.response_flow, response.substitute(words)),
+        (operation.error_flow, error.substitute(words)),
     )
 
 

@@ -29,7 +29,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "submit",
         help="submit a file of requests",
-        description="Submit a file with one JSON object per line, each an item as in POST /v1/batches. "
+        description="Submit a file with one JSON object per line, each an item as in POST /v1/batches: with an object, "
+        "which means its create, or with an operation and the ids of its path. "
         "The ledger FILE.jsonl.submitted stores the id of the run and the lines that each API or queue has. "
         "If the command stops early, run it again: it submits the remaining lines, and no line twice. "
         "Without a ledger a file is a new run, and its lines are new requests, even if an earlier file had "
