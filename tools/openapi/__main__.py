@@ -20,7 +20,7 @@ LINE = 100
 
 def main() -> None:
     built = document()
-    SERVED.write_text(json.dumps(built) + "\n", encoding="utf-8")
+    SERVED.write_text(json.dumps(built, separators=(",", ":")) + "\n", encoding="utf-8")
     READ.write_text(lay_out(built) + "\n", encoding="utf-8")
 
 

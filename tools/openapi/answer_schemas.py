@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from openapi import references
 from paydispatch.domain.outcomes import Certainty, ErrorKind
-from paydispatch.domain.stripe.resources import RESOURCES
+from paydispatch.domain.stripe.operations import all_operations
 
 if TYPE_CHECKING:
     from openapi.references import Node
@@ -15,15 +15,16 @@ _STATUSES = {
     "dispatched": "the request is on the queue",
     "calling": "Stripe is being called",
     "retrying": "the next call is at `retry_at`",
-    "succeeded": "final: Stripe created the object, which is in `parsed_data`",
-    "failed": "final: the object was not created, for the reason in `parsed_error`",
-    "unknown": "it is not known yet if the object was created (`parsed_error`). Reconciliation may settle it",
+    "succeeded": "final: Stripe executed the operation, and its answer is in `parsed_data`",
+    "failed": "final: the operation had no effect, for the reason in `parsed_error`",
+    "unknown": "it is not known yet if Stripe executed the operation (`parsed_error`). Reconciliation may settle it",
 }
 
 
 def answer_schemas() -> dict[str, Node]:
     return {
-        "object_name": {"type": "string", "enum": [row.name for row in RESOURCES]},
+        "object_name": {"type": "string", "enum": sorted({row.object for row in all_operations()})},
+        "operation_name": {"type": "string", "enum": [row.name for row in all_operations()]},
         "request_id": {"type": "string", "pattern": "^pdr_[0-9a-z]{26}$"},
         "warning": _warning(),
         "accepted": _acceptance(),
@@ -54,15 +55,11 @@ def _acceptance_fields() -> Node:
     return {
         "request_id": references.schema("request_id"),
         "object": references.schema("object_name"),
-        "operation": _operation(),
+        "operation": references.schema("operation_name"),
         "status": _status(),
         "worker_id": references.schema("worker_id"),
         "context_id": references.schema("context_id"),
     }
-
-
-def _operation() -> Node:
-    return {"type": "string", "enum": [row.operation for row in RESOURCES]}
 
 
 def _warning() -> Node:
@@ -152,7 +149,7 @@ def _request_status() -> Node:
     required: Node = {
         "request_id": {"type": "string"},
         "object": references.schema("object_name"),
-        "operation": _operation(),
+        "operation": references.schema("operation_name"),
         "status": _status(),
         "worker_id": references.schema("worker_id"),
         "context_id": references.schema("context_id"),
@@ -187,7 +184,7 @@ def _outcome_error() -> Node:
         "message": {"type": "string"},
         "attempts": {"type": "integer", "minimum": 0},
         "certainty": {
-            "description": "`unknown`: the object may exist, so do not create it again under another key.",
+            "description": "`unknown`: Stripe may have executed the operation, so do not repeat it under another key.",
             "enum": [certainty.value for certainty in Certainty],
         },
     }

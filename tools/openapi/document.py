@@ -1,4 +1,4 @@
-"""Builds the OpenAPI 3.1 document of the API from the table of objects, Stripe's schemas and the API's answers.
+"""Builds the OpenAPI 3.1 document of the API from the table of operations, Stripe's schemas and the API's answers.
 
 https://spec.openapis.org/oas/v3.1.1.html.
 """
@@ -9,20 +9,20 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from openapi.answer_schemas import answer_schemas
-from openapi.operations import PARAMETERS, paths
+from openapi.operations import parameters, paths
 from openapi.parameters import params_schemas
 from openapi.request_bodies import request_schemas
 from openapi.responses import HEADERS, common_responses
-from paydispatch.domain.stripe.resources import RESOURCES
+from paydispatch.domain.stripe.operations import all_operations
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 
 if TYPE_CHECKING:
     from openapi.references import Node
 
 _DESCRIPTION = f"""\
-Accepts requests to create Stripe objects, and answers as soon as the queue has the request. A separate service calls
-Stripe, as often as needed and never with a double effect. The outcome runs a flow of the worker in the request. The
-status of the request is at the `Location` of the answer.
+Accepts requests for the writes of Stripe's API, and answers as soon as the queue has the request. A separate service
+calls Stripe, as often as needed and never with a double effect. The outcome runs a flow of the worker in the request.
+The status of the request is at the `Location` of the answer.
 
 The parameters are those of Stripe's version `{STRIPE_API_VERSION}`. The API also checks a few rules across parameters.
 Errors have the form of Stripe's errors. On AWS a call needs a SigV4 signature or a token. Locally there is no sign-in.
@@ -45,7 +45,7 @@ _SECURITY_SCHEMES: dict[str, Node] = {
 }
 
 _TAGS = [
-    {"name": "creates", "description": "Create Stripe objects."},
+    {"name": "operations", "description": "The writes of Stripe's API."},
     {"name": "requests", "description": "The status of a request."},
     {"name": "service", "description": "The API itself."},
 ]
@@ -63,7 +63,7 @@ def document() -> Node:
         "paths": paths(),
         "components": {
             "schemas": _schemas(),
-            "parameters": PARAMETERS,
+            "parameters": parameters(),
             "headers": HEADERS,
             "responses": common_responses(),
             "securitySchemes": _SECURITY_SCHEMES,
@@ -84,6 +84,6 @@ def _info() -> Node:
 
 def _schemas() -> dict[str, Node]:
     schemas = answer_schemas() | request_schemas()
-    for row in RESOURCES:
-        schemas |= params_schemas(row)
+    for operation in all_operations():
+        schemas |= params_schemas(operation)
     return schemas

@@ -22,7 +22,6 @@ from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
 from paydispatch.domain.parameters.check import check_params
 from paydispatch.domain.requests import parse_request
 from paydispatch.domain.stripe.operations import operation_named
-from paydispatch.domain.stripe.resources import RESOURCES
 from paydispatch.handlers.api.answers import (
     accepted_answer,
     batch_item,
@@ -39,31 +38,32 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.event_handler import Response
 
-    from paydispatch.domain.stripe.resources import Resource
+    from paydispatch.domain.stripe.operations import Operation
 
 Examples = dict[str, dict[str, Any]]
 """Examples in the form of OpenAPI: {name: {"value": body}}."""
 
+_CREATE = operation_named("create_payment_intent")
+
 REQUEST_ID = request_id_for_key("", "order-1001")
 
 
-def acceptance_body(row: Resource) -> Any:
-    return _body(accepted_answer(_acceptance(row)))
+def acceptance_body() -> Any:
+    return _body(accepted_answer(_acceptance(_CREATE)))
 
 
 def batch_body() -> Any:
     """Return the answer to a batch with one accepted and one refused item."""
-    first, second = RESOURCES[:2]
-    return {"results": [batch_item(_acceptance(first)), batch_item(_params_refusal(second))]}
+    return {"results": [batch_item(_acceptance(_CREATE)), batch_item(_params_refusal(_CREATE))]}
 
 
-def params_refusal_body(row: Resource) -> Any:
-    return _body(error_answer(_params_refusal(row)))
+def params_refusal_body() -> Any:
+    return _body(error_answer(_params_refusal(_CREATE)))
 
 
 def bad_bodies() -> Examples:
     """Return an example of each way in which a body can be malformed."""
-    body = example_named_body(RESOURCES[0])
+    body = example_named_body(_CREATE)
     wrong: dict[str, dict[str, Any]] = {
         "missing_field": {**body, "worker_id": None},
         "unknown_field": {**body, "amount": 2000},
@@ -143,25 +143,23 @@ def _payment_intent() -> dict[str, Any]:
     }
 
 
-def _acceptance(row: Resource) -> Accepted:
-    return Accepted(
-        REQUEST_ID, parse_request(operation_named(row.operation), {}, example_body(row))
-    )
+def _acceptance(operation: Operation) -> Accepted:
+    return Accepted(REQUEST_ID, parse_request(operation, {}, example_body(operation)))
 
 
 def _maybe_accepted() -> MaybeAccepted:
     return MaybeAccepted("", request_id=REQUEST_ID, idempotency_key=key_for(REQUEST_ID))
 
 
-def _params_refusal(row: Resource) -> InvalidParams:
+def _params_refusal(operation: Operation) -> InvalidParams:
     """Return the refusal of an unknown parameter and of a value with a wrong type."""
-    params = example_body(row)["params"] | {"metadata": {"order": 1001}, "colour": "red"}
-    return InvalidParams(check_params(row.operation, params))
+    params = example_body(operation)["params"] | {"metadata": {"order": 1001}, "colour": "red"}
+    return InvalidParams(check_params(operation.name, params))
 
 
 def _refusal(body: Mapping[str, Any]) -> BadRequest:
     try:
-        parse_request(operation_named(RESOURCES[0].operation), {}, body)
+        parse_request(_CREATE, {}, body)
     except BadRequest as error:
         return error
     raise ValueError(f"The example must be refused, but it was accepted: {sorted(body)}")

@@ -1,30 +1,24 @@
-"""The operations of the API: one create per row of the table, and four others."""
+"""The calls of the API: one per operation of the table, and four others."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from openapi import examples, references
-from openapi.request_bodies import (
-    LONGEST_KEY,
-    create_name,
-    example_batch,
-    example_body,
-    example_named_body,
-)
-from openapi.responses import headers, json_response, refusals
+from openapi.request_bodies import LONGEST_KEY, example_batch, example_body, request_name
+from openapi.responses import answers, json_response
 from paydispatch.domain.limits import BATCH_ITEMS_LIMIT
-from paydispatch.domain.stripe.resources import RESOURCES, Resource
+from paydispatch.domain.stripe.operations import LONGEST_ID, Operation, all_operations
 
 if TYPE_CHECKING:
     from openapi.references import Node
 
-PARAMETERS: dict[str, Node] = {
+_OWN_PARAMETERS: dict[str, Node] = {
     "Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",
         "description": "The same key and body from the same tenant are the same request, with "
-        "one `request_id` and one Stripe object.",
+        "one `request_id` and one effect at Stripe.",
         "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
         "example": "order-1001",
     },
@@ -53,9 +47,16 @@ PARAMETERS: dict[str, Node] = {
 _OPEN: Node = {"security": []}
 
 
+def parameters() -> dict[str, Node]:
+    names = {name for operation in all_operations() for name in operation.path_names}
+    return _OWN_PARAMETERS | {_path_parameter(name): _id_in_path(name) for name in sorted(names)}
+
+
 def paths() -> dict[str, Node]:
-    creates = {row.endpoint: {"post": _create(row)} for row in RESOURCES}
-    return creates | {
+    writes: dict[str, Node] = {}
+    for operation in all_operations():
+        writes.setdefault(operation.path, {})[operation.method.lower()] = _write(operation)
+    return writes | {
         "/v1/batches": {"post": _create_batch()},
         "/v1/requests/{request_id}": {"get": _status()},
         "/v1/openapi.json": {"get": _OPEN | _openapi()},
@@ -63,34 +64,32 @@ def paths() -> dict[str, Node]:
     }
 
 
-def _create(row: Resource) -> Node:
-    said = {
-        "key": {"value": example_body(row)},
-        "named_key": {"value": example_named_body(row)},
-    }
-    accepted = json_response(
-        "The queue has the request. Its outcome runs a flow of the worker.",
-        references.schema("accepted"),
-        example=examples.acceptance_body(row),
-    )
-    accepted["headers"] = headers("Location", "Idempotent-Replayed")
-    refused = json_response(
-        "Stripe's schema refuses the parameters.",
-        references.schema("params_refused"),
-        example=examples.params_refusal_body(row),
-    )
+def _path_parameter(name: str) -> str:
+    """Return the component name of an id in a path."""
+    return f"path.{name}"
+
+
+def _id_in_path(name: str) -> Node:
     return {
-        "operationId": f"create_{row.identifier}",
-        "summary": f"Create one {row.name}",
-        "tags": ["creates"],
-        "parameters": _parameters("Idempotency-Key", "traceparent"),
-        "requestBody": _request_body(create_name(row), said),
-        "responses": {
-            "202": accepted,
-            **refusals(400, 401, 403, 409, 413),
-            "422": refused,
-            **refusals(500, 503),
-        },
+        "name": name,
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_ID},
+    }
+
+
+def _write(operation: Operation) -> Node:
+    """Return the call of one operation. All of them have the same answers."""
+    ids = [_path_parameter(name) for name in operation.path_names]
+    return {
+        "operationId": operation.name,
+        "summary": operation.name.replace("_", " ").capitalize(),
+        "tags": ["operations"],
+        "parameters": _parameters(*ids, "Idempotency-Key", "traceparent"),
+        "requestBody": _request_body(
+            request_name(operation), {"key": {"value": example_body(operation)}}
+        ),
+        "responses": answers(202, 400, 401, 403, 409, 413, 422, 500, 503),
     }
 
 
@@ -102,11 +101,11 @@ def _create_batch() -> Node:
     )
     return {
         "operationId": "create_batch",
-        "summary": f"Create 1 to {BATCH_ITEMS_LIMIT:,} objects of any kind",
-        "tags": ["creates"],
+        "summary": f"Ask for 1 to {BATCH_ITEMS_LIMIT:,} operations of any kind",
+        "tags": ["operations"],
         "parameters": _parameters("batch-Idempotency-Key", "traceparent"),
-        "requestBody": _request_body("batch", {"two": {"value": example_batch()}}),
-        "responses": {"202": answered, **refusals(400, 401, 403, 413, 500, 503)},
+        "requestBody": _request_body("batch", {"three": {"value": example_batch()}}),
+        "responses": {"202": answered, **answers(400, 401, 403, 413, 500, 503)},
     }
 
 
@@ -121,7 +120,7 @@ def _status() -> Node:
         "summary": "Get the status of a request",
         "tags": ["requests"],
         "parameters": _parameters("request_id"),
-        "responses": {"200": found, **refusals(400, 401, 403, 404, 500, 503)},
+        "responses": {"200": found, **answers(400, 401, 403, 404, 500, 503)},
     }
 
 
@@ -145,7 +144,7 @@ def _health() -> Node:
         "operationId": "get_health",
         "summary": "Check that the API answers and can write to Redis",
         "tags": ["service"],
-        "responses": {"200": healthy, **refusals(503)},
+        "responses": {"200": healthy, **answers(503)},
     }
 
 

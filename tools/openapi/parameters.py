@@ -9,24 +9,27 @@ from paydispatch.domain.parameters.check import parameter_schema
 
 if TYPE_CHECKING:
     from openapi.references import Node
-    from paydispatch.domain.stripe.resources import Resource
+    from paydispatch.domain.stripe.operations import Operation
 
 _DEFINITION = "#/$defs/"
 
 
-def params_name(row: Resource) -> str:
-    """Return the component name of an object's parameters: `price_params`, with `$defs` like `price_params.tiers`."""
-    return f"{row.identifier}_params"
+def params_name(operation: Operation) -> str:
+    """Return the component name of an operation's parameters: `create_price_params`."""
+    return f"{operation.name}_params"
 
 
-def params_schemas(row: Resource) -> dict[str, Node]:
-    """Return the parameter schema of an object and its `$defs`, each as a component."""
-    name = params_name(row)
-    own: Node = _redirect(parameter_schema(row.operation), name)
+def params_schemas(operation: Operation) -> dict[str, Node]:
+    """Return the parameter schema of an operation and its `$defs`, each as a component.
+
+    The operations of an object share their `$defs`, such as `price.tiers`.
+    """
+    shared_name = operation.object.replace(".", "_")
+    own: Node = _redirect(parameter_schema(operation.name), shared_name)
     definitions = own.pop("$defs", {})
     del own["$schema"]  # the document names the dialect for all schemas
-    shared = {f"{name}.{key}": part for key, part in definitions.items()}
-    return {name: own} | shared
+    shared = {f"{shared_name}.{key}": part for key, part in definitions.items()}
+    return {params_name(operation): own} | shared
 
 
 def _redirect(node: Any, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The schemas of the request bodies, a create and a batch, with an example of each."""
+"""The schemas of the request bodies, one per operation and the batch, with an example of each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from openapi import references
 from openapi.example_params import example_params
 from openapi.parameters import params_name
 from paydispatch.domain.limits import BATCH_ITEMS_LIMIT, DEFAULT_DEADLINE_S, LONGEST_DEADLINE_S
-from paydispatch.domain.stripe.resources import RESOURCES, Resource
+from paydispatch.domain.parameters.check import parameter_schema
+from paydispatch.domain.stripe.operations import (
+    LONGEST_ID,
+    Operation,
+    all_operations,
+    operation_named,
+)
+from paydispatch.domain.stripe.resources import create_of
 
 if TYPE_CHECKING:
     from openapi.references import Node
@@ -87,72 +94,90 @@ _FIELDS: dict[str, Node] = {
 
 
 def request_schemas() -> dict[str, Node]:
-    schemas = dict(_FIELDS)
-    for row in RESOURCES:
-        schemas[create_name(row)] = _create(row)
-        schemas[_item_name(row)] = {
-            "allOf": [references.schema(create_name(row)), {"required": ["object"]}]
-        }
-    return schemas | {"batch": _batch()}
+    bodies = {request_name(operation): _request(operation) for operation in all_operations()}
+    path_id: Node = {"type": "string", "minLength": 1, "maxLength": LONGEST_ID}
+    return _FIELDS | {"path_id": path_id, "request": _common()} | bodies | {"batch": _batch()}
 
 
-def create_name(row: Resource) -> str:
-    """Return the component name of the body of a create, such as `price_create`."""
-    return f"{row.identifier}_create"
+def request_name(operation: Operation) -> str:
+    """Return the component name of the body of a request, such as `create_price_request`."""
+    return f"{operation.name}_request"
 
 
-def example_body(row: Resource) -> dict[str, Any]:
+def example_body(operation: Operation) -> dict[str, Any]:
     return {
         "worker_id": "payment-worker-1",
         "context_id": "context-123",
         "stripe_secret": "sk_test_example",
-        "params": example_params(row.operation),
+        "params": example_params(operation.name),
     }
 
 
-def example_named_body(row: Resource) -> dict[str, Any]:
+def example_named_body(operation: Operation) -> dict[str, Any]:
     """Return the same body with a `secret_ref` instead of the key."""
-    body = example_body(row) | {"secret_ref": "shop"}
+    body = example_body(operation) | {"secret_ref": "shop"}
     del body["stripe_secret"]
     return body
 
 
 def example_batch() -> dict[str, Any]:
-    return {
-        "requests": [{"object": row.name, **example_named_body(row)} for row in RESOURCES[:2]],
-    }
+    """Return a batch that names two operations by their objects, and one by its name and its ids."""
+    product, price, capture = map(
+        operation_named, ("create_product", "create_price", "capture_payment_intent")
+    )
+    named = {"operation": capture.name, "path": {"intent": "pi_payment123"}}
+    creates = [{"object": row.object, **example_named_body(row)} for row in (product, price)]
+    return {"requests": [*creates, {**named, **example_named_body(capture)}]}
 
 
-def _create(row: Resource) -> Node:
+def _common() -> Node:
+    """Return the fields that the body of every request has."""
     return {
         "type": "object",
-        "required": ["worker_id", "context_id", "params"],
+        "required": ["worker_id", "context_id"],
         "oneOf": [{"required": ["stripe_secret"]}, {"required": ["secret_ref"]}],
         **_NEEDS_CONTEXT,
-        "additionalProperties": False,
-        "properties": {
-            "object": {"const": row.name},
-            **{name: references.schema(name) for name in _FIELDS},
-            "params": references.schema(params_name(row)),
-        },
+        "properties": {name: references.schema(name) for name in _FIELDS},
     }
 
 
-def _item_name(row: Resource) -> str:
-    return f"{row.identifier}_batch_item"
+def _request(operation: Operation) -> Node:
+    """Return the body of a request. It may repeat the operation of its URL, and as a batch item it must name it."""
+    needs_params = "required" in parameter_schema(operation.name)
+    return {
+        "allOf": [references.schema("request")],
+        **({"required": ["params"]} if needs_params else {}),
+        "properties": {
+            "operation": {"const": operation.name},
+            "object": {"const": operation.object},
+            "path": _path(operation),
+            "params": references.schema(params_name(operation)),
+        },
+        "unevaluatedProperties": False,
+    }
+
+
+def _path(operation: Operation) -> Node:
+    ids = {name: references.schema("path_id") for name in operation.path_names}
+    required = {"required": list(ids)} if ids else {}
+    return {"type": "object", **required, "additionalProperties": False, "properties": ids}
+
+
+def _item(operation: Operation) -> Node:
+    """Return a request as an item of a batch. The object alone means its create."""
+    by_name: Node = {"required": ["operation"]}
+    is_create = operation.name == create_of(operation.object)
+    named: Node = {"anyOf": [by_name, {"required": ["object"]}]} if is_create else by_name
+    with_ids = [{"required": ["path"]}] if operation.path_names else []
+    return {"allOf": [references.schema(request_name(operation)), named, *with_ids]}
 
 
 def _batch() -> Node:
-    items = {row.name: references.schema(_item_name(row)) for row in RESOURCES}
-    mapping = {name: item["$ref"] for name, item in items.items()}
     requests = {
         "description": "An error of one item is reported in its place, and the other items are still accepted.",
         "type": "array",
         "minItems": 1,
         "maxItems": BATCH_ITEMS_LIMIT,
-        "items": {
-            "oneOf": list(items.values()),
-            "discriminator": {"propertyName": "object", "mapping": mapping},
-        },
+        "items": {"oneOf": [_item(operation) for operation in all_operations()]},
     }
     return {"type": "object", "required": ["requests"], "properties": {"requests": requests}}

@@ -26,6 +26,11 @@ HEADERS: dict[str, Node] = {
 
 _GATEWAY = "gateway_answer"
 _EXPLAINED: dict[int, tuple[str, str, tuple[str, ...]]] = {
+    202: (
+        "accepted",
+        "The queue has the request. Its outcome runs a flow of the worker.",
+        ("accepted",),
+    ),
     400: ("malformed", "The body, a field of it or a header is malformed.", ("error_answer",)),
     401: ("not_signed_in", "The caller is not authenticated.", ("error_answer", _GATEWAY)),
     403: ("forbidden", "The caller may not do this.", (_GATEWAY,)),
@@ -36,6 +41,7 @@ _EXPLAINED: dict[int, tuple[str, str, tuple[str, ...]]] = {
         "The request is larger than a queue message may be.",
         ("error_answer", _GATEWAY),
     ),
+    422: ("params_refused", "Stripe's schema refuses the parameters.", ("params_refused",)),
     500: (
         "fault",
         "An error of paydispatch. Send the request again under the same key.",
@@ -50,15 +56,17 @@ _EXPLAINED: dict[int, tuple[str, str, tuple[str, ...]]] = {
 """By status: the component, its description, and the schemas that its body may have."""
 
 
-def refusals(*statuses: int) -> Node:
-    """Return references to the errors with these statuses."""
+def answers(*statuses: int) -> Node:
+    """Return references to the answers with these statuses."""
     return {str(status): references.response(_EXPLAINED[status][0]) for status in statuses}
 
 
 def common_responses() -> dict[str, Node]:
-    """Return the error responses that several operations have."""
+    """Return the responses that several operations have."""
     found = examples.refusals() | {
+        202: {"accepted": {"value": examples.acceptance_body()}},
         400: examples.bad_bodies(),
+        422: {"two_faults": {"value": examples.params_refusal_body()}},
         403: {"forbidden": {"value": {"message": "Forbidden"}}},
     }
     shared = {
@@ -66,6 +74,7 @@ def common_responses() -> dict[str, Node]:
         for status, (name, meaning, schemas) in _EXPLAINED.items()
     }
     shared["unavailable"]["headers"] = headers("Retry-After")
+    shared["accepted"]["headers"] = headers("Location", "Idempotent-Replayed")
     return shared
 
 
