@@ -385,18 +385,23 @@ async def test_a_task_that_is_left_behind_and_exits_does_not_end_its_thread(
 ) -> None:
     folder.write(
         "import asyncio, sys\n"
-        "async def left():\n"
+        "async def left(marks):\n"
         "    try:\n"
         "        await asyncio.Event().wait()\n"
         "    finally:\n"
+        "        marks['ended'].release()\n"
         "        sys.exit(3)\n"
         "async def run(marks, flow):\n"
-        "    marks['task'] = asyncio.create_task(left())\n"
+        "    marks['tasks'].append(asyncio.create_task(left(marks)))\n"
         "    await asyncio.sleep(0)\n"
         "    marks['runs'] = marks.get('runs', 0) + 1\n"
     )
+    # An event loop holds no reference to its tasks, so the test holds them until they have ended.
+    folder.marks["tasks"], folder.marks["ended"] = [], threading.Semaphore(0)
     for _ in range(5):
         await folder.run()
+    for _ in range(5):
+        assert await asyncio.to_thread(folder.marks["ended"].acquire, timeout=10)
     assert folder.marks["runs"] == 5
 
 
