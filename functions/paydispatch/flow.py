@@ -318,7 +318,10 @@ class FlowScripts(Protocol):
     """The flow scripts by name. An exception, an exit or a cancellation in a script ends that script only."""
 
     def has(self, name: str) -> bool:
-        """Return whether there is a script of this name, without importing it."""
+        """Return whether there is a script of this name, without importing it. Never raises.
+
+        A script that may be there counts as there, because another one must not run in its place.
+        """
         ...
 
     def is_loaded(self, name: str) -> bool: ...

@@ -6,11 +6,11 @@ from guard import LUA, SOURCE, Guard
 
 INBOX = ("tests/integration/adapters/test_redis_inbox.py",)
 INBOX_ANSWERS = ("tests/integration/adapters/test_inbox_lost_answers.py",)
+ANY_FLOWS = ("tests/unit/services/test_flows_for_any_operation.py",)
 EVENT_LOG = ("tests/unit/adapters/test_event_log.py",)
 MISBEHAVING = ("tests/unit/services/test_scripts_that_misbehave.py",)
 PACKAGE = ("tests/unit/adapters/test_flow_package.py",)
 SCRIPTS = ("tests/unit/adapters/test_flow_scripts.py",)
-RUN_FLOWS_TESTS = ("tests/unit/services/test_run_flows.py",)
 SDK_FLOW = ("tests/unit/sdk/test_flow.py",)
 WORKER = ("tests/integration/test_worker_process.py",)
 
@@ -41,9 +41,9 @@ FLOW_GUARDS = (
         "script: one of its own does not win over the one for any operation",
         OWN_SCRIPT,
         RUN_TURN,
-        "entry.flow_name if has_own or not",
-        "entry.flow_name if not",
-        RUN_FLOWS_TESTS,
+        "    if not scripts.has(entry.flow_name) and scripts.has(entry.any_flow_name):",
+        "    if scripts.has(entry.any_flow_name):",
+        ANY_FLOWS,
     ),
     Guard(
         "script: one that was never imported counts as missing",
@@ -51,7 +51,31 @@ FLOW_GUARDS = (
         FLOW_SCRIPTS,
         "return name in self._runs or self._package.has(name)",
         "return name in self._runs",
-        SCRIPTS,
+        ANY_FLOWS,
+    ),
+    Guard(
+        "script: one that cannot be looked at counts as missing",
+        OWN_SCRIPT,
+        FLOW_PACKAGE,
+        "    except OSError:\n        return True",
+        "    except OSError:\n        return False",
+        ANY_FLOWS,
+    ),
+    Guard(
+        "script: one that is a package or compiled counts as missing",
+        OWN_SCRIPT,
+        FLOW_PACKAGE,
+        'for inside in ("", "/__init__") for suffix in all_suffixes()',
+        'for inside in ("",) for suffix in (".py",)',
+        ANY_FLOWS,
+    ),
+    Guard(
+        "script: a failing import counts as a missing script",
+        OWN_SCRIPT,
+        FLOW_SCRIPTS,
+        "            return script_end(error)",
+        '            return MissingFlow(name, "")',
+        ANY_FLOWS,
     ),
     Guard(
         "script: a script that cancels itself stops the runner",

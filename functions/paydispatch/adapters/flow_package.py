@@ -13,7 +13,8 @@ import keyword
 import re
 import sys
 import threading
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, all_suffixes
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.errors import BadSetting, MissingFlow
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     Run = Callable[[Any, Flow], Any]
 
 _SCRIPT = re.compile(r"(new_[a-z0-9_]{1,128}|any)_(response|error)")
+
+_MODULE_ENDS = tuple(
+    f"{inside}{suffix}" for inside in ("", "/__init__") for suffix in all_suffixes()
+)
+"""The ends of the files that Python imports as a module: `.py`, compiled ones, and those of a package."""
 
 _taking_over = threading.Lock()
 
@@ -47,11 +53,16 @@ class FlowPackage:
             )
 
     def has(self, script: str) -> bool:
-        """Return whether the folder has a file for the script, and `script` is the name of a script."""
-        return bool(_SCRIPT.fullmatch(script)) and (self._folder / f"{script}.py").is_file()
+        """Return whether the folder has a module for the script, and `script` is the name of a script. Never raises.
+
+        Nothing is imported. Every file counts from which Python would import the module.
+        """
+        return bool(_SCRIPT.fullmatch(script)) and any(
+            _may_be_file(self._folder / f"{script}{end}") for end in _MODULE_ENDS
+        )
 
     def check_there(self, script: str) -> None:
-        """Raise `MissingFlow` if the folder has no file for the script, or if `script` is no name of a script."""
+        """Raise `MissingFlow` if the folder has no module for the script, or if `script` is no name of a script."""
         if not self.has(script):
             raise MissingFlow(script, str(self._folder))
 
@@ -121,6 +132,16 @@ def _package_elsewhere(name: str, folder: Path) -> str | None:
     if spec is None or spec.origin is None or spec.origin == str(folder / "__init__.py"):
         return None
     return spec.origin
+
+
+def _may_be_file(path: Path) -> bool:
+    """Return whether there is a file, or may be one: a file that cannot be looked at must not count as missing."""
+    try:
+        return S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
 
 
 def _places(module: ModuleType | None) -> Sequence[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.errors import Unavailable
 from paydispatch.services.flow_runs.ports import FlowPolicy, FlowPorts, StopCondition
-from paydispatch.services.flow_runs.run_turn import TurnRun, ids_of
+from paydispatch.services.flow_runs.run_turn import TurnRun
 
 if TYPE_CHECKING:
     from paydispatch.ports import Turn
@@ -118,13 +118,13 @@ class FlowRunner:
         turn: Turn | None = first
         runs = 0
         while turn is not None:
-            current, runs = turn, runs + 1
+            run, runs = TurnRun(self._ports, self.policy, turn, stop), runs + 1
             try:
-                turn = await TurnRun(self._ports, self.policy, current, stop).run()
+                turn = await run.run()
             except Unavailable as error:
-                self._ports.log.warning("flow.not_acknowledged", **ids_of(current), why=str(error))
+                self._ports.log.warning("flow.not_acknowledged", **run.ids(), why=str(error))
                 return runs
             except Exception:  # a fault of paydispatch itself
-                self._ports.log.warning("flow.fault", **ids_of(current))
+                self._ports.log.warning("flow.fault", **run.ids())
                 return runs
         return runs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import py_compile
 import re
 import sys
 import threading
@@ -479,3 +480,24 @@ async def test_scripts_for_any_operation_and_for_other_ones_than_creates_are_fou
 def test_a_file_of_another_name_is_no_script(folder: Folder, name: str) -> None:
     folder.write("", name.replace("../", ""))
     assert not folder.flows.has(name)
+
+
+async def test_a_script_may_be_compiled(folder: Folder) -> None:
+    folder.write("def run(marks, flow):\n    marks['ran'] = True\n", "source")
+    py_compile.compile(str(folder.path / "source.py"), str(folder.path / f"{NAME}.pyc"))
+    assert folder.flows.has(NAME)
+    assert (await folder.run())["ran"]
+
+
+async def test_a_folder_that_is_no_package_is_no_script(folder: Folder) -> None:
+    (folder.path / NAME).mkdir()
+    (folder.path / f"{OTHER}.py").mkdir()
+    assert not folder.flows.has(NAME)
+    assert not folder.flows.has(OTHER)
+
+
+async def test_a_script_that_cannot_be_looked_at_counts_as_there_and_fails(folder: Folder) -> None:
+    (folder.path / f"{NAME}.py").symlink_to(f"{NAME}.py")
+    assert folder.flows.has(NAME)
+    with pytest.raises(ScriptFailed, match="No module named"):
+        await folder.run()

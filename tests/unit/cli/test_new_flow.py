@@ -161,3 +161,15 @@ def check_format(tmp_path: Path) -> None:
         arguments = [*ruff, *command, *config, "flows"]
         run = subprocess.run(arguments, check=False, cwd=tmp_path, capture_output=True, text=True)
         assert run.returncode == 0, run.stdout
+
+
+@pytest.mark.parametrize("name", ["any", "any_response", "any_error"])
+def test_the_flows_for_any_operation_are_written(tmp_path: Path, name: str) -> None:
+    assert new_flow(name, into=tmp_path) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"any_response.py", "any_error.py"}
+
+
+def test_the_name_of_one_flow_stands_for_both(tmp_path: Path) -> None:
+    assert new_flow("new_create_price_error", into=tmp_path) == 0
+    written = {"new_create_price_response.py", "new_create_price_error.py"}
+    assert {path.name for path in tmp_path.iterdir()} == written

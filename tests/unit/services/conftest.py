@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.requests import OperationRequest
+    from paydispatch.flow import FlowScripts
     from paydispatch.services.accept import Accepted
 
 
@@ -167,9 +168,13 @@ class Runner:
             name if name.startswith("any_") else f"new_create_payment_intent_{name}": script
             for name, script in scripts.items()
         }
+        return self.with_flows(MemoryScripts(**named))
+
+    def with_flows(self, scripts: FlowScripts) -> FlowRunner:
+        """Build the runner with these scripts."""
         ports = FlowPorts(
             inbox=self.inbox,
-            scripts=MemoryScripts(**named),
+            scripts=scripts,
             queue=self.queue,
             clock=self.clock,
             log=self.log,

@@ -1,7 +1,8 @@
-"""`paydispatch new-flow OPERATION`: writes templates of the two flows of an operation."""
+"""`paydispatch new-flow NAME`: writes templates of the two flows of an operation, or of those for any operation."""
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from pathlib import Path
 from string import Template
@@ -15,7 +16,9 @@ from paydispatch.domain.stripe.resources import RESOURCES
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
+    from collections.abc import Mapping
+
+    Flows = tuple[tuple[str, str], tuple[str, str]]
 
 _RESPONSE = Template('''\
 """Runs when Stripe has created $a_noun. `flow` can dispatch the next create here."""
@@ -71,6 +74,12 @@ def run(parsed_error, flow):
         flow.log.info("next: dispatch it again")
 ''')
 
+_ANY = {"name": "a request without flows of its own"}
+_ANY_FLOWS = (
+    ("any_response", _OTHER_RESPONSE.substitute(_ANY)),
+    ("any_error", _OTHER_ERROR.substitute(_ANY)),
+)
+
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
@@ -86,7 +95,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "operation",
         nargs="?",
         metavar="OPERATION",
-        help="name of the operation, such as capture_payment_intent, or of an object, such as product",
+        help="name of the operation, such as capture_payment_intent, or of an object, such as product; "
+        "or `any`, for the flows of all requests without flows of their own",
     )
     chosen.add_argument(
         "--all-missing",
@@ -106,7 +116,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Return 0. Raises `PaydispatchError` for an unknown name, or if the folder cannot be created."""
     names = [row.operation for row in RESOURCES] if arguments.all_missing else [arguments.operation]
-    written = _write_missing([_operation(name) for name in names], arguments.flows)
+    scripts = dict(script for name in names for script in _flows_named(name))
+    written = _write_missing(scripts, arguments.flows)
     if written:
         say(
             f"Next: add the steps that should follow to {'it' if len(written) == 1 else 'them'}, then run"
@@ -115,6 +126,12 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.all_missing:
         say("Every object has both flows already.")
     return 0
+
+
+def _flows_named(name: str) -> Flows:
+    """Return the names and texts of two flows, by an operation, an object, `any`, or the name of one of the flows."""
+    bare = re.sub(r"^new_|_(response|error)$", "", name)
+    return _ANY_FLOWS if bare == "any" else _flows(_operation(bare))
 
 
 def _operation(name: str) -> Operation:
@@ -134,7 +151,7 @@ def _operation(name: str) -> Operation:
         ) from None
 
 
-def _write_missing(operations: Iterable[Operation], folder: Path) -> list[Path]:
+def _write_missing(scripts: Mapping[str, str], folder: Path) -> list[Path]:
     """Write each flow that does not exist, and return the new files. Print a line for each flow."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -142,13 +159,11 @@ def _write_missing(operations: Iterable[Operation], folder: Path) -> list[Path]:
         raise PaydispatchError(
             f"The folder {folder} cannot be created, because a file is in the way."
         ) from None
-    scripts = {
-        folder / f"{name}.py": text for operation in operations for name, text in _flows(operation)
-    }
-    return [path for path, text in scripts.items() if _write_new(path, text)]
+    files = {folder / f"{name}.py": text for name, text in scripts.items()}
+    return [path for path, text in files.items() if _write_new(path, text)]
 
 
-def _flows(operation: Operation) -> tuple[tuple[str, str], tuple[str, str]]:
+def _flows(operation: Operation) -> Flows:
     noun = operation.object.replace(".", " ").replace("_", " ")
     words = {
         "name": operation.name,

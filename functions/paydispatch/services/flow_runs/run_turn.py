@@ -75,6 +75,19 @@ class TurnRun:
             )
         return await self._follow_end(end, flow)
 
+    def ids(self) -> dict[str, object]:
+        """Return the ids that stand on every log line about the run. `flow` is the script that runs."""
+        turn, entry = self._turn, self._turn.entry
+        error = entry.outcome.as_dict() if isinstance(entry.outcome, Error) else {}
+        return {
+            "flow": self._script,
+            **log_ids(entry),
+            "entry_id": turn.entry_id,
+            "attempt": turn.attempt,
+            "traceparent": entry.traceparent,
+            **{f"error_{name}": error.get(name) for name in ("kind", "code", "certainty")},
+        }
+
     async def _load(self) -> ScriptEnd:
         """Import the script if it is not loaded, and renew the lease so that the run has all of its time."""
         scripts, name = self._ports.scripts, self._script
@@ -103,7 +116,7 @@ class TurnRun:
                 return None
             case ScriptFailed(traceback=raised_at):
                 self._ports.log.warning(
-                    "flow.raised", **self._ids(), error=str(end), exception=raised_at or None
+                    "flow.raised", **self.ids(), error=str(end), exception=raised_at or None
                 )
                 return await self._retry_or_give_up(str(end))
             case NotBegun():
@@ -148,13 +161,17 @@ class TurnRun:
         move = partial(
             self._ports.inbox.move_to_dead_stream,
             self._turn,
-            reason=why,
+            reason=self._name_other_script(why),
             successor=successor,
             take_next=not self._stop.holds(),
         )
         following = await self._report(move)
         self._log("flow.dead", why=why)
         return following
+
+    def _name_other_script(self, why: str) -> str:
+        """Name the script that failed if it is not the outcome's own, because operators see the name of that one."""
+        return why if self._script == self._turn.entry.flow_name else f"{self._script}: {why}"
 
     async def _postpone(self, delay_s: float, *, counted: bool) -> None:
         await self._report(
@@ -176,15 +193,11 @@ class TurnRun:
                     raise
             await clock.sleep(REPORT_AGAIN_S)
 
-    def _ids(self) -> dict[str, object]:
-        """Return the ids of the run, with the script that runs as its flow."""
-        return {**ids_of(self._turn), "flow": self._script}
-
     def _log(self, event: str, **fields: object) -> None:
         now_s, entry = self._ports.clock.now_s(), self._turn.entry
         self._ports.log.info(
             event,
-            **self._ids(),
+            **self.ids(),
             run_ms=round((now_s - self._started_at) * 1000),
             age_ms=round((now_s - (entry.accepted_at or entry.settled_at)) * 1000),
             **fields,
@@ -196,24 +209,9 @@ def choose_script(scripts: FlowScripts, entry: OutcomeEntry) -> str:
 
     A script that exists but cannot be imported is chosen all the same. Its failure must not go to another script.
     """
-    has_own = scripts.has(entry.flow_name)
-    return (
-        entry.flow_name if has_own or not scripts.has(entry.any_flow_name) else entry.any_flow_name
-    )
-
-
-def ids_of(turn: Turn) -> dict[str, object]:
-    """Return the ids that stand on every log line about a run."""
-    entry = turn.entry
-    error = entry.outcome.as_dict() if isinstance(entry.outcome, Error) else {}
-    return {
-        "flow": entry.flow_name,
-        **log_ids(entry),
-        "entry_id": turn.entry_id,
-        "attempt": turn.attempt,
-        "traceparent": entry.traceparent,
-        **{f"error_{name}": error.get(name) for name in ("kind", "code", "certainty")},
-    }
+    if not scripts.has(entry.flow_name) and scripts.has(entry.any_flow_name):
+        return entry.any_flow_name
+    return entry.flow_name
 
 
 def _script_failure(script: str, turn: Turn, why: str) -> Error:
