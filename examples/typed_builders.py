@@ -1,4 +1,4 @@
-"""Use the typed builders: an editor completes every parameter, and a type checker refuses a wrong one.
+"""Use the typed builders and functions: an editor completes every parameter, and a type checker refuses a wrong one.
 
 Call these functions inside the `with` block of a Dispatcher. The README shows one.
 """
@@ -16,6 +16,7 @@ from paydispatch import (
     new_product,
     new_subscription,
 )
+from paydispatch.operations import capture_payment_intent
 
 if TYPE_CHECKING:
     from paydispatch import Receipt
@@ -86,6 +87,16 @@ def as_functions() -> list[Receipt]:
         create_coupon_async(first_order_coupon(), WORKER, CONTEXT, SECRET),
         create_coupon_async({"percent_off": 5}, WORKER, CONTEXT, SECRET),
     ]
+
+
+def capture(payment_intent: str) -> Receipt:
+    """Ask for any other write of Stripe's API. The ids come first, then the parameters of the official library."""
+    asked = capture_payment_intent(payment_intent, amount_to_capture=500, final_capture=True)
+    return asked.call_async(WORKER, CONTEXT, SECRET, idempotency_key=f"capture-{payment_intent}")
+
+
+def next_capture(flow: Builders, payment_intent: str) -> Receipt:
+    return flow.capture_payment_intent(payment_intent).call_async(lane="batch")
 
 
 def next_step(flow: Builders, product_id: str) -> Receipt:

@@ -10,6 +10,7 @@ from library import library_annotations, library_meanings, library_schema
 from merge import merge
 from naming import TypeNames
 from operation_table import Calls, Sources, Table, left_out_calls, read_table, rows
+from operation_types import operations_stub
 from operations_page import operations_page
 from report import report
 from shared import share
@@ -39,6 +40,8 @@ def generate(document: Schema, sources: Path, root: Path) -> None:
     write_table(root, calls, table)
     write_parameters(root / "functions/paydispatch/schemas", table, schemas)
     write_types(root / "functions/paydispatch/sdk", sources, table, schemas)
+    stub = operations_stub(table.operations)
+    (root / "functions/paydispatch/operations.pyi").write_text(stub, encoding="utf-8")
     write_extracts(root / "tests/data", document, sources, table)
     write_report(root / "docs/schema-differences.md", described, typed)
 

@@ -40,6 +40,7 @@ from collections.abc import Mapping
 from typing import Literal, Protocol, Self, TypeVar
 
 from paydispatch.domain.credentials import SecretRef
+from paydispatch.operations import _BoundOperations
 from paydispatch.sdk import params as p
 from paydispatch.sdk.builder import BoundBuilder, Builder, Parameters, Submit
 from paydispatch.sdk.dispatcher import Dispatcher, Receipt
@@ -179,7 +180,10 @@ def _create(row: Resource) -> str:
 
 
 def _bound(rows: list[Resource]) -> str:
-    lines = ["class Builders:", "    def __init__(self, submit: Submit) -> None: ..."]
+    lines = [
+        "class Builders(_BoundOperations):",
+        "    def __init__(self, submit: Submit) -> None: ...",
+    ]
     lines += [
         f"    def new_{row.identifier}(self) -> Bound{pascal(row.name)}Builder: ..." for row in rows
     ]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Literal, Protocol, Self, TypeVar
 
 from paydispatch.domain.credentials import SecretRef
+from paydispatch.operations import _BoundOperations
 from paydispatch.sdk import params as p
 from paydispatch.sdk.builder import BoundBuilder, Builder, Parameters, Submit
 from paydispatch.sdk.dispatcher import Dispatcher, Receipt
@@ -631,7 +632,7 @@ class _PaymentLink(Parameters):
 class PaymentLinkBuilder(_PaymentLink, Builder): ...
 class BoundPaymentLinkBuilder(_PaymentLink, BoundBuilder): ...
 
-class Builders:
+class Builders(_BoundOperations):
     def __init__(self, submit: Submit) -> None: ...
     def new_product(self) -> BoundProductBuilder: ...
     def new_price(self) -> BoundPriceBuilder: ...

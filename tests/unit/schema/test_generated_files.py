@@ -77,7 +77,7 @@ def test_the_pinned_sources_give_the_same_bytes_every_time(tmp_path: Path, seed:
         check=True,
     )
     written = [path.relative_to(tmp_path) for path in tmp_path.rglob("*.*") if path.is_file()]
-    assert len(written) == len(OBJECTS) + 9
+    assert len(written) == len(OBJECTS) + 10
     different = [path for path in written if _content(tmp_path / path) != _content(ROOT / path)]
     assert different == []
 
