@@ -55,7 +55,7 @@ DERIVED_GUARDS: tuple[Guard, ...] = (
         "twin: a card of another customer can be fetched",
         REAL,
         SOURCE + "twin/reads.py",
-        "            if found and all(found.get(name) == value for name, value in owners.items()):",
+        "            if found and belongs_to(found, owners):",
         "            if found:",
         DERIVED_TESTS,
     ),

@@ -10,6 +10,10 @@ OPERATIONS = SOURCE + "twin/creates.py"
 REFUNDS = "Refunds never return more than was paid."
 AS_STRIPE = "The twin refuses what Stripe refuses."
 
+ONCE = "A payment happens once."
+
+LIFE_CYCLES = SOURCE + "twin/life_cycles/"
+LIFE_TESTS = ("tests/unit/twin/life_cycles",)
 RULE_TESTS = ("tests/unit/twin/rules",)
 
 TWIN_GUARDS = (
@@ -92,5 +96,53 @@ TWIN_GUARDS = (
         '"--lenient" if settings.lenient else "--strict"',
         '"--lenient"',
         ("tests/unit/local/test_programs.py",),
+    ),
+    Guard(
+        "twin: more than the authorized amount can be captured",
+        ONCE,
+        LIFE_CYCLES + "payment_intents.py",
+        'if amount > intent["amount_capturable"]:',
+        "if False:",
+        LIFE_TESTS,
+    ),
+    Guard(
+        "twin: a payment that has succeeded can be canceled",
+        ONCE,
+        LIFE_CYCLES + "payment_intents.py",
+        '    _require(intent, CANCELABLE, "You cannot cancel this PaymentIntent", "canceled")\n',
+        "",
+        LIFE_TESTS,
+    ),
+    Guard(
+        "twin: an invoice can be paid twice",
+        ONCE,
+        LIFE_CYCLES + "invoices.py",
+        '    elif invoice["status"] == "paid":\n        raise invalid_request("Invoice is already paid")\n',
+        "",
+        LIFE_TESTS,
+    ),
+    Guard(
+        "twin: a delete is answered again under its key",
+        "Stripe ignores the key of a DELETE.",
+        SOURCE + "twin/wire/requests.py",
+        'call.headers.get("idempotency-key") if call.method == "POST" else None',
+        'call.headers.get("idempotency-key")',
+        ("tests/unit/twin/test_writes.py",),
+    ),
+    Guard(
+        "twin: a strict twin makes up the object of a path",
+        AS_STRIPE,
+        SOURCE + "twin/targets.py",
+        "        if self._strict:\n            raise _missing(named)\n",
+        "",
+        ("tests/unit/twin/test_every_operation.py",),
+    ),
+    Guard(
+        "twin: an act is not in the ledger",
+        "The ledger counts each write once.",
+        SOURCE + "twin/writes.py",
+        "        record(answer)\n",
+        "",
+        ("tests/unit/twin/test_every_operation.py",),
     ),
 )

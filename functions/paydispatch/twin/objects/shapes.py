@@ -1,8 +1,8 @@
 """Reads the generated response schemas, makes their empty values, and fits the caller's values into them.
 
 `tools/twin_objects.py` writes these schemas. They have `type` (a name, or a list with "null"), `enum`, `format`
-(unix-time, decimal), `properties`, `required` (always present) and `items`. Our own members are `refers`, `embeds`,
-`list` and `open`.
+(unix-time, decimal), `properties`, `required` (always present), `items`, and our own `refers`, `embeds`, `list`,
+`open`.
 """
 
 from __future__ import annotations
