@@ -64,7 +64,7 @@ def add_refunded(refund: StripeObject, amount: int, context: CreationContext) ->
     charge = context.find(str(refund["charge"]))
     if charge is not None and charge["object"] == "charge":
         charge["amount_refunded"] += amount
-        charge["refunded"] = charge["amount_refunded"] >= charge["amount_captured"]
+        charge["refunded"] = charge["amount_refunded"] >= charge["amount"]
         context.change(charge)
 
 

@@ -39,6 +39,8 @@ BEFOREHAND: Mapping[str, Mapping[str, Any]] = {
         "amount_received": 0,
         "capture_method": "manual",
     },
+    "capture_charge": {"amount": 2000, "currency": "usd", "captured": False},
+    "refund_charge": {"amount": 2000, "amount_captured": 2000, "currency": "usd"},
     "update_setup_intent": {"status": "requires_payment_method"},
     "confirm_setup_intent": {"status": "requires_confirmation", "payment_method": "pm_card_visa"},
     "cancel_setup_intent": {"status": "requires_payment_method"},

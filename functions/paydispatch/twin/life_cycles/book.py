@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paydispatch.twin.life_cycles import (
+    charges,
     customers,
     disputes,
     invoices,
@@ -40,6 +41,8 @@ LIFE_CYCLES: Mapping[str, Callable[[Change], StripeObject | None]] = {
     "delete_discount_customer": customers.drop_discount,
     "delete_discount_customer_subscription": customers.drop_discount,
     "delete_discount_subscription": customers.drop_discount,
+    "capture_charge": charges.capture,
+    "refund_charge": charges.refund,
     "update_charge_dispute": disputes.update,
     "close_charge_dispute": disputes.close,
     "cancel_refund": refunds.cancel,
