@@ -13,6 +13,7 @@ from paydispatch.twin.life_cycles.change import Change
 from paydispatch.twin.objects.addresses import answered_kinds
 from paydispatch.twin.objects.factory import complete
 from paydispatch.twin.objects.payment_sources import kind_to_create
+from paydispatch.twin.objects.references import check_references
 from paydispatch.twin.objects.shapes import response_schema
 from paydispatch.twin.objects.store import AccountObjects
 from paydispatch.twin.reads import show
@@ -52,6 +53,7 @@ class Writes:
         self, store: Store, naming: Naming, kinds: Collection[str], *, strict: bool
     ) -> None:
         self._store = store
+        self._kinds = kinds
         self._strict = strict
         self._creates = Creates(store, naming, kinds, strict=strict)
 
@@ -99,14 +101,10 @@ class Writes:
             else:
                 self._store.replace(write.account, stripe_object)
 
+        if self._strict:
+            self._check_references(write)
         change = Change(target, write.params, owners, context, objects, save, self._strict, record)
-        life_cycle = LIFE_CYCLES.get(write.operation.name)
-        if life_cycle is not None:
-            answer = life_cycle(change) or target
-        elif _deletes(write.operation):
-            answer = deleted(target)
-        else:
-            answer = self._merge(write.operation, change)
+        answer = _act(write.operation, change)
         if answer.get("deleted") and answer.get("object") == target.get("object"):
             self._store.remove(write.account, target)
         elif target:
@@ -115,13 +113,25 @@ class Writes:
         shown = show(answer, write.params, self._store.finder(write.account))
         return shown or json.dumps(answer).encode()
 
-    def _merge(self, operation: Operation, change: Change) -> StripeObject:
-        """Change the fields of the target. If the operation answers another object, make that one."""
-        kinds = answered_kinds(operation)
-        if change.target.get("object") in kinds:
-            change.merge()
-            return change.target
-        return _part(kinds[0], change)
+    def _check_references(self, write: Write) -> None:
+        def exists(kind: str, object_id: str) -> bool:
+            return self._store.has(write.account, kind, object_id)
+
+        check_references(write.params, self._kinds, exists)
+
+
+def _act(operation: Operation, change: Change) -> StripeObject:
+    """Do what the operation does to its target. Return the answer."""
+    life_cycle = LIFE_CYCLES.get(operation.name)
+    if life_cycle is not None:
+        return life_cycle(change) or change.target
+    if _deletes(operation):
+        return _deleted(change.target)
+    kinds = answered_kinds(operation)
+    if change.target.get("object") in kinds:
+        change.merge()
+        return change.target
+    return _part(kinds[0], change)
 
 
 def _owners(named: list[Named], targets: Targets) -> dict[str, str]:
@@ -137,7 +147,7 @@ def _deletes(operation: Operation) -> bool:
     return operation.method == "DELETE" and operation.path.endswith("}")
 
 
-def deleted(target: StripeObject) -> StripeObject:
+def _deleted(target: StripeObject) -> StripeObject:
     """Return the answer to the delete of an object."""
     return {"id": target["id"], "object": target["object"], "deleted": True}
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from paydispatch.twin.derived import payment_methods
 from paydispatch.twin.objects import cards
-from paydispatch.twin.wire.errors import card_error, invalid_request, missing_object
+from paydispatch.twin.wire.errors import card_error, invalid_request
 
 if TYPE_CHECKING:
     from paydispatch.twin.life_cycles.change import Change
@@ -18,8 +18,6 @@ _ATTACH = {"when": {}, "with": ["payment_method"], "use": "attach"}
 def attach(change: Change) -> None:
     """Attach a payment method to a customer. A test card such as `pm_card_visa` makes a new one."""
     method, customer = change.target, change.params.get("customer")
-    if customer and change.objects.find("customer", customer) is None and change.strict:
-        raise missing_object("customer", customer, param="customer", status=400)
     refusal = cards.refusal((_ATTACH,), {"payment_method": method["id"]}, change.context.find)
     if isinstance(refusal, cards.Declined):
         raise card_error(refusal.error)

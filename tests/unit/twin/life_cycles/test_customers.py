@@ -29,6 +29,16 @@ def test_a_test_card_that_is_attached_makes_a_payment_method(till: Till) -> None
     assert till.get(f"customers/{customer}/payment_methods/{method['id']}") == method
 
 
+def test_a_payment_method_is_not_attached_to_an_unknown_customer(till: Till) -> None:
+    error = till.refuse("payment_methods/pm_card_visa/attach", customer="cus_none")
+    assert (error["code"], error["param"]) == ("resource_missing", "customer")
+
+
+def test_an_update_names_only_objects_that_exist(till: Till) -> None:
+    path = f"payment_intents/{till.intent()['id']}"
+    assert till.refuse(path, customer="cus_none")["code"] == "resource_missing"
+
+
 def test_a_declined_card_is_not_attached(till: Till) -> None:
     customer = till.post("customers")["id"]
     error = till.refuse("payment_methods/pm_card_chargeDeclined/attach", customer=customer)
