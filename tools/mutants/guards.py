@@ -12,6 +12,7 @@ from repeat_guards import REPEAT_GUARDS
 from replay_guards import REPLAY_GUARDS
 from twin_guards import TWIN_GUARDS
 from version_guards import VERSION_GUARDS
+from way_in_guards import WAY_IN_GUARDS
 
 RETRY = ("tests/unit/domain/test_retry.py", "tests/unit/domain/test_retry_table.py")
 REDIS_OUTCOMES = ("tests/integration/adapters/test_outcome_stream.py",)
@@ -1059,5 +1060,6 @@ GUARDS = (
     *PARAMETER_GUARDS,
     *REPLAY_GUARDS,
     *VERSION_GUARDS,
+    *WAY_IN_GUARDS,
     *TWIN_GUARDS,
 )

@@ -23,9 +23,7 @@ def operation_of(fields: Mapping[str, Any]) -> Operation:
     """Return the operation that a request names. An `object` alone means its create. Raises `BadRequest`."""
     name, object_name = _text(fields, "operation"), _text(fields, "object")
     if name is not None:
-        operation = operation_named(name)
-        _check_object(operation, object_name)
-        return operation
+        return operation_named(name)
     if object_name is None:
         raise InvalidField(
             "object",
@@ -59,21 +57,14 @@ def check_path(operation: Operation, path: object) -> None:
 def check_same_operation(
     body: Mapping[str, Any], operation: Operation, path: Mapping[str, str]
 ) -> None:
-    """Check that a body which repeats its operation, object or path repeats the right one. Raises `InvalidField`."""
+    """Check that the operation, the object and the path that a body names fit together. Raises `InvalidField`."""
     right = {"operation": operation.name, "object": operation.object, "path": path}
     for name, value in right.items():
         if body.get(name) not in (None, value):
             raise InvalidField(
-                name, f"This request is a {operation.name}. Leave `{name}` out of its body."
+                name,
+                f"{name} does not fit: this is a {operation.name} of a {operation.object}. Leave `{name}` out.",
             )
-
-
-def _check_object(operation: Operation, object_name: str | None) -> None:
-    if object_name not in (None, operation.object):
-        raise InvalidField(
-            "object",
-            f"object must be {operation.object} for the operation {operation.name}. Leave one of them out.",
-        )
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str | None:
