@@ -26,7 +26,6 @@ from tests.chaos.run import KEYS, wait_until_quiet
 from tests.chaos.stage import Stage, start_stage
 
 from paydispatch import Dispatcher
-from paydispatch.domain.stripe.resources import create_of
 
 VISIBILITY_TIMEOUT_S = 10
 FUNCTION_TIMEOUT_S = 8
@@ -91,7 +90,7 @@ def _submit_backlog(plan: Plan) -> Book:
             wanted = make(plan, "backlog", number, dice)
             wanted.params["metadata"]["script"] = "plain"
             place = (
-                create_of(wanted.object),
+                wanted.operation,
                 wanted.params,
                 wanted.worker_id,
                 wanted.context_id,

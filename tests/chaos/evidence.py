@@ -15,7 +15,7 @@ from tests.chaos.chaos_flow import FLOW_LOG
 from paydispatch.domain.identity.slots import bare_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.chaos.requests_made import Book
@@ -33,6 +33,7 @@ class Entry:
     worker_id: str
     request_id: str
     context_id: str
+    operation: str
     response: dict[str, Any] | None
     error: dict[str, Any] | None
 
@@ -84,10 +85,24 @@ class Evidence:
         return _by("request_id", self.flows)
 
     def effects_of(self) -> dict[str, list[dict[str, Any]]]:
-        return _by("idempotency_key", self.effects)
+        return self._by_request(self.effects, lambda effect: effect["id"])
 
     def attempts_of(self) -> dict[str, list[dict[str, Any]]]:
-        return _by("idempotency_key", self.attempts)
+        return self._by_request(self.attempts, lambda attempt: attempt["path"].rpartition("/")[2])
+
+    def _by_request(
+        self, writes: list[dict[str, Any]], target: Callable[[dict[str, Any]], str]
+    ) -> dict[str, list[dict[str, Any]]]:
+        """Return the writes by request. Stripe gets no key with a DELETE, but each one has an object of its own."""
+        acting_on = {
+            each: submitted.request_id
+            for submitted in self.book.submitted.values()
+            for each in submitted.wanted.path.values()
+        }
+        found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for write in writes:
+            found[write["idempotency_key"] or acting_on.get(target(write), "")].append(write)
+        return found
 
 
 def _by(name: str, items: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -164,6 +179,7 @@ def _stream(client: Any, worker_id: str) -> Iterator[Entry]:
             worker_id,
             entry["request_id"],
             entry["context_id"],
+            entry["operation"],
             entry.get("response"),
             entry.get("error"),
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
 from tests.chaos.evidence import FLOW_FAILED
+from tests.chaos.targets import UNPROVABLE
 
 from paydispatch.domain.identity.request_ids import follow_up_request_id
 
@@ -22,8 +23,8 @@ REDIS_DOWN_S = 10.0
 
 LAST_RECEIVE = "last_receive"
 KEY_NOT_OPENED = "key_not_opened"
-PROVED_LATER = "not_found_after_horizon"
-"""The error code of an outcome that the reconciler proved."""
+PROVED_LATER = frozenset({"not_found_after_horizon", "not_executed_after_horizon"})
+"""The error codes of outcomes that the reconciler proved."""
 
 LEAVE_DOUBT = frozenset({"reset", "cut_off", "not_json", "hang"})
 """Faults after which a caller cannot know whether Stripe executed the request."""
@@ -52,29 +53,34 @@ def requests_with_follow_ups(evidence: Evidence) -> set[str]:
 
 
 def at_most_one_effect(evidence: Evidence) -> Iterator[Violation]:
-    by_request: dict[tuple[str, str], list[str]] = defaultdict(list)
     by_order: dict[str, set[str]] = defaultdict(set)
     for effect in evidence.effects:
-        by_request[effect["idempotency_key"], effect["object"]].append(effect["id"])
         if n := (effect["metadata"] or {}).get("n"):
             by_order[n].add(effect["id"])
-    for (request_id, _), ids in by_request.items():
-        if len(ids) > 1:
-            yield Violation("effects per request", f"{len(ids)} objects: {ids}", request_id)
+    for request_id, effects in evidence.effects_of().items():
+        for operation, count in Counter(effect["operation"] for effect in effects).items():
+            if request_id and count > 1:
+                ids = [effect["id"] for effect in effects]
+                yield Violation("effects per request", f"{count} of {operation}: {ids}", request_id)
     for n, made in by_order.items():
         if len(made) > 1:
             yield Violation("effects per request", f"{len(made)} objects for {n}: {sorted(made)}")
 
 
 def never_provable(evidence: Evidence) -> set[str]:
-    """Return the poison that stays unknown: a receive of it died, and its key opens for no reconciler."""
+    """Return the requests that stay unknown.
+
+    Nothing proves an update. Of some poison a receive died, and its key opens for no reconciler.
+    """
     book = evidence.book.submitted
     return {
         entry.request_id
         for entry in evidence.entries
         if entry.mark == "unknown"
-        and (entry.error or {})["code"] == KEY_NOT_OPENED
-        and book[entry.request_id].poison
+        and (
+            entry.operation in UNPROVABLE
+            or ((entry.error or {})["code"] == KEY_NOT_OPENED and book[entry.request_id].poison)
+        )
     }
 
 
@@ -155,7 +161,7 @@ def no_verdict_is_guessed(evidence: Evidence) -> Iterator[Violation]:
     """After an attempt without a known end, the verdict "not created" needs an answer or a proof, even if true."""
     attempts = evidence.attempts_of()
     for entry in evidence.entries:
-        if _says_not_created(entry) and (entry.error or {})["code"] != PROVED_LATER:
+        if _says_not_created(entry) and (entry.error or {})["code"] not in PROVED_LATER:
             own = attempts[entry.request_id]
             if any(map(_is_in_doubt, own)) and not any(map(_is_final, own)):
                 yield Violation("verdicts", f"a guess: {entry.error}", entry.request_id)
@@ -170,7 +176,7 @@ def neighbours_of_poison_succeed(evidence: Evidence) -> Iterator[Violation]:
         poison = submitted is not None and submitted.poison
         if dispatcher and not poison and error["code"] != LAST_RECEIVE:
             yield Violation("neighbours of poison", f"failed: {error}", entry.request_id)
-        if poison and not dispatcher and error.get("code") != PROVED_LATER:
+        if poison and not dispatcher and error.get("code") not in PROVED_LATER:
             yield Violation("neighbours of poison", "poison was not refused", entry.request_id)
     for body, reason in evidence.dead_letters:
         if reason is None:
@@ -239,9 +245,10 @@ def _statuses_agree(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _says_not_created(entry: Entry) -> bool:
-    """Return whether the entry denies the creation. A declined card does not, because it leaves a payment intent."""
+    """Return whether the entry denies the effect. A declined card does not, because it leaves a payment intent."""
     error = entry.error or {"certainty": None, "http_status": None}
-    return error["certainty"] == "not_created" and bool(error["http_status"] != 402)
+    denied = error["certainty"] in ("not_created", "not_executed")
+    return denied and bool(error["http_status"] != 402)
 
 
 def _is_in_doubt(attempt: dict[str, Any]) -> bool:
@@ -258,7 +265,8 @@ def _script(evidence: Evidence, request_id: str) -> str | None:
     submitted = evidence.book.submitted.get(request_id)
     if submitted is None or submitted.poison:
         return None
-    return str(submitted.wanted.params["metadata"]["script"])
+    metadata = submitted.wanted.params.get("metadata")
+    return str(metadata["script"]) if metadata else None
 
 
 def _outcome_of(line: dict[str, Any]) -> tuple[str, str | None, str | None]:

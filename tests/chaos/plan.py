@@ -107,7 +107,7 @@ class Plan:
 
 
 def faults(share: float = 1.0) -> list[dict[str, Any]]:
-    """Return every fault of the twin with its probability per POST. `share` scales all probabilities."""
+    """Return every fault of the twin with its probability per POST or DELETE. `share` scales all probabilities."""
     reasons = ("global-rate", "endpoint-rate", "global-concurrency", "endpoint-concurrency")
     chances: list[tuple[float, dict[str, Any]]] = [
         *((0.006, {"kind": "status", "status": 429, "reason": r}) for r in reasons),
@@ -132,7 +132,8 @@ def faults(share: float = 1.0) -> list[dict[str, Any]]:
         (0.010, {"kind": "latency", "latency_ms": {"p50": 900, "p99": 2500}}),
     ]
     return [
-        {"match": {"method": "POST"}, "action": action, "probability": chance * share}
+        {"match": {"method": method}, "action": action, "probability": chance * share}
+        for method in ("POST", "DELETE")
         for chance, action in chances
     ]
 

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tests.chaos.chaos_names import POISONED_KEY, SUBJECT, TENANT_HEADER
 from tests.chaos.requests_made import LOCAL, Wanted, make, rival_of
 from tests.chaos.subscriptions import DEMO_KEY
+from tests.chaos.targets import Targets
 
 from paydispatch import Dispatcher
 from paydispatch.adapters.aws.kms import KmsSealer
@@ -26,7 +27,7 @@ from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
 from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.errors import NotDelivered
 from paydispatch.domain.message.read_message import Malformed, read_message
-from paydispatch.domain.stripe.resources import create_of, resource_named
+from paydispatch.domain.stripe.operations import operation_named
 
 if TYPE_CHECKING:
     import random
@@ -68,6 +69,7 @@ class Producer:
         self._plan = plan
         self._addresses = addresses
         self._subscriptions = subscriptions
+        self._targets = Targets(addresses.stripe_base)
         self._book = book
         self._ways: dict[str, Callable[[str, Iterator[int]], None]] = {
             "sdk_sqs": self._sdk_sqs,
@@ -107,7 +109,7 @@ class Producer:
             yield number
 
     def _make(self, way: str, number: int, dice: random.Random) -> Wanted:
-        return make(self._plan, way, number, dice, self._subscriptions)
+        return make(self._plan, way, number, dice, self._subscriptions, self._targets)
 
     def _sdk_sqs(self, way: str, numbers: Iterator[int]) -> None:
         self._sdk(Dispatcher.from_env(delivery_timeout_s=PATIENCE_S), way, numbers)
@@ -133,11 +135,15 @@ class Producer:
     def _submit(self, dispatcher: Dispatcher, wanted: Wanted, dice: random.Random) -> Receipt:
         """Submit the request. Submit some twice under one idempotency key, which must make one request."""
         twice = dice.random() < 0.1
-        options: dict[str, Any] = {"lane": wanted.lane, "deadline_s": wanted.deadline_s}
+        options: dict[str, Any] = {
+            "path": wanted.path,
+            "lane": wanted.lane,
+            "deadline_s": wanted.deadline_s,
+        }
         if twice:
             options["idempotency_key"] = f"key {self._plan.seed} {wanted.n}"
         place = (
-            create_of(wanted.object),
+            wanted.operation,
             wanted.params,
             wanted.worker_id,
             wanted.context_id,
@@ -159,7 +165,7 @@ class Producer:
                 self._book.note(request_id, wanted, way)
                 if dice.random() < REPEATED_KEYS:
                     self._expect_same_request(client, wanted, request_id)
-                if wanted.tenant == LOCAL and dice.random() < RIVALS:
+                if wanted.tenant == LOCAL and not wanted.path and dice.random() < RIVALS:
                     self._expect_a_conflict(client, wanted)
                     self._send_rival(wanted, request_id)
 
@@ -169,7 +175,7 @@ class Producer:
         headers = {"Idempotency-Key": self._key(wanted)}
         for _ in self._tries():
             try:
-                answer = client.post(_url(rival), json=_body(rival), headers=headers)
+                answer = client.request(*_call(rival), json=_body(rival), headers=headers)
             except httpx.RequestError:
                 continue
             if answer.status_code in (503, 504):
@@ -207,7 +213,7 @@ class Producer:
         headers = {"Idempotency-Key": self._key(wanted), **_tenant_headers(wanted)}
         for _ in self._tries():
             try:
-                answer = client.post(_url(wanted), json=_body(wanted), headers=headers)
+                answer = client.request(*_call(wanted), json=_body(wanted), headers=headers)
             except httpx.RequestError:
                 continue
             if answer.status_code == 202:
@@ -261,7 +267,7 @@ class Producer:
             wanted = [replace(one, lane=made[0].lane) for one in made]  # one call, one queue
             bodies: list[Body] = [(one.n, self._message(one, dice), one) for one in wanted[:-1]]
             last = wanted[-1]
-            if dice.random() < POISONED_BATCHES * 2:
+            if not last.path and dice.random() < POISONED_BATCHES * 2:
                 bodies.append(self._make_poison(last, dice))
             else:
                 bodies.append((last.n, self._message(last, dice), last))
@@ -269,8 +275,10 @@ class Producer:
             self._send(sqs, bodies, wanted[0].lane)
 
     def _for_queue(self, wanted: Wanted) -> Wanted:
-        """Return the request with the customer of the account that it will reach."""
+        """Return the request with the customer, or the object, of the account that it will reach."""
         named = wanted.tenant == LOCAL and wanted.secret_ref is None
+        if named and wanted.path:
+            return replace(wanted, path=self._targets.path_for(wanted.operation, DEMO_KEY))
         if not named or wanted.object != "subscription":
             return wanted
         return replace(wanted, params={**wanted.params, **self._subscriptions[DEMO_KEY]})
@@ -393,8 +401,10 @@ def _credential(wanted: Wanted) -> StripeKey | SecretRef:
     return SecretRef(wanted.secret_ref) if wanted.secret_ref else StripeKey(wanted.key)
 
 
-def _url(wanted: Wanted) -> str:
-    return resource_named(wanted.object).endpoint
+def _call(wanted: Wanted) -> tuple[str, str]:
+    """Return the HTTP method and the path of the request at the API."""
+    operation = operation_named(wanted.operation)
+    return operation.method, operation.endpoint(wanted.path)
 
 
 def _tenant_headers(wanted: Wanted) -> dict[str, str]:
@@ -415,7 +425,8 @@ def _body(wanted: Wanted) -> dict[str, Any]:
 
 
 def _item(wanted: Wanted, key: str) -> dict[str, Any]:
-    return {"object": wanted.object, "idempotency_key": key, **_body(wanted)}
+    named = {"operation": wanted.operation, "path": wanted.path}
+    return {**named, "idempotency_key": key, **_body(wanted)}
 
 
 def _fields(wanted: Wanted) -> dict[str, Any]:
@@ -423,6 +434,8 @@ def _fields(wanted: Wanted) -> dict[str, Any]:
     fields = {
         "v": 2,
         "object": wanted.object,
+        "operation": wanted.operation,
+        "path": wanted.path,
         "params": wanted.params,
         "worker_id": wanted.worker_id,
         "context_id": wanted.context_id,

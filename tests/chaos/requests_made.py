@@ -6,11 +6,16 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from tests.chaos.targets import KINDS
+
+from paydispatch.domain.stripe.resources import create_of
+
 if TYPE_CHECKING:
     import random
     from collections.abc import Mapping
 
     from tests.chaos.plan import Plan
+    from tests.chaos.targets import Targets
 
 WORKERS = 4
 LOCAL = "local"
@@ -40,6 +45,8 @@ _DECLINED = {
     "confirm": True,
     "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
 }
+SHARE_OF_OTHER_OPERATIONS = 1 / 3
+
 NO_SUBSCRIPTIONS: Mapping[str, dict[str, Any]] = {}
 _SCRIPTS = {
     "plain": 90,
@@ -57,6 +64,7 @@ class Wanted:
 
     n: str
     object: str
+    operation: str
     params: dict[str, Any]
     worker_id: str
     context_id: str
@@ -66,6 +74,8 @@ class Wanted:
     key: str = KEYS[0]
     secret_ref: str | None = None
     """The name of a secret, used instead of the key."""
+    path: Mapping[str, str] = field(default_factory=dict)
+    """The ids in the operation's path. Empty for a create."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +111,32 @@ def make(
     number: int,
     dice: random.Random,
     subscriptions: Mapping[str, dict[str, Any]] = NO_SUBSCRIPTIONS,
+    targets: Targets | None = None,
 ) -> Wanted:
-    """Return a request. `subscriptions` has the parameters of a subscription for the account of each key.
+    """Return a request. With `targets` a third of the requests act on an object that exists."""
+    wanted = _make_create(plan, way, number, dice, subscriptions)
+    if targets is None or wanted.secret_ref or dice.random() >= SHARE_OF_OTHER_OPERATIONS:
+        return wanted
+    operation = dice.choice(list(KINDS))
+    kind = KINDS[operation]
+    metadata = {"metadata": wanted.params["metadata"]} if kind.takes_metadata else {}
+    return replace(
+        wanted,
+        object=kind.object,
+        operation=operation,
+        params={**kind.params, **metadata},
+        path=targets.path_for(operation, wanted.key),
+    )
+
+
+def _make_create(
+    plan: Plan,
+    way: str,
+    number: int,
+    dice: random.Random,
+    subscriptions: Mapping[str, dict[str, Any]],
+) -> Wanted:
+    """Return a create. `subscriptions` has the parameters of a subscription for the account of each key.
 
     Only a key that is there subscribes, because the customer and the price exist in its account alone.
     """
@@ -120,6 +154,7 @@ def make(
     return Wanted(
         n=n,
         object=name,
+        operation=create_of(name),
         params=params,
         worker_id=f"chaos-{dice.randrange(WORKERS)}",
         context_id=f"context-{dice.randrange(plan.contexts)}",

@@ -69,7 +69,7 @@ def run_chaos(plan: Plan) -> dict[str, Any]:
     started = time.monotonic()
     book = Book()
     with start_stage(plan) as stage:
-        subscriptions = prepare_subscriptions(stage.stack.addresses.stripe_base)
+        subscriptions = prepare_subscriptions(stage.stack.addresses.stripe_base, REQUEST_KEYS)
         producer, killer = (
             Producer(plan, stage.stack.addresses, book, subscriptions),
             Killer(stage, plan.schedule()),

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,9 +132,9 @@ def _settings(
 
 def _write_flows(folder: Path) -> Path:
     folder.mkdir()
-    for resource in RESOURCES:
-        for name in (response_flow(resource.name), error_flow(resource.name)):
-            (folder / f"{name}.py").write_text("from tests.chaos.chaos_flow import run\n")
+    created = [(response_flow(row.name), error_flow(row.name)) for row in RESOURCES]
+    for name in chain(("any_response", "any_error"), *created):
+        (folder / f"{name}.py").write_text("from tests.chaos.chaos_flow import run\n")
     return folder
 
 

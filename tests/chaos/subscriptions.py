@@ -6,7 +6,6 @@ import uuid
 from typing import Any
 
 import httpx
-from tests.chaos.requests_made import KEYS
 
 DEMO_KEY = "sk_test_local_demo"
 """The key in the secret `demo` of the local stack, which direct producers name."""
@@ -26,18 +25,18 @@ _PRICE = {
 }
 
 
-def prepare_subscriptions(stripe_base: str) -> dict[str, dict[str, Any]]:
+def prepare_subscriptions(stripe_base: str, keys: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     """Return the parameters of a subscription for the account of each key."""
-    return {key: _prepare(stripe_base, key) for key in (*KEYS, DEMO_KEY)}
+    return {key: _prepare(stripe_base, key) for key in (*keys, DEMO_KEY)}
 
 
 def _prepare(stripe_base: str, key: str) -> dict[str, Any]:
-    customer = _create(f"{stripe_base}/v1/customers", _CUSTOMER, key)
-    price = _create(f"{stripe_base}/v1/prices", _PRICE, key)
+    customer = create_object(f"{stripe_base}/v1/customers", _CUSTOMER, key)
+    price = create_object(f"{stripe_base}/v1/prices", _PRICE, key)
     return {"customer": customer, "items": [{"price": price}]}
 
 
-def _create(url: str, form: dict[str, str], key: str) -> str:
+def create_object(url: str, form: dict[str, str], key: str) -> str:
     """Create an object and return its id. Repeat the call, because the twin already injects its faults."""
     for _ in range(MOST_ATTEMPTS):
         # A key of its own for each attempt, because Stripe would replay a 500 under the same one.

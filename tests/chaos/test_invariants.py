@@ -19,9 +19,14 @@ NOT_CREATED = {
 UNKNOWN = {"kind": "http", "certainty": "unknown", "code": "timeout", "http_status": None}
 
 
-def entry(number: int = 1, request_id: str = REQUEST, error: dict[str, Any] | None = None) -> Entry:
+def entry(
+    number: int = 1,
+    request_id: str = REQUEST,
+    error: dict[str, Any] | None = None,
+    operation: str = "create_coupon",
+) -> Entry:
     response = None if error else {"body": {"id": OBJECT}}
-    return Entry(f"{number}-0", WORKER, request_id, CONTEXT, response, error)
+    return Entry(f"{number}-0", WORKER, request_id, CONTEXT, operation, response, error)
 
 
 def flow(published: Entry, at: float = 100.0, pid: int = 1) -> dict[str, Any]:
@@ -38,10 +43,13 @@ def flow(published: Entry, at: float = 100.0, pid: int = 1) -> dict[str, Any]:
     }
 
 
-def effect(created: str = OBJECT, request_id: str = REQUEST) -> dict[str, Any]:
+def effect(
+    created: str = OBJECT, request_id: str | None = REQUEST, operation: str = "create_coupon"
+) -> dict[str, Any]:
     return {
         "id": created,
         "object": "coupon",
+        "operation": operation,
         "idempotency_key": request_id,
         "metadata": {"n": request_id},
     }
@@ -55,7 +63,10 @@ def evidence(**changes: Any) -> Evidence:
     """Return the evidence of one request without a violation, with these `changes`."""
     book = Book()
     params = {"metadata": {"n": REQUEST, "script": "plain"}}
-    wanted = Wanted(REQUEST, "coupon", params, WORKER, CONTEXT, "interactive", None)
+    path = changes.pop("path", {})
+    wanted = Wanted(
+        REQUEST, "coupon", "create_coupon", params, WORKER, CONTEXT, "interactive", None, path=path
+    )
     book.note(REQUEST, wanted, "queue", poison=changes.pop("poison", False))
     well: dict[str, Any] = {
         "book": book,
@@ -79,6 +90,34 @@ def test_one_effect_one_outcome_and_one_flow_break_nothing() -> None:
 def test_an_unknown_outcome_that_was_settled_later_breaks_nothing() -> None:
     both = [entry(1, error=UNKNOWN), entry(2)]
     assert find_violations(evidence(entries=both, flows=[flow(one) for one in both])) == []
+
+
+def test_an_update_that_stays_unknown_breaks_nothing() -> None:
+    unknown = entry(error=UNKNOWN, operation="update_product")
+    assert find_violations(evidence(entries=[unknown], flows=[flow(unknown)])) == []
+
+
+@pytest.mark.parametrize("operation", ["delete_coupon", "capture_payment_intent"])
+def test_another_operation_that_stays_unknown_is_lost(operation: str) -> None:
+    unknown = entry(error=UNKNOWN, operation=operation)
+    found = find_violations(evidence(entries=[unknown], flows=[flow(unknown)]))
+    assert [each.invariant for each in found] == ["requests lost"]
+
+
+def test_the_effects_of_a_delete_are_found_by_its_object() -> None:
+    """Stripe gets no idempotency key with a DELETE."""
+    denied = entry(error={**NOT_CREATED, "certainty": "not_executed"}, operation="delete_coupon")
+    deleted = effect(OBJECT, None, "delete_coupon")
+    found = find_violations(
+        evidence(
+            entries=[denied],
+            flows=[flow(denied)],
+            effects=[deleted],
+            statuses={REQUEST: {"status": "failed"}},
+            path={"coupon": OBJECT},
+        )
+    )
+    assert [each.invariant for each in found] == ["verdicts"]
 
 
 def test_a_declined_card_leaves_a_payment_intent_and_is_still_not_created() -> None:

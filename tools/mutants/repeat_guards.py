@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from guard import LUA, SOURCE, Guard
 
+WIRE = ("tests/integration/adapters/test_stripe_http.py",)
 SENDS = ("tests/integration/adapters/test_slot_sends.py",)
 TABLES = ("tests/unit/domain/test_proofs.py",)
 RETRY = ("tests/unit/domain/test_retry_of_operations.py",)
@@ -30,6 +31,14 @@ OWN_WORD = (
 FITS = "A message is sent only if its object and path fit its operation."
 
 REPEAT_GUARDS: tuple[Guard, ...] = (
+    Guard(
+        "repeats: the transport sends a DELETE once more by itself",
+        SHOWN_EFFECT,
+        SOURCE + "adapters/stripe/transport.py",
+        "        session._retry_connection = False\n",
+        "",
+        WIRE,
+    ),
     Guard(
         "repeats: a DELETE of a place is retried after a lost answer",
         NO_OTHER_OBJECT,

@@ -53,9 +53,9 @@ def stripe_client(
 
     Raises `BadSetting` for a `ca_bundle` without certificates.
     """
-    from httpx_aiohttp import AiohttpTransport
+    from paydispatch.adapters.stripe.transport import OneCallTransport
 
-    transport = AiohttpTransport(
+    transport = OneCallTransport(
         verify=_make_ssl_context(ca_bundle),
         trust_env=False,  # because `settings` reads the environment
         limits=httpx.Limits(max_connections=connections, keepalive_expiry=30.0),
