@@ -35,7 +35,7 @@ REPEAT_GUARDS: tuple[Guard, ...] = (
         "repeats: the transport sends a DELETE once more by itself",
         SHOWN_EFFECT,
         SOURCE + "adapters/stripe/transport.py",
-        "        session._retry_connection = False\n",
+        "        session._retry_connection = False  # noqa: SLF001\n",
         "",
         WIRE,
     ),
