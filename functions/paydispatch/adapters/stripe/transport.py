@@ -14,7 +14,8 @@ class OneCallTransport(AiohttpTransport):
     """aiohttp's transport without its own repeats.
 
     aiohttp sends a DELETE once more if its connection ends before the answer (RFC 9112, section 9.3.1.1). If Stripe
-    executed the first one, it answers the second with a 404. The caller would take this for the answer to its only call.
+    executed the first one, it answers the second with a 404. The caller would take this for the answer to its only
+    call.
     """
 
     def get_client(self) -> ClientSession:
