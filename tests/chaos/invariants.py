@@ -70,7 +70,7 @@ def at_most_one_effect(evidence: Evidence) -> Iterator[Violation]:
 def never_provable(evidence: Evidence) -> set[str]:
     """Return the requests that stay unknown.
 
-    Nothing proves an update. Of some poison a receive died, and its key opens for no reconciler.
+    Some operations have no proof. Of some poison a receive died, and its key opens for no reconciler.
     """
     book = evidence.book.submitted
     return {

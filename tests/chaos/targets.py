@@ -63,8 +63,12 @@ KINDS = {
 }
 """The operations of a run that are no creates."""
 
-UNPROVABLE = frozenset({"update_product"})
-"""Nothing proves an update. If all its answers are lost, it stays unknown."""
+UNPROVABLE = frozenset({"update_product", "delete_coupon"})
+"""The operations that may stay unknown if all their answers are lost.
+
+Nothing proves an update. A coupon that still stands proves nothing either, because it is as young as its request here:
+its caller may have made it anew after the DELETE.
+"""
 
 
 class Targets:
