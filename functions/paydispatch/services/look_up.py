@@ -33,7 +33,7 @@ from paydispatch.domain.stripe.proofs import (
     own_path,
     proof_of,
 )
-from paydispatch.domain.unknown_outcomes import claim_of_unknown, envelope_of
+from paydispatch.domain.unknown_outcomes import LAST_CALL_S, claim_of_unknown, envelope_of
 
 if TYPE_CHECKING:
     from paydispatch.domain.credentials import StripeKey
@@ -242,7 +242,8 @@ async def _doubt_absence(
         return found
     unset_at = await ports.unknown_outcomes.metadata_unset_at(unknown.account)
     began_at = min(unknown.firsts, default=0.0)
-    too_early = unset_at is None or unset_at < began_at - CLOCKS_APART_S
+    # The operation may take effect as late as `LAST_CALL_S` after its record.
+    too_early = unset_at is None or unset_at < began_at - CLOCKS_APART_S - LAST_CALL_S
     return found if too_early else Inconclusive(UNSET)
 
 
