@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
+import pkgutil
 import re
 import subprocess
 import sys
@@ -15,9 +17,8 @@ from typing import TYPE_CHECKING
 import grimp
 import pytest
 
-from paydispatch import ports
+from paydispatch import ports, testing
 from paydispatch.sdk import delivery
-from paydispatch.testing import memory, memory_operations, memory_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,8 +136,8 @@ def ports_of(module: object) -> list[type]:
 
 TWINS = [
     twin
-    for module in (memory, memory_operations, memory_requests)
-    for name, twin in inspect.getmembers(module, inspect.isclass)
+    for module in pkgutil.iter_modules(testing.__path__, f"{testing.__name__}.")
+    for name, twin in inspect.getmembers(importlib.import_module(module.name), inspect.isclass)
     if "Memory" in name
 ]
 

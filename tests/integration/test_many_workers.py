@@ -21,7 +21,9 @@ from paydispatch.flow import RetryLater
 from paydispatch.services.flow_runs.ports import FlowPolicy, FlowPorts
 from paydispatch.services.run_flows import FlowRunner
 from paydispatch.services.serve_flows import FlowServer
-from paydispatch.testing.memory import MemoryAsyncQueue, MemoryEventLog, MemoryScripts
+from paydispatch.testing.memory_event_log import MemoryEventLog
+from paydispatch.testing.memory_queues import MemoryAsyncQueue
+from paydispatch.testing.memory_scripts import MemoryScripts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

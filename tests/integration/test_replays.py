@@ -24,7 +24,10 @@ from paydispatch.domain.limits import REMEMBER_S
 from paydispatch.handlers.api.answers import accepted_answer, batch_answer
 from paydispatch.services.accept import Accepted, Acceptor
 from paydispatch.services.claim_newest import claim_newest
-from paydispatch.testing.memory import MemoryClock, MemoryEventLog, MemoryRequestQueue, MemorySealer
+from paydispatch.testing.memory_clock import MemoryClock
+from paydispatch.testing.memory_event_log import MemoryEventLog
+from paydispatch.testing.memory_queues import MemoryRequestQueue
+from paydispatch.testing.memory_sealing import MemorySealer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -33,7 +33,9 @@ from paydispatch.services.calls.call import CallPorts
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.services.redrive import Redriver
 from paydispatch.services.redrive_message import Action, RedriveOptions, RedrivePorts
-from paydispatch.testing.memory import MemoryClock, MemoryEventLog, MemorySealer, MemoryVault
+from paydispatch.testing.memory_clock import MemoryClock
+from paydispatch.testing.memory_event_log import MemoryEventLog
+from paydispatch.testing.memory_sealing import MemorySealer, MemoryVault
 from paydispatch.twin.clock import TwinClock
 from paydispatch.twin.serving.server import serve
 from paydispatch.twin.twin import StripeTwin

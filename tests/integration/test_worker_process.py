@@ -19,7 +19,7 @@ from paydispatch.adapters.redis.connection import connect_async
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.outcomes import Response
-from paydispatch.testing.memory import MemoryClock
+from paydispatch.testing.memory_clock import MemoryClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -22,7 +22,7 @@ from paydispatch.domain.message.read_message import Malformed, read_message
 from paydispatch.domain.progress import Progress
 
 if TYPE_CHECKING:
-    from paydispatch.testing.memory import MemorySealer
+    from paydispatch.testing.memory_sealing import MemorySealer
 
 QUEUE_TENANT = "local"
 ACME, MALLORY = "acme/alice", "mallory"

@@ -17,7 +17,8 @@ from tests.model.stage import Move, Process, Stage
 from tests.model.ways_in import dispatch, post
 
 from paydispatch.services.call_batch import BatchCall
-from paydispatch.testing.memory import MemoryEventLog, MemorySealer, MemoryVault
+from paydispatch.testing.memory_event_log import MemoryEventLog
+from paydispatch.testing.memory_sealing import MemorySealer, MemoryVault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -17,7 +17,8 @@ from paydispatch.domain.outcomes import Response
 from paydispatch.flow import RetryLater
 from paydispatch.services.flow_runs.ports import FlowPolicy, FlowPorts
 from paydispatch.services.run_flows import FlowRunner
-from paydispatch.testing.memory import MemoryEventLog, MemoryInbox
+from paydispatch.testing.memory_event_log import MemoryEventLog
+from paydispatch.testing.memory_inbox import MemoryInbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

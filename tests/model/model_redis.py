@@ -9,7 +9,7 @@ from tests.model.stage import at_once
 
 from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.limits import REMEMBER_S
-from paydispatch.testing.memory import MemoryOutcomes
+from paydispatch.testing.memory_outcomes import MemoryOutcomes
 from paydispatch.testing.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
 
 if TYPE_CHECKING:

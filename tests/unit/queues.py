@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.errors import MaybeAccepted, Unavailable
-from paydispatch.testing.memory import MemoryRequestQueue
+from paydispatch.testing.memory_queues import MemoryRequestQueue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

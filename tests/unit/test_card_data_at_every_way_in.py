@@ -18,7 +18,7 @@ from paydispatch.compose.dispatcher import Dispatcher
 from paydispatch.domain.errors import InvalidParams
 from paydispatch.flow import Flow
 from paydispatch.services.submit import Report, submit_lines
-from paydispatch.testing.memory import MemoryDelivery
+from paydispatch.testing.memory_delivery import MemoryDelivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable

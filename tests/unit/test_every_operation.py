@@ -18,7 +18,7 @@ from paydispatch.domain.message.read_message import read_message
 from paydispatch.domain.stripe.operations import Operation, all_operations
 from paydispatch.flow import Flow
 from paydispatch.sdk.dispatcher import Dispatcher
-from paydispatch.testing.memory import MemoryDelivery
+from paydispatch.testing.memory_delivery import MemoryDelivery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

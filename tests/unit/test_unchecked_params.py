@@ -31,7 +31,7 @@ from paydispatch.domain.parameters.check import check_params
 from paydispatch.domain.parameters.unchecked import logged_names, merge_unchecked
 from paydispatch.flow import Flow
 from paydispatch.services.submit import Report, submit_lines
-from paydispatch.testing.memory import MemoryDelivery
+from paydispatch.testing.memory_delivery import MemoryDelivery
 
 CHARGE: dict[str, Any] = {"amount": 2000, "currency": "usd"}
 LEVEL3 = {"level3": {"merchant_reference": "1001", "line_items": [{"quantity": 1}]}}

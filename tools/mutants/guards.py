@@ -55,7 +55,8 @@ JSON_VALUES = SOURCE + "domain/parameters/json_values.py"
 PROTECTED_URLS = SOURCE + "domain/web/protected_urls.py"
 LISTS = SOURCE + "adapters/stripe/lists.py"
 MARKS = SOURCE + "domain/identity/marks.py"
-MEMORY = SOURCE + "testing/memory.py"
+OUTCOMES_TWIN = SOURCE + "testing/memory_outcomes.py"
+INBOX_TWIN = SOURCE + "testing/memory_inbox.py"
 WRONG_NODE = SOURCE + "adapters/redis/wrong_node.py"
 RETRY_RULES = SOURCE + "domain/retry.py"
 PROGRESS = SOURCE + "domain/progress.py"
@@ -174,7 +175,7 @@ GUARDS = (
     Guard(
         "seen-mark: always append (twin)",
         ONCE,
-        MEMORY,
+        OUTCOMES_TWIN,
         '        if self.marks.get(key) in (mark, "settled"):\n            return False\n',
         "",
     ),
@@ -513,7 +514,7 @@ GUARDS = (
     Guard(
         "context order: the lease is not checked (twin)",
         IN_ORDER,
-        MEMORY,
+        INBOX_TWIN,
         "            and not self._is_leased(context)\n",
         "",
     ),

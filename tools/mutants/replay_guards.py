@@ -133,7 +133,7 @@ REPLAY_GUARDS: tuple[Guard, ...] = (
     Guard(
         "status: the index keeps no settled outcome (twin)",
         STATUS_FOLLOWS,
-        SOURCE + "testing/memory.py",
+        SOURCE + "testing/memory_outcomes.py",
         "        if not settled or key in self.unknown:\n            self.unknown[key] = entry\n",
         "        self.unknown.pop(key, None)\n        if not settled:\n            self.unknown[key] = entry\n",
         (*RECONCILE, *INDEX),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, WaitingFlow
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.ports import Clock, QueueDepth
-    from paydispatch.testing.memory import MemoryOutcomes
+    from paydispatch.testing.memory_outcomes import MemoryOutcomes
     from paydispatch.testing.memory_requests import MemoryRequests
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.ports import Clock
-    from paydispatch.testing.memory import MemoryOutcomes
+    from paydispatch.testing.memory_outcomes import MemoryOutcomes
 
 
 @dataclass

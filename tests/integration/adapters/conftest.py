@@ -21,7 +21,9 @@ from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
 from paydispatch.domain.progress import Progress
-from paydispatch.testing.memory import MemoryClock, MemoryEventLog, MemoryInbox
+from paydispatch.testing.memory_clock import MemoryClock
+from paydispatch.testing.memory_event_log import MemoryEventLog
+from paydispatch.testing.memory_inbox import MemoryInbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

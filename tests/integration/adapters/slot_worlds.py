@@ -17,7 +17,8 @@ from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Outcome, Response
 from paydispatch.domain.stripe.accounts import AccountBinding
 from paydispatch.domain.stripe.repeats import Repeat
-from paydispatch.testing.memory import MemoryClock, MemoryOutcomes
+from paydispatch.testing.memory_clock import MemoryClock
+from paydispatch.testing.memory_outcomes import MemoryOutcomes
 from paydispatch.testing.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from paydispatch.domain.claims import Claim
-    from paydispatch.testing.memory import MemoryEventLog
+    from paydispatch.testing.memory_event_log import MemoryEventLog
 
 LATER_S = 10.0
 

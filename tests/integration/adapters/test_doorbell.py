@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 from paydispatch.adapters.redis.streams.doorbell import SqsDoorbell
 
 if TYPE_CHECKING:
-    from paydispatch.testing.memory import MemoryEventLog
+    from paydispatch.testing.memory_event_log import MemoryEventLog
 
 
 @pytest.fixture

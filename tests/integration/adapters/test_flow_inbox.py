@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.ports import FlowInbox, Turn
-    from paydispatch.testing.memory import MemoryClock
+    from paydispatch.testing.memory_clock import MemoryClock
 
     class InboxWorld(Protocol):
         clock: MemoryClock

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tests.lossy_way import LossyWay
 
     from paydispatch.domain.entry import OutcomeEntry
-    from paydispatch.testing.memory import MemoryClock, MemoryEventLog
+    from paydispatch.testing.memory_clock import MemoryClock
+    from paydispatch.testing.memory_event_log import MemoryEventLog
 
 READ = b"XREADGROUP"
 TURN = b"local head = redis.call('LINDEX', KEYS[1], 0)"

@@ -17,7 +17,7 @@ from paydispatch.domain.errors import CannotOpen, NotPermitted, Unavailable
 
 if TYPE_CHECKING:
     from paydispatch.domain.envelope import Envelope
-    from paydispatch.testing.memory import MemoryClock
+    from paydispatch.testing.memory_clock import MemoryClock
 
 KEY = StripeKey("sk_test_one")
 

@@ -13,7 +13,7 @@ from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
-from paydispatch.testing.memory import MemoryClock, MemoryOutcomes
+from paydispatch.testing.memory_outcomes import MemoryOutcomes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from paydispatch.ports import OutcomeStream
+    from paydispatch.testing.memory_clock import MemoryClock
 
     Entries = Callable[..., OutcomeEntry]
 

@@ -17,7 +17,8 @@ from paydispatch.domain.errors import BadSetting, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from paydispatch.testing.memory import MemoryClock, MemoryEventLog
+    from paydispatch.testing.memory_clock import MemoryClock
+    from paydispatch.testing.memory_event_log import MemoryEventLog
 
 REFUSED = r"maxmemory-policy is volatile-lru.*noeviction.*REDIS_ALLOW_EVICTION=true"
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from paydispatch.local.processes import Supervisor
-    from paydispatch.testing.memory import MemoryClock
+    from paydispatch.testing.memory_clock import MemoryClock
 
 CALLS_AT_ONCE = 20
 

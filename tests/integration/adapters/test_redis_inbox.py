@@ -12,7 +12,8 @@ from paydispatch.adapters.redis.streams.inbox import KEEP_FINISHED_S, TRIM_EVERY
 from paydispatch.domain.limits import REMEMBER_S
 
 if TYPE_CHECKING:
-    from paydispatch.testing.memory import MemoryClock, MemoryEventLog
+    from paydispatch.testing.memory_clock import MemoryClock
+    from paydispatch.testing.memory_event_log import MemoryEventLog
 
 STREAM = keys.outcomes("w1")
 

@@ -25,7 +25,7 @@ from paydispatch.local.listening import free_port, listen_on_loopback, port_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from paydispatch.testing.memory import MemoryClock
+    from paydispatch.testing.memory_clock import MemoryClock
 
 TIME_TO_PUBLISH_S = 4.0
 

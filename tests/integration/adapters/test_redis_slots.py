@@ -30,7 +30,7 @@ from paydispatch.local.listening import free_port
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from paydispatch.testing.memory import MemoryClock
+    from paydispatch.testing.memory_clock import MemoryClock
 
     Touch = Callable[[SlotsWorld], Awaitable[object]]
 

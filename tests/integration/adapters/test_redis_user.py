@@ -34,12 +34,12 @@ from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.redis.streams.sweep import RedisSweep
 from paydispatch.domain.claims import SendEnd
 from paydispatch.domain.sweep import GRACE_S, KEEP_FINISHED_S
-from paydispatch.testing.memory import MemoryClock
+from paydispatch.testing.memory_clock import MemoryClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from paydispatch.testing.memory import MemoryEventLog
+    from paydispatch.testing.memory_event_log import MemoryEventLog
 
 ROOT = Path(__file__).parents[3]
 LUA = ROOT / "functions/paydispatch/adapters/redis/lua"

@@ -19,7 +19,7 @@ from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
 from paydispatch.domain.progress import Progress
 from paydispatch.domain.stripe.accounts import AccountBinding
 from paydispatch.ports import RequestRecord
-from paydispatch.testing.memory import MemoryClock, MemoryOutcomes
+from paydispatch.testing.memory_outcomes import MemoryOutcomes
 from paydispatch.testing.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.envelope import Envelope
     from paydispatch.ports import RequestSlots, RequestStore
+    from paydispatch.testing.memory_clock import MemoryClock
 
     Make = Callable[..., Envelope]
 

@@ -24,7 +24,7 @@ from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.sdk.delivery import PreparedRequest
 
 if TYPE_CHECKING:
-    from paydispatch.testing.memory import MemoryClock
+    from paydispatch.testing.memory_clock import MemoryClock
 
 MEBIBYTE = 1024 * 1024
 

@@ -17,14 +17,15 @@ from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.redis.streams.sweep import RedisSweep
 from paydispatch.adapters.redis.workers import move_on, note_outcome, note_requests
 from paydispatch.domain.sweep import GRACE_S, KEEP_FINISHED_S, KEPT_LOOK_S, LOOK_AGAIN_S
-from paydispatch.testing.memory import MemoryClock, MemoryInbox, MemorySweep
+from paydispatch.testing.memory_clock import MemoryClock
+from paydispatch.testing.memory_inbox import MemoryInbox, MemorySweep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.ports import FlowInbox, Sweep
-    from paydispatch.testing.memory import MemoryEventLog
+    from paydispatch.testing.memory_event_log import MemoryEventLog
 
     Entries = Callable[..., OutcomeEntry]
 

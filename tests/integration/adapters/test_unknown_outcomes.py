@@ -22,8 +22,8 @@ from paydispatch.domain.stripe.accounts import AccountBinding
 from paydispatch.domain.sweep import GRACE_S
 from paydispatch.domain.unknown_outcomes import UnknownOutcome
 from paydispatch.services.doctor import Doctor
-from paydispatch.testing.memory import MemoryOutcomes
 from paydispatch.testing.memory_operations import MemoryQueueDepths, MemoryUnknownOutcomes
+from paydispatch.testing.memory_outcomes import MemoryOutcomes
 from paydispatch.testing.memory_requests import MemoryRequests
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.envelope import Envelope
     from paydispatch.ports import OutcomeStream, RequestSlots, UnknownOutcomes
-    from paydispatch.testing.memory import MemoryClock
+    from paydispatch.testing.memory_clock import MemoryClock
 
 UNKNOWN_OUTCOMES = {Reason.UNKNOWN, Reason.UNREADABLE}
 NOT_CREATED = Error(kind=ErrorKind.HTTP, message="no", attempts=3, certainty=Certainty.NOT_CREATED)

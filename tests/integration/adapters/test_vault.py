@@ -11,13 +11,14 @@ from paydispatch.adapters.aws.kms import KmsSealer, KmsVault
 from paydispatch.adapters.aws.secrets_manager import SecretsManagerStore
 from paydispatch.domain.credentials import Credential, SecretRef, StripeKey
 from paydispatch.domain.errors import CannotOpen
-from paydispatch.testing.memory import MemoryClock, MemorySealer, MemoryVault
+from paydispatch.testing.memory_sealing import MemorySealer, MemoryVault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paydispatch.domain.envelope import Envelope
     from paydispatch.ports import Sealer, Vault
+    from paydispatch.testing.memory_clock import MemoryClock
 
     Sealed = Callable[..., Envelope]
 

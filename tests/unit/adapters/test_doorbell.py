@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from paydispatch.adapters.redis.streams.doorbell import NoDoorbell, SqsDoorbell
-from paydispatch.testing.memory import MemoryEventLog
+from paydispatch.testing.memory_event_log import MemoryEventLog
 
 
 class Sqs:

@@ -16,7 +16,7 @@ from paydispatch.domain.attempts import RefusedInFront
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
-from paydispatch.testing.memory import MemoryClock
+from paydispatch.testing.memory_clock import MemoryClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

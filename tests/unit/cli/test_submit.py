@@ -14,7 +14,7 @@ from paydispatch.cli.main import main
 from paydispatch.compose.dispatcher import Dispatcher
 from paydispatch.domain.errors import IdempotencyConflict
 from paydispatch.domain.identity.request_ids import request_id_for_key
-from paydispatch.testing.memory import MemoryDelivery
+from paydispatch.testing.memory_delivery import MemoryDelivery
 
 if TYPE_CHECKING:
     from paydispatch.domain.requests import OperationRequest

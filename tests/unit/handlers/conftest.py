@@ -13,13 +13,11 @@ from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.handlers.api.handler import ApiHandler
 from paydispatch.handlers.api.principals import PrincipalReader
 from paydispatch.services.accept import Acceptor
-from paydispatch.testing.memory import (
-    MemoryClock,
-    MemoryEventLog,
-    MemoryRequestQueue,
-    MemorySealer,
-)
+from paydispatch.testing.memory_clock import MemoryClock
+from paydispatch.testing.memory_event_log import MemoryEventLog
+from paydispatch.testing.memory_queues import MemoryRequestQueue
 from paydispatch.testing.memory_requests import MemoryRequestStore
+from paydispatch.testing.memory_sealing import MemorySealer
 
 QUEUE_TENANT = "local"
 

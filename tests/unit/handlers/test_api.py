@@ -12,7 +12,7 @@ from tests.unit.queues import LosingQueue
 
 from paydispatch.domain.limits import QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.stripe.resources import RESOURCES, Resource
-from paydispatch.testing.memory import MemoryRequestQueue
+from paydispatch.testing.memory_queues import MemoryRequestQueue
 
 if TYPE_CHECKING:
     from tests.unit.handlers.conftest import Answer, Client

@@ -12,7 +12,7 @@ from tests.unit.handlers.conftest import Context
 
 from paydispatch.domain.errors import Unavailable
 from paydispatch.handlers.flow_runner import STOPPING_TIME_S, answer_doorbells
-from paydispatch.testing.memory import MemoryEventLog
+from paydispatch.testing.memory_event_log import MemoryEventLog
 
 EVENTS = Path(__file__).parents[2] / "events"
 

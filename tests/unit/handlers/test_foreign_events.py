@@ -12,7 +12,7 @@ from paydispatch.domain.errors import UnexpectedEvent
 from paydispatch.handlers.flow_runner import answer_doorbells
 from paydispatch.handlers.reconciler import settle_unknowns
 from paydispatch.handlers.stripe_caller import work_on
-from paydispatch.testing.memory import MemoryEventLog
+from paydispatch.testing.memory_event_log import MemoryEventLog
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

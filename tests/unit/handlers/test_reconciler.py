@@ -13,7 +13,7 @@ from tests.unit.handlers.conftest import Context
 from paydispatch.domain.errors import Unavailable
 from paydispatch.handlers.reconciler import STOPPING_TIME_S, settle_unknowns
 from paydispatch.services.reconcile import Reconciled, ReconcileReport, Verdict
-from paydispatch.testing.memory import MemoryEventLog
+from paydispatch.testing.memory_event_log import MemoryEventLog
 
 EVENT = json.loads((Path(__file__).parents[2] / "events/schedule_reconcile.json").read_text())
 

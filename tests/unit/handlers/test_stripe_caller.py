@@ -12,7 +12,7 @@ from tests.unit.handlers.conftest import Context
 from tests.unit.services.conftest import Caller
 
 from paydispatch.handlers.stripe_caller import work_on
-from paydispatch.testing.memory import MemoryEventLog
+from paydispatch.testing.memory_event_log import MemoryEventLog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paydispatch.testing.memory import MemoryDelivery
+from paydispatch.testing.memory_delivery import MemoryDelivery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -15,7 +15,7 @@ from tests.unit.examples import KEY, PARAMS
 from paydispatch import Dispatcher
 from paydispatch.domain.errors import MaybeAccepted, NoDispatcher, NotDelivered, Unavailable
 from paydispatch.sdk.sender import Sender
-from paydispatch.testing.memory import MemoryDelivery
+from paydispatch.testing.memory_delivery import MemoryDelivery
 
 if TYPE_CHECKING:
     from tests.unit.sdk.conftest import StuckDelivery

@@ -23,7 +23,7 @@ from paydispatch.domain.errors import (
 )
 from paydispatch.domain.requests import Lane
 from paydispatch.sdk.builders import create_product_async
-from paydispatch.testing.memory import MemoryDelivery
+from paydispatch.testing.memory_delivery import MemoryDelivery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

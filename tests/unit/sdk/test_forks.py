@@ -18,7 +18,7 @@ PATIENCE_S = 60
 PROGRAM = """
 import os, signal, sys, threading
 from paydispatch import Dispatcher, new_coupon
-from paydispatch.testing.memory import MemoryDelivery
+from paydispatch.testing.memory_delivery import MemoryDelivery
 from paydispatch.domain.errors import OtherProcess, PaydispatchError
 
 class FileDelivery(MemoryDelivery):

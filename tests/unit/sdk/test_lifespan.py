@@ -14,7 +14,7 @@ from tests.unit.examples import KEY
 
 from paydispatch import Dispatcher, new_coupon
 from paydispatch.domain.errors import NoDispatcher
-from paydispatch.testing.memory import MemoryDelivery
+from paydispatch.testing.memory_delivery import MemoryDelivery
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -19,7 +19,7 @@ from paydispatch.domain.errors import (
     PaydispatchError,
     Unavailable,
 )
-from paydispatch.testing.memory import MemoryDelivery
+from paydispatch.testing.memory_delivery import MemoryDelivery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -25,7 +25,7 @@ from paydispatch.domain.errors import (
 from paydispatch.domain.stripe.operations import all_operations
 from paydispatch.flow import Flow
 from paydispatch.sdk.dispatcher import Dispatcher
-from paydispatch.testing.memory import MemoryDelivery
+from paydispatch.testing.memory_delivery import MemoryDelivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from tests.unit.examples import KEY, PARAMS
 import paydispatch
 from paydispatch.domain.errors import InvalidParams
 from paydispatch.sdk.dispatcher import Dispatcher
-from paydispatch.testing.memory import MemoryDelivery
+from paydispatch.testing.memory_delivery import MemoryDelivery
 
 OLDER = {**PARAMS, "payment_method_types": ["card"]}
 UNKNOWN = {**PARAMS, "tea": "green"}

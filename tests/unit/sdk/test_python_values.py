@@ -19,7 +19,7 @@ from tests.unit.examples import KEY, NOW_S, entry
 from paydispatch import Dispatcher, InvalidParams, new_payment_intent
 from paydispatch.domain.parameters.plain_values import take_params
 from paydispatch.flow import Flow
-from paydispatch.testing.memory import MemoryDelivery
+from paydispatch.testing.memory_delivery import MemoryDelivery
 
 
 class SafeString(str):

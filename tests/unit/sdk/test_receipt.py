@@ -15,7 +15,7 @@ from paydispatch.sdk.receipt import Receipt
 if TYPE_CHECKING:
     from tests.unit.sdk.conftest import StuckDelivery
 
-    from paydispatch.testing.memory import MemoryDelivery
+    from paydispatch.testing.memory_delivery import MemoryDelivery
 
 
 def dispatch() -> Receipt:

@@ -16,21 +16,16 @@ from paydispatch.services.call_batch import BatchCall, Message
 from paydispatch.services.calls.call import CallPorts
 from paydispatch.services.flow_runs.ports import FlowPolicy, FlowPorts
 from paydispatch.services.run_flows import FlowRunner
-from paydispatch.testing.memory import (
-    MemoryAccounts,
-    MemoryAsyncQueue,
-    MemoryClock,
-    MemoryDoorbell,
-    MemoryEventLog,
-    MemoryInbox,
-    MemoryOutcomes,
-    MemoryRequestQueue,
-    MemoryScripts,
-    MemorySealer,
-    MemoryStripe,
-    MemoryVault,
-)
+from paydispatch.testing.memory_clock import MemoryClock
+from paydispatch.testing.memory_doorbells import MemoryDoorbell
+from paydispatch.testing.memory_event_log import MemoryEventLog
+from paydispatch.testing.memory_inbox import MemoryInbox
+from paydispatch.testing.memory_outcomes import MemoryOutcomes
+from paydispatch.testing.memory_queues import MemoryAsyncQueue, MemoryRequestQueue
 from paydispatch.testing.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
+from paydispatch.testing.memory_scripts import MemoryScripts
+from paydispatch.testing.memory_sealing import MemorySealer, MemoryVault
+from paydispatch.testing.memory_stripe import MemoryAccounts, MemoryStripe
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -28,7 +28,8 @@ from paydispatch.domain.identity.request_ids import (
 from paydispatch.domain.limits import DEFAULT_DEADLINE_S, QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.requests import Lane, OperationRequest
 from paydispatch.services.accept import Accepted
-from paydispatch.testing.memory import MemoryDelivery, MemoryRequestQueue
+from paydispatch.testing.memory_delivery import MemoryDelivery
+from paydispatch.testing.memory_queues import MemoryRequestQueue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -21,7 +21,7 @@ from tests.unit.services.conftest import Api, Caller
 
 from paydispatch.domain.identity.request_ids import request_id_for_message, request_id_for_unread
 from paydispatch.domain.outcomes import Certainty, ErrorKind
-from paydispatch.testing.memory import MemoryStripe
+from paydispatch.testing.memory_stripe import MemoryStripe
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -47,15 +47,11 @@ from paydispatch.services.call_stripe import (
     MOST_FRESH_STARTS,
     MOST_WAITS_FOR_PROOF,
 )
-from paydispatch.testing.memory import (
-    MemoryAccounts,
-    MemoryClock,
-    MemoryOutcomes,
-    MemorySealer,
-    MemoryStripe,
-    MemoryVault,
-)
+from paydispatch.testing.memory_clock import MemoryClock
+from paydispatch.testing.memory_outcomes import MemoryOutcomes
 from paydispatch.testing.memory_requests import MemoryRequests
+from paydispatch.testing.memory_sealing import MemorySealer, MemoryVault
+from paydispatch.testing.memory_stripe import MemoryAccounts, MemoryStripe
 
 if TYPE_CHECKING:
     from tests.unit.services.conftest import Caller

@@ -12,12 +12,13 @@ from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, Reason
 from paydispatch.domain.outcomes import Certainty, Response
 from paydispatch.ports import QueueDepth
 from paydispatch.services.doctor import WORKERS, Diagnosis, Doctor
-from paydispatch.testing.memory import MemoryClock, MemoryOutcomes
+from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_operations import (
     MemoryBacklog,
     MemoryQueueDepths,
     MemoryUnknownOutcomes,
 )
+from paydispatch.testing.memory_outcomes import MemoryOutcomes
 
 if TYPE_CHECKING:
     from paydispatch.domain.unknown_outcomes import UnknownOutcome

@@ -14,7 +14,7 @@ from paydispatch.domain.errors import IdempotencyConflict, MaybeAccepted
 from paydispatch.domain.identity.principal import LOCAL, Principal
 from paydispatch.domain.outcomes import Error, Response
 from paydispatch.flow import Flow
-from paydispatch.testing.memory import MemoryDelivery
+from paydispatch.testing.memory_delivery import MemoryDelivery
 
 SHOP = Principal("shop", "checkout")
 KEY = "order-1"

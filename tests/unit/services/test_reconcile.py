@@ -38,17 +38,14 @@ from paydispatch.services.reconcile import (
     ReconcileReport,
     Verdict,
 )
-from paydispatch.testing.memory import (
-    MemoryAccounts,
-    MemoryClock,
-    MemoryDoorbell,
-    MemoryEventLog,
-    MemoryOutcomes,
-    MemorySealer,
-    MemoryVault,
-)
+from paydispatch.testing.memory_clock import MemoryClock
+from paydispatch.testing.memory_doorbells import MemoryDoorbell
+from paydispatch.testing.memory_event_log import MemoryEventLog
 from paydispatch.testing.memory_operations import MemoryStripeLists, MemoryUnknownOutcomes
+from paydispatch.testing.memory_outcomes import MemoryOutcomes
 from paydispatch.testing.memory_requests import MemoryRequests
+from paydispatch.testing.memory_sealing import MemorySealer, MemoryVault
+from paydispatch.testing.memory_stripe import MemoryAccounts
 
 PROOF_S = HORIZON_S + LAST_CALL_S
 LIVE_KEY = KEY.replace("_test_", "_live_")

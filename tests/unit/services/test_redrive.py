@@ -25,14 +25,12 @@ from paydispatch.domain.progress import Progress
 from paydispatch.services import redrive
 from paydispatch.services.redrive import Redriver, Walk
 from paydispatch.services.redrive_message import Action, Examined, RedriveOptions, RedrivePorts
-from paydispatch.testing.memory import (
-    MemoryAsyncQueue,
-    MemoryClock,
-    MemoryDoorbell,
-    MemoryEventLog,
-    MemoryOutcomes,
-)
+from paydispatch.testing.memory_clock import MemoryClock
+from paydispatch.testing.memory_doorbells import MemoryDoorbell
+from paydispatch.testing.memory_event_log import MemoryEventLog
 from paydispatch.testing.memory_operations import MemoryDeadLetters
+from paydispatch.testing.memory_outcomes import MemoryOutcomes
+from paydispatch.testing.memory_queues import MemoryAsyncQueue
 from paydispatch.testing.memory_requests import MemoryRequests, Slot
 
 if TYPE_CHECKING:

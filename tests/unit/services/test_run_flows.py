@@ -14,7 +14,7 @@ from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.outcomes import Certainty, ErrorKind
 from paydispatch.flow import Flow, ParsedError, RetryLater
 from paydispatch.services.flow_runs.ports import FlowPolicy
-from paydispatch.testing.memory import MemoryClock, MemoryInbox
+from paydispatch.testing.memory_inbox import MemoryInbox
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.unit.services.conftest import Runner
 
     from paydispatch.ports import Turn
+    from paydispatch.testing.memory_clock import MemoryClock
 
 
 class Log:

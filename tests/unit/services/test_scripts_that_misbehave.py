@@ -15,7 +15,8 @@ from paydispatch.domain.outcomes import Certainty, ErrorKind
 from paydispatch.flow import RetryLater
 from paydispatch.services.flow_runs.ports import FlowPolicy, FlowPorts
 from paydispatch.services.run_flows import FlowRunner
-from paydispatch.testing.memory import MemoryInbox, MemoryScripts
+from paydispatch.testing.memory_inbox import MemoryInbox
+from paydispatch.testing.memory_scripts import MemoryScripts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -11,7 +11,9 @@ from tests.unit.examples import entry
 
 from paydispatch.domain.errors import Unavailable
 from paydispatch.services.serve_flows import FlowServer
-from paydispatch.testing.memory import MemoryClock, MemoryDoorbellListener, MemoryInbox, MemorySweep
+from paydispatch.testing.memory_clock import MemoryClock
+from paydispatch.testing.memory_doorbells import MemoryDoorbellListener
+from paydispatch.testing.memory_inbox import MemoryInbox, MemorySweep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence

@@ -1,0 +1,56 @@
+"""The in-memory twins of the queues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from paydispatch.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.outcomes import ErrorKind
+
+
+@dataclass
+class MemoryQueue:
+    """The common part of the queues. It keeps the sent, deferred and parked messages for the test to look at."""
+
+    sent: list[Envelope] = field(default_factory=list)
+    deferred: list[tuple[Envelope, float]] = field(default_factory=list)
+    parked: list[tuple[str, str, ErrorKind]] = field(default_factory=list)
+    """(text, reason, kind)"""
+    away: bool = False
+
+    def _reach(self) -> None:
+        if self.away:
+            raise Unavailable("the queue is unavailable")
+
+    def take(self, envelopes: Sequence[Envelope]) -> None:
+        self._reach()
+        self.sent.extend(envelopes)
+
+    async def defer(self, envelope: Envelope, delay_s: float) -> None:
+        self._reach()
+        self.deferred.append((envelope, delay_s))
+
+    async def park(self, body: str, *, reason: str, kind: ErrorKind) -> None:
+        self._reach()
+        self.parked.append((body, reason, kind))
+
+
+class MemoryRequestQueue(MemoryQueue):
+    """A `Queue` for the API."""
+
+    def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, Unavailable]:
+        self.take(envelopes)
+        return {}
+
+
+class MemoryAsyncQueue(MemoryQueue):
+    """An `AsyncQueue` for the services in an event loop."""
+
+    async def send(self, envelopes: Sequence[Envelope]) -> None:
+        self.take(envelopes)
