@@ -247,12 +247,12 @@ class Flow(Builders):
         params: Mapping[str, Any],
         *,
         path: Mapping[str, str] | None = None,
-        idempotency_key: str | None,
-        lane: str,
-        deadline_s: float | None,
-        stripe_account: str | None,
-        stripe_context: str | None,
-        unchecked_params: Mapping[str, Any] | None,
+        idempotency_key: str | None = None,
+        lane: str = "interactive",
+        deadline_s: float | None = None,
+        stripe_account: str | None = None,
+        stripe_context: str | None = None,
+        unchecked_params: Mapping[str, Any] | None = None,
     ) -> FollowUp:
         """Put one request into this run's outbox. Raises `InvalidParams`, `InvalidField` or `TooLarge`."""
         entry = self._entry

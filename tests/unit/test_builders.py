@@ -28,16 +28,6 @@ class Recorder:
         return "a receipt"
 
 
-DEFAULTS = {
-    "idempotency_key": None,
-    "lane": "interactive",
-    "deadline_s": None,
-    "stripe_account": None,
-    "stripe_context": None,
-    "unchecked_params": None,
-}
-
-
 def test_each_call_sets_a_parameter_and_returns_the_builder() -> None:
     intent = new_payment_intent()
     assert intent.amount(2000).currency("usd").metadata({"order": "1001"}) is intent
@@ -112,9 +102,7 @@ def test_create_async_passes_its_arguments_to_the_dispatcher() -> None:
     price = new_price().currency("usd")
     receipt: Any = price.create_async("w", "c", "sk_test_1", dispatcher=dispatcher)
     assert receipt == "a receipt"
-    assert dispatcher.calls == [
-        (("create_price", {"currency": "usd"}, "w", "c", "sk_test_1"), DEFAULTS)
-    ]
+    assert dispatcher.calls == [(("create_price", {"currency": "usd"}, "w", "c", "sk_test_1"), {})]
 
 
 def test_create_async_passes_its_options_to_the_dispatcher() -> None:
@@ -140,9 +128,7 @@ def test_create_async_without_a_dispatcher_raises_no_dispatcher() -> None:
 def test_the_function_takes_a_builder_or_plain_parameters(obj: Any) -> None:
     dispatcher: Any = Recorder()
     create_price_async(obj, "w", "c", "sk_test_1", dispatcher=dispatcher)
-    assert dispatcher.calls == [
-        (("create_price", {"currency": "usd"}, "w", "c", "sk_test_1"), DEFAULTS)
-    ]
+    assert dispatcher.calls == [(("create_price", {"currency": "usd"}, "w", "c", "sk_test_1"), {})]
 
 
 def test_the_function_refuses_a_builder_of_another_object() -> None:
@@ -156,7 +142,7 @@ def test_a_bound_builder_needs_no_worker_context_or_key() -> None:
     submit: Any = flow.submit
     receipt: Any = Builders(submit).new_price().currency("usd").create_async()
     assert receipt == "a receipt"
-    assert flow.calls == [(("create_price", {"currency": "usd"}), DEFAULTS)]
+    assert flow.calls == [(("create_price", {"currency": "usd"}), {})]
 
 
 def test_a_missing_bound_builder_is_an_attribute_error_with_a_suggestion() -> None:

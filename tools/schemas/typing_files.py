@@ -37,13 +37,14 @@ BUILDERS_HEAD = f'''"""The types of `builders.py`. {NOTE}"""
 # fmt: off
 # ruff: noqa: E501, PLC0105, PYI021
 from collections.abc import Mapping
-from typing import Literal, Protocol, Self, TypeVar
+from typing import Literal, Protocol, Self, TypeVar, Unpack
 
 from paydispatch.domain.credentials import SecretRef
 from paydispatch.operations import _BoundOperations
 from paydispatch.sdk import params as p
 from paydispatch.sdk.builder import BoundBuilder, Builder, Parameters, Submit
 from paydispatch.sdk.dispatcher import Dispatcher, Receipt
+from paydispatch.sdk.options import Options
 
 _B = TypeVar("_B", bound=Builder, contravariant=True)
 
@@ -57,13 +58,8 @@ class _Create(Protocol[_B]):
         context_id: str,
         stripe_secret: str | SecretRef,
         *,
-        idempotency_key: str | None = None,
-        lane: str = "interactive",
-        deadline_s: float | None = None,
-        stripe_account: str | None = None,
-        stripe_context: str | None = None,
-        unchecked_params: Mapping[str, object] | None = None,
         dispatcher: Dispatcher | None = None,
+        **options: Unpack[Options],
     ) -> Receipt: ...
 '''
 

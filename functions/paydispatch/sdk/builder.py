@@ -17,9 +17,11 @@ from paydispatch.domain.stripe.resources import RESOURCES, create_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Unpack
 
     from paydispatch.domain.credentials import SecretRef
     from paydispatch.sdk.dispatcher import Dispatcher, Receipt
+    from paydispatch.sdk.options import Options
 
 
 class UnknownParameter(InvalidParams, AttributeError):
@@ -72,13 +74,8 @@ class Builder(Parameters):
         context_id: str,
         stripe_secret: str | SecretRef,
         *,
-        idempotency_key: str | None = None,
-        lane: str = "interactive",
-        deadline_s: float | None = None,
-        stripe_account: str | None = None,
-        stripe_context: str | None = None,
-        unchecked_params: Mapping[str, Any] | None = None,
         dispatcher: Dispatcher | None = None,
+        **options: Unpack[Options],
     ) -> Receipt:
         """Hand the request to the running Dispatcher and return its receipt, without any I/O.
 
@@ -93,12 +90,7 @@ class Builder(Parameters):
             worker_id,
             context_id,
             stripe_secret,
-            idempotency_key=idempotency_key,
-            lane=lane,
-            deadline_s=deadline_s,
-            stripe_account=stripe_account,
-            stripe_context=stripe_context,
-            unchecked_params=unchecked_params,
+            **options,
         )
 
 
@@ -111,12 +103,7 @@ class Submit(Protocol):
         params: Mapping[str, Any],
         *,
         path: Mapping[str, str] | None = None,
-        idempotency_key: str | None,
-        lane: str,
-        deadline_s: float | None,
-        stripe_account: str | None,
-        stripe_context: str | None,
-        unchecked_params: Mapping[str, Any] | None,
+        **options: Unpack[Options],
     ) -> Receipt: ...
 
 
@@ -127,27 +114,9 @@ class BoundBuilder(Parameters):
         super().__init__(object_name)
         self._submit = submit
 
-    def create_async(
-        self,
-        *,
-        idempotency_key: str | None = None,
-        lane: str = "interactive",
-        deadline_s: float | None = None,
-        stripe_account: str | None = None,
-        stripe_context: str | None = None,
-        unchecked_params: Mapping[str, Any] | None = None,
-    ) -> Receipt:
+    def create_async(self, **options: Unpack[Options]) -> Receipt:
         """Dispatch the next create of this conversation. Raises as `Builder.create_async` does."""
-        return self._submit(
-            self.operation_name,
-            self._params,
-            idempotency_key=idempotency_key,
-            lane=lane,
-            deadline_s=deadline_s,
-            stripe_account=stripe_account,
-            stripe_context=stripe_context,
-            unchecked_params=unchecked_params,
-        )
+        return self._submit(self.operation_name, self._params, **options)
 
 
 def builder_of(object_name: str, obj: Builder | Mapping[str, Any]) -> Builder:

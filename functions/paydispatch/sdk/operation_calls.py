@@ -14,11 +14,13 @@ from paydispatch.domain.stripe.operations import all_operations, operation_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Unpack
 
     from paydispatch.domain.credentials import SecretRef
     from paydispatch.domain.stripe.operations import Operation
     from paydispatch.sdk.builder import Submit
     from paydispatch.sdk.dispatcher import Dispatcher, Receipt
+    from paydispatch.sdk.options import Options
 
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
@@ -55,13 +57,8 @@ class OperationCall(Prepared):
         context_id: str,
         stripe_secret: str | SecretRef,
         *,
-        idempotency_key: str | None = None,
-        lane: str = "interactive",
-        deadline_s: float | None = None,
-        stripe_account: str | None = None,
-        stripe_context: str | None = None,
-        unchecked_params: Mapping[str, Any] | None = None,
         dispatcher: Dispatcher | None = None,
+        **options: Unpack[Options],
     ) -> Receipt:
         """Hand the request to the running Dispatcher and return its receipt, without any I/O.
 
@@ -76,12 +73,7 @@ class OperationCall(Prepared):
             context_id,
             stripe_secret,
             path=self.path,
-            idempotency_key=idempotency_key,
-            lane=lane,
-            deadline_s=deadline_s,
-            stripe_account=stripe_account,
-            stripe_context=stripe_context,
-            unchecked_params=unchecked_params,
+            **options,
         )
 
 
@@ -98,28 +90,9 @@ class BoundOperationCall(Prepared):
         super().__init__(operation, ids, params)
         self._submit = submit
 
-    def call_async(
-        self,
-        *,
-        idempotency_key: str | None = None,
-        lane: str = "interactive",
-        deadline_s: float | None = None,
-        stripe_account: str | None = None,
-        stripe_context: str | None = None,
-        unchecked_params: Mapping[str, Any] | None = None,
-    ) -> Receipt:
+    def call_async(self, **options: Unpack[Options]) -> Receipt:
         """Dispatch the next operation of this conversation. Raises as `OperationCall.call_async` does."""
-        return self._submit(
-            self.operation,
-            self._params,
-            path=self.path,
-            idempotency_key=idempotency_key,
-            lane=lane,
-            deadline_s=deadline_s,
-            stripe_account=stripe_account,
-            stripe_context=stripe_context,
-            unchecked_params=unchecked_params,
-        )
+        return self._submit(self.operation, self._params, path=self.path, **options)
 
 
 @cache

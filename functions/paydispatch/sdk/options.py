@@ -1,0 +1,29 @@
+"""The options of a request, declared once: `create_async`, `call_async` and the same calls in a flow pass them on.
+
+`Dispatcher.submit` and a flow's `_dispatch` take each by its name, because they give it its meaning. The type checker
+finds an option that one of them does not take.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Options(TypedDict, total=False):
+    """The keywords of every call that dispatches a request."""
+
+    idempotency_key: str | None
+    """Requests with the same key are one request."""
+    lane: str
+    """`interactive`, which is the default, or `batch`."""
+    deadline_s: float | None
+    """The seconds in which the request is tried. The default is six hours."""
+    stripe_account: str | None
+    """The connected account: `acct_1`."""
+    stripe_context: str | None
+    """The account in which an organisation's key acts, or a path of accounts: `acct_1/acct_2`."""
+    unchecked_params: Mapping[str, Any] | None
+    """Merged into the parameters without a check against the schema."""
