@@ -111,7 +111,7 @@ def fields_of_the_library(row: Resource, params: dict[str, Any]) -> Fields:
     """Return the fields of the library's own create, such as `client.v1.checkout.sessions.create(params)`."""
     recorder = Recorder()
     client = stripe.StripeClient("sk_test_1", http_client=recorder)
-    reduce(getattr, row.collection.split("/"), client.v1).create(params)
+    reduce(getattr, row.endpoint.split("/")[2:], client.v1).create(params)
     return read_fields(recorder.body)
 
 

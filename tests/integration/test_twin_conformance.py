@@ -51,7 +51,7 @@ def client(base_url: str) -> Iterator[stripe.StripeClient]:
 
 def service(client: stripe.StripeClient, resource: Resource) -> Any:
     """Return the service of a resource: `client.v1.checkout.sessions` for `checkout/sessions`."""
-    return reduce(getattr, resource.collection.split("/"), client.v1)
+    return reduce(getattr, resource.endpoint.split("/")[2:], client.v1)
 
 
 def create(client: stripe.StripeClient, name: str) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.stripe.resources import Resource
 from paydispatch.twin.objects.addresses import kinds_at
+from paydispatch.twin.objects.collection import Collection
 from paydispatch.twin.objects.lists import page, page_of
 from paydispatch.twin.objects.shapes import response_schema
 from paydispatch.twin.targets import belongs_to
@@ -42,11 +42,11 @@ class Reads:
         """Return one object by its id. Raises `StripeError` (404)."""
         return self._show_one(account, (kind,), object_id, params, {})
 
-    def list(self, account: Account, resource: Resource, params: Params) -> bytes:
+    def list(self, account: Account, collection: Collection, params: Params) -> bytes:
         """Return one page of objects. Raises `StripeError` (400)."""
-        schema = response_schema(resource.name)
+        schema = response_schema(collection.name)
         return self._show_list(
-            account, page(self._store, account, resource, schema, params), params
+            account, page(self._store, account, collection, schema, params), params
         )
 
     def read_place(self, account: Account, place: Place, params: Params) -> bytes:
@@ -100,7 +100,7 @@ class Reads:
             page(
                 self._store,
                 account,
-                Resource(kind, url.removeprefix("/v1/")),
+                Collection(kind, url),
                 response_schema(kind),
                 {**params, **place.owners},
             )

@@ -17,6 +17,7 @@ from paydispatch.twin.faults import Faults
 from paydispatch.twin.idempotency import IdempotencyLayer, Saved
 from paydispatch.twin.ledger import Ledger
 from paydispatch.twin.objects.addresses import answered_kinds
+from paydispatch.twin.objects.collection import Collection
 from paydispatch.twin.objects.naming import Naming
 from paydispatch.twin.objects.store import Store
 from paydispatch.twin.rate_limits import RateLimits, Rates
@@ -61,8 +62,8 @@ class StripeTwin:
         self.limits = RateLimits(rates or Rates.unlimited())
         self._strict = strict
         self._seed = seed
-        self._by_endpoint = {resource.endpoint: resource for resource in resources}
-        self._kinds = {resource.name for resource in resources}
+        self._by_endpoint = {row.endpoint: Collection(row.name, row.endpoint) for row in resources}
+        self._kinds = {row.name for row in resources}
         self.forget()
 
     def forget(self) -> None:
@@ -108,7 +109,7 @@ class StripeTwin:
         exchange.meet(request, self.faults.decide(request.facts()))
         self.limits.take(account, request.limited_as, self.clock.now())
         exchange.verdict.raise_if("before")
-        if request.resource is ACCOUNT:
+        if request.collection is ACCOUNT:
             check_may_ask(call.headers)
         if request.operation is not None:
             self._write(request, request.operation, account, exchange)
@@ -118,15 +119,15 @@ class StripeTwin:
 
     def _read(self, request: Request, account: Account, version: str) -> bytes:
         params = nest(request.pairs)
-        if request.resource is ACCOUNT:
+        if request.collection is ACCOUNT:
             return json.dumps(account.as_json()).encode()
-        kinds = request.place.kinds if request.place else (request.resource.name,)
+        kinds = request.place.kinds if request.place else (request.collection.name,)
         check_expand(params, *kinds, is_list=request.object_id is None, version=version)
         if request.place is not None:
             return self._reads.read_place(account, request.place, params)
         if request.object_id is None:
-            return self._reads.list(account, request.resource, params)
-        return self._reads.retrieve(account, request.resource.name, request.object_id, params)
+            return self._reads.list(account, request.collection, params)
+        return self._reads.retrieve(account, request.collection.name, request.object_id, params)
 
     def _write(
         self, request: Request, operation: Operation, account: Account, exchange: Exchange

@@ -20,7 +20,6 @@ from paydispatch.domain.operators.lookup_results import (
 )
 from paydispatch.domain.operators.lookups import Window
 from paydispatch.domain.stripe.operations import create_operation
-from paydispatch.domain.stripe.resources import RESOURCES
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 
 MARK = ("paydispatch_request_id", "pdr_1")
@@ -289,10 +288,6 @@ async def test_the_key_is_in_no_reason() -> None:
     seen = await look(lambda _: httpx.Response(401, json={"error": {"message": KEY, "code": "x"}}))
 
     assert KEY not in repr(seen)
-
-
-def test_every_row_has_a_list() -> None:
-    assert all(resource.listings for resource in RESOURCES)
 
 
 async def fetch(answer: Answer) -> Any:

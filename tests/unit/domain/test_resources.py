@@ -8,6 +8,8 @@ import stripe.params
 
 from paydispatch.domain.errors import UnknownObject
 from paydispatch.domain.parameters.check import parameter_schema
+from paydispatch.domain.stripe.listings import Listing
+from paydispatch.domain.stripe.operations import create_operation
 from paydispatch.domain.stripe.resources import RESOURCES, Resource, resource_named
 from paydispatch.twin.objects.shapes import response_schema
 
@@ -24,8 +26,14 @@ def list_params(row: Resource) -> set[str]:
     return set(typed.__annotations__)
 
 
+def listing_of(row: Resource) -> Listing:
+    listing = create_operation(row.name).listing
+    assert listing is not None
+    return listing
+
+
 def query_names(row: Resource) -> list[str]:
-    return [name for listing in row.listings for name, _ in parse_qsl(listing)]
+    return [name for query in listing_of(row).queries for name, _ in parse_qsl(query)]
 
 
 @EVERY_ROW
@@ -39,7 +47,7 @@ def test_an_object_outside_the_table_is_unknown() -> None:
 
 
 def test_names_follow_from_the_row() -> None:
-    row = Resource("checkout.session", "checkout/sessions")
+    row = Resource("checkout.session")
     assert row.endpoint == "/v1/checkout/sessions"
     assert row.response_flow == "new_create_checkout_session_response"
     assert row.error_flow == "new_create_checkout_session_error"
@@ -47,12 +55,12 @@ def test_names_follow_from_the_row() -> None:
 
 @EVERY_ROW
 def test_a_list_is_filtered_by_time_if_stripe_allows_it(row: Resource) -> None:
-    assert row.dated == ("created" in list_params(row))
+    assert listing_of(row).dated == ("created" in list_params(row))
 
 
 @EVERY_ROW
 def test_a_list_is_filtered_only_by_parameters_that_stripe_allows(row: Resource) -> None:
-    assert {*query_names(row), *row.clocked_by} <= list_params(row)
+    assert {*query_names(row), *listing_of(row).clocked_by} <= list_params(row)
 
 
 @EVERY_ROW
@@ -60,7 +68,7 @@ def test_active_and_inactive_objects_are_listed_if_stripe_can_filter_them(row: R
     """Stripe does not document for every list that it holds both if the filter is absent."""
     split = "active" in list_params(row)
 
-    assert (row.listings == ("active=true", "active=false")) == split
+    assert (listing_of(row).queries == ("active=true", "active=false")) == split
 
 
 @EVERY_ROW
@@ -72,4 +80,4 @@ def test_an_object_on_a_test_clock_is_listed_by_every_parameter_that_puts_it_the
         "properties"
     ].keys()
 
-    assert set(row.clocked_by) == (puts if can_be else set())
+    assert set(listing_of(row).clocked_by) == (puts if can_be else set())

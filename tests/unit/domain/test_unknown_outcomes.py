@@ -21,7 +21,7 @@ from paydispatch.domain.operators.lookup_results import (
 from paydispatch.domain.operators.lookups import StaysUnknown, decide, other_account, windows
 from paydispatch.domain.outcomes import Certainty, Error, Response
 from paydispatch.domain.stripe.accounts import AccountBinding
-from paydispatch.domain.stripe.resources import RESOURCES
+from paydispatch.domain.stripe.operations import all_operations
 from paydispatch.domain.unknown_outcomes import LAST_CALL_S, UnknownOutcome
 
 HOUR_S = 3600.0
@@ -204,8 +204,9 @@ def test_an_intent_in_a_status_in_which_stripe_answers_a_create_is_the_response(
     assert isinstance(verdict, Response)
 
 
-def test_only_the_row_of_payment_intent_has_unconfirmed_states() -> None:
-    assert [row.name for row in RESOURCES if row.unconfirmed] == ["payment_intent"]
+def test_only_a_payment_intent_has_unconfirmed_states() -> None:
+    listed = [row for row in all_operations() if row.listing and row.listing.unconfirmed]
+    assert [row.name for row in listed] == ["create_payment_intent"]
 
 
 @pytest.mark.parametrize("apart_s", [-CLOCKS_APART_S - 1, CLOCKS_APART_S + 1])

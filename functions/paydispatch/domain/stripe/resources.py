@@ -1,12 +1,14 @@
 """The table of Stripe objects this project can create.
 
 An object is one row here, one generated schema in `paydispatch/schemas/` and two flows. Routes, builders, validation,
-the twin and the flow names all follow from the row, so that a new object needs no other code.
+the twin and the flow names all follow from the row, so that a new object needs no other code. The table of operations
+has its path and its list.
 """
 
 from dataclasses import dataclass
 
 from paydispatch.domain.errors import UnknownObject
+from paydispatch.domain.stripe.operations import operation_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,28 +18,10 @@ class Resource:
     name: str
     """Stripe's name for it, as in the `object` field of an answer: `payment_intent`."""
 
-    collection: str
-    """The path below `/v1` at which it is created and listed: `payment_intents`."""
-
-    listings: tuple[str, ...] = ("",)
-    """The queries that together list every object. Stripe leaves some objects out of a list by default, and does not
-    document this for every list. Therefore a list that can be divided in two is read in both halves."""
-
-    dated: bool = True
-    """Whether the list can be filtered by time (`created`). If it cannot, it is read from end to end."""
-
-    clocked_by: tuple[str, ...] = ()
-    """Parameters of the create that may put the object on a test clock. Stripe lists such an object only if the list is
-    filtered by one of them, and dates it by that clock."""
-
-    unconfirmed: tuple[str, ...] = ()
-    """States of an object that its create (`confirm=true`) has not confirmed yet. Stripe lists such an object before
-    the create has ended. A `last_payment_error` means that the create has ended."""
-
     @property
     def endpoint(self) -> str:
         """The path of the create, at Stripe and in our API: `/v1/payment_intents`."""
-        return f"/v1/{self.collection}"
+        return operation_named(self.operation).path
 
     @property
     def identifier(self) -> str:
@@ -58,24 +42,17 @@ class Resource:
         return error_flow(self.name)
 
 
-_BOTH_HALVES = ("active=true", "active=false")
-_BY_CUSTOMER = ("customer", "customer_account")
-
 RESOURCES: tuple[Resource, ...] = (
-    Resource("product", "products", listings=_BOTH_HALVES),
-    Resource("price", "prices", listings=_BOTH_HALVES),
-    Resource("subscription", "subscriptions", listings=("status=all",), clocked_by=_BY_CUSTOMER),
-    Resource(
-        "payment_intent",
-        "payment_intents",
-        unconfirmed=("requires_confirmation", "requires_payment_method"),
-    ),
-    Resource("coupon", "coupons"),
-    Resource("customer", "customers", clocked_by=("test_clock",)),
-    Resource("refund", "refunds"),
-    Resource("invoice", "invoices", clocked_by=_BY_CUSTOMER),
-    Resource("checkout.session", "checkout/sessions"),
-    Resource("payment_link", "payment_links", listings=_BOTH_HALVES, dated=False),
+    Resource("product"),
+    Resource("price"),
+    Resource("subscription"),
+    Resource("payment_intent"),
+    Resource("coupon"),
+    Resource("customer"),
+    Resource("refund"),
+    Resource("invoice"),
+    Resource("checkout.session"),
+    Resource("payment_link"),
 )
 
 _BY_NAME = {resource.name: resource for resource in RESOURCES}

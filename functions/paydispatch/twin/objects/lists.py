@@ -12,8 +12,8 @@ from paydispatch.twin.wire.errors import invalid_request, unknown_parameter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paydispatch.domain.stripe.resources import Resource
     from paydispatch.twin.accounts import Account
+    from paydispatch.twin.objects.collection import Collection
     from paydispatch.twin.objects.shapes import Schema
     from paydispatch.twin.objects.store import Store, StripeObject
 
@@ -28,14 +28,18 @@ _UPPER_BOUNDS = {"lte": 0, "lt": -1}
 
 
 def page(
-    store: Store, account: Account, resource: Resource, schema: Schema, params: Mapping[str, Any]
+    store: Store,
+    account: Account,
+    collection: Collection,
+    schema: Schema,
+    params: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return Stripe's list object. Raises `StripeError` (400) for an invalid parameter."""
     _refuse_undated(schema, params)
     limit, span, wanted = _limit(params), _span(params), _fields(schema, params)
     matching = (
         stripe_object
-        for stripe_object in store.iterate(account, resource.name, span)
+        for stripe_object in store.iterate(account, collection.name, span)
         if _in_view(stripe_object, wanted)
         and all(stripe_object.get(name) == value for name, value in wanted.items())
     )
@@ -43,7 +47,7 @@ def page(
     shown = found[:limit]
     return {
         "object": "list",
-        "url": resource.endpoint,
+        "url": collection.endpoint,
         "has_more": len(found) > limit,
         "data": shown[::-1] if span.ending_before else shown,
     }

@@ -64,7 +64,7 @@ class Exchange:
         """Record the request of the call and the fault that applies to it."""
         self.verdict = verdict
         if self.attempt is not None:
-            self.attempt.object = request.resource.name
+            self.attempt.object = request.collection.name
             self.attempt.operation = request.operation.name if request.operation else None
             self.attempt.fault = verdict.kind
             self.attempt.fault_id = verdict.rule_id

@@ -16,7 +16,7 @@ from paydispatch.twin.objects.expandable import fields_of, kinds_in
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paydispatch.domain.stripe.resources import Resource
+    from paydispatch.twin.objects.collection import Collection
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Place:
         return self.kinds[0]
 
 
-def find_place(path: str, by_endpoint: Mapping[str, Resource]) -> Place | None:
+def find_place(path: str, by_endpoint: Mapping[str, Collection]) -> Place | None:
     """Return the place that a path names, or None. `by_endpoint` has the objects that the twin creates."""
     steps = path.split("/")
     for address, kinds in addresses().items():
@@ -66,12 +66,14 @@ def _match(address: list[str], steps: list[str]) -> dict[str, str] | None:
     return owners
 
 
-def _list_inside(path: str, by_endpoint: Mapping[str, Resource]) -> Place | None:
+def _list_inside(path: str, by_endpoint: Mapping[str, Collection]) -> Place | None:
     owner, _, name = path.rpartition("/")
     endpoint, _, owner_id = owner.rpartition("/")
-    resource = by_endpoint.get(endpoint)
-    held = fields_of(resource.name).get(name) if resource else None
-    if resource is None or not isinstance(held, dict) or held.keys() != {"data"}:
+    collection = by_endpoint.get(endpoint)
+    held = fields_of(collection.name).get(name) if collection else None
+    if collection is None or not isinstance(held, dict) or held.keys() != {"data"}:
         return None
     address = f"{endpoint}/{{id}}/{name}"
-    return Place(address, tuple(kinds_in(held["data"])), None, {}, (resource.name, owner_id, name))
+    return Place(
+        address, tuple(kinds_in(held["data"])), None, {}, (collection.name, owner_id, name)
+    )

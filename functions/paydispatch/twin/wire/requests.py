@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.stripe.operations import operation_at
-from paydispatch.domain.stripe.resources import Resource
 from paydispatch.twin import accounts
 from paydispatch.twin.faults import Facts
+from paydispatch.twin.objects.collection import Collection
 from paydispatch.twin.wire.errors import invalid_request, unknown_url
 from paydispatch.twin.wire.forms import Pairs, read_pairs
 from paydispatch.twin.wire.places import Place, find_place
@@ -25,8 +25,8 @@ JSON_REFUSED = (
 )
 
 
-ACCOUNT = Resource("account", accounts.ENDPOINT.removeprefix("/v1/"))
-"""The resource of `GET /v1/account`, which returns the account that a call acts for. It cannot be created."""
+ACCOUNT = Collection("account", accounts.ENDPOINT)
+"""The collection of `GET /v1/account`, which returns the account that a call acts for. It cannot be created."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Request:
 
     method: str
     path: str
-    resource: Resource
+    collection: Collection
     object_id: str | None
     pairs: Pairs
     idempotency_key: str | None
@@ -49,30 +49,30 @@ class Request:
     @property
     def limited_as(self) -> str:
         """The name under which a rate limit counts the call, such as `GET /v1/prices/:id`."""
-        return f"{self.method} {self.resource.endpoint}{'/:id' if self.object_id else ''}"
+        return f"{self.method} {self.collection.endpoint}{'/:id' if self.object_id else ''}"
 
     def facts(self) -> Facts:
         operation = self.operation.name if self.operation else None
         return Facts(
-            self.resource.name, self.method, dict(self.pairs), self.idempotency_key, operation
+            self.collection.name, self.method, dict(self.pairs), self.idempotency_key, operation
         )
 
 
-def understand(call: Call, by_endpoint: Mapping[str, Resource]) -> Request:
+def understand(call: Call, by_endpoint: Mapping[str, Collection]) -> Request:
     """Return the request of a call. Raises `StripeError` (404, 400)."""
     path = call.path.rstrip("/")
     if path == accounts.ENDPOINT and call.method == "GET":
         return Request(call.method, path, ACCOUNT, None, _pairs(call), None)
     if call.method != "GET":
         return _write(call, path)
-    resource, object_id = _target(path, by_endpoint)
-    if resource is not None:
-        return Request(call.method, path, resource, object_id, _pairs(call), None)
+    collection, object_id = _target(path, by_endpoint)
+    if collection is not None:
+        return Request(call.method, path, collection, object_id, _pairs(call), None)
     place = find_place(path, by_endpoint)
     if place is None:
         raise unknown_url(call.method, call.path)
-    resource = Resource(place.name, place.address.removeprefix("/v1/"))
-    return Request(call.method, path, resource, place.object_id, _pairs(call), None, place)
+    collection = Collection(place.name, place.address)
+    return Request(call.method, path, collection, place.object_id, _pairs(call), None, place)
 
 
 def _write(call: Call, path: str) -> Request:
@@ -80,13 +80,15 @@ def _write(call: Call, path: str) -> Request:
     if found is None:
         raise unknown_url(call.method, call.path)
     operation, ids = found
-    resource = Resource(operation.object, operation.path.removeprefix("/v1/"))
+    collection = Collection(operation.object, operation.path)
     # Stripe ignores the idempotency key of a DELETE.
     key = call.headers.get("idempotency-key") if call.method == "POST" else None
-    return Request(call.method, path, resource, None, _pairs(call), key, None, operation, ids)
+    return Request(call.method, path, collection, None, _pairs(call), key, None, operation, ids)
 
 
-def _target(path: str, by_endpoint: Mapping[str, Resource]) -> tuple[Resource | None, str | None]:
+def _target(
+    path: str, by_endpoint: Mapping[str, Collection]
+) -> tuple[Collection | None, str | None]:
     if path in by_endpoint:
         return by_endpoint[path], None
     endpoint, _, object_id = path.rpartition("/")
