@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.twin.objects.factory import complete, make
+from paydispatch.twin.objects.first_amounts import amount_of
 from paydispatch.twin.objects.naming import id_after
 from paydispatch.twin.objects.shapes import fresh_object, response_schema
 
@@ -49,9 +50,9 @@ def of_subscription(subscription: StripeObject, due: int, context: CreationConte
     return invoice
 
 
-def amount_of(item: Mapping[str, Any]) -> int:
+def first_amount_of(item: Mapping[str, Any]) -> int:
     """Return the amount of an item for one period. Metered and tiered prices cost nothing at first."""
-    return int((item["price"]["unit_amount"] or 0) * item.get("quantity", 0))
+    return amount_of(item["price"], item.get("quantity", 0)) or 0
 
 
 def pay_with(invoice: StripeObject, intent: StripeObject, context: CreationContext) -> StripeObject:
@@ -119,7 +120,7 @@ def _line(
     item: StripeObject, invoice: StripeObject, is_trial: bool, context: CreationContext
 ) -> StripeObject:
     element = response_schema("invoice")["properties"]["lines"]["list"]
-    price, amount = item["price"], 0 if is_trial else amount_of(item)
+    price, amount = item["price"], 0 if is_trial else first_amount_of(item)
     fields = {
         "id": f"il_{context.naming.letters(24)}",
         "object": "line_item",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.twin.derived import invoices
 from paydispatch.twin.objects.factory import make
+from paydispatch.twin.objects.first_amounts import less_coupons
 from paydispatch.twin.objects.naming import id_after
 
 if TYPE_CHECKING:
@@ -47,12 +48,10 @@ def amount_due(
     """Return the amount of the first invoice: nothing in a trial, else all items less their coupons."""
     if subscription["status"] == "trialing":
         return 0
-    total = sum(invoices.amount_of(item) for item in subscription["items"]["data"])
-    for discount in params.get("discounts") or ():
-        coupon = context.find(str(discount.get("coupon"))) or {}
-        share = coupon.get("percent_off") or 0
-        total -= round(total * share / 100) + (coupon.get("amount_off") or 0)
-    return max(0, total)
+    total = sum(invoices.first_amount_of(item) for item in subscription["items"]["data"])
+    discounts = params.get("discounts") or ()
+    coupons = [context.find(str(discount.get("coupon"))) or {} for discount in discounts]
+    return max(0, less_coupons(total, coupons))
 
 
 def has_payment_method(subscription: StripeObject, context: CreationContext) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paydispatch.twin.objects.first_amounts import amount_of
 from paydispatch.twin.rules.amounts import too_small
 from paydispatch.twin.rules.currencies import smallest_charge
-from paydispatch.twin.rules.prices import amount_of, is_recurring, price_of
+from paydispatch.twin.rules.prices import is_recurring, price_of
 from paydispatch.twin.wire.errors import invalid_request
 
 if TYPE_CHECKING:

@@ -46,14 +46,3 @@ def _check_price(price: Mapping[str, Any], wanted: str | None, param: str) -> No
             f"with `type={wanted}`.",
             param=param,
         )
-
-
-def amount_of(price: Mapping[str, Any], quantity: Any, currency: str | None) -> int | None:
-    """Return the amount of an item in minor units. None: it depends on more than the price."""
-    if (price.get("recurring") or {}).get("usage_type") == "metered":
-        return 0
-    unit = price.get("unit_amount")
-    is_flat = price.get("billing_scheme", "per_unit") == "per_unit"
-    if unit is None or not is_flat or currency not in (None, price.get("currency")):
-        return None
-    return int(unit) * (1 if quantity is None else int(quantity))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.twin.objects.first_amounts import amount_of, less_coupons
 from paydispatch.twin.rules.currencies import smallest_charge
-from paydispatch.twin.rules.prices import amount_of, price_of
+from paydispatch.twin.rules.prices import price_of
 from paydispatch.twin.wire.errors import invalid_request
 
 if TYPE_CHECKING:
@@ -91,21 +92,14 @@ _LISTS = ("items", "add_invoice_items")
 
 
 def _after_discounts(create: Situation, amount: int, currency: str) -> tuple[int, str] | None:
-    left = float(amount)
-    for _, discount in create.elements("discounts"):
-        coupon = create.find("coupon", discount.get("coupon"))
-        if coupon is None:
-            return None
-        left -= _discount(coupon, left)
+    discounts = [discount for _, discount in create.elements("discounts")]
+    coupons = [create.find("coupon", discount.get("coupon")) for discount in discounts]
+    known = [coupon for coupon in coupons if coupon is not None]
+    if len(known) < len(coupons):
+        return None
     customer = create.find("customer", create.value("customer")) or {}
     credit = min(0, customer.get("balance") or 0)
-    return round(left) + credit, currency
-
-
-def _discount(coupon: Mapping[str, Any], amount: float) -> float:
-    if coupon.get("percent_off"):
-        return float(amount * coupon["percent_off"] / 100)
-    return float(coupon.get("amount_off") or 0)
+    return less_coupons(amount, known) + credit, currency
 
 
 def check_billing_cycle_anchor(create: Situation) -> None:
