@@ -60,6 +60,14 @@ def test_the_file_in_docs_is_the_document_that_the_code_builds() -> None:
     assert json.loads(WRITTEN.read_text("utf-8")) == document(), "run `make schemas`"
 
 
+def test_the_file_in_docs_has_one_line_for_each_path_and_each_component() -> None:
+    built = document()
+    sections = [built["paths"], *built["components"].values()]
+    begun = re.findall(r'^"([^"]+)":', WRITTEN.read_text("utf-8"), re.MULTILINE)
+    expected = [*built, *built["components"], *(name for section in sections for name in section)]
+    assert sorted(begun) == sorted(expected)
+
+
 def test_every_operation_has_its_path_and_is_named_once() -> None:
     found = {
         (call["operationId"], method.upper(), path)

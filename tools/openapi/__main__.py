@@ -1,8 +1,8 @@
-"""Writes the OpenAPI document twice: compactly for the API, and on many lines for readers. `make schemas` runs it.
+"""Writes the OpenAPI document twice: on one line for the API, and on a line for each path and component for readers.
 
     PYTHONPATH=tools python -m openapi
 
-It needs only the code. Run it after generating the parameter schemas.
+`make schemas` runs it. It needs only the code. Run it after generating the parameter schemas.
 """
 
 import json
@@ -14,8 +14,6 @@ from openapi.document import document
 ROOT = Path(__file__).parents[2]
 SERVED = ROOT / "functions/paydispatch/handlers/api/openapi.json"
 READ = ROOT / "docs/openapi.json"
-LINE = 100
-"""The longest line in characters. A longer value is divided into lines."""
 
 
 def main() -> None:
@@ -24,23 +22,25 @@ def main() -> None:
     READ.write_text(lay_out(built) + "\n", encoding="utf-8")
 
 
-def lay_out(value: Any, indent: str = "") -> str:
-    """Return `value` as JSON. A value that is too long for one line has one line per entry."""
-    text = json.dumps(value, ensure_ascii=False)
-    if len(indent + text) <= LINE or not isinstance(value, dict | list):
-        return text
-    inner = indent + " "
-    if isinstance(value, list):
-        entries = [lay_out(entry, inner) for entry in value]
-        return _block(entries, "[]", indent)
-    fields = [f"{json.dumps(name)}: {lay_out(part, inner)}" for name, part in value.items()]
-    return _block(fields, "{}", indent)
+def lay_out(built: dict[str, Any]) -> str:
+    """Return the document as JSON with a line for each path and each component, so that a change shows where it is."""
+    parts = {name: _compact(part) for name, part in built.items()}
+    parts["paths"] = _lines(_each(built["paths"]))
+    components = {name: _lines(_each(entries)) for name, entries in built["components"].items()}
+    parts["components"] = _lines(components)
+    return _lines(parts)
 
 
-def _block(entries: list[str], brackets: str, indent: str) -> str:
-    opened, closed = brackets[0], brackets[1]
-    lines = f",\n{indent} ".join(entries)
-    return f"{opened}\n{indent} {lines}\n{indent}{closed}"
+def _each(entries: dict[str, Any]) -> dict[str, str]:
+    return {name: _compact(entry) for name, entry in entries.items()}
+
+
+def _lines(texts: dict[str, str]) -> str:
+    return "{\n" + ",\n".join(f"{_compact(name)}:{text}" for name, text in texts.items()) + "\n}"
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 if __name__ == "__main__":
