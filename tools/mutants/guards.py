@@ -48,6 +48,8 @@ WIRE = ("tests/integration/adapters/test_stripe_http.py",)
 
 ATTEMPTS = SOURCE + "domain/attempts.py"
 CALL = SOURCE + "services/call_stripe.py"
+OPEN_SEND = SOURCE + "services/calls/open_send.py"
+GUARD_STEP = SOURCE + "services/calls/guard.py"
 CONCLUDE = SOURCE + "services/calls/conclude.py"
 CALL_BATCH = SOURCE + "services/call_batch.py"
 READ_MESSAGE = SOURCE + "domain/message/read_message.py"
@@ -238,21 +240,21 @@ GUARDS = (
     Guard(
         "last receive: it calls Stripe once more",
         "A message on its last receive is reported without calling Stripe again, then parked.",
-        CALL,
+        GUARD_STEP,
         "    if call.receive.last_receive:",
         "    if False:",
     ),
     Guard(
         "last receive: a request that may have been sent continues as a copy",
         "A message on its last receive is reported without calling Stripe again, then parked.",
-        CALL,
+        GUARD_STEP,
         "    return call.receive.last_receive and unsent and progress",
         "    return call.receive.last_receive and progress",
     ),
     Guard(
         "last receive: the number of copies is unbounded",
         "A last receive without a send continues as a bounded number of copies.",
-        CALL,
+        GUARD_STEP,
         " and unsent and progress.fresh_starts < MOST_FRESH_STARTS",
         " and unsent",
     ),
@@ -528,7 +530,7 @@ GUARDS = (
     Guard(
         "send: Stripe is called although Redis is unavailable",
         REDIS_FIRST,
-        CALL,
+        OPEN_SEND,
         "        await _take_back(call, send.token)\n"
         "        raise DeferCall(progress, str(error)) from error",
         "        return Go(asked_at, asked_at)",
@@ -579,7 +581,7 @@ GUARDS = (
     Guard(
         "deadline: an unavailable vault extends it",
         "A request is retried until its deadline.",
-        CALL,
+        GUARD_STEP,
         "    return may_send(progress, call.ports.clock.now_s(), asked.repeats.rule) or asked",
         "    return asked",
     ),

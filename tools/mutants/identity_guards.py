@@ -15,6 +15,7 @@ TWIN = (*SLOTS, "tests/unit/services", "tests/model")
 
 ACCOUNTS = SOURCE + "domain/stripe/accounts.py"
 CALL = SOURCE + "services/call_stripe.py"
+OPEN_SEND = SOURCE + "services/calls/open_send.py"
 CONCLUDE = SOURCE + "services/calls/conclude.py"
 CALL_BATCH = SOURCE + "services/call_batch.py"
 CLAIMS = SOURCE + "domain/claims.py"
@@ -473,7 +474,7 @@ IDENTITY_GUARDS = (
     Guard(
         "fence: a POST leaves at any time after its send",
         FENCE,
-        CALL,
+        OPEN_SEND,
         "clock.now_s() - asked_at <= SEND_AGE_S",
         "True",
     ),
@@ -509,14 +510,14 @@ IDENTITY_GUARDS = (
     Guard(
         "account: not created is published while another account may have executed it",
         LATCH,
-        CALL,
+        OPEN_SEND,
         'give_up(with_doubt(progress), "account_changed")',
         'give_up(replace(progress, maybe_executed=False), "account_changed")',
     ),
     Guard(
         "takeback: a send whose answer was lost stays open",
         NO_NEEDLESS_DOUBT,
-        CALL,
+        OPEN_SEND,
         "        await _take_back(call, send.token)\n        raise",
         "        raise",
     ),

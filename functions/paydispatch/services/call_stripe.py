@@ -4,13 +4,13 @@ The steps, in order:
 
 1. Prove that the message comes from the principal that it names.
 2. Claim the request's id in Redis. The claim returns the sends and the outcome of earlier receives.
-3. Guard: end a request that must not be sent.
-4. Open the key, and find the Stripe account that it belongs to.
-5. Send: ask Redis for leave to call, which records the call before it is made.
+3. Guard (`calls/guard.py`): end a request that must not be sent.
+4. Open the key, and find the Stripe account that it belongs to (`calls/open_key.py`).
+5. Send (`calls/open_send.py`): ask Redis for leave to call, which records the call before it is made.
 6. Call Stripe.
 7. Decide the next step, and record how the send ended.
-8. Conclude (`conclude_call.py`): publish the outcome and write the status. Or try again, at once or by a copy of the
-   message (`defer_call.py`).
+8. Conclude (`calls/conclude.py`): publish the outcome and write the status. Or try again, at once or by a copy of the
+   message (`calls/defer.py`).
 
 The request's slot in Redis decides each step. A crash between any two steps leaves at worst a doubt: `maybe_executed`
 is set although nothing was executed. A call returns when the message may be acknowledged, because its outcome or a
@@ -25,33 +25,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.attempts import NotSent, RefusedInFront, Unknown
-from paydispatch.domain.claims import Go, NoSend, Send, SendEnd
+from paydispatch.domain.claims import NoSend, Send, SendEnd
 from paydispatch.domain.credentials import check_acts_in_account
-from paydispatch.domain.envelope import check_copy_size, check_operation
-from paydispatch.domain.errors import BadRequest, CannotOpen, NotPermitted, Unavailable
+from paydispatch.domain.errors import BadRequest, CannotOpen, Unavailable
 from paydispatch.domain.identity.marks import with_mark
-from paydispatch.domain.limits import SEND_AGE_S
 from paydispatch.domain.outcomes import ErrorKind
-from paydispatch.domain.parameters.check import require_valid_params
 from paydispatch.domain.parameters.unset_metadata import unsets_metadata
 from paydispatch.domain.retry import (
     KEYED,
     Again,
     Decision,
-    GivenUp,
     Settled,
     decide,
     end_with,
-    give_up,
-    may_send,
     merge_history,
     note_send,
     send_end,
-    store_backoff_s,
     with_doubt,
 )
-from paydispatch.domain.stripe.accounts import bind_account
-from paydispatch.domain.stripe.repeats import Repeats, repeats_of
 from paydispatch.services.calls.call import Asked, Call
 from paydispatch.services.calls.conclude import conclude, publish_and_log, report_reused_id
 from paydispatch.services.calls.defer import (
@@ -61,8 +52,10 @@ from paydispatch.services.calls.defer import (
     defer_if_unavailable,
     mark_retrying,
 )
+from paydispatch.services.calls.guard import guard, needs_fresh_start, start_afresh
+from paydispatch.services.calls.open_key import find_account, open_key
+from paydispatch.services.calls.open_send import follow_no_send, open_send
 from paydispatch.services.calls.prove_principal import is_proven
-from paydispatch.services.calls.publish_outcome import write_missing_status
 
 if TYPE_CHECKING:
     from paydispatch.domain.attempts import Attempt
@@ -70,26 +63,17 @@ if TYPE_CHECKING:
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.progress import Progress
     from paydispatch.domain.stripe.accounts import AccountBinding
+    from paydispatch.domain.stripe.repeats import Repeats
     from paydispatch.services.calls.call import CallPorts, Receive
 
 LEAST_CALL_S = 1.0
 """The least time in which a POST is begun. With less it would probably be cut off, and leave a doubt for nothing."""
-
-MOST_FRESH_STARTS = 5
-"""How often a copy replaces a message on its last receive, if nothing was ever sent.
-
-SQS counts a receive even if Lambda throttled it and no process saw the message. The bound ends a message that kills
-each process that works on it.
-"""
 
 MOST_WAITS_FOR_PROOF = 3_000
 """How often a message waits for the proof of its principal: five to ten days.
 
 Then it is parked. Without a bound a message would go round for ever if KMS never lets its seal be opened.
 """
-
-MOST_SENDS_ASKED = 3
-"""How often a send is asked for again because Redis answered too late for the POST."""
 
 
 async def call_stripe(ports: CallPorts, envelope: Envelope, receive: Receive) -> None:
@@ -123,10 +107,10 @@ async def _attempt_once(call: Call, progress: Progress) -> Progress | None:
     if state.closed is not None:
         await publish_and_log(call, progress, state.closed)
         return None
-    if _needs_fresh_start(call, progress):
-        await _start_afresh(call, progress)
+    if needs_fresh_start(call, progress):
+        await start_afresh(call, progress)
         return None
-    asked = _guard(call, progress)
+    asked = guard(call, progress)
     if not isinstance(asked, Asked):
         await conclude(call, progress, asked)
         return None
@@ -135,7 +119,7 @@ async def _attempt_once(call: Call, progress: Progress) -> Progress | None:
 
 async def _attempt(call: Call, progress: Progress, asked: Asked) -> Progress | None:
     try:
-        key = await _open_key(call, progress)
+        key = await open_key(call, progress)
         # The API checks a key that the request carries. A named key is known only now.
         check_acts_in_account(key, call.envelope.stripe_context)
     except CannotOpen as error:
@@ -146,9 +130,10 @@ async def _attempt(call: Call, progress: Progress, asked: Asked) -> Progress | N
         refusal = call.dispatcher_error(progress, error.code, str(error), error.param)
         await conclude(call, progress, end_with(refusal))
         return None
-    account = await _find_account(call, progress, key)
+    account = await find_account(call, progress, key)
     if isinstance(account, RefusedInFront):  # Stripe refused the key, and nothing was sent
         return await _follow(call, progress, _decide(call, progress, account))
+    # A step that may wait, or put the call off, belongs here. No send is open yet, so it leaves no doubt.
     if call.time_left_s() < LEAST_CALL_S:
         ending = NotSent("The invocation had no time left for a call", "invocation_ending")
         return await _follow(call, progress, _decide(call, progress, ending))
@@ -178,87 +163,6 @@ async def _park_unaccepted(call: Call) -> None:
     )
 
 
-# 3. Guard
-
-
-def _needs_fresh_start(call: Call, progress: Progress) -> bool:
-    """Return whether a copy must replace the message, because SQS is about to dead-letter it and nothing was sent."""
-    unsent = progress.first_sent_at is None and not progress.maybe_executed
-    return call.receive.last_receive and unsent and progress.fresh_starts < MOST_FRESH_STARTS
-
-
-async def _start_afresh(call: Call, progress: Progress) -> None:
-    copy = replace(progress, fresh_starts=progress.fresh_starts + 1)
-    await call.ports.queue.defer(call.envelope.at(copy), 0.0)
-    call.log("request.started_afresh", copy)
-
-
-def _guard(call: Call, progress: Progress) -> Asked | Settled | GivenUp:
-    """Return the operation of a request that may be sent, or else its outcome."""
-    if call.receive.last_receive:
-        why = "Every worker that took this request died."
-        return GivenUp(call.dispatcher_error(progress, "last_receive", why))
-    try:
-        asked = _check(call, progress)
-    except BadRequest as error:
-        refusal = call.dispatcher_error(progress, error.code, str(error), error.param)
-        return end_with(refusal)
-    return may_send(progress, call.ports.clock.now_s(), asked.repeats.rule) or asked
-
-
-def _check(call: Call, progress: Progress) -> Asked:
-    """Repeat the API's checks, because programs may write to the queue themselves. Raises `BadRequest`."""
-    envelope = call.envelope
-    operation = check_operation(envelope)
-    warnings = require_valid_params(
-        operation.name,
-        envelope.params,
-        envelope.unchecked_params,
-        call.ports.stripe_api_version,
-    )
-    check_copy_size(envelope)
-    if warnings and progress.attempt == 1:
-        call.log("request.warned", progress, warnings=[warning.param for warning in warnings])
-    return Asked(
-        operation,
-        operation.endpoint(envelope.path),
-        repeats_of(operation, envelope.path, envelope.sent_params),
-    )
-
-
-# 4. Open the key, find the account
-
-
-async def _open_key(call: Call, progress: Progress) -> StripeKey:
-    """Return the key. Raises `CannotOpen` (final), or `DeferCall` while it cannot be opened yet."""
-    with defer_if_unavailable(progress):
-        try:
-            return await call.ports.vault.open(call.envelope)
-        except NotPermitted as error:
-            # An operator has to grant the permission. Until its deadline the request waits for that.
-            call.warn("key.not_permitted", why=str(error))
-            call.ports.log.count("KeyNotPermitted")
-            raise
-
-
-async def _find_account(
-    call: Call, progress: Progress, key: StripeKey
-) -> AccountBinding | RefusedInFront:
-    envelope = call.envelope
-    with defer_if_unavailable(progress):
-        found = await call.ports.accounts.find(
-            key, stripe_context=envelope.stripe_context, within_s=call.time_left_s()
-        )
-    if isinstance(found, RefusedInFront):
-        return found
-    return bind_account(
-        key,
-        found,
-        stripe_account=envelope.stripe_account,
-        stripe_context=envelope.stripe_context,
-    )
-
-
 # 5. Send
 
 
@@ -274,9 +178,9 @@ async def _send_and_call(
         ):  # before the call, because it may remove the mark of a create
             await call.ports.requests.note_unset_metadata(account)
     send = Send(token=token, account=account, attempt=progress.attempt, rule=asked.repeats.rule)
-    answer = await _open_send(call, progress, send)
+    answer = await open_send(call, progress, send)
     if isinstance(answer, NoSend):
-        return await _follow_no_send(call, progress, answer, send.token)
+        return await follow_no_send(call, progress, answer, send.token)
     sent = note_send(progress, answer, account)
     attempt = await _call_stripe(call, asked, key, within_s=call.time_left_s())
     # If no connection was made, the send is taken back. Then a copy must not carry its time.
@@ -284,71 +188,6 @@ async def _send_and_call(
     decision = _decide(call, known, attempt, asked.repeats)
     await _end_send(call, known, decision, attempt, token)
     return await _follow(call, known, decision, token)
-
-
-async def _open_send(call: Call, progress: Progress, send: Send) -> Go | NoSend:
-    """Ask Redis for the send until the answer is fresh enough for the POST. Raises `DeferCall` without an answer."""
-    clock = call.ports.clock
-    try:
-        for asked_before in range(MOST_SENDS_ASKED):
-            asked_at = (
-                clock.now_s()
-            )  # read before the question: the process may be frozen while it waits
-            answer = await call.ports.requests.send(call.claim, send)
-            if isinstance(answer, NoSend):
-                if asked_before:
-                    await _take_back(call, send.token)
-                return answer
-            if clock.now_s() - asked_at <= SEND_AGE_S:
-                return answer
-        raise Unavailable("Redis answered too late for the call.")
-    except Unavailable as error:
-        await _take_back(call, send.token)
-        raise DeferCall(progress, str(error)) from error
-
-
-async def _take_back(call: Call, token: str) -> None:
-    """Take back a send that was not followed by a POST. If it stayed open, it would be a false doubt."""
-    try:
-        await call.ports.requests.end_send(call.claim, token, SendEnd.NOT_CONNECTED)
-    except Unavailable as error:
-        call.warn("send.not_taken_back", why=str(error))
-
-
-async def _follow_no_send(
-    call: Call, progress: Progress, why: NoSend, token: str
-) -> Progress | None:
-    """Act on Redis's refusal of a send. Return the progress to go on with at once, or None when the call is done."""
-    match why:
-        case NoSend.PUBLISHED | NoSend.TOLD:
-            if (
-                why is NoSend.TOLD
-            ):  # the slot has opened the send, because the seen-mark is in the worker's slot
-                await _take_back(call, token)
-            with defer_if_unavailable(progress):
-                await write_missing_status(
-                    call.ports, call.claim.worker_slot, call.claim.request_id
-                )
-            call.log("request.duplicate", progress)
-            return None
-        case NoSend.PAST_HORIZON:
-            await conclude(call, progress, give_up(progress, "horizon_passed"))
-            return None
-        case NoSend.OTHER_ACCOUNT:
-            await _wait_for_account(call, progress)
-            return None
-        case NoSend.CLOSED | NoSend.IN_DOUBT:
-            return progress  # the next claim returns the outcome that the slot is closed with, or the doubt
-        case NoSend.NOT_OWNED:
-            raise DeferCall(progress, "The request's slot was lost.")
-
-
-async def _wait_for_account(call: Call, progress: Progress) -> None:
-    """Wait until the deadline for a key of the account in which an earlier send may have had an effect."""
-    delay_s = store_backoff_s(progress.store_waits, 1.0)
-    if call.ports.clock.now_s() + delay_s < progress.deadline_at:
-        raise DeferCall(progress, "The key belongs to another account than an open send.")
-    await conclude(call, progress, give_up(with_doubt(progress), "account_changed"))
 
 
 # 6. Call Stripe

@@ -44,9 +44,9 @@ from paydispatch.services import call_stripe
 from paydispatch.services.call_batch import PUBLISHING_TIME_S
 from paydispatch.services.call_stripe import (
     LEAST_CALL_S,
-    MOST_FRESH_STARTS,
     MOST_WAITS_FOR_PROOF,
 )
+from paydispatch.services.calls.guard import MOST_FRESH_STARTS
 from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_outcomes import MemoryOutcomes
 from paydispatch.testing.memory_requests import MemoryRequests
