@@ -147,9 +147,17 @@ REPEAT_GUARDS: tuple[Guard, ...] = (
         "proof: an object that was made anew shows that the old one was not deleted",
         OWN_OBJECT,
         OBJECT_STATES,
-        "    if created is not None and not _is_before(created, first_sent_at):",
+        '    if may_be_made_anew(operation) and not _is_before(body.get("created"), first_sent_at):',
         "    if False:",
         STATES,
+    ),
+    Guard(
+        "proof: the id of a product counts as one that Stripe chose",
+        OWN_OBJECT,
+        SOURCE + "domain/stripe/repeats.py",
+        'CHOSEN_IDS = frozenset({"coupon", "plan", "product"})',
+        'CHOSEN_IDS = frozenset({"coupon", "plan"})',
+        TABLES,
     ),
     Guard(
         "proof: a state counts that the operation may leave as it was",

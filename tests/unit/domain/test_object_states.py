@@ -83,13 +83,20 @@ def test_an_older_object_was_not_deleted() -> None:
     assert absence(body) == NotFound(NOW_S + 1)
 
 
-def test_an_object_without_a_time_has_an_id_of_stripe_and_was_not_deleted() -> None:
-    assert absence({"id": "SUMMER"}) == NotFound(NOW_S + 1)
-
-
-@pytest.mark.parametrize("created", [NOW_S - CLOCKS_APART_S, NOW_S + 60, "yesterday"])
+@pytest.mark.parametrize("created", [NOW_S - CLOCKS_APART_S, NOW_S + 60, "yesterday", None])
 def test_an_object_that_may_have_been_made_anew_proves_nothing(created: Any) -> None:
     assert isinstance(absence({"id": "SUMMER", "created": created}), Inconclusive)
+
+
+@pytest.mark.parametrize("created", [NOW_S - CLOCKS_APART_S, NOW_S - 1, None])
+@pytest.mark.parametrize("first_sent_at", [NOW_S, None])
+def test_an_object_with_an_id_that_stripe_chose_was_not_deleted_if_it_stands(
+    created: float | None, first_sent_at: float | None
+) -> None:
+    delete, body = operation_named("delete_customer"), {"id": "cus_1", "created": created}
+    fetched = Fetched(body, "req_1", NOW_S + 1)
+    found = read_absence(delete, {"customer": "cus_1"}, first_sent_at, fetched)
+    assert found == NotFound(NOW_S + 1)
 
 
 def test_without_the_time_of_the_first_send_no_object_is_older() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from paydispatch.domain.outcomes import Certainty
+from paydispatch.domain.parameters.check import parameter_names
 from paydispatch.domain.stripe.operations import Operation, all_operations, operation_named
 from paydispatch.domain.stripe.proofs import (
     COMPLETE_LISTS,
@@ -17,7 +18,13 @@ from paydispatch.domain.stripe.proofs import (
     proof_of,
     unexecuted_word,
 )
-from paydispatch.domain.stripe.repeats import Repeat, repeat_of, repeats_of, rule_named
+from paydispatch.domain.stripe.repeats import (
+    CHOSEN_IDS,
+    Repeat,
+    repeat_of,
+    repeats_of,
+    rule_named,
+)
 from paydispatch.domain.stripe.resources import RESOURCES
 from paydispatch.domain.stripe.states import RULES
 
@@ -60,6 +67,12 @@ def test_only_a_delete_of_an_id_is_proven_by_absence(operation: Operation) -> No
     if isinstance(proof_of(operation), ByAbsence):
         assert operation.method == "DELETE"
         assert operation.path.endswith("}")
+
+
+def test_the_ids_that_a_caller_can_choose_are_those_that_a_create_takes() -> None:
+    creates = [operation for operation in all_operations() if operation.creates]
+    named = {row.object for row in creates if "id" in parameter_names(row.name)}
+    assert named == CHOSEN_IDS
 
 
 def test_the_ten_creates_are_proven_by_their_mark() -> None:

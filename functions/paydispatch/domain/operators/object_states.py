@@ -12,7 +12,7 @@ from paydispatch.domain.operators.lookup_results import (
     LookupResult,
     NotFound,
 )
-from paydispatch.domain.stripe.repeats import gone_body
+from paydispatch.domain.stripe.repeats import gone_body, may_be_made_anew
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,8 +64,9 @@ def read_absence(
 ) -> LookupResult:
     """Return the result for a DELETE of an id. The object is gone, or it is the one that stood there before.
 
-    A caller can make the name anew after the DELETE. Such an object has a later `created`, and proves nothing. An
-    object without `created` has an id that Stripe chose, which is never given twice.
+    An id that Stripe chose is never given twice, so that an object which still stands was not deleted. A caller can
+    choose the id of some objects, and make the name anew after the DELETE. Such an object has a later `created`, and
+    proves nothing.
     """
     body = fetched.body
     if body is None:
@@ -74,8 +75,7 @@ def read_absence(
         return Inconclusive(NOT_OWN)
     if body.get("deleted") is True:
         return Found(body, fetched.stripe_request_id)
-    created = body.get("created")
-    if created is not None and not _is_before(created, first_sent_at):
+    if may_be_made_anew(operation) and not _is_before(body.get("created"), first_sent_at):
         return Inconclusive(MADE_ANEW)
     return NotFound(fetched.answered_at)
 
