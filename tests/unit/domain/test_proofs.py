@@ -50,6 +50,13 @@ def test_no_state_proves_both(name: str) -> None:
     assert not set(rule.done) & set(rule.undone)
 
 
+@pytest.mark.parametrize("name", RULES)
+def test_each_parameter_that_a_state_must_show_is_one_of_its_operation(name: str) -> None:
+    rule = RULES[name]
+    named = {*rule.more, *(parameter for parameter, _ in rule.same)}
+    assert named <= parameter_names(name)
+
+
 @pytest.mark.parametrize("operation", EVERY)
 def test_an_update_is_never_proven_by_its_object(operation: Operation) -> None:
     if operation.name.startswith("update_"):

@@ -51,12 +51,29 @@ def read_state(
         return Inconclusive(f"With {blurring[0]} the state of Stripe's object proves nothing.")
     state = body[rule.field]
     if _is_in(state, rule.done):
-        return Found(body, fetched.stripe_request_id)
+        doubt = _doubt_own_work(rule, params, body)
+        return Inconclusive(doubt) if doubt else Found(body, fetched.stripe_request_id)
     if _is_in(state, rule.undone):
         return NotFound(fetched.answered_at)
     return Inconclusive(
         f"The {rule.field} of Stripe's object is {str(state)[:64]!r}, which proves nothing."
     )
+
+
+def _doubt_own_work(
+    rule: StateRule, params: Mapping[str, Any], body: Mapping[str, Any]
+) -> str | None:
+    """Return why the object's state may be the work of another request only. None: there is no reason."""
+    for name in rule.more:
+        if params.get(name) in (True, "true"):
+            return (
+                f"Stripe's object does not show the effect of {name}, which the request asked for."
+            )
+    for name, member in rule.same:
+        asked = params.get(name)
+        if asked is not None and str(asked) != str(body.get(member)):
+            return f"The {member} of Stripe's object is not the {name} of the request, so another one led to its state."
+    return None
 
 
 def read_absence(
