@@ -51,6 +51,11 @@ def test_an_object_in_an_earlier_state_shows_that_the_operation_is_not_done() ->
         ("confirm_payment_intent", {"status": "requires_confirmation"}),
         ("mark_uncollectible_invoice", {"status": "paid"}),
         ("reactivate_billing_meter", {"status": "inactive"}),
+        ("finalize_invoice", {"status": "uncollectible"}),
+        ("cancel_subscription", {"status": "incomplete_expired"}),
+        ("close_dispute", {"status": "warning_closed"}),
+        ("approve_review", {"open": False, "closed_reason": "refunded_as_fraud"}),
+        ("approve_review", {"open": False}),
     ],
 )
 def test_another_state_or_another_object_proves_nothing(name: str, body: dict[str, Any]) -> None:
@@ -62,6 +67,64 @@ def test_a_capture_that_need_not_be_the_last_one_is_not_proven_by_the_state(stat
     assert isinstance(
         state("capture_payment_intent", {"final_capture": False}, status=status), Inconclusive
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "body"),
+    [
+        (
+            "capture_payment_intent",
+            {"amount_to_capture": 500},
+            {"status": "succeeded", "amount_received": 2000},
+        ),
+        ("capture_payment_intent", {"amount_to_capture": 500}, {"status": "succeeded"}),
+        ("capture_charge", {"amount": 500}, {"captured": True, "amount_captured": 2000}),
+        ("pay_invoice", {"paid_out_of_band": True}, {"status": "paid"}),
+        ("pay_invoice", {"paid_out_of_band": "true"}, {"status": "paid"}),
+        ("cancel_subscription", {"invoice_now": True}, {"status": "canceled"}),
+        ("delete_customer_subscription", {"prorate": True}, {"status": "canceled"}),
+        ("cancel_subscription_schedule", {"prorate": True}, {"status": "canceled"}),
+    ],
+)
+def test_a_state_that_another_request_led_to_proves_nothing(
+    name: str, params: dict[str, Any], body: dict[str, Any]
+) -> None:
+    assert isinstance(state(name, params, **body), Inconclusive)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "body"),
+    [
+        (
+            "capture_payment_intent",
+            {"amount_to_capture": "500"},
+            {"status": "succeeded", "amount_received": 500},
+        ),
+        ("capture_charge", {"amount": 500}, {"captured": True, "amount_captured": 500}),
+        ("capture_charge", {}, {"captured": True, "amount_captured": 2000}),
+        ("pay_invoice", {"paid_out_of_band": False}, {"status": "paid"}),
+        ("cancel_subscription", {"invoice_now": "false"}, {"status": "canceled"}),
+        ("approve_review", {}, {"open": False, "closed_reason": "approved"}),
+    ],
+)
+def test_a_state_with_all_that_the_request_asked_for_proves_it(
+    name: str, params: dict[str, Any], body: dict[str, Any]
+) -> None:
+    assert isinstance(state(name, params, **body), Found)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "body"),
+    [
+        ("cancel_subscription", {"invoice_now": True}, {"status": "active"}),
+        ("capture_payment_intent", {"amount_to_capture": 500}, {"status": "requires_capture"}),
+        ("approve_review", {}, {"open": True, "closed_reason": None}),
+    ],
+)
+def test_an_earlier_state_proves_that_nothing_of_it_was_done(
+    name: str, params: dict[str, Any], body: dict[str, Any]
+) -> None:
+    assert state(name, params, **body) == NotFound(NOW_S)
 
 
 def test_an_object_that_is_gone_has_no_state() -> None:
@@ -83,13 +146,20 @@ def test_an_older_object_was_not_deleted() -> None:
     assert absence(body) == NotFound(NOW_S + 1)
 
 
-def test_an_object_without_a_time_has_an_id_of_stripe_and_was_not_deleted() -> None:
-    assert absence({"id": "SUMMER"}) == NotFound(NOW_S + 1)
-
-
-@pytest.mark.parametrize("created", [NOW_S - CLOCKS_APART_S, NOW_S + 60, "yesterday"])
+@pytest.mark.parametrize("created", [NOW_S - CLOCKS_APART_S, NOW_S + 60, "yesterday", None])
 def test_an_object_that_may_have_been_made_anew_proves_nothing(created: Any) -> None:
     assert isinstance(absence({"id": "SUMMER", "created": created}), Inconclusive)
+
+
+@pytest.mark.parametrize("created", [NOW_S - CLOCKS_APART_S, NOW_S - 1, None])
+@pytest.mark.parametrize("first_sent_at", [NOW_S, None])
+def test_an_object_with_an_id_that_stripe_chose_was_not_deleted_if_it_stands(
+    created: float | None, first_sent_at: float | None
+) -> None:
+    delete, body = operation_named("delete_customer"), {"id": "cus_1", "created": created}
+    fetched = Fetched(body, "req_1", NOW_S + 1)
+    found = read_absence(delete, {"customer": "cus_1"}, first_sent_at, fetched)
+    assert found == NotFound(NOW_S + 1)
 
 
 def test_without_the_time_of_the_first_send_no_object_is_older() -> None:

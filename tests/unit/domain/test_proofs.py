@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from paydispatch.domain.outcomes import Certainty
+from paydispatch.domain.parameters.check import parameter_names
 from paydispatch.domain.stripe.operations import Operation, all_operations, operation_named
 from paydispatch.domain.stripe.proofs import (
     COMPLETE_LISTS,
@@ -17,7 +18,13 @@ from paydispatch.domain.stripe.proofs import (
     proof_of,
     unexecuted_word,
 )
-from paydispatch.domain.stripe.repeats import Repeat, repeat_of, repeats_of, rule_named
+from paydispatch.domain.stripe.repeats import (
+    CHOSEN_IDS,
+    Repeat,
+    repeat_of,
+    repeats_of,
+    rule_named,
+)
 from paydispatch.domain.stripe.resources import RESOURCES
 from paydispatch.domain.stripe.states import RULES
 
@@ -43,6 +50,13 @@ def test_no_state_proves_both(name: str) -> None:
     assert not set(rule.done) & set(rule.undone)
 
 
+@pytest.mark.parametrize("name", RULES)
+def test_each_parameter_that_a_state_must_show_is_one_of_its_operation(name: str) -> None:
+    rule = RULES[name]
+    named = {*rule.more, *(parameter for parameter, _ in rule.same)}
+    assert named <= parameter_names(name)
+
+
 @pytest.mark.parametrize("operation", EVERY)
 def test_an_update_is_never_proven_by_its_object(operation: Operation) -> None:
     if operation.name.startswith("update_"):
@@ -60,6 +74,12 @@ def test_only_a_delete_of_an_id_is_proven_by_absence(operation: Operation) -> No
     if isinstance(proof_of(operation), ByAbsence):
         assert operation.method == "DELETE"
         assert operation.path.endswith("}")
+
+
+def test_the_ids_that_a_caller_can_choose_are_those_that_a_create_takes() -> None:
+    creates = [operation for operation in all_operations() if operation.creates]
+    named = {row.object for row in creates if "id" in parameter_names(row.name)}
+    assert named == CHOSEN_IDS
 
 
 def test_the_ten_creates_are_proven_by_their_mark() -> None:

@@ -144,6 +144,18 @@ async def test_a_coupon_that_was_made_anew_proves_nothing_ever(system: Reconcile
     assert (await verdict(system))[0] == "unknown"
 
 
+async def test_a_young_customer_that_stands_was_not_deleted_after_the_horizon(
+    system: ReconcileSystem,
+) -> None:
+    await system.send_without_answer(
+        object="customer", operation="delete_customer", path={"customer": "cus_1"}, params={}
+    )
+    system.lists.objects["/v1/customers/cus_1"] = {"id": "cus_1", "created": system.clock.now_s()}
+    assert (await verdict(system))[0] == "unknown"
+    system.clock.advance(PROOF_S + 1)
+    assert await verdict(system) == ("not_executed", None)
+
+
 @pytest.mark.parametrize(
     ("asked", "why"),
     [

@@ -12,7 +12,7 @@ from paydispatch.domain.operators.lookup_results import (
     LookupResult,
     NotFound,
 )
-from paydispatch.domain.stripe.repeats import gone_body
+from paydispatch.domain.stripe.repeats import gone_body, may_be_made_anew
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,8 @@ def read_state(
         return Inconclusive(f"With {blurring[0]} the state of Stripe's object proves nothing.")
     state = body[rule.field]
     if _is_in(state, rule.done):
-        return Found(body, fetched.stripe_request_id)
+        doubt = _doubt_own_work(rule, params, body)
+        return Inconclusive(doubt) if doubt else Found(body, fetched.stripe_request_id)
     if _is_in(state, rule.undone):
         return NotFound(fetched.answered_at)
     return Inconclusive(
@@ -59,13 +60,30 @@ def read_state(
     )
 
 
+def _doubt_own_work(
+    rule: StateRule, params: Mapping[str, Any], body: Mapping[str, Any]
+) -> str | None:
+    """Return why the object's state may be the work of another request only. None: there is no reason."""
+    for name in rule.more:
+        if params.get(name) in (True, "true"):
+            return (
+                f"Stripe's object does not show the effect of {name}, which the request asked for."
+            )
+    for name, member in rule.same:
+        asked = params.get(name)
+        if asked is not None and str(asked) != str(body.get(member)):
+            return f"The {member} of Stripe's object is not the {name} of the request, so another one led to its state."
+    return None
+
+
 def read_absence(
     operation: Operation, ids: Mapping[str, str], first_sent_at: float | None, fetched: Fetched
 ) -> LookupResult:
     """Return the result for a DELETE of an id. The object is gone, or it is the one that stood there before.
 
-    A caller can make the name anew after the DELETE. Such an object has a later `created`, and proves nothing. An
-    object without `created` has an id that Stripe chose, which is never given twice.
+    An id that Stripe chose is never given twice, so that an object which still stands was not deleted. A caller can
+    choose the id of some objects, and make the name anew after the DELETE. Such an object has a later `created`, and
+    proves nothing.
     """
     body = fetched.body
     if body is None:
@@ -74,8 +92,7 @@ def read_absence(
         return Inconclusive(NOT_OWN)
     if body.get("deleted") is True:
         return Found(body, fetched.stripe_request_id)
-    created = body.get("created")
-    if created is not None and not _is_before(created, first_sent_at):
+    if may_be_made_anew(operation) and not _is_before(body.get("created"), first_sent_at):
         return Inconclusive(MADE_ANEW)
     return NotFound(fetched.answered_at)
 

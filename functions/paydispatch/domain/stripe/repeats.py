@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from paydispatch.domain.stripe.operations import Operation
 
 
+CHOSEN_IDS = frozenset({"coupon", "plan", "product"})
+"""The objects whose create takes an `id`. After a DELETE a caller can make an object with the same id anew.
+
+Stripe chooses the id of any other object, and never gives it twice. Kept by hand, because a flow runner has no need to
+load the schemas. `tests/unit/domain/test_proofs.py` holds it to them."""
+
+
 class Repeat(StrEnum):
     """The rule for sends that follow the first one. The request's slot applies it too (`send.lua`)."""
 
@@ -67,6 +74,11 @@ def rule_named(operation_name: str) -> Repeat:
 def names_own_id(operation: Operation) -> bool:
     """Return whether the path ends with the id of the object that the operation acts on."""
     return operation.path.endswith("}")
+
+
+def may_be_made_anew(operation: Operation) -> bool:
+    """Return whether the id of the operation's object may belong to another object after a DELETE."""
+    return operation.object in CHOSEN_IDS
 
 
 def repeats_of(operation: Operation, ids: Mapping[str, str], params: Mapping[str, Any]) -> Repeats:
