@@ -19,6 +19,7 @@ from paydispatch.domain.operators.diagnosis import open_since
 from paydispatch.domain.parameters.check import require_valid_params
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.domain.sweep import WorkerLook, has_work, next_look_at
+from paydispatch.domain.warm_operations import warm_operations
 from paydispatch.flow import script_end
 from paydispatch.ports import Swept, Turn
 from paydispatch.sdk.delivery import PreparedRequest
@@ -525,6 +526,9 @@ class MemoryDelivery:
 
     def open(self) -> None:
         self.opened = True
+
+    def warm(self, operations: Collection[str]) -> None:
+        warm_operations(operations, self._stripe_api_version)
 
     def prepare(self, request: OperationRequest) -> PreparedRequest:
         now_s, key = time.time(), request.idempotency_key
