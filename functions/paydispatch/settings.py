@@ -242,6 +242,7 @@ class RunnerSettings:
     flow_timeout_s: float
     flow_import_timeout_s: float
     flow_attempts: int
+    flow_missing_wait_s: float
     queue_tenant: str
     stripe_api_version: str
 
@@ -255,6 +256,7 @@ class RunnerSettings:
             flow_timeout_s=_number(env, "FLOW_TIMEOUT_S", 30.0),
             flow_import_timeout_s=_number(env, "FLOW_IMPORT_TIMEOUT_S", 30.0),
             flow_attempts=_count(env, "FLOW_ATTEMPTS", 5),
+            flow_missing_wait_s=_number(env, "FLOW_MISSING_WAIT_S", 600.0),
             queue_tenant=queue_tenant_of(env),
             stripe_api_version=stripe_api_version(env),
         )
