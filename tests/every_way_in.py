@@ -16,7 +16,8 @@ from paydispatch.domain.parameters.plain_values import take_params
 from paydispatch.domain.stripe.resources import RESOURCES
 from paydispatch.flow import Flow
 from paydispatch.sdk.dispatcher import Dispatcher
-from paydispatch.testing.memory import MemoryDelivery, MemorySealer
+from paydispatch.testing.memory_delivery import MemoryDelivery
+from paydispatch.testing.memory_sealing import MemorySealer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

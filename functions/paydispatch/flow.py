@@ -232,6 +232,11 @@ class Flow(Builders):
         return self._entry.inferred
 
     @property
+    def path(self) -> Mapping[str, str]:
+        """The ids in the path of the request, by name: `{"intent": "pi_1"}`. A create mostly has none."""
+        return self._entry.path
+
+    @property
     def params(self) -> Mapping[str, Any]:
         """The parameters of the request."""
         return self._entry.params

@@ -309,8 +309,20 @@ class FlowInbox(Protocol):
         """Hold the context for at least `for_s` seconds from now. False: the turn is over, or is another runner's."""
         ...
 
-    async def postpone(self, turn: Turn, delay_s: float, *, counted: bool) -> None:
-        """Leave the entry pending for `delay_s` seconds, and its context with it. `counted`: as a failed run."""
+    async def postpone(
+        self, turn: Turn, delay_s: float, *, counted: bool, missing: bool = False
+    ) -> None:
+        """Leave the entry pending for `delay_s` seconds, and its context with it. `counted`: as a failed run.
+
+        `missing`: because there was no script. Any other postponement forgets the time of `missing_since`.
+        """
+        ...
+
+    async def missing_since(self, turn: Turn) -> float:
+        """Note that this runner has no script for the entry. Return since when (unix seconds) none was found.
+
+        It is now if a runner had the script since then.
+        """
         ...
 
     async def move_to_dead_stream(

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.errors import BadSetting, MissingSetting
+from paydispatch.domain.errors import BadSetting, MissingSetting, UnknownOperation
 from paydispatch.domain.requests import Lane
+from paydispatch.domain.stripe.operations import require_operations
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.domain.web.protected_urls import check_http_url, check_redis_url
 from paydispatch.domain.web.proxies import proxy_for
@@ -98,6 +99,15 @@ def stripe_api_version(env: Mapping[str, str] = os.environ) -> str:
     return env.get("STRIPE_API_VERSION") or STRIPE_API_VERSION
 
 
+def _warm_operations(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the operations in WARM_OPERATIONS, with commas between them. Raises `BadSetting`."""
+    named = (name.strip() for name in env.get("WARM_OPERATIONS", "").split(","))
+    try:
+        return require_operations(name for name in named if name)
+    except UnknownOperation as error:
+        raise BadSetting(f"WARM_OPERATIONS: {error}") from None
+
+
 def _stripe_proxy(env: Mapping[str, str]) -> str | None:
     """Return the proxy for Stripe. As in boto3, a variable with a lower-case name comes first."""
     proxy = env.get("https_proxy") or env.get("HTTPS_PROXY", "")
@@ -144,6 +154,7 @@ class ApiSettings:
     tenant_claim: str
     queue_tenant: str
     stripe_api_version: str
+    warm_operations: tuple[str, ...]
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> ApiSettings:
@@ -156,6 +167,7 @@ class ApiSettings:
             tenant_claim=env.get("TENANT_CLAIM", "tenant"),
             queue_tenant=queue_tenant_of(env),
             stripe_api_version=stripe_api_version(env),
+            warm_operations=_warm_operations(env),
         )
 
 
@@ -170,6 +182,7 @@ class CallerSettings:
     stripe_proxy: str | None
     ca_bundle: Path | None
     stripe_api_version: str
+    warm_operations: tuple[str, ...]
     stripe_read_timeout_s: float
     max_receives: int
     queue_tenant: str
@@ -186,6 +199,7 @@ class CallerSettings:
             stripe_proxy=_stripe_proxy(env),
             ca_bundle=_ca_bundle(env),
             stripe_api_version=stripe_api_version(env),
+            warm_operations=_warm_operations(env),
             stripe_read_timeout_s=_number(env, "STRIPE_READ_TIMEOUT_S", 80.0),
             max_receives=_count(env, "MAX_RECEIVES", DEFAULT_MAX_RECEIVES),
             queue_tenant=queue_tenant_of(env),
@@ -228,6 +242,7 @@ class RunnerSettings:
     flow_timeout_s: float
     flow_import_timeout_s: float
     flow_attempts: int
+    flow_missing_wait_s: float
     queue_tenant: str
     stripe_api_version: str
 
@@ -241,6 +256,7 @@ class RunnerSettings:
             flow_timeout_s=_number(env, "FLOW_TIMEOUT_S", 30.0),
             flow_import_timeout_s=_number(env, "FLOW_IMPORT_TIMEOUT_S", 30.0),
             flow_attempts=_count(env, "FLOW_ATTEMPTS", 5),
+            flow_missing_wait_s=_number(env, "FLOW_MISSING_WAIT_S", 600.0),
             queue_tenant=queue_tenant_of(env),
             stripe_api_version=stripe_api_version(env),
         )

@@ -53,6 +53,7 @@ _SWITCHES = {
     "no_proxy": "",
     "REDIS_URL": "rediss://host",
     "STRIPE_API_BASE": "https://host",
+    "WARM_OPERATIONS": "create_product",
 }
 """Values of the variables that are no numbers. Every other variable is "30"."""
 

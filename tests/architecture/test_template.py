@@ -48,6 +48,7 @@ class ReadVariables(dict[str, str]):
             "REDIS_ALLOW_EVICTION": "false",
             "REDIS_URL": "rediss://host",
             "STRIPE_API_BASE": "https://host",
+            "WARM_OPERATIONS": "",
         }
         super().__init__({name: no_numbers.get(name, "30") for name in names})
         self.asked: set[str] = set()

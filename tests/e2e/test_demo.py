@@ -27,6 +27,11 @@ def test_the_demo_runs_every_flow_it_promises_and_leaves_nothing_running() -> No
     assert done.returncode == 0, done.stderr + done.stdout
     report = json.loads(done.stdout)
     flows = {(row["flow"], row["error_kind"]) for row in report["requests"] if row["ok"]}
+    conversation = {
+        ("new_capture_payment_intent_response", None),
+        ("new_capture_payment_intent_error", "api"),
+        ("new_cancel_payment_intent_response", None),
+    }
     responses = {
         (f"new_create_{name}_response", None)
         for name in ("product", "price", "subscription", "payment_intent", "coupon")
@@ -36,7 +41,7 @@ def test_the_demo_runs_every_flow_it_promises_and_leaves_nothing_running() -> No
         ("new_create_payment_intent_error", "http"),
         ("new_create_product_error", "dispatcher"),
     }
-    assert responses | errors <= flows
+    assert responses | conversation | errors <= flows
     assert all(row["total_ms"] is not None for row in report["requests"])
     assert processes_with(mark) == []
 

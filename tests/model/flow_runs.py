@@ -171,9 +171,17 @@ class GatedInbox:
         following: Turn | None = await self._gate("finish", finish)
         return following
 
-    async def postpone(self, turn: Turn, delay_s: float, *, counted: bool) -> None:
-        await self._gate(
-            "postpone", lambda: at_once(self._twin.postpone(turn, delay_s, counted=counted))
+    async def postpone(
+        self, turn: Turn, delay_s: float, *, counted: bool, missing: bool = False
+    ) -> None:
+        def postpone() -> Any:
+            return at_once(self._twin.postpone(turn, delay_s, counted=counted, missing=missing))
+
+        await self._gate("postpone", postpone)
+
+    async def missing_since(self, turn: Turn) -> float:
+        return float(
+            await self._gate("missing_since", lambda: at_once(self._twin.missing_since(turn)))
         )
 
     async def move_to_dead_stream(

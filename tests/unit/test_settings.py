@@ -249,3 +249,28 @@ def test_a_redis_that_evicts_is_allowed_only_with_redis_allow_eviction(
 def test_a_switch_is_true_or_false() -> None:
     with pytest.raises(BadSetting, match="REDIS_ALLOW_EVICTION must be true or false, not 'yes'"):
         ApiSettings.from_env(ENV | {"REDIS_ALLOW_EVICTION": "yes"})
+
+
+@pytest.mark.parametrize(
+    ("given", "warmed"),
+    [
+        ({}, ()),
+        ({"WARM_OPERATIONS": ""}, ()),
+        (
+            {"WARM_OPERATIONS": "create_payment_intent, capture_payment_intent,"},
+            ("create_payment_intent", "capture_payment_intent"),
+        ),
+    ],
+)
+@pytest.mark.parametrize("program", [ApiSettings, CallerSettings])
+def test_the_operations_to_warm_are_separated_by_commas(
+    program: Any, given: dict[str, str], warmed: tuple[str, ...]
+) -> None:
+    assert program.from_env(ENV | given).warm_operations == warmed
+
+
+@pytest.mark.parametrize("program", [ApiSettings, CallerSettings])
+def test_an_unknown_operation_to_warm_is_refused_with_names_that_are_close(program: Any) -> None:
+    wanted = r"WARM_OPERATIONS: .*'capture_payment'\. Did you mean capture_payment_intent"
+    with pytest.raises(BadSetting, match=wanted):
+        program.from_env(ENV | {"WARM_OPERATIONS": "capture_payment"})

@@ -8,6 +8,8 @@ INBOX = ("tests/integration/adapters/test_redis_inbox.py",)
 INBOX_ANSWERS = ("tests/integration/adapters/test_inbox_lost_answers.py",)
 ANY_FLOWS = ("tests/unit/services/test_flows_for_any_operation.py",)
 EVENT_LOG = ("tests/unit/adapters/test_event_log.py",)
+MISSING = ("tests/unit/services/test_missing_scripts.py",)
+MISSING_IN_REDIS = ("tests/integration/adapters/test_flow_inbox.py",)
 MISBEHAVING = ("tests/unit/services/test_scripts_that_misbehave.py",)
 PACKAGE = ("tests/unit/adapters/test_flow_package.py",)
 SCRIPTS = ("tests/unit/adapters/test_flow_scripts.py",)
@@ -31,12 +33,55 @@ BOUNDED = "An import has its own timeout and is no part of the run."
 FINISHED_ONCE = "A finished entry does not run again."
 GOES_ON = "A context continues as soon as Redis does, without waiting until its entries are idle."
 NO_RUN_BEFORE = "A postponed flow runs when it is due, and its context waits for it."
+LEFT_TO_OTHERS = (
+    "An outcome whose script no worker has is given up, after a time in which another may take it."
+)
 OWN_LOG = "No flow mutes the worker or another flow."
 OWN_SCRIPT = "An outcome runs its own script if there is one, also a broken one."
 REAL_MODULES = "A flow is the module of its name in its folder, in a worker and in a user's tests."
 SIGTERM = "A worker obeys SIGTERM, also while a script ignores it."
 
 FLOW_GUARDS = (
+    Guard(
+        "script: an outcome without one is given up at once",
+        LEFT_TO_OTHERS,
+        RUN_TURN,
+        "        if delay_s is None:\n",
+        "        if True:\n",
+        MISSING,
+    ),
+    Guard(
+        "script: an outcome without one waits for ever",
+        LEFT_TO_OTHERS,
+        RUN_TURN,
+        "counted=False, missing=True",
+        "counted=False",
+        MISSING,
+    ),
+    Guard(
+        "script: the wait for one counts as a failed run",
+        LEFT_TO_OTHERS,
+        RUN_TURN,
+        "counted=False, missing=True",
+        "counted=True, missing=True",
+        MISSING,
+    ),
+    Guard(
+        "script: one that a runner had may be given up as missing",
+        LEFT_TO_OTHERS,
+        LUA + "streams/postpone.lua",
+        "if ARGV[5] ~= '1' then",
+        "if false then",
+        MISSING_IN_REDIS,
+    ),
+    Guard(
+        "script: a turn that is over begins the wait for one",
+        LEFT_TO_OTHERS,
+        LUA + "streams/note_missing.lua",
+        "if redis.call('GET', KEYS[1]) ~= ARGV[2] then",
+        "if false then",
+        MISSING_IN_REDIS,
+    ),
     Guard(
         "script: one of its own does not win over the one for any operation",
         OWN_SCRIPT,

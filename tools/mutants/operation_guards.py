@@ -53,8 +53,8 @@ OPERATION_GUARDS: tuple[Guard, ...] = (
         "operation: a path with a word in it may be read as a path with an id",
         OWN_PATH,
         OPERATIONS,
-        "sorted(all_operations(), key=_words_first)",
-        "sorted(all_operations(), key=_words_first, reverse=True)",
+        "sorted(_routes(), key=_words_first)",
+        "sorted(_routes(), key=_words_first, reverse=True)",
         TABLE,
     ),
 )

@@ -16,11 +16,12 @@ from paydispatch.domain.identity.request_ids import new_request_id
 from paydispatch.domain.parameters.check import require_valid_params
 from paydispatch.domain.stripe.resources import create_of
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
+from paydispatch.domain.warm_operations import warm_operations
 from paydispatch.domain.web.protected_urls import check_http_url
 from paydispatch.sdk.delivery import PreparedRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from paydispatch.domain.requests import OperationRequest
 
@@ -67,6 +68,9 @@ class HttpDelivery:
     def open(self) -> None:
         """Make a client. Its first batch connects."""
         self._client = self._make_client()
+
+    def warm(self, operations: Collection[str]) -> None:
+        warm_operations(operations, self._stripe_api_version)
 
     def prepare(self, request: OperationRequest) -> PreparedRequest:
         import time

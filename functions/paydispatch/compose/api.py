@@ -15,6 +15,7 @@ from paydispatch.adapters.event_log import PowertoolsEventLog, json_logger
 from paydispatch.adapters.redis.connection import connect as connect_redis
 from paydispatch.adapters.redis.eviction import EvictionCheck
 from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
+from paydispatch.domain.warm_operations import warm_operations
 from paydispatch.handlers.api.handler import ApiHandler
 from paydispatch.handlers.api.principals import PrincipalReader
 from paydispatch.services.accept import Acceptor
@@ -50,6 +51,7 @@ def connect(settings: ApiSettings) -> ApiPorts:
 
 
 def compose(settings: ApiSettings, ports: ApiPorts) -> ApiHandler:
+    warm_operations(settings.warm_operations, settings.stripe_api_version)
     tenant = settings.queue_tenant
     acceptor = Acceptor(
         queue=ports.queue,

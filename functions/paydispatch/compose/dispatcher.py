@@ -24,8 +24,9 @@ class Dispatcher(dispatcher.Dispatcher):
         """Return a Dispatcher that sends straight to SQS.
 
         Reads REQUEST_QUEUE_URL, BATCH_QUEUE_URL, SEALING_KEY_ID, STRIPE_API_VERSION and AWS's own variables. `options`
-        are those of the SDK's Dispatcher: `buffer_size` in requests, `delivery_timeout_s` in seconds. Raises
-        `BadSetting`.
+        are those of the SDK's Dispatcher: `buffer_size` in requests, `delivery_timeout_s` in seconds, and `warm`, the
+        names of operations whose schemas are compiled at the start. Raises `BadSetting`, and `UnknownOperation` for
+        `warm`.
         """
         from paydispatch.adapters.aws.sqs_delivery import sqs_delivery
         from paydispatch.settings import SdkSettings

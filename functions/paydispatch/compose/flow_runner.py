@@ -69,6 +69,7 @@ def compose(settings: RunnerSettings, ports: ServerPorts) -> FlowServer:
         timeout_s=settings.flow_timeout_s,
         import_timeout_s=settings.flow_import_timeout_s,
         attempts=settings.flow_attempts,
+        missing_wait_s=settings.flow_missing_wait_s,
     )
     flows = ports.flows
     runner = FlowRunner(flows, policy)

@@ -21,6 +21,7 @@ from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
 from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
 from paydispatch.compose.async_lambda import on_one_loop
+from paydispatch.domain.warm_operations import warm_operations
 from paydispatch.handlers.stripe_caller import work_on
 from paydispatch.services.call_batch import BatchCall
 from paydispatch.services.calls.call import CallPorts
@@ -68,5 +69,6 @@ def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
 
 
 def compose(settings: CallerSettings, ports: CallPorts, log: PowertoolsEventLog) -> Handler:
+    warm_operations(settings.warm_operations, settings.stripe_api_version)
     service = BatchCall(ports, max_receives=settings.max_receives)
     return on_one_loop(partial(work_on, service=service, log=log), log)

@@ -40,6 +40,10 @@ BACKOFF_BASE_S = 0.5
 BACKOFF_LONGEST_S = 300.0
 """The backoff stops doubling here. In an outage of hours each request then makes one call every few minutes."""
 
+SCRIPT_WAIT_FIRST_S = 1.0
+SCRIPT_WAIT_LONGEST_S = 60.0
+"""The wait for a script stops doubling here, so that a new worker with the script runs it within a minute."""
+
 _RETRIED_STATUSES = frozenset({409, 429})
 """409: the idempotency key is in use, or an object is locked. 429: rate limited.
 
@@ -198,6 +202,17 @@ def store_backoff_s(waits: int, fraction: float) -> float:
 def backoff_s(attempt: int, fraction: float) -> float:
     """Return a random part of the exponential time (full jitter), so that requests that failed together spread out."""
     return fraction * min(BACKOFF_LONGEST_S, BACKOFF_BASE_S * 2.0 ** min(attempt - 1, 32))
+
+
+def wait_for_script_s(missing_for_s: float, at_most_s: float) -> float | None:
+    """Return the seconds until an entry without a script is looked at again. None: the time for this is over.
+
+    The time so far doubles with each look, so that a folder without a script causes few looks, however many entries
+    wait for it.
+    """
+    left_s = at_most_s - missing_for_s
+    wait_s = min(SCRIPT_WAIT_LONGEST_S, max(SCRIPT_WAIT_FIRST_S, missing_for_s))
+    return min(wait_s, left_s) if left_s > 0 else None
 
 
 def raises_doubt(attempt: NotSent | RefusedInFront | Unknown) -> bool:

@@ -95,6 +95,8 @@ class LocalStack:
         inherited = environment_without_aws()
         flows = self._settings.flows or Path(inherited.get("FLOWS_DIR", "flows"))
         return {
+            # short, because one worker runs all flows here, so that no other can have a missing script
+            "FLOW_MISSING_WAIT_S": "10",
             **inherited,
             **local_aws(self.addresses.aws_endpoint),
             "REQUEST_QUEUE_URL": self.addresses.queue_url,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from paydispatch.domain.errors import PaydispatchError
     from paydispatch.domain.parameters.verdict import ParamWarning
@@ -51,6 +51,10 @@ class Delivery(Protocol):
         After an `Unavailable` a request may be sent again. After a `MaybeAccepted` it must be, because the answer was
         lost.
         """
+        ...
+
+    def warm(self, operations: Collection[str]) -> None:
+        """Compile what `prepare` needs for these operations, so that the first request of each is quick too."""
         ...
 
     def upkeep(self) -> None:

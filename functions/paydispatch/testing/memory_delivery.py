@@ -11,11 +11,12 @@ from paydispatch.domain.identity.request_ids import new_request_id, request_id_f
 from paydispatch.domain.message.new_envelope import new_envelope
 from paydispatch.domain.parameters.check import require_valid_params
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
+from paydispatch.domain.warm_operations import warm_operations
 from paydispatch.sdk.delivery import PreparedRequest
 from paydispatch.testing.memory_sealing import MemorySealer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.errors import PaydispatchError
@@ -49,6 +50,9 @@ class MemoryDelivery:
 
     def open(self) -> None:
         self.opened = True
+
+    def warm(self, operations: Collection[str]) -> None:
+        warm_operations(operations, self._stripe_api_version)
 
     def prepare(self, request: OperationRequest) -> PreparedRequest:
         now_s, key = time.time(), request.idempotency_key

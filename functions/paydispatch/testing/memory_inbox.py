@@ -29,6 +29,7 @@ class _InboxEntry:
     runs: int = 0
     due_at: float = 0.0
     read: bool = False
+    missing_since: float | None = None
 
 
 @dataclass
@@ -86,7 +87,18 @@ class MemoryInbox:
         context.lease_until = max(context.lease_until, self._clock.now_s() + for_s)
         return True
 
-    async def postpone(self, turn: Turn, delay_s: float, *, counted: bool) -> None:
+    async def missing_since(self, turn: Turn) -> float:
+        self._reach()
+        context, now_s = self._context(turn), self._clock.now_s()
+        if not self._holds(context, turn):
+            return now_s
+        head = context.entries[0]
+        head.missing_since = now_s if head.missing_since is None else head.missing_since
+        return head.missing_since
+
+    async def postpone(
+        self, turn: Turn, delay_s: float, *, counted: bool, missing: bool = False
+    ) -> None:
         self._reach()
         context = self._context(turn)
         if not self._holds(context, turn):
@@ -96,6 +108,7 @@ class MemoryInbox:
         worker = turn.worker_slot
         self.looks[worker] = min(head.due_at, self.looks.get(worker, head.due_at))
         head.runs -= 0 if counted else 1
+        head.missing_since = head.missing_since if missing else None
 
     async def move_to_dead_stream(
         self, turn: Turn, *, reason: str, successor: OutcomeEntry | None, take_next: bool

@@ -212,6 +212,37 @@ async def test_a_postponement_that_does_not_count_keeps_the_attempt(
     assert turn.attempt == 1
 
 
+async def test_the_time_since_which_a_script_is_missing_lasts_until_another_postponement(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(entry("r1"))
+    (turn,) = await take_all(inboxes, a)
+    since = await a.missing_since(turn)
+    assert since == pytest.approx(inboxes.clock.now_s(), abs=0.001)
+    await a.postpone(turn, 60, counted=False, missing=True)
+    inboxes.clock.advance(60)
+
+    (again,) = await take_all(inboxes, b)
+    assert (again.attempt, await b.missing_since(again)) == (1, since)
+    await b.postpone(again, 0, counted=True)
+    (last,) = await take_all(inboxes, a)
+    assert await a.missing_since(last) == pytest.approx(inboxes.clock.now_s(), abs=0.001)
+
+
+async def test_a_turn_that_is_over_notes_no_missing_script(
+    inboxes: InboxWorld, entry: Entries
+) -> None:
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(entry("r1"))
+    (lost,) = await take_all(inboxes, a)
+    await inboxes.let_lease_run_out(lost)
+    assert await a.missing_since(lost) == pytest.approx(inboxes.clock.now_s(), abs=0.001)
+    inboxes.clock.advance(100)
+    (turn,) = await take_all(inboxes, b)
+    assert await b.missing_since(turn) == pytest.approx(inboxes.clock.now_s(), abs=0.001)
+
+
 async def test_a_held_turn_can_be_renewed(inboxes: InboxWorld, entry: Entries) -> None:
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.publish(entry("r1"))

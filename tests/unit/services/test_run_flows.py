@@ -60,8 +60,10 @@ class FailingReports(MemoryInbox):
     async def finish(self, turn: Turn, *, take_next: bool) -> Turn | None:
         return await self._fail_first(super().finish(turn, take_next=take_next))
 
-    async def postpone(self, turn: Turn, delay_s: float, *, counted: bool) -> None:
-        await self._fail_first(super().postpone(turn, delay_s, counted=counted))
+    async def postpone(
+        self, turn: Turn, delay_s: float, *, counted: bool, missing: bool = False
+    ) -> None:
+        await self._fail_first(super().postpone(turn, delay_s, counted=counted, missing=missing))
 
     async def move_to_dead_stream(self, turn: Turn, **why: Any) -> Turn | None:
         return await self._fail_first(super().move_to_dead_stream(turn, **why))
@@ -395,18 +397,6 @@ class TestFailing:
             "response",
             "error",
         ]
-
-    async def test_an_entry_without_a_script_is_dead_at_once_and_its_context_goes_on(
-        self, runner: Runner
-    ) -> None:
-        log = Log()
-        runner.with_scripts(response=log)
-        runner.put("pdr_1", outcome=make_failure())
-        runner.put("pdr_2")
-        await runner.drain()
-        assert [dead_entry.request_id for dead_entry in runner.dead] == ["pdr_1"]
-        assert log.request_ids == ["pdr_2"]
-        assert runner.log.counts == {"FlowMissing": 1}
 
     async def test_a_missing_response_script_does_not_run_the_error_script(
         self, runner: Runner

@@ -19,10 +19,11 @@ from paydispatch.domain.message.new_envelope import new_envelope
 from paydispatch.domain.parameters.check import check_params, require_valid_params
 from paydispatch.domain.stripe.resources import RESOURCES
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
+from paydispatch.domain.warm_operations import warm_operations
 from paydispatch.sdk.delivery import PreparedRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from paydispatch.domain.requests import Lane, OperationRequest
     from paydispatch.ports import Clock
@@ -57,6 +58,9 @@ class SqsDelivery:
         self._clients.sealer.warm(QUEUE)
         for resource in RESOURCES:
             check_params(resource.operation, {})
+
+    def warm(self, operations: Collection[str]) -> None:
+        warm_operations(operations, self._stripe_api_version)
 
     def prepare(self, request: OperationRequest) -> PreparedRequest:
         sealer = self._get_clients().sealer

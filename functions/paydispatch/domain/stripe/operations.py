@@ -7,6 +7,7 @@ is first needed. `docs/operations-table.md` shows it, with the writes that are l
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
@@ -19,9 +20,12 @@ from paydispatch.domain.stripe.listings import Listing, listing_of
 from paydispatch.domain.text.json_rows import read_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 TABLE = Path(__file__).with_name("operations.json")
+
+_ROUTE = re.compile(r'"method":"([A-Z]+)","path":"([^"]+)"')
+"""Finds the method and the path in the text of a row, because parsing all rows takes ten times as long."""
 
 LONGEST_ID = 255
 """In characters. Stripe's own ids are shorter than 100. A caller can choose the id of a coupon, a product or a plan."""
@@ -30,6 +34,9 @@ Ids = dict[str, str]
 
 Shape = tuple[str, int, str]
 """The method, the number of words in the path, and the word after `/v1/`."""
+
+Route = tuple[str, str, list[str]]
+"""The name of an operation, its method, and the words of its path template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,13 @@ def operation_named(name: str) -> Operation:
     return _operation_of_row(name)
 
 
+def require_operations(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names. Raises `UnknownOperation` for one that is no operation, and `TypeError` for a single text."""
+    if isinstance(names, str):
+        raise TypeError(f"Names of operations must be in a list, not in the text {names!r}.")
+    return tuple(operation_named(name).name for name in names)
+
+
 def create_operation(object_name: str) -> Operation:
     """Return the create of an object: of `checkout.session` and of `checkout_session`. Raises `UnknownOperation`."""
     return operation_named(f"create_{object_name.replace('.', '_')}")
@@ -104,10 +118,10 @@ def operation_at(method: str, path: str) -> tuple[Operation, Ids] | None:
     A word of a template wins over an id. The ids are as the path has them, and `check_path_ids` judges them.
     """
     words = path.split("/")
-    for operation, templates in _by_shape().get(_shape(method, words), ()):
+    for name, templates in _by_shape().get(_shape(method, words), ()):
         ids = _match(templates, words)
         if ids is not None:
-            return operation, ids
+            return _operation_of_row(name), ids
     return None
 
 
@@ -214,14 +228,17 @@ def _operation(name: str, row: dict[str, Any]) -> Operation:
 
 
 @cache
-def _by_shape() -> dict[Shape, list[tuple[Operation, list[str]]]]:
+def _by_shape() -> dict[Shape, list[tuple[str, list[str]]]]:
     """Return the operations of each shape with the words of their templates, those with words before those with ids."""
-    shapes: dict[Shape, list[tuple[Operation, list[str]]]] = {}
-    for operation in sorted(all_operations(), key=_words_first):
-        templates = operation.path.split("/")
-        shape = _shape(operation.method, templates)
-        shapes.setdefault(shape, []).append((operation, templates))
+    shapes: dict[Shape, list[tuple[str, list[str]]]] = {}
+    for name, method, templates in sorted(_routes(), key=_words_first):
+        shapes.setdefault(_shape(method, templates), []).append((name, templates))
     return shapes
+
+
+def _routes() -> list[Route]:
+    found = ((name, _ROUTE.search(row)) for name, row in _rows().items())
+    return [(name, match[1], match[2].split("/")) for name, match in found if match]
 
 
 def _shape(method: str, words: list[str]) -> Shape:
@@ -229,5 +246,5 @@ def _shape(method: str, words: list[str]) -> Shape:
     return method, len(words), words[2] if len(words) > 2 else ""
 
 
-def _words_first(operation: Operation) -> list[bool]:
-    return [word.startswith("{") for word in operation.path.split("/")]
+def _words_first(route: Route) -> list[bool]:
+    return [word.startswith("{") for word in route[2]]

@@ -1,7 +1,7 @@
 """The requests of the demo, and the flow that must run for each.
 
-The demo causes three failures on purpose: a declined card, a connection that is reset, and a script that raises.
-Everything else works as in production.
+The demo causes four failures on purpose: a capture that Stripe refuses, a declined card, a connection that is reset,
+and a script that raises. Everything else works as in production.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from paydispatch import (
     new_subscription,
 )
 from paydispatch.domain.identity.request_ids import follow_up_request_id
+from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.domain.stripe.resources import error_flow, response_flow
 
 if TYPE_CHECKING:
@@ -29,9 +30,22 @@ if TYPE_CHECKING:
     from paydispatch.sdk.receipt import Receipt
 
 WORKER_ID = "demo-worker"
+CAPTURE = operation_named("capture_payment_intent")
+CANCEL = operation_named("cancel_payment_intent")
 SECRET = "sk_test_demo_only"  # noqa: S105 - the twin accepts any key of the right form
 DEAD_LINE_S = 3.0
 """The deadline of the request with the reset connection, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextRequest:
+    """A request that a flow dispatches, and the flow that must run for its outcome."""
+
+    title: str
+    flow: str
+    error_kind: str | None = None
+    follow_ups: tuple[NextRequest, ...] = ()
+    """The requests that its flow dispatches, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +57,8 @@ class Scene:
     flow: str
     error_kind: str | None = None
     deadline_s: float | None = None
-    follow_ups: tuple[Scene, ...] = ()
-    """The creates that its flow dispatches, in order."""
+    follow_ups: tuple[NextRequest, ...] = ()
+    """The requests that its flow dispatches, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +70,7 @@ class Expected:
     flow: str
     error_kind: str | None
     returned_us: float | None = None
-    """The duration of `create_async`. None for a create that a flow dispatched."""
+    """The duration of `create_async`. None for a request that a flow dispatched."""
     durable_ms: float | None = None
     """The time from the call until the queue had the request."""
 
@@ -120,6 +134,18 @@ def scenes(order: str, shop: Shop) -> list[Scene]:
         ),
         _conversation(coupon, shop.customer),
         Scene(
+            "a conversation: authorise",
+            _authorise(shop.customer, {}),
+            response_flow("payment_intent"),
+            follow_ups=(NextRequest("… its capture", CAPTURE.response_flow),),
+        ),
+        Scene(
+            "a capture that fails",
+            _authorise(shop.customer, {"final_amount": "2500"}),
+            response_flow("payment_intent"),
+            follow_ups=(_refused_capture(),),
+        ),
+        Scene(
             "a declined card",
             new_payment_intent()
             .amount(2000)
@@ -148,14 +174,35 @@ def scenes(order: str, shop: Shop) -> list[Scene]:
 
 def _conversation(coupon: str, customer: str) -> Scene:
     metadata = {"monthly_price": "1500", "customer": customer, "coupon": coupon}
-    subscription = Scene("… its subscription", new_subscription(), response_flow("subscription"))
-    price = Scene("… its price", new_price(), response_flow("price"), follow_ups=(subscription,))
+    subscription = NextRequest("… its subscription", response_flow("subscription"))
+    price = NextRequest("… its price", response_flow("price"), follow_ups=(subscription,))
     return Scene(
         "a conversation: product",
         new_product().name("Monthly tea").metadata(metadata),
         response_flow("product"),
         follow_ups=(price,),
     )
+
+
+def _authorise(customer: str, metadata: dict[str, str]) -> Builder:
+    """Return a payment whose money Stripe only reserves. The flow of its outcome captures it."""
+    return (
+        new_payment_intent()
+        .amount(2000)
+        .currency("usd")
+        .customer(customer)
+        .metadata(metadata)
+        .capture_method("manual")
+        .confirm(True)
+        .payment_method("pm_card_visa")
+        .automatic_payment_methods({"enabled": True, "allow_redirects": "never"})
+    )
+
+
+def _refused_capture() -> NextRequest:
+    """Return a capture of more than the authorised amount, which Stripe refuses. Its flow cancels the payment."""
+    cancel = NextRequest("… its cancel", CANCEL.response_flow)
+    return NextRequest("… its capture", CAPTURE.error_flow, "api", follow_ups=(cancel,))
 
 
 def break_connections(stripe_base: str) -> None:
@@ -196,8 +243,8 @@ def _call(scene: Scene, number: int) -> tuple[Scene, Receipt, float, float]:
     return scene, receipt, started, (time.perf_counter() - started) * 1_000_000
 
 
-def _chain(scene: Scene, request_id: str) -> Iterator[Expected]:
-    """Yield the flows of the creates that a flow dispatches. Their request ids are derived from the first one."""
+def _chain(scene: Scene | NextRequest, request_id: str) -> Iterator[Expected]:
+    """Yield the flows of the requests that a flow dispatches. Their request ids are derived from the first one."""
     for ordinal, following in enumerate(scene.follow_ups, start=1):
         follow_up = follow_up_request_id(request_id, ordinal)
         yield Expected(following.title, follow_up, following.flow, following.error_kind)

@@ -43,6 +43,9 @@ class FlowPolicy:
     """An import that takes longer has failed. It does not count as a part of the run."""
     attempts: int = 5
     """Runs of one script for one outcome, killed runs included, before the entry goes to the dead stream."""
+    missing_wait_s: float = 600.0
+    """The time in which another runner may take an entry whose script this one lacks. A rolling deployment takes some
+    minutes, and the context waits."""
     side_by_side: int = 32
     """Contexts of one worker that run at once."""
     altogether: int = 128

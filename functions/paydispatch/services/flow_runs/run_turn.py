@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from paydispatch.domain.errors import MissingFlow, ScriptFailed, Unavailable
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
-from paydispatch.domain.retry import backoff_s
+from paydispatch.domain.retry import backoff_s, wait_for_script_s
 from paydispatch.flow import FLOW_FAILED, Flow, RetryLater
 from paydispatch.services.flow_runs.run_script import (
     NotBegun,
@@ -108,8 +108,7 @@ class TurnRun:
             case None:
                 return await self._finish(flow)
             case MissingFlow():
-                self._ports.log.count("FlowMissing")
-                return await self._move_to_dead_stream(str(end))
+                return await self._leave_to_others(str(end))
             case RetryLater(after_s=after_s):
                 await self._postpone(after_s, counted=False)
                 self._log("flow.postponed", after_s=after_s)
@@ -139,6 +138,18 @@ class TurnRun:
             except Unavailable:
                 await self._postpone(QUEUE_AGAIN_S, counted=False)
                 raise
+
+    async def _leave_to_others(self, why: str) -> Turn | None:
+        """Leave the entry to a runner that has its script. Discard it after `missing_wait_s` without one."""
+        since_s = await self._report(partial(self._ports.inbox.missing_since, self._turn))
+        missing_for_s = self._ports.clock.now_s() - since_s
+        delay_s = wait_for_script_s(missing_for_s, self._policy.missing_wait_s)
+        if delay_s is None:
+            self._ports.log.count("FlowMissing")
+            return await self._move_to_dead_stream(why)
+        await self._postpone(delay_s, counted=False, missing=True)
+        self._ports.log.warning("flow.missing", **self.ids(), after_s=round(delay_s, 3), why=why)
+        return None
 
     async def _retry_or_give_up(self, why: str) -> Turn | None:
         turn = self._turn
@@ -173,10 +184,9 @@ class TurnRun:
         """Name the script that failed if it is not the outcome's own, because operators see the name of that one."""
         return why if self._script == self._turn.entry.flow_name else f"{self._script}: {why}"
 
-    async def _postpone(self, delay_s: float, *, counted: bool) -> None:
-        await self._report(
-            partial(self._ports.inbox.postpone, self._turn, delay_s, counted=counted)
-        )
+    async def _postpone(self, delay_s: float, *, counted: bool, missing: bool = False) -> None:
+        postpone = self._ports.inbox.postpone
+        await self._report(partial(postpone, self._turn, delay_s, counted=counted, missing=missing))
 
     async def _report(self, report: Callable[[], Awaitable[_T]]) -> _T:
         """Report to Redis. Retry while it is unavailable, because the context waits for the report.

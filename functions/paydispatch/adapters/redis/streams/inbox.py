@@ -122,7 +122,18 @@ class RedisInbox:
         async with within_answer_timeout():
             return bool(await self._eval("renew", [lease], turn.lease, least_ms))
 
-    async def postpone(self, turn: Turn, delay_s: float, *, counted: bool) -> None:
+    async def missing_since(self, turn: Turn) -> float:
+        """Note the time with `note_missing.lua`, in the hash of the runs."""
+        worker_id = turn.worker_slot
+        names = [keys.lease(worker_id, turn.entry.context_id), keys.runs(worker_id)]
+        now_ms = round(self._clock.now_s() * 1000)
+        async with within_answer_timeout():
+            since_ms = await self._eval("note_missing", names, turn.entry_id, turn.lease, now_ms)
+        return int(since_ms) / 1000
+
+    async def postpone(
+        self, turn: Turn, delay_s: float, *, counted: bool, missing: bool = False
+    ) -> None:
         """Note the time for the sweep, then add the entry to the postponed ones and delete its lease."""
         worker_id = turn.worker_slot
         names = [
@@ -131,7 +142,7 @@ class RedisInbox:
             keys.runs(worker_id),
         ]
         due_ms = round((self._clock.now_s() + delay_s) * 1000)
-        arguments: list[Any] = [turn.entry_id, turn.lease, due_ms, int(counted)]
+        arguments: list[Any] = [turn.entry_id, turn.lease, due_ms, int(counted), int(missing)]
         async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
             note_due(pipe, worker_id, due_ms)
             pipe.eval(script("postpone"), len(names), *names, *arguments)
@@ -290,7 +301,7 @@ class RedisInbox:
             pipe.xack(stream, keys.GROUP, entry_id)
             pipe.xdel(stream, entry_id)
             pipe.zrem(keys.later(worker_id), entry_id)
-            pipe.hdel(keys.runs(worker_id), entry_id)
+            pipe.hdel(keys.runs(worker_id), entry_id, f"missing:{entry_id}")
             await pipe.execute()
 
     async def _finish(

@@ -11,7 +11,7 @@ local unfinished = acknowledged + redis.call('LREM', KEYS[2], 1, ARGV[2]) > 0
 redis.call('ZADD', KEYS[7], string.match(ARGV[2], '^%d+'), ARGV[2])
 redis.call('EXPIRE', KEYS[7], 2160000) -- 25 days, as long as a request is remembered
 redis.call('ZREM', KEYS[4], ARGV[2])
-redis.call('HDEL', KEYS[5], ARGV[2])
+redis.call('HDEL', KEYS[5], ARGV[2], 'missing:' .. ARGV[2])
 if unfinished and ARGV[5] ~= '' then
   redis.call('XADD', KEYS[6], '*', 'entry', ARGV[5], 'reason', ARGV[6], 'entry_id', ARGV[2])
 end
