@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from paydispatch.domain.operators.object_states import Fetched
     from paydispatch.domain.operators.redrive import Parked
     from paydispatch.domain.outcomes import Error, ErrorKind
+    from paydispatch.domain.rates.feedback import Feedback
+    from paydispatch.domain.rates.tokens import Granted, Postponed, TokenAsk
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.domain.stripe.listings import Listing
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
@@ -221,6 +223,46 @@ class Accounts(Protocol):
 
         `RefusedInFront`: Stripe refused the key. Raises `Unavailable` when Stripe gave none of these answers.
         """
+        ...
+
+
+class Limiter(Protocol):
+    """Stripe's two rate limits, shared by all processes. All methods raise `Unavailable`."""
+
+    async def take(self, ask: TokenAsk) -> Granted | Postponed:
+        """Take the tokens of one call from the account's limit and from its operation's, in one atomic step.
+
+        A wait within the ask's and the lane's bound reserves the tokens. A longer wait reserves nothing. Asks of one
+        account that come together share one round trip.
+        """
+        ...
+
+    async def confirm(self, granted: Granted) -> bool:
+        """Return whether tokens that were waited for still count. If not, they are gone, and must be taken again."""
+        ...
+
+    async def report(self, granted: Granted, feedback: Feedback) -> None:
+        """Report how the call ended. Call it once for each granted call, also for one that was not made after all."""
+        ...
+
+
+class KeyBreakers(Protocol):
+    """Breakers per Stripe key, by its hash. All methods raise `Unavailable`.
+
+    A 401 opens the breaker of the key, a 403 that of the key and the operation, because a restricted key may have the
+    permission for others. An open breaker lets one probe through at growing intervals.
+    """
+
+    async def check(self, key_sha256: str, operation: str) -> Postponed | None:
+        """Return None if the call may go, as a probe or because no breaker is open."""
+        ...
+
+    async def open(self, key_sha256: str, operation: str | None) -> None:
+        """Open the breaker, or extend the interval to its next probe. `operation` None: for all operations."""
+        ...
+
+    async def close(self, key_sha256: str, operation: str) -> None:
+        """Close the breakers of the key for this operation, because Stripe took the key. Cheap if none is open."""
         ...
 
 

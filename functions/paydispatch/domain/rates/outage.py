@@ -1,0 +1,45 @@
+"""The breaker of an account: it opens when call after call fails, and lets single probes through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FAILURES_IN_A_ROW = 20
+"""So many calls without an answer of Stripe in a row open the breaker. A few lost answers among others never do."""
+
+FIRST_PROBE_S = 1.0
+LONGEST_PROBE_S = 30.0
+"""The interval between probes doubles up to this. So an account is back half a minute after Stripe, at the latest."""
+
+
+def probe_interval_s(probes: int) -> float:
+    """Return the seconds from one probe to the next, after `probes` probes."""
+    return float(min(LONGEST_PROBE_S, FIRST_PROBE_S * 2.0 ** min(probes, 16)))
+
+
+@dataclass(slots=True)
+class Outage:
+    failures: int = 0
+    """In a row, since the last answer."""
+    probes: int = 0
+    next_probe_at: float | None = None
+    """Unix seconds. None: the breaker is closed."""
+
+    def fail(self, now_s: float) -> None:
+        self.failures += 1
+        if self.failures >= FAILURES_IN_A_ROW and self.next_probe_at is None:
+            self.next_probe_at = now_s + probe_interval_s(0)
+
+    def answer(self) -> None:
+        """Close the breaker, because Stripe answered."""
+        self.failures, self.probes, self.next_probe_at = 0, 0, None
+
+    def admit(self, now_s: float) -> float | None:
+        """Return None if a call may go, else the seconds until the next probe. The first call after that is it."""
+        if self.next_probe_at is None:
+            return None
+        if now_s < self.next_probe_at:
+            return self.next_probe_at - now_s
+        self.probes += 1
+        self.next_probe_at = now_s + probe_interval_s(self.probes)
+        return None
