@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from paydispatch.domain.operators.redrive import Parked
     from paydispatch.domain.outcomes import Error, ErrorKind
     from paydispatch.domain.rates.feedback import Feedback
+    from paydispatch.domain.rates.lanes import RateLane
     from paydispatch.domain.rates.tokens import Granted, Postponed, TokenAsk
+    from paydispatch.domain.rates.views import AccountView, KeyBreakerView, Pause
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.domain.stripe.listings import Listing
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
@@ -242,7 +244,7 @@ class Limiter(Protocol):
         ...
 
     async def report(self, granted: Granted, feedback: Feedback) -> None:
-        """Report how the call ended. Call it once for each granted call, also for one that was not made after all."""
+        """Report how the call ended, once for each granted call. `NOT_CALLED`: it was not made after all."""
         ...
 
 
@@ -532,6 +534,51 @@ class Backlog(Protocol):
     ) -> Sequence[DeadFlow]: ...
 
     async def stream(self, worker_id: str) -> StreamState: ...
+
+
+class LimitBoard(Protocol):
+    """The limits, pauses and breakers, as an operator sees and changes them. All methods raise `Unavailable`.
+
+    `account` is the name with the mode, as in `AccountBinding.rate_account`. Every change holds within a second.
+    """
+
+    async def accounts(self) -> Sequence[str]:
+        """Return the accounts that were called in the last 30 days, or that have limits or pauses of their own."""
+        ...
+
+    async def show(self, account: str) -> AccountView: ...
+
+    async def set_limit(self, account: str, operation: str | None, rate: int | None) -> None:
+        """Set a limit of this account. `operation` None: of all its calls. `rate` None: no limit."""
+        ...
+
+    async def reset(self, account: str) -> None:
+        """Give the account the default limits again, and forget what its limits learned from 429s."""
+        ...
+
+    async def pause(self, account: str | None, lane: RateLane | None, *, by: str) -> None:
+        """Stop the calls of a lane, or of all lanes if `lane` is None. `account` None: for all accounts."""
+        ...
+
+    async def resume(self, account: str | None, lane: RateLane | None) -> None:
+        """End the pause that `pause` made for the same account and lane. `lane` None: all pauses of the account."""
+        ...
+
+    async def global_pauses(self) -> Sequence[Pause]:
+        """Return the pauses of all accounts."""
+        ...
+
+    async def close_breaker(self, account: str) -> None:
+        """Close the breaker of the account, so that its calls go at once."""
+        ...
+
+    async def key_breakers(self) -> Sequence[KeyBreakerView]:
+        """Return the open breakers of keys."""
+        ...
+
+    async def close_key_breaker(self, key_sha256: str) -> None:
+        """Close the breakers of the key for all operations."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,12 +12,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.rates.lanes import LANES, RateLane
+from paydispatch.domain.rates.lanes import RateLane
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from paydispatch.domain.rates.lanes import LaneRule
+    from collections.abc import Sequence
 
 SLOTS_PER_S = 10
 """A slot is a tenth of a second. Its capacity is the greatest burst."""
@@ -34,11 +32,6 @@ def capacity(rate: int, slot: int) -> int:
     return (tenth + 1) * rate // SLOTS_PER_S - tenth * rate // SLOTS_PER_S
 
 
-def share_of(rate: int, lane: RateLane, rules: Mapping[RateLane, LaneRule] = LANES) -> int:
-    """Return the calls per second that a lane may make, with the lanes below it."""
-    return max(1, int(rate * rules[lane].share))
-
-
 @dataclass(slots=True)
 class Calendar:
     """The reservations under one limit."""
@@ -48,41 +41,75 @@ class Calendar:
     )
     """The calls in each slot, by lane."""
 
-    def room(self, slot: int, rate: int, lane: RateLane) -> int:
-        """Return how many more calls of the lane fit into the slot."""
-        below = list(RateLane)[list(RateLane).index(lane) :]
-        of_all = sum(slots[slot] for slots in self.reserved.values())
-        of_lane = sum(self.reserved[other][slot] for other in below)
-        return min(
-            capacity(rate, slot) - of_all, capacity(share_of(rate, lane), slot) - of_lane
-        )
+    def count(self, slot: int, highest: RateLane = RateLane.INTERACTIVE) -> int:
+        """Return the calls in a slot of the lane `highest` and the lanes below it."""
+        lanes = list(RateLane)
+        return sum(self.reserved[lane][slot] for lane in lanes[lanes.index(highest) :])
 
     def reserve(self, slot: int, lane: RateLane, calls: int) -> None:
         self.reserved[lane][slot] += calls
 
-    def forget_before(self, slot: int) -> None:
-        """Drop the reservations of the past."""
+    def keep_slots(self, first: int, last: int | None = None) -> None:
+        """Drop the reservations of all other slots. Without `last`, keep the future."""
         for lane, slots in self.reserved.items():
-            self.reserved[lane] = Counter({at: n for at, n in slots.items() if at >= slot})
+            self.reserved[lane] = Counter(
+                {
+                    slot: calls
+                    for slot, calls in slots.items()
+                    if first <= slot and (last is None or slot <= last)
+                }
+            )
+
+    def reserved_after(self, slot: int) -> int:
+        """Return the calls that wait for a later slot."""
+        return sum(
+            calls for slots in self.reserved.values() for at, calls in slots.items() if at > slot
+        )
 
 
-def reserve_first(
-    limits: Sequence[tuple[Calendar, int]], lane: RateLane, weight: int, first: int, last: int
-) -> int | None:
-    """Reserve `weight` tokens in all calendars, in the earliest slots from `first` to `last` with room in all of them.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """The part of one limit that the calls of one lane may use."""
+
+    calendar: Calendar
+    lane: RateLane
+    rate: int
+    """Calls per second of the limit."""
+    lane_rate: int
+    """Calls per second of the lane and the lanes below it."""
+    scarce_until: int
+    """Up to this slot only half of each slot's capacity is used, because nobody knows of the calls just before."""
+
+    def room(self, slot: int) -> int:
+        """Return how many more calls fit into the slot. It is negative after the limit shrank."""
+        in_all = self._capacity(self.rate, slot) - self.calendar.count(slot)
+        in_lane = self._capacity(self.lane_rate, slot) - self.calendar.count(slot, self.lane)
+        return min(in_all, in_lane)
+
+    def _capacity(self, rate: int, slot: int) -> int:
+        full = capacity(rate, slot)
+        return full if slot > self.scarce_until or full < 2 else full // 2
+
+
+def reserve_first(budgets: Sequence[Budget], weight: int, first: int, last: int) -> int | None:
+    """Reserve `weight` tokens of all budgets, in the earliest slots from `first` to `last` with room in all of them.
 
     Return the slot of the last token, in which the call may go. None: there is not enough room, and nothing is
-    reserved. `limits` pairs each calendar with its rate.
+    reserved.
     """
     found: Counter[int] = Counter()
     missing = weight
     for slot in range(first, last + 1):
-        rooms = [calendar.room(slot, rate, lane) for calendar, rate in limits]
-        found[slot] = max(0, min(missing, *rooms)) if rooms else missing
+        room = min((budget.room(slot) for budget in budgets), default=missing)
+        found[slot] = max(0, min(missing, room))
         missing -= found[slot]
         if missing == 0:
-            for calendar, _ in limits:
-                for at, tokens in found.items():
-                    calendar.reserve(at, lane, tokens)
+            _reserve(budgets, found)
             return slot
     return None
+
+
+def _reserve(budgets: Sequence[Budget], found: Counter[int]) -> None:
+    for budget in budgets:
+        for slot, tokens in found.items():
+            budget.calendar.reserve(slot, budget.lane, tokens)

@@ -22,6 +22,8 @@ class Feedback(StrEnum):
     OPERATION_CONCURRENCY = "operation_concurrency"
     FAILED = "failed"
     """Stripe could not be reached, or gave no answer: it may be out of service."""
+    NOT_CALLED = "not_called"
+    """The call was not made after all. It says nothing about Stripe."""
 
 
 _OF_REASON = {

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.requests import Lane
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from paydispatch.domain.requests import Lane
 
 
 class RateLane(StrEnum):

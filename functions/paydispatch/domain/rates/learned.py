@@ -15,19 +15,19 @@ RESTORED_PER_S = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A limit that shrank."""
+    """A limit that shrank: of calls per second, or of calls in flight."""
 
-    rate: int
-    """Calls per second just after it shrank."""
+    value: int
+    """The limit just after it shrank."""
     at_s: float
     """Unix seconds of that time."""
 
-    def rate_at(self, now_s: float, configured: int) -> int:
+    def now(self, now_s: float, configured: int) -> int:
         """Return the limit at `now_s`. It is never above the configured one."""
         restored = int(max(0.0, now_s - self.at_s) * configured * RESTORED_PER_S)
-        return min(configured, self.rate + restored)
+        return min(configured, self.value + restored)
 
 
-def shrink(rate: int, now_s: float) -> Learned:
-    """Return what is left of `rate` after a 429."""
-    return Learned(max(LOWEST_RATE, int(rate * SHRINK_TO)), now_s)
+def shrink(value: int, now_s: float) -> Learned:
+    """Return what is left of a limit after a 429."""
+    return Learned(max(LOWEST_RATE, int(value * SHRINK_TO)), now_s)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LOWEST_RATE = 1
-"""Calls per second. A limit below it would leave most seconds without a token, and nobody could tell it from a pause."""
+"""Calls per second. A lower limit would leave most seconds without a token, and nobody could tell it from a pause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Limits:
     """For all calls together."""
     operation: int | None
     """For each operation that `operations` does not name."""
-    operations: Mapping[str, int] = field(default_factory=dict)
+    operations: Mapping[str, int | None] = field(default_factory=dict)
 
     def of(self, operation: str) -> int | None:
         """Return the limit of one operation."""

@@ -30,16 +30,16 @@ class Outage:
         if self.failures >= FAILURES_IN_A_ROW and self.next_probe_at is None:
             self.next_probe_at = now_s + probe_interval_s(0)
 
-    def answer(self) -> None:
+    def close(self) -> None:
         """Close the breaker, because Stripe answered."""
         self.failures, self.probes, self.next_probe_at = 0, 0, None
 
-    def admit(self, now_s: float) -> float | None:
-        """Return None if a call may go, else the seconds until the next probe. The first call after that is it."""
-        if self.next_probe_at is None:
-            return None
-        if now_s < self.next_probe_at:
-            return self.next_probe_at - now_s
-        self.probes += 1
-        self.next_probe_at = now_s + probe_interval_s(self.probes)
-        return None
+    def wait_s(self, now_s: float) -> float:
+        """Return the seconds until the next probe. 0: a call may go."""
+        return 0.0 if self.next_probe_at is None else max(0.0, self.next_probe_at - now_s)
+
+    def let_through(self, now_s: float) -> None:
+        """Note that a call goes. If the breaker is open, the call is the probe, and the next one must wait longer."""
+        if self.next_probe_at is not None:
+            self.probes += 1
+            self.next_probe_at = now_s + probe_interval_s(self.probes)

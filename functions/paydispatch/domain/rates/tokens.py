@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 CONFIRM_AFTER_S = 0.1
 """A token that was waited for longer than this is confirmed before the call.
 
-The limit may have shrunk meanwhile, or an operator may have paused the account. The tokens of the next tenth of a second
-stand anyway.
+The limit may have shrunk meanwhile, or an operator may have paused the account. The tokens of the next tenth of a
+second stand anyway.
 """
 
 
