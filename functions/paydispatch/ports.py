@@ -141,8 +141,11 @@ class AsyncQueue(Protocol):
         """
         ...
 
-    async def defer(self, envelope: Envelope, delay_s: float) -> None:
-        """Send a copy that arrives in `delay_s` seconds, 900 at most. Raises `Unavailable`."""
+    async def defer(self, envelope: Envelope, delay_s: float, *, group: str | None = None) -> None:
+        """Send a copy that arrives in `delay_s` seconds, 900 at most. Raises `Unavailable`.
+
+        `group` is its message group where the account is known (`groups.group_of_account`). None: `envelope.group`.
+        """
         ...
 
     async def park(self, body: str, *, reason: str, kind: ErrorKind) -> None:
