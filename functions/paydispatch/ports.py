@@ -97,6 +97,8 @@ class RequestRecord:
     parsed_error: Mapping[str, Any] | None = None
     retry_at: float | None = None
     """Unix seconds."""
+    account: str | None = None
+    """The account in whose limits its calls count, once it was sent (`AccountBinding.rate_account`)."""
 
 
 class RequestStore(Protocol):
