@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.operators.object_states import Fetched
     from paydispatch.domain.operators.redrive import Parked
     from paydispatch.domain.outcomes import Error, ErrorKind
-    from paydispatch.domain.rates.feedback import Feedback
+    from paydispatch.domain.rates.feedback import Change, Feedback
     from paydispatch.domain.rates.lanes import RateLane
     from paydispatch.domain.rates.tokens import Granted, Postponed, TokenAsk
     from paydispatch.domain.rates.views import AccountView, KeyBreakerView, Pause
@@ -248,8 +248,11 @@ class Limiter(Protocol):
         """Return whether tokens that were waited for still count. If not, they are gone, and must be taken again."""
         ...
 
-    async def report(self, granted: Granted, feedback: Feedback) -> None:
-        """Report how the call ended, once for each granted call. `NOT_CALLED`: it was not made after all."""
+    async def report(self, granted: Granted, feedback: Feedback) -> Change:
+        """Report how the call ended, once for each granted call. `NOT_CALLED`: it was not made after all.
+
+        Return the change that this report made for all calls, so that it is logged and counted once.
+        """
         ...
 
 
@@ -264,8 +267,11 @@ class KeyBreakers(Protocol):
         """Return None if the call may go, as a probe or because no breaker is open."""
         ...
 
-    async def open(self, key_sha256: str, operation: str | None) -> None:
-        """Open the breaker, or extend the interval to its next probe. `operation` None: for all operations."""
+    async def open(self, key_sha256: str, operation: str | None) -> bool:
+        """Open the breaker, or extend the interval after a refused probe. `operation` None: for all operations.
+
+        Return whether the breaker was closed.
+        """
         ...
 
     async def close(self, key_sha256: str, operation: str) -> None:

@@ -20,7 +20,7 @@ from paydispatch.domain.rates.views import AccountView, KeyBreakerView, LimitVie
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from paydispatch.domain.rates.feedback import Feedback
+    from paydispatch.domain.rates.feedback import Change, Feedback
     from paydispatch.domain.rates.lanes import LaneRule
     from paydispatch.domain.rates.tokens import Granted, TokenAsk
     from paydispatch.ports import Clock
@@ -53,8 +53,8 @@ class MemoryLimiter:
     async def confirm(self, granted: Granted) -> bool:
         return self.reach(granted.ask.account).confirm(granted)
 
-    async def report(self, granted: Granted, feedback: Feedback) -> None:
-        self.reach(granted.ask.account).report(granted, feedback, self.clock.now_s())
+    async def report(self, granted: Granted, feedback: Feedback) -> Change:
+        return self.reach(granted.ask.account).report(granted, feedback, self.clock.now_s())
 
     def pause(self, account: str | None = None, lane: RateLane | None = None, by: str = "") -> None:
         """Pause a lane, or all lanes, of one account or of all."""
@@ -110,13 +110,14 @@ class MemoryKeyBreakers:
             breaker.let_through(now_s)
         return None
 
-    async def open(self, key_sha256: str, operation: str | None) -> None:
+    async def open(self, key_sha256: str, operation: str | None) -> bool:
         now_s = self._now_s()
         name = (key_sha256, operation or ALL)
         if name in self.breakers:
             self.breakers[name].refuse(now_s)
-        else:
-            self.breakers[name] = KeyBreaker.opened(now_s)
+            return False
+        self.breakers[name] = KeyBreaker.begin(now_s)
+        return True
 
     async def close(self, key_sha256: str, operation: str) -> None:
         self._now_s()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from typing import Any
 
@@ -148,7 +149,7 @@ def test_deferred_calls_come_back_at_the_rate_of_their_lane() -> None:
         if isinstance(answer, Postponed)
     ]
 
-    steps = [later - sooner for sooner, later in zip(delays, delays[1:], strict=False)]
+    steps = [later - sooner for sooner, later in itertools.pairwise(delays)]
     assert delays[0] == pytest.approx(1.05)
     assert steps == pytest.approx([1 / 20] * len(steps), abs=1e-6)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.rates.calendar import SLOTS_PER_S, Budget, reserve_first, slot_of
-from paydispatch.domain.rates.feedback import Feedback
+from paydispatch.domain.rates.feedback import NO_CHANGE, Change, Feedback
 from paydispatch.domain.rates.lanes import LANES
 from paydispatch.domain.rates.limit_state import IN_FLIGHT_S, LimitState
 from paydispatch.domain.rates.outage import Outage
@@ -88,18 +88,17 @@ class AccountLimits:
             self._leave_flight(granted)
         return stands
 
-    def report(self, granted: Granted, feedback: Feedback, now_s: float) -> None:
+    def report(self, granted: Granted, feedback: Feedback, now_s: float) -> Change:
+        """Take note of the end of a call. Return the change that it made for all calls."""
         self._leave_flight(granted)
         if feedback is Feedback.NOT_CALLED:
-            return
+            return NO_CHANGE
         if feedback is Feedback.FAILED:
-            self.outage.fail(now_s)
-            return
+            return Change(breaker_opened=self.outage.fail(now_s))
         self.outage.close()
-        if granted.epoch == str(
-            self.epoch
-        ):  # else the limit has shrunk since this call took its tokens
-            self._learn(feedback, granted.ask.operation, now_s)
+        if granted.epoch != str(self.epoch):
+            return NO_CHANGE  # the limit has shrunk since this call took its tokens
+        return Change(shrunk_to=self._learn(feedback, granted.ask.operation, now_s))
 
     def rate(self, name: str, now_s: float) -> int | None:
         """Return the limit of an operation, or of `ALL`, as it stands now. None: there is none."""
@@ -164,18 +163,17 @@ class AccountLimits:
                 if name in self.states:
                     self.states[name].in_flight.pop(granted.in_flight, None)
 
-    def _learn(self, feedback: Feedback, operation: str, now_s: float) -> None:
-        """Shrink the limit that Stripe enforced, if it is configured here."""
+    def _learn(self, feedback: Feedback, operation: str, now_s: float) -> int | None:
+        """Shrink the limit that Stripe enforced, if it is configured here. Return what is left of it."""
         name = ALL if feedback in _OF_ACCOUNT else operation
         configured = self.configured(name)
         if feedback is Feedback.FINE or configured is None:
-            return
+            return None
         state = self.states.setdefault(name, LimitState())
-        if feedback in _OF_RATE:
-            state.shrink_rate(now_s, configured)
-        else:
-            state.narrow_cap(now_s, configured)
+        shrink = state.shrink_rate if feedback in _OF_RATE else state.narrow_cap
+        left = shrink(now_s, configured)
         self._begin_epoch(now_s)
+        return left
 
     def _begin_epoch(self, now_s: float) -> None:
         """Void all tokens that wait. Their calls take new ones when they wake.

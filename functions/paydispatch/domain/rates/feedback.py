@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,17 @@ class Feedback(StrEnum):
     NOT_CALLED = "not_called"
     """The call was not made after all. It says nothing about Stripe."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a report changed for all calls of the account."""
+
+    shrunk_to: int | None = None
+    """What is left of the limit, or of the cap on calls in flight, that shrank."""
+    breaker_opened: bool = False
+
+
+NO_CHANGE = Change()
 
 _OF_REASON = {
     "global-rate": Feedback.ACCOUNT_RATE,

@@ -27,7 +27,7 @@ class KeyBreaker:
     """A probe is out. Only its refusal extends the interval, because the calls in flight are refused with the first."""
 
     @classmethod
-    def opened(cls, now_s: float) -> KeyBreaker:
+    def begin(cls, now_s: float) -> KeyBreaker:
         return cls(since_s=now_s, next_probe_at=now_s + probe_interval_s(0))
 
     def wait_s(self, now_s: float) -> float:

@@ -35,8 +35,9 @@ class LimitState:
         """Return the calls per second as they stand now."""
         return configured if self.learned is None else self.learned.now(now_s, configured)
 
-    def shrink_rate(self, now_s: float, configured: int) -> None:
+    def shrink_rate(self, now_s: float, configured: int) -> int:
         self.learned = shrink(self.rate(now_s, configured), now_s)
+        return self.learned.value
 
     def cap_in_flight(self, now_s: float, configured: int) -> int | None:
         """Return the cap. It is dropped when it is back at as many calls as the rate lets begin in a second."""
@@ -47,9 +48,10 @@ class LimitState:
             return None
         return cap
 
-    def narrow_cap(self, now_s: float, configured: int) -> None:
+    def narrow_cap(self, now_s: float, configured: int) -> int:
         cap = self.cap_in_flight(now_s, configured)
         self.cap = shrink(configured if cap is None else cap, now_s)
+        return self.cap.value
 
     def has_room_in_flight(self, now_s: float, configured: int) -> bool:
         cap = self.cap_in_flight(now_s, configured)

@@ -25,10 +25,13 @@ class Outage:
     next_probe_at: float | None = None
     """Unix seconds. None: the breaker is closed."""
 
-    def fail(self, now_s: float) -> None:
+    def fail(self, now_s: float) -> bool:
+        """Count a failure. Return whether it opened the breaker."""
         self.failures += 1
-        if self.failures >= FAILURES_IN_A_ROW and self.next_probe_at is None:
-            self.next_probe_at = now_s + probe_interval_s(0)
+        if self.failures < FAILURES_IN_A_ROW or self.next_probe_at is not None:
+            return False
+        self.next_probe_at = now_s + probe_interval_s(0)
+        return True
 
     def close(self) -> None:
         """Close the breaker, because Stripe answered."""
