@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from paydispatch.domain.operators.object_states import Fetched
     from paydispatch.domain.operators.redrive import Parked
     from paydispatch.domain.outcomes import Error, ErrorKind
+    from paydispatch.domain.rates.feedback import Change, Feedback
+    from paydispatch.domain.rates.lanes import RateLane
+    from paydispatch.domain.rates.tokens import Granted, Postponed, TokenAsk
+    from paydispatch.domain.rates.views import AccountView, KeyBreakerView, Pause
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.domain.stripe.listings import Listing
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
@@ -93,6 +97,8 @@ class RequestRecord:
     parsed_error: Mapping[str, Any] | None = None
     retry_at: float | None = None
     """Unix seconds."""
+    account: str | None = None
+    """The account in whose limits its calls count, once it was sent (`AccountBinding.rate_account`)."""
 
 
 class RequestStore(Protocol):
@@ -137,8 +143,11 @@ class AsyncQueue(Protocol):
         """
         ...
 
-    async def defer(self, envelope: Envelope, delay_s: float) -> None:
-        """Send a copy that arrives in `delay_s` seconds, 900 at most. Raises `Unavailable`."""
+    async def defer(self, envelope: Envelope, delay_s: float, *, group: str | None = None) -> None:
+        """Send a copy that arrives in `delay_s` seconds, 900 at most. Raises `Unavailable`.
+
+        `group` is its message group where the account is known (`groups.group_of_account`). None: `envelope.group`.
+        """
         ...
 
     async def park(self, body: str, *, reason: str, kind: ErrorKind) -> None:
@@ -221,6 +230,52 @@ class Accounts(Protocol):
 
         `RefusedInFront`: Stripe refused the key. Raises `Unavailable` when Stripe gave none of these answers.
         """
+        ...
+
+
+class Limiter(Protocol):
+    """Stripe's two rate limits, shared by all processes. All methods raise `Unavailable`."""
+
+    async def take(self, ask: TokenAsk) -> Granted | Postponed:
+        """Take the tokens of one call from the account's limit and from its operation's, in one atomic step.
+
+        A wait within the ask's and the lane's bound reserves the tokens. A longer wait reserves nothing. Asks of one
+        account that come together share one round trip.
+        """
+        ...
+
+    async def confirm(self, granted: Granted) -> bool:
+        """Return whether tokens that were waited for still count. If not, they are gone, and must be taken again."""
+        ...
+
+    async def report(self, granted: Granted, feedback: Feedback) -> Change:
+        """Report how the call ended, once for each granted call. `NOT_CALLED`: it was not made after all.
+
+        Return the change that this report made for all calls, so that it is logged and counted once.
+        """
+        ...
+
+
+class KeyBreakers(Protocol):
+    """Breakers per Stripe key, by its hash. All methods raise `Unavailable`.
+
+    A 401 opens the breaker of the key, a 403 that of the key and the operation, because a restricted key may have the
+    permission for others. An open breaker lets one probe through at growing intervals.
+    """
+
+    async def check(self, key_sha256: str, operation: str) -> Postponed | None:
+        """Return None if the call may go, as a probe or because no breaker is open."""
+        ...
+
+    async def open(self, key_sha256: str, operation: str | None) -> bool:
+        """Open the breaker, or extend the interval after a refused probe. `operation` None: for all operations.
+
+        Return whether the breaker was closed.
+        """
+        ...
+
+    async def close(self, key_sha256: str, operation: str) -> None:
+        """Close the breakers of the key for this operation, because Stripe took the key. Cheap if none is open."""
         ...
 
 
@@ -502,6 +557,51 @@ class Backlog(Protocol):
     ) -> Sequence[DeadFlow]: ...
 
     async def stream(self, worker_id: str) -> StreamState: ...
+
+
+class LimitBoard(Protocol):
+    """The limits, pauses and breakers, as an operator sees and changes them. All methods raise `Unavailable`.
+
+    `account` is the name with the mode, as in `AccountBinding.rate_account`. Every change holds within a second.
+    """
+
+    async def accounts(self) -> Sequence[str]:
+        """Return the accounts that were called in the last 30 days, or that have limits or pauses of their own."""
+        ...
+
+    async def show(self, account: str) -> AccountView: ...
+
+    async def set_limit(self, account: str, operation: str | None, rate: int | None) -> None:
+        """Set a limit of this account. `operation` None: of all its calls. `rate` None: no limit."""
+        ...
+
+    async def reset(self, account: str) -> None:
+        """Give the account the default limits again, and forget what its limits learned from 429s."""
+        ...
+
+    async def pause(self, account: str | None, lane: RateLane | None, *, by: str) -> None:
+        """Stop the calls of a lane, or of all lanes if `lane` is None. `account` None: for all accounts."""
+        ...
+
+    async def resume(self, account: str | None, lane: RateLane | None) -> None:
+        """End the pause that `pause` made for the same account and lane. `lane` None: all pauses of the account."""
+        ...
+
+    async def global_pauses(self) -> Sequence[Pause]:
+        """Return the pauses of all accounts."""
+        ...
+
+    async def close_breaker(self, account: str) -> None:
+        """Close the breaker of the account, so that its calls go at once."""
+        ...
+
+    async def key_breakers(self) -> Sequence[KeyBreakerView]:
+        """Return the open breakers of keys."""
+        ...
+
+    async def close_key_breaker(self, key_sha256: str) -> None:
+        """Close the breakers of the key for all operations."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

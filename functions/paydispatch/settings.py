@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.errors import BadSetting, MissingSetting, UnknownOperation
+from paydispatch.domain.rates.lanes import LANES, LONGEST_WAIT_S, LaneRule, RateLane
+from paydispatch.domain.rates.limits import DefaultLimits, Limits
 from paydispatch.domain.requests import Lane
 from paydispatch.domain.stripe.operations import require_operations
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.domain.web.protected_urls import check_http_url, check_redis_url
 from paydispatch.domain.web.proxies import proxy_for
+from paydispatch.setting_values import count, number, rate, require, seconds, switch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +29,8 @@ __all__ = [
     "ReconcilerSettings",
     "RunnerSettings",
     "SdkSettings",
+    "default_limits",
+    "lane_rules",
     "queue_tenant_of",
     "stripe_api_version",
 ]
@@ -39,55 +43,22 @@ DEFAULT_MAX_RECEIVES = 5
 """AWS's advice for a queue with a Lambda function as its consumer. Here only a crash uses up a receive."""
 
 
-def _require(env: Mapping[str, str], name: str) -> str:
-    value = env.get(name, "")
-    if not value:
-        raise MissingSetting(name)
-    return value
-
-
 def _queue_urls(env: Mapping[str, str]) -> dict[Lane, str]:
     """Return the queue of each lane. Without a batch queue, both lanes share the request queue."""
-    interactive = _require(env, "REQUEST_QUEUE_URL")
+    interactive = require(env, "REQUEST_QUEUE_URL")
     return {Lane.INTERACTIVE: interactive, Lane.BATCH: env.get("BATCH_QUEUE_URL") or interactive}
-
-
-def _number(env: Mapping[str, str], name: str, default: float) -> float:
-    """Return a number above 0, because each setting is a count or a time limit. Raises `BadSetting`."""
-    text = env.get(name, "")
-    number = _to_number(text) if text else default
-    if not math.isfinite(number):
-        raise BadSetting(f"{name} must be a number, not {text!r}.")
-    if number <= 0:
-        raise BadSetting(f"{name} must be above 0, not {text!r}.")
-    return number
-
-
-def _count(env: Mapping[str, str], name: str, default: int) -> int:
-    number = _number(env, name, default)
-    if number % 1:
-        raise BadSetting(f"{name} must be a whole number, not {env[name]!r}.")
-    return int(number)
-
-
-def _switch(env: Mapping[str, str], name: str) -> bool:
-    """Return whether a setting is on. It is off by default. Raises `BadSetting`."""
-    text = env.get(name, "")
-    if text.lower() not in ("", "true", "false"):
-        raise BadSetting(f"{name} must be true or false, not {text!r}.")
-    return text.lower() == "true"
 
 
 def redis_url(env: Mapping[str, str] = os.environ) -> str:
     """Return REDIS_URL. Raises `BadSetting` for a remote Redis without TLS, unless REDIS_ALLOW_PLAINTEXT is true."""
     return check_redis_url(
-        "REDIS_URL", _require(env, "REDIS_URL"), plaintext_allowed=allow_plaintext(env)
+        "REDIS_URL", require(env, "REDIS_URL"), plaintext_allowed=allow_plaintext(env)
     )
 
 
 def allow_plaintext(env: Mapping[str, str] = os.environ) -> bool:
     """Return whether a remote Redis may be used without TLS, which is meant for a private network that protects it."""
-    return _switch(env, "REDIS_ALLOW_PLAINTEXT")
+    return switch(env, "REDIS_ALLOW_PLAINTEXT")
 
 
 def _stripe_api_base(env: Mapping[str, str]) -> str:
@@ -123,15 +94,34 @@ def _ca_bundle(env: Mapping[str, str]) -> Path | None:
 
 def allow_eviction(env: Mapping[str, str] = os.environ) -> bool:
     """Return whether a Redis that evicts may be used."""
-    return _switch(env, "REDIS_ALLOW_EVICTION")
+    return switch(env, "REDIS_ALLOW_EVICTION")
 
 
-def _to_number(text: str) -> float:
-    """Return the text as a number, or NaN if it is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
+def default_limits(env: Mapping[str, str] = os.environ) -> DefaultLimits:
+    """Return the limits of accounts without limits of their own. Raises `BadSetting`."""
+    defaults = DefaultLimits()
+    operation = rate(env, "STRIPE_LIMIT_OPERATION", defaults.live.operation)
+    live = rate(env, "STRIPE_LIMIT_LIVE", defaults.live.account)
+    sandbox = rate(env, "STRIPE_LIMIT_SANDBOX", defaults.sandbox.account)
+    return DefaultLimits(
+        live=Limits(account=live, operation=operation),
+        sandbox=Limits(account=sandbox, operation=operation),
+    )
+
+
+def lane_rules(env: Mapping[str, str] = os.environ) -> Mapping[RateLane, LaneRule]:
+    """Return what each lane may use of a limit. Raises `BadSetting`."""
+    return {
+        **LANES,
+        RateLane.INTERACTIVE: _with_wait(env, "RATE_WAIT_INTERACTIVE_S", RateLane.INTERACTIVE),
+        RateLane.BATCH: _with_wait(env, "RATE_WAIT_BATCH_S", RateLane.BATCH),
+    }
+
+
+def _with_wait(env: Mapping[str, str], name: str, lane: RateLane) -> LaneRule:
+    rule = LANES[lane]
+    wait_s = seconds(env, name, rule.longest_wait_s, at_most=LONGEST_WAIT_S)
+    return replace(rule, longest_wait_s=wait_s)
 
 
 def queue_tenant_of(env: Mapping[str, str] = os.environ) -> str:
@@ -162,7 +152,7 @@ class ApiSettings:
             queue_urls=_queue_urls(env),
             redis_url=redis_url(env),
             allow_eviction=allow_eviction(env),
-            sealing_key_id=_require(env, "SEALING_KEY_ID"),
+            sealing_key_id=require(env, "SEALING_KEY_ID"),
             sign_in=env.get("SIGN_IN", "required" if _is_deployed(env) else "none") != "none",
             tenant_claim=env.get("TENANT_CLAIM", "tenant"),
             queue_tenant=queue_tenant_of(env),
@@ -186,12 +176,14 @@ class CallerSettings:
     stripe_read_timeout_s: float
     max_receives: int
     queue_tenant: str
+    default_limits: DefaultLimits
+    lane_rules: Mapping[RateLane, LaneRule]
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> CallerSettings:
         return cls(
             queue_urls=_queue_urls(env),
-            dead_letter_queue_url=_require(env, "DEAD_LETTER_QUEUE_URL"),
+            dead_letter_queue_url=require(env, "DEAD_LETTER_QUEUE_URL"),
             doorbell_queue_url=env.get("DOORBELL_QUEUE_URL") or None,
             redis_url=redis_url(env),
             allow_eviction=allow_eviction(env),
@@ -200,15 +192,20 @@ class CallerSettings:
             ca_bundle=_ca_bundle(env),
             stripe_api_version=stripe_api_version(env),
             warm_operations=_warm_operations(env),
-            stripe_read_timeout_s=_number(env, "STRIPE_READ_TIMEOUT_S", 80.0),
-            max_receives=_count(env, "MAX_RECEIVES", DEFAULT_MAX_RECEIVES),
+            stripe_read_timeout_s=number(env, "STRIPE_READ_TIMEOUT_S", 80.0),
+            max_receives=count(env, "MAX_RECEIVES", DEFAULT_MAX_RECEIVES),
             queue_tenant=queue_tenant_of(env),
+            default_limits=default_limits(env),
+            lane_rules=lane_rules(env),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcilerSettings:
-    """The caller's settings without queues, because the reconciler sends no creates. Its Stripe must be the same."""
+    """The caller's settings without queues, because the reconciler sends no creates.
+
+    Its Stripe and its limits must be the same.
+    """
 
     doorbell_queue_url: str | None
     redis_url: str
@@ -218,6 +215,8 @@ class ReconcilerSettings:
     ca_bundle: Path | None
     stripe_api_version: str
     queue_tenant: str
+    default_limits: DefaultLimits
+    lane_rules: Mapping[RateLane, LaneRule]
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> ReconcilerSettings:
@@ -230,6 +229,8 @@ class ReconcilerSettings:
             ca_bundle=_ca_bundle(env),
             stripe_api_version=stripe_api_version(env),
             queue_tenant=queue_tenant_of(env),
+            default_limits=default_limits(env),
+            lane_rules=lane_rules(env),
         )
 
 
@@ -253,10 +254,10 @@ class RunnerSettings:
             redis_url=redis_url(env),
             allow_eviction=allow_eviction(env),
             flows_dir=Path(env.get("FLOWS_DIR") or "flows").resolve(),
-            flow_timeout_s=_number(env, "FLOW_TIMEOUT_S", 30.0),
-            flow_import_timeout_s=_number(env, "FLOW_IMPORT_TIMEOUT_S", 30.0),
-            flow_attempts=_count(env, "FLOW_ATTEMPTS", 5),
-            flow_missing_wait_s=_number(env, "FLOW_MISSING_WAIT_S", 600.0),
+            flow_timeout_s=number(env, "FLOW_TIMEOUT_S", 30.0),
+            flow_import_timeout_s=number(env, "FLOW_IMPORT_TIMEOUT_S", 30.0),
+            flow_attempts=count(env, "FLOW_ATTEMPTS", 5),
+            flow_missing_wait_s=number(env, "FLOW_MISSING_WAIT_S", 600.0),
             queue_tenant=queue_tenant_of(env),
             stripe_api_version=stripe_api_version(env),
         )
@@ -272,6 +273,6 @@ class SdkSettings:
     def from_env(cls, env: Mapping[str, str] = os.environ) -> SdkSettings:
         return cls(
             queue_urls=_queue_urls(env),
-            sealing_key_id=_require(env, "SEALING_KEY_ID"),
+            sealing_key_id=require(env, "SEALING_KEY_ID"),
             stripe_api_version=stripe_api_version(env),
         )

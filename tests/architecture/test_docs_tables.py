@@ -54,6 +54,8 @@ _SWITCHES = {
     "REDIS_URL": "rediss://host",
     "STRIPE_API_BASE": "https://host",
     "WARM_OPERATIONS": "create_product",
+    "RATE_WAIT_BATCH_S": "1",
+    "RATE_WAIT_INTERACTIVE_S": "2",
 }
 """Values of the variables that are no numbers. Every other variable is "30"."""
 

@@ -17,12 +17,16 @@ from paydispatch.adapters.aws.sqs_sends import LONGEST_SEND_S
 from paydispatch.adapters.redis.connection import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S
 from paydispatch.domain.identity.principal import QUEUE
 from paydispatch.domain.limits import LONGEST_DEADLINE_S
+from paydispatch.domain.rates.lanes import LANES, LONGEST_WAIT_S
+from paydispatch.domain.rates.limits import DefaultLimits
 from paydispatch.handlers.flow_runner import STOPPING_TIME_S
 from paydispatch.settings import (
     ApiSettings,
     CallerSettings,
     ReconcilerSettings,
     RunnerSettings,
+    default_limits,
+    lane_rules,
 )
 
 ROOT = TEMPLATE.parent
@@ -37,6 +41,7 @@ FOR_ALL_FUNCTIONS = {"REDIS_URL", "REQUEST_QUEUE_URL", "BATCH_QUEUE_URL", "QUEUE
 NEVER_SENDS_TO = {"ReconcileFunction": {"RequestQueue", "BatchQueue"}}
 """The reconciler settles requests that were sent. If it sent a create itself, that would be a second effect."""
 HTTP_API_LIMIT_S = 30
+LIMIT_PARAMETERS = ("StripeLimitLive", "StripeLimitSandbox", "StripeLimitOperation")
 REQUEST_QUEUES = ("RequestQueue", "BatchQueue")
 
 
@@ -49,6 +54,8 @@ class ReadVariables(dict[str, str]):
             "REDIS_URL": "rediss://host",
             "STRIPE_API_BASE": "https://host",
             "WARM_OPERATIONS": "",
+            "RATE_WAIT_BATCH_S": "1",
+            "RATE_WAIT_INTERACTIVE_S": "2",
         }
         super().__init__({name: no_numbers.get(name, "30") for name in names})
         self.asked: set[str] = set()
@@ -56,6 +63,11 @@ class ReadVariables(dict[str, str]):
     def get(self, name: str, default: Any = None) -> Any:
         self.asked.add(name)
         return super().get(name, default)
+
+
+DEFAULT_READ_TIMEOUT_S = CallerSettings.from_env(
+    ReadVariables({"REQUEST_QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "REDIS_URL"})
+).stripe_read_timeout_s
 
 
 def our_rules(template: str) -> list[str]:
@@ -268,11 +280,50 @@ def test_the_api_function_answers_in_time_although_every_service_is_slow() -> No
 
 
 def test_the_stripe_caller_s_timeout_exceeds_the_read_timeout_of_stripe() -> None:
-    read_timeout_s = CallerSettings.from_env(
-        ReadVariables({"REQUEST_QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "REDIS_URL"})
-    ).stripe_read_timeout_s
+    assert STACK.functions["StripeCallerFunction"]["Timeout"] > DEFAULT_READ_TIMEOUT_S + 10
 
-    assert STACK.functions["StripeCallerFunction"]["Timeout"] > read_timeout_s + 10
+
+def test_the_stripe_caller_has_time_for_the_longest_wait_and_the_longest_call() -> None:
+    longest_s = LONGEST_WAIT_S + DEFAULT_READ_TIMEOUT_S
+
+    assert STACK.functions["StripeCallerFunction"]["Timeout"] > longest_s + 10
+    for parameter in ("RateWaitInteractiveS", "RateWaitBatchS"):
+        assert STACK.parameters[parameter]["MaxValue"] == LONGEST_WAIT_S
+
+
+def test_the_default_limits_and_waits_of_the_stack_are_those_of_the_code() -> None:
+    names = {
+        name
+        for name in STACK.environment("StripeCallerFunction")
+        if name.startswith(("STRIPE_LIMIT_", "RATE_WAIT_"))
+    }
+    values = {
+        name: str(STACK.parameters[_parameter(function, name)]["Default"])
+        for name in names
+        for function in ("StripeCallerFunction", "ReconcileFunction")
+    }
+
+    assert len(names) == 5
+    assert default_limits(values) == DefaultLimits()
+    assert lane_rules(values) == LANES
+
+
+def _parameter(function: str, variable: str) -> str:
+    """Return the name of the parameter that a variable of a function refers to."""
+    return str(STACK.environment(function)[variable]["Ref"])
+
+
+@pytest.mark.parametrize("text", ["off", "1", "100", "999999"])
+def test_a_limit_of_the_stack_is_off_or_whole_calls_per_second(text: str) -> None:
+    for name in LIMIT_PARAMETERS:
+        assert re.fullmatch(STACK.parameters[name]["AllowedPattern"], text)
+    default_limits({"STRIPE_LIMIT_LIVE": text})
+
+
+@pytest.mark.parametrize("text", ["", "0", "0.5", "-1", "OFF", "1e3", "025"])
+def test_the_stack_refuses_any_other_limit(text: str) -> None:
+    for name in LIMIT_PARAMETERS:
+        assert not re.fullmatch(STACK.parameters[name]["AllowedPattern"], text)
 
 
 def test_the_flow_runner_has_time_for_at_least_one_flow() -> None:

@@ -94,8 +94,8 @@ class Outcomes(Wrapper):
 
 
 class Queue(Wrapper):
-    async def defer(self, envelope: Any, delay_s: float) -> None:
-        await self.inner.defer(envelope, delay_s)
+    async def defer(self, envelope: Any, delay_s: float, *, group: str | None = None) -> None:
+        await self.inner.defer(envelope, delay_s, group=group)
         self.points.reach(DEFERRED, envelope.request_id)
 
 

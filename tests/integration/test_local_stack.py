@@ -149,7 +149,8 @@ def test_a_handler_that_raises_leads_to_a_500_without_a_traceback(stack: LocalSt
 def test_a_message_of_either_lane_reaches_the_caller(
     stack: LocalStack, store: "redis.Redis[str]", aws: Callable[[str], Any], lane: str
 ) -> None:
-    aws("sqs").send_message(QueueUrl=getattr(stack.addresses, lane), MessageBody=lane)
+    url = getattr(stack.addresses, lane)
+    aws("sqs").send_message(QueueUrl=url, MessageBody=lane, MessageGroupId="0" * 32)
     _eventually(lambda: store.lrange("seen", 0, -1) == [lane])
 
 

@@ -181,7 +181,8 @@ class GatedQueue(Gated):
     async def send(self, envelopes: Any) -> None:
         raise NotImplementedError
 
-    async def defer(self, envelope: Envelope, delay_s: float) -> None:
+    async def defer(self, envelope: Envelope, delay_s: float, *, group: str | None = None) -> None:
+        del group  # it changes no more than the order of messages, which is free here
         body = envelope.as_message()
         await self._command("queue.defer", lambda: self._stage.queue.send(body, delay_s=delay_s))
 

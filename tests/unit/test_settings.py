@@ -9,6 +9,8 @@ import pytest
 
 from paydispatch import Dispatcher
 from paydispatch.domain.errors import BadSetting, PaydispatchError
+from paydispatch.domain.rates.lanes import LANES, LaneRule, RateLane
+from paydispatch.domain.rates.limits import NO_LIMITS, DefaultLimits, Limits
 from paydispatch.domain.requests import Lane
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.settings import (
@@ -121,6 +123,69 @@ def test_the_error_for_an_invalid_number_has_its_name_and_its_text(
     with pytest.raises(BadSetting) as raised:
         program.from_env(ENV | {name: text})
 
+    assert str(raised.value) == f"{name} {said}."
+
+
+WITH_LIMITS = [CallerSettings, ReconcilerSettings]
+
+
+@pytest.mark.parametrize("program", WITH_LIMITS)
+def test_without_a_setting_the_limits_are_those_that_stripe_documents(program: Any) -> None:
+    settings = program.from_env(ENV)
+    assert settings.default_limits == DefaultLimits()
+    assert settings.lane_rules == LANES
+
+
+@pytest.mark.parametrize("program", WITH_LIMITS)
+def test_the_limits_of_live_accounts_of_sandboxes_and_of_operations_are_set_apart(
+    program: Any,
+) -> None:
+    given = {
+        "STRIPE_LIMIT_LIVE": "500",
+        "STRIPE_LIMIT_SANDBOX": "50",
+        "STRIPE_LIMIT_OPERATION": "100",
+    }
+    limits = program.from_env(ENV | given).default_limits
+    assert limits.of("live acct_1") == Limits(account=500, operation=100)
+    assert limits.of("test acct_1") == Limits(account=50, operation=100)
+
+
+def test_off_lifts_one_limit() -> None:
+    limits = CallerSettings.from_env(ENV | {"STRIPE_LIMIT_OPERATION": "off"}).default_limits
+    assert (limits.live, limits.sandbox.operation) == (Limits(account=100, operation=None), None)
+
+
+def test_off_for_all_three_is_no_limit_at_all() -> None:
+    names = ("STRIPE_LIMIT_LIVE", "STRIPE_LIMIT_SANDBOX", "STRIPE_LIMIT_OPERATION")
+    assert CallerSettings.from_env(ENV | dict.fromkeys(names, "off")).default_limits == NO_LIMITS
+
+
+@pytest.mark.parametrize("program", WITH_LIMITS)
+def test_the_longest_wait_of_a_lane_is_set_and_its_share_stays(program: Any) -> None:
+    given = {"RATE_WAIT_INTERACTIVE_S": "20", "RATE_WAIT_BATCH_S": "0.5"}
+    rules = program.from_env(ENV | given).lane_rules
+    assert rules[RateLane.INTERACTIVE] == LaneRule(share=1.0, longest_wait_s=20.0)
+    assert rules[RateLane.BATCH] == LaneRule(share=0.8, longest_wait_s=0.5)
+    assert rules[RateLane.LOOK] == LANES[RateLane.LOOK]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("STRIPE_LIMIT_LIVE", "0", "must be whole calls per second or off, not '0'"),
+        ("STRIPE_LIMIT_LIVE", "0.5", "must be whole calls per second or off, not '0.5'"),
+        ("STRIPE_LIMIT_SANDBOX", "many", "must be whole calls per second or off, not 'many'"),
+        ("STRIPE_LIMIT_OPERATION", "inf", "must be whole calls per second or off, not 'inf'"),
+        ("RATE_WAIT_INTERACTIVE_S", "20.5", "must be at most 20, not '20.5'"),
+        ("RATE_WAIT_BATCH_S", "0", "must be above 0, not '0'"),
+    ],
+)
+@pytest.mark.parametrize("program", WITH_LIMITS)
+def test_the_error_for_an_invalid_limit_has_its_name_and_its_text(
+    program: Any, name: str, text: str, said: str
+) -> None:
+    with pytest.raises(BadSetting) as raised:
+        program.from_env(ENV | {name: text})
     assert str(raised.value) == f"{name} {said}."
 
 

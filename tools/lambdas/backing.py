@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from paydispatch.local.settings import REGION, TENANT, LocalSettings
+from paydispatch.local.settings import LIFTED_LIMITS, REGION, TENANT, LocalSettings
 from paydispatch.local.stack import LocalStack
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ _OURS = (
     "REDIS_URL",
     "SEALING_KEY_ID",
     "STRIPE_API_BASE",
+    *LIFTED_LIMITS,
     "SIGN_IN",
     "QUEUE_TENANT",
 )

@@ -11,9 +11,12 @@ from paydispatch.cli.commands import (
     demo,
     dlq,
     doctor,
+    limits,
     local,
     new_flow,
+    pause,
     reconcile,
+    resume,
     status,
     submit,
     twin,
@@ -32,7 +35,10 @@ exit codes:
   0    success (local, twin, worker: stopped by Ctrl-C or SIGTERM)
   1    submit: a line was refused
        status, dlq show, reconcile --same-account: not found
-       doctor: a request still waits, or Redis may evict keys
+       doctor: a request still waits, calls are paused, a breaker is
+       open, or Redis may evict keys
+       resume: there was no such pause
+       limits close-breaker: no such breaker is open
        reconcile: an outcome stays unknown
        dlq list, dlq redrive: the work on a message failed
        local, demo: a part failed, or a flow did not run
@@ -79,6 +85,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (demo, local, submit, status, worker, doctor, reconcile, dlq, new_flow, twin):
+    for command in (
+        *(demo, local, submit, status, worker),
+        *(doctor, limits, pause, resume, reconcile, dlq, new_flow, twin),
+    ):
         command.add_parser(commands)
     return parser

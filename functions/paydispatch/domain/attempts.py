@@ -29,6 +29,8 @@ class RefusedInFront:
     should_retry: bool | None
     """The `Stripe-Should-Retry` header, where Stripe sent one."""
     stripe_request_id: str | None
+    rate_limited_reason: str | None = None
+    """The `Stripe-Rate-Limited-Reason` header of a 429, where Stripe sent one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ def classify(http_status: int, headers: Mapping[str, str], body: Any) -> Attempt
             should_retry,
             request_id,
         )
-    return RefusedInFront(http_status, error, should_retry, request_id)
+    reason = headers.get("stripe-rate-limited-reason")
+    return RefusedInFront(http_status, error, should_retry, request_id, reason)
 
 
 def _flag(value: str | None) -> bool | None:

@@ -10,6 +10,7 @@ from paydispatch.domain.credentials import Binding
 from paydispatch.domain.errors import InvalidField, TooLarge, UnknownObject, UnknownOperation
 from paydispatch.domain.identity.principal import QUEUE
 from paydispatch.domain.limits import COPY_ROOM_BYTES, QUEUE_MESSAGE_LIMIT_BYTES
+from paydispatch.domain.message.groups import group_of_ref, group_of_worker
 from paydispatch.domain.parameters.unchecked import merge_unchecked
 from paydispatch.domain.requests import Lane
 from paydispatch.domain.stripe.operations import (
@@ -57,6 +58,8 @@ class Envelope:
     unchecked_params: Mapping[str, Any] = field(default_factory=dict)
     principal: str = QUEUE
     traceparent: str | None = None
+    known_group: str | None = field(default=None, compare=False, repr=False)
+    """The message group, where its sender knew the key before it was sealed. It is no part of the message."""
 
     def __post_init__(self) -> None:
         if not self.operation:
@@ -65,6 +68,16 @@ class Envelope:
     @property
     def binding(self) -> Binding:
         return Binding(self.principal, self.worker_id, self.context_id)
+
+    @property
+    def group(self) -> str:
+        """The message group that the queue orders it by (`groups`)."""
+        if self.known_group is not None:
+            return self.known_group
+        headers = (self.stripe_account, self.stripe_context)
+        if self.secret_ref is not None:
+            return group_of_ref(self.secret_ref, self.principal, headers)
+        return group_of_worker(self.worker_id, self.principal, headers)
 
     @property
     def sent_params(self) -> Mapping[str, Any]:

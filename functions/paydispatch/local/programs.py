@@ -19,7 +19,8 @@ WORKER = "worker"
 def twin(settings: LocalSettings, port: int) -> Program:
     """Return the Stripe twin. It is not restarted, because its objects and idempotency keys are lost when it ends.
 
-    It has no rate limits, because those of a sandbox would slow the stack down.
+    It has no rate limits, because those of a sandbox would slow the stack down. The callers have none either
+    (`LIFTED_LIMITS`).
     """
     strictness = "--lenient" if settings.lenient else "--strict"
     limits = ("--rate-limits", "off")

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 REGION = "us-east-1"
 TENANT = "local"
 
+LIFTED_LIMITS = {
+    "STRIPE_LIMIT_LIVE": "off",
+    "STRIPE_LIMIT_SANDBOX": "off",
+    "STRIPE_LIMIT_OPERATION": "off",
+}
+"""The variables of a caller without rate limits, for a twin without rate limits."""
+
 _NO_PROXY = "127.0.0.1,localhost"
 
 
@@ -29,7 +36,7 @@ class LocalSettings:
     """The port of the API. 0 picks a free port. Every other part always listens on a free port."""
 
     stripe_base: str | None = None
-    """The URL of a Stripe. If set, no twin is started."""
+    """The URL of a Stripe. If set, no twin is started, and the callers keep Stripe's rate limits."""
 
     lenient: bool = False
     """Whether the twin accepts creates that break a rule of Stripe, or that name an unknown object."""
@@ -80,6 +87,11 @@ class LocalSettings:
 
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables added to the environment of every part. They override all others."""
+
+    @property
+    def limits(self) -> Mapping[str, str]:
+        """The variables of the callers' rate limits. Only the twin has none, so another Stripe keeps the defaults."""
+        return {} if self.stripe_base else LIFTED_LIMITS
 
 
 def environment_without_aws() -> dict[str, str]:

@@ -91,12 +91,13 @@ class LocalStack:
         return self._supervisor.pids
 
     def environment(self) -> dict[str, str]:
-        """Return the whole environment for a program that uses this stack."""
+        """Return the whole environment for a program that uses this stack. Limits that the user has set stay."""
         inherited = environment_without_aws()
         flows = self._settings.flows or Path(inherited.get("FLOWS_DIR", "flows"))
         return {
             # short, because one worker runs all flows here, so that no other can have a missing script
             "FLOW_MISSING_WAIT_S": "10",
+            **self._settings.limits,
             **inherited,
             **local_aws(self.addresses.aws_endpoint),
             "REQUEST_QUEUE_URL": self.addresses.queue_url,

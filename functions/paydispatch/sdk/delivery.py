@@ -24,6 +24,8 @@ class PreparedRequest:
     """The `way` of the delivery that prepared it. No other may send it: a text for SQS must not hold the key."""
     warnings: tuple[ParamWarning, ...] = ()
     """For parameters that Stripe's version of today is not known to have."""
+    group: str | None = None
+    """The message group (`groups`). Over HTTP the API finds it out."""
 
 
 class Delivery(Protocol):

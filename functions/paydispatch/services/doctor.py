@@ -13,15 +13,18 @@ from paydispatch.domain.operators.diagnosis import (
     of_unknown,
     of_unreadable_outcome,
 )
+from paydispatch.services.limits import look_at_limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from paydispatch.domain.operators.diagnosis import Finding
+    from paydispatch.domain.operators.holds import Hold
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
     from paydispatch.ports import (
         Backlog,
         Clock,
+        LimitBoard,
         QueueDepth,
         QueueDepths,
         StreamState,
@@ -49,6 +52,8 @@ class Diagnosis:
     queues: list[QueueDepth] = field(default_factory=list)
     more_workers: bool = False
     """Whether there are more workers than were examined."""
+    holds: list[Hold] = field(default_factory=list)
+    """What holds calls back: pauses, open breakers, and limits that shrank."""
     eviction_policy: str | None = None
     """The policy by which Redis frees memory. None: Redis does not say."""
 
@@ -59,18 +64,24 @@ class Diagnosis:
 
     @property
     def healthy(self) -> bool:
-        return not self.findings and not self.evicts
+        return not (self.findings or self.evicts or any(hold.stops for hold in self.holds))
 
 
 class Doctor:
     """The service of `paydispatch doctor`."""
 
     def __init__(
-        self, backlog: Backlog, unknown_outcomes: UnknownOutcomes, queues: QueueDepths, clock: Clock
+        self,
+        backlog: Backlog,
+        unknown_outcomes: UnknownOutcomes,
+        queues: QueueDepths,
+        limits: LimitBoard,
+        clock: Clock,
     ) -> None:
         self._backlog = backlog
         self._unknown_outcomes = unknown_outcomes
         self._queues = queues
+        self._limits = limits
         self._clock = clock
 
     async def examine(self, *, older_than_s: float) -> Diagnosis:
@@ -83,6 +94,7 @@ class Doctor:
         diagnosis = Diagnosis(
             queues=list(await self._queues.depths()),
             more_workers=len(workers) > WORKERS,
+            holds=(await look_at_limits(self._limits)).holds,
             eviction_policy=await self._backlog.eviction_policy(),
         )
         for worker_id in workers[:WORKERS]:

@@ -17,15 +17,22 @@ def status_of(
 
     The tenant is part of the slot's name, so that it cannot read a request of another tenant.
     """
-    # An id has no space. In a slot's name a space separates a tenant from its request.
-    if " " in request_id:
-        return None
-    record = store.get(slot_name(tenant, request_id, queue_tenant))
+    record = find_record(store, request_id, tenant=tenant, queue_tenant=queue_tenant)
     return None if record is None else format_status(record)
 
 
+def find_record(
+    store: RequestStore, request_id: str, *, tenant: str, queue_tenant: str
+) -> RequestRecord | None:
+    """Return the record of a tenant's request, as `status_of` finds it."""
+    # An id has no space. In a slot's name a space separates a tenant from its request.
+    if " " in request_id:
+        return None
+    return store.get(slot_name(tenant, request_id, queue_tenant))
+
+
 def format_status(record: RequestRecord) -> dict[str, Any]:
-    """Return the fields of the record that have a value, without the tenant."""
+    """Return the fields of the record that have a value, without the tenant and the account."""
     shown = {
         "request_id": record.request_id,
         "object": record.object,

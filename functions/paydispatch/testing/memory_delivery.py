@@ -71,7 +71,9 @@ class MemoryDelivery:
             sealed_secret=self.sealer.seal(request.credential, request.binding(QUEUE)),
         )
         self._prepared[request_id] = envelope
-        return PreparedRequest(request_id, envelope.as_message(), request.lane, self.way, warnings)
+        return PreparedRequest(
+            request_id, envelope.as_message(), request.lane, self.way, warnings, envelope.group
+        )
 
     def deliver(
         self, prepared_requests: Sequence[PreparedRequest]

@@ -20,6 +20,8 @@ class MemoryQueue:
 
     sent: list[Envelope] = field(default_factory=list)
     deferred: list[tuple[Envelope, float]] = field(default_factory=list)
+    deferred_groups: list[str] = field(default_factory=list)
+    """The message group of each deferred copy."""
     parked: list[tuple[str, str, ErrorKind]] = field(default_factory=list)
     """(text, reason, kind)"""
     away: bool = False
@@ -32,9 +34,10 @@ class MemoryQueue:
         self._reach()
         self.sent.extend(envelopes)
 
-    async def defer(self, envelope: Envelope, delay_s: float) -> None:
+    async def defer(self, envelope: Envelope, delay_s: float, *, group: str | None = None) -> None:
         self._reach()
         self.deferred.append((envelope, delay_s))
+        self.deferred_groups.append(group or envelope.group)
 
     async def park(self, body: str, *, reason: str, kind: ErrorKind) -> None:
         self._reach()

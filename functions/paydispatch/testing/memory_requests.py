@@ -339,4 +339,5 @@ def _record(slot: Slot) -> RequestRecord:
         parsed_data=slot.outcome.body if isinstance(slot.outcome, Response) else None,
         parsed_error=slot.outcome.as_dict() if isinstance(slot.outcome, Error) else None,
         retry_at=slot.retry_at if status == "retrying" else None,
+        account=None if slot.account is None else slot.account.rate_account,
     )

@@ -1,14 +1,25 @@
-"""Stripe's two rate limits. A call counts against both: per account and mode, and per operation of that account."""
+"""Stripe's limits. A call counts against its account (in one mode), and against its operation of that account.
+
+Each of the two has a limit of calls per second and a limit of calls in flight. The second is off by default.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from paydispatch.twin.rate_counts import RateCounts
 from paydispatch.twin.wire.errors import rate_limited
 
 if TYPE_CHECKING:
     from paydispatch.twin.accounts import Account
+
+    Place = tuple[Account, str]
+    """An account with the name of an operation, or with `ALL`."""
+
+ALL = ""
+"""The name of the limits of all calls of an account, beside those of its operations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +29,21 @@ class Rates:
     live: float | None = 100
     sandbox: float | None = 25
     operation: float | None = 25
+    account_concurrency: int | None = None
+    """Calls in flight of an account. Stripe documents no number."""
+    operation_concurrency: int | None = None
+    """Calls in flight of one operation of an account."""
 
     @classmethod
     def unlimited(cls) -> Rates:
         return cls(None, None, None)
+
+    def of(self, place: Place) -> float | None:
+        """Return the calls per second at a place."""
+        account, operation = place
+        if operation != ALL:
+            return self.operation
+        return self.live if account.livemode else self.sandbox
 
 
 @dataclass(slots=True)
@@ -36,34 +58,67 @@ class Bucket:
         self.tokens = min(max(self.rate, 1.0), self.tokens + (now - self.at) * self.rate)
         self.at = now
 
+    def change(self, rate: float, now: float) -> None:
+        """Go on with another rate. The level stays, so that a change gives nobody a second's worth of calls."""
+        self.refill(now)
+        self.rate = rate
+        self.tokens = min(max(rate, 1.0), self.tokens)
+
 
 class RateLimits:
     def __init__(self, rates: Rates) -> None:
         self.rates = rates
-        self._buckets: dict[tuple[Account, str], Bucket] = {}
+        self.counts = RateCounts()
+        self._buckets: dict[Place, Bucket] = {}
+        self._in_flight: Counter[Place] = Counter()
+
+    def change(self, rates: Rates, now: float) -> None:
+        """Set other limits, from now on."""
+        self.rates = rates
+        for place, bucket in tuple(self._buckets.items()):
+            rate = rates.of(place)
+            if rate is None:
+                del self._buckets[place]
+            else:
+                bucket.change(rate, now)
 
     def take(self, account: Account, operation: str, now: float) -> None:
-        """Take one token from both buckets. Raises `StripeError` (429), and takes none, if either is empty."""
-        overall = self._bucket(account, "", self._account_rate(account), now)
-        named = self._bucket(account, operation, self.rates.operation, now)
-        if overall is not None and overall.tokens < 1:
-            raise rate_limited("global-rate")
-        if named is not None and named.tokens < 1:
-            raise rate_limited("endpoint-rate")
-        for bucket in (overall, named):
-            if bucket is not None:
-                bucket.tokens -= 1
+        """Count the call against both limits. Raises `StripeError` (429), and takes nothing, if either is reached."""
+        places = ((account, ALL), (account, operation))
+        reason = self._reason(places, now)
+        self.counts.add(account, operation, reason, now)
+        if reason is not None:
+            raise rate_limited(reason)
+        for place in places:
+            self._in_flight[place] += 1
+            if place in self._buckets:
+                self._buckets[place].tokens -= 1
 
-    def _account_rate(self, account: Account) -> float | None:
-        return self.rates.live if account.livemode else self.rates.sandbox
+    def leave(self, account: Account, operation: str) -> None:
+        """End a call that `take` let through."""
+        for place in ((account, ALL), (account, operation)):
+            self._in_flight[place] -= 1
+            if not self._in_flight[place]:
+                del self._in_flight[place]
 
-    def _bucket(
-        self, account: Account, operation: str, rate: float | None, now: float
-    ) -> Bucket | None:
+    def _reason(self, places: tuple[Place, Place], now: float) -> str | None:
+        """Return Stripe's name of the limit that is reached, or None."""
+        caps = (self.rates.account_concurrency, self.rates.operation_concurrency)
+        for place, reason in zip(places, ("global-rate", "endpoint-rate"), strict=True):
+            if self._is_empty(place, now):
+                return reason
+        names = ("global-concurrency", "endpoint-concurrency")
+        for place, cap, reason in zip(places, caps, names, strict=True):
+            if cap is not None and self._in_flight[place] >= cap:
+                return reason
+        return None
+
+    def _is_empty(self, place: Place, now: float) -> bool:
+        rate = self.rates.of(place)
         if rate is None:
-            return None
-        bucket = self._buckets.get((account, operation))
-        if bucket is None or bucket.rate != rate:
-            bucket = self._buckets[account, operation] = Bucket(rate, max(rate, 1.0), now)
+            return False
+        bucket = self._buckets.get(place)
+        if bucket is None:
+            bucket = self._buckets[place] = Bucket(rate, max(rate, 1.0), now)
         bucket.refill(now)
-        return bucket
+        return bucket.tokens < 1

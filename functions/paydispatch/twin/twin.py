@@ -1,6 +1,6 @@
 """The twin itself: it takes a call and returns an exchange, without sockets and without sleeping.
 
-receive    401, 404 → rate limits → fault `before` → validation → idempotency → execution
+receive    401, 404 → limits → fault `before` → validation → idempotency → execution
 settle     after the latency: releases the idempotency key and closes the attempt in the ledger
 """
 
@@ -67,8 +67,9 @@ class StripeTwin:
         self.forget()
 
     def forget(self) -> None:
-        """Delete every object, idempotency key, attempt and effect. Fault rules, limits and the clock stay."""
+        """Delete every object, idempotency key, attempt, effect and count. Fault rules, limits and the clock stay."""
         self.ledger = Ledger()
+        self.limits.counts.clear()
         self._naming = Naming(self._seed)
         self._idempotency = IdempotencyLayer()
         store = Store()
@@ -93,21 +94,32 @@ class StripeTwin:
             self._serve(call, exchange)
         except StripeError as error:
             exchange.refuse(error)
+        except Exception:
+            self._leave(exchange)
+            raise
         return exchange
 
     def settle(self, exchange: Exchange) -> None:
         """Release the idempotency key and close the attempt. Call it when the latency is over and the answer leaves."""
         if exchange.entry is not None:
             exchange.entry.running = False
+        self._leave(exchange)
         if exchange.attempt is not None:
             exchange.attempt.status = exchange.seen_status
             self.ledger.close(exchange.attempt)
+
+    def _leave(self, exchange: Exchange) -> None:
+        """End the call's part in the calls in flight of its account."""
+        if exchange.in_flight is not None:
+            self.limits.leave(*exchange.in_flight)
+            exchange.in_flight = None
 
     def _serve(self, call: Call, exchange: Exchange) -> None:
         account = authenticate(call.headers)
         request = understand(call, self._by_endpoint)
         exchange.meet(request, self.faults.decide(request.facts()))
         self.limits.take(account, request.limited_as, self.clock.now())
+        exchange.in_flight = (account, request.limited_as)
         exchange.verdict.raise_if("before")
         if request.collection is ACCOUNT:
             check_may_ask(call.headers)

@@ -12,11 +12,13 @@ from tests.unit.examples import FARTHEST
 from paydispatch.adapters.aws.kms import KmsSealer
 from paydispatch.adapters.aws.sqs import SqsAsyncQueue, SqsQueue
 from paydispatch.adapters.aws.sqs_delivery import Clients, SqsDelivery
-from paydispatch.adapters.aws.sqs_sends import SEND_ATTEMPTS
+from paydispatch.adapters.aws.sqs_sends import SEND_ATTEMPTS, Message
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.envelope import Envelope, check_size
 from paydispatch.domain.errors import InvalidParams, Unavailable
+from paydispatch.domain.identity.principal import QUEUE
 from paydispatch.domain.limits import COPY_ROOM_BYTES, QUEUE_MESSAGE_LIMIT_BYTES
+from paydispatch.domain.message.groups import group_of_account, group_of_credential
 from paydispatch.domain.message.read_message import read_message
 from paydispatch.domain.outcomes import ErrorKind
 from paydispatch.domain.requests import Lane, OperationRequest
@@ -105,11 +107,28 @@ def test_a_batch_has_ten_entries_at_most(sqs: Any, urls: Any, envelope: Any, bat
 
 def test_a_batch_has_one_mebibyte_at_most(sqs: Any, urls: Any, batches: Any) -> None:
     sizes = [400_000, 400_000, 400_000, QUEUE_MESSAGE_LIMIT_BYTES, 1, QUEUE_MESSAGE_LIMIT_BYTES - 1]
-    messages = [(f"r{n}", "x" * size) for n, size in enumerate(sizes)]
+    messages = [Message(f"r{n}", "x" * size) for n, size in enumerate(sizes)]
 
     assert SqsQueue(sqs, urls).send_messages({Lane.INTERACTIVE: messages}) == {}
     assert [len(entries) for entries in batches] == [2, 1, 1, 2]
     assert all(sum(len(e["MessageBody"]) for e in entries) <= MEBIBYTE for entries in batches)
+
+
+def test_each_message_of_a_batch_has_the_group_of_its_account(
+    sqs: Any, urls: Any, envelope: Any, batches: Any
+) -> None:
+    sent = [envelope("r1", stripe_account="acct_1"), envelope("r2", worker_id="w2")]
+
+    assert SqsQueue(sqs, urls).send(sent) == {}
+
+    (entries,) = batches
+    assert [entry["MessageGroupId"] for entry in entries] == [one.group for one in sent]
+
+
+def test_a_message_without_a_known_group_has_none(sqs: Any, urls: Any, batches: Any) -> None:
+    SqsQueue(sqs, urls).send_messages({Lane.BATCH: [Message("r1", "x")]})
+
+    assert batches == [[{"Id": "0", "MessageBody": "x"}]]
 
 
 def stub_answers(sqs: Any, *answers: Any) -> Stubber:
@@ -166,7 +185,29 @@ async def test_a_deferred_copy_waits_on_its_lane_s_queue(
     (call,) = calls
     assert (call["QueueUrl"], call["DelaySeconds"]) == (urls[Lane.BATCH], sent_s)
     assert call["MessageBody"] == copy.as_message()
+    assert call["MessageGroupId"] == copy.group
     assert receive_all(sqs, urls[Lane.BATCH]) == []
+
+
+async def test_a_deferred_copy_has_the_group_that_the_caller_names(
+    sqs: Any, urls: Any, envelope: Any, calls: list[Any]
+) -> None:
+    queue = SqsAsyncQueue(sqs, urls, dead_letter_queue_url=None)
+
+    await queue.defer(envelope("r1"), 1.0, group=group_of_account("live acct_1"))
+
+    (call,) = calls
+    assert call["MessageGroupId"] == group_of_account("live acct_1")
+
+
+async def test_a_parked_message_has_no_group(
+    sqs: Any, urls: Any, dead_letters: str, calls: list[Any]
+) -> None:
+    queue = SqsAsyncQueue(sqs, urls, dead_letter_queue_url=dead_letters)
+
+    await queue.park("{}", reason="expired", kind=ErrorKind.HTTP)
+
+    assert "MessageGroupId" not in calls[0]
 
 
 async def test_a_parked_message_carries_its_reason(sqs: Any, urls: Any, dead_letters: str) -> None:
@@ -255,6 +296,18 @@ def test_a_prepared_request_holds_the_key_sealed(delivery: SqsDelivery) -> None:
 
     assert "visible" not in prepared.text
     assert json.loads(prepared.text)["sealed_secret"].startswith("1.")
+
+
+def test_the_sdk_sends_all_requests_of_a_key_in_one_group(
+    delivery: SqsDelivery, batches: Any
+) -> None:
+    contexts = [request(context_id="c1"), request(context_id="c2", worker_id="w9")]
+
+    delivery.deliver([delivery.prepare(one) for one in contexts])
+
+    (entries,) = batches
+    groups = {entry["MessageGroupId"] for entry in entries}
+    assert groups == {group_of_credential(contexts[0].credential, QUEUE, (None, None))}
 
 
 def test_the_same_key_makes_the_same_request(delivery: SqsDelivery) -> None:

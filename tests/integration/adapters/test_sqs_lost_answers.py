@@ -12,7 +12,7 @@ from botocore.config import Config
 
 from paydispatch.adapters.aws.errors import CLIENT_CONFIG, SEND_CONFIG
 from paydispatch.adapters.aws.sqs import SqsQueue
-from paydispatch.adapters.aws.sqs_sends import SEND_ATTEMPTS
+from paydispatch.adapters.aws.sqs_sends import SEND_ATTEMPTS, Message
 from paydispatch.domain.errors import MaybeAccepted, Unavailable
 from paydispatch.domain.requests import Lane
 from paydispatch.local.listening import free_port
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 IMPATIENT = SEND_CONFIG.merge(Config(read_timeout=0.2))
 SAID_BY_AWS = "User: arn:aws:iam::123456789012:user/shop is not authorized"
 REFUSED = {"__type": "com.amazonaws.sqs#AccessDeniedException", "message": SAID_BY_AWS}
-MESSAGES = [("r0", "body-0"), ("r1", "body-1")]
+MESSAGES = [Message("r0", "body-0"), Message("r1", "body-1")]
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ async def test_two_messages_of_one_id_are_unknown_if_one_of_them_is(
     refused = {"Failed": [{"Id": "1", "SenderFault": False, "Code": "InternalError"}]}
     sqs.answers = iter([wire_answer(200, refused)])
 
-    why = await send(queue, [("r0", "one body"), ("r0", "another")])
+    why = await send(queue, [Message("r0", "one body"), Message("r0", "another")])
 
     assert type(why["r0"]) is MaybeAccepted
 
@@ -205,7 +205,7 @@ async def test_a_silent_sqs_is_waited_for_once_and_not_once_per_batch(
     wire[0].answers = iter([wire_answer(200, {}, after_s=60)] * 100)
     queue = sqs_at(wire[1], begin_within_s=0.3)
 
-    why = await send(queue, [(f"r{n}", "body") for n in range(60)])
+    why = await send(queue, [Message(f"r{n}", "body") for n in range(60)])
 
     assert len(wire[0].received) <= SEND_ATTEMPTS
     assert [type(why[f"r{n}"]) for n in (0, 9)] == [MaybeAccepted] * 2

@@ -22,6 +22,7 @@ from paydispatch.domain.stripe.accounts import AccountBinding
 from paydispatch.domain.sweep import GRACE_S
 from paydispatch.domain.unknown_outcomes import UnknownOutcome
 from paydispatch.services.doctor import Doctor
+from paydispatch.testing.memory_limiter import MemoryKeyBreakers, MemoryLimitBoard, MemoryLimiter
 from paydispatch.testing.memory_operations import MemoryQueueDepths, MemoryUnknownOutcomes
 from paydispatch.testing.memory_outcomes import MemoryOutcomes
 from paydispatch.testing.memory_requests import MemoryRequests
@@ -253,7 +254,8 @@ async def test_an_unreadable_unknown_outcome_is_reported_by_doctor(
         world = RedisWorld(redis, clock)
         await world.stream.publish(entry("r1", unknown=True))
         await redis.hset(keys.unknown("w1"), "r2", text)
-        doctor = Doctor(RedisBacklog(redis, clock), world.ends, MemoryQueueDepths(), clock)
+        limits = MemoryLimitBoard(MemoryLimiter(clock), MemoryKeyBreakers(clock))
+        doctor = Doctor(RedisBacklog(redis, clock), world.ends, MemoryQueueDepths(), limits, clock)
         findings = (await doctor.examine(older_than_s=-1)).findings
 
     reasons = {one.request_id: one.reason for one in findings if one.reason in UNKNOWN_OUTCOMES}

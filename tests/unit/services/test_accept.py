@@ -26,6 +26,7 @@ from paydispatch.domain.identity.request_ids import (
     request_id_for_repeat,
 )
 from paydispatch.domain.limits import DEFAULT_DEADLINE_S, QUEUE_MESSAGE_LIMIT_BYTES
+from paydispatch.domain.message.groups import group_of_credential
 from paydispatch.domain.requests import Lane, OperationRequest
 from paydispatch.services.accept import Accepted
 from paydispatch.testing.memory_delivery import MemoryDelivery
@@ -48,6 +49,7 @@ def request_with_key(**changes: Any) -> OperationRequest:
 def test_an_accepted_request_is_on_the_queue(api: Api) -> None:
     accepted = api.accept(create_request(stripe_account="acct_1", traceparent="00-1"))
     (sent,) = api.queue.sent
+    assert sent.group == group_of_credential(StripeKey(KEY), sent.principal, ("acct_1", None))
     assert sent.request_id == accepted.request_id
     assert (sent.object, sent.params) == ("payment_intent", PARAMS)
     assert (sent.worker_id, sent.context_id) == ("worker-1", "context-1")

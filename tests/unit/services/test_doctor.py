@@ -9,10 +9,15 @@ import pytest
 from tests.unit.examples import NOW_S, entry, make_failure
 
 from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, Reason, WaitingFlow
+from paydispatch.domain.operators.holds import ALL_ACCOUNTS, HoldKind
 from paydispatch.domain.outcomes import Certainty, Response
+from paydispatch.domain.rates.feedback import Feedback
+from paydispatch.domain.rates.lanes import RateLane
+from paydispatch.domain.rates.tokens import Granted, TokenAsk
 from paydispatch.ports import QueueDepth
 from paydispatch.services.doctor import WORKERS, Diagnosis, Doctor
 from paydispatch.testing.memory_clock import MemoryClock
+from paydispatch.testing.memory_limiter import MemoryKeyBreakers, MemoryLimitBoard, MemoryLimiter
 from paydispatch.testing.memory_operations import (
     MemoryBacklog,
     MemoryQueueDepths,
@@ -33,11 +38,14 @@ class DoctorSystem:
         self.clock = MemoryClock()
         self.backlog = MemoryBacklog()
         self.outcomes = MemoryOutcomes(self.clock)
-
+        self.limiter = MemoryLimiter(self.clock)
+        self.breakers = MemoryKeyBreakers(self.clock)
+        self.limits = MemoryLimitBoard(self.limiter, self.breakers)
         self.ends = MemoryUnknownOutcomes(self.outcomes)
 
     async def examine(self, older_than_s: float = 300.0) -> Diagnosis:
-        doctor = Doctor(self.backlog, self.ends, MemoryQueueDepths(DEPTH), self.clock)
+        depths = MemoryQueueDepths(DEPTH)
+        doctor = Doctor(self.backlog, self.ends, depths, self.limits, self.clock)
         return await doctor.examine(older_than_s=older_than_s)
 
     def add_open(self, request_id: str, age_s: float, **fields: Any) -> None:
@@ -71,6 +79,39 @@ async def test_a_system_without_waiting_requests_is_healthy(system: DoctorSystem
 
     assert diagnosis.healthy
     assert diagnosis.queues == [DEPTH]
+
+
+async def test_what_stops_calls_is_reported_and_unhealthy(system: DoctorSystem) -> None:
+    await system.limits.pause("live acct_1", RateLane.BATCH, by="alice")
+    await system.limits.pause(None, None, by="bob")
+    await system.breakers.open("ab" * 32, "create_product")
+
+    diagnosis = await system.examine()
+
+    assert not diagnosis.healthy
+    assert [(hold.kind, hold.subject, hold.since_s) for hold in diagnosis.holds] == [
+        (HoldKind.PAUSED, ALL_ACCOUNTS, NOW_S),
+        (HoldKind.PAUSED, "live acct_1", NOW_S),
+        (HoldKind.KEY_BREAKER, "key abababababab", NOW_S),
+    ]
+
+
+async def test_a_limit_that_shrank_is_reported_and_healthy(system: DoctorSystem) -> None:
+    ask = TokenAsk(
+        account="live acct_1",
+        operation="create_product",
+        lane=RateLane.INTERACTIVE,
+        longest_wait_s=1.0,
+    )
+    granted = await system.limiter.take(ask)
+    assert isinstance(granted, Granted)
+    await system.limiter.report(granted, Feedback.OPERATION_RATE)
+
+    diagnosis = await system.examine()
+
+    assert diagnosis.healthy
+    (hold,) = diagnosis.holds
+    assert (hold.kind, hold.subject) == (HoldKind.SHRUNK, "live acct_1")
 
 
 async def test_a_wait_shorter_than_the_limit_is_not_reported(system: DoctorSystem) -> None:

@@ -57,8 +57,43 @@ def test_the_default_latency_is_set_and_shown(stripe: Client, latency: object) -
 
 def test_rate_limits_are_changed_one_by_one(stripe: Client) -> None:
     changed = control(stripe, "PUT rate-limits", {"operation": 1})
-    assert changed == {"live": None, "sandbox": None, "operation": 1}
+    assert changed == {
+        "live": None,
+        "sandbox": None,
+        "operation": 1,
+        "account_concurrency": None,
+        "operation_concurrency": None,
+    }
     assert [stripe.get("/v1/products").status for _ in range(2)] == [200, 429]
+
+
+def test_a_change_of_the_limits_gives_no_new_second_to_a_full_bucket(stripe: Client) -> None:
+    for rate in (4, 2):
+        control(stripe, "PUT rate-limits", {"operation": rate})
+        assert [stripe.get("/v1/products").status for _ in range(2)] == [200, 200]
+    assert stripe.get("/v1/products").status == 429
+
+
+def test_the_counts_of_the_limits_are_shown_by_account_and_cleared(stripe: Client) -> None:
+    stripe.with_key("sk_test_two").get("/v1/prices")
+    stripe.get("/v1/products")
+    counts = control(stripe, "GET rate-counts")["counts"]
+    assert [count["operation"] for count in counts] == [
+        None,
+        "GET /v1/prices",
+        None,
+        "GET /v1/products",
+    ]
+    account = counts[2]["account"]
+    assert control(stripe, f"GET rate-counts?account={account}")["counts"] == counts[2:]
+    assert control(stripe, "DELETE rate-counts") == {"ok": True}
+    assert control(stripe, "GET rate-counts") == {"counts": []}
+
+
+def test_a_reset_clears_the_counts(stripe: Client) -> None:
+    stripe.get("/v1/products")
+    control(stripe, "POST reset")
+    assert control(stripe, "GET rate-counts") == {"counts": []}
 
 
 def test_the_clock_moves_forward(stripe: Client) -> None:
@@ -124,6 +159,8 @@ def test_a_call_that_runs_across_a_reset_leaves_no_trace(stripe: Client) -> None
         ("PUT latency", {"latency_ms": "slow"}, 400),
         ("PUT rate-limits", {"sandbox": 0}, 400),
         ("PUT rate-limits", {"everything": 9}, 400),
+        ("PUT rate-limits", {"account_concurrency": 1.5}, 400),
+        ("PUT rate-limits", {"operation_concurrency": True}, 400),
         ("POST clock", {"advance_s": -1}, 400),
         ("POST clock", {}, 400),
         ("GET ledger?after=x", None, 400),

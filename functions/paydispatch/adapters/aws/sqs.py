@@ -6,7 +6,7 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.adapters.aws.sqs_sends import BEGIN_WITHIN_S, SqsSends
+from paydispatch.adapters.aws.sqs_sends import BEGIN_WITHIN_S, Message, SqsSends
 from paydispatch.domain.errors import MaybeAccepted, Unavailable
 from paydispatch.domain.limits import QUEUE_BATCH_LIMIT, QUEUE_MESSAGE_LIMIT_BYTES
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.outcomes import ErrorKind
     from paydispatch.domain.requests import Lane
-
-    Message = tuple[str, str]
-    """A request id, and the text of its message."""
 
 
 class SqsQueue:
@@ -39,22 +36,24 @@ class SqsQueue:
     def send(self, envelopes: Sequence[Envelope]) -> Mapping[str, Unavailable]:
         return self.send_messages(
             {
-                lane: [(e.request_id, e.as_message()) for e in envelopes if e.lane is lane]
+                lane: [
+                    Message(e.request_id, e.as_message(), e.group)
+                    for e in envelopes
+                    if e.lane is lane
+                ]
                 for lane in self._queue_urls
             }
         )
 
     def send_messages(self, messages: Mapping[Lane, Sequence[Message]]) -> dict[str, Unavailable]:
-        """Send (request_id, text) pairs by lane, all of them within one time limit. Return as `send` does."""
+        """Send messages by lane, all of them within one time limit. Return as `send` does."""
         until = self._sends.until()
         unconfirmed: dict[str, Unavailable] = {}
         for lane, of_lane in messages.items():
             for batch in batches(of_lane):
-                results = self._sends.send_batch(
-                    self._queue_urls[lane], [text for _, text in batch], until
-                )
-                for (request_id, _), error in zip(batch, results, strict=True):
-                    _note(unconfirmed, request_id, error)
+                results = self._sends.send_batch(self._queue_urls[lane], batch, until)
+                for message, error in zip(batch, results, strict=True):
+                    _note(unconfirmed, message.request_id, error)
         return unconfirmed
 
 
@@ -82,10 +81,13 @@ class SqsAsyncQueue:
                 f"SQS did not take {len(unconfirmed)} messages: {next(iter(unconfirmed.values()))}"
             )
 
-    async def defer(self, envelope: Envelope, delay_s: float) -> None:
+    async def defer(self, envelope: Envelope, delay_s: float, *, group: str | None = None) -> None:
         """Send a copy with DelaySeconds, rounded up."""
         await self._send_one(
-            self._queue_urls[envelope.lane], envelope.as_message(), math.ceil(delay_s)
+            self._queue_urls[envelope.lane],
+            envelope.as_message(),
+            math.ceil(delay_s),
+            MessageGroupId=group or envelope.group,
         )
 
     async def park(self, body: str, *, reason: str, kind: ErrorKind) -> None:
@@ -109,16 +111,16 @@ class SqsAsyncQueue:
 
 
 def batches(messages: Sequence[Message]) -> Iterator[list[Message]]:
-    """Cut (id, text) pairs into batches for SendMessageBatch. The text is ASCII, so that a character is a byte."""
+    """Cut messages into batches for SendMessageBatch. The text is ASCII, so that a character is a byte."""
     batch: list[Message] = []
     size = 0
     for message in messages:
         if batch and (
-            len(batch) == QUEUE_BATCH_LIMIT or size + len(message[1]) > QUEUE_MESSAGE_LIMIT_BYTES
+            len(batch) == QUEUE_BATCH_LIMIT or size + len(message.text) > QUEUE_MESSAGE_LIMIT_BYTES
         ):
             yield batch
             batch, size = [], 0
         batch.append(message)
-        size += len(message[1])
+        size += len(message.text)
     if batch:
         yield batch

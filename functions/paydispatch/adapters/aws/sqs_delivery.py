@@ -10,6 +10,7 @@ import boto3
 from paydispatch.adapters.aws.errors import SEAL_CONFIG, SEND_CONFIG
 from paydispatch.adapters.aws.kms import KmsSealer
 from paydispatch.adapters.aws.sqs import SqsQueue
+from paydispatch.adapters.aws.sqs_sends import Message
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.domain.envelope import check_size
 from paydispatch.domain.errors import NoDispatcher, PaydispatchError, Unavailable
@@ -82,7 +83,7 @@ class SqsDelivery:
         )
         text = envelope.as_message()
         check_size(text)
-        return PreparedRequest(request_id, text, request.lane, self.way, warnings)
+        return PreparedRequest(request_id, text, request.lane, self.way, warnings, envelope.group)
 
     def deliver(
         self, prepared_requests: Sequence[PreparedRequest]
@@ -90,7 +91,7 @@ class SqsDelivery:
         unconfirmed = self._get_clients().queue.send_messages(
             {
                 lane: [
-                    (prepared.request_id, prepared.text)
+                    Message(prepared.request_id, prepared.text, prepared.group)
                     for prepared in prepared_requests
                     if prepared.lane is lane
                 ]

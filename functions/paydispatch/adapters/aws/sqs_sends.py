@@ -9,7 +9,7 @@ import logging
 import random
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paydispatch.adapters.aws.errors import (
     ANSWER_WITHIN_S,
@@ -37,6 +37,19 @@ _log = logging.getLogger("paydispatch.aws")
 Result = Unavailable | None
 
 
+class Message(NamedTuple):
+    """One message for a batch. Its text is ASCII."""
+
+    request_id: str
+    text: str
+    group: str | None = None
+    """The `MessageGroupId`, by which a fair queue orders it."""
+
+    def as_entry(self, entry_id: str) -> dict[str, str]:
+        entry = {"Id": entry_id, "MessageBody": self.text}
+        return entry if self.group is None else {**entry, "MessageGroupId": self.group}
+
+
 class UnreadableAnswer(Exception):
     """The answer of SQS says success, but it names no message."""
 
@@ -58,15 +71,15 @@ class SqsSends:
         """Return the time (monotonic seconds) until which a send that begins now may begin attempts."""
         return time.monotonic() + self._begin_within_s
 
-    def send_batch(self, queue_url: str, bodies: Sequence[str], until: float) -> list[Result]:
+    def send_batch(self, queue_url: str, messages: Sequence[Message], until: float) -> list[Result]:
         """Send up to ten messages in one call. Return for each None if SQS accepted it, else the error."""
-        entries: list[Any] = [{"Id": str(i), "MessageBody": body} for i, body in enumerate(bodies)]
+        entries: list[Any] = [message.as_entry(str(i)) for i, message in enumerate(messages)]
         call = partial(self._sqs.send_message_batch, QueueUrl=queue_url, Entries=entries)
         try:
             answer, in_doubt = _repeat(call, until)
         except Unavailable as error:
-            return [error] * len(bodies)
-        return [_result(answer, str(i), in_doubt) for i in range(len(bodies))]
+            return [error] * len(messages)
+        return [_result(answer, str(i), in_doubt) for i in range(len(messages))]
 
     def send_one(self, **message: Any) -> None:
         """Send one message. Raises `Unavailable`, or `MaybeAccepted` when an answer was lost."""

@@ -16,6 +16,15 @@ UNKNOWN_WORKERS = "pd:unknown"
 OLD_WORKERS = "pd:workers"
 """Set of workers that an earlier version kept instead. Sweeps move its workers to the two sorted sets."""
 
+RATE_ACCOUNTS = "pd:accounts"
+"""Sorted set of the accounts with calls, by the time (unix s) of the last note. `inf`: operators set something."""
+
+PAUSED = "pd:paused"
+"""Hash of the pauses of all accounts, by `pause:` and the lane or `all`."""
+
+REFUSED_KEYS = "pd:keys"
+"""Sorted set of the hashes of keys with an open breaker, by the time (unix s) at which it was opened."""
+
 HEALTH = "pd:health"
 """The API's health check writes it. No program reads it."""
 
@@ -97,3 +106,18 @@ def request(slot: str) -> str:
 def sends(slot: str) -> str:
     """Name the set of a request's open sends: they began, and how they ended is not known."""
     return f"pd:req:{{{slot}}}:sends"
+
+
+def rate(account_name: str) -> str:
+    """Name the hash of an account's limiter: its epoch, its breaker and its limits. It expires when idle."""
+    return f"pd:rate:{{{account_name}}}"
+
+
+def rate_settings(account_name: str) -> str:
+    """Name the hash of the limits and pauses that operators set for an account. It does not expire."""
+    return f"pd:rate:{{{account_name}}}:set"
+
+
+def key_breaker(key_sha256: str) -> str:
+    """Name the hash of the open breakers of a key, by operation. The name '' is the breaker for all operations."""
+    return f"pd:key:{{{key_sha256}}}"

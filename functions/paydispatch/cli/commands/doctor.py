@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from paydispatch.cli.arguments import age_s, format_age
+from paydispatch.cli.limits_report import show_holds
 from paydispatch.cli.tables import show_table
 from paydispatch.cli.terminal import say, say_json
 from paydispatch.settings import CallerSettings
@@ -25,7 +26,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "doctor",
         help="list the requests that wait, with the reason and the next step",
-        description="Find accepted requests for which no terminal flow has run yet. This command changes nothing.",
+        description="Find accepted requests for which no terminal flow has run yet, and what holds calls back: pauses, "
+        "open breakers, and limits that shrank after a 429. This command changes nothing.",
     )
     parser.add_argument(
         "--older-than",
@@ -39,7 +41,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Return 0 if no request waits longer than `--older-than` and Redis does not evict, otherwise 1."""
+    """Return 0 if no request waits longer than `--older-than`, no call is stopped and Redis does not evict, else 1."""
     diagnosis = asyncio.run(_examine(arguments.older_than))
     if arguments.json:
         say_json({"healthy": diagnosis.healthy, **asdict(diagnosis)})
@@ -57,6 +59,7 @@ async def _examine(older_than_s: float) -> Diagnosis:
     from paydispatch.adapters.redis.backlog import RedisBacklog
     from paydispatch.adapters.redis.connection import connect_async
     from paydispatch.adapters.redis.eviction import EvictionCheck
+    from paydispatch.adapters.redis.rates.limit_board import RedisLimitBoard
     from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOutcomes
     from paydispatch.services.doctor import Doctor
 
@@ -69,6 +72,7 @@ async def _examine(older_than_s: float) -> Diagnosis:
             RedisBacklog(redis, clock),
             RedisUnknownOutcomes(redis, clock),
             SqsDepths(sqs, _queue_urls(settings)),
+            RedisLimitBoard(redis, settings.default_limits),
             clock,
         )
         return await doctor.examine(older_than_s=older_than_s)
@@ -89,6 +93,7 @@ def _show(diagnosis: Diagnosis) -> None:
         say("No request waits.")
     if diagnosis.more_workers:
         say("Requests of further workers wait, too.")
+    show_holds(diagnosis.holds)
     for stream in diagnosis.streams:
         counts = f"{stream.pending} pending, {stream.unread} unread, {stream.dead} dead"
         say(f"worker {stream.worker_id}: {counts}")

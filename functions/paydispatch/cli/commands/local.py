@@ -31,7 +31,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     stripe = parser.add_mutually_exclusive_group()
     stripe.add_argument(
-        "--stripe-base", type=api_url, metavar="URL", help="use this Stripe instead of the twin"
+        "--stripe-base",
+        type=api_url,
+        metavar="URL",
+        help="use this Stripe instead of the twin, with the rate limits of STRIPE_LIMIT_* (the twin has none)",
     )
     stripe.add_argument(
         "--lenient",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -14,6 +16,11 @@ if TYPE_CHECKING:
     import argparse
 
     import httpx
+
+    from paydispatch.domain.operators.holds import Hold
+
+WAITING = ("dispatched", "retrying")
+"""The statuses in which a request may wait for a pause or a breaker."""
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -93,12 +100,29 @@ def _ask_redis(request_id: str, tenant: str | None) -> dict[str, Any] | None:
     from paydispatch.adapters.redis.connection import connect
     from paydispatch.adapters.redis.eviction import EvictionCheck
     from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
-    from paydispatch.services.status import status_of
+    from paydispatch.services.status import find_record, format_status
     from paydispatch.settings import queue_tenant_of, redis_url
 
     reads_only, queue_tenant = EvictionCheck(allowed=True), queue_tenant_of()
     store = RedisRequestStore(connect(redis_url(), reads_only), SystemClock())
-    return status_of(store, request_id, tenant=tenant or queue_tenant, queue_tenant=queue_tenant)
+    record = find_record(
+        store, request_id, tenant=tenant or queue_tenant, queue_tenant=queue_tenant
+    )
+    if record is None:
+        return None
+    found = format_status(record)
+    if record.status in WAITING:
+        holds = asyncio.run(_read_holds(record.account))
+        found["held_back_by"] = [asdict(hold) for hold in holds]
+    return found
+
+
+async def _read_holds(account: str | None) -> list[Hold]:
+    from paydispatch.compose.limit_board import limit_board
+    from paydispatch.services.limits import holds_on
+
+    async with limit_board(reads_only=True) as board:
+        return await holds_on(board, account)
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
@@ -108,6 +132,9 @@ def _lines(found: dict[str, Any]) -> list[str]:
     ]
     if "retry_at" in found:
         lines.append(f"  next attempt in {max(0.0, found['retry_at'] - time.time()):.0f} s")
+    for hold in found.get("held_back_by", ()):
+        lines.append(f"  held back, {hold['kind']}: {hold['subject']}, {hold['detail']}")
+        lines.append(f"    next: {hold['next_step']}")
     if "parsed_data" in found:
         lines.append(f"  Stripe's id: {found['parsed_data'].get('id')}")
     if "parsed_error" in found:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.limits import DEFAULT_DEADLINE_S
+from paydispatch.domain.message.groups import group_of_credential
 from paydispatch.domain.progress import Progress
 
 if TYPE_CHECKING:
@@ -36,4 +37,7 @@ def new_envelope(
         stripe_context=request.stripe_context,
         principal=principal,
         traceparent=request.traceparent,
+        known_group=group_of_credential(
+            request.credential, principal, (request.stripe_account, request.stripe_context)
+        ),
     )

@@ -42,6 +42,15 @@ class AccountBinding:
         found = (acting,) if acting else (self.account_id, self.key_sha256)
         return tuple(f"{self.mode} {name}" for name in found if name)
 
+    @property
+    def rate_account(self) -> str:
+        """The account in whose rate limits the calls count, with its mode: `live acct_1`.
+
+        Stripe counts per account and mode, for all keys together. A key that may not ask for its account counts alone,
+        under its hash.
+        """
+        return self.names[0]
+
     def same_as(self, other: AccountBinding) -> bool:
         """Return whether both lead to the same account, mode and headers.
 

@@ -5,12 +5,16 @@ POST   /_twin/faults         add a rule → {"id"}
 GET    /_twin/faults         list the rules
 DELETE /_twin/faults[/ID]    remove all rules, or one
 PUT    /_twin/latency        {"latency_ms": 500 | {"p50": 300, "p99": 2000}}, also GET
-PUT    /_twin/rate-limits    {"live": 100, "sandbox": 25, "operation": 25}, null means no limit, also GET
+PUT    /_twin/rate-limits    {"live": 100, "sandbox": 25, "operation": 25,
+                              "account_concurrency": null, "operation_concurrency": null}, also GET. Null: no limit
+GET    /_twin/rate-counts[?account=]  → {"counts": [{"account", "mode", "operation", "calls", "admitted",
+                              "refused": {REASON: N}, "highest_second", "admitted_in": {SECOND: N}, …}]}
+DELETE /_twin/rate-counts    begin to count anew
 POST   /_twin/clock          {"advance_s": 90000}, also GET
 GET    /_twin/ledger?object=&after=&limit=   → {"effects": […], "attempts": N}
 GET    /_twin/attempts?after=&limit=         → {"attempts": […]}
 POST   /_twin/objects        {"object": "dispute", "amount": 500, …} puts an object there → the object
-POST   /_twin/reset          delete the objects, idempotency keys, ledger and rules
+POST   /_twin/reset          delete the objects, idempotency keys, ledger, counts and rules
 """
 
 from __future__ import annotations
@@ -52,6 +56,8 @@ class Control:
             "PUT latency": self._set_latency,
             "GET rate-limits": self._show_rates,
             "PUT rate-limits": self._set_rates,
+            "GET rate-counts": self._show_counts,
+            "DELETE rate-counts": self._clear_counts,
             "GET clock": self._show_clock,
             "POST clock": self._advance_clock,
             "GET ledger": self._ledger,
@@ -100,8 +106,17 @@ class Control:
         return _json(asdict(self._twin.limits.rates))
 
     def _set_rates(self, call: Call) -> Answer:
-        self._twin.limits.rates = _rates(_body(call), self._twin.limits.rates)
+        limits = self._twin.limits
+        limits.change(_rates(_body(call), limits.rates), self._twin.clock.now())
         return self._show_rates(call)
+
+    def _show_counts(self, call: Call) -> Answer:
+        account = parse_qs(call.query).get("account", [None])[0]
+        return _json({"counts": self._twin.limits.counts.as_json(account=account)})
+
+    def _clear_counts(self, _call: Call) -> Answer:
+        self._twin.limits.counts.clear()
+        return _json({"ok": True})
 
     def _show_clock(self, _call: Call) -> Answer:
         clock = self._twin.clock
@@ -152,15 +167,18 @@ def _window(call: Call) -> tuple[int, int | None]:
 def _rates(wanted: dict[str, Any], now: Rates) -> Rates:
     rates = {**asdict(now), **wanted}
     if rates.keys() != asdict(now).keys():
-        raise ControlError("The rate limits are live, sandbox and operation.")
-    for rate in rates.values():
-        if rate is not None and (
-            isinstance(rate, bool) or not isinstance(rate, int | float) or rate <= 0
-        ):
+        raise ControlError(f"The rate limits are {', '.join(asdict(now))}.")
+    for name, rate in rates.items():
+        is_count = name.endswith("_concurrency")
+        if rate is not None and (isinstance(rate, bool) or not _is_limit(rate, whole=is_count)):
             raise ControlError(
-                "A rate limit must be a positive number of calls per second, or null for no limit."
+                f"{name} must be a positive {'whole ' if is_count else ''}number, or null for no limit."
             )
     return Rates(**rates)
+
+
+def _is_limit(value: Any, *, whole: bool) -> bool:
+    return isinstance(value, int if whole else int | float) and value > 0
 
 
 def _body(call: Call) -> dict[str, Any]:

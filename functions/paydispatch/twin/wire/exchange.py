@@ -10,6 +10,7 @@ from paydispatch.twin.idempotency import Saved
 from paydispatch.twin.wire.calls import Answer, Ending
 
 if TYPE_CHECKING:
+    from paydispatch.twin.accounts import Account
     from paydispatch.twin.idempotency import Entry
     from paydispatch.twin.ledger import Attempt
     from paydispatch.twin.wire.calls import Call
@@ -31,6 +32,8 @@ class Exchange:
         self.verdict = Verdict()
         self.attempt: Attempt | None = None
         self.entry: Entry | None = None
+        self.in_flight: tuple[Account, str] | None = None
+        """The account and the operation that the call counts against until it is settled."""
         self._headers = {
             "Date": formatdate(now_s, usegmt=True),
             "Request-Id": request_id,

@@ -48,7 +48,9 @@ class Request:
 
     @property
     def limited_as(self) -> str:
-        """The name under which a rate limit counts the call, such as `GET /v1/prices/:id`."""
+        """The name under which the limits count the call: its operation's, or one such as `GET /v1/prices/:id`."""
+        if self.operation is not None:
+            return self.operation.name
         return f"{self.method} {self.collection.endpoint}{'/:id' if self.object_id else ''}"
 
     def facts(self) -> Facts:

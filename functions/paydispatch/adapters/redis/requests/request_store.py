@@ -6,7 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.redis import keys
-from paydispatch.adapters.redis.requests.claims import eval_again, eval_claim, read_state
+from paydispatch.adapters.redis.requests.claims import (
+    eval_again,
+    eval_claim,
+    read_account,
+    read_state,
+)
 from paydispatch.adapters.redis.requests.open_requests import note_open
 from paydispatch.adapters.redis.scripts import unavailable_for_redis_errors
 from paydispatch.adapters.redis.workers import note_requests
@@ -86,7 +91,13 @@ def _record(request_id: str, fields: Mapping[str, str]) -> RequestRecord:
         parsed_data=_json(fields.get("parsed_data")),
         parsed_error=None if "parsed_data" in fields else _json(fields.get("parsed_error")),
         retry_at=float(fields["retry_at"]) if waiting else None,
+        account=_account(fields.get("account")),
     )
+
+
+def _account(text: str | None) -> str | None:
+    binding = read_account(text)
+    return None if binding is None else binding.rate_account
 
 
 def _json(text: str | None) -> Any:

@@ -1,0 +1,201 @@
+"""`paydispatch limits show|set|reset|close-breaker`: the rate limits of accounts, and what they learned from Stripe."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from typing import TYPE_CHECKING
+
+from paydispatch.cli.limit_arguments import account as account_type
+from paydispatch.cli.limit_arguments import add_account, add_mode, limit, named_account, operation
+from paydispatch.cli.limits_report import account_json, show_account, show_overview
+from paydispatch.cli.terminal import complain, say, say_json
+from paydispatch.services.limits import find_account, find_refused_key, look_at_limits
+
+if TYPE_CHECKING:
+    from paydispatch.domain.rates.views import AccountView
+    from paydispatch.services.limits import LimitsOverview
+
+EXIT_CODES = """
+exit codes:
+  0    done
+  1    close-breaker: no such breaker is open
+  2    invalid arguments, a missing variable, or an unavailable Redis"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "limits",
+        help="show and set the rate limits of accounts",
+        description="Stripe limits the calls per second of an account, and of each operation of it. The limits of "
+        "accounts without limits of their own are STRIPE_LIMIT_LIVE, STRIPE_LIMIT_SANDBOX and STRIPE_LIMIT_OPERATION.",
+    )
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    _add_show(actions)
+    _add_set(actions)
+    _add_reset(actions)
+    _add_close_breaker(actions)
+
+
+def _add(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    description: str,
+    examples: str,
+) -> argparse.ArgumentParser:
+    parser = actions.add_parser(
+        name,
+        help=description[0].lower() + description[1:].partition(".")[0],
+        description=description,
+        epilog=f"examples:\n{examples}\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _add_show(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(
+        actions,
+        "show",
+        "Show the limits as they stand now, the pauses and the open breakers.",
+        "  paydispatch limits show\n  paydispatch limits show --account acct_1 --mode live",
+    )
+    add_account(parser, required=False)
+    parser.set_defaults(run=run_show)
+
+
+def _add_set(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(
+        actions,
+        "set",
+        "Set a limit of one account. It holds within a second, also after a new deployment.",
+        "  paydispatch limits set --account acct_1 --mode live 500\n"
+        "  paydispatch limits set --account acct_1 --operation create_payment_intent 100\n"
+        "  paydispatch limits set --account acct_1 --operation create_product off",
+    )
+    add_account(parser, required=True)
+    parser.add_argument(
+        "--operation",
+        type=operation,
+        metavar="OP",
+        help="the limit of one operation (default: of all calls of the account)",
+    )
+    parser.add_argument("limit", type=limit, metavar="N|off", help="calls per second, or no limit")
+    parser.set_defaults(run=run_set)
+
+
+def _add_reset(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(
+        actions,
+        "reset",
+        "Give an account the default limits again, and forget what its limits learned from 429s.",
+        "  paydispatch limits reset --account acct_1",
+    )
+    add_account(parser, required=True)
+    parser.set_defaults(run=run_reset)
+
+
+def _add_close_breaker(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(
+        actions,
+        "close-breaker",
+        "Close the breaker of an account or of a key, so that its calls go at once.",
+        "  paydispatch limits close-breaker --account acct_1\n"
+        "  paydispatch limits close-breaker --key 3f9c2a7be014",
+    )
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--account", type=account_type, metavar="ACCT", help="an account")
+    which.add_argument(
+        "--key",
+        type=_digits,
+        metavar="HASH",
+        help="the first 8 or more digits of a key's hash, as `limits show` prints them; never the key itself",
+    )
+    add_mode(parser)
+    parser.set_defaults(run=run_close_breaker)
+
+
+def _digits(text: str) -> str:
+    if not 8 <= len(text) <= 64 or set(text) - set("0123456789abcdef"):
+        raise argparse.ArgumentTypeError(
+            "must be 8 to 64 hexadecimal digits of a key's hash, as `limits show` prints them"
+        )
+    return text
+
+
+def run_show(arguments: argparse.Namespace) -> int:
+    overview = asyncio.run(_look(arguments))
+    show_overview(overview, as_json=arguments.json)
+    return 0
+
+
+def run_set(arguments: argparse.Namespace) -> int:
+    _show_changed(asyncio.run(_set(arguments)), arguments)
+    return 0
+
+
+def run_reset(arguments: argparse.Namespace) -> int:
+    _show_changed(asyncio.run(_reset(arguments)), arguments)
+    return 0
+
+
+def run_close_breaker(arguments: argparse.Namespace) -> int:
+    """Return 0 if a breaker was open, otherwise 1."""
+    closed = asyncio.run(_close(arguments))
+    named = arguments.account or f"a key {arguments.key}…"
+    if arguments.json:
+        say_json({"closed": closed})
+    elif closed is None:
+        complain(f"No breaker of {named} is open.")
+    else:
+        say(f"Closed the breaker of {closed}.")
+    return 0 if closed else 1
+
+
+async def _look(arguments: argparse.Namespace) -> LimitsOverview:
+    from paydispatch.compose.limit_board import limit_board
+
+    async with limit_board(reads_only=True) as board:
+        return await look_at_limits(board, await named_account(board, arguments))
+
+
+async def _set(arguments: argparse.Namespace) -> AccountView:
+    from paydispatch.compose.limit_board import limit_board
+
+    async with limit_board() as board:
+        account = await find_account(board, arguments.account, arguments.mode)
+        await board.set_limit(account, arguments.operation, arguments.limit)
+        return await board.show(account)
+
+
+async def _reset(arguments: argparse.Namespace) -> AccountView:
+    from paydispatch.compose.limit_board import limit_board
+
+    async with limit_board() as board:
+        account = await find_account(board, arguments.account, arguments.mode)
+        await board.reset(account)
+        return await board.show(account)
+
+
+async def _close(arguments: argparse.Namespace) -> str | None:
+    """Close the breaker. Return the name of its account or the hash of its key, or None if none was open."""
+    from paydispatch.compose.limit_board import limit_board
+
+    async with limit_board() as board:
+        if arguments.key:
+            key = await find_refused_key(board, arguments.key)
+            if key:
+                await board.close_key_breaker(key)
+            return key
+        account = await find_account(board, arguments.account, arguments.mode)
+        was_open = (await board.show(account)).breaker_open
+        await board.close_breaker(account)
+        return account if was_open else None
+
+
+def _show_changed(view: AccountView, arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        say_json(account_json(view))
+    else:
+        show_account(view)
