@@ -10,6 +10,7 @@ may succeed later.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -468,8 +469,15 @@ class UnknownOutcomes(Protocol):
         ...
 
 
+ReadTurn = Callable[[], Awaitable[None]]
+"""Waits until one read may go."""
+
+
 class StripeLists(Protocol):
-    """Reads at Stripe: the lists of created objects, and single objects."""
+    """Reads at Stripe: the lists of created objects, and single objects. Each waits for its `turn` before every GET.
+
+    What `turn` raises is raised on.
+    """
 
     async def fetch(
         self,
@@ -478,6 +486,7 @@ class StripeLists(Protocol):
         key: StripeKey,
         stripe_account: str | None,
         stripe_context: str | None = None,
+        turn: ReadTurn,
     ) -> Fetched | Inconclusive:
         """Return the object at `path`, or that Stripe has none there. Never raises for a failure, as `find_created`."""
         ...
@@ -493,6 +502,7 @@ class StripeLists(Protocol):
         key: StripeKey,
         stripe_account: str | None,
         stripe_context: str | None = None,
+        turn: ReadTurn,
     ) -> LookupResult:
         """Look in Stripe's list at `path` for the object with `mark` in its metadata.
 

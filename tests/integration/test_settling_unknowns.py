@@ -27,6 +27,7 @@ from paydispatch.domain.limits import HORIZON_S
 from paydispatch.domain.message.read_message import read_message
 from paydispatch.domain.operators.redrive import Choice
 from paydispatch.domain.progress import Progress
+from paydispatch.domain.rates.limits import NO_LIMITS
 from paydispatch.domain.requests import Lane
 from paydispatch.services.call_batch import BatchCall, Message
 from paydispatch.services.calls.call import CallPorts
@@ -35,6 +36,7 @@ from paydispatch.services.redrive import Redriver
 from paydispatch.services.redrive_message import Action, RedriveOptions, RedrivePorts
 from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_event_log import MemoryEventLog
+from paydispatch.testing.memory_limiter import MemoryKeyBreakers, MemoryLimiter
 from paydispatch.testing.memory_sealing import MemorySealer, MemoryVault
 from paydispatch.twin.clock import TwinClock
 from paydispatch.twin.serving.server import serve
@@ -73,6 +75,8 @@ class World:
         ports = CallPorts(
             gateway=HttpStripeGateway(self.stripe),
             accounts=self._accounts,
+            key_breakers=MemoryKeyBreakers(self.clock),
+            limiter=MemoryLimiter(self.clock, NO_LIMITS),
             requests=self._requests,
             vault=self._vault,
             outcomes=self._outcomes,
@@ -93,6 +97,7 @@ class World:
             unknown_outcomes=RedisUnknownOutcomes(self.redis, self.clock),
             requests=self._requests,
             accounts=self._accounts,
+            limiter=MemoryLimiter(self.clock, NO_LIMITS),
             lists=HttpStripeLists(self.stripe, most_pages=most_pages),
             vault=self._vault,
             outcomes=self._outcomes,

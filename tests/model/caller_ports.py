@@ -20,7 +20,9 @@ from tests.model.stage import at_once
 from paydispatch.domain.attempts import Unknown, classify
 from paydispatch.domain.claims import Go
 from paydispatch.domain.errors import CannotOpen
+from paydispatch.domain.rates.limits import NO_LIMITS
 from paydispatch.services.calls.call import CallPorts
+from paydispatch.testing.memory_limiter import MemoryKeyBreakers, MemoryLimiter
 
 if TYPE_CHECKING:
     from tests.model.callers import Callers
@@ -43,6 +45,8 @@ def ports_of(stage: Callers, process: Process) -> CallPorts:
         requests=GatedRequests(stage, process),
         outcomes=GatedOutcomes(stage, process),
         accounts=GatedAccounts(stage, process),
+        key_breakers=MemoryKeyBreakers(stage.clock),
+        limiter=MemoryLimiter(stage.clock, NO_LIMITS),
         gateway=GatedStripe(stage, process),
         vault=GatedVault(stage, process),
         queue=GatedQueue(stage, process),

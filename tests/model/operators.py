@@ -19,9 +19,11 @@ from tests.model.stage import at_once
 
 from paydispatch.domain.operators.lookup_results import Inconclusive
 from paydispatch.domain.operators.redrive import Choice
+from paydispatch.domain.rates.limits import NO_LIMITS
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.services.redrive import Redriver
 from paydispatch.services.redrive_message import RedriveOptions, RedrivePorts
+from paydispatch.testing.memory_limiter import MemoryLimiter
 from paydispatch.testing.memory_operations import MemoryUnknownOutcomes
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ async def reconcile(stage: Callers, process: Process) -> None:
         requests=GatedRequests(stage, process),
         lists=GatedLists(stage, process),
         accounts=GatedAccounts(stage, process),
+        limiter=MemoryLimiter(stage.clock, NO_LIMITS),
         vault=GatedVault(stage, process),
         outcomes=GatedOutcomes(stage, process),
         doorbell=SilentDoorbell(),

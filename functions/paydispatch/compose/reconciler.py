@@ -13,6 +13,7 @@ from paydispatch.adapters.aws.secrets_manager import SecretsManagerStore
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.redis.connection import connect_async
 from paydispatch.adapters.redis.eviction import EvictionCheck
+from paydispatch.adapters.redis.rates.limiter import RedisLimiter
 from paydispatch.adapters.redis.requests.request_slots import RedisRequests
 from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOutcomes
 from paydispatch.adapters.redis.streams.doorbell import NoDoorbell, SqsDoorbell
@@ -69,6 +70,7 @@ def connect(settings: ReconcilerSettings, log: EventLog, clients: Clients) -> Re
         requests=RedisRequests(clients.redis, clock, queue_tenant=tenant),
         lists=HttpStripeLists(clients.stripe, version=version),
         accounts=HttpStripeAccounts(clients.stripe, clock, version=version),
+        limiter=RedisLimiter(clients.redis, settings.default_limits, settings.lane_rules),
         vault=KmsVault(boto3.client("kms", config=CLIENT_CONFIG), secrets, queue_tenant=tenant),
         outcomes=RedisOutcomes(clients.redis, queue_tenant=tenant),
         doorbell=SqsDoorbell(sqs, doorbell_url, log) if doorbell_url else NoDoorbell(),

@@ -15,6 +15,8 @@ from paydispatch.adapters.aws.sqs import SqsAsyncQueue
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.redis.connection import connect_async
 from paydispatch.adapters.redis.eviction import EvictionCheck
+from paydispatch.adapters.redis.rates.key_breakers import RedisKeyBreakers
+from paydispatch.adapters.redis.rates.limiter import RedisLimiter
 from paydispatch.adapters.redis.requests.request_slots import RedisRequests
 from paydispatch.adapters.redis.streams.doorbell import NoDoorbell, SqsDoorbell
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
@@ -53,6 +55,8 @@ def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
     return CallPorts(
         gateway=HttpStripeGateway(stripe, version=version),
         accounts=HttpStripeAccounts(stripe, clock, version=version),
+        key_breakers=RedisKeyBreakers(redis),
+        limiter=RedisLimiter(redis, settings.default_limits, settings.lane_rules),
         vault=KmsVault(boto3.client("kms", config=CLIENT_CONFIG), secrets, queue_tenant=tenant),
         requests=RedisRequests(redis, clock, queue_tenant=tenant),
         outcomes=RedisOutcomes(redis, queue_tenant=tenant),

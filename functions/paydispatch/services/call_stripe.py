@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.attempts import NotSent, RefusedInFront, Unknown
@@ -31,6 +31,8 @@ from paydispatch.domain.errors import BadRequest, CannotOpen, Unavailable
 from paydispatch.domain.identity.marks import with_mark
 from paydispatch.domain.outcomes import ErrorKind
 from paydispatch.domain.parameters.unset_metadata import unsets_metadata
+from paydispatch.domain.rates.feedback import Feedback
+from paydispatch.domain.rates.tokens import Postponed
 from paydispatch.domain.retry import (
     KEYED,
     Again,
@@ -44,6 +46,7 @@ from paydispatch.domain.retry import (
     with_doubt,
 )
 from paydispatch.services.calls.call import Asked, Call
+from paydispatch.services.calls.check_key import find_open_breaker, tell_breaker
 from paydispatch.services.calls.conclude import conclude, publish_and_log, report_reused_id
 from paydispatch.services.calls.defer import (
     DeferCall,
@@ -56,12 +59,14 @@ from paydispatch.services.calls.guard import guard, needs_fresh_start, start_afr
 from paydispatch.services.calls.open_key import find_account, open_key
 from paydispatch.services.calls.open_send import follow_no_send, open_send
 from paydispatch.services.calls.prove_principal import is_proven
+from paydispatch.services.calls.take_tokens import postpone, report, report_attempt, take_tokens
 
 if TYPE_CHECKING:
     from paydispatch.domain.attempts import Attempt
     from paydispatch.domain.credentials import StripeKey
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.progress import Progress
+    from paydispatch.domain.rates.tokens import Granted
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.domain.stripe.repeats import Repeats
     from paydispatch.services.calls.call import CallPorts, Receive
@@ -130,14 +135,22 @@ async def _attempt(call: Call, progress: Progress, asked: Asked) -> Progress | N
         refusal = call.dispatcher_error(progress, error.code, str(error), error.param)
         await conclude(call, progress, end_with(refusal))
         return None
+    breaker = await find_open_breaker(call, progress, key)
+    if breaker is not None:
+        await postpone(call, progress, breaker)
+        return None
     account = await find_account(call, progress, key)
     if isinstance(account, RefusedInFront):  # Stripe refused the key, and nothing was sent
+        await tell_breaker(call, key, account)
         return await _follow(call, progress, _decide(call, progress, account))
-    # A step that may wait, or put the call off, belongs here. No send is open yet, so it leaves no doubt.
+    granted = await take_tokens(call, progress, account, until=call.receive.until - LEAST_CALL_S)
+    if isinstance(granted, Postponed):
+        await postpone(call, progress, granted, account)
+        return None
     if call.time_left_s() < LEAST_CALL_S:
         ending = NotSent("The invocation had no time left for a call", "invocation_ending")
         return await _follow(call, progress, _decide(call, progress, ending))
-    return await _send_and_call(call, progress, asked, key, account)
+    return await _send_and_call(call, progress, asked, Leave(key, account, granted))
 
 
 # 1. Prove the principal
@@ -163,23 +176,32 @@ async def _park_unaccepted(call: Call) -> None:
     )
 
 
-# 5. Send
+# 6. Send
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """What a call needs beside its request: the key, the key's account and the rate tokens."""
+
+    key: StripeKey
+    account: AccountBinding
+    granted: Granted
 
 
 async def _send_and_call(
-    call: Call, progress: Progress, asked: Asked, key: StripeKey, account: AccountBinding
+    call: Call, progress: Progress, asked: Asked, leave: Leave
 ) -> Progress | None:
-    token = secrets.token_hex(
-        8
-    )  # a new one for each send: a late command for an old send must change nothing
+    key, account, granted = leave.key, leave.account, leave.granted
+    # A new token for each send, because a late command for an old send must change nothing.
+    token = secrets.token_hex(8)
     if unsets_metadata(asked.operation, call.envelope.sent_params):
-        with defer_if_unavailable(
-            progress
-        ):  # before the call, because it may remove the mark of a create
+        # Before the call, because it may remove the mark of a create.
+        with defer_if_unavailable(progress):
             await call.ports.requests.note_unset_metadata(account)
     send = Send(token=token, account=account, attempt=progress.attempt, rule=asked.repeats.rule)
     answer = await open_send(call, progress, send)
     if isinstance(answer, NoSend):
+        await report(call, granted, Feedback.NOT_CALLED)
         return await follow_no_send(call, progress, answer, send.token)
     sent = note_send(progress, answer, account)
     attempt = await _call_stripe(call, asked, key, within_s=call.time_left_s())
@@ -187,10 +209,12 @@ async def _send_and_call(
     known = replace(progress, store_waits=0) if isinstance(attempt, NotSent) else sent
     decision = _decide(call, known, attempt, asked.repeats)
     await _end_send(call, known, decision, attempt, token)
+    await report_attempt(call, granted, attempt)
+    await tell_breaker(call, key, attempt)
     return await _follow(call, known, decision, token)
 
 
-# 6. Call Stripe
+# 7. Call Stripe
 
 
 async def _call_stripe(call: Call, asked: Asked, key: StripeKey, *, within_s: float) -> Attempt:
@@ -217,7 +241,7 @@ async def _call_stripe(call: Call, asked: Asked, key: StripeKey, *, within_s: fl
         call.stripe_s += call.ports.clock.now_s() - started
 
 
-# 7. Decide the next step
+# 8. Decide the next step
 
 
 def _decide(call: Call, progress: Progress, attempt: Attempt, repeats: Repeats = KEYED) -> Decision:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from paydispatch.domain.attempts import RefusedInFront
@@ -34,6 +35,7 @@ from paydispatch.domain.stripe.proofs import (
     proof_of,
 )
 from paydispatch.domain.unknown_outcomes import LAST_CALL_S, claim_of_unknown, envelope_of
+from paydispatch.services.look_turns import TurnPorts, wait_for_turn
 
 if TYPE_CHECKING:
     from paydispatch.domain.credentials import StripeKey
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from paydispatch.ports import (
         Accounts,
         EventLog,
+        ReadTurn,
         RequestSlots,
         StripeLists,
         UnknownOutcomes,
@@ -73,7 +76,7 @@ NO_ACCOUNT = (
 )
 
 
-class LookupPorts(Protocol):
+class LookupPorts(TurnPorts, Protocol):
     """The ports of a lookup."""
 
     @property
@@ -220,6 +223,7 @@ async def _search(
             key=key,
             stripe_account=entry.stripe_account,
             stripe_context=entry.stripe_context,
+            turn=_turn(ports, unknown, key, f"list_{entry.object}"),
         )
         if isinstance(latest, Found):
             return latest
@@ -259,6 +263,7 @@ async def _fetch(
         key=key,
         stripe_account=entry.stripe_account,
         stripe_context=entry.stripe_context,
+        turn=_turn(ports, unknown, key, f"retrieve_{entry.object}"),
     )
     if isinstance(fetched, Inconclusive):
         return fetched
@@ -266,3 +271,14 @@ async def _fetch(
         own = own_id(operation, entry.path)
         return read_state(asked.proof.rule, own, entry.params, fetched)
     return read_absence(operation, entry.path, min(unknown.firsts, default=None), fetched)
+
+
+def _turn(ports: LookupPorts, unknown: UnknownOutcome, key: StripeKey, read: str) -> ReadTurn:
+    """Return the wait for the turn of one read in the account of the request."""
+    account = unknown.account or bind_account(
+        key,
+        None,
+        stripe_account=unknown.entry.stripe_account,
+        stripe_context=unknown.entry.stripe_context,
+    )
+    return partial(wait_for_turn, ports, account.rate_account, read)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Clock,
         Doorbell,
         EventLog,
+        Limiter,
         OutcomeStream,
         RequestSlots,
         StripeLists,
@@ -104,6 +105,7 @@ class ReconcilePorts:
     requests: RequestSlots
     lists: StripeLists
     accounts: Accounts
+    limiter: Limiter
     vault: Vault
     outcomes: OutcomeStream
     doorbell: Doorbell

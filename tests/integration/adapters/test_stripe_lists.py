@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.read_turns import at_once
 
 from paydispatch.adapters.stripe.gateway import make_stripe_request, stripe_client
 from paydispatch.adapters.stripe.lists import HttpStripeLists
@@ -57,6 +58,7 @@ class Shop:
             within=within or Window(now - 60, now + 60),
             key=StripeKey(KEY),
             stripe_account=None,
+            turn=at_once,
         )
 
 

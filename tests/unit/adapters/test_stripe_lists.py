@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import httpx
 import pytest
+from tests.read_turns import at_once
 from tests.unit.examples import KEY
 
 from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.domain.credentials import StripeKey
+from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.operators.lookup_results import (
     Found,
     Inconclusive,
@@ -21,6 +23,9 @@ from paydispatch.domain.operators.lookup_results import (
 from paydispatch.domain.operators.lookups import Window
 from paydispatch.domain.stripe.operations import create_operation
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
+
+if TYPE_CHECKING:
+    from paydispatch.ports import ReadTurn
 
 MARK = ("paydispatch_request_id", "pdr_1")
 OURS = {"id": "pi_1", "metadata": dict([MARK])}
@@ -53,6 +58,7 @@ async def look(
     account: str | None = None,
     context: str | None = None,
     pages: int = 5,
+    turn: ReadTurn = at_once,
 ) -> LookupResult:
     transport, operation = httpx.MockTransport(answer), create_operation(object_name)
     assert operation.listing is not None
@@ -66,6 +72,7 @@ async def look(
             key=StripeKey(key),
             stripe_account=account,
             stripe_context=context,
+            turn=turn,
         )
 
 
@@ -290,7 +297,7 @@ async def test_the_key_is_in_no_reason() -> None:
     assert KEY not in repr(seen)
 
 
-async def fetch(answer: Answer) -> Any:
+async def fetch(answer: Answer, turn: ReadTurn = at_once) -> Any:
     transport = httpx.MockTransport(answer)
     async with httpx.AsyncClient(transport=transport, base_url="http://stripe") as client:
         return await HttpStripeLists(client).fetch(
@@ -298,6 +305,7 @@ async def fetch(answer: Answer) -> Any:
             key=StripeKey(KEY),
             stripe_account="acct_2",
             stripe_context="acct_3",
+            turn=turn,
         )
 
 
@@ -355,3 +363,25 @@ async def test_a_list_that_needs_a_parameter_is_read_with_it() -> None:
 
 async def test_a_list_that_needs_a_missing_parameter_proves_nothing() -> None:
     assert isinstance(await look(lambda _: page(), object_name="subscription_item"), Inconclusive)
+
+
+async def test_every_page_waits_for_its_turn() -> None:
+    turns: list[str] = []
+
+    async def turn() -> None:
+        turns.append("turn")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        turns.append("page")
+        return page(OTHER, has_more=len(turns) < 4)
+
+    await look(answer, turn=turn)
+    assert turns == ["turn", "page"] * 2
+
+
+async def test_a_fetch_waits_for_its_turn() -> None:
+    async def turn() -> None:
+        raise Unavailable("no room")
+
+    with pytest.raises(Unavailable):
+        await fetch(lambda _: pytest.fail("fetched before its turn"), turn)

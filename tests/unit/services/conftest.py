@@ -10,6 +10,7 @@ import pytest
 from tests.unit.examples import KEY, SECRET_REF, entry
 
 from paydispatch.domain.identity.principal import LOCAL, Principal
+from paydispatch.domain.rates.limits import NO_LIMITS
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.services.accept import Acceptor
 from paydispatch.services.call_batch import BatchCall, Message
@@ -20,6 +21,7 @@ from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_doorbells import MemoryDoorbell
 from paydispatch.testing.memory_event_log import MemoryEventLog
 from paydispatch.testing.memory_inbox import MemoryInbox
+from paydispatch.testing.memory_limiter import MemoryKeyBreakers, MemoryLimiter
 from paydispatch.testing.memory_outcomes import MemoryOutcomes
 from paydispatch.testing.memory_queues import MemoryAsyncQueue, MemoryRequestQueue
 from paydispatch.testing.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
@@ -82,6 +84,8 @@ class Caller:
         self.outcomes = MemoryOutcomes(self.clock)
         self.requests = MemoryRequests(self.clock, self.outcomes, slots)
         self.accounts = MemoryAccounts()
+        self.key_breakers = MemoryKeyBreakers(self.clock)
+        self.limiter = MemoryLimiter(self.clock, NO_LIMITS)
         self.sealer = sealer or MemorySealer()
         self.vault = MemoryVault(self.sealer, {("local", SECRET_REF): KEY})
         self.stripe = MemoryStripe()
@@ -95,6 +99,8 @@ class Caller:
         ports = CallPorts(
             gateway=self.stripe,
             accounts=self.accounts,
+            key_breakers=self.key_breakers,
+            limiter=self.limiter,
             vault=self.vault,
             requests=self.requests,
             outcomes=self.outcomes,

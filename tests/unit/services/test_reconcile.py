@@ -26,6 +26,7 @@ from paydispatch.domain.identity.marks import METADATA_LIMIT
 from paydispatch.domain.limits import HORIZON_S, REMEMBER_S
 from paydispatch.domain.operators.lookup_results import CLOCKS_APART_S, Inconclusive, NotFound
 from paydispatch.domain.outcomes import Certainty, Error, Response
+from paydispatch.domain.rates.limits import NO_LIMITS
 from paydispatch.domain.retry import merge_history
 from paydispatch.domain.stripe.accounts import AccountBinding, bind_account
 from paydispatch.domain.unknown_outcomes import LAST_CALL_S
@@ -41,6 +42,7 @@ from paydispatch.services.reconcile import (
 from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_doorbells import MemoryDoorbell
 from paydispatch.testing.memory_event_log import MemoryEventLog
+from paydispatch.testing.memory_limiter import MemoryLimiter
 from paydispatch.testing.memory_operations import MemoryStripeLists, MemoryUnknownOutcomes
 from paydispatch.testing.memory_outcomes import MemoryOutcomes
 from paydispatch.testing.memory_requests import MemoryRequests
@@ -62,6 +64,7 @@ class ReconcileSystem:
         self.outcomes = MemoryOutcomes(self.clock)
         self.requests = MemoryRequests(self.clock, self.outcomes)
         self.accounts = MemoryAccounts()
+        self.limiter = MemoryLimiter(self.clock, NO_LIMITS)
         self.doorbell = MemoryDoorbell()
         self.lists = MemoryStripeLists(self.clock)
         self.secrets = {("local", SECRET_REF): KEY}
@@ -73,6 +76,7 @@ class ReconcileSystem:
             requests=self.requests,
             lists=self.lists,
             accounts=self.accounts,
+            limiter=self.limiter,
             vault=self.vault,
             outcomes=self.outcomes,
             doorbell=self.doorbell,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.credentials import StripeKey
     from paydispatch.domain.operators.lookups import Window
     from paydispatch.domain.stripe.listings import Listing
+    from paydispatch.ports import ReadTurn
 
 PAGE = 100
 """Stripe's limit for one page."""
@@ -63,6 +64,7 @@ class HttpStripeLists:
         key: StripeKey,
         stripe_account: str | None,
         stripe_context: str | None = None,
+        turn: ReadTurn,
     ) -> LookupResult:
         headers = self._headers(key, stripe_account, stripe_context)
         missing = [name for name in listing.needs if not isinstance(params.get(name), str)]
@@ -72,7 +74,7 @@ class HttpStripeLists:
             )
         seen: NotFound | Inconclusive | None = None
         for query in _queries(listing, params, within, key):
-            found = await self._search_list(path, query, headers, mark)
+            found = await self._search_list(path, query, headers, mark, turn)
             if isinstance(found, Found):
                 return found
             seen = found if seen is None else both(seen, found)
@@ -85,8 +87,10 @@ class HttpStripeLists:
         key: StripeKey,
         stripe_account: str | None,
         stripe_context: str | None = None,
+        turn: ReadTurn,
     ) -> Fetched | Inconclusive:
         headers = self._headers(key, stripe_account, stripe_context)
+        await turn()
         try:
             response = await self._client.get(path, headers=headers)
         except BROKEN_CALL as error:
@@ -115,8 +119,10 @@ class HttpStripeLists:
         query: dict[str, str],
         headers: Mapping[str, str],
         mark: tuple[str, str],
+        turn: ReadTurn,
     ) -> LookupResult:
         for _ in range(self._most_pages):
+            await turn()
             page = await self._page(endpoint, query, headers)
             if isinstance(page, Inconclusive):
                 return page

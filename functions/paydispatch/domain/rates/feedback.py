@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.attempts import NotSent, RefusedInFront, Unknown
+from paydispatch.domain.attempts import Answered, NotSent, RefusedInFront, Unknown
 
 if TYPE_CHECKING:
     from paydispatch.domain.attempts import Attempt
@@ -48,6 +48,9 @@ _OF_REASON = {
 """The values of Stripe's header `Stripe-Rate-Limited-Reason` (docs.stripe.com/rate-limits)."""
 
 
+RATE_REFUSALS = frozenset(_OF_REASON.values()) - {Feedback.FINE}
+
+
 def feedback_of(attempt: Attempt) -> Feedback:
     """Return what an attempt says about the account. A `lock_timeout` concerns one object and slows nobody else down.
 
@@ -66,3 +69,13 @@ def feedback_of(attempt: Attempt) -> Feedback:
 def refuses_key(attempt: Attempt) -> bool:
     """Return whether Stripe refused the key itself, for this operation or for all."""
     return isinstance(attempt, RefusedInFront) and attempt.http_status in (UNAUTHORIZED, FORBIDDEN)
+
+
+def shows_key_taken(attempt: Attempt) -> bool:
+    """Return whether Stripe took the key: it answered, or refused the request for another reason.
+
+    A 429 shows nothing, because Stripe may count a call before it looks at the key.
+    """
+    if isinstance(attempt, RefusedInFront):
+        return not refuses_key(attempt) and attempt.http_status != TOO_MANY_REQUESTS
+    return isinstance(attempt, Answered)

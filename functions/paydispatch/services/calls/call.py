@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         Clock,
         Doorbell,
         EventLog,
+        KeyBreakers,
+        Limiter,
         OutcomeStream,
         RequestSlots,
         StripeGateway,
@@ -38,6 +40,8 @@ class CallPorts:
     requests: RequestSlots
     outcomes: OutcomeStream
     accounts: Accounts
+    key_breakers: KeyBreakers
+    limiter: Limiter
     gateway: StripeGateway
     vault: Vault
     queue: AsyncQueue
@@ -84,6 +88,8 @@ class Call:
         self.claim = claim_of(envelope, ports.queue_tenant, ports.clock.now_s())
         self.stripe_s = 0.0
         """Seconds that Stripe has taken so far, for the log."""
+        self.waited_s = 0.0
+        """Seconds that the request has waited for rate tokens in this invocation, for the log."""
 
     def time_left_s(self) -> float:
         """Return the seconds until this invocation must have no call in flight."""
@@ -113,6 +119,7 @@ class Call:
             maybe_executed=progress.maybe_executed,
             receive_count=self.receive.receive_count,
             stripe_ms=round(self.stripe_s * 1000),
+            waited_ms=round(self.waited_s * 1000),
             age_ms=round((self.ports.clock.now_s() - envelope.accepted_at) * 1000),
             traceparent=envelope.traceparent,
             **logged_names(envelope.unchecked_params),

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.limits import QUEUE_DELAY_LIMIT_S
+from paydispatch.domain.message.groups import group_of_account
 from paydispatch.domain.retry import store_backoff_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from paydispatch.domain.progress import Progress
+    from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.services.calls.call import Call
 
 
@@ -48,16 +50,27 @@ async def defer_for_store(call: Call, deferral: DeferCall) -> None:
 
 
 async def defer(
-    call: Call, progress: Progress, delay_s: float, *, why: str, claimed: bool = True
+    call: Call,
+    progress: Progress,
+    delay_s: float,
+    *,
+    why: str,
+    claimed: bool = True,
+    account: AccountBinding | None = None,
 ) -> None:
-    """Send a copy that arrives in `delay_s` seconds. Raises `Unavailable` when it could not be sent."""
+    """Send a copy that arrives in `delay_s` seconds. Raises `Unavailable` when it could not be sent.
+
+    `account` is the Stripe account of the call. By default it is that of the last send, if there was one.
+    """
     delay_s = min(delay_s, QUEUE_DELAY_LIMIT_S)
     if claimed:
         try:
             await mark_retrying(call, progress, call.ports.clock.now_s() + delay_s)
         except Unavailable as error:
             call.ports.log.warning("status.not_written", why=str(error))
-    await call.ports.queue.defer(call.envelope.at(progress), delay_s)
+    known = account or progress.account
+    group = None if known is None else group_of_account(known.rate_account)
+    await call.ports.queue.defer(call.envelope.at(progress), delay_s, group=group)
     call.log("request.deferred", progress, delay_s=round(delay_s, 3), why=why)
 
 
