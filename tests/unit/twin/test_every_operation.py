@@ -8,7 +8,10 @@ import pytest
 from tests.smallest_params import smallest_params
 
 from paydispatch.domain.form_encoding import encode
-from paydispatch.domain.stripe.operations import Operation, all_operations
+from paydispatch.domain.operators.lookup_results import Found
+from paydispatch.domain.operators.object_states import Fetched, read_state
+from paydispatch.domain.stripe.operations import Operation, all_operations, operation_named
+from paydispatch.domain.stripe.states import RULES
 from paydispatch.twin.objects.addresses import answered_kinds
 
 if TYPE_CHECKING:
@@ -30,6 +33,16 @@ def test_a_lenient_twin_executes_it_once(stripe: Client, operation: Operation) -
     assert reply.json["object"] in answered_kinds(operation)
     (effect,) = stripe.effects()
     assert (effect["operation"], effect["id"]) == (operation.name, reply.json.get("id"))
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_object_is_in_a_state_that_proves_the_operation_afterwards(
+    stripe: Client, name: str
+) -> None:
+    operation = operation_named(name)
+    body = send(stripe, operation).json
+    found = read_state(RULES[name], body["id"], smallest_params(operation), Fetched(body))
+    assert found == Found(body), found
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,7 @@ def _require_own_path(operation: Operation, ids: Mapping[str, str]) -> None:
 
 
 def _endpoint(operation: Operation, ids: Mapping[str, str]) -> str:
+    """Return the path. A space is `%20`, because a plus in a path is a plus. Stripe's library writes a plus there."""
     return operation.path.format_map({name: quote(value, safe="") for name, value in ids.items()})
 
 

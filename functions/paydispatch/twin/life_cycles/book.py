@@ -12,6 +12,7 @@ from paydispatch.twin.life_cycles import (
     payment_intents,
     payment_methods,
     refunds,
+    reviews,
     setup_intents,
     subscriptions,
 )
@@ -46,6 +47,7 @@ LIFE_CYCLES: Mapping[str, Callable[[Change], StripeObject | None]] = {
     "update_charge_dispute": disputes.update,
     "close_charge_dispute": disputes.close,
     "cancel_refund": refunds.cancel,
+    "approve_review": reviews.approve,
     "update_subscription": subscriptions.update,
     "update_customer_subscription": subscriptions.update,
     "cancel_subscription": subscriptions.cancel,
