@@ -21,7 +21,7 @@ from paydispatch.adapters.redis.rates.commands import (
 )
 from paydispatch.adapters.redis.rates.pauses import REMEMBER_S, GlobalPauses
 from paydispatch.adapters.redis.scripts import script, within_answer_timeout
-from paydispatch.domain.rates.account_limits import PAUSED_WAIT_S
+from paydispatch.domain.rates.account_limits import PAUSED_WAIT_S, is_quiet
 from paydispatch.domain.rates.feedback import NO_CHANGE, Change, Feedback
 from paydispatch.domain.rates.lanes import LANES
 from paydispatch.domain.rates.tokens import Postponed, Why
@@ -85,10 +85,11 @@ class RedisLimiter:
 
     async def report(self, granted: Granted, feedback: Feedback) -> Change:
         """Report the end of a call, unless nothing would change: then there is no round trip."""
-        quiet = feedback in (Feedback.FINE, Feedback.NOT_CALLED)
-        if quiet and not granted.watched and not granted.in_flight:
-            return NO_CHANGE
-        return await self._report(granted, feedback)
+        if not is_quiet(granted, feedback):
+            return await self._report(granted, feedback)
+        if granted.in_flight:
+            await self._report(granted, Feedback.NOT_CALLED)
+        return NO_CHANGE
 
     async def _take(self, account: str, asks: Sequence[TokenAsk]) -> list[TokenAnswer]:
         await self._note(account)
