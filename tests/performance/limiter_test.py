@@ -2,8 +2,9 @@
 
     python tests/performance/limiter_test.py [--seconds S]
 
-It starts a Valkey of its own. Each line names the limit, the calls in a batch, and the processes that ask. A process has
-one batch on its way at a time, so one process alone waits for Redis half of the time.
+It starts a Valkey of its own. Each line names the limit, the calls in a batch, and the processes that ask. A process
+has one batch on its way, so that it waits for Redis half of the time. The last lines send
+commands without waiting for answers, so that Redis is busy all the time.
 """
 
 from __future__ import annotations
