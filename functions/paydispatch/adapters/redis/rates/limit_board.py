@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.redis import keys
@@ -65,7 +66,7 @@ class RedisLimitBoard:
     async def pause(self, account: str | None, lane: RateLane | None, *, by: str) -> None:
         if account is not None:
             await self._keep(account)
-        text = json.dumps({"since": await self._read_now_s(), "by": by})
+        text = json.dumps({"since": self._read_clock_s(), "by": by})
         async with within_answer_timeout():
             await self._redis.hsetnx(_pause_key(account), _pause_field(lane), text)
 
@@ -113,16 +114,12 @@ class RedisLimitBoard:
 
     async def _let_expire(self, account: str) -> None:
         """Let the list of accounts forget the account, unless it is called."""
-        now_s = await self._read_now_s()
+        now_s = self._read_clock_s()
         async with within_answer_timeout():
             await self._redis.zadd(keys.RATE_ACCOUNTS, {account: now_s})
 
-    async def _read_now_s(self) -> float:
-        if self._now_s is not None:
-            return self._now_s()
-        async with within_answer_timeout():
-            seconds, micros = await self._redis.time()
-        return float(seconds) + float(micros) / 1_000_000
+    def _read_clock_s(self) -> float:
+        return time.time() if self._now_s is None else self._now_s()
 
     async def _run(self, name: str, account: str) -> Any:
         arguments = first_arguments(account, self._defaults, self._now_s)
