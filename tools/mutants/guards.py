@@ -8,6 +8,7 @@ from guard import LATCH, LUA, SOURCE, Guard
 from identity_guards import IDENTITY_GUARDS
 from operation_guards import OPERATION_GUARDS
 from parameter_guards import PARAMETER_GUARDS
+from rate_guards import RATE_GUARDS
 from repeat_guards import REPEAT_GUARDS
 from replay_guards import REPLAY_GUARDS
 from twin_guards import TWIN_GUARDS
@@ -1059,6 +1060,7 @@ GUARDS = (
     *IDENTITY_GUARDS,
     *FLOW_GUARDS,
     *OPERATION_GUARDS,
+    *RATE_GUARDS,
     *REPEAT_GUARDS,
     *PARAMETER_GUARDS,
     *REPLAY_GUARDS,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from redis.exceptions import NoPermissionError
+from tests.integration.adapters.limit_worlds import ACCOUNT, token_ask
 from tests.integration.adapters.slot_worlds import (
     DONE,
     DOUBT,
@@ -25,6 +26,9 @@ from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.backlog import RedisBacklog
 from paydispatch.adapters.redis.connection import connect, connect_async
 from paydispatch.adapters.redis.eviction import EvictionCheck
+from paydispatch.adapters.redis.rates.key_breakers import RedisKeyBreakers
+from paydispatch.adapters.redis.rates.limit_board import RedisLimitBoard
+from paydispatch.adapters.redis.rates.limiter import RedisLimiter
 from paydispatch.adapters.redis.requests.request_slots import RedisRequests
 from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
 from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOutcomes
@@ -33,6 +37,9 @@ from paydispatch.adapters.redis.streams.inbox import RedisInbox
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.redis.streams.sweep import RedisSweep
 from paydispatch.domain.claims import SendEnd
+from paydispatch.domain.rates.feedback import Feedback
+from paydispatch.domain.rates.limits import DefaultLimits
+from paydispatch.domain.rates.tokens import Granted
 from paydispatch.domain.sweep import GRACE_S, KEEP_FINISHED_S
 from paydispatch.testing.memory_clock import MemoryClock
 
@@ -88,6 +95,7 @@ async def test_all_programs_work_as_the_redis_user_of_the_docs(
     await asyncio.to_thread(open_the_api, url, clock)
     await run_flows(redis, clock, log, entry)
     await operate(redis, clock)
+    await keep_to_limits(redis)
     await redis.aclose()
 
     assert log.events() == ["entry.unreadable"]  # the test publishes one unreadable entry
@@ -169,6 +177,30 @@ async def operate(redis: Any, clock: MemoryClock) -> None:
         await backlog.dead_flows(worker_id, before=clock.now_s(), at_most=5)
         await backlog.stream(worker_id)
     assert await backlog.eviction_policy() == "noeviction"
+
+
+async def keep_to_limits(redis: Any) -> None:
+    limiter, breakers = RedisLimiter(redis, DefaultLimits()), RedisKeyBreakers(redis)
+    call = await limiter.take(token_ask())
+    assert isinstance(call, Granted)
+    assert await limiter.confirm(call)
+    await limiter.report(call, Feedback.OPERATION_CONCURRENCY)
+    await limiter.report(call, Feedback.FAILED)
+    assert await breakers.check("key", "create_product") is None
+    await breakers.open("key", None)
+    await breakers.close("key", "create_product")
+    board = RedisLimitBoard(redis, DefaultLimits())
+    await board.set_limit(ACCOUNT, None, 10)
+    for account in (ACCOUNT, None):
+        await board.pause(account, None, by="ops")
+        await board.global_pauses()
+        await board.resume(account, None)
+    assert await board.accounts() == [ACCOUNT]
+    await board.show(ACCOUNT)
+    await board.close_breaker(ACCOUNT)
+    await board.reset(ACCOUNT)
+    await board.key_breakers()
+    await board.close_key_breaker("key")
 
 
 def test_the_user_may_run_every_command_of_a_script() -> None:

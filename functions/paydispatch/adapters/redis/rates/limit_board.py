@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.rates.commands import (
     account_keys,
     first_arguments,
-    rates_script,
+    run_script,
 )
 from paydispatch.adapters.redis.scripts import within_answer_timeout
 from paydispatch.domain.rates.lanes import RateLane
@@ -39,7 +40,7 @@ class RedisLimitBoard:
         return sorted(str(account) for account in found)
 
     async def show(self, account: str) -> AccountView:
-        said = json.loads(await self._eval("show", account))
+        said = json.loads(await self._run("show", account))
         next_probe_at = float(said["next_probe"])
         limits = [_limit_view(one) for one in said["limits"]]
         return AccountView(
@@ -59,13 +60,13 @@ class RedisLimitBoard:
             )
 
     async def reset(self, account: str) -> None:
-        if not await self._eval("reset", account):
+        if not await self._run("reset", account):
             await self._let_expire(account)
 
     async def pause(self, account: str | None, lane: RateLane | None, *, by: str) -> None:
         if account is not None:
             await self._keep(account)
-        text = json.dumps({"since": await self._read_now_s(), "by": by})
+        text = json.dumps({"since": self._read_clock_s(), "by": by})
         async with within_answer_timeout():
             await self._redis.hsetnx(_pause_key(account), _pause_field(lane), text)
 
@@ -87,7 +88,7 @@ class RedisLimitBoard:
         )
 
     async def close_breaker(self, account: str) -> None:
-        await self._eval("close_breaker", account)
+        await self._run("close_breaker", account)
 
     async def key_breakers(self) -> Sequence[KeyBreakerView]:
         async with within_answer_timeout():
@@ -113,21 +114,16 @@ class RedisLimitBoard:
 
     async def _let_expire(self, account: str) -> None:
         """Let the list of accounts forget the account, unless it is called."""
-        now_s = await self._read_now_s()
+        now_s = self._read_clock_s()
         async with within_answer_timeout():
             await self._redis.zadd(keys.RATE_ACCOUNTS, {account: now_s})
 
-    async def _read_now_s(self) -> float:
-        if self._now_s is not None:
-            return self._now_s()
-        async with within_answer_timeout():
-            seconds, micros = await self._redis.time()
-        return float(seconds) + float(micros) / 1_000_000
+    def _read_clock_s(self) -> float:
+        return time.time() if self._now_s is None else self._now_s()
 
-    async def _eval(self, name: str, account: str) -> Any:
+    async def _run(self, name: str, account: str) -> Any:
         arguments = first_arguments(account, self._defaults, self._now_s)
-        async with within_answer_timeout():
-            return await self._redis.eval(rates_script(name), 2, *account_keys(account), *arguments)
+        return await run_script(self._redis, name, account_keys(account), *arguments)
 
 
 def _limit_view(said: Mapping[str, Any]) -> LimitView:
