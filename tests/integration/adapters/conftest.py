@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.integration.adapters.limit_worlds import memory_limit_world, redis_limit_world
 from tests.integration.adapters.slot_worlds import memory_world, redis_world
 from tests.lossy_way import LossyWay
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from typing import Protocol
 
+    from tests.integration.adapters.limit_worlds import LimitWorld
     from tests.integration.adapters.slot_worlds import SlotsWorld
 
     from paydispatch.ports import Turn
@@ -173,6 +175,16 @@ async def slots(request: pytest.FixtureRequest) -> AsyncIterator[SlotsWorld]:
         yield memory_world()
         return
     async with redis_world(request.getfixturevalue(request.param).url) as world:
+        yield world
+
+
+@pytest.fixture(params=["memory", "valkey", "cluster"])
+async def limits(request: pytest.FixtureRequest) -> AsyncIterator[LimitWorld]:
+    """A limiter with Stripe's limits, breakers of keys, and the operator's board."""
+    if request.param == "memory":
+        yield memory_limit_world()
+        return
+    async with redis_limit_world(request.getfixturevalue(request.param).url) as world:
         yield world
 
 

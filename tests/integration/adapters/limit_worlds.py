@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 ACCOUNT, OTHER = "live acct_1", "test acct_2"
 
 
+class MicrosClock(MemoryClock):
+    """A clock that shows whole microseconds, as Redis' does."""
+
+    def now_s(self) -> float:
+        return round(super().now_s(), 6)
+
+
 @dataclass(frozen=True)
 class LimitWorld:
     limiter: Limiter
@@ -40,7 +47,7 @@ class LimitWorld:
 def memory_limit_world(
     defaults: DefaultLimits | None = None, rules: Mapping[RateLane, LaneRule] = LANES
 ) -> LimitWorld:
-    clock = MemoryClock()
+    clock = MicrosClock()
     limiter, keys = MemoryLimiter(clock, defaults, rules), MemoryKeyBreakers(clock)
     return LimitWorld(limiter, keys, MemoryLimitBoard(limiter, keys), clock)
 
@@ -52,12 +59,15 @@ async def redis_limit_world(
     rules: Mapping[RateLane, LaneRule] = LANES,
 ) -> AsyncIterator[LimitWorld]:
     """Nothing is remembered by the process, so that a change holds at once."""
-    clock, redis = MemoryClock(), connect_async(url)
+    clock, redis = MicrosClock(), connect_async(url)
     known = defaults or DefaultLimits()
     limiter = RedisLimiter(redis, known, rules, now_s=clock.now_s, remember_pauses_s=0.0)
     keys = RedisKeyBreakers(redis, now_s=clock.now_s, remember_s=0.0)
-    yield LimitWorld(limiter, keys, RedisLimitBoard(redis, known, now_s=clock.now_s), clock)
-    await redis.aclose()
+    board = RedisLimitBoard(redis, known, now_s=clock.now_s)
+    try:
+        yield LimitWorld(limiter, keys, board, clock)
+    finally:
+        await redis.aclose()
 
 
 def token_ask(

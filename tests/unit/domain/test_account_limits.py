@@ -376,7 +376,8 @@ def test_a_closed_account_uses_up_no_tokens() -> None:
 
 def test_an_answer_among_failures_keeps_the_breaker_closed() -> None:
     limits = account(100, 100)
-    for number, call in enumerate(take(limits, 60)):
-        limits.report(call, Feedback.FAILED if number % 10 else Feedback.FINE, NOW_S)
+    for number in range(60):
+        call = granted(limits, NOW_S + number)
+        limits.report(call, Feedback.FAILED if number % 10 else Feedback.FINE, NOW_S + number)
 
-    assert granted(limits, NOW_S + 1).watched
+    assert granted(limits, NOW_S + 60).watched

@@ -91,7 +91,7 @@ class AccountLimits:
     def report(self, granted: Granted, feedback: Feedback, now_s: float) -> Change:
         """Take note of the end of a call. Return the change that it made for all calls."""
         self._leave_flight(granted)
-        if feedback is Feedback.NOT_CALLED:
+        if is_quiet(granted, feedback):
             return NO_CHANGE
         if feedback is Feedback.FAILED:
             return Change(breaker_opened=self.outage.fail(now_s))
@@ -188,6 +188,15 @@ class AccountLimits:
 
 _OF_ACCOUNT = {Feedback.ACCOUNT_RATE, Feedback.ACCOUNT_CONCURRENCY}
 _OF_RATE = {Feedback.ACCOUNT_RATE, Feedback.OPERATION_RATE}
+
+
+def is_quiet(granted: Granted, feedback: Feedback) -> bool:
+    """Return whether a report says nothing about the account.
+
+    A success counts only where earlier calls had failed when the call took its tokens. So most reports of success cost
+    no round trip.
+    """
+    return feedback is Feedback.NOT_CALLED or (feedback is Feedback.FINE and not granted.watched)
 
 
 def _micros(at_s: float) -> int:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.rates.coalescer import Coalescer
-from paydispatch.adapters.redis.rates.commands import time_argument
-from paydispatch.adapters.redis.scripts import script, within_answer_timeout
+from paydispatch.adapters.redis.rates.commands import run_script, time_argument
+from paydispatch.adapters.redis.scripts import within_answer_timeout
 from paydispatch.domain.rates.tokens import Postponed, Why
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class RedisKeyBreakers:
         async with within_answer_timeout():
             await self._redis.zadd(keys.REFUSED_KEYS, {key_sha256: seen_s})
             await self._redis.zremrangebyscore(keys.REFUSED_KEYS, "-inf", seen_s - FORGET_KEYS_S)
-        return bool(await self._eval("open_key", key_sha256, operation or ""))
+        return bool(await self._run("open_key", key_sha256, operation or ""))
 
     async def close(self, key_sha256: str, operation: str) -> None:
         if key_sha256 not in self._open:
@@ -61,7 +61,7 @@ class RedisKeyBreakers:
 
     async def _check(self, key_sha256: str, operations: Sequence[str]) -> list[Postponed | None]:
         begun = time.monotonic()
-        said = await self._eval("check_key", key_sha256, *operations)
+        said = await self._run("check_key", key_sha256, *operations)
         if not said:
             self._remember_closed(key_sha256, begun + self._remember_s)
             return [None] * len(operations)
@@ -76,12 +76,6 @@ class RedisKeyBreakers:
         self._closed_until[key_sha256] = until
         self._open.discard(key_sha256)
 
-    async def _eval(self, name: str, key_sha256: str, *arguments: Any) -> Any:
-        async with within_answer_timeout():
-            return await self._redis.eval(
-                script(name),
-                1,
-                keys.key_breaker(key_sha256),
-                time_argument(self._now_s),
-                *arguments,
-            )
+    async def _run(self, name: str, key_sha256: str, *arguments: Any) -> Any:
+        names = [keys.key_breaker(key_sha256)]
+        return await run_script(self._redis, name, names, time_argument(self._now_s), *arguments)

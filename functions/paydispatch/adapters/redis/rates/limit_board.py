@@ -9,7 +9,7 @@ from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.rates.commands import (
     account_keys,
     first_arguments,
-    rates_script,
+    run_script,
 )
 from paydispatch.adapters.redis.scripts import within_answer_timeout
 from paydispatch.domain.rates.lanes import RateLane
@@ -39,7 +39,7 @@ class RedisLimitBoard:
         return sorted(str(account) for account in found)
 
     async def show(self, account: str) -> AccountView:
-        said = json.loads(await self._eval("show", account))
+        said = json.loads(await self._run("show", account))
         next_probe_at = float(said["next_probe"])
         limits = [_limit_view(one) for one in said["limits"]]
         return AccountView(
@@ -59,7 +59,7 @@ class RedisLimitBoard:
             )
 
     async def reset(self, account: str) -> None:
-        if not await self._eval("reset", account):
+        if not await self._run("reset", account):
             await self._let_expire(account)
 
     async def pause(self, account: str | None, lane: RateLane | None, *, by: str) -> None:
@@ -87,7 +87,7 @@ class RedisLimitBoard:
         )
 
     async def close_breaker(self, account: str) -> None:
-        await self._eval("close_breaker", account)
+        await self._run("close_breaker", account)
 
     async def key_breakers(self) -> Sequence[KeyBreakerView]:
         async with within_answer_timeout():
@@ -124,10 +124,9 @@ class RedisLimitBoard:
             seconds, micros = await self._redis.time()
         return float(seconds) + float(micros) / 1_000_000
 
-    async def _eval(self, name: str, account: str) -> Any:
+    async def _run(self, name: str, account: str) -> Any:
         arguments = first_arguments(account, self._defaults, self._now_s)
-        async with within_answer_timeout():
-            return await self._redis.eval(rates_script(name), 2, *account_keys(account), *arguments)
+        return await run_script(self._redis, name, account_keys(account), *arguments)
 
 
 def _limit_view(said: Mapping[str, Any]) -> LimitView:

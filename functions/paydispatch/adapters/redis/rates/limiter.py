@@ -14,14 +14,14 @@ from paydispatch.adapters.redis.rates.commands import (
     first_arguments,
     group_arguments,
     group_asks,
-    rates_script,
     read_answers,
     read_paused,
     rule_arguments,
+    run_script,
 )
 from paydispatch.adapters.redis.rates.pauses import REMEMBER_S, GlobalPauses
-from paydispatch.adapters.redis.scripts import script, within_answer_timeout
-from paydispatch.domain.rates.account_limits import PAUSED_WAIT_S
+from paydispatch.adapters.redis.scripts import within_answer_timeout
+from paydispatch.domain.rates.account_limits import PAUSED_WAIT_S, is_quiet
 from paydispatch.domain.rates.feedback import NO_CHANGE, Change, Feedback
 from paydispatch.domain.rates.lanes import LANES
 from paydispatch.domain.rates.tokens import Postponed, Why
@@ -85,17 +85,18 @@ class RedisLimiter:
 
     async def report(self, granted: Granted, feedback: Feedback) -> Change:
         """Report the end of a call, unless nothing would change: then there is no round trip."""
-        quiet = feedback in (Feedback.FINE, Feedback.NOT_CALLED)
-        if quiet and not granted.watched and not granted.in_flight:
-            return NO_CHANGE
-        return await self._report(granted, feedback)
+        if not is_quiet(granted, feedback):
+            return await self._report(granted, feedback)
+        if granted.in_flight:
+            await self._report(granted, Feedback.NOT_CALLED)
+        return NO_CHANGE
 
     async def _take(self, account: str, asks: Sequence[TokenAsk]) -> list[TokenAnswer]:
         await self._note(account)
         groups = group_asks(asks, self._rules)
         prefix = f"{self._process}-{next(self._commands)}-"
-        text = await self._eval(
-            rates_script("take"),
+        text = await self._run(
+            "take",
             account,
             *first_arguments(account, self._defaults, self._now_s),
             prefix,
@@ -105,14 +106,14 @@ class RedisLimiter:
         return read_answers(text, asks, groups, prefix)
 
     async def _confirm(self, account: str, waited: Sequence[Granted]) -> list[bool]:
-        epoch, *fields = await self._eval(script("confirm"), account)
+        epoch, *fields = await self._run("confirm", account)
         paused = read_paused(fields)
         return [granted.epoch == epoch and granted.ask.lane not in paused for granted in waited]
 
     async def _report(self, granted: Granted, feedback: Feedback) -> Change:
         account, operation = granted.ask.account, granted.ask.operation
-        shrunk, opened = await self._eval(
-            rates_script("report"),
+        shrunk, opened = await self._run(
+            "report",
             account,
             *first_arguments(account, self._defaults, self._now_s),
             operation,
@@ -137,6 +138,5 @@ class RedisLimiter:
             self._noted.clear()
         self._noted[account] = now + NOTE_EVERY_S
 
-    async def _eval(self, text: str, account: str, *arguments: Any) -> Any:
-        async with within_answer_timeout():
-            return await self._redis.eval(text, 2, *account_keys(account), *arguments)
+    async def _run(self, name: str, account: str, *arguments: Any) -> Any:
+        return await run_script(self._redis, name, account_keys(account), *arguments)

