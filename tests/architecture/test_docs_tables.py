@@ -53,6 +53,7 @@ _SWITCHES = {
     "no_proxy": "",
     "REDIS_URL": "rediss://host",
     "STRIPE_API_BASE": "https://host",
+    "RATE_SHARE_BATCH": "0.8",
     "RATE_WAIT_BATCH_S": "1",
     "RATE_WAIT_INTERACTIVE_S": "2",
 }
