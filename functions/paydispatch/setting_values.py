@@ -52,8 +52,8 @@ def rate(env: Mapping[str, str], name: str, default: int | None) -> int | None:
     return int(found)
 
 
-def seconds(env: Mapping[str, str], name: str, default: float, *, at_most: float) -> float:
-    """Return a time above 0. Raises `BadSetting`."""
+def number_up_to(env: Mapping[str, str], name: str, default: float, *, at_most: float) -> float:
+    """Return a number above 0 and up to `at_most`. Raises `BadSetting`."""
     found = number(env, name, default)
     if found > at_most:
         raise BadSetting(f"{name} must be at most {at_most:g}, not {env[name]!r}.")

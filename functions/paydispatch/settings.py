@@ -15,7 +15,7 @@ from paydispatch.domain.stripe.operations import require_operations
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.domain.web.protected_urls import check_http_url, check_redis_url
 from paydispatch.domain.web.proxies import proxy_for
-from paydispatch.setting_values import count, number, rate, require, seconds, switch
+from paydispatch.setting_values import count, number, number_up_to, rate, require, switch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,16 +111,18 @@ def default_limits(env: Mapping[str, str] = os.environ) -> DefaultLimits:
 
 def lane_rules(env: Mapping[str, str] = os.environ) -> Mapping[RateLane, LaneRule]:
     """Return what each lane may use of a limit. Raises `BadSetting`."""
+    batch = _with_wait(env, "RATE_WAIT_BATCH_S", RateLane.BATCH)
+    share = number_up_to(env, "RATE_SHARE_BATCH", batch.share, at_most=1.0)
     return {
         **LANES,
         RateLane.INTERACTIVE: _with_wait(env, "RATE_WAIT_INTERACTIVE_S", RateLane.INTERACTIVE),
-        RateLane.BATCH: _with_wait(env, "RATE_WAIT_BATCH_S", RateLane.BATCH),
+        RateLane.BATCH: replace(batch, share=share),
     }
 
 
 def _with_wait(env: Mapping[str, str], name: str, lane: RateLane) -> LaneRule:
     rule = LANES[lane]
-    wait_s = seconds(env, name, rule.longest_wait_s, at_most=LONGEST_WAIT_S)
+    wait_s = number_up_to(env, name, rule.longest_wait_s, at_most=LONGEST_WAIT_S)
     return replace(rule, longest_wait_s=wait_s)
 
 

@@ -54,6 +54,7 @@ _SWITCHES = {
     "REDIS_URL": "rediss://host",
     "STRIPE_API_BASE": "https://host",
     "WARM_OPERATIONS": "create_product",
+    "RATE_SHARE_BATCH": "0.8",
     "RATE_WAIT_BATCH_S": "1",
     "RATE_WAIT_INTERACTIVE_S": "2",
 }

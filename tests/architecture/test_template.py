@@ -54,6 +54,7 @@ class ReadVariables(dict[str, str]):
             "REDIS_URL": "rediss://host",
             "STRIPE_API_BASE": "https://host",
             "WARM_OPERATIONS": "",
+            "RATE_SHARE_BATCH": "0.8",
             "RATE_WAIT_BATCH_S": "1",
             "RATE_WAIT_INTERACTIVE_S": "2",
         }
@@ -295,7 +296,7 @@ def test_the_default_limits_and_waits_of_the_stack_are_those_of_the_code() -> No
     names = {
         name
         for name in STACK.environment("StripeCallerFunction")
-        if name.startswith(("STRIPE_LIMIT_", "RATE_WAIT_"))
+        if name.startswith(("STRIPE_LIMIT_", "RATE_"))
     }
     values = {
         name: str(STACK.parameters[_parameter(function, name)]["Default"])
@@ -303,7 +304,7 @@ def test_the_default_limits_and_waits_of_the_stack_are_those_of_the_code() -> No
         for function in ("StripeCallerFunction", "ReconcileFunction")
     }
 
-    assert len(names) == 5
+    assert len(names) == 6
     assert default_limits(values) == DefaultLimits()
     assert lane_rules(values) == LANES
 

@@ -169,9 +169,16 @@ def test_the_longest_wait_of_a_lane_is_set_and_its_share_stays(program: Any) -> 
     assert rules[RateLane.LOOK] == LANES[RateLane.LOOK]
 
 
+@pytest.mark.parametrize("program", WITH_LIMITS)
+def test_the_share_of_the_batch_lane_is_set_and_its_wait_stays(program: Any) -> None:
+    rules = program.from_env(ENV | {"RATE_SHARE_BATCH": "0.5"}).lane_rules
+    assert rules[RateLane.BATCH] == LaneRule(share=0.5, longest_wait_s=1.0)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
+        ("RATE_SHARE_BATCH", "80", "must be at most 1, not '80'"),
         ("STRIPE_LIMIT_LIVE", "0", "must be whole calls per second or off, not '0'"),
         ("STRIPE_LIMIT_LIVE", "0.5", "must be whole calls per second or off, not '0.5'"),
         ("STRIPE_LIMIT_SANDBOX", "many", "must be whole calls per second or off, not 'many'"),

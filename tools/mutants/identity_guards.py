@@ -468,8 +468,8 @@ IDENTITY_GUARDS = (
         "send: all sends of a receive have one token",
         OPEN,
         CALL,
-        "    token = secrets.token_hex(\n        8\n    )",
-        "    token = (\n        call.envelope.request_id\n    )",
+        "    token = secrets.token_hex(8)",
+        "    token = call.envelope.request_id",
     ),
     Guard(
         "fence: a POST leaves at any time after its send",

@@ -278,11 +278,12 @@ class TestQueued:
         await world.caller.claim(claim())
         await world.caller.send(claim(), Send(token="t1", account=ACCOUNT, attempt=1))
         world.store.mark_queued([claim()])
-        assert world.store.get("r1") == record(status="calling", attempts=1)
+        account = ACCOUNT.rate_account
+        assert world.store.get("r1") == record(status="calling", attempts=1, account=account)
 
         await world.caller.mark_retrying(claim(), clock.now_s() + 5, attempts=1)
         assert world.store.get("r1") == record(
-            status="retrying", attempts=1, retry_at=clock.now_s() + 5
+            status="retrying", attempts=1, retry_at=clock.now_s() + 5, account=account
         )
 
         asked = envelope(principal="acme", progress=Progress(deadline_at=clock.now_s() + 60))
@@ -290,7 +291,7 @@ class TestQueued:
         await world.caller.write_status(entry_for(asked, claim(), body, clock.now_s()))
         world.store.mark_queued([claim()])
         assert world.store.get("r1") == record(
-            status="succeeded", attempts=1, parsed_data={"id": "prod_1"}
+            status="succeeded", attempts=1, parsed_data={"id": "prod_1"}, account=account
         )
 
     async def test_an_unknown_outcome_shows_its_error_until_it_is_settled(
