@@ -81,6 +81,14 @@ class Evidence:
             found[entry.request_id].append(entry)
         return found
 
+    def first_requests(self) -> dict[str, str]:
+        """Return the first request under the key of each repeat. Its own answer to the caller may have been lost."""
+        return {
+            request_id: bare_name(self.statuses[request_id]["repeat_of"])
+            for request_id in self.book.submitted
+            if "repeat_of" in self.statuses.get(request_id, {})
+        }
+
     def flows_of(self) -> dict[str, list[dict[str, Any]]]:
         return _by("request_id", self.flows)
 
@@ -93,16 +101,32 @@ class Evidence:
     def _by_request(
         self, writes: list[dict[str, Any]], target: Callable[[dict[str, Any]], str]
     ) -> dict[str, list[dict[str, Any]]]:
-        """Return the writes by request. Stripe gets no key with a DELETE, but each one has an object of its own."""
-        acting_on = {
-            each: submitted.request_id
-            for submitted in self.book.submitted.values()
-            for each in submitted.wanted.path.values()
-        }
+        """Return the writes by request. Stripe gets no key with a DELETE, but each one has an object of its own.
+
+        A request and its repeat act on one object. A write is the repeat's if it came after the repeat was accepted.
+        """
+        firsts = self.first_requests()
+        acting_on: dict[str, list[str]] = defaultdict(list)
+        for request_id, submitted in self.book.submitted.items():
+            for each in submitted.wanted.path.values():
+                acting_on[each] += [firsts.get(request_id, request_id), request_id]
         found: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for write in writes:
-            found[write["idempotency_key"] or acting_on.get(target(write), "")].append(write)
+            key = write["idempotency_key"]
+            found[key or self._actor(acting_on[target(write)], write)].append(write)
         return found
+
+    def _actor(self, request_ids: list[str], write: dict[str, Any]) -> str:
+        at = write.get("at", write.get("created", 0.0))
+        begun = [
+            (self._accepted_at(request_id), request_id)
+            for request_id in request_ids
+            if self._accepted_at(request_id) <= at or len(set(request_ids)) == 1
+        ]
+        return max(begun, default=(0.0, ""))[1]
+
+    def _accepted_at(self, request_id: str) -> float:
+        return float(self.statuses.get(request_id, {}).get("accepted_at", 0.0))
 
 
 def _by(name: str, items: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -43,7 +43,7 @@ def find_violations(evidence: Evidence) -> list[Violation]:
 
 def requests_with_follow_ups(evidence: Evidence) -> set[str]:
     """Return the ids of every accepted request and of every follow-up that their flows dispatched."""
-    asked = set(evidence.book.submitted)
+    asked = set(evidence.book.submitted) | set(evidence.first_requests().values())
     follow_ups = {
         follow_up_request_id(line["request_id"], 1)
         for line in evidence.flows
@@ -167,6 +167,15 @@ def no_verdict_is_guessed(evidence: Evidence) -> Iterator[Violation]:
                 yield Violation("verdicts", f"a guess: {entry.error}", entry.request_id)
 
 
+def repeats_follow_an_end_without_effect(evidence: Evidence) -> Iterator[Violation]:
+    """A key makes another request only after its first one ended without an effect and without an answer of Stripe."""
+    entries = evidence.entries_of()
+    for request_id, first in evidence.first_requests().items():
+        ends = [one for one in entries.get(first, []) if one.mark == "settled"]
+        if not ends or not all(_says_not_created(one) for one in ends):
+            yield Violation("ways in", f"repeated as {request_id}", first)
+
+
 def neighbours_of_poison_succeed(evidence: Evidence) -> Iterator[Violation]:
     book = evidence.book
     for entry in evidence.entries:
@@ -226,6 +235,7 @@ CHECKS: tuple[Callable[[Evidence], Iterator[Violation]], ...] = (
     repeats_are_explained,
     verdicts_agree_with_the_ledger,
     no_verdict_is_guessed,
+    repeats_follow_an_end_without_effect,
     neighbours_of_poison_succeed,
     contexts_keep_their_order,
     the_key_is_nowhere,

@@ -26,6 +26,7 @@ from paydispatch.domain.claims import claim_of
 from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
 from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.errors import NotDelivered
+from paydispatch.domain.identity.request_ids import request_id_for_repeat
 from paydispatch.domain.message.read_message import Malformed, read_message
 from paydispatch.domain.stripe.operations import operation_named
 
@@ -204,8 +205,11 @@ class Producer:
         return f"gateway {self._plan.seed} {wanted.n}"
 
     def _expect_same_request(self, client: httpx.Client, wanted: Wanted, request_id: str) -> None:
+        """Post again under the same key. A request that ended without an effect is repeated under a new id."""
         again = self._post_until_accepted(client, wanted)
-        if again != request_id:
+        if again == request_id_for_repeat(request_id, 1):
+            self._book.note(again, wanted, "repeats")
+        elif again != request_id:
             self._book.surprises.append(f"one idempotency key, two requests: {request_id}, {again}")
 
     def _post_until_accepted(self, client: httpx.Client, wanted: Wanted) -> str | None:

@@ -244,3 +244,40 @@ def test_a_key_in_the_clear_is_found() -> None:
     found = evidence()
     found.keys_seen.append("sk_test_1 in worker.log")
     assert [violation.invariant for violation in find_violations(found)] == ["keys"]
+
+
+def repeated(first_end: Entry) -> list[str]:
+    """Return the violations of a DELETE that was repeated under its key after `first_end` and then executed."""
+    repeat = entry(2, "pdr_2", operation="delete_coupon")
+    deleted = {**effect(OBJECT, None, "delete_coupon"), "created": 30.0}
+    refused = {
+        "idempotency_key": None,
+        "status": 401,
+        "fault": None,
+        "replayed": False,
+        "path": f"/v1/coupons/{OBJECT}",
+        "at": 11.0,
+    }
+    found = evidence(
+        entries=[first_end, repeat],
+        flows=[flow(first_end), flow(repeat)],
+        effects=[deleted],
+        attempts=[refused],
+        statuses={
+            REQUEST: {"status": "failed", "accepted_at": "10"},
+            "pdr_2": {"status": "succeeded", "accepted_at": "20", "repeat_of": REQUEST},
+        },
+        path={"coupon": OBJECT},
+    )
+    first = found.book.submitted.pop(REQUEST)
+    found.book.note("pdr_2", first.wanted, "repeats")
+    return [each.invariant for each in find_violations(found)]
+
+
+def test_a_repeat_after_an_end_without_effect_breaks_nothing() -> None:
+    refused = {**NOT_CREATED, "certainty": "not_executed", "http_status": 401}
+    assert repeated(entry(error=refused, operation="delete_coupon")) == []
+
+
+def test_a_repeat_after_an_unknown_end_is_a_second_request() -> None:
+    assert "ways in" in repeated(entry(error=UNKNOWN, operation="delete_coupon"))
