@@ -17,7 +17,7 @@ import pytest
 
 from paydispatch import ports
 from paydispatch.sdk import delivery
-from paydispatch.testing import memory, memory_operations, memory_requests
+from paydispatch.testing import memory, memory_limiter, memory_operations, memory_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,7 +135,7 @@ def ports_of(module: object) -> list[type]:
 
 TWINS = [
     twin
-    for module in (memory, memory_operations, memory_requests)
+    for module in (memory, memory_limiter, memory_operations, memory_requests)
     for name, twin in inspect.getmembers(module, inspect.isclass)
     if "Memory" in name
 ]
