@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.errors import Unavailable
+    from paydispatch.domain.looks.messages import EventMessage, LookMessage
     from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, WaitingFlow
     from paydispatch.domain.operators.lookup_results import Inconclusive, LookupResult
     from paydispatch.domain.operators.lookups import Window
@@ -102,6 +103,14 @@ class RequestRecord:
     """The account in whose limits its calls count, once it was sent (`AccountBinding.rate_account`)."""
 
 
+class LookQueue(Protocol):
+    """The look queue, as the API uses it."""
+
+    def send(self, event: EventMessage) -> None:
+        """Send the event to the reconciler. Raises `Unavailable`."""
+        ...
+
+
 class RequestStore(Protocol):
     """The slots of requests, as the API uses them. All methods raise `Unavailable`."""
 
@@ -153,6 +162,14 @@ class AsyncQueue(Protocol):
 
     async def park(self, body: str, *, reason: str, kind: ErrorKind) -> None:
         """Put the text of a message on the dead-letter queue, for an operator. Raises `Unavailable`."""
+        ...
+
+
+class AsyncLookQueue(Protocol):
+    """The look queue from inside the event loop."""
+
+    async def send(self, message: LookMessage | EventMessage, delay_s: float) -> None:
+        """Send a message that arrives in `delay_s` seconds, 900 at most. Raises `Unavailable`."""
         ...
 
 
