@@ -77,7 +77,27 @@ async def ask_in_batches(
         asked += batch
     cpu_s = time.process_time() - cpu_s
     await redis.aclose()
-    return asked, granted, cpu_s
+    return asked, granted, cpu_s - asked * await measure_tasks_s(batch)
+
+
+async def measure_ping_us(url: str) -> float:
+    """Return the CPU of one round trip of redis-py, which shows how fast this machine is now."""
+    redis = connect_async(url)
+    await redis.ping()
+    begun = time.process_time()
+    for _ in range(1_000):
+        await redis.ping()
+    used_s = time.process_time() - begun
+    await redis.aclose()
+    return used_s / 1_000 * 1e6
+
+
+async def measure_tasks_s(batch: int) -> float:
+    """Return the CPU seconds per task of a batch that does nothing. A caller has such tasks without a limiter too."""
+    begun = time.process_time()
+    for _ in range(200):
+        await asyncio.gather(*(asyncio.sleep(0) for _ in range(batch)))
+    return (time.process_time() - begun) / 200 / batch
 
 
 def run(arguments: tuple[str, Limits, int, float, int]) -> tuple[int, int, float]:
@@ -161,6 +181,8 @@ def main() -> None:
         try:
             with Redis(port=port) as admin:
                 wait_for(admin)
+                ping_us = asyncio.run(measure_ping_us(f"redis://127.0.0.1:{port}/0"))
+                print(f"One PING takes {ping_us:.0f} us of the caller's CPU.")
                 for line in measure(f"redis://127.0.0.1:{port}/0", admin, seconds):
                     print(line, flush=True)
                 for line in measure_redis(admin):

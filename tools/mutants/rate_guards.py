@@ -12,7 +12,6 @@ PAUSE = "A pause stops calls within a second, also those that wait."
 KEY = "A refused key is tried by single probes at growing intervals."
 
 UNIT = ("tests/unit/domain/test_account_limits.py",)
-PROPERTIES = ("tests/unit/domain/test_rates_properties.py",)
 ADAPTERS = ("tests/integration/adapters/test_limiters.py",)
 REDIS = ("tests/integration/adapters/test_redis_limiter.py",)
 KEYS = ("tests/integration/adapters/test_key_breakers.py",)
@@ -106,16 +105,16 @@ RATE_GUARDS: tuple[Guard, ...] = (
         "rates: batch work uses the whole limit",
         SHARE,
         CALENDAR,
-        "        return min(in_all, in_lane)",
-        "        return in_all if in_lane > -1_000_000 else in_lane",
-        PROPERTIES,
+        "        return min(in_all, *in_lanes)",
+        "        return min(in_all, *[in_all for _ in in_lanes])",
+        UNIT,
     ),
     Guard(
         "rates in Redis: batch work uses the whole limit",
         SHARE,
         TAKE,
-        "min(capacity(limit.rate, slot) - of_all, capacity(rates[index], slot) - of_lane)",
-        "capacity(limit.rate, slot) - of_all",
+        "      free = free and min(free, left) or left",
+        "      free = capacity(limit.rate, slot)",
         ADAPTERS,
     ),
     Guard(

@@ -71,6 +71,17 @@ async def test_operations_share_the_limit_of_their_account_and_accounts_share_no
     assert waits(await take(limits, account=OTHER)) == [0.0]
 
 
+async def test_batch_work_and_looks_leave_a_fifth_to_interactive_work(limits: LimitWorld) -> None:
+    await limits.board.set_limit(ACCOUNT, "create_product", 100)
+    await let_calls_begin(limits)
+    looks = waits(await take(limits, 90, lane=RateLane.LOOK, longest_wait_s=0.45))
+    batch = waits(await take(limits, 90, lane=RateLane.BATCH, longest_wait_s=0.45))
+    more = waits(await take(limits, 90, lane=RateLane.LOOK, longest_wait_s=0.45))
+    interactive = waits(await take(limits, 90, longest_wait_s=0.45))
+
+    assert [len(lane) for lane in (looks, batch, more, interactive)] == [25, 15, 0, 10]
+
+
 async def test_a_new_limiter_gives_half_because_it_knows_of_no_calls_before(
     limits: LimitWorld,
 ) -> None:

@@ -138,6 +138,13 @@ def test_looks_and_batch_work_share_the_part_of_batch_work() -> None:
     assert (len(looks), len(batch)) == (25, 15)
 
 
+def test_a_look_counts_in_the_part_of_batch_work_too() -> None:
+    limits = account(100, 100)
+    take(limits, 80, lane=RateLane.BATCH, longest_wait_s=0.95)
+
+    assert postponed(limits, lane=RateLane.LOOK, longest_wait_s=0.0).why is Why.RATE
+
+
 # Deferral
 
 

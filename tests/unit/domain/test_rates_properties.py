@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paydispatch.domain.rates.account_limits import ALL, AccountLimits
-from paydispatch.domain.rates.calendar import capacity, slot_of
+from paydispatch.domain.rates.calendar import SLOTS_PER_S, capacity, slot_of
 from paydispatch.domain.rates.feedback import Feedback
 from paydispatch.domain.rates.lanes import LANES, RateLane
 from paydispatch.domain.rates.limits import Limits
@@ -65,6 +65,11 @@ def take_all(limits: AccountLimits, asks: list[Asked]) -> list[tuple[float, Any]
     return answers
 
 
+def slot_of_call(now_s: float, granted: Granted) -> int:
+    """Return the slot in which the call goes. A wait ends where a slot begins."""
+    return round((now_s + granted.wait_s) * SLOTS_PER_S) if granted.wait_s else slot_of(now_s)
+
+
 @given(LIMITS, ASKS)
 @settings(QUIET)
 def test_no_tenth_of_a_second_holds_more_calls_than_fit(limits: Limits, asks: list[Asked]) -> None:
@@ -72,7 +77,7 @@ def test_no_tenth_of_a_second_holds_more_calls_than_fit(limits: Limits, asks: li
     account = AccountLimits(limits, since_s=START_S)
     for asked, (now_s, answer) in zip(asks, take_all(account, asks), strict=True):
         if asked.ask.weight == 1 and isinstance(answer, Granted):
-            slot = slot_of(now_s + answer.wait_s + 1e-6)
+            slot = slot_of_call(now_s, answer)
             for name in (ALL, asked.ask.operation):
                 reserved.setdefault(name, Counter())[slot] += 1
 
@@ -90,7 +95,7 @@ def test_batch_work_and_looks_stay_within_their_share(limits: Limits, asks: list
     for asked, (now_s, answer) in zip(asks, take_all(account, asks), strict=True):
         lane = asked.ask.lane
         if asked.ask.weight == 1 and isinstance(answer, Granted) and lane in slots:
-            slot = slot_of(now_s + answer.wait_s + 1e-6)
+            slot = slot_of_call(now_s, answer)
             slots[RateLane.BATCH][slot] += 1
             slots[RateLane.LOOK][slot] += lane is RateLane.LOOK
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.rates.calendar import SLOTS_PER_S, Budget, reserve_first, slot_of
 from paydispatch.domain.rates.feedback import NO_CHANGE, Change, Feedback
-from paydispatch.domain.rates.lanes import LANES
+from paydispatch.domain.rates.lanes import LANES, RateLane
 from paydispatch.domain.rates.limit_state import IN_FLIGHT_S, LimitState
 from paydispatch.domain.rates.outage import Outage
 from paydispatch.domain.rates.tokens import Granted, Postponed, TokenAsk, Why
@@ -18,7 +18,7 @@ from paydispatch.domain.rates.tokens import Granted, Postponed, TokenAsk, Why
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from paydispatch.domain.rates.lanes import LaneRule, RateLane
+    from paydispatch.domain.rates.lanes import LaneRule
     from paydispatch.domain.rates.limits import Limits
 
 PAUSED_WAIT_S = 60.0
@@ -131,11 +131,11 @@ class AccountLimits:
                     calendar=bound.state.calendar,
                     lane=ask.lane,
                     rate=bound.rate,
-                    lane_rate=self._lane_rate(bound.rate, ask.lane),
+                    lane_rates=self._lane_rates(bound.rate, ask.lane),
                     scarce_until=slot_of(self.since_s) + 1,
                 )
             )
-        weight = min([ask.weight, *(budget.lane_rate for budget in budgets)])
+        weight = min([ask.weight, *(min(budget.lane_rates.values()) for budget in budgets)])
         longest_s = min(ask.longest_wait_s, self.rules[ask.lane].longest_wait_s)
         slot = reserve_first(budgets, weight, first, slot_of(now_s + max(0.0, longest_s)))
         return None if slot is None else max(0.0, slot / SLOTS_PER_S - now_s)
@@ -147,15 +147,23 @@ class AccountLimits:
         soonest_s = now_s + self.rules[ask.lane].longest_wait_s
         back_s = [
             bound.state.defer(
-                ask.lane, ask.weight / self._lane_rate(bound.rate, ask.lane), soonest_s, now_s
+                ask.lane,
+                ask.weight / min(self._lane_rates(bound.rate, ask.lane).values()),
+                soonest_s,
+                now_s,
             )
             for bound in bounds
         ]
         return Postponed(why=why, delay_s=max(back_s) - now_s)
 
-    def _lane_rate(self, rate: int, lane: RateLane) -> int:
-        """Return the calls per second that a lane may make, with the lanes below it."""
-        return max(1, int(rate * self.rules[lane].share))
+    def _lane_rates(self, rate: int, lane: RateLane) -> dict[RateLane, int]:
+        """Return the calls per second of the lane and of each lane above it, with the lanes below.
+
+        A look counts in the share of batch work too, because batch work and looks share it.
+        """
+        lanes = list(RateLane)
+        above = lanes[: lanes.index(lane) + 1]
+        return {one: max(1, int(rate * self.rules[one].share)) for one in above}
 
     def _leave_flight(self, granted: Granted) -> None:
         if granted.in_flight:

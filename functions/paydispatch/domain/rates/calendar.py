@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from paydispatch.domain.rates.lanes import RateLane
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 SLOTS_PER_S = 10
 """A slot is a tenth of a second. Its capacity is the greatest burst."""
@@ -75,16 +75,19 @@ class Budget:
     lane: RateLane
     rate: int
     """Calls per second of the limit."""
-    lane_rate: int
-    """Calls per second of the lane and the lanes below it."""
+    lane_rates: Mapping[RateLane, int]
+    """Calls per second of the lane and of each lane above it, in each case together with the lanes below."""
     scarce_until: int
     """Up to this slot only half of each slot's capacity is used, because nobody knows of the calls just before."""
 
     def room(self, slot: int) -> int:
         """Return how many more calls fit into the slot. It is negative after the limit shrank."""
         in_all = self._capacity(self.rate, slot) - self.calendar.count(slot)
-        in_lane = self._capacity(self.lane_rate, slot) - self.calendar.count(slot, self.lane)
-        return min(in_all, in_lane)
+        in_lanes = (
+            self._capacity(rate, slot) - self.calendar.count(slot, lane)
+            for lane, rate in self.lane_rates.items()
+        )
+        return min(in_all, *in_lanes)
 
     def _capacity(self, rate: int, slot: int) -> int:
         full = capacity(rate, slot)

@@ -76,7 +76,8 @@ def time_argument(now_s: NowS) -> str:
 
 
 def rule_arguments(rules: Mapping[RateLane, LaneRule]) -> list[Any]:
-    return [part for lane in _LANES for part in (rules[lane].share, rules[lane].longest_wait_s)]
+    parts = [part for lane in _LANES for part in (rules[lane].share, rules[lane].longest_wait_s)]
+    return [str(part).encode() for part in parts]  # redis-py passes bytes on as they are
 
 
 def group_asks(

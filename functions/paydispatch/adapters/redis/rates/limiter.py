@@ -69,7 +69,8 @@ class RedisLimiter:
         self._noted: dict[str, float] = {}
 
     async def take(self, ask: TokenAsk) -> TokenAnswer:
-        if ask.lane in await self._pauses.lanes():
+        paused = self._pauses.known
+        if ask.lane in (await self._pauses.lanes() if paused is None else paused):
             return Postponed(why=Why.PAUSED, delay_s=PAUSED_WAIT_S)
         return await self._takes.ask(ask.account, ask)
 

@@ -27,13 +27,17 @@ class GlobalPauses:
         self._fresh_until = -1.0
         self._reading = asyncio.Lock()
 
+    @property
+    def known(self) -> frozenset[RateLane] | None:
+        """Return the paused lanes if the process remembers them."""
+        return self._lanes if time.monotonic() < self._fresh_until else None
+
     async def lanes(self) -> frozenset[RateLane]:
         """Return the paused lanes. Raises `Unavailable`."""
-        if time.monotonic() >= self._fresh_until:
-            async with self._reading:
-                if time.monotonic() >= self._fresh_until:
-                    await self._read()
-        return self._lanes
+        async with self._reading:
+            if self.known is None:
+                await self._read()
+            return self._lanes
 
     async def _read(self) -> None:
         begun = time.monotonic()

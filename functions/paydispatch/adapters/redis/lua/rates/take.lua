@@ -50,8 +50,15 @@ local function bounds_of(operation)
   return bounds
 end
 
-local function lane_rate(limit, lane)
-  return max(1, floor(limit.rate * lanes[lane].share))
+-- Return the calls per second of the lane and of each lane above it, with the lanes below, and the least of these rates.
+local function lane_rates(limit, lane)
+  local rates, least = {}, limit.rate
+  for one = 1, lane do
+    rates[one] = max(1, floor(limit.rate * lanes[one].share))
+    least = min(least, rates[one])
+  end
+  rates.least = least
+  return rates
 end
 
 local function capacity(rate, slot)
@@ -63,16 +70,17 @@ end
 local function room(bounds, rates, lane, slot)
   local least
   for index, limit in ipairs(bounds) do
-    local calls, at = limit.calls, (slot - first) * LANES
-    local of_lane = 0
-    for one = lane, LANES do
-      of_lane = of_lane + (calls[at + one] or 0)
+    local calls, at, sum = limit.calls, (slot - first) * LANES, 0
+    for one = LANES, lane + 1, -1 do
+      sum = sum + (calls[at + one] or 0)
     end
-    local of_all = of_lane
-    for one = 1, lane - 1 do
-      of_all = of_all + (calls[at + one] or 0)
+    local free
+    for one = lane, 1, -1 do
+      sum = sum + (calls[at + one] or 0)
+      local left = capacity(rates[index][one], slot) - sum
+      free = free and min(free, left) or left
     end
-    local free = min(capacity(limit.rate, slot) - of_all, capacity(rates[index], slot) - of_lane)
+    free = min(free, capacity(limit.rate, slot) - sum)
     least = least and min(least, free) or free
   end
   return least
@@ -93,7 +101,7 @@ end
 local function reserve_one(bounds, rates, group, last)
   local weight = group.weight
   for _, rate in ipairs(rates) do
-    weight = min(weight, rate)
+    weight = min(weight, rate.least)
   end
   local found = {}
   for slot = first, last do
@@ -176,7 +184,7 @@ local function postpone(answers, letter, bounds, rates, group, calls)
     local back
     for index, limit in ipairs(bounds) do
       local soonest = now + lanes[group.lane].longest
-      local at = max(soonest, limit.later[group.lane]) + group.weight / rates[index]
+      local at = max(soonest, limit.later[group.lane]) + group.weight / rates[index].least
       limit.later[group.lane] = min(now + LONGEST_DELAY_S, at)
       back = max(back or 0, limit.later[group.lane])
       limit.changed = true
@@ -199,7 +207,7 @@ local function answer_group(group)
     if not bounds then
       bounds = bounds_of(group.operation)
       for index, limit in ipairs(bounds) do
-        rates[index] = lane_rate(limit, group.lane)
+        rates[index] = lane_rates(limit, group.lane)
       end
     end
     local wanted, capped = account.next_probe > 0 and 1 or left, read_caps(bounds)
