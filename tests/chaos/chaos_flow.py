@@ -17,6 +17,9 @@ from paydispatch.domain.identity.slots import slot_name
 from paydispatch.flow import RetryLater
 
 FLOW_LOG = "flows.jsonl"
+
+FOLLOW_UP_DEADLINE_S = 60.0
+"""A follow-up may carry the key that changes its account. Without a deadline it would wait for it beyond the run."""
 _RETRIED_LATER: set[str] = set()
 """Requests that raised `RetryLater` in this process. Their attempt stays 1, so `flow.attempt` does not show it."""
 
@@ -43,7 +46,7 @@ def _behave(script: str | None, flow: Any, *, response: bool) -> None:
     if script == "follows_up" and response:
         flow.new_coupon().percent_off(5).duration("once").metadata(
             {"n": f"after-{flow.params['metadata']['n']}"}
-        ).create_async()
+        ).create_async(deadline_s=FOLLOW_UP_DEADLINE_S)
 
 
 def _note(parsed: Any, flow: Any, *, response: bool) -> None:
