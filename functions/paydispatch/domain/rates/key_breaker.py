@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FIRST_PROBE_S = 5.0
+FIRST_PROBE_S = 1.0
 LONGEST_PROBE_S = 900.0
 """The interval between probes doubles up to this, the longest delay of a queue message."""
 

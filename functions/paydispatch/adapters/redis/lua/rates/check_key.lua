@@ -23,7 +23,7 @@ for at = 2, #ARGV do
   for _, name in ipairs(names) do
     local breaker = breakers[name]
     if breaker and wait <= 0 then -- the call is the probe
-      breaker.next_probe = now + math.min(900, 5 * 2 ^ math.min(breaker.refusals, 16))
+      breaker.next_probe = now + math.min(900, 2 ^ math.min(breaker.refusals, 16))
       redis.call('HSET', KEYS[1], name,
         string.format('%s %.6f %d 1', breaker.since, breaker.next_probe, breaker.refusals))
     end

@@ -10,7 +10,7 @@ if text then
 end
 local after = text and tonumber(refusals) + 1 or 0
 if not text or probing == '1' then
-  local next_probe = now + math.min(900, 5 * 2 ^ math.min(after, 16))
+  local next_probe = now + math.min(900, 2 ^ math.min(after, 16))
   redis.call('HSET', KEYS[1], ARGV[2],
     string.format('%s %.6f %d 0', since or string.format('%.6f', now), next_probe, after))
 end
