@@ -32,6 +32,11 @@ def capacity(rate: int, slot: int) -> int:
     return (tenth + 1) * rate // SLOTS_PER_S - tenth * rate // SLOTS_PER_S
 
 
+_LANES = tuple(RateLane)
+_FROM = {lane: _LANES[place:] for place, lane in enumerate(_LANES)}
+"""Each lane with the lanes below it."""
+
+
 @dataclass(slots=True)
 class Calendar:
     """The reservations under one limit."""
@@ -43,22 +48,19 @@ class Calendar:
 
     def count(self, slot: int, highest: RateLane = RateLane.INTERACTIVE) -> int:
         """Return the calls in a slot of the lane `highest` and the lanes below it."""
-        lanes = list(RateLane)
-        return sum(self.reserved[lane][slot] for lane in lanes[lanes.index(highest) :])
+        calls = 0
+        for lane in _FROM[highest]:
+            calls += self.reserved[lane].get(slot, 0)
+        return calls
 
     def reserve(self, slot: int, lane: RateLane, calls: int) -> None:
         self.reserved[lane][slot] += calls
 
     def keep_slots(self, first: int, last: int | None = None) -> None:
         """Drop the reservations of all other slots. Without `last`, keep the future."""
-        for lane, slots in self.reserved.items():
-            self.reserved[lane] = Counter(
-                {
-                    slot: calls
-                    for slot, calls in slots.items()
-                    if first <= slot and (last is None or slot <= last)
-                }
-            )
+        for slots in self.reserved.values():
+            for slot in [at for at in slots if at < first or (last is not None and at > last)]:
+                del slots[slot]
 
     def reserved_after(self, slot: int) -> int:
         """Return the calls that wait for a later slot."""
