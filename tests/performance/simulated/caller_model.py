@@ -6,7 +6,6 @@ The limits are the real ones: `domain/rates/account_limits.py`.
 from __future__ import annotations
 
 import math
-import random
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from paydispatch.domain.rates.tokens import Granted, TokenAsk
 from paydispatch.domain.retry import backoff_s
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable, Mapping, Sequence
 
     from tests.performance.simulated.loop import Loop

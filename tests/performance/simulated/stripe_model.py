@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING
 from paydispatch.domain.rates.feedback import Feedback
 
 if TYPE_CHECKING:
+    import random
+
     from tests.performance.simulated.loop import Loop
     from tests.performance.simulated.messages import Message
 
