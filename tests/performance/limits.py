@@ -1,0 +1,36 @@
+"""Measure whether the limits hold, with real caller processes against a twin that enforces both of Stripe's limits.
+
+    python -m tests.performance.limits [--callers 20] [--only NAME ...] [--seed N] [--json]
+
+Runs the real service with the real limiter against one embedded Valkey. The queue of each caller is in its process. Prints
+each goal, the figure, and whether it holds. Ends with 1 if one does not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from tests.performance.processes.phases import PHASES
+from tests.performance.processes.stage import Stage
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--callers", type=int, default=20, help="caller processes (default: 20)")
+    parser.add_argument("--only", nargs="+", choices=list(PHASES), help="run only these phases")
+    parser.add_argument("--seed", type=int, default=1, help="number that makes the twin repeatable")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON per goal")
+    arguments = parser.parse_args()
+    goals = []
+    with Stage(arguments.callers, arguments.seed) as stage:
+        for name in arguments.only or PHASES:
+            for goal in PHASES[name](stage):
+                goals.append(goal)
+                print(json.dumps(goal.as_json()) if arguments.json else goal.as_text(), flush=True)
+    return 0 if all(goal.holds for goal in goals) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

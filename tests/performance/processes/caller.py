@@ -1,0 +1,157 @@
+"""One process of the Stripe caller: the real `BatchCall` with the real ports, but for the queue and the seal.
+
+    python -m tests.performance.processes.caller NUMBER CLOCK_OFFSET_S
+
+Reads one phase per line from its standard input, as JSON, and prints the figures of each as a line of JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import sys
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import paydispatch.compose.stripe_caller as composition
+from paydispatch.domain.credentials import StripeKey
+from paydispatch.domain.rates.tokens import Granted
+from paydispatch.domain.requests import Lane
+from paydispatch.services.call_batch import BatchCall
+from paydispatch.settings import CallerSettings
+from tests.performance.processes.feed import Feed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.rates.feedback import Change, Feedback
+    from paydispatch.domain.rates.tokens import Postponed, TokenAsk
+    from paydispatch.ports import Limiter
+
+INVOCATION_S = 60.0
+IDLE_S = 0.02
+
+
+class OffsetClock:
+    """A clock that is so many seconds ahead of the machine's."""
+
+    offset_s = 0.0
+
+    def now_s(self) -> float:
+        return time.time() + self.offset_s
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class OpenVault:
+    """A vault without KMS, which is not measured here: the message carries the key of a twin's account."""
+
+    async def prove(self, binding: object, sealed_secret: str) -> None: ...
+
+    async def open(self, envelope: Envelope) -> StripeKey:
+        return StripeKey(envelope.sealed_secret or "")
+
+
+class TimedLimiter:
+    """The real limiter, and how long each call waited for its tokens."""
+
+    def __init__(self, limiter: Limiter) -> None:
+        self._limiter = limiter
+        self.waits_ms: dict[str, list[float]] = {lane.value: [] for lane in Lane}
+        self.cpu_s = 0.0
+
+    async def take(self, ask: TokenAsk) -> Granted | Postponed:
+        asked_s = time.monotonic()
+        answer = await self._limiter.take(ask)
+        if isinstance(answer, Granted):
+            waited_s = time.monotonic() - asked_s + answer.wait_s
+            self.waits_ms[ask.lane.value].append(waited_s * 1000)
+        return answer
+
+    async def confirm(self, granted: Granted) -> bool:
+        return await self._limiter.confirm(granted)
+
+    async def report(self, granted: Granted, feedback: Feedback) -> Change:
+        return await self._limiter.report(granted, feedback)
+
+
+@dataclass(slots=True)
+class QuietLog:
+    """An `EventLog` that only counts."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def info(self, event: str, **_fields: object) -> None: ...
+
+    def warning(self, event: str, **_fields: object) -> None:
+        self.count(event)
+
+    def count(self, name: str, *_more: object, **_fields: object) -> None:
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+
+async def run_phase(caller: int, phase: Mapping[str, Any]) -> dict[str, Any]:
+    """Call Stripe for the messages of a phase until its end. Return the figures."""
+    log = QuietLog()
+    settings = CallerSettings.from_env({**os.environ, **phase["environment"]})
+    real = composition.connect(settings, log)
+    feed, limiter = Feed(caller, phase["key"]), TimedLimiter(real.limiter)
+    ports = replace(real, queue=feed, vault=OpenVault(), limiter=limiter, log=log)
+    service = BatchCall(ports, max_receives=5)
+    for lane, messages in phase["messages"].items():
+        feed.send(Lane(lane), messages, at_s=phase["begin_s"])
+    _send_steadily(feed, phase)
+    cpu_s = time.process_time()
+    lanes = [_work(service, feed, phase) for _ in range(phase.get("at_once", 1))]
+    done = sum(await asyncio.gather(*lanes))
+    return {
+        "caller": caller,
+        "sent": feed.sent,
+        "done": done - feed.deferred,
+        "waiting": feed.waiting,
+        "deferred": feed.deferred,
+        "parked": feed.parked,
+        "waits_ms": limiter.waits_ms,
+        "cpu_s": time.process_time() - cpu_s,
+        "counts": log.counts,
+    }
+
+
+def _send_steadily(feed: Feed, phase: Mapping[str, Any]) -> None:
+    """Send interactive messages at random times, `interactive_per_s` on average."""
+    per_s = phase.get("interactive_per_s", 0.0)
+    at_s = phase["begin_s"]
+    while per_s and (at_s := at_s + random.expovariate(per_s)) < phase["end_s"]:
+        feed.send(Lane.INTERACTIVE, 1, at_s=at_s)
+
+
+async def _work(service: BatchCall, feed: Feed, phase: Mapping[str, Any]) -> int:
+    """Make one batch after the other, as one environment of Lambda does. Return the messages that were acknowledged."""
+    acknowledged = 0
+    while time.time() < phase["end_s"]:
+        messages = feed.receive(phase["batch_size"])
+        if not messages:
+            await asyncio.sleep(IDLE_S)
+            continue
+        ends_at = time.time() + OffsetClock.offset_s + INVOCATION_S
+        kept = await service.call(messages, ends_at=ends_at)
+        feed.keep(messages, kept)
+        acknowledged += len(messages) - len(kept)
+    return acknowledged
+
+
+def main() -> None:
+    caller, OffsetClock.offset_s = int(sys.argv[1]), float(sys.argv[2])
+    composition.SystemClock = OffsetClock  # type: ignore[assignment,misc]
+    print(json.dumps({"ready": caller}), flush=True)
+    for line in sys.stdin:
+        print(json.dumps(asyncio.run(run_phase(caller, json.loads(line)))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
