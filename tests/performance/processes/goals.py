@@ -31,7 +31,9 @@ class Goal:
         }
 
     def as_text(self) -> str:
-        wanted = f"at least {self.at_least:g}" if self.at_most is None else f"at most {self.at_most:g}"
+        wanted = (
+            f"at least {self.at_least:g}" if self.at_most is None else f"at most {self.at_most:g}"
+        )
         figure = "none" if self.figure is None else f"{self.figure:g}"
         holds = "holds" if self.holds else "DOES NOT HOLD"
         return f"{self.name:<62} {figure:>9} {self.unit:<8} {wanted + ' ' + self.unit:<22} {holds}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.performance.processes.goals import Goal
-from tests.performance.processes.stage import Rates, Stage
+from tests.performance.processes.stage import LaneLoad, Rates, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,10 +20,9 @@ LEAD_IN_S = 5
 
 def measure_rates(stage: Stage) -> Iterator[Goal]:
     """One account with a backlog for every caller, and clocks that are 10 s apart."""
-    for rates, limit in ((DEFAULTS, 25), (ALIKE, 100)):
-        seconds = 30
-        each = limit * seconds * 13 // 10 // len(stage.callers)
-        phase = stage.run(rates, seconds=seconds, messages={"interactive": each})
+    for rates, limit, seconds in ((DEFAULTS, 25, 90), (ALIKE, 100, 30)):
+        each = limit * seconds * 12 // 10 // len(stage.callers)
+        phase = stage.run(rates, seconds=seconds, lanes={"interactive": LaneLoad(backlog=each)})
         counted = range(LEAD_IN_S, seconds)
         taken = sum(phase.taken(counted)) / len(counted)
         by_caller = phase.calls_by_caller(len(stage.callers))
@@ -46,7 +45,7 @@ def measure_halving(stage: Stage) -> Iterator[Goal]:
     phase = stage.run(
         rates,
         seconds=seconds,
-        messages={"interactive": each},
+        lanes={"interactive": LaneLoad(backlog=each)},
         meanwhile=(
             (halved_at_s, lambda: stage.enforce(rates, 0.5)),
             (restored_at_s, lambda: stage.enforce(rates)),
@@ -66,22 +65,25 @@ def measure_halving(stage: Stage) -> Iterator[Goal]:
 
 
 def measure_lanes(stage: Stage) -> Iterator[Goal]:
-    """Interactive calls at 5 % of the limit beside a batch that never ends. Each caller works on both at once."""
-    seconds = 30
-    each = ALIKE.account * seconds // len(stage.callers)
+    """Interactive calls at 5 % of the limit beside a batch that never ends. Each caller has both lanes."""
+    seconds, callers = 30, len(stage.callers)
     phase = stage.run(
         ALIKE,
         seconds=seconds,
-        messages={"batch": each},
-        interactive_per_s=0.05 * ALIKE.account / len(stage.callers),
-        at_once=3,
+        lanes={
+            "batch": LaneLoad(backlog=ALIKE.account * seconds // callers),
+            "interactive": LaneLoad(per_s=0.05 * ALIKE.account / callers),
+        },
     )
     waits = sorted(phase.waits_ms("interactive"))
     p99 = round(waits[int(len(waits) * 0.99)]) if waits else None
     batch = sum(phase.taken(range(LEAD_IN_S, seconds))) / (seconds - LEAD_IN_S)
     yield Goal(name="interactive p99 wait beside a batch", figure=p99, unit="ms", at_most=250)
     yield Goal(
-        name="calls per second of both lanes meanwhile", figure=round(batch, 1), unit="/s", at_least=70
+        name="calls per second of both lanes meanwhile",
+        figure=round(batch, 1),
+        unit="/s",
+        at_least=70,
     )
 
 
@@ -92,13 +94,18 @@ def measure_lost_redis(stage: Stage) -> Iterator[Goal]:
     phase = stage.run(
         ALIKE,
         seconds=seconds,
-        messages={"interactive": each},
+        lanes={"interactive": LaneLoad(backlog=each)},
         meanwhile=((lost_at_s, stage.lose_redis),),
     )
     yield _busiest("Redis lost", phase, range(1, seconds), ALIKE.account)
     yield Goal(name="Redis lost: requests lost", figure=_lost(phase), unit="", at_most=0)
     after = phase.taken(range(lost_at_s + 8, seconds))
-    yield Goal(name="Redis lost: calls per second after it", figure=round(sum(after) / len(after), 1), unit="/s", at_least=1)
+    yield Goal(
+        name="Redis lost: calls per second after it",
+        figure=round(sum(after) / len(after), 1),
+        unit="/s",
+        at_least=1,
+    )
 
 
 PHASES = {
@@ -111,7 +118,9 @@ PHASES = {
 
 def _busiest(name: str, phase: Phase, seconds: range, limit: int) -> Goal:
     share = max(phase.arrived(seconds)) / limit
-    return Goal(name=f"{name}: busiest second by limit", figure=round(share, 2), unit="", at_most=1.2)
+    return Goal(
+        name=f"{name}: busiest second by limit", figure=round(share, 2), unit="", at_most=1.2
+    )
 
 
 def _lost(phase: Phase) -> int:

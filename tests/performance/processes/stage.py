@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -37,6 +37,17 @@ class Rates:
 
     account: int
     operation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneLoad:
+    """The messages of a lane for one caller."""
+
+    backlog: int = 0
+    """The messages that are there at the begin."""
+    per_s: float = 0.0
+    """More messages per second, at random times."""
+    batch_size: int = 10
 
 
 class Callers:
@@ -127,24 +138,18 @@ class Stage:
         rates: Rates,
         *,
         seconds: float,
-        batch_size: int = 10,
-        messages: Mapping[str, int],
-        interactive_per_s: float = 0.0,
-        at_once: int = 1,
+        lanes: Mapping[str, LaneLoad],
         meanwhile: Sequence[tuple[float, Callable[[], None]]] = (),
     ) -> Phase:
-        """Run one phase. `meanwhile` is done at so many seconds after its begin. The counts are per caller."""
+        """Run one phase. `meanwhile` is done at so many seconds after its begin. The loads are per caller."""
         self.enforce(rates)
         self._twin.post("/_twin/reset").raise_for_status()
         begin_s = float(int(time.time() + LEAD_S) + 1)
         phase = {
-            "key": f"sk_live_limits{int(begin_s * 10)}",
+            "account": f"limits{int(begin_s * 10)}",
             "begin_s": begin_s,
             "end_s": begin_s + seconds,
-            "batch_size": batch_size,
-            "messages": messages,
-            "interactive_per_s": interactive_per_s,
-            "at_once": at_once,
+            "lanes": {name: asdict(load) for name, load in lanes.items()},
             "environment": {
                 "REDIS_URL": self.valkey.url,
                 "STRIPE_LIMIT_LIVE": str(rates.account),
@@ -194,10 +199,10 @@ class Phase:
 
     def taken(self, seconds: range) -> list[int]:
         """Return the calls that the twin executed in each second of the phase."""
-        return self._per_second(seconds, lambda attempt: attempt["status"] != 429)  # noqa: PLR2004
+        return self._per_second(seconds, lambda attempt: attempt["status"] != 429)
 
     def refused(self, seconds: range) -> list[int]:
-        return self._per_second(seconds, lambda attempt: attempt["status"] == 429)  # noqa: PLR2004
+        return self._per_second(seconds, lambda attempt: attempt["status"] == 429)
 
     def arrived(self, seconds: range) -> list[int]:
         return self._per_second(seconds, lambda _attempt: True)
@@ -217,8 +222,9 @@ class Phase:
         return [wait for result in self.results for wait in result["waits_ms"][lane]]
 
     def lost(self) -> int:
-        """Return the messages that are neither settled nor still on a queue."""
-        return sum(r["sent"] - r["done"] - r["waiting"] + r["parked"] for r in self.results)
+        """Return the requests that Stripe did not execute and that are on no queue."""
+        executed = {a["idempotency_key"] for a in self.attempts if a["executed"]}
+        return sum(len({*r["sent"]} - {*r["waiting"]} - executed) for r in self.results)
 
     def doubled(self) -> int:
         """Return the effects beyond one per request."""
