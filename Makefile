@@ -67,6 +67,12 @@ bench: install ## measure how long dispatching blocks, and the first call of ope
 	$(RUN)/python tests/performance/non_blocking_payment_test.py
 	$(RUN)/python tests/performance/first_calls.py
 
+limits: install ## measure with 20 caller processes whether both rate limits hold; print each goal
+	$(RUN)/python -m tests.performance.limits
+
+fleet: install ## simulate thousands of callers and accounts; print figures and draw those of docs/limits.md
+	$(RUN)/python -m tests.performance.fleet --plots docs/limits
+
 fmt: install ## format the code and fix lint errors
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
@@ -83,4 +89,4 @@ check: lint lint-template type arch unit ## run the first checks of CI: fast, an
 
 include infra/build.mk
 
-.PHONY: help install run test unit pythons integration e2e arch schemas properties chaos chaos-short mutants bench fmt lint type check
+.PHONY: help install run test unit pythons integration e2e arch schemas properties chaos chaos-short mutants bench limits fleet fmt lint type check

@@ -2,8 +2,8 @@
 
     python -m tests.performance.limits [--callers 20] [--only NAME ...] [--seed N] [--json]
 
-Runs the real service with the real limiter against one embedded Valkey. The queue of each caller is in its process. Prints
-each goal, the figure, and whether it holds. Ends with 1 if one does not hold.
+Runs the real service with the real limiter against one embedded Valkey. The queue of each caller is in its process.
+Prints each goal, the figure, and whether it holds. Ends with 1 if one does not hold.
 """
 
 from __future__ import annotations

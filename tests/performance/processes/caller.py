@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 INVOCATION_S = 60.0
 IDLE_S = 0.02
+LEAD_IN_S = 5
+"""The first seconds of a phase are not counted, because each caller then connects and asks for its account."""
 
 
 class OffsetClock:
@@ -62,15 +64,15 @@ class OpenVault:
 class TimedLimiter:
     """The real limiter, and how long each call waited for its tokens."""
 
-    def __init__(self, limiter: Limiter) -> None:
-        self._limiter = limiter
+    def __init__(self, limiter: Limiter, *, from_s: float) -> None:
+        """Waits that begin before `from_s` are not measured, because connections are made then."""
+        self._limiter, self._from_s = limiter, from_s
         self.waits_ms: dict[str, list[float]] = {lane.value: [] for lane in Lane}
-        self.cpu_s = 0.0
 
     async def take(self, ask: TokenAsk) -> Granted | Postponed:
         asked_s = time.monotonic()
         answer = await self._limiter.take(ask)
-        if isinstance(answer, Granted):
+        if isinstance(answer, Granted) and time.time() >= self._from_s:
             waited_s = time.monotonic() - asked_s + answer.wait_s
             self.waits_ms[ask.lane.value].append(waited_s * 1000)
         return answer
@@ -102,7 +104,8 @@ async def run_phase(caller: int, phase: Mapping[str, Any]) -> dict[str, Any]:
     log = QuietLog()
     settings = CallerSettings.from_env({**os.environ, **phase["environment"]})
     real = composition.connect(settings, log)
-    feed, limiter = Feed(caller, phase["account"]), TimedLimiter(real.limiter)
+    feed = Feed(caller, phase["account"])
+    limiter = TimedLimiter(real.limiter, from_s=phase["begin_s"] + LEAD_IN_S)
     ports = replace(real, queue=feed, vault=OpenVault(), limiter=limiter, log=log)
     service = BatchCall(ports, max_receives=5)
     cpu_s = time.process_time()

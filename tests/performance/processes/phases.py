@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.performance.processes.caller import LEAD_IN_S
 from tests.performance.processes.goals import Goal
 from tests.performance.processes.stage import LaneLoad, Rates, Stage
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 DEFAULTS = Rates(account=100, operation=25)
 ALIKE = Rates(account=100, operation=100)
-LEAD_IN_S = 5
-"""The first seconds of a phase are not counted, because each caller then opens its connections and asks for its account."""
 
 
 def measure_rates(stage: Stage) -> Iterator[Goal]:
@@ -41,11 +40,11 @@ def measure_rates(stage: Stage) -> Iterator[Goal]:
 def measure_halving(stage: Stage) -> Iterator[Goal]:
     """The twin halves its limits in the middle, and restores them."""
     rates, halved_at_s, restored_at_s, seconds = ALIKE, 15, 45, 115
-    each = rates.account * seconds * 12 // 10 // len(stage.callers)
+    each = 1.2 * rates.account / len(stage.callers)
     phase = stage.run(
         rates,
         seconds=seconds,
-        lanes={"interactive": LaneLoad(backlog=each)},
+        lanes={"interactive": LaneLoad(per_s=each)},
         meanwhile=(
             (halved_at_s, lambda: stage.enforce(rates, 0.5)),
             (restored_at_s, lambda: stage.enforce(rates)),
