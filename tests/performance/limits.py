@@ -11,25 +11,45 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import TYPE_CHECKING
 
 from tests.performance.processes.phases import PHASES
+from tests.performance.processes.second_account import measure_second_account
 from tests.performance.processes.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tests.performance.processes.goals import Goal
+
+
+SECOND_ACCOUNT = "second_account"
+NAMES = [*PHASES, SECOND_ACCOUNT]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--callers", type=int, default=20, help="caller processes (default: 20)")
-    parser.add_argument("--only", nargs="+", choices=list(PHASES), help="run only these phases")
+    parser.add_argument("--only", nargs="+", choices=NAMES, help="run only these")
     parser.add_argument("--seed", type=int, default=1, help="number that makes the twin repeatable")
     parser.add_argument("--json", action="store_true", help="print one line of JSON per goal")
     arguments = parser.parse_args()
     goals = []
-    with Stage(arguments.callers, arguments.seed) as stage:
-        for name in arguments.only or PHASES:
-            for goal in PHASES[name](stage):
-                goals.append(goal)
-                print(json.dumps(goal.as_json()) if arguments.json else goal.as_text(), flush=True)
+    for goal in measure(arguments.only or NAMES, arguments.callers, arguments.seed):
+        goals.append(goal)
+        print(json.dumps(goal.as_json()) if arguments.json else goal.as_text(), flush=True)
     return 0 if all(goal.holds for goal in goals) else 1
+
+
+def measure(names: Sequence[str], callers: int, seed: int) -> Iterator[Goal]:
+    """Run the phases with caller processes, then the one with the whole local stack."""
+    phases = [PHASES[name] for name in names if name in PHASES]
+    if phases:
+        with Stage(callers, seed) as stage:
+            for phase in phases:
+                yield from phase(stage)
+    if SECOND_ACCOUNT in names:
+        yield from measure_second_account()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,107 @@
+"""A second account on the whole local stack, alone and beside 2,000 messages of a first one.
+
+The emulator of SQS knows no fair queues, so a message waits until all older ones were received once. That time is shown,
+and the second account is measured after it, while the 2,000 messages wait for their tokens and come back again and again.
+The simulation measures fair queues.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+import httpx
+from tests.performance.processes.goals import Goal
+
+from paydispatch import Dispatcher, new_payment_intent
+from paydispatch.local.settings import LocalSettings
+from paydispatch.local.stack import LocalStack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
+
+ROOT = Path(__file__).parents[3]
+LIMITS = {"live": 100, "sandbox": 25, "operation": 25}
+BACKLOG = 2_000
+CALLS, EVERY_S = 60, 0.25
+PATIENCE_S = 60.0
+FEW = 30
+
+
+def measure_second_account() -> Iterator[Goal]:
+    environment = {
+        "STRIPE_LIMIT_LIVE": str(LIMITS["live"]),
+        "STRIPE_LIMIT_SANDBOX": str(LIMITS["sandbox"]),
+        "STRIPE_LIMIT_OPERATION": str(LIMITS["operation"]),
+    }
+    settings = LocalSettings(flows=ROOT / "flows", environment=environment)
+    with LocalStack(settings) as stack:
+        os.environ.update(stack.environment())
+        with httpx.Client(base_url=stack.addresses.stripe_base, timeout=60.0) as twin:
+            twin.put("/_twin/rate-limits", json=LIMITS).raise_for_status()
+            twin.put("/_twin/latency", json={"latency_ms": 150}).raise_for_status()
+            with Dispatcher.from_env():
+                alone_s = _p99_s(twin)
+                for _ in range(BACKLOG):
+                    _pay("sk_live_first")
+                received_s = _wait_until_received(stack.addresses.queue_url)
+                beside_s = _p99_s(twin)
+    ratio = round(beside_s / alone_s, 2) if alone_s and beside_s else None
+    name = f"{BACKLOG} messages of the first account: each received once after"
+    yield Goal(name=name, figure=round(received_s, 1), unit="s", at_most=PATIENCE_S)
+    yield Goal(name="second account alone: p99", figure=_ms(alone_s), unit="ms", at_most=60_000)
+    yield Goal(
+        name=f"second account beside {BACKLOG} messages: p99",
+        figure=_ms(beside_s),
+        unit="ms",
+        at_most=60_000,
+    )
+    yield Goal(name="second account: p99 beside by p99 alone", figure=ratio, unit="", at_most=2)
+
+
+def _p99_s(twin: httpx.Client) -> float | None:
+    """Dispatch calls of the second account one after the other. Return the p99 of the time until each is executed."""
+    sent_at: dict[str, float] = {}
+    for _ in range(CALLS):
+        now_s = time.time()
+        sent_at[_pay("sk_live_second")] = now_s
+        time.sleep(EVERY_S)
+    give_up_at = time.time() + PATIENCE_S
+    while time.time() < give_up_at:
+        executed_at = _executed_at(twin)
+        if sent_at.keys() <= executed_at.keys():
+            waits = sorted(executed_at[request] - at for request, at in sent_at.items())
+            return waits[int(len(waits) * 0.99)]
+        time.sleep(0.5)
+    return None
+
+
+def _wait_until_received(queue_url: str) -> float:
+    """Wait until the queue holds hardly any visible message. Return the seconds."""
+    sqs, begun_s = boto3.client("sqs"), time.time()
+    while time.time() < begun_s + PATIENCE_S:
+        names: list[QueueAttributeNameType] = ["ApproximateNumberOfMessages"]
+        answer = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
+        if int(answer["Attributes"][names[0]]) < FEW:
+            break
+        time.sleep(0.5)
+    return time.time() - begun_s
+
+
+def _executed_at(twin: httpx.Client) -> Mapping[str, float]:
+    attempts = twin.get("/_twin/attempts").raise_for_status().json()["attempts"]
+    return {a["idempotency_key"]: a["at"] for a in attempts if a["executed"]}
+
+
+def _pay(key: str) -> str:
+    payment = new_payment_intent().amount(2000).currency("usd")
+    return payment.create_async("limits", "limits", key).request_id
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000)
