@@ -1,8 +1,7 @@
 """A second account on the whole local stack, alone and beside 2,000 messages of a first one.
 
-The emulator of SQS knows no fair queues, so a message waits until all older ones were received once. That time is shown,
-and the second account is measured after it, while the 2,000 messages wait for their tokens and come back again and again.
-The simulation measures fair queues.
+The emulator of SQS knows no fair queues, so a message waits until all older ones were received once. That time is
+shown, and the second account is measured after it, while the 2,000 messages wait and come back again and again. The simulation measures fair queues.
 """
 
 from __future__ import annotations
@@ -39,7 +38,12 @@ def measure_second_account() -> Iterator[Goal]:
         "STRIPE_LIMIT_SANDBOX": str(LIMITS["sandbox"]),
         "STRIPE_LIMIT_OPERATION": str(LIMITS["operation"]),
     }
-    settings = LocalSettings(flows=ROOT / "flows", environment=environment)
+    settings = LocalSettings(
+        flows=ROOT / "flows",
+        environment=environment,
+        interactive_pollers=10,  # as in template.yaml, and the batch size too
+        batch_size=10,
+    )
     with LocalStack(settings) as stack:
         os.environ.update(stack.environment())
         with httpx.Client(base_url=stack.addresses.stripe_base, timeout=60.0) as twin:
