@@ -283,6 +283,7 @@ class TestPause:
         self, caller: Caller, account: str | None
     ) -> None:
         caller.limiter.pause(account)
+        caller.fraction = 0.999
         assert await caller.receive(envelope())
         assert not caller.stripe.calls
         ((copy, delay_s),) = caller.queue.deferred

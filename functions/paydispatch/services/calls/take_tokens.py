@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.limits import QUEUE_DELAY_LIMIT_S
+from paydispatch.domain.rates.account_limits import PAUSED_WAIT_S
 from paydispatch.domain.rates.feedback import RATE_REFUSALS, Feedback, feedback_of
 from paydispatch.domain.rates.lanes import LONGEST_WAIT_S, RateLane
 from paydispatch.domain.rates.tokens import Granted, Postponed, TokenAsk, Why
@@ -58,16 +59,19 @@ async def postpone(
     call: Call, progress: Progress, postponed: Postponed, account: AccountBinding | None = None
 ) -> None:
     """Defer the request, until its deadline at most. It was never sent, so its progress stays as it is."""
-    delay_s = spread_delay_s(postponed.delay_s, call.ports.fraction())
+    longest_s = PAUSED_WAIT_S if postponed.why is Why.PAUSED else QUEUE_DELAY_LIMIT_S
+    delay_s = spread_delay_s(postponed.delay_s, call.ports.fraction(), longest_s)
     time_left_s = max(1.0, progress.deadline_at - call.ports.clock.now_s())
     call.ports.log.count("RateDeferred")
     delay_s = min(delay_s, time_left_s)
     await defer(call, progress, delay_s, why=postponed.why.value, account=account)
 
 
-def spread_delay_s(delay_s: float, fraction: float) -> float:
-    """Return the delay with jitter. A delay at the queue's limit is only shortened, because it cannot be longer."""
-    upwards = JITTER if delay_s * (1 + JITTER) <= QUEUE_DELAY_LIMIT_S else 0.0
+def spread_delay_s(
+    delay_s: float, fraction: float, longest_s: float = QUEUE_DELAY_LIMIT_S
+) -> float:
+    """Return the delay with jitter. A delay near `longest_s` is only shortened."""
+    upwards = JITTER if delay_s * (1 + JITTER) <= longest_s else 0.0
     return delay_s * (1 - JITTER + (JITTER + upwards) * fraction)
 
 
