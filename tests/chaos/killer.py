@@ -10,7 +10,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tests.chaos.plan import CALLER, FAILOVER, GATEWAY, QUEUE, REDIS, SECRET, WORKER, Event
+from tests.chaos.pauses import pause, resume
+from tests.chaos.plan import CALLER, FAILOVER, GATEWAY, PAUSE, QUEUE, REDIS, SECRET, WORKER, Event
 from tests.chaos.points import MIN_AGE_S, append_line, file_name
 from tests.chaos.secret import point_secret
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 POLL_EVERY_S = 0.05
 ARMED_FOR_S = 12.0
 """If no process reaches an armed point often enough within this time, the kill happens at once."""
+
+MOST_TRIES = 40
+"""How often calls are resumed, until Redis is there again."""
 
 RESTART_AFTER_S = 0.5
 """How long Redis stays down after a kill at a named point."""
@@ -69,7 +73,8 @@ class Killer:
             for file in (self._stage.directory / "armed").iterdir():
                 file.unlink(missing_ok=True)
             self._restart_killed_redis()
-            for _, _, action, recovers in sorted(self._actions):
+            while self._actions:
+                _, _, action, recovers = heapq.heappop(self._actions)
                 if recovers:
                     action()
 
@@ -93,6 +98,8 @@ class Killer:
             self._fail_over()
         elif event.target == SECRET:
             self._repoint(event.for_s)
+        elif event.target == PAUSE:
+            self._pause(("--all",) if event.pick < 0.5 else ("--lane", "batch"), event.for_s)
         else:
             self._kill_part(event)
 
@@ -143,6 +150,22 @@ class Killer:
             return
         self._stage.redis.fail_over()
         self._note(FAILOVER, "redis")
+
+    def _pause(self, what: tuple[str, ...], for_s: float) -> None:
+        """Pause calls, and resume them later. Try again in a second while Redis is down."""
+        if not pause(self._stage.redis.url, what):
+            self._later(1.0, lambda: self._pause(what, for_s))
+            return
+        self._note(PAUSE, " ".join(what), for_s)
+        self._later(for_s, lambda: self._resume(what), recovers=True)
+
+    def _resume(self, what: tuple[str, ...], tries: int = 1) -> None:
+        """Resume calls. Try again later while Redis is down."""
+        if resume(self._stage.redis.url, what):
+            return
+        if tries == MOST_TRIES:
+            raise RuntimeError(f"The calls stay paused: {' '.join(what)}")
+        self._later(1.0, lambda: self._resume(what, tries + 1), recovers=True)
 
     def _repoint(self, for_s: float) -> None:
         self._point_secret(1)

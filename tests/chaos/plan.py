@@ -19,7 +19,7 @@ DEADLY_PASSAGES = 6
 """A named point kills at one of this many first passages, so that it does not always kill at the first of a batch."""
 
 CALLER, WORKER, REDIS, QUEUE, GATEWAY = "caller", "worker", "redis", "queue", "gateway"
-FAILOVER, SECRET = "failover", "secret"
+FAILOVER, SECRET, PAUSE = "failover", "secret", "pause"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,7 +32,7 @@ class Event:
     point: str | None = None
     passage: int = 1
     for_s: float = 0.0
-    """How long Redis is down, the queue is stopped, or the secret holds the other key."""
+    """How long Redis is down, the queue is stopped, the secret holds the other key, or calls are paused."""
     pick: float = 0.0
     """A number in [0, 1) that selects one of the processes of this kind."""
 
@@ -70,6 +70,7 @@ class Plan:
             *self._kills(QUEUE, ()),
             *self._kills(FAILOVER, ()),
             *self._repoints(),
+            *self._pauses(),
         ]
         return sorted(events, key=lambda event: event.at_s)
 
@@ -99,6 +100,14 @@ class Plan:
         """Return two events that each point the rotating secret at another account for an eighth of the run."""
         eighth = self.lasts_s / 8
         return [Event(at_s=eighth * part, target=SECRET, for_s=eighth) for part in (2, 5)]
+
+    def _pauses(self) -> list[Event]:
+        """Return a pause of all calls, and one of the batch lane, each for a thirtieth of the run."""
+        thirtieth = self.lasts_s / 30
+        return [
+            Event(at_s=thirtieth * part, target=PAUSE, point=None, for_s=thirtieth, pick=pick)
+            for part, pick in ((10, 0.0), (22, 0.5))
+        ]
 
     @staticmethod
     def _outage_s(dice: random.Random, number: int) -> float:

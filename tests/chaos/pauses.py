@@ -1,0 +1,31 @@
+"""Pause and resume calls as an operator does, with the commands."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+_COMMAND = (sys.executable, "-m", "paydispatch")
+_TIMEOUT_S = 30.0
+
+
+def pause(redis_url: str, what: tuple[str, ...]) -> bool:
+    """Run `paydispatch pause`. Return whether it held, which it cannot without Redis."""
+    return _run(redis_url, "pause", *what)
+
+
+def resume(redis_url: str, what: tuple[str, ...]) -> bool:
+    """Run `paydispatch resume`. Return whether it held."""
+    return _run(redis_url, "resume", *what)
+
+
+def _run(redis_url: str, *arguments: str) -> bool:
+    ran = subprocess.run(
+        (*_COMMAND, *arguments),
+        env={**os.environ, "REDIS_URL": redis_url},
+        capture_output=True,
+        timeout=_TIMEOUT_S,
+        check=False,
+    )
+    return ran.returncode == 0
