@@ -27,8 +27,8 @@ NOWHERE = "http://127.0.0.1:9"
 LATENCY_MS = {"p50": 150, "p99": 600}
 START_WITHIN_S = 60.0
 CLOCKS_APART_S = 5.0
-LEAD_S = 1.0
-"""Between the command to the callers and the begin of their phase."""
+LEAD_S = 12.0
+"""Between the command to the callers and the begin of their phase. In this time each connects and makes one call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
