@@ -68,6 +68,9 @@ class TimedLimiter:
         """Waits that begin before `from_s` are not measured, because connections are made then."""
         self._limiter, self._from_s = limiter, from_s
         self.waits_ms: dict[str, list[float]] = {lane.value: [] for lane in Lane}
+        """From the question to the turn."""
+        self.reserved_ms: dict[str, list[float]] = {lane.value: [] for lane in Lane}
+        """The part of it that the limiter decided. The rest is the round trip, on a busy machine mostly of the machine."""
 
     async def take(self, ask: TokenAsk) -> Granted | Postponed:
         asked_s = time.monotonic()
@@ -75,6 +78,7 @@ class TimedLimiter:
         if isinstance(answer, Granted) and time.time() >= self._from_s:
             waited_s = time.monotonic() - asked_s + answer.wait_s
             self.waits_ms[ask.lane.value].append(waited_s * 1000)
+            self.reserved_ms[ask.lane.value].append(answer.wait_s * 1000)
         return answer
 
     async def confirm(self, granted: Granted) -> bool:
@@ -119,6 +123,7 @@ async def run_phase(caller: int, phase: Mapping[str, Any]) -> dict[str, Any]:
         "deferred": feed.deferred,
         "parked": feed.parked,
         "waits_ms": limiter.waits_ms,
+        "reserved_ms": limiter.reserved_ms,
         "cpu_s": time.process_time() - cpu_s,
         "counts": log.counts,
     }

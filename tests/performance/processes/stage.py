@@ -221,6 +221,9 @@ class Phase:
     def waits_ms(self, lane: str) -> list[float]:
         return [wait for result in self.results for wait in result["waits_ms"][lane]]
 
+    def reserved_ms(self, lane: str) -> list[float]:
+        return [wait for result in self.results for wait in result["reserved_ms"][lane]]
+
     def lost(self) -> int:
         """Return the requests that Stripe did not execute and that are on no queue."""
         executed = {a["idempotency_key"] for a in self.attempts if a["executed"]}
