@@ -70,7 +70,7 @@ class TimedLimiter:
         self.waits_ms: dict[str, list[float]] = {lane.value: [] for lane in Lane}
         """From the question to the turn."""
         self.reserved_ms: dict[str, list[float]] = {lane.value: [] for lane in Lane}
-        """The part of it that the limiter decided. The rest is the round trip, on a busy machine mostly of the machine."""
+        """The part of it that the limiter decided. The rest is the round trip and the machine."""
 
     async def take(self, ask: TokenAsk) -> Granted | Postponed:
         asked_s = time.monotonic()
