@@ -167,6 +167,15 @@ def test_no_deferral_is_longer_than_a_queue_can_delay() -> None:
     assert answers[-1].delay_s == pytest.approx(900.0)
 
 
+def test_deferred_calls_come_back_as_a_shrunk_limit_is_restored() -> None:
+    limits = account(100, 100)
+    limits.report(granted(limits), Feedback.ACCOUNT_RATE, NOW_S)
+    answers = take(limits, 5_000)
+
+    in_order_s = answers[-1].delay_s
+    assert 5_000 / 100 < in_order_s < 5_000 / 90  # at the shrunk rate of 70/s it were 71 s
+
+
 # Pause
 
 

@@ -143,17 +143,17 @@ class AccountLimits:
     def _postpone(
         self, why: Why, ask: TokenAsk, bounds: Sequence[_Bound], now_s: float
     ) -> Postponed:
-        """Return when the call's turn comes if all that were deferred before it come first."""
-        soonest_s = now_s + self.rules[ask.lane].longest_wait_s
-        back_s = [
-            bound.state.defer(
-                ask.lane,
-                ask.weight / min(self._lane_rates(bound.rate, ask.lane).values()),
-                soonest_s,
-                now_s,
-            )
-            for bound in bounds
-        ]
+        """Return when the call's turn comes if all that were deferred before it come first.
+
+        A limit that shrank is expected to be restored meanwhile. Otherwise they would come back at the shrunk rate.
+        """
+        lane, soonest_s = ask.lane, now_s + self.rules[ask.lane].longest_wait_s
+        back_s = []
+        for bound in bounds:
+            last_s = bound.state.last_turn(lane, soonest_s)
+            rates = self._lane_rates(bound.state.rate(last_s, bound.configured), lane)
+            interval_s = ask.weight / min(rates.values())
+            back_s.append(bound.state.defer(lane, last_s + interval_s, now_s))
         return Postponed(why=why, delay_s=max(back_s) - now_s)
 
     def _lane_rates(self, rate: int, lane: RateLane) -> dict[RateLane, int]:

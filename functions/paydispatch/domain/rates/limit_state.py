@@ -60,11 +60,14 @@ class LimitState:
         self.in_flight = {name: until for name, until in self.in_flight.items() if until > now_s}
         return len(self.in_flight) < cap
 
-    def defer(self, lane: RateLane, interval_s: float, soonest_s: float, now_s: float) -> float:
-        """Return the time at which a deferred call comes back: one interval after the one deferred before it.
+    def last_turn(self, lane: RateLane, soonest_s: float) -> float:
+        """Return when the call comes back that was deferred last, or `soonest_s` if that is later (unix seconds)."""
+        return max(soonest_s, self.later.get(lane, 0.0))
+
+    def defer(self, lane: RateLane, until_s: float, now_s: float) -> float:
+        """Note that the next deferred call comes back at `until_s`, and return the time.
 
         It is at most 900 s from now, because SQS delays no message for longer.
         """
-        at = max(soonest_s, self.later.get(lane, 0.0)) + interval_s
-        self.later[lane] = min(now_s + QUEUE_DELAY_LIMIT_S, at)
+        self.later[lane] = min(now_s + QUEUE_DELAY_LIMIT_S, until_s)
         return self.later[lane]

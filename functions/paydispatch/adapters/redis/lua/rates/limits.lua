@@ -80,12 +80,13 @@ local function configured_rate(set, default)
   return tonumber(set or default)
 end
 
-local function restored(value, at, configured)
-  return min(configured, value + floor(max(0, now - at) * configured * RESTORED_PER_S))
+local function restored(value, since, configured, at)
+  return min(configured, value + floor(max(0, at - since) * configured * RESTORED_PER_S))
 end
 
-local function rate_of(limit, configured)
-  return limit.learned == 0 and configured or restored(limit.learned, limit.learned_at, configured)
+-- Return the rate at a time. Without one, the rate of now.
+local function rate_of(limit, configured, at)
+  return limit.learned == 0 and configured or restored(limit.learned, limit.learned_at, configured, at or now)
 end
 
 -- Return the cap on calls in flight. nil: there is none.
@@ -93,7 +94,7 @@ local function cap_of(limit, configured)
   if limit.cap == 0 then
     return nil
   end
-  local cap = restored(limit.cap, limit.cap_at, configured)
+  local cap = restored(limit.cap, limit.cap_at, configured, now)
   if cap < configured then
     return cap
   end

@@ -51,10 +51,10 @@ local function bounds_of(operation)
 end
 
 -- Return the calls per second of the lane and of each lane above it, with the lanes below, and the least of these rates.
-local function lane_rates(limit, lane)
-  local rates, least = {}, limit.rate
+local function lane_rates(rate, lane)
+  local rates, least = {}, rate
   for one = 1, lane do
-    rates[one] = max(1, floor(limit.rate * lanes[one].share))
+    rates[one] = max(1, floor(rate * lanes[one].share))
     least = min(least, rates[one])
   end
   rates.least = least
@@ -179,12 +179,13 @@ local function join_flight(capped, from, calls)
 end
 
 -- Answer `calls` calls that come again when all that were deferred before them have come.
-local function postpone(answers, letter, bounds, rates, group, calls)
+local function postpone(answers, letter, bounds, group, calls)
   for _ = 1, calls do
     local back
-    for index, limit in ipairs(bounds) do
-      local soonest = now + lanes[group.lane].longest
-      local at = max(soonest, limit.later[group.lane]) + group.weight / rates[index].least
+    for _, limit in ipairs(bounds) do
+      local last = max(now + lanes[group.lane].longest, limit.later[group.lane])
+      local rates = lane_rates(rate_of(limit, limit.configured, last), group.lane)
+      local at = last + group.weight / rates.least
       limit.later[group.lane] = min(now + LONGEST_DELAY_S, at)
       back = max(back or 0, limit.later[group.lane])
       limit.changed = true
@@ -207,7 +208,7 @@ local function answer_group(group)
     if not bounds then
       bounds = bounds_of(group.operation)
       for index, limit in ipairs(bounds) do
-        rates[index] = lane_rates(limit, group.lane)
+        rates[index] = lane_rates(limit.rate, group.lane)
       end
     end
     local wanted, capped = account.next_probe > 0 and 1 or left, read_caps(bounds)
@@ -215,7 +216,7 @@ local function answer_group(group)
       wanted = min(wanted, limit.free)
     end
     if wanted <= 0 then
-      postpone(answers, 'c', bounds, rates, group, left)
+      postpone(answers, 'c', bounds, group, left)
       break
     end
     local done, waits = reserve_calls(bounds, rates, group, wanted)
@@ -232,7 +233,7 @@ local function answer_group(group)
     end
     left = left - done
     if done < wanted then
-      postpone(answers, 'r', bounds, rates, group, left)
+      postpone(answers, 'r', bounds, group, left)
       break
     end
   end
