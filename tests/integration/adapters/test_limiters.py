@@ -121,7 +121,7 @@ async def test_a_shrunk_limit_comes_back(limits: LimitWorld) -> None:
         rates.append((await limits.board.show(ACCOUNT)).limits[0].rate)
         limits.clock.advance(10)
 
-    assert rates == [70, 80, 90, 100]
+    assert rates == [70, 85, 100, 100]
 
 
 async def test_a_429_about_concurrency_caps_the_calls_in_flight(limits: LimitWorld) -> None:

@@ -244,7 +244,7 @@ def test_a_limit_comes_back_step_by_step_and_no_further() -> None:
     limits.report(granted(limits), Feedback.OPERATION_RATE, NOW_S)
     rates = [limits.rate("create_product", NOW_S + second) for second in (0, 1, 10, 30, 3_600)]
 
-    assert rates == [70, 71, 80, 100, 100]
+    assert rates == [70, 71, 85, 100, 100]
 
 
 def test_tokens_that_wait_do_not_count_after_a_limit_shrank() -> None:

@@ -9,8 +9,8 @@ from paydispatch.domain.rates.limits import LOWEST_RATE
 SHRINK_TO = 0.7
 """The part that is left of a limit after a 429. A limit that Stripe halved is found in two steps."""
 
-RESTORED_PER_S = 0.01
-"""The part of the configured limit that each quiet second gives back. A halved limit is back after 50 s."""
+RESTORED_PER_S = 0.015
+"""The part of the configured limit that each quiet second gives back. A halved limit is back after half a minute."""
 
 
 @dataclass(frozen=True, slots=True)

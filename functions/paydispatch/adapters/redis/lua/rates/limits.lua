@@ -4,7 +4,7 @@
 -- ARGV: 1 now in unix seconds, or '' for the time of Redis, 2 and 3 the default limits: all calls, one operation
 local SLOTS_PER_S, LANES = 10, 3
 local KEEP_S, IN_FLIGHT_S, LONGEST_DELAY_S, PAUSED_WAIT_S = 3600, 130, 900, 60
-local SHRINK_TO, RESTORED_PER_S, LOWEST_RATE = 0.7, 0.01, 1
+local SHRINK_TO, RESTORED_PER_S, LOWEST_RATE = 0.7, 0.015, 1
 local FAILURES_IN_A_ROW, FIRST_PROBE_S, LONGEST_PROBE_S = 20, 1, 30
 local FARTHEST_SLOT = 300 -- no call waits for so many slots, so the clock of Redis was set back
 local floor, min, max = math.floor, math.min, math.max
