@@ -15,6 +15,7 @@ from paydispatch.twin.accounts import authenticate, check_may_ask, connected_acc
 from paydispatch.twin.clock import TwinClock
 from paydispatch.twin.events.book import EVENTS, EventBook
 from paydispatch.twin.events.event import Cause
+from paydispatch.twin.events.webhooks import Webhooks
 from paydispatch.twin.faults import Faults
 from paydispatch.twin.idempotency import IdempotencyLayer, Saved
 from paydispatch.twin.ledger import Ledger
@@ -68,10 +69,11 @@ class StripeTwin:
         self._by_endpoint[EVENTS.endpoint] = EVENTS
         self._kinds = {row.name for row in resources}
         self.events = EventBook(seed)
+        self.webhooks = Webhooks(seed)
         self.forget()
 
     def forget(self) -> None:
-        """Delete every object, event, key, attempt, effect and count. Fault rules, limits and the clock stay."""
+        """Delete every object, event, key, attempt, effect and count. Rules, limits, webhooks and the clock stay."""
         self.ledger = Ledger()
         self.limits.counts.clear()
         self._naming = Naming(self._seed)
@@ -83,8 +85,8 @@ class StripeTwin:
 
     def put(self, account: Account, kind: str, fields: Mapping[str, Any]) -> StripeObject:
         """Store an object with these fields, as if it had always been there. Raises `StripeError` (400)."""
-        now = int(self.clock.now())
-        made = self._writes.put(account, kind, fields, now)
+        now = self.clock.now()
+        made = self._writes.put(account, kind, fields, int(now))
         self.events.record(account, self._store.take_changes(), Cause(), now)
         return made
 
@@ -200,16 +202,16 @@ class StripeTwin:
 
         try:
             exchange.verdict.raise_if("during")
-            exchange.answer(200, self._run(write, exchange.cause, int(now), record))
+            exchange.answer(200, self._run(write, exchange.cause, now, record))
             exchange.verdict.raise_if("after")
         except StripeError as error:
             exchange.refuse(error)
 
     def _run(
-        self, write: Write, cause: Cause, now: int, record: Callable[[StripeObject], None]
+        self, write: Write, cause: Cause, now: float, record: Callable[[StripeObject], None]
     ) -> bytes:
         """Run the write, and record the events of its changes, also of those before a declined card."""
         try:
-            return self._writes.execute(write, now, record)
+            return self._writes.execute(write, int(now), record)
         finally:
             self.events.record(write.account, self._store.take_changes(), cause, now)

@@ -49,7 +49,7 @@ class EventBook:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    def record(self, account: Account, changes: list[Stored], cause: Cause, now: int) -> None:
+    def record(self, account: Account, changes: list[Stored], cause: Cause, now: float) -> None:
         """Keep the events of the changes that one call made, and pass them on."""
         for change in changes:
             if change.kind not in ROWS:

@@ -34,7 +34,9 @@ class Event:
 
     id: str
     type: str
-    created: int
+    at: float
+    """The Unix time in seconds."""
+
     account: Account
     cause: Cause
     text: bytes
@@ -42,6 +44,10 @@ class Event:
     """The text before the change, for the types that end in `.updated`."""
 
     pending_webhooks: int = 0
+
+    @property
+    def created(self) -> int:
+        return int(self.at)
 
     def as_json(self) -> dict[str, Any]:
         shown = _show(self.text)
