@@ -18,6 +18,7 @@ lost_answer a reset after the execution
 
 object      the object of the operation, or of a read. `account` stands for `GET /v1/account` and for accounts,
             which no other rule matches.
+idempotency_key  the key of a POST, or a pattern such as `pdr_*`
 operation   a name of the table of operations, such as `capture_payment_intent`
 lists       whether the call must be a read of a list
 
@@ -31,6 +32,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.errors import PaydispatchError
@@ -142,11 +144,16 @@ class Match:
         return (
             self.object in objects
             and self.method in (None, facts.method)
-            and self.idempotency_key in (None, facts.idempotency_key)
+            and self._has_key(facts.idempotency_key)
             and self.operation in (None, facts.operation)
             and self.lists in (None, facts.is_list)
             and self.params.items() <= facts.params.items()
         )
+
+    def _has_key(self, key: str | None) -> bool:
+        if self.idempotency_key in (None, key):
+            return True
+        return key is not None and fnmatchcase(key, str(self.idempotency_key))
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ class Event:
     """The text before the change, for the types that end in `.updated`."""
 
     pending_webhooks: int = 0
+    delivered_at: float | None = None
+    """When the first webhook took it, by the clock of the machine."""
 
     @property
     def created(self) -> int:

@@ -68,6 +68,9 @@ class Webhooks:
         self.counts: Counter[str] = Counter()
         """`delivered`, `retried`, `given_up`, and `dropped` because too many waited."""
 
+        self.waiting = 0
+        """The deliveries that have not ended yet."""
+
     def add(self, source: Any) -> Webhook:
         """Register a webhook from JSON. Raises `RuleError`."""
         webhook = Webhook.parse(source, f"we_{self._made + 1}")

@@ -15,7 +15,8 @@ GET    /_twin/ledger?object=&after=&limit=   → {"effects": […], "attempts": 
 GET    /_twin/attempts?after=&limit=         → {"attempts": […]}
 POST   /_twin/objects        {"object": "dispute", "amount": 500, …} puts an object there → the object
 POST   /_twin/webhooks       {"url", "secret", "account": null, "livemode": null, "types": ["invoice.*"]} → {"id"}
-GET    /_twin/webhooks       → {"webhooks": […], "deliveries": {"delivered", "retried", "given_up", "dropped"}}
+GET    /_twin/webhooks       → {"webhooks": […], "deliveries": {"delivered", "retried", "given_up", "dropped",
+                              "waiting"}}
 DELETE /_twin/webhooks[/ID]  remove all webhooks, or one
 PUT    /_twin/event-faults   {"late": 0.1, "lost": 0.05, …}, also GET, with counts (twin/events/delivery_faults.py)
 GET    /_twin/events?after=&limit=           → {"events": […]} of all accounts, oldest first

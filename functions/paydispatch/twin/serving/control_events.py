@@ -35,7 +35,8 @@ class EventControl:
     def _list_webhooks(self, _call: Call) -> Answer:
         webhooks = self._twin.webhooks
         shown = [webhook.as_json() for webhook in webhooks.all()]
-        return json_answer({"webhooks": shown, "deliveries": webhooks.counts})
+        deliveries = {**webhooks.counts, "waiting": webhooks.waiting}
+        return json_answer({"webhooks": shown, "deliveries": deliveries})
 
     def _add_webhook(self, call: Call) -> Answer:
         return json_answer({"id": self._twin.webhooks.add(read_body(call)).id})
@@ -67,5 +68,6 @@ def _brief(event: Event) -> dict[str, Any]:
         "livemode": event.account.livemode,
         "idempotency_key": event.cause.idempotency_key,
         "operation": event.cause.operation,
+        "delivered_at": event.delivered_at,
         "pending_webhooks": event.pending_webhooks,
     }

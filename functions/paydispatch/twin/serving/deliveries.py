@@ -64,17 +64,22 @@ class Deliveries:
                 self._start_one(event, webhook, delay_s)
 
     async def cancel(self) -> None:
-        for task in self._tasks:
+        for task in [*self._tasks]:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _start_one(self, event: Event, webhook: Webhook, delay_s: float) -> None:
-        if len(self._tasks) >= MOST_WAITING:
+        if self._webhooks.waiting >= MOST_WAITING:
             self._webhooks.counts["dropped"] += 1
             return
         task = asyncio.create_task(self._deliver(event, webhook, delay_s))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._webhooks.waiting += 1
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._webhooks.waiting -= 1
 
     async def _deliver(self, event: Event, webhook: Webhook, delay_s: float) -> None:
         """Send an event until the webhook takes it, a few times at most."""
@@ -84,6 +89,7 @@ class Deliveries:
                 taken = await self._send(event, webhook)
             if taken:
                 self._webhooks.counts["delivered"] += 1
+                event.delivered_at = event.delivered_at or time.time()
                 event.pending_webhooks = max(0, event.pending_webhooks - 1)
                 return
             if pause_s is not None:
