@@ -142,18 +142,22 @@ ROWS: Mapping[str, Row] = {
 OF_A_CUSTOMER = {"card", "bank_account", "tax_id"}
 """The kinds whose types are those of a customer. The same objects of an account have no row."""
 
-LATER = {"captured", "closed"}
+LATER = {"captured", "closed", "canceled"}
 """The moves that a new object never has, such as the capture of a charge that is captured as it is made."""
 
 ACTS: Mapping[str, tuple[str, str]] = {"send_invoice": ("invoice", "invoice.sent")}
 """The kind and the type by the operation, for an act that leaves its object as it is."""
 
 
+SILENT = {"create_preview_invoice"}
+"""The operations that store nothing at Stripe, so that they cause no event."""
+
+
 def types_of(
     kind: str, before: Fields | None, after: Fields | None, operation: str | None = None
 ) -> list[str]:
     """Return the types of the events of one change, in Stripe's usual order. `before` is None for a new object."""
-    row = ROWS.get(kind)
+    row = None if operation in SILENT else ROWS.get(kind)
     if row is None or (kind in OF_A_CUSTOMER and not (after or before or {}).get("customer")):
         return []
     plain = row.plain.split()

@@ -109,6 +109,7 @@ def test_a_change_has_the_event_of_its_object(
         ("checkout/sessions", "mode=payment&success_url=https://shop.example"),
         ("payment_links", "line_items[0][price]=price_1&line_items[0][quantity]=1"),
         ("payment_intents/pi_1", "description=Tea"),
+        ("invoices/create_preview", "customer=cus_1"),
         ("tokens", "pii[id_number]=1"),
         ("account_links", "account=acct_1&type=account_onboarding"),
     ],
@@ -123,6 +124,13 @@ def test_an_object_that_a_lenient_twin_makes_up_was_always_there(stripe: Client)
     assert take_types(stripe) == ["payment_intent.canceled"]
     stripe.post("/v1/customers/cus_1", "name=Ann")
     assert take_types(stripe) == ["customer.updated"]
+
+
+@pytest.mark.parametrize("path", ["identity/verification_sessions", "payouts"])
+def test_a_new_object_has_not_ended(stripe: Client, path: str) -> None:
+    stripe.post(f"/v1/{path}", "type=document" if "identity" in path else "amount=5&currency=usd")
+    [created] = take_types(stripe)
+    assert created.endswith(".created")
 
 
 def test_a_subscription_has_the_events_of_its_invoice_and_payment_too(stripe: Client) -> None:
