@@ -136,13 +136,23 @@ ROWS: Mapping[str, Row] = {
     "identity.verification_session": Row(
         "identity.verification_session", "created", {"status=canceled": "canceled"}
     ),
+    "climate.order": Row("climate.order", "created", {"status=canceled": "canceled"}),
+    "financial_connections.account": Row(
+        "financial_connections.account", "created", {"status=disconnected": "disconnected"}
+    ),
+    "treasury.financial_account": Row(
+        "treasury.financial_account", "created", {"status=closed": "closed"}
+    ),
+    "treasury.inbound_transfer": Row("treasury.inbound_transfer", "created", _ENDS),
+    "treasury.outbound_payment": Row("treasury.outbound_payment", "created", _ENDS),
+    "treasury.outbound_transfer": Row("treasury.outbound_transfer", "created", _ENDS),
     "test_helpers.test_clock": Row("test_helpers.test_clock", "created deleted"),
 }
 
 OF_A_CUSTOMER = {"card", "bank_account", "tax_id"}
 """The kinds whose types are those of a customer. The same objects of an account have no row."""
 
-LATER = {"captured", "closed", "canceled"}
+LATER = {"captured", "closed", "canceled", "disconnected"}
 """The moves that a new object never has, such as the capture of a charge that is captured as it is made."""
 
 ACTS: Mapping[str, tuple[str, str]] = {"send_invoice": ("invoice", "invoice.sent")}

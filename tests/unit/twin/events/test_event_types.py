@@ -133,6 +133,25 @@ def test_a_new_object_has_not_ended(stripe: Client, path: str) -> None:
     assert created.endswith(".created")
 
 
+@pytest.mark.parametrize(
+    ("path", "type_"),
+    [
+        ("reviews/prv_1/approve", "review.closed"),
+        ("disputes/dp_1/close", "charge.dispute.closed"),
+        ("billing/meters/mtr_1/reactivate", "billing.meter.reactivated"),
+        ("identity/verification_sessions/vs_1/cancel", "identity.verification_session.canceled"),
+        ("treasury/outbound_payments/obp_1/cancel", "treasury.outbound_payment.canceled"),
+        ("quotes/qt_1/accept", "quote.accepted"),
+        ("topups/tu_1/cancel", "topup.canceled"),
+    ],
+)
+def test_an_act_that_ends_an_object_has_the_event_of_the_end(
+    stripe: Client, path: str, type_: str
+) -> None:
+    assert stripe.post(f"/v1/{path}").status == 200
+    assert take_types(stripe) == [type_]
+
+
 def test_a_subscription_has_the_events_of_its_invoice_and_payment_too(stripe: Client) -> None:
     items = (
         "customer=cus_1&items[0][price_data][unit_amount]=500&items[0][price_data][currency]=usd"
