@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.domain.stripe.listings import Listing
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
+    from paydispatch.domain.web.stripe_signatures import SigningSecret
 
 # Every service
 
@@ -108,6 +109,17 @@ class LookQueue(Protocol):
 
     def send(self, event: EventMessage) -> None:
         """Send the event to the reconciler. Raises `Unavailable`."""
+        ...
+
+
+class WebhookSecrets(Protocol):
+    """The signing secrets of Stripe's event destinations."""
+
+    def find(self, tenant: str, name: str) -> Sequence[SigningSecret] | None:
+        """Return the secrets that are valid for this webhook now. None: there is no such webhook.
+
+        Raises `Unavailable`, also for a stored text that holds no signing secret.
+        """
         ...
 
 

@@ -139,6 +139,8 @@ def _is_deployed(env: Mapping[str, str]) -> bool:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
     queue_urls: Mapping[Lane, str]
+    look_queue_url: str | None
+    """None: the API takes no events of Stripe."""
     redis_url: str
     allow_eviction: bool
     sealing_key_id: str
@@ -152,6 +154,7 @@ class ApiSettings:
     def from_env(cls, env: Mapping[str, str] = os.environ) -> ApiSettings:
         return cls(
             queue_urls=_queue_urls(env),
+            look_queue_url=env.get("LOOK_QUEUE_URL") or None,
             redis_url=redis_url(env),
             allow_eviction=allow_eviction(env),
             sealing_key_id=require(env, "SEALING_KEY_ID"),
