@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.errors import Unavailable
+    from paydispatch.domain.looks.doubts import Doubt
     from paydispatch.domain.looks.messages import EventMessage, LookMessage
     from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, WaitingFlow
     from paydispatch.domain.operators.lookup_results import Inconclusive, LookupResult
@@ -225,6 +226,18 @@ class RequestSlots(Protocol):
 
     async def end_send(self, claim: Claim, token: str, end: SendEnd) -> None:
         """Record how a send ended."""
+        ...
+
+    async def note_doubt(self, claim: Claim, message: str) -> None:
+        """Keep the queue message of a request that may have had an effect, until its status is final."""
+        ...
+
+    async def find_doubt(self, slot: str) -> Doubt | None:
+        """Return what an event is checked against. None: the slot is empty, or no claim was made on it."""
+        ...
+
+    async def tenants_in_doubt(self) -> Sequence[str]:
+        """Return the tenants, except the queue's, that had a request in doubt."""
         ...
 
     async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:

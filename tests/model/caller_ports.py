@@ -25,6 +25,8 @@ from paydispatch.services.calls.call import CallPorts
 from paydispatch.testing.memory_limiter import MemoryKeyBreakers, MemoryLimiter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.model.callers import Callers
     from tests.model.stage import Happening, Process
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.credentials import Binding, StripeKey
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.looks.doubts import Doubt
     from paydispatch.domain.outcomes import Error, ErrorKind
     from paydispatch.domain.stripe.accounts import AccountBinding
 
@@ -107,6 +110,15 @@ class GatedRequests(Gated):
 
     async def end_send(self, claim: Claim, token: str, end: SendEnd) -> None:
         await self._at_slot("redis.end_send", claim, lambda twin: twin.end_send(claim, token, end))
+
+    async def note_doubt(self, claim: Claim, message: str) -> None:
+        await self._at_slot("redis.note_doubt", claim, lambda twin: twin.note_doubt(claim, message))
+
+    async def find_doubt(self, slot: str) -> Doubt | None:
+        raise NotImplementedError
+
+    async def tenants_in_doubt(self) -> Sequence[str]:
+        raise NotImplementedError
 
     async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:
         stands: Error | Disputed = await self._at_slot(
