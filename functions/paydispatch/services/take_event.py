@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from paydispatch.domain.errors import InvalidSignature, MaybeAccepted, Unavailable, UnknownWebhook
 from paydispatch.domain.identity.request_ids import is_made_id
 from paydispatch.domain.looks.messages import event_message
+from paydispatch.domain.looks.provable_events import PROVABLE_TYPES
 from paydispatch.domain.text.json_text import read_json
 from paydispatch.domain.web.stripe_signatures import (
     SignatureFault,
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[A-Za-z0-9_+=.@-]{1,128}")
 """The characters that the name of a secret may have. A slash would lead to the secret of another tenant."""
-
-_LONGEST_TYPE = 100
-"""Characters. Stripe's longest type of an event has 60."""
 
 _LONGEST_ID = 255
 
@@ -63,7 +61,7 @@ class EventTaker:
         self._log = log
 
     def take(self, sent: SentEvent) -> bool:
-        """Return whether the event concerns a request of paydispatch. Such an event is on the look queue.
+        """Return whether the event can prove a request of paydispatch. Such an event is on the look queue.
 
         Raises `InvalidSignature`, `UnknownWebhook` or `Unavailable`. Nothing was changed then.
         """
@@ -114,16 +112,12 @@ class EventTaker:
 
 
 def _read_event(sent: SentEvent) -> EventMessage | None:
-    """Return what is kept of the event. None: it does not name a request whose id paydispatch made."""
+    """Return what is kept of the event. None: it proves nothing, or names no request whose id paydispatch made."""
     try:
         read = read_json(sent.body)
     except ValueError:
         return None
     event = event_message(read, sent.tenant) if isinstance(read, dict) else None
-    if event is None or not is_made_id(event.request_id):
+    if event is None or not is_made_id(event.request_id) or event.type not in PROVABLE_TYPES:
         return None
-    account = event.account or ""
-    sound = (
-        max(len(event.event_id), len(account)) <= _LONGEST_ID and len(event.type) <= _LONGEST_TYPE
-    )
-    return event if sound else None
+    return event if max(len(event.event_id), len(event.account or "")) <= _LONGEST_ID else None
