@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.errors import Unavailable
-    from paydispatch.domain.looks.doubts import Doubt
     from paydispatch.domain.looks.messages import EventMessage, LookMessage
+    from paydispatch.domain.looks.noted_doubts import NotedDoubt
     from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, WaitingFlow
     from paydispatch.domain.operators.lookup_results import Inconclusive, LookupResult
     from paydispatch.domain.operators.lookups import Window
@@ -232,7 +232,7 @@ class RequestSlots(Protocol):
         """Keep the queue message of a request that may have had an effect, until its status is final."""
         ...
 
-    async def find_doubt(self, slot: str) -> Doubt | None:
+    async def find_doubt(self, slot: str) -> NotedDoubt | None:
         """Return what an event is checked against. None: the slot is empty, or no claim was made on it."""
         ...
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.credentials import Binding, StripeKey
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
-    from paydispatch.domain.looks.doubts import Doubt
+    from paydispatch.domain.looks.noted_doubts import NotedDoubt
     from paydispatch.domain.outcomes import Error, ErrorKind
     from paydispatch.domain.stripe.accounts import AccountBinding
 
@@ -114,7 +114,7 @@ class GatedRequests(Gated):
     async def note_doubt(self, claim: Claim, message: str) -> None:
         await self._at_slot("redis.note_doubt", claim, lambda twin: twin.note_doubt(claim, message))
 
-    async def find_doubt(self, slot: str) -> Doubt | None:
+    async def find_doubt(self, slot: str) -> NotedDoubt | None:
         raise NotImplementedError
 
     async def tenants_in_doubt(self) -> Sequence[str]:

@@ -16,7 +16,7 @@ SETTLE = SOURCE + "services/settle_by_event.py"
 LOOK = SOURCE + "services/look_for_event.py"
 PLACES = SOURCE + "domain/looks/event_places.py"
 TABLE = SOURCE + "domain/looks/provable_events.py"
-DOUBTS = SOURCE + "domain/looks/doubts.py"
+DOUBTS = SOURCE + "domain/looks/noted_doubts.py"
 
 AT_THE_API = (
     "tests/unit/domain/test_stripe_signatures.py",
@@ -64,7 +64,7 @@ EVENT_GUARDS: tuple[Guard, ...] = (
         OWN_EVENT,
         SETTLE,
         "        if event.tenant is None:\n            tenants +=",
-        "        if event.tenant is not None:\n            tenants += [self._queue_tenant]\n        if True:\n            tenants +=",
+        "        if True:\n            tenants += [self._queue_tenant]\n            tenants +=",
         SETTLING,
     ),
     Guard(

@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from paydispatch.domain.identity.slots import slot_name
-from paydispatch.domain.looks.doubts import unknown_of_doubt
 from paydispatch.domain.looks.event_places import other_place
+from paydispatch.domain.looks.noted_doubts import unknown_of_doubt
 from paydispatch.domain.looks.provable_events import event_proof
 from paydispatch.domain.operators.lookup_results import Found, Inconclusive
 from paydispatch.domain.operators.lookups import StaysUnknown, decide
@@ -29,8 +29,8 @@ from paydispatch.services.look_for_event import look_for_event
 from paydispatch.services.look_up import LookupPorts
 
 if TYPE_CHECKING:
-    from paydispatch.domain.looks.doubts import Doubt
     from paydispatch.domain.looks.messages import EventMessage
+    from paydispatch.domain.looks.noted_doubts import NotedDoubt
     from paydispatch.domain.outcomes import Outcome
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
     from paydispatch.ports import AsyncLookQueue, RequestSlots
@@ -99,7 +99,7 @@ class EventSettler:
         noted = unknown_of_doubt(doubt, self._queue_tenant, self._ports.clock.now_s())
         return noted or _TooEarly("no send of the request has ended unknown")
 
-    async def _find_doubt(self, event: EventMessage) -> Doubt | None:
+    async def _find_doubt(self, event: EventMessage) -> NotedDoubt | None:
         """Return the slot of the request, unless its status is final. An event of EventBridge names no tenant."""
         requests = self._ports.requests
         tenants = [event.tenant or self._queue_tenant]

@@ -17,7 +17,7 @@ from paydispatch.domain.claims import (
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.limits import HORIZON_S
-from paydispatch.domain.looks.doubts import Doubt
+from paydispatch.domain.looks.noted_doubts import NotedDoubt
 from paydispatch.domain.outcomes import Error, Response
 from paydispatch.domain.stripe.repeats import Repeat
 from paydispatch.ports import RequestRecord
@@ -224,12 +224,12 @@ class MemoryRequests:
         if slot is not None and not slot.final:
             slot.message = message
 
-    async def find_doubt(self, slot: str) -> Doubt | None:
+    async def find_doubt(self, slot: str) -> NotedDoubt | None:
         self.store.reach()
         found = self.store.slots.get(slot)
         if found is None:
             return None
-        return Doubt(
+        return NotedDoubt(
             request_id=found.claim.request_id,
             worker_slot=found.claim.worker_slot,
             fingerprint=found.claim.fingerprint,

@@ -17,7 +17,7 @@ from tests.integration.adapters.slot_worlds import (
 )
 
 from paydispatch.domain.claims import SendEnd
-from paydispatch.domain.looks.doubts import Doubt
+from paydispatch.domain.looks.noted_doubts import NotedDoubt
 
 if TYPE_CHECKING:
     from paydispatch.domain.outcomes import Outcome
@@ -33,7 +33,7 @@ async def doubted(slots: SlotsWorld) -> None:
     await slots.requests.note_doubt(CLAIM, "the message")
 
 
-async def doubt_of(slots: SlotsWorld) -> Doubt:
+async def doubt_of(slots: SlotsWorld) -> NotedDoubt:
     doubt = await slots.requests.find_doubt(CLAIM.slot)
     assert doubt is not None
     return doubt
@@ -47,7 +47,7 @@ async def test_the_slot_keeps_the_message_with_the_sends_and_their_account(
     doubt = await doubt_of(slots)
     state = await slots.requests.find(CLAIM)
     assert state is not None
-    assert doubt == Doubt(
+    assert doubt == NotedDoubt(
         request_id="r1",
         worker_slot="w1",
         fingerprint="f1:tea",

@@ -29,7 +29,7 @@ from tests.integration.adapters.slot_worlds import (
 )
 
 from paydispatch.domain.claims import Claim, Go, SendEnd, SlotState
-from paydispatch.domain.looks.doubts import Doubt
+from paydispatch.domain.looks.noted_doubts import NotedDoubt
 from paydispatch.ports import RequestRecord
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def by_the_hour(answer: object, now_s: float) -> object:
                 first_sent_at=hours(answer.first_sent_at, now_s),
                 last_sent_at=hours(answer.last_sent_at, now_s),
             )
-        case Doubt():
+        case NotedDoubt():
             return replace(
                 answer,
                 first_sent_at=hours(answer.first_sent_at, now_s),

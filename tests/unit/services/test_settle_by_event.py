@@ -312,6 +312,17 @@ class TestHarmless:
         assert not system.look_queue.sent
         assert len(system.dropped) == 1
 
+    async def test_a_webhook_of_a_tenant_settles_no_request_of_the_queue_s_tenant(
+        self, system: System
+    ) -> None:
+        """Another tenant's webhook is signed with that tenant's own secret."""
+        await system.send()
+        await system.requests.note_doubt(
+            claim_of(envelope(principal="acme/shop"), "local", NOW_S), "message"
+        )
+        await system.settle(tenant="acme")
+        assert not system.settled
+
     async def test_the_reasons_of_another_account_and_mode_are_told(self, system: System) -> None:
         await system.send()
         await system.settle(account="acct_2")

@@ -10,7 +10,7 @@ from paydispatch.adapters.redis.scripts import script
 from paydispatch.domain.claims import SlotState
 from paydispatch.domain.identity.slots import bare_name, beside
 from paydispatch.domain.limits import REMEMBER_S
-from paydispatch.domain.looks.doubts import Doubt
+from paydispatch.domain.looks.noted_doubts import NotedDoubt
 from paydispatch.domain.outcomes import Error
 from paydispatch.domain.stripe.accounts import AccountBinding
 
@@ -120,11 +120,11 @@ def slot_state(fields: dict[str, Any], *, existed: bool, open_sends: int) -> Slo
     )
 
 
-def read_doubt(slot: str, fields: Mapping[str, Any]) -> Doubt | None:
+def read_doubt(slot: str, fields: Mapping[str, Any]) -> NotedDoubt | None:
     """Return the doubt of the request in this slot. None: there is no claim on it."""
     if fields["fingerprint"] is None:
         return None
-    return Doubt(
+    return NotedDoubt(
         request_id=bare_name(slot),
         worker_slot=beside(slot, fields["worker_id"]),
         fingerprint=fields["fingerprint"],

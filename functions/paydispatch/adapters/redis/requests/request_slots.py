@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.claims import Claim, Send, SendEnd
     from paydispatch.domain.entry import OutcomeEntry
-    from paydispatch.domain.looks.doubts import Doubt
+    from paydispatch.domain.looks.noted_doubts import NotedDoubt
     from paydispatch.domain.outcomes import Error
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.ports import Clock
@@ -110,7 +110,7 @@ class RedisRequests:
                 pipe.sadd(keys.DOUBT_TENANTS, claim.tenant)
             await pipe.execute()
 
-    async def find_doubt(self, slot: str) -> Doubt | None:
+    async def find_doubt(self, slot: str) -> NotedDoubt | None:
         async with within_answer_timeout():
             found: Any = await self._redis.hmget(keys.request(slot), DOUBT_FIELDS)
         return read_doubt(slot, dict(zip(DOUBT_FIELDS, found, strict=True)))
