@@ -21,12 +21,18 @@ from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
 from paydispatch.adapters.stripe.gateway import stripe_client
 from paydispatch.adapters.stripe.lists import HttpStripeLists
-from paydispatch.services.reconcile import AT_ONCE, ReconcilePorts
+from paydispatch.compose.async_lambda import on_one_loop
+from paydispatch.handlers.reconciler import ReconcilerHandler
+from paydispatch.services.looks.leave_events import LeaveEvents
+from paydispatch.services.looks.run_look import Looks
+from paydispatch.services.reconcile import AT_ONCE, ReconcilePorts, Reconciler
 
 if TYPE_CHECKING:
     import httpx
     from redis.asyncio import Redis
 
+    from paydispatch.adapters.event_log import PowertoolsEventLog
+    from paydispatch.compose.async_lambda import Handler
     from paydispatch.ports import EventLog
     from paydispatch.settings import ReconcilerSettings
 
@@ -77,3 +83,10 @@ def connect(settings: ReconcilerSettings, log: EventLog, clients: Clients) -> Re
         clock=clock,
         log=log,
     )
+
+
+def compose(settings: ReconcilerSettings, log: PowertoolsEventLog) -> Handler:
+    """Build the handler of the Lambda function. Its clients connect when they are first used."""
+    ports = connect(settings, log, Clients.connect(settings, log))
+    reconciler = Reconciler(ports)
+    return on_one_loop(ReconcilerHandler(reconciler, Looks(reconciler), LeaveEvents(log), log), log)
