@@ -20,9 +20,11 @@ from tests.model.stage import at_once
 from paydispatch.domain.attempts import Unknown, classify
 from paydispatch.domain.claims import Go
 from paydispatch.domain.errors import CannotOpen
+from paydispatch.domain.operators.lookup_results import Inconclusive
 from paydispatch.domain.rates.limits import NO_LIMITS
 from paydispatch.services.calls.call import CallPorts
 from paydispatch.testing.memory_limiter import MemoryKeyBreakers, MemoryLimiter
+from paydispatch.testing.memory_operations import MemoryUnknownOutcomes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.looks.noted_doubts import NotedDoubt
+    from paydispatch.domain.operators.lookup_results import LookupResult
+    from paydispatch.domain.operators.lookups import Window
+    from paydispatch.domain.operators.object_states import Fetched
     from paydispatch.domain.outcomes import Error, ErrorKind
     from paydispatch.domain.stripe.accounts import AccountBinding
 
@@ -51,6 +56,8 @@ def ports_of(stage: Callers, process: Process) -> CallPorts:
         key_breakers=MemoryKeyBreakers(stage.clock),
         limiter=MemoryLimiter(stage.clock, NO_LIMITS),
         gateway=GatedStripe(stage, process),
+        lists=GatedLists(stage, process),
+        unknown_outcomes=MemoryUnknownOutcomes(stage.redis.outcomes, stage.redis.requests),
         vault=GatedVault(stage, process),
         queue=GatedQueue(stage, process),
         doorbell=SilentDoorbell(),
@@ -191,6 +198,25 @@ class GatedAccounts(Gated):
             self._process, "stripe.account", {**ways, "401": lambda: EXPIRED_KEY}
         )
         return found
+
+
+class GatedLists(Gated):
+    """Stripe's lists. A read changes nothing, and it may find an object that Stripe has not finished."""
+
+    async def fetch(self, **rest: object) -> Fetched | Inconclusive:
+        raise NotImplementedError
+
+    async def find_created(
+        self, *, mark: tuple[str, str], within: Window, key: StripeKey, **rest: object
+    ) -> LookupResult:
+        account = ACCOUNTS[key.reveal()]
+        ways = {
+            "done": lambda: self._stage.stripe.find_created(mark, within, account),
+            "no answer": lambda: Inconclusive("no answer"),
+            "killed before": lambda: self._stage.kill(self._process),
+        }
+        result: LookupResult = await self._stage.call(self._process, "stripe.list", ways)
+        return result
 
 
 class GatedQueue(Gated):

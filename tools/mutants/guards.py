@@ -7,6 +7,7 @@ from event_guards import EVENT_GUARDS
 from flow_guards import FLOW_GUARDS
 from guard import LATCH, LUA, SOURCE, Guard
 from identity_guards import IDENTITY_GUARDS
+from look_guards import LOOK_GUARDS
 from operation_guards import OPERATION_GUARDS
 from parameter_guards import PARAMETER_GUARDS
 from rate_guards import RATE_GUARDS
@@ -1061,6 +1062,7 @@ GUARDS = (
     *EVENT_GUARDS,
     *IDENTITY_GUARDS,
     *FLOW_GUARDS,
+    *LOOK_GUARDS,
     *OPERATION_GUARDS,
     *RATE_GUARDS,
     *REPEAT_GUARDS,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import boto3
 
 from paydispatch.adapters.aws.errors import SEAL_CONFIG, SEND_CONFIG
-from paydispatch.adapters.aws.event_queue import SqsEventQueue
 from paydispatch.adapters.aws.kms import KmsSealer
+from paydispatch.adapters.aws.look_queue import SqsLookQueue
 from paydispatch.adapters.aws.sqs import SqsQueue
 from paydispatch.adapters.aws.webhook_secrets import SecretsManagerWebhooks
 from paydispatch.adapters.clock import SystemClock
@@ -60,7 +60,7 @@ def connect(settings: ApiSettings) -> ApiPorts:
     secrets = partial(boto3.client, "secretsmanager", config=SEAL_CONFIG)
     return ApiPorts(
         queue=SqsQueue(sqs, settings.queue_urls),
-        look_queue=SqsEventQueue(sqs, look_queue_url) if look_queue_url else None,
+        look_queue=SqsLookQueue(sqs, look_queue_url) if look_queue_url else None,
         webhook_secrets=SecretsManagerWebhooks(secrets, clock),
         sealer=KmsSealer(boto3.client("kms", config=SEAL_CONFIG), settings.sealing_key_id, clock),
         requests=RedisRequestStore(connect_redis(settings.redis_url, eviction), clock),

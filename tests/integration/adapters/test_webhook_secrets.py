@@ -1,4 +1,4 @@
-"""The signing secrets of webhooks in Secrets Manager, and the look queue from the API's side."""
+"""The signing secrets of webhooks in Secrets Manager."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.stub import Stubber
 
-from paydispatch.adapters.aws.event_queue import SqsEventQueue
 from paydispatch.adapters.aws.secrets_manager import KEPT_S
 from paydispatch.adapters.aws.webhook_secrets import MOST_KEPT, SecretsManagerWebhooks
 from paydispatch.domain.errors import Unavailable
-from paydispatch.domain.looks.messages import EventMessage, read_look_message
 
 if TYPE_CHECKING:
     from paydispatch.testing.memory_clock import MemoryClock
@@ -101,20 +99,3 @@ def test_a_busy_secrets_manager_is_unavailable(
         stub.add_client_error("get_secret_value", "ThrottlingException")
         with pytest.raises(Unavailable):
             webhooks.find("acme", "main")
-
-
-def test_an_event_on_the_queue_is_read_as_it_was_sent(aws: Any) -> None:
-    sqs = aws("sqs")
-    url = sqs.create_queue(QueueName="looks")["QueueUrl"]
-    event = EventMessage(
-        event_id="evt_1",
-        type="coupon.created",
-        request_id="pdr_1",
-        account=None,
-        livemode=False,
-        created=1.0,
-        tenant="acme",
-    )
-    SqsEventQueue(sqs, url).send(event)
-    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
-    assert read_look_message(message["Body"]) == event

@@ -16,8 +16,7 @@ from paydispatch.services.accept import Acceptor
 from paydispatch.services.take_event import EventTaker
 from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_event_log import MemoryEventLog
-from paydispatch.testing.memory_look_queue import MemoryEventQueue
-from paydispatch.testing.memory_queues import MemoryRequestQueue
+from paydispatch.testing.memory_queues import MemoryLookQueue, MemoryRequestQueue
 from paydispatch.testing.memory_requests import MemoryRequestStore
 from paydispatch.testing.memory_sealing import MemorySealer
 from paydispatch.testing.memory_webhooks import MemoryWebhookSecrets
@@ -93,7 +92,7 @@ class Client:
         self.clock = MemoryClock()
         self.log = MemoryEventLog()
         self.queue = MemoryRequestQueue()
-        self.look_queue: MemoryEventQueue | None = MemoryEventQueue()
+        self.look_queue: MemoryLookQueue | None = MemoryLookQueue()
         self.webhooks = MemoryWebhookSecrets()
         self.sealer = MemorySealer()
         self.requests = MemoryRequestStore()

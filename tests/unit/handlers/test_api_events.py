@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SECRET, NEW_SECRET, FOREIGN = "whsec_old", "whsec_new", "whsec_foreign"
 PATH, OF_ACME = "/v1/stripe/events/main", "/v1/stripe/events/acme/main"
 REQUEST_ID = new_request_id(1_800_000_000.0)
-CARD, KEY = "4242424242424242", "sk_live_0123456789abcdef"
+CARD, KEY = "4242424242424242", "sk_live_" + "Hush" * 6
 EVENT: dict[str, Any] = {
     "id": "evt_1",
     "object": "event",
@@ -61,7 +61,7 @@ def send(
 
 def queued(client: Client) -> list[EventMessage]:
     assert client.look_queue is not None
-    return client.look_queue.events
+    return client.look_queue.sent
 
 
 def test_a_signed_event_of_a_request_is_queued(hooked: Client) -> None:

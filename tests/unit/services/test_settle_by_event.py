@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,9 +40,9 @@ from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_doorbells import MemoryDoorbell
 from paydispatch.testing.memory_event_log import MemoryEventLog
 from paydispatch.testing.memory_limiter import MemoryLimiter
-from paydispatch.testing.memory_look_queue import MemoryLookQueue
 from paydispatch.testing.memory_operations import MemoryStripeLists, MemoryUnknownOutcomes
 from paydispatch.testing.memory_outcomes import MemoryOutcomes
+from paydispatch.testing.memory_queues import MemoryAsyncLookQueue
 from paydispatch.testing.memory_requests import MemoryRequests
 from paydispatch.testing.memory_sealing import MemorySealer, MemoryVault
 from paydispatch.testing.memory_stripe import MemoryAccounts
@@ -67,11 +67,6 @@ UPDATE: dict[str, Any] = {
 OTHER_KEY = KEY + "Other"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ports(ReconcilePorts):
-    look_queue: MemoryLookQueue
-
-
 class System:
     """An event settler over in-memory ports, and a Stripe that has one object and one event."""
 
@@ -83,8 +78,8 @@ class System:
         self.accounts = MemoryAccounts()
         self.lists = MemoryStripeLists(self.clock)
         self.secrets = {("local", SECRET_REF): KEY}
-        self.look_queue = MemoryLookQueue()
-        self.ports = Ports(
+        self.look_queue = MemoryAsyncLookQueue()
+        self.ports = ReconcilePorts(
             unknown_outcomes=MemoryUnknownOutcomes(self.outcomes, self.requests),
             requests=self.requests,
             lists=self.lists,
@@ -95,7 +90,6 @@ class System:
             doorbell=MemoryDoorbell(),
             clock=self.clock,
             log=self.log,
-            look_queue=self.look_queue,
         )
         self.at_stripe("payment_intent.created", {"id": "pi_1", "status": "succeeded"})
 
@@ -144,7 +138,9 @@ class System:
         await publish_outcome(self.ports, entry, claim.worker_slot)
 
     async def settle(self, event: EventMessage | None = None, **changes: Any) -> None:
-        await EventSettler(self.ports, queue_tenant="local").settle(event or event_for(**changes))
+        await EventSettler(self.ports, self.look_queue, queue_tenant="local").settle(
+            event or event_for(**changes)
+        )
 
     @property
     def settled(self) -> list[Any]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doubt:
+class NotedDoubt:
     """The part of a request's slot that an event is checked against."""
 
     request_id: str
@@ -35,7 +35,7 @@ class Doubt:
         return self.status in FINAL_STATUSES
 
 
-def unknown_of_doubt(doubt: Doubt, queue_tenant: str, now_s: float) -> UnknownOutcome | None:
+def unknown_of_doubt(doubt: NotedDoubt, queue_tenant: str, now_s: float) -> UnknownOutcome | None:
     """Return the request as one with an unknown outcome. None: its message was not noted, or is another request's."""
     if doubt.message is None:
         return None
