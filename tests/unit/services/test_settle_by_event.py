@@ -392,7 +392,8 @@ class TestHarmless:
 
     async def test_an_update_of_another_object_proves_nothing(self, system: System) -> None:
         await system.send(envelope(**UPDATE))
-        system.at_stripe("customer.updated", {"id": "cus_2"}, path="/v1/customers/cus_1")
+        system.at_stripe("customer.updated", {"id": "cus_2"}, path="/v1/customers/cus_2")
+        system.lists.objects["/v1/customers/cus_1"] = {"id": "cus_1"}
         await system.settle(type="customer.updated")
         assert not system.settled
         system.at_stripe("customer.updated", {"id": "cus_1"}, path="/v1/customers/cus_1")
