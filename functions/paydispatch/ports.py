@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.errors import Unavailable
     from paydispatch.domain.looks.messages import EventMessage, LookMessage
+    from paydispatch.domain.looks.noted_doubts import NotedDoubt
     from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, WaitingFlow
     from paydispatch.domain.operators.lookup_results import Inconclusive, LookupResult
     from paydispatch.domain.operators.lookups import Window
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.domain.stripe.listings import Listing
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
+    from paydispatch.domain.web.stripe_signatures import SigningSecret
 
 # Every service
 
@@ -108,6 +110,17 @@ class LookQueue(Protocol):
 
     def send(self, event: EventMessage) -> None:
         """Send the event to the reconciler. Raises `Unavailable`."""
+        ...
+
+
+class WebhookSecrets(Protocol):
+    """The signing secrets of Stripe's event destinations."""
+
+    def find(self, tenant: str, name: str) -> Sequence[SigningSecret] | None:
+        """Return the secrets that are valid for this webhook now. None: there is no such webhook.
+
+        Raises `Unavailable`, also for a stored text that holds no signing secret.
+        """
         ...
 
 
@@ -213,6 +226,18 @@ class RequestSlots(Protocol):
 
     async def end_send(self, claim: Claim, token: str, end: SendEnd) -> None:
         """Record how a send ended."""
+        ...
+
+    async def note_doubt(self, claim: Claim, message: str) -> None:
+        """Keep the queue message of a request that may have had an effect, until its status is final."""
+        ...
+
+    async def find_doubt(self, slot: str) -> NotedDoubt | None:
+        """Return what an event is checked against. None: the slot is empty, or no claim was made on it."""
+        ...
+
+    async def tenants_in_doubt(self) -> Sequence[str]:
+        """Return the tenants, except the queue's, that had a request in doubt."""
         ...
 
     async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:

@@ -49,6 +49,11 @@ def _queue_urls(env: Mapping[str, str]) -> dict[Lane, str]:
     return {Lane.INTERACTIVE: interactive, Lane.BATCH: env.get("BATCH_QUEUE_URL") or interactive}
 
 
+def _look_queue_url(env: Mapping[str, str]) -> str | None:
+    """Return the queue of looks and events. None: only the hourly sweep looks, and no event comes in."""
+    return env.get("LOOK_QUEUE_URL") or None
+
+
 def redis_url(env: Mapping[str, str] = os.environ) -> str:
     """Return REDIS_URL. Raises `BadSetting` for a remote Redis without TLS, unless REDIS_ALLOW_PLAINTEXT is true."""
     return check_redis_url(
@@ -139,6 +144,8 @@ def _is_deployed(env: Mapping[str, str]) -> bool:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
     queue_urls: Mapping[Lane, str]
+    look_queue_url: str | None
+    """None: the API takes no events of Stripe."""
     redis_url: str
     allow_eviction: bool
     sealing_key_id: str
@@ -152,6 +159,7 @@ class ApiSettings:
     def from_env(cls, env: Mapping[str, str] = os.environ) -> ApiSettings:
         return cls(
             queue_urls=_queue_urls(env),
+            look_queue_url=_look_queue_url(env),
             redis_url=redis_url(env),
             allow_eviction=allow_eviction(env),
             sealing_key_id=require(env, "SEALING_KEY_ID"),
@@ -168,6 +176,7 @@ class CallerSettings:
     queue_urls: Mapping[Lane, str]
     dead_letter_queue_url: str
     doorbell_queue_url: str | None
+    look_queue_url: str | None
     redis_url: str
     allow_eviction: bool
     stripe_api_base: str
@@ -187,6 +196,7 @@ class CallerSettings:
             queue_urls=_queue_urls(env),
             dead_letter_queue_url=require(env, "DEAD_LETTER_QUEUE_URL"),
             doorbell_queue_url=env.get("DOORBELL_QUEUE_URL") or None,
+            look_queue_url=_look_queue_url(env),
             redis_url=redis_url(env),
             allow_eviction=allow_eviction(env),
             stripe_api_base=_stripe_api_base(env),
@@ -210,6 +220,7 @@ class ReconcilerSettings:
     """
 
     doorbell_queue_url: str | None
+    look_queue_url: str | None
     redis_url: str
     allow_eviction: bool
     stripe_api_base: str
@@ -224,6 +235,7 @@ class ReconcilerSettings:
     def from_env(cls, env: Mapping[str, str] = os.environ) -> ReconcilerSettings:
         return cls(
             doorbell_queue_url=env.get("DOORBELL_QUEUE_URL") or None,
+            look_queue_url=_look_queue_url(env),
             redis_url=redis_url(env),
             allow_eviction=allow_eviction(env),
             stripe_api_base=_stripe_api_base(env),

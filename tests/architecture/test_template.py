@@ -136,16 +136,23 @@ def test_the_api_has_the_routes_of_the_contract() -> None:
         "POST /v1/{proxy+}",
         "DELETE /v1/{proxy+}",
         "GET /v1/requests/{request_id}",
+        "POST /v1/stripe/events/{name}",
+        "POST /v1/stripe/events/{tenant}/{name}",
         "GET /v1/openapi.json",
         "GET /health",
     }
 
 
-def test_every_route_except_health_and_the_document_needs_authentication() -> None:
+def test_every_route_except_health_the_document_and_signed_events_needs_authentication() -> None:
     routes = STACK.of_type("AWS::ApiGatewayV2::Route").values()
     open_routes = [route["RouteKey"] for route in routes if route["AuthorizationType"] == "NONE"]
 
-    assert open_routes == ["GET /v1/openapi.json", "GET /health"]
+    assert open_routes == [
+        "POST /v1/stripe/events/{name}",
+        "POST /v1/stripe/events/{tenant}/{name}",
+        "GET /v1/openapi.json",
+        "GET /health",
+    ]
     assert all("AuthorizationType" in route for route in routes)
     assert STACK.environment("ApiFunction")["SIGN_IN"] == "required"
 
@@ -194,7 +201,9 @@ def test_the_sealing_key_rotates() -> None:
     assert STACK.resources["SealingKey"]["Properties"]["EnableKeyRotation"] is True
 
 
-def test_only_the_caller_and_the_reconciler_read_secrets_and_only_with_the_prefix() -> None:
+def test_only_the_caller_and_the_reconciler_read_stripe_keys_and_the_api_only_signing_secrets() -> (
+    None
+):
     readers = [
         (name, statement["Resource"]["Fn::Sub"].partition(":secret:")[2])
         for name in STACK.functions
@@ -203,6 +212,7 @@ def test_only_the_caller_and_the_reconciler_read_secrets_and_only_with_the_prefi
     ]
 
     assert readers == [
+        ("ApiFunction", "paydispatch/*/webhook/*"),
         ("StripeCallerFunction", "paydispatch/*"),
         ("ReconcileFunction", "paydispatch/*"),
     ]

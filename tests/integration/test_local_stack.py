@@ -113,6 +113,7 @@ def test_the_addresses_are_the_ones_of_the_contract(stack: LocalStack) -> None:
         "queue_url",
         "batch_queue_url",
         "dead_letter_queue_url",
+        "look_queue_url",
         "redis_url",
         "stripe_base",
         "sealing_key_id",

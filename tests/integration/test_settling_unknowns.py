@@ -37,6 +37,7 @@ from paydispatch.services.redrive_message import Action, RedriveOptions, Redrive
 from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_event_log import MemoryEventLog
 from paydispatch.testing.memory_limiter import MemoryKeyBreakers, MemoryLimiter
+from paydispatch.testing.memory_operations import MemoryStripeLists
 from paydispatch.testing.memory_sealing import MemorySealer, MemoryVault
 from paydispatch.twin.clock import TwinClock
 from paydispatch.twin.serving.server import serve
@@ -59,6 +60,9 @@ class World:
         self.clock = MemoryClock(time.time())  # SQS has its own clock
         self.twin = StripeTwin(strict=False, clock=TwinClock(self.clock.now_s))
         self.redis, self._sqs, self.stripe = redis, sqs, stripe
+        self.lists = MemoryStripeLists(self.clock)
+        """Nothing is found before the unknown outcome is published."""
+        self.lists.away = True
         self._outcomes = RedisOutcomes(redis, queue_tenant="local")
         self._requests = RedisRequests(redis, self.clock, queue_tenant="local")
         self._accounts = HttpStripeAccounts(stripe, self.clock)
@@ -74,6 +78,8 @@ class World:
         """Call Stripe for one receive of the message. Backoffs only advance the clock, so nothing times out."""
         ports = CallPorts(
             gateway=HttpStripeGateway(self.stripe),
+            lists=self.lists,
+            unknown_outcomes=RedisUnknownOutcomes(self.redis, self.clock),
             accounts=self._accounts,
             key_breakers=MemoryKeyBreakers(self.clock),
             limiter=MemoryLimiter(self.clock, NO_LIMITS),

@@ -20,11 +20,15 @@ from tests.model.stage import at_once
 from paydispatch.domain.attempts import Unknown, classify
 from paydispatch.domain.claims import Go
 from paydispatch.domain.errors import CannotOpen
+from paydispatch.domain.operators.lookup_results import Inconclusive
 from paydispatch.domain.rates.limits import NO_LIMITS
 from paydispatch.services.calls.call import CallPorts
 from paydispatch.testing.memory_limiter import MemoryKeyBreakers, MemoryLimiter
+from paydispatch.testing.memory_operations import MemoryUnknownOutcomes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.model.callers import Callers
     from tests.model.stage import Happening, Process
 
@@ -33,6 +37,10 @@ if TYPE_CHECKING:
     from paydispatch.domain.credentials import Binding, StripeKey
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.looks.noted_doubts import NotedDoubt
+    from paydispatch.domain.operators.lookup_results import LookupResult
+    from paydispatch.domain.operators.lookups import Window
+    from paydispatch.domain.operators.object_states import Fetched
     from paydispatch.domain.outcomes import Error, ErrorKind
     from paydispatch.domain.stripe.accounts import AccountBinding
 
@@ -48,6 +56,8 @@ def ports_of(stage: Callers, process: Process) -> CallPorts:
         key_breakers=MemoryKeyBreakers(stage.clock),
         limiter=MemoryLimiter(stage.clock, NO_LIMITS),
         gateway=GatedStripe(stage, process),
+        lists=GatedLists(stage, process),
+        unknown_outcomes=MemoryUnknownOutcomes(stage.redis.outcomes, stage.redis.requests),
         vault=GatedVault(stage, process),
         queue=GatedQueue(stage, process),
         doorbell=SilentDoorbell(),
@@ -107,6 +117,15 @@ class GatedRequests(Gated):
 
     async def end_send(self, claim: Claim, token: str, end: SendEnd) -> None:
         await self._at_slot("redis.end_send", claim, lambda twin: twin.end_send(claim, token, end))
+
+    async def note_doubt(self, claim: Claim, message: str) -> None:
+        await self._at_slot("redis.note_doubt", claim, lambda twin: twin.note_doubt(claim, message))
+
+    async def find_doubt(self, slot: str) -> NotedDoubt | None:
+        raise NotImplementedError
+
+    async def tenants_in_doubt(self) -> Sequence[str]:
+        raise NotImplementedError
 
     async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:
         stands: Error | Disputed = await self._at_slot(
@@ -179,6 +198,25 @@ class GatedAccounts(Gated):
             self._process, "stripe.account", {**ways, "401": lambda: EXPIRED_KEY}
         )
         return found
+
+
+class GatedLists(Gated):
+    """Stripe's lists. A read changes nothing, and it may find an object that Stripe has not finished."""
+
+    async def fetch(self, **rest: object) -> Fetched | Inconclusive:
+        raise NotImplementedError
+
+    async def find_created(
+        self, *, mark: tuple[str, str], within: Window, key: StripeKey, **rest: object
+    ) -> LookupResult:
+        account = ACCOUNTS[key.reveal()]
+        ways = {
+            "done": lambda: self._stage.stripe.find_created(mark, within, account),
+            "no answer": lambda: Inconclusive("no answer"),
+            "killed before": lambda: self._stage.kill(self._process),
+        }
+        result: LookupResult = await self._stage.call(self._process, "stripe.list", ways)
+        return result
 
 
 class GatedQueue(Gated):

@@ -8,16 +8,15 @@ from tests.model.asks import QUEUE_TENANT
 from tests.model.caller_ports import (
     Gated,
     GatedAccounts,
+    GatedLists,
     GatedOutcomes,
     GatedQueue,
     GatedRequests,
     GatedVault,
     SilentDoorbell,
 )
-from tests.model.model_stripe import ACCOUNTS
 from tests.model.stage import at_once
 
-from paydispatch.domain.operators.lookup_results import Inconclusive
 from paydispatch.domain.operators.redrive import Choice
 from paydispatch.domain.rates.limits import NO_LIMITS
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler
@@ -32,10 +31,7 @@ if TYPE_CHECKING:
     from tests.model.callers import Callers
     from tests.model.stage import Process
 
-    from paydispatch.domain.credentials import StripeKey
     from paydispatch.domain.envelope import Envelope
-    from paydispatch.domain.operators.lookup_results import LookupResult
-    from paydispatch.domain.operators.lookups import Window
     from paydispatch.domain.operators.redrive import Parked
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
@@ -124,17 +120,3 @@ class GatedUnknownOutcomes(MemoryUnknownOutcomes):
         self, worker_slot: str, request_id: str, account: AccountBinding
     ) -> None:
         raise NotImplementedError
-
-
-class GatedLists(Gated):
-    async def find_created(
-        self, *, mark: tuple[str, str], within: Window, key: StripeKey, **rest: object
-    ) -> LookupResult:
-        account = ACCOUNTS[key.reveal()]
-        ways = {
-            "done": lambda: self._stage.stripe.find_created(mark, within, account),
-            "no answer": lambda: Inconclusive("no answer"),
-            "killed before": lambda: self._stage.kill(self._process),
-        }
-        result: LookupResult = await self._stage.call(self._process, "stripe.list", ways)
-        return result

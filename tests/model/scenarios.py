@@ -40,7 +40,9 @@ ONE = Scenario(name="one message", asks=(ASK,))
 TWICE = Scenario(name="a message and its copy", asks=(ASK,) * 2)
 """Two messages of one request, processed at the same time. A deferral with a lost answer leaves them."""
 
-LOST_ANSWER = {"stripe.post": ("done", "401", "401"), "stripe.answer": ("reset",)}
+UNSEEN = {"stripe.list": ("no answer",) * 2}
+"""Both reads of the look before an unknown outcome fail."""
+LOST_ANSWER = {"stripe.post": ("done", "401", "401"), "stripe.answer": ("reset",), **UNSEEN}
 UNKNOWN_THEN_CREATED = (("unknown", "created"),)
 
 ONE_REQUEST = (
@@ -77,9 +79,15 @@ ONE_REQUEST = (
         outcomes=(("declined",),) * 2,
     ),
     Scenario(
+        name="a kept 500 whose object a look finds",
+        asks=(ASK,) * 2,
+        ending="500 though made",
+    ),
+    Scenario(
         name="a kept 500",
         asks=(ASK,) * 2,
         ending="500 though made",
+        script=UNSEEN,
         redrive_after_s=(0.0, 25 * HOUR_S),
         outcomes=UNKNOWN_THEN_CREATED * 2,
     ),
@@ -104,7 +112,7 @@ ONE_REQUEST = (
     Scenario(
         name="a copy that says it was sent two days ago",
         asks=(ASK, replace(ASK, first_sent_s=-48 * HOUR_S)),
-        script={"stripe.post": ("done",), "stripe.answer": ("reset",)},
+        script={"stripe.post": ("done",), "stripe.answer": ("reset",), **UNSEEN},
         outcomes=UNKNOWN_THEN_CREATED * 2,
     ),
     Scenario(

@@ -12,6 +12,7 @@ from tests.model.callers import Callers, Scenario, play
 from tests.model.choices import Steered
 from tests.model.invariants import short_names
 from tests.model.model_stripe import ACME_KEY, OTHER_KEY, SHOP_LIVE_KEY
+from tests.model.scenarios import UNSEEN
 
 HOUR_S, DAY_S = 3600.0, 24 * 3600.0
 
@@ -77,7 +78,7 @@ class TestConcurrentReceives:
 
     def test_a_refusal_to_one_caller_does_not_clear_the_unknown_outcome_of_another(self) -> None:
         stage = steer(
-            BOTH_WAIT,
+            replace(BOTH_WAIT, script={**BOTH_WAIT.script, **UNSEEN}),
             "caller-1 stripe.post: 429",
             "queue delivers",
             "caller-2 stripe.post: done",
@@ -94,7 +95,7 @@ class TestConcurrentReceives:
         self,
     ) -> None:
         stage = steer(
-            replace(ONE, script={"stripe.post": ("429",)}),
+            replace(ONE, script={"stripe.post": ("429",), **UNSEEN}),
             "caller-1 redis.end_send: done, and once more late",
             "caller-1 stripe.post: done",
             "late: caller-1 redis.end_send",
@@ -155,6 +156,7 @@ class TestReceives:
                 script={
                     "stripe.answer": ("killed before",),
                     "redis.claim": ("done", "killed after"),
+                    **UNSEEN,
                 },
                 jumps_s=(13 * DAY_S, 9.5 * DAY_S),
             ),
@@ -261,7 +263,11 @@ class TestRepeats:
     LOST = Scenario(
         name="a lost answer, and a redrive after a day",
         asks=(PATIENT,) * 2,
-        script={"stripe.post": ("done", "401", "401"), "stripe.answer": ("reset",)},
+        script={
+            "stripe.post": ("done", "401", "401"),
+            "stripe.answer": ("reset",),
+            "stripe.list": ("no answer",) * 4,  # the looks of both messages
+        },
         redrive_after_s=(25 * HOUR_S, 0.0),
     )
 

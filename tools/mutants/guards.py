@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from derived_guards import DERIVED_GUARDS
+from event_guards import EVENT_GUARDS
 from flow_guards import FLOW_GUARDS
 from guard import LATCH, LUA, SOURCE, Guard
 from identity_guards import IDENTITY_GUARDS
+from look_guards import LOOK_GUARDS
 from operation_guards import OPERATION_GUARDS
 from parameter_guards import PARAMETER_GUARDS
 from rate_guards import RATE_GUARDS
@@ -1057,8 +1059,10 @@ GUARDS = (
         REDIS_INBOX,
     ),
     *DERIVED_GUARDS,
+    *EVENT_GUARDS,
     *IDENTITY_GUARDS,
     *FLOW_GUARDS,
+    *LOOK_GUARDS,
     *OPERATION_GUARDS,
     *RATE_GUARDS,
     *REPEAT_GUARDS,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from paydispatch.adapters.aws.errors import CLIENT_CONFIG
+from paydispatch.adapters.aws.errors import CLIENT_CONFIG, SEND_CONFIG
 from paydispatch.adapters.aws.kms import KmsVault
+from paydispatch.adapters.aws.look_queue import NoLookQueue, SqsAsyncLookQueue
 from paydispatch.adapters.aws.secrets_manager import SecretsManagerStore
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.redis.connection import connect_async
@@ -21,13 +22,19 @@ from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
 from paydispatch.adapters.stripe.gateway import stripe_client
 from paydispatch.adapters.stripe.lists import HttpStripeLists
-from paydispatch.services.reconcile import AT_ONCE, ReconcilePorts
+from paydispatch.compose.async_lambda import on_one_loop
+from paydispatch.handlers.reconciler import ReconcilerHandler
+from paydispatch.services.looks.run_look import Looks
+from paydispatch.services.reconcile import AT_ONCE, ReconcilePorts, Reconciler
+from paydispatch.services.settle_by_event import EventSettler
 
 if TYPE_CHECKING:
     import httpx
     from redis.asyncio import Redis
 
-    from paydispatch.ports import EventLog
+    from paydispatch.adapters.event_log import PowertoolsEventLog
+    from paydispatch.compose.async_lambda import Handler
+    from paydispatch.ports import AsyncLookQueue, EventLog
     from paydispatch.settings import ReconcilerSettings
 
 LIST_TIMEOUT_S = 20.0
@@ -77,3 +84,17 @@ def connect(settings: ReconcilerSettings, log: EventLog, clients: Clients) -> Re
         clock=clock,
         log=log,
     )
+
+
+def compose(settings: ReconcilerSettings, log: PowertoolsEventLog) -> Handler:
+    """Build the handler of the Lambda function. Its clients connect when they are first used."""
+    ports = connect(settings, log, Clients.connect(settings, log))
+    reconciler = Reconciler(ports)
+    events = EventSettler(ports, _look_queue(settings), queue_tenant=settings.queue_tenant)
+    return on_one_loop(ReconcilerHandler(reconciler, Looks(reconciler), events, log), log)
+
+
+def _look_queue(settings: ReconcilerSettings) -> AsyncLookQueue:
+    if settings.look_queue_url is None:
+        return NoLookQueue()
+    return SqsAsyncLookQueue(boto3.client("sqs", config=SEND_CONFIG), settings.look_queue_url)

@@ -18,10 +18,12 @@ from paydispatch.adapters.redis.eviction import EvictionCheck
 from paydispatch.adapters.redis.rates.key_breakers import RedisKeyBreakers
 from paydispatch.adapters.redis.rates.limiter import RedisLimiter
 from paydispatch.adapters.redis.requests.request_slots import RedisRequests
+from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOutcomes
 from paydispatch.adapters.redis.streams.doorbell import NoDoorbell, SqsDoorbell
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
 from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
+from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.compose.async_lambda import on_one_loop
 from paydispatch.domain.warm_operations import warm_operations
 from paydispatch.handlers.stripe_caller import work_on
@@ -54,6 +56,8 @@ def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
     version = settings.stripe_api_version
     return CallPorts(
         gateway=HttpStripeGateway(stripe, version=version),
+        lists=HttpStripeLists(stripe, version=version),
+        unknown_outcomes=RedisUnknownOutcomes(redis, clock),
         accounts=HttpStripeAccounts(stripe, clock, version=version),
         key_breakers=RedisKeyBreakers(redis),
         limiter=RedisLimiter(redis, settings.default_limits, settings.lane_rules),

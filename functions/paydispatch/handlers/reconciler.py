@@ -1,26 +1,93 @@
-"""Translate an event of the schedule into one service call, and its report into counts."""
+"""Translate an event into service calls: a schedule sweeps, and messages of the look queue look or settle."""
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from paydispatch.services.refuse_events import is_schedule, refuse_event
+from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.looks.messages import LookMessage, read_look_message
+from paydispatch.services.refuse_events import is_schedule, queue_messages, refuse_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from paydispatch.domain.looks.messages import EventMessage
     from paydispatch.ports import EventLog
-    from paydispatch.services.reconcile import Reconciler
+    from paydispatch.services.reconcile import ReconcileReport
+
+    Event = Mapping[str, Any]
 
 STOPPING_TIME_S = 70.0
 """The time at the end of an invocation for the last request: its look through Stripe's lists, and its publish."""
 
+LOOK_STOPPING_TIME_S = 15.0
+"""The same for a look, which stores where it stopped after each page."""
+
+
+class Sweeper(Protocol):
+    async def reconcile(self, *, until: float) -> ReconcileReport: ...
+
+
+class Looker(Protocol):
+    async def look(self, message: LookMessage, *, until: float) -> None:
+        """Look for all unknown requests of the message's account and object. Raises `Unavailable`."""
+        ...
+
+
+class EventSettler(Protocol):
+    async def settle(self, event: EventMessage) -> None:
+        """Settle the request that the event names, if the event proves it. Raises `Unavailable`."""
+        ...
+
+
+class ReconcilerHandler:
+    """Dispatches each record to a look or to an event."""
+
+    def __init__(
+        self, sweeper: Sweeper, looker: Looker, settler: EventSettler, log: EventLog
+    ) -> None:
+        self._sweeper = sweeper
+        self._looker = looker
+        self._settler = settler
+        self._log = log
+
+    async def __call__(self, event: Event, context: LambdaContext) -> dict[str, Any]:
+        """Return the counts of a sweep, or the ids of the messages that SQS must keep.
+
+        Raises `UnexpectedEvent` for an event of another kind.
+        """
+        records = queue_messages(event)
+        if records is None:
+            return await settle_unknowns(event, context, self._sweeper, self._log)
+        until = _ends_at(context) - LOOK_STOPPING_TIME_S
+        done = await asyncio.gather(*(self._work_on(record, until) for record in records))
+        kept = [record["messageId"] for record, ok in zip(records, done, strict=True) if not ok]
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in kept]}
+
+    async def _work_on(self, record: Event, until: float) -> bool:
+        """Return whether the message may be acknowledged. A message that concerns no request of ours may."""
+        try:
+            message = read_look_message(record["body"])
+            if isinstance(message, LookMessage):
+                await self._looker.look(message, until=until)
+            elif message is not None:
+                await self._settler.settle(message)
+        except Unavailable as error:
+            self._log.warning("look.kept", message_id=record["messageId"], why=str(error))
+            return False
+        except Exception:  # a fault of paydispatch itself must not fail the other messages
+            self._log.warning("look.failed", message_id=record["messageId"])
+            self._log.count("LookFailed")
+            return False
+        return True
+
 
 async def settle_unknowns(
-    event: Mapping[str, Any], context: LambdaContext, service: Reconciler, log: EventLog
+    event: Event, context: LambdaContext, service: Sweeper, log: EventLog
 ) -> dict[str, Any]:
     """Settle unknown outcomes until the invocation's time is up, and return the counts.
 
@@ -28,7 +95,11 @@ async def settle_unknowns(
     Raises `UnexpectedEvent` for an event of another kind.
     """
     if not is_schedule(event):
-        raise refuse_event(event, takes="a schedule of EventBridge", log=log)
-    ends_at = time.time() + context.get_remaining_time_in_millis() / 1000
-    report = await service.reconcile(until=ends_at - STOPPING_TIME_S)
+        takes = "a schedule of EventBridge, or messages of the look queue"
+        raise refuse_event(event, takes=takes, log=log)
+    report = await service.reconcile(until=_ends_at(context) - STOPPING_TIME_S)
     return {**report.counts, "left": report.left}
+
+
+def _ends_at(context: LambdaContext) -> float:
+    return time.time() + context.get_remaining_time_in_millis() / 1000

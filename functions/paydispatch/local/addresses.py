@@ -12,6 +12,7 @@ class Addresses:
     queue_url: str
     batch_queue_url: str
     dead_letter_queue_url: str
+    look_queue_url: str
     redis_url: str
     stripe_base: str
     sealing_key_id: str

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 TWIN = "twin"
 WORKER = "worker"
 
+LOOK_BATCH_SIZE = 10
+"""As on AWS (template.yaml)."""
+
 
 def twin(settings: LocalSettings, webhooks: Path | None, port: int) -> Program:
     """Return the Stripe twin. It is not restarted, because its objects and idempotency keys are lost when it ends.
@@ -55,7 +58,7 @@ def gateways(
 
 
 def pollers(settings: LocalSettings, environment: Mapping[str, str]) -> Iterator[Program]:
-    """Yield the execution environments of the Stripe caller. Each lane has its own."""
+    """Yield the execution environments of the Stripe caller, of which each lane has its own, and of the reconciler."""
     lanes = (
         ("interactive", settings.interactive_pollers, environment["REQUEST_QUEUE_URL"]),
         ("batch", settings.batch_pollers, environment["BATCH_QUEUE_URL"]),
@@ -63,17 +66,35 @@ def pollers(settings: LocalSettings, environment: Mapping[str, str]) -> Iterator
     for lane, count, queue_url in lanes:
         for number in range(1, count + 1):
             yield _poller(f"poller-{lane}-{number}", queue_url, settings, environment)
+    for number in range(1, settings.look_pollers + 1):
+        yield _poller(
+            f"poller-look-{number}",
+            environment["LOOK_QUEUE_URL"],
+            settings,
+            environment,
+            handler=settings.reconciler_handler,
+            batch_size=LOOK_BATCH_SIZE,
+            timeout_s=settings.look_timeout_s,
+        )
 
 
 def _poller(
-    name: str, queue_url: str, settings: LocalSettings, environment: Mapping[str, str]
+    name: str,
+    queue_url: str,
+    settings: LocalSettings,
+    environment: Mapping[str, str],
+    *,
+    handler: str | None = None,
+    batch_size: int | None = None,
+    timeout_s: int | None = None,
 ) -> Program:
+    """Return a poller. Without other values it is one of the Stripe caller."""
     own = {
         "--name": name,
         "--queue-url": queue_url,
-        "--handler": settings.caller_handler,
-        "--batch-size": str(settings.batch_size),
-        "--timeout-s": str(settings.function_timeout_s),
+        "--handler": handler or settings.caller_handler,
+        "--batch-size": str(batch_size or settings.batch_size),
+        "--timeout-s": str(timeout_s or settings.function_timeout_s),
     }
     options = tuple(word for option in own.items() for word in option)
     return Program(

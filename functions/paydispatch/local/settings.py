@@ -55,6 +55,7 @@ class LocalSettings:
 
     api_handler: str = "paydispatch.local.lambdas.api.handler"
     caller_handler: str = "paydispatch.local.lambdas.stripe_caller.handler"
+    reconciler_handler: str = "paydispatch.local.lambdas.reconciler.handler"
     twin_command: tuple[str, ...] = _own("paydispatch.twin")
     worker_command: tuple[str, ...] = _own("paydispatch", "worker", "--all")
 
@@ -67,6 +68,9 @@ class LocalSettings:
     batch_pollers: int = 1
     """One, half as many as in the interactive lane, because batch work has the lower priority."""
 
+    look_pollers: int = 1
+    """One, because a look of an account serves all of its unknown requests."""
+
     batch_size: int = 100
     """Messages per handler call. The calls in flight are at most this size times the environments, of which there are
     only three here. On AWS the size is smaller, because Lambda adds environments under load."""
@@ -78,6 +82,9 @@ class LocalSettings:
     visibility_timeout_s: int = 45
     """Longer than the function's timeout. The messages of a killed poller stay invisible for this time. On AWS it is
     six times the timeout, because of the retries of Lambda's poller. The local poller does not retry."""
+
+    look_timeout_s: int = 60
+    """The time of a look. On AWS it is 15 minutes. Here a killed look must come again soon."""
 
     max_receives: int = 5
 

@@ -38,8 +38,12 @@ from paydispatch.domain.unknown_outcomes import LAST_CALL_S, claim_of_unknown, e
 from paydispatch.services.look_turns import TurnPorts, wait_for_turn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from paydispatch.domain.credentials import StripeKey
     from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.operators.lookups import Window
+    from paydispatch.domain.operators.object_states import Fetched
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.domain.stripe.listings import Listing
     from paydispatch.domain.stripe.operations import Operation
@@ -98,13 +102,30 @@ class LookupPorts(TurnPorts, Protocol):
     def log(self) -> EventLog: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """How much one lookup reads."""
+
+    windows: Callable[[UnknownOutcome], tuple[Window, ...]] = windows
+    """The windows of a dated list that are read, in order."""
+    most_reads: int | None = None
+    """The most GETs. None: as many as the list has pages, up to the limit of the adapter."""
+
+
+WHOLE = Extent()
+
+
+class _ReadsSpent(Exception):
+    """The lookup has made all the reads that its extent allows."""
+
+
 async def look_up(
-    ports: LookupPorts, unknown: UnknownOutcome, *, same_account: bool
+    ports: LookupPorts, unknown: UnknownOutcome, *, same_account: bool, extent: Extent = WHOLE
 ) -> LookupResult:
     """Return whether Stripe shows the effect of the request, or the reason why the lookup proves nothing.
 
     `same_account`: an operator declares that the request's key belongs to the account that the request was sent to.
-    Raises `Unavailable`.
+    A lookup of less than the `WHOLE` extent proves no absence. Raises `Unavailable`.
     """
     entry = unknown.entry
     try:
@@ -120,7 +141,7 @@ async def look_up(
     try:
         key = await ports.vault.open(envelope_of(entry))
         wrong_account = await _check_account(ports, unknown, key, same_account=same_account)
-        return wrong_account or await _look(ports, unknown, asked, key)
+        return wrong_account or await _look(ports, unknown, asked, key, extent)
     except (CannotOpen, NotPermitted) as error:
         return Inconclusive(str(error))
 
@@ -193,29 +214,41 @@ async def _accept_account(
 
 
 async def _look(
-    ports: LookupPorts, unknown: UnknownOutcome, asked: _Asked, key: StripeKey
+    ports: LookupPorts, unknown: UnknownOutcome, asked: _Asked, key: StripeKey, extent: Extent
 ) -> LookupResult:
     try:
         async with asyncio.timeout(LOOKUP_TIMEOUT_S):
             if isinstance(asked.proof, ByMark):
-                found = await _search(ports, unknown, asked.path, asked.proof.listing, key)
+                found = await _search(ports, unknown, asked, asked.proof.listing, key, extent)
                 return await _doubt_absence(ports, unknown, asked.proof, found)
             return await _fetch(ports, unknown, asked, key)
     except TimeoutError:
         return Inconclusive(f"Stripe was not read to the end in {LOOKUP_TIMEOUT_S:.0f} s.")
+    except _ReadsSpent:
+        return Inconclusive(
+            f"The object is not on the {extent.most_reads} pages of Stripe's list that were read."
+        )
 
 
 async def _search(
-    ports: LookupPorts, unknown: UnknownOutcome, path: str, listing: Listing, key: StripeKey
+    ports: LookupPorts,
+    unknown: UnknownOutcome,
+    asked: _Asked,
+    listing: Listing,
+    key: StripeKey,
+    extent: Extent,
 ) -> LookupResult:
     """Search one window after the other. The object counts as not found only if no window holds it."""
-    entry = unknown.entry
+    entry, chosen = unknown.entry, extent.windows(unknown)
+    turn = _turn(ports, unknown, key, f"list_{entry.object}")
+    if extent.most_reads is not None:
+        turn = _limited(turn, extent.most_reads)
     # An undated list is read as a whole, so that one search covers every window.
-    searched = windows(unknown) if listing.dated else windows(unknown)[:1]
+    searched = chosen if listing.dated else chosen[:1]
     result: NotFound | Inconclusive | None = None
     for window in searched:
         latest = await ports.lists.find_created(
-            path=path,
+            path=asked.path,
             listing=listing,
             params=entry.params,
             mark=(MARK, entry.request_id),
@@ -223,12 +256,24 @@ async def _search(
             key=key,
             stripe_account=entry.stripe_account,
             stripe_context=entry.stripe_context,
-            turn=_turn(ports, unknown, key, f"list_{entry.object}"),
+            turn=turn,
         )
         if isinstance(latest, Found):
             return latest
         result = latest if result is None else both(result, latest)
     return result or Inconclusive("There is no time window to search.")
+
+
+def _limited(turn: ReadTurn, most_reads: int) -> ReadTurn:
+    """Return `turn`, which raises `_ReadsSpent` after `most_reads` reads."""
+    left = iter(range(most_reads))
+
+    async def limited() -> None:
+        if next(left, None) is None:
+            raise _ReadsSpent
+        await turn()
+
+    return limited
 
 
 async def _doubt_absence(
@@ -282,3 +327,31 @@ def _turn(ports: LookupPorts, unknown: UnknownOutcome, key: StripeKey, read: str
         stripe_context=unknown.entry.stripe_context,
     )
     return partial(wait_for_turn, ports, account.rate_account, read)
+
+
+async def open_own_key(ports: LookupPorts, unknown: UnknownOutcome) -> StripeKey | Inconclusive:
+    """Return the request's key, if it belongs to the account of the request's sends. Raises `Unavailable`."""
+    entry = unknown.entry
+    if unknown.account is None:
+        return Inconclusive(NO_ACCOUNT)
+    if entry.sealed_secret is None and entry.secret_ref is None:
+        return Inconclusive("Its message held no key to read Stripe's objects with.")
+    try:
+        key = await ports.vault.open(envelope_of(entry))
+    except (CannotOpen, NotPermitted) as error:
+        return Inconclusive(str(error))
+    return await _check_account(ports, unknown, key, same_account=False) or key
+
+
+async def fetch_own(
+    ports: LookupPorts, unknown: UnknownOutcome, key: StripeKey, *, path: str, read: str
+) -> Fetched | Inconclusive:
+    """Fetch what is at `path` in the request's account. `read` names the read for the rate limit."""
+    entry = unknown.entry
+    return await ports.lists.fetch(
+        path=path,
+        key=key,
+        stripe_account=entry.stripe_account,
+        stripe_context=entry.stripe_context,
+        turn=_turn(ports, unknown, key, read),
+    )

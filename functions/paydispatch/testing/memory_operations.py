@@ -73,6 +73,9 @@ class MemoryUnknownOutcomes:
         self._outcomes.unknown.pop((worker_slot, request_id), None)
 
 
+AWAY = Inconclusive("Stripe cannot be reached")
+
+
 class MemoryStripeLists:
     """A `StripeLists` with the objects in `created`. If `instead` is set, it is the result of every look.
 
@@ -85,6 +88,8 @@ class MemoryStripeLists:
         self.accounts: dict[str, list[Mapping[str, Any]]] = {}
         self.created: list[Mapping[str, Any]] = []
         self.instead: LookupResult | None = None
+        self.away = False
+        """Stripe answers no read."""
         self.looks: list[dict[str, Any]] = []
         self.objects: dict[str, Mapping[str, Any] | Inconclusive] = {}
         """The objects that `fetch` finds, by path. Another path has none."""
@@ -93,16 +98,19 @@ class MemoryStripeLists:
     async def fetch(self, *, path: str, key: StripeKey, **rest: Any) -> Fetched | Inconclusive:
         self.fetches.append({"path": path, "key": key, **rest})
         await asyncio.sleep(0)
+        if self.away:
+            return AWAY
         found = self.objects.get(path)
         if isinstance(found, Inconclusive):
             return found
         return Fetched(found, "req_get", self.clock.now_s() if self.clock else None)
 
     async def find_created(self, **look: Any) -> LookupResult:
+        await look["turn"]()
         self.looks.append(look)
         await asyncio.sleep(0)
-        if self.instead is not None:
-            return self.instead
+        if self.away or self.instead is not None:
+            return self.instead or AWAY
         name, value = look["mark"]
         window = look["within"]
         for listed in self.accounts.get(look["key"].reveal(), self.created):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.looks.messages import EventMessage, LookMessage
     from paydispatch.domain.outcomes import ErrorKind
 
 
@@ -57,3 +58,29 @@ class MemoryAsyncQueue(MemoryQueue):
 
     async def send(self, envelopes: Sequence[Envelope]) -> None:
         self.take(envelopes)
+
+
+@dataclass
+class MemoryLookQueue:
+    """A `LookQueue` for the API. It keeps the sent events for the test to look at."""
+
+    sent: list[EventMessage] = field(default_factory=list)
+    away: bool = False
+
+    def send(self, event: EventMessage) -> None:
+        if self.away:
+            raise Unavailable("the queue is unavailable")
+        self.sent.append(event)
+
+
+@dataclass
+class MemoryAsyncLookQueue:
+    """An `AsyncLookQueue` for the services in an event loop. It keeps each message with its delay."""
+
+    sent: list[tuple[LookMessage | EventMessage, float]] = field(default_factory=list)
+    away: bool = False
+
+    async def send(self, message: LookMessage | EventMessage, delay_s: float) -> None:
+        if self.away:
+            raise Unavailable("the queue is unavailable")
+        self.sent.append((message, delay_s))

@@ -11,7 +11,13 @@ import pytest
 from tests.unit.handlers.conftest import Context
 
 from paydispatch.domain.errors import Unavailable
-from paydispatch.handlers.reconciler import STOPPING_TIME_S, settle_unknowns
+from paydispatch.domain.looks.messages import EventMessage, LookMessage
+from paydispatch.handlers.reconciler import (
+    LOOK_STOPPING_TIME_S,
+    STOPPING_TIME_S,
+    ReconcilerHandler,
+    settle_unknowns,
+)
 from paydispatch.services.reconcile import Reconciled, ReconcileReport, Verdict
 from paydispatch.testing.memory_event_log import MemoryEventLog
 
@@ -64,3 +70,83 @@ async def test_the_last_look_begins_early_enough_to_publish_its_verdict() -> Non
 async def test_without_redis_the_invocation_fails() -> None:
     with pytest.raises(Unavailable):
         await settle(Service(away=True))
+
+
+LOOK = LookMessage(account="live acct_1", object="payment_intent", looks=2)
+EVENT_OF_STRIPE = EventMessage(
+    event_id="evt_1",
+    type="payment_intent.succeeded",
+    request_id="pdr_1",
+    account=None,
+    livemode=True,
+    created=1.0,
+)
+
+
+class Work:
+    """A stand-in for the services of looks and events. `fails` maps a message to the error that it raises."""
+
+    def __init__(self, **fails: Exception) -> None:
+        self.done: list[Any] = []
+        self.until = 0.0
+        self._fails = fails
+
+    async def look(self, message: LookMessage, *, until: float) -> None:
+        self.until = until
+        self._do(message, message.object)
+
+    async def settle(self, event: EventMessage) -> None:
+        self._do(event, event.event_id)
+
+    def _do(self, message: Any, name: str) -> None:
+        if name in self._fails:
+            raise self._fails[name]
+        self.done.append(message)
+
+
+async def receive(work: Work, *bodies: str) -> tuple[list[str], MemoryEventLog]:
+    """Return the ids of the messages that the queue keeps, and the log."""
+    log, context = MemoryEventLog(), Context(900_000)
+    records = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
+    handler = ReconcilerHandler(Service(), work, work, log)
+    answer = await handler({"Records": records}, context)  # type: ignore[arg-type]
+    return [kept["itemIdentifier"] for kept in answer["batchItemFailures"]], log
+
+
+async def test_a_record_is_a_look_or_an_event() -> None:
+    work = Work()
+    assert (await receive(work, LOOK.as_json(), EVENT_OF_STRIPE.as_json()))[0] == []
+    assert work.done == [LOOK, EVENT_OF_STRIPE]
+
+
+async def test_a_look_stops_early_enough_to_store_where_it_stopped() -> None:
+    work = Work()
+    await receive(work, LOOK.as_json())
+    assert work.until == pytest.approx(time.time() + 900.0 - LOOK_STOPPING_TIME_S, abs=1.0)
+
+
+@pytest.mark.parametrize("body", ["", "{", "7", '{"v": 1}', '{"detail": {"id": "evt_2"}}'])
+async def test_a_message_that_concerns_no_request_is_acknowledged(body: str) -> None:
+    work = Work()
+    assert (await receive(work, body))[0] == []
+    assert work.done == []
+
+
+async def test_a_message_without_redis_stays_on_the_queue_and_fails_no_other() -> None:
+    work = Work(payment_intent=Unavailable("Redis is unavailable"))
+    kept, log = await receive(work, LOOK.as_json(), EVENT_OF_STRIPE.as_json())
+    assert kept == ["0"]
+    assert work.done == [EVENT_OF_STRIPE]
+    assert log.events() == ["look.kept"]
+
+
+async def test_a_fault_of_ours_keeps_its_message_and_is_counted() -> None:
+    kept, log = await receive(Work(evt_1=RuntimeError("a fault")), EVENT_OF_STRIPE.as_json())
+    assert kept == ["0"]
+    assert log.events() == ["look.failed"]
+
+
+async def test_a_schedule_still_sweeps() -> None:
+    handler = ReconcilerHandler(Service(Verdict.CREATED), Work(), Work(), MemoryEventLog())
+    counts = await handler(EVENT, Context(900_000))  # type: ignore[arg-type]
+    assert counts["created"] == 1

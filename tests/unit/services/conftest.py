@@ -22,6 +22,7 @@ from paydispatch.testing.memory_doorbells import MemoryDoorbell
 from paydispatch.testing.memory_event_log import MemoryEventLog
 from paydispatch.testing.memory_inbox import MemoryInbox
 from paydispatch.testing.memory_limiter import MemoryKeyBreakers, MemoryLimiter
+from paydispatch.testing.memory_operations import MemoryStripeLists, MemoryUnknownOutcomes
 from paydispatch.testing.memory_outcomes import MemoryOutcomes
 from paydispatch.testing.memory_queues import MemoryAsyncQueue, MemoryRequestQueue
 from paydispatch.testing.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
@@ -83,6 +84,7 @@ class Caller:
         self.doorbell = MemoryDoorbell()
         self.outcomes = MemoryOutcomes(self.clock)
         self.requests = MemoryRequests(self.clock, self.outcomes, slots)
+        self.lists = MemoryStripeLists(self.clock)
         self.accounts = MemoryAccounts()
         self.key_breakers = MemoryKeyBreakers(self.clock)
         self.limiter = MemoryLimiter(self.clock, NO_LIMITS)
@@ -98,6 +100,8 @@ class Caller:
     def service(self) -> BatchCall:
         ports = CallPorts(
             gateway=self.stripe,
+            lists=self.lists,
+            unknown_outcomes=MemoryUnknownOutcomes(self.outcomes, self.requests),
             accounts=self.accounts,
             key_breakers=self.key_breakers,
             limiter=self.limiter,

@@ -261,6 +261,7 @@ class TestDeletes:
         """The caller may have made the name anew since."""
         spent = asked.at(replace(IN_AN_HOUR, deadline_at=NOW_S + 0.1))
         caller.fraction = 0.99
+        caller.lists.away = True
         caller.answers(TIMED_OUT)
         assert await caller.receive(spent)
         assert caller.outcome.certainty is Certainty.UNKNOWN

@@ -14,6 +14,7 @@ from tests.unit.services.test_call_operations import delete_coupon, delete_disco
 
 from paydispatch.domain.attempts import Answered
 from paydispatch.domain.claims import claim_of
+from paydispatch.domain.operators.object_states import Fetched
 from paydispatch.domain.operators.redrive import Parked, SendBack, plan_redrive, read_parked
 from paydispatch.domain.outcomes import Response
 
@@ -45,6 +46,7 @@ class World:
         self.asked = asked
         self.caller = Caller()
         self.caller.fraction = 0.99
+        self.caller.lists.fetch = self.fetch  # type: ignore[method-assign]
         self.standing: int | None = 1
         """The number of the object under the name. None: there is none."""
         self.deleted: list[int] = []
@@ -55,6 +57,12 @@ class World:
     @property
     def told(self) -> bool:
         return bool(self.caller.outcomes.entries)
+
+    async def fetch(self, **_: Any) -> Fetched:
+        """Answer a look at the name, before an unknown outcome is published."""
+        now_s = self.caller.clock.now_s()
+        standing = {"id": self.asked.path["coupon"], "created": now_s + (self.standing or 0)}
+        return Fetched(standing if self.standing else None, "req_get", now_s)
 
     def answer(self) -> Attempt:
         fate = next(self.fates, "done")

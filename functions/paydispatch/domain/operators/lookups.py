@@ -82,6 +82,17 @@ def windows(unknown: UnknownOutcome) -> tuple[Window, ...]:
     return tuple(window for window in both_windows if window.earliest <= window.latest)
 
 
+def first_windows(unknown: UnknownOutcome) -> tuple[Window, ...]:
+    """Return the windows that a look reads before an unknown outcome is published.
+
+    The first one is narrow, because in a busy account a page of a list holds few seconds. Most objects are made by the
+    first send, and within a second of it. The second one is the whole time, of which the newest objects are read.
+    """
+    whole = windows(unknown)
+    first = int(min(unknown.firsts, default=whole[0].earliest))
+    return Window(first, first + 1), Window(whole[0].earliest, whole[-1].latest)
+
+
 ACCOUNT_CHANGED = (
     "account_changed: the request's key now belongs to another Stripe account or mode than the one the request was "
     "sent to, so a lookup there proves nothing. Restore a key of the first account."

@@ -25,6 +25,7 @@ _MAX_MESSAGE_BYTES = 1_048_576
 _REQUESTS_KEPT_S = 864_000
 _DEAD_LETTERS_KEPT_S = 1_209_600
 """Both retention periods are those of template.yaml. A deadline passes before the first, and the second is longer."""
+_LOOKS_KEPT_S = 86_400
 _CALL_TIMEOUT_S = 5.0
 _RETRY_EVERY_S = 0.05
 
@@ -39,6 +40,7 @@ class Resources:
     queue_url: str
     batch_queue_url: str
     dead_letter_queue_url: str
+    look_queue_url: str
     sealing_key_id: str
 
 
@@ -99,6 +101,7 @@ def _create_resources(port: int, settings: LocalSettings) -> Resources:
         queue_url=_create_request_queue(port, "paydispatch-interactive", settings),
         batch_queue_url=_create_request_queue(port, "paydispatch-batch", settings),
         dead_letter_queue_url=dead_letters,
+        look_queue_url=_create_look_queue(port, settings),
         sealing_key_id=_create_sealing_key(port),
     )
 
@@ -147,6 +150,14 @@ def _create_request_queue(port: int, name: str, settings: LocalSettings) -> str:
         kept_s=_REQUESTS_KEPT_S,
         VisibilityTimeout=str(settings.visibility_timeout_s),
         RedrivePolicy=json.dumps(redrive),
+    )
+
+
+def _create_look_queue(port: int, settings: LocalSettings) -> str:
+    """Create the queue of looks and events. It has no dead-letter queue, because the looks of the sweep follow."""
+    hidden_s = settings.look_timeout_s + settings.visibility_timeout_s - settings.function_timeout_s
+    return _create_queue(
+        port, "paydispatch-looks", kept_s=_LOOKS_KEPT_S, VisibilityTimeout=str(hidden_s)
     )
 
 

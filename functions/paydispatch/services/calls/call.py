@@ -29,6 +29,8 @@ if TYPE_CHECKING:
         OutcomeStream,
         RequestSlots,
         StripeGateway,
+        StripeLists,
+        UnknownOutcomes,
         Vault,
     )
 
@@ -43,6 +45,8 @@ class CallPorts:
     key_breakers: KeyBreakers
     limiter: Limiter
     gateway: StripeGateway
+    lists: StripeLists
+    unknown_outcomes: UnknownOutcomes
     vault: Vault
     queue: AsyncQueue
     doorbell: Doorbell

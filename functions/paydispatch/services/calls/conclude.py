@@ -1,4 +1,4 @@
-"""Conclude a call: close the request's slot if it ended unexecuted, publish the outcome, park a given-up message."""
+"""Conclude a call: look first if it ends unknown, close the slot if it ended unexecuted, publish, park."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from paydispatch.domain.outcomes import Error, Outcome, error_for_reused_id
 from paydispatch.domain.progress import Progress
 from paydispatch.domain.retry import GivenUp, Settled, progress_for_copy
 from paydispatch.services.calls.defer import DeferCall, defer_if_unavailable
+from paydispatch.services.calls.look_first import look_first
 from paydispatch.services.calls.publish_outcome import (
     close_and_publish,
     publish_outcome,
@@ -27,6 +28,8 @@ async def conclude(
 
     `token` names this call's own send, if it made one. Raises `DeferCall` when a store is unavailable.
     """
+    if isinstance(decision, GivenUp):
+        decision = await look_first(call, progress, decision)
     outcome = decision.outcome
     if isinstance(outcome, Error) and outcome.settled and not outcome.answered:
         closed_with = await _close(call, progress, outcome, token)
