@@ -446,8 +446,8 @@ def _fields(wanted: Wanted) -> dict[str, Any]:
         "secret_ref": wanted.secret_ref or "demo",
         "lane": wanted.lane,
     }
-    if wanted.secret_ref:
-        fields["deadline_at"] = time.time() + (wanted.deadline_s or 0.0)
+    if wanted.deadline_s is not None:
+        fields["deadline_at"] = time.time() + wanted.deadline_s
     return fields
 
 

@@ -34,6 +34,9 @@ ROTATING_KEYS = ("sk_test_chaosthree__first", "sk_test_chaosfour__second")
 ROTATING_DEADLINE_S = 40.0
 """The longest that a request waits until the secret again holds the key of its account."""
 
+ALONE_DEADLINE_S = 45.0
+"""The deadline where every answer is lost, so that a request that no event can prove ends within the run."""
+
 _PARAMS: dict[str, dict[str, Any]] = {
     "coupon": {"percent_off": 10, "duration": "once"},
     "product": {"name": "Tea"},
@@ -115,6 +118,8 @@ def make(
 ) -> Wanted:
     """Return a request. With `targets` a third of the requests act on an object that exists."""
     wanted = _make_create(plan, way, number, dice, subscriptions)
+    if plan.lists_off:
+        wanted = replace(wanted, deadline_s=wanted.deadline_s or ALONE_DEADLINE_S)
     if targets is None or wanted.secret_ref or dice.random() >= SHARE_OF_OTHER_OPERATIONS:
         return wanted
     operation = dice.choice(list(KINDS))

@@ -7,7 +7,7 @@ from typing import Any
 from tests.chaos.evidence import Entry, Evidence
 from tests.chaos.plan import Plan, fault_names, faults
 from tests.chaos.report import figures
-from tests.chaos.requests_made import Book
+from tests.chaos.requests_made import ALONE_DEADLINE_S, Book, make
 
 from paydispatch.twin.faults import Facts, Faults
 
@@ -52,6 +52,12 @@ def test_with_lists_off_every_answer_to_a_write_of_ours_is_lost() -> None:
 def test_with_lists_off_one_object_can_be_fetched_but_no_list() -> None:
     assert fault_of(Facts("coupon", "GET", {}, None, is_list=True)) == "status"
     assert fault_of(Facts("coupon", "GET", {}, None)) is None
+
+
+def test_with_lists_off_every_request_ends_within_the_run() -> None:
+    for number in range(50):
+        wanted = make(ALONE, "api", number, ALONE.dice("test"))
+        assert 0 < (wanted.deadline_s or 0) <= ALONE_DEADLINE_S
 
 
 def test_a_run_without_kills_has_a_schedule() -> None:
