@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.errors import Unavailable
+    from paydispatch.domain.looks.event_pages import EventPage
     from paydispatch.domain.looks.messages import EventMessage, LookMessage
     from paydispatch.domain.looks.noted_doubts import NotedDoubt
     from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, WaitingFlow
@@ -551,6 +552,30 @@ class StripeLists(Protocol):
         `params` are those of the create. They may name a test clock, or a customer on one, and Stripe lists the objects
         of a test clock apart. `within` bounds the look, unless the list is not `dated`: then all of it is read. Never
         raises for a failure of the network or of Stripe.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadAs:
+    """The account in which something is read, and its turn in the account's rate limit."""
+
+    key: StripeKey
+    turn: ReadTurn
+    stripe_account: str | None = None
+    stripe_context: str | None = None
+    tenant: str | None = None
+    """The tenant of the requests that are looked for."""
+
+
+class StripeEvents(Protocol):
+    async def page(
+        self, read_as: ReadAs, *, types: Sequence[str], since: float, after: str | None
+    ) -> EventPage | Inconclusive:
+        """Return one page of Stripe's events of these types, newest first, at most 20 types.
+
+        `since`: unix seconds. `after`: the id of the last event of the page before. Never raises for a failure of the
+        network or of Stripe.
         """
         ...
 
