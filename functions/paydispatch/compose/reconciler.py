@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from paydispatch.adapters.aws.errors import CLIENT_CONFIG
+from paydispatch.adapters.aws.errors import CLIENT_CONFIG, SEND_CONFIG
 from paydispatch.adapters.aws.kms import KmsVault
+from paydispatch.adapters.aws.look_queue import NoLookQueue, SqsAsyncLookQueue
 from paydispatch.adapters.aws.secrets_manager import SecretsManagerStore
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.redis.connection import connect_async
+from paydispatch.adapters.redis.doubts import RedisDoubts
 from paydispatch.adapters.redis.eviction import EvictionCheck
 from paydispatch.adapters.redis.rates.limiter import RedisLimiter
 from paydispatch.adapters.redis.requests.request_slots import RedisRequests
@@ -25,7 +27,9 @@ from paydispatch.compose.async_lambda import on_one_loop
 from paydispatch.handlers.reconciler import ReconcilerHandler
 from paydispatch.services.looks.leave_events import LeaveEvents
 from paydispatch.services.looks.run_look import Looks
-from paydispatch.services.reconcile import AT_ONCE, ReconcilePorts, Reconciler
+from paydispatch.services.looks.run_pass import AT_ONCE
+from paydispatch.services.looks.sweep_doubts import DoubtSweep
+from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 
 if TYPE_CHECKING:
     import httpx
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
 
     from paydispatch.adapters.event_log import PowertoolsEventLog
     from paydispatch.compose.async_lambda import Handler
-    from paydispatch.ports import EventLog
+    from paydispatch.ports import AsyncLookQueue, EventLog
     from paydispatch.settings import ReconcilerSettings
 
 LIST_TIMEOUT_S = 20.0
@@ -80,13 +84,22 @@ def connect(settings: ReconcilerSettings, log: EventLog, clients: Clients) -> Re
         vault=KmsVault(boto3.client("kms", config=CLIENT_CONFIG), secrets, queue_tenant=tenant),
         outcomes=RedisOutcomes(clients.redis, queue_tenant=tenant),
         doorbell=SqsDoorbell(sqs, doorbell_url, log) if doorbell_url else NoDoorbell(),
+        doubts=RedisDoubts(clients.redis, clock),
+        look_queue=_look_queue(settings.look_queue_url),
         clock=clock,
         log=log,
     )
 
 
+def _look_queue(url: str | None) -> AsyncLookQueue:
+    if url is None:
+        return NoLookQueue()
+    return SqsAsyncLookQueue(boto3.client("sqs", config=SEND_CONFIG), url)
+
+
 def compose(settings: ReconcilerSettings, log: PowertoolsEventLog) -> Handler:
     """Build the handler of the Lambda function. Its clients connect when they are first used."""
     ports = connect(settings, log, Clients.connect(settings, log))
-    reconciler = Reconciler(ports)
-    return on_one_loop(ReconcilerHandler(reconciler, Looks(reconciler), LeaveEvents(log), log), log)
+    looks = Looks(ports)
+    sweep = DoubtSweep(ports, Reconciler(ports), looks)
+    return on_one_loop(ReconcilerHandler(sweep, looks, LeaveEvents(log), log), log)
