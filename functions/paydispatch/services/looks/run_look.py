@@ -138,6 +138,8 @@ class Looks:
             pages=result.pages,
         )
         log.count("LookPages", result.pages)
+        if unknown:
+            log.count("LookStillUnknown", unknown)
         if len(report) > unknown:
             log.count("LookSettled", len(report) - unknown)
 
