@@ -34,6 +34,7 @@ from paydispatch.services.reconcile import ReconcilePorts
 from paydispatch.services.settle_by_event import EventSettler
 from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_doorbells import MemoryDoorbell
+from paydispatch.testing.memory_doubts import MemoryDoubts
 from paydispatch.testing.memory_event_log import MemoryEventLog
 from paydispatch.testing.memory_limiter import MemoryLimiter
 from paydispatch.testing.memory_queues import MemoryAsyncLookQueue
@@ -118,7 +119,7 @@ class World:
 
     async def settle(self, events: list[EventMessage]) -> None:
         """Settle by all events at once, and by the copies that are sent again."""
-        settler = EventSettler(self.ports, self.queue, queue_tenant=TENANT)
+        settler = EventSettler(self.ports, queue_tenant=TENANT)
         await asyncio.gather(*(settler.settle(event) for event in events))
         while self.queue.sent:
             copy, _ = self.queue.sent.pop()
@@ -133,7 +134,7 @@ class World:
 @pytest.fixture(params=["valkey", "cluster"])
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     redis = connect_async(request.getfixturevalue(request.param).url)
-    clock = MemoryClock(time.time())
+    clock, queue = MemoryClock(time.time()), MemoryAsyncLookQueue()
     requests = RedisRequests(redis, clock, queue_tenant=TENANT)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         async with serve(StripeTwin(), listener) as url, stripe_client(url) as stripe:
@@ -146,10 +147,12 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
                 vault=MemoryVault(MemorySealer(), {(TENANT, SECRET_REF): KEY}),
                 outcomes=RedisOutcomes(redis, queue_tenant=TENANT),
                 doorbell=MemoryDoorbell(),
+                doubts=MemoryDoubts(clock),
+                look_queue=queue,
                 clock=clock,
                 log=MemoryEventLog(),
             )
-            yield World(ports, requests, HttpStripeGateway(stripe), stripe, MemoryAsyncLookQueue())
+            yield World(ports, requests, HttpStripeGateway(stripe), stripe, queue)
     await redis.aclose()
 
 

@@ -31,7 +31,7 @@ CLOCKS_APART_S = 900
 
 
 class Echo(StrEnum):
-    """What the event said."""
+    """The result of the wait."""
 
     ECHOED = "echoed"
     """The event carries the key of our call. Events can prove requests."""
@@ -45,7 +45,7 @@ class Echo(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The result."""
+    """The result, with its event."""
 
     echo: Echo
     request_id: str

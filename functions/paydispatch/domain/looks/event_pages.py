@@ -1,4 +1,4 @@
-"""A page of Stripe's list of events, and what was read of the list. Pure."""
+"""A page of Stripe's list of events, and the result of reading the list. Pure."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def read_look_message(text: str) -> LookMessage | EventMessage | None:
 
 
 def event_message(event: Mapping[str, Any], tenant: str | None = None) -> EventMessage | None:
-    """Return what is kept of an event of Stripe. None: no request of ours caused it."""
+    """Return the names in an event of Stripe. None: no request of ours caused it."""
     request = event.get("request")
     key = request.get("idempotency_key") if isinstance(request, dict) else None
     texts = (event.get("id"), event.get("type"), key)
