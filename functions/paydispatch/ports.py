@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.errors import Unavailable
+    from paydispatch.domain.looks.doubts import Doubt, LookState, Place
+    from paydispatch.domain.looks.event_pages import EventPage
     from paydispatch.domain.looks.messages import EventMessage, LookMessage
     from paydispatch.domain.looks.noted_doubts import NotedDoubt
     from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, WaitingFlow
-    from paydispatch.domain.operators.lookup_results import Inconclusive, LookupResult
+    from paydispatch.domain.operators.lookup_results import Inconclusive, LookupResult, Page
     from paydispatch.domain.operators.lookups import Window
     from paydispatch.domain.operators.object_states import Fetched
     from paydispatch.domain.operators.redrive import Parked
@@ -233,7 +235,7 @@ class RequestSlots(Protocol):
         ...
 
     async def find_doubt(self, slot: str) -> NotedDoubt | None:
-        """Return what an event is checked against. None: the slot is empty, or no claim was made on it."""
+        """Return the fields that an event is checked against. None: the slot is empty, or no claim was made on it."""
         ...
 
     async def tenants_in_doubt(self) -> Sequence[str]:
@@ -511,6 +513,51 @@ class UnknownOutcomes(Protocol):
         ...
 
 
+class Doubts(Protocol):
+    """The doubts of each place (an account and an object) and the plan of their looks. All raise `Unavailable`.
+
+    `UnknownOutcomes` stays the source of truth. A doubt that is missing here is found by the hourly sweep.
+    """
+
+    async def note(self, place: Place, doubt: Doubt, *, due_at: float) -> bool:
+        """Note a doubt. A known doubt keeps its time. Return whether a look message must be sent for the place."""
+        ...
+
+    async def places(self, *, at_most: int) -> Sequence[Place]:
+        """Return places with doubts, those first that were noted longest ago."""
+        ...
+
+    async def state(self, place: Place) -> LookState: ...
+
+    async def lease(
+        self, place: Place, token: str, for_s: float, cursor: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Take the lease of the place, or keep it for `for_s` seconds from now. False: another look has it.
+
+        `cursor` replaces the one that is kept. An empty one forgets it.
+        """
+        ...
+
+    async def due(self, place: Place, *, before: float, at_most: int) -> Sequence[Doubt]:
+        """Return the doubts whose look is due before that time (unix seconds), those first that are due first."""
+        ...
+
+    async def postpone(self, place: Place, due_at: Mapping[Doubt, float]) -> None:
+        """Set the time of the next look of these doubts, and keep how far their list was read."""
+        ...
+
+    async def drop(self, place: Place, doubts: Sequence[Doubt]) -> None: ...
+
+    async def end_look(
+        self, place: Place, token: str, *, not_before: float
+    ) -> tuple[int, float] | None:
+        """Give the lease back, and plan the next look of the place. Return its number and its time (unix seconds).
+
+        None: no doubt is left, or another look has the lease.
+        """
+        ...
+
+
 ReadTurn = Callable[[], Awaitable[None]]
 """Waits until one read may go."""
 
@@ -533,6 +580,19 @@ class StripeLists(Protocol):
         """Return the object at `path`, or that Stripe has none there. Never raises for a failure, as `find_created`."""
         ...
 
+    async def read_page(
+        self,
+        *,
+        path: str,
+        query: Mapping[str, str],
+        key: StripeKey,
+        stripe_account: str | None,
+        stripe_context: str | None = None,
+        turn: ReadTurn,
+    ) -> Page | Inconclusive:
+        """Return one page of the list at `path`, the newest objects first. Never raises for a failure."""
+        ...
+
     async def find_created(
         self,
         *,
@@ -551,6 +611,30 @@ class StripeLists(Protocol):
         `params` are those of the create. They may name a test clock, or a customer on one, and Stripe lists the objects
         of a test clock apart. `within` bounds the look, unless the list is not `dated`: then all of it is read. Never
         raises for a failure of the network or of Stripe.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadAs:
+    """The account in which something is read, and its turn in the account's rate limit."""
+
+    key: StripeKey
+    turn: ReadTurn
+    stripe_account: str | None = None
+    stripe_context: str | None = None
+    tenant: str | None = None
+    """The tenant of the requests that are looked for."""
+
+
+class StripeEvents(Protocol):
+    async def page(
+        self, read_as: ReadAs, *, types: Sequence[str], since: float, after: str | None
+    ) -> EventPage | Inconclusive:
+        """Return one page of Stripe's events of these types, newest first, at most 20 types.
+
+        `since`: unix seconds. `after`: the id of the last event of the page before. Never raises for a failure of the
+        network or of Stripe.
         """
         ...
 

@@ -29,6 +29,7 @@ __all__ = [
     "ReconcilerSettings",
     "RunnerSettings",
     "SdkSettings",
+    "StripeSettings",
     "default_limits",
     "lane_rules",
     "queue_tenant_of",
@@ -245,6 +246,25 @@ class ReconcilerSettings:
             queue_tenant=queue_tenant_of(env),
             default_limits=default_limits(env),
             lane_rules=lane_rules(env),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StripeSettings:
+    """The settings of a command that only calls Stripe."""
+
+    api_base: str
+    proxy: str | None
+    ca_bundle: Path | None
+    api_version: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> StripeSettings:
+        return cls(
+            api_base=_stripe_api_base(env),
+            proxy=_stripe_proxy(env),
+            ca_bundle=_ca_bundle(env),
+            api_version=stripe_api_version(env),
         )
 
 

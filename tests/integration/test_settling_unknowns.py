@@ -11,16 +11,18 @@ import pytest
 from tests.unit.examples import KEY, SECRET_REF, envelope
 
 from paydispatch.adapters.aws.dead_letters import SqsDeadLetters
+from paydispatch.adapters.aws.look_queue import NoLookQueue
 from paydispatch.adapters.aws.sqs import SqsAsyncQueue
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect_async
+from paydispatch.adapters.redis.doubts import RedisDoubts
 from paydispatch.adapters.redis.requests.request_slots import RedisRequests
 from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOutcomes
 from paydispatch.adapters.redis.streams.doorbell import NoDoorbell
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
 from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
-from paydispatch.adapters.stripe.lists import MOST_PAGES, HttpStripeLists
+from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.limits import HORIZON_S
@@ -31,6 +33,7 @@ from paydispatch.domain.rates.limits import NO_LIMITS
 from paydispatch.domain.requests import Lane
 from paydispatch.services.call_batch import BatchCall, Message
 from paydispatch.services.calls.call import CallPorts
+from paydispatch.services.looks import read_list
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.services.redrive import Redriver
 from paydispatch.services.redrive_message import Action, RedriveOptions, RedrivePorts
@@ -88,6 +91,8 @@ class World:
             outcomes=self._outcomes,
             queue=self._queue,
             doorbell=NoDoorbell(),
+            doubts=RedisDoubts(self.redis, self.clock),
+            look_queue=NoLookQueue(),
             clock=self.clock,
             log=MemoryEventLog(),
             fraction=lambda: 0.5,
@@ -96,18 +101,18 @@ class World:
         message = Message("m-1", sent.as_message(), 1, sent_at=self.clock.now_s())
         assert await BatchCall(ports, max_receives=5).call([message], ends_at=1e12) == []
 
-    async def reconcile(
-        self, *, most_pages: int = MOST_PAGES, same_account: str | None = None
-    ) -> dict[str, int]:
+    async def reconcile(self, *, same_account: str | None = None) -> dict[str, int]:
         ports = ReconcilePorts(
             unknown_outcomes=RedisUnknownOutcomes(self.redis, self.clock),
             requests=self._requests,
             accounts=self._accounts,
             limiter=MemoryLimiter(self.clock, NO_LIMITS),
-            lists=HttpStripeLists(self.stripe, most_pages=most_pages),
+            lists=HttpStripeLists(self.stripe),
             vault=self._vault,
             outcomes=self._outcomes,
             doorbell=NoDoorbell(),
+            doubts=RedisDoubts(self.redis, self.clock),
+            look_queue=NoLookQueue(),
             clock=self.clock,
             log=MemoryEventLog(),
         )
@@ -321,7 +326,9 @@ async def test_a_lookup_that_stops_before_the_last_page_proves_nothing(world: Wo
     await world.fill(250)
     world.clock.advance(DAY_S)
 
-    assert await world.reconcile(most_pages=2) == {"unknown": 1}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(read_list, "MOST_PAGES", 2)
+        assert await world.reconcile() == {"unknown": 1}
     assert await world.reconcile() == {"not_created": 1}
 
 

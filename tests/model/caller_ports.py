@@ -21,13 +21,16 @@ from paydispatch.domain.attempts import Unknown, classify
 from paydispatch.domain.claims import Go
 from paydispatch.domain.errors import CannotOpen
 from paydispatch.domain.operators.lookup_results import Inconclusive
+from paydispatch.domain.operators.lookups import Window
 from paydispatch.domain.rates.limits import NO_LIMITS
 from paydispatch.services.calls.call import CallPorts
+from paydispatch.testing.memory_doubts import MemoryDoubts
 from paydispatch.testing.memory_limiter import MemoryKeyBreakers, MemoryLimiter
 from paydispatch.testing.memory_operations import MemoryUnknownOutcomes
+from paydispatch.testing.memory_queues import MemoryAsyncLookQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tests.model.callers import Callers
     from tests.model.stage import Happening, Process
@@ -38,8 +41,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.looks.noted_doubts import NotedDoubt
-    from paydispatch.domain.operators.lookup_results import LookupResult
-    from paydispatch.domain.operators.lookups import Window
+    from paydispatch.domain.operators.lookup_results import LookupResult, Page
     from paydispatch.domain.operators.object_states import Fetched
     from paydispatch.domain.outcomes import Error, ErrorKind
     from paydispatch.domain.stripe.accounts import AccountBinding
@@ -57,6 +59,8 @@ def ports_of(stage: Callers, process: Process) -> CallPorts:
         limiter=MemoryLimiter(stage.clock, NO_LIMITS),
         gateway=GatedStripe(stage, process),
         lists=GatedLists(stage, process),
+        doubts=MemoryDoubts(stage.clock),
+        look_queue=MemoryAsyncLookQueue(),
         unknown_outcomes=MemoryUnknownOutcomes(stage.redis.outcomes, stage.redis.requests),
         vault=GatedVault(stage, process),
         queue=GatedQueue(stage, process),
@@ -206,17 +210,32 @@ class GatedLists(Gated):
     async def fetch(self, **rest: object) -> Fetched | Inconclusive:
         raise NotImplementedError
 
+    async def read_page(
+        self, *, query: Mapping[str, str], key: StripeKey, **rest: object
+    ) -> Page | Inconclusive:
+        account = ACCOUNTS[key.reveal()]
+        within = Window(int(query["created[gte]"]), int(query["created[lte]"]))
+        page: Page | Inconclusive = await self._read(
+            lambda: self._stage.stripe.list_created(within, account)
+        )
+        return page
+
     async def find_created(
         self, *, mark: tuple[str, str], within: Window, key: StripeKey, **rest: object
     ) -> LookupResult:
         account = ACCOUNTS[key.reveal()]
-        ways = {
-            "done": lambda: self._stage.stripe.find_created(mark, within, account),
+        result: LookupResult = await self._read(
+            lambda: self._stage.stripe.find_created(mark, within, account)
+        )
+        return result
+
+    async def _read(self, read: Happening) -> Any:
+        ways: dict[str, Happening] = {
+            "done": read,
             "no answer": lambda: Inconclusive("no answer"),
             "killed before": lambda: self._stage.kill(self._process),
         }
-        result: LookupResult = await self._stage.call(self._process, "stripe.list", ways)
-        return result
+        return await self._stage.call(self._process, "stripe.list", ways)
 
 
 class GatedQueue(Gated):

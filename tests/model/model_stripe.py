@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.attempts import NotSent, RefusedInFront, Unknown
-from paydispatch.domain.operators.lookup_results import Found, NotFound
+from paydispatch.domain.operators.lookup_results import Found, NotFound, Page
 
 if TYPE_CHECKING:
     import asyncio
@@ -234,6 +234,15 @@ class ModelStripe:
                 execution.made.status = "requires_payment_method"
             return refusal(402, "card_declined")
         return refusal(500, "api_error")
+
+    def list_created(self, within: Window, account: Account) -> Page:
+        """Return all objects that were created within the window, the newest first."""
+        listed = [
+            made.body()
+            for made in reversed(self.made)
+            if within.earliest <= made.at <= within.latest and made.account.place == account.place
+        ]
+        return Page(listed, has_more=False, answered_at=self._clock.now_s())
 
     def find_created(self, mark: tuple[str, str], within: Window, account: Account) -> LookupResult:
         """Return the object with `mark` in its metadata, if it was created within the window."""

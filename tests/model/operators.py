@@ -22,8 +22,10 @@ from paydispatch.domain.rates.limits import NO_LIMITS
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.services.redrive import Redriver
 from paydispatch.services.redrive_message import RedriveOptions, RedrivePorts
+from paydispatch.testing.memory_doubts import MemoryDoubts
 from paydispatch.testing.memory_limiter import MemoryLimiter
 from paydispatch.testing.memory_operations import MemoryUnknownOutcomes
+from paydispatch.testing.memory_queues import MemoryAsyncLookQueue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +67,8 @@ async def reconcile(stage: Callers, process: Process) -> None:
         vault=GatedVault(stage, process),
         outcomes=GatedOutcomes(stage, process),
         doorbell=SilentDoorbell(),
+        doubts=MemoryDoubts(stage.clock),
+        look_queue=MemoryAsyncLookQueue(),
         clock=stage.clock,
         log=stage.log,
     )

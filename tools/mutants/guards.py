@@ -198,6 +198,7 @@ GUARDS = (
         CONCLUDE,
         "    await publish_and_log(call, progress, outcome, inferred=inferred)\n"
         "    if isinstance(decision, GivenUp):\n"
+        "        await _note_doubt(call, progress, decision.outcome)\n"
         "        await _park(call, progress_for_copy(progress, decision.outcome), decision.outcome)\n",
         "    if isinstance(decision, GivenUp):\n"
         "        await _park(call, progress_for_copy(progress, decision.outcome), decision.outcome)\n"
@@ -682,9 +683,9 @@ GUARDS = (
     Guard(
         "proof: the clock is read after the lookup",
         PROOF,
-        SOURCE + "services/reconcile.py",
-        "        decided = decide(unknown, result, now_s)",
-        "        decided = decide(unknown, result, self._ports.clock.now_s())",
+        SOURCE + "services/looks/settle.py",
+        "    decided = decide(unknown, result, began_at)",
+        "    decided = decide(unknown, result, ports.clock.now_s())",
     ),
     Guard(
         "account: a proxy's 403 counts as Stripe's",
@@ -698,8 +699,8 @@ GUARDS = (
         "proof: a list without has_more counts as complete",
         PROOF,
         LISTS,
-        "        if self.has_more is False:",
-        "        if self.has_more is not True or not self.listed:",
+        "    if page.has_more is False:",
+        "    if page.has_more is not True or not page.objects:",
         STRIPE_LISTS,
     ),
     Guard(

@@ -7,6 +7,12 @@ from guard import SOURCE, Guard
 LOOK_FIRST = SOURCE + "services/calls/look_first.py"
 LOOK_FIRST_TESTS = ("tests/unit/services/test_look_first.py",)
 
+READ_LIST = SOURCE + "services/looks/read_list.py"
+RUN_PASS = SOURCE + "services/looks/run_pass.py"
+OPEN_LIST = SOURCE + "services/looks/open_list.py"
+CANDIDATES = SOURCE + "services/looks/candidates.py"
+PASS_TESTS = ("tests/unit/services/test_run_look.py", "tests/unit/services/test_reconcile.py")
+
 LOOK_GUARDS = (
     Guard(
         "look first: it looks with the key of another account",
@@ -47,5 +53,75 @@ LOOK_GUARDS = (
         "        if progress.store_waits:  # this copy has waited before",
         "        if False:",
         LOOK_FIRST_TESTS,
+    ),
+    Guard(
+        "pass: the cursor is kept before its page was settled",
+        "A pass that is cut off goes on behind a page whose requests are settled.",
+        READ_LIST,
+        "        await _settle_found(reading, page, on_found)\n"
+        "        position.note(page, ports.clock.now_s())\n"
+        "        if not await reading.keeper.keep(position):\n"
+        "            return None\n",
+        "        position.note(page, ports.clock.now_s())\n"
+        "        if not await reading.keeper.keep(position):\n"
+        "            return None\n"
+        "        await _settle_found(reading, page, on_found)\n",
+        PASS_TESTS,
+    ),
+    Guard(
+        "pass: it goes on after another look has the lease",
+        "One look at a time reads the list of a place.",
+        READ_LIST,
+        "        if not await reading.keeper.keep(position):",
+        "        if not await reading.keeper.keep(position) and False:",
+        PASS_TESTS,
+    ),
+    Guard(
+        "pass: a list that was not read to its end proves an absence",
+        "Only a look at the whole list proves an absence.",
+        RUN_PASS,
+        "        if why is None and not reading.ended:",
+        "        if False:",
+        PASS_TESTS,
+    ),
+    Guard(
+        "pass: a list without has_more counts as complete",
+        "Only a look at the whole list proves an absence.",
+        READ_LIST,
+        "    return page if says else Inconclusive(NO_END)",
+        "    return page",
+        PASS_TESTS,
+    ),
+    Guard(
+        "pass: the new part of a list proves an absence",
+        "Only a look at the whole list proves an absence.",
+        CANDIDATES,
+        "    seen = 0.0 if whole else seen_until",
+        "    seen = seen_until",
+        PASS_TESTS,
+    ),
+    Guard(
+        "pass: the list of another account proves an absence",
+        "A look proves something only in the account that the request was sent to.",
+        OPEN_LIST,
+        "(mine if _reads_for(access, candidate) else others)",
+        "mine",
+        PASS_TESTS,
+    ),
+    Guard(
+        "pass: a key of another account reads the list",
+        "A look proves something only in the account that the request was sent to.",
+        OPEN_LIST,
+        "        if access is not None and _reads_for(access, candidate):",
+        "        if access is not None:",
+        PASS_TESTS,
+    ),
+    Guard(
+        "pass: the key of one tenant reads for another",
+        "A key serves only the tenant that it belongs to.",
+        CANDIDATES,
+        'ListKey(entry.tenant or "", ',
+        'ListKey("", ',
+        PASS_TESTS,
     ),
 )

@@ -141,8 +141,8 @@ REPLAY_GUARDS: tuple[Guard, ...] = (
     Guard(
         "status: reconcile drops a settled outcome without its status",
         STATUS_FOLLOWS,
-        SOURCE + "services/reconcile.py",
-        "        await self._ports.requests.write_status(unknown.entry)\n",
+        SOURCE + "services/looks/settle.py",
+        "    await ports.requests.write_status(unknown.entry)\n",
         "",
         RECONCILE,
     ),

@@ -13,6 +13,7 @@ from paydispatch.adapters.aws.look_queue import NoLookQueue, SqsAsyncLookQueue
 from paydispatch.adapters.aws.secrets_manager import SecretsManagerStore
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.redis.connection import connect_async
+from paydispatch.adapters.redis.doubts import RedisDoubts
 from paydispatch.adapters.redis.eviction import EvictionCheck
 from paydispatch.adapters.redis.rates.limiter import RedisLimiter
 from paydispatch.adapters.redis.requests.request_slots import RedisRequests
@@ -25,7 +26,9 @@ from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.compose.async_lambda import on_one_loop
 from paydispatch.handlers.reconciler import ReconcilerHandler
 from paydispatch.services.looks.run_look import Looks
-from paydispatch.services.reconcile import AT_ONCE, ReconcilePorts, Reconciler
+from paydispatch.services.looks.run_pass import AT_ONCE
+from paydispatch.services.looks.sweep_doubts import DoubtSweep
+from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.services.settle_by_event import EventSettler
 
 if TYPE_CHECKING:
@@ -81,20 +84,23 @@ def connect(settings: ReconcilerSettings, log: EventLog, clients: Clients) -> Re
         vault=KmsVault(boto3.client("kms", config=CLIENT_CONFIG), secrets, queue_tenant=tenant),
         outcomes=RedisOutcomes(clients.redis, queue_tenant=tenant),
         doorbell=SqsDoorbell(sqs, doorbell_url, log) if doorbell_url else NoDoorbell(),
+        doubts=RedisDoubts(clients.redis, clock),
+        look_queue=_look_queue(settings.look_queue_url),
         clock=clock,
         log=log,
     )
 
 
+def _look_queue(url: str | None) -> AsyncLookQueue:
+    if url is None:
+        return NoLookQueue()
+    return SqsAsyncLookQueue(boto3.client("sqs", config=SEND_CONFIG), url)
+
+
 def compose(settings: ReconcilerSettings, log: PowertoolsEventLog) -> Handler:
     """Build the handler of the Lambda function. Its clients connect when they are first used."""
     ports = connect(settings, log, Clients.connect(settings, log))
-    reconciler = Reconciler(ports)
-    events = EventSettler(ports, _look_queue(settings), queue_tenant=settings.queue_tenant)
-    return on_one_loop(ReconcilerHandler(reconciler, Looks(reconciler), events, log), log)
-
-
-def _look_queue(settings: ReconcilerSettings) -> AsyncLookQueue:
-    if settings.look_queue_url is None:
-        return NoLookQueue()
-    return SqsAsyncLookQueue(boto3.client("sqs", config=SEND_CONFIG), settings.look_queue_url)
+    looks = Looks(ports)
+    sweep = DoubtSweep(ports, Reconciler(ports), looks)
+    events = EventSettler(ports, queue_tenant=settings.queue_tenant)
+    return on_one_loop(ReconcilerHandler(sweep, looks, events, log), log)

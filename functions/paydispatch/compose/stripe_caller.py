@@ -10,10 +10,12 @@ import boto3
 
 from paydispatch.adapters.aws.errors import CLIENT_CONFIG, SEND_CONFIG
 from paydispatch.adapters.aws.kms import KmsVault
+from paydispatch.adapters.aws.look_queue import NoLookQueue, SqsAsyncLookQueue
 from paydispatch.adapters.aws.secrets_manager import SecretsManagerStore
 from paydispatch.adapters.aws.sqs import SqsAsyncQueue
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.redis.connection import connect_async
+from paydispatch.adapters.redis.doubts import RedisDoubts
 from paydispatch.adapters.redis.eviction import EvictionCheck
 from paydispatch.adapters.redis.rates.key_breakers import RedisKeyBreakers
 from paydispatch.adapters.redis.rates.limiter import RedisLimiter
@@ -44,7 +46,7 @@ def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
     queue_client = boto3.client("sqs", config=SEND_CONFIG)
     secrets = SecretsManagerStore(boto3.client("secretsmanager", config=CLIENT_CONFIG), clock)
     tenant = settings.queue_tenant
-    doorbell_url = settings.doorbell_queue_url
+    doorbell_url, look_url = settings.doorbell_queue_url, settings.look_queue_url
     eviction = EvictionCheck(allowed=settings.allow_eviction, log=log)
     redis = connect_async(settings.redis_url, eviction)
     stripe = stripe_client(
@@ -68,6 +70,8 @@ def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
             queue_client, settings.queue_urls, dead_letter_queue_url=settings.dead_letter_queue_url
         ),
         doorbell=SqsDoorbell(doorbell_client, doorbell_url, log) if doorbell_url else NoDoorbell(),
+        doubts=RedisDoubts(redis, clock),
+        look_queue=SqsAsyncLookQueue(queue_client, look_url) if look_url else NoLookQueue(),
         clock=clock,
         log=log,
         fraction=random.random,

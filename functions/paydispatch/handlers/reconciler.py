@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.looks.messages import EventMessage
     from paydispatch.ports import EventLog
-    from paydispatch.services.reconcile import ReconcileReport
+    from paydispatch.services.looks.verdicts import ReconcileReport
 
     Event = Mapping[str, Any]
 

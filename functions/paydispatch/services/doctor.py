@@ -14,6 +14,7 @@ from paydispatch.domain.operators.diagnosis import (
     of_unreadable_outcome,
 )
 from paydispatch.services.limits import look_at_limits
+from paydispatch.services.looks.report_looks import read_looks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     from paydispatch.ports import (
         Backlog,
         Clock,
+        Doubts,
         LimitBoard,
         QueueDepth,
         QueueDepths,
         StreamState,
         UnknownOutcomes,
     )
+    from paydispatch.services.looks.report_looks import PlaceLooks
 
 WORKERS = 1_000
 """Workers that are examined at most. If more have unfinished work, the first thousand show the fault."""
@@ -52,6 +55,8 @@ class Diagnosis:
     queues: list[QueueDepth] = field(default_factory=list)
     more_workers: bool = False
     """Whether there are more workers than were examined."""
+    looks: list[PlaceLooks] = field(default_factory=list)
+    """The unknown requests by account and object, with the next look at each."""
     holds: list[Hold] = field(default_factory=list)
     """What holds calls back: pauses, open breakers, and limits that shrank."""
     eviction_policy: str | None = None
@@ -76,12 +81,14 @@ class Doctor:
         unknown_outcomes: UnknownOutcomes,
         queues: QueueDepths,
         limits: LimitBoard,
+        doubts: Doubts,
         clock: Clock,
     ) -> None:
         self._backlog = backlog
         self._unknown_outcomes = unknown_outcomes
         self._queues = queues
         self._limits = limits
+        self._doubts = doubts
         self._clock = clock
 
     async def examine(self, *, older_than_s: float) -> Diagnosis:
@@ -94,6 +101,7 @@ class Doctor:
         diagnosis = Diagnosis(
             queues=list(await self._queues.depths()),
             more_workers=len(workers) > WORKERS,
+            looks=await read_looks(self._doubts),
             holds=(await look_at_limits(self._limits)).holds,
             eviction_policy=await self._backlog.eviction_policy(),
         )

@@ -1,4 +1,4 @@
-"""Fetch what an event of Stripe says was done, with the request's own key, at the pinned version.
+"""Fetch the object that an event of Stripe is about, with the request's own key, at the pinned version.
 
 The event itself is read first where its word counts: it says which object a create made, and that an update was ours.
 Stripe has an event only in the account that it belongs to. So an event that a stranger made up, or that belongs to

@@ -134,7 +134,7 @@ async def look_up(
         return Inconclusive(error.message)
     if isinstance(asked.proof, NoProof):
         return Inconclusive(asked.proof.why)
-    if isinstance(asked.proof, ByMark) and not _is_marked(entry):
+    if isinstance(asked.proof, ByMark) and not is_marked(entry):
         return Inconclusive(UNMARKED)
     if entry.sealed_secret is None and entry.secret_ref is None:
         return Inconclusive("Its message held no key to read Stripe's lists with.")
@@ -162,7 +162,7 @@ class _Asked:
         return cls(operation, operation.endpoint(entry.path), proof_of(operation))
 
 
-def _is_marked(entry: OutcomeEntry) -> bool:
+def is_marked(entry: OutcomeEntry) -> bool:
     """Return whether the create had our mark in its metadata, by which the object is recognized."""
     metadata = with_mark(entry.params, entry.request_id).get("metadata")
     return isinstance(metadata, dict) and metadata.get(MARK) == entry.request_id
@@ -220,7 +220,7 @@ async def _look(
         async with asyncio.timeout(LOOKUP_TIMEOUT_S):
             if isinstance(asked.proof, ByMark):
                 found = await _search(ports, unknown, asked, asked.proof.listing, key, extent)
-                return await _doubt_absence(ports, unknown, asked.proof, found)
+                return await doubt_absence(ports, unknown, asked.proof, found)
             return await _fetch(ports, unknown, asked, key)
     except TimeoutError:
         return Inconclusive(f"Stripe was not read to the end in {LOOKUP_TIMEOUT_S:.0f} s.")
@@ -276,7 +276,7 @@ def _limited(turn: ReadTurn, most_reads: int) -> ReadTurn:
     return limited
 
 
-async def _doubt_absence(
+async def doubt_absence(
     ports: LookupPorts, unknown: UnknownOutcome, proof: ByMark, found: LookupResult
 ) -> LookupResult:
     """Return the result, or that an absence proves nothing: the list may not show it, or its mark may be unset.

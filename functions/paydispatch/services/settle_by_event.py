@@ -45,6 +45,9 @@ class EventPorts(LookupPorts, PublishPorts, Protocol):
     @property
     def requests(self) -> RequestSlots: ...
 
+    @property
+    def look_queue(self) -> AsyncLookQueue: ...
+
 
 @dataclass(frozen=True, slots=True)
 class _TooEarly:
@@ -63,9 +66,8 @@ class _Nothing:
 class EventSettler:
     """The service that works on the events of the look queue."""
 
-    def __init__(self, ports: EventPorts, look_queue: AsyncLookQueue, *, queue_tenant: str) -> None:
+    def __init__(self, ports: EventPorts, *, queue_tenant: str) -> None:
         self._ports = ports
-        self._look_queue = look_queue
         self._queue_tenant = queue_tenant
 
     async def settle(self, event: EventMessage) -> None:
@@ -160,7 +162,7 @@ class EventSettler:
             self._log_dropped(event, why)
             return
         again = replace(event, tries=event.tries + 1)
-        await self._look_queue.send(again, SENT_AGAIN_AFTER_S[event.tries])
+        await self._ports.look_queue.send(again, SENT_AGAIN_AFTER_S[event.tries])
 
     def _log_dropped(self, event: EventMessage, why: str) -> None:
         self._ports.log.info(

@@ -1,4 +1,4 @@
-"""Take an event that Stripe sent to a webhook: check its signature, and put what names the request on the look queue.
+"""Take an event that Stripe sent to a webhook: check its signature, and put its names on the look queue.
 
 The reconciler then fetches the object itself. So a forged event could at most cause a read, and nothing of the event's
 object is logged or stored.
@@ -112,7 +112,7 @@ class EventTaker:
 
 
 def _read_event(sent: SentEvent) -> EventMessage | None:
-    """Return what is kept of the event. None: it proves nothing, or names no request whose id paydispatch made."""
+    """Return the names of the event. None: it proves nothing, or names no request whose id paydispatch made."""
     try:
         read = read_json(sent.body)
     except ValueError:

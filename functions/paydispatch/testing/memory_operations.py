@@ -8,7 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.identity.slots import beside
-from paydispatch.domain.operators.lookup_results import Found, Inconclusive, LookupResult, NotFound
+from paydispatch.domain.operators.lookup_results import (
+    Found,
+    Inconclusive,
+    LookupResult,
+    NotFound,
+    Page,
+)
 from paydispatch.domain.operators.object_states import Fetched
 from paydispatch.domain.operators.redrive import Parked
 from paydispatch.domain.unknown_outcomes import UnknownOutcome
@@ -73,6 +79,9 @@ class MemoryUnknownOutcomes:
         self._outcomes.unknown.pop((worker_slot, request_id), None)
 
 
+_AFTER = "starting_after"
+_ENDS = (("gte", "-inf"), ("lte", "inf"))
+
 AWAY = Inconclusive("Stripe cannot be reached")
 
 
@@ -90,6 +99,8 @@ class MemoryStripeLists:
         self.instead: LookupResult | None = None
         self.away = False
         """Stripe answers no read."""
+        self.pages: list[dict[str, Any]] = []
+        self.page_size = 100
         self.looks: list[dict[str, Any]] = []
         self.objects: dict[str, Mapping[str, Any] | Inconclusive] = {}
         """The objects that `fetch` finds, by path. Another path has none."""
@@ -104,6 +115,26 @@ class MemoryStripeLists:
         if isinstance(found, Inconclusive):
             return found
         return Fetched(found, "req_get", self.clock.now_s() if self.clock else None)
+
+    async def read_page(
+        self, *, path: str, query: Mapping[str, str], key: StripeKey, **rest: Any
+    ) -> Page | Inconclusive:
+        """Return up to `page_size` of the objects in `created`, which are in the order in which Stripe lists them."""
+        await rest["turn"]()
+        self.pages.append({"path": path, "query": dict(query), "key": key, **rest})
+        await asyncio.sleep(0)
+        if self.away or isinstance(self.instead, Inconclusive):
+            return self.instead if isinstance(self.instead, Inconclusive) else AWAY
+        listed = [] if self.instead else self.accounts.get(key.reveal(), self.created)
+        earliest, latest = (float(query.get(f"created[{end}]", now)) for end, now in _ENDS)
+        inside = [one for one in listed if earliest <= one["created"] <= latest]
+        after = [number for number, one in enumerate(inside) if one["id"] == query.get(_AFTER)]
+        rest_of = inside[after[0] + 1 :] if after else inside
+        answered_at = self.clock.now_s() if self.clock else None
+        if isinstance(self.instead, NotFound):
+            answered_at = self.instead.answered_at
+        page = rest_of[: self.page_size]
+        return Page(page, len(rest_of) > len(page), "req_list", answered_at)
 
     async def find_created(self, **look: Any) -> LookupResult:
         await look["turn"]()

@@ -20,7 +20,7 @@ from paydispatch.domain.operators.diagnosis import Finding, Reason
 from paydispatch.domain.operators.redrive import Parked, plan_redrive, read_parked
 from paydispatch.domain.text.printable import printable, printable_lines
 from paydispatch.local.demo.report import _flow
-from paydispatch.services.reconcile import Reconciled, ReconcileReport, Verdict
+from paydispatch.services.looks.verdicts import Reconciled, ReconcileReport, Verdict
 from paydispatch.services.redrive import Walk
 from paydispatch.services.redrive_message import Examined
 from paydispatch.services.submit import Refusal, Report

@@ -18,7 +18,7 @@ from paydispatch.handlers.reconciler import (
     ReconcilerHandler,
     settle_unknowns,
 )
-from paydispatch.services.reconcile import Reconciled, ReconcileReport, Verdict
+from paydispatch.services.looks.verdicts import Reconciled, ReconcileReport, Verdict
 from paydispatch.testing.memory_event_log import MemoryEventLog
 
 EVENT = json.loads((Path(__file__).parents[2] / "events/schedule_reconcile.json").read_text())

@@ -19,12 +19,17 @@ from paydispatch.services.flow_runs.ports import FlowPolicy, FlowPorts
 from paydispatch.services.run_flows import FlowRunner
 from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_doorbells import MemoryDoorbell
+from paydispatch.testing.memory_doubts import MemoryDoubts
 from paydispatch.testing.memory_event_log import MemoryEventLog
 from paydispatch.testing.memory_inbox import MemoryInbox
 from paydispatch.testing.memory_limiter import MemoryKeyBreakers, MemoryLimiter
 from paydispatch.testing.memory_operations import MemoryStripeLists, MemoryUnknownOutcomes
 from paydispatch.testing.memory_outcomes import MemoryOutcomes
-from paydispatch.testing.memory_queues import MemoryAsyncQueue, MemoryRequestQueue
+from paydispatch.testing.memory_queues import (
+    MemoryAsyncLookQueue,
+    MemoryAsyncQueue,
+    MemoryRequestQueue,
+)
 from paydispatch.testing.memory_requests import MemoryRequests, MemoryRequestStore, MemorySlots
 from paydispatch.testing.memory_scripts import MemoryScripts
 from paydispatch.testing.memory_sealing import MemorySealer, MemoryVault
@@ -85,6 +90,8 @@ class Caller:
         self.outcomes = MemoryOutcomes(self.clock)
         self.requests = MemoryRequests(self.clock, self.outcomes, slots)
         self.lists = MemoryStripeLists(self.clock)
+        self.doubts = MemoryDoubts(self.clock)
+        self.look_queue = MemoryAsyncLookQueue()
         self.accounts = MemoryAccounts()
         self.key_breakers = MemoryKeyBreakers(self.clock)
         self.limiter = MemoryLimiter(self.clock, NO_LIMITS)
@@ -102,6 +109,8 @@ class Caller:
             gateway=self.stripe,
             lists=self.lists,
             unknown_outcomes=MemoryUnknownOutcomes(self.outcomes, self.requests),
+            doubts=self.doubts,
+            look_queue=self.look_queue,
             accounts=self.accounts,
             key_breakers=self.key_breakers,
             limiter=self.limiter,

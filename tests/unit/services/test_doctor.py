@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.examples import NOW_S, entry, make_failure
 
+from paydispatch.domain.looks.doubts import Doubt, Place
 from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, Reason, WaitingFlow
 from paydispatch.domain.operators.holds import ALL_ACCOUNTS, HoldKind
 from paydispatch.domain.outcomes import Certainty, Response
@@ -16,7 +17,9 @@ from paydispatch.domain.rates.lanes import RateLane
 from paydispatch.domain.rates.tokens import Granted, TokenAsk
 from paydispatch.ports import QueueDepth
 from paydispatch.services.doctor import WORKERS, Diagnosis, Doctor
+from paydispatch.services.looks.report_looks import PlaceLooks
 from paydispatch.testing.memory_clock import MemoryClock
+from paydispatch.testing.memory_doubts import MemoryDoubts
 from paydispatch.testing.memory_limiter import MemoryKeyBreakers, MemoryLimitBoard, MemoryLimiter
 from paydispatch.testing.memory_operations import (
     MemoryBacklog,
@@ -41,11 +44,12 @@ class DoctorSystem:
         self.limiter = MemoryLimiter(self.clock)
         self.breakers = MemoryKeyBreakers(self.clock)
         self.limits = MemoryLimitBoard(self.limiter, self.breakers)
+        self.doubts = MemoryDoubts(self.clock)
         self.ends = MemoryUnknownOutcomes(self.outcomes)
 
     async def examine(self, older_than_s: float = 300.0) -> Diagnosis:
         depths = MemoryQueueDepths(DEPTH)
-        doctor = Doctor(self.backlog, self.ends, depths, self.limits, self.clock)
+        doctor = Doctor(self.backlog, self.ends, depths, self.limits, self.doubts, self.clock)
         return await doctor.examine(older_than_s=older_than_s)
 
     def add_open(self, request_id: str, age_s: float, **fields: Any) -> None:
@@ -207,3 +211,15 @@ async def test_a_thousand_workers_are_examined_and_more_are_mentioned(
 
     assert len(diagnosis.findings) == WORKERS
     assert diagnosis.more_workers
+
+
+async def test_the_unknown_requests_of_a_place_are_counted_with_their_next_look(
+    system: DoctorSystem,
+) -> None:
+    place = Place("live acct_1", "payment_intent")
+    for number in range(3):
+        doubt = Doubt("worker-1", f"pdr_{number}", NOW_S - 60)
+        await system.doubts.note(place, doubt, due_at=NOW_S + 10 + number)
+    await system.doubts.lease(place, "a", 60, {"pages": 7})
+    (looks,) = (await system.examine()).looks
+    assert looks == PlaceLooks("live acct_1", "payment_intent", 3, NOW_S - 60, None, NOW_S + 10, 7)

@@ -32,19 +32,17 @@ from paydispatch.domain.stripe.accounts import AccountBinding, bind_account
 from paydispatch.domain.unknown_outcomes import LAST_CALL_S
 from paydispatch.services.calls.publish_outcome import publish_outcome
 from paydispatch.services.look_up import UNMARKED
-from paydispatch.services.reconcile import (
-    AT_ONCE,
-    ReconcilePorts,
-    Reconciler,
-    ReconcileReport,
-    Verdict,
-)
+from paydispatch.services.looks.run_pass import AT_ONCE
+from paydispatch.services.looks.verdicts import ReconcileReport, Verdict
+from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_doorbells import MemoryDoorbell
+from paydispatch.testing.memory_doubts import MemoryDoubts
 from paydispatch.testing.memory_event_log import MemoryEventLog
 from paydispatch.testing.memory_limiter import MemoryLimiter
 from paydispatch.testing.memory_operations import MemoryStripeLists, MemoryUnknownOutcomes
 from paydispatch.testing.memory_outcomes import MemoryOutcomes
+from paydispatch.testing.memory_queues import MemoryAsyncLookQueue
 from paydispatch.testing.memory_requests import MemoryRequests
 from paydispatch.testing.memory_sealing import MemorySealer, MemoryVault
 from paydispatch.testing.memory_stripe import MemoryAccounts
@@ -67,11 +65,16 @@ class ReconcileSystem:
         self.limiter = MemoryLimiter(self.clock, NO_LIMITS)
         self.doorbell = MemoryDoorbell()
         self.lists = MemoryStripeLists(self.clock)
+        self.doubts = MemoryDoubts(self.clock)
+        self.look_queue = MemoryAsyncLookQueue()
         self.secrets = {("local", SECRET_REF): KEY}
         self.vault = MemoryVault(MemorySealer(), self.secrets)
 
     def service(self, *, requests_per_run: int = 1_000) -> Reconciler:
-        ports = ReconcilePorts(
+        return Reconciler(self.ports(), requests_per_run=requests_per_run)
+
+    def ports(self) -> ReconcilePorts:
+        return ReconcilePorts(
             unknown_outcomes=MemoryUnknownOutcomes(self.outcomes, self.requests),
             requests=self.requests,
             lists=self.lists,
@@ -80,10 +83,11 @@ class ReconcileSystem:
             vault=self.vault,
             outcomes=self.outcomes,
             doorbell=self.doorbell,
+            doubts=self.doubts,
+            look_queue=self.look_queue,
             clock=self.clock,
             log=self.log,
         )
-        return Reconciler(ports, requests_per_run=requests_per_run)
 
     async def publish_unknown(self, request_id: str = "pdr_1", **changes: Any) -> None:
         unknown = make_failure(certainty=Certainty.UNKNOWN, attempts=3)
@@ -648,7 +652,7 @@ async def test_a_look_uses_the_account_headers_of_the_request(system: ReconcileS
 
     await system.reconcile()
 
-    look = system.lists.looks[0]
+    look = system.lists.pages[0]
     assert (look["stripe_account"], look["stripe_context"]) == ("acct_2", "acct_3")
 
 

@@ -205,7 +205,7 @@ async def test_a_create_below_another_object_is_searched_in_the_list_at_its_path
     )
     system.add_object()
     assert await verdict(system) == ("created", None)
-    assert system.lists.looks[0]["path"] == "/v1/customers/cus_1/balance_transactions"
+    assert system.lists.pages[0]["path"] == "/v1/customers/cus_1/balance_transactions"
 
 
 async def test_an_object_that_an_incomplete_list_lacks_may_exist(system: ReconcileSystem) -> None:

@@ -38,6 +38,7 @@ from paydispatch.services.reconcile import ReconcilePorts
 from paydispatch.services.settle_by_event import SENT_AGAIN_AFTER_S, EventSettler
 from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_doorbells import MemoryDoorbell
+from paydispatch.testing.memory_doubts import MemoryDoubts
 from paydispatch.testing.memory_event_log import MemoryEventLog
 from paydispatch.testing.memory_limiter import MemoryLimiter
 from paydispatch.testing.memory_operations import MemoryStripeLists, MemoryUnknownOutcomes
@@ -88,6 +89,8 @@ class System:
             vault=MemoryVault(MemorySealer(), self.secrets),
             outcomes=self.outcomes,
             doorbell=MemoryDoorbell(),
+            doubts=MemoryDoubts(self.clock),
+            look_queue=self.look_queue,
             clock=self.clock,
             log=self.log,
         )
@@ -138,9 +141,7 @@ class System:
         await publish_outcome(self.ports, entry, claim.worker_slot)
 
     async def settle(self, event: EventMessage | None = None, **changes: Any) -> None:
-        await EventSettler(self.ports, self.look_queue, queue_tenant="local").settle(
-            event or event_for(**changes)
-        )
+        await EventSettler(self.ports, queue_tenant="local").settle(event or event_for(**changes))
 
     @property
     def settled(self) -> list[Any]:

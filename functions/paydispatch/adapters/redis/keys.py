@@ -31,6 +31,9 @@ REFUSED_KEYS = "pd:keys"
 HEALTH = "pd:health"
 """The API's health check writes it. No program reads it."""
 
+DOUBT_PLACES = "pd:doubts"
+"""Sorted set of the places with doubts, an account and an object each, by the time (unix s) of the last note."""
+
 BELL_PATTERN = "pd:{*}:bell"
 
 
@@ -124,3 +127,18 @@ def rate_settings(account_name: str) -> str:
 def key_breaker(key_sha256: str) -> str:
     """Name the hash of the open breakers of a key, by operation. The name '' is the breaker for all operations."""
     return f"pd:key:{{{key_sha256}}}"
+
+
+def doubt_times(place: str) -> str:
+    """Name the sorted set of a place's doubts, by the time (unix s) of their next look."""
+    return f"pd:doubt:{{{place}}}:due"
+
+
+def doubts(place: str) -> str:
+    """Name the hash of a place's doubts: since when each is known, and up to when its list was read."""
+    return f"pd:doubt:{{{place}}}:who"
+
+
+def look_state(place: str) -> str:
+    """Name the hash of a place's looks: their number, the next one, the lease and the cursor of a pass."""
+    return f"pd:doubt:{{{place}}}"

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from paydispatch.adapters.stripe.gateway import BROKEN_CALL
 from paydispatch.domain.operators.lookup_results import (
+    NO_END,
     Found,
     Inconclusive,
     LookupResult,
     NotFound,
+    Page,
     both,
 )
 from paydispatch.domain.operators.object_states import Fetched
@@ -103,6 +104,20 @@ class HttpStripeLists:
             return Inconclusive(f"Stripe's object answered {response.status_code}{_code(body)}")
         return Fetched(body, id_, at)
 
+    async def read_page(
+        self,
+        *,
+        path: str,
+        query: Mapping[str, str],
+        key: StripeKey,
+        stripe_account: str | None,
+        stripe_context: str | None = None,
+        turn: ReadTurn,
+    ) -> Page | Inconclusive:
+        headers = self._headers(key, stripe_account, stripe_context)
+        await turn()
+        return await self._page(path, {**query, "limit": str(PAGE)}, headers)
+
     def _headers(
         self, key: StripeKey, stripe_account: str | None, stripe_context: str | None
     ) -> dict[str, str]:
@@ -126,15 +141,15 @@ class HttpStripeLists:
             page = await self._page(endpoint, query, headers)
             if isinstance(page, Inconclusive):
                 return page
-            seen = page.look(mark)
+            seen = _look(page, mark)
             if seen is not None:
                 return seen
-            query = {**query, "starting_after": str(page.listed[-1].get("id"))}
+            query = {**query, "starting_after": str(page.objects[-1].get("id"))}
         return Inconclusive(f"more than {self._most_pages * PAGE} objects to look through")
 
     async def _page(
         self, endpoint: str, query: Mapping[str, str], headers: Mapping[str, str]
-    ) -> _Page | Inconclusive:
+    ) -> Page | Inconclusive:
         try:
             response = await self._client.get(endpoint, params=dict(query), headers=dict(headers))
         except BROKEN_CALL as error:
@@ -145,7 +160,7 @@ class HttpStripeLists:
         listed = body.get("data")
         if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
             return Inconclusive("Stripe's answer holds no list of objects")
-        return _Page(
+        return Page(
             listed,
             body.get("has_more"),
             response.headers.get("request-id"),
@@ -153,25 +168,16 @@ class HttpStripeLists:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    listed: list[dict[str, Any]]
-    has_more: object
-    """The value in Stripe's answer. Only `False` means the end of the list."""
-    stripe_request_id: str | None
-    answered_at: float | None
-    """Unix seconds by Stripe's clock."""
-
-    def look(self, mark: tuple[str, str]) -> LookupResult | None:
-        """Return the result if this page decides it. None: the mark is not here, and there is a next page."""
-        for candidate in self.listed:
-            if _carries(candidate, mark):
-                return Found(candidate, self.stripe_request_id)
-        if self.has_more is False:
-            return NotFound(self.answered_at)
-        if self.has_more is not True or not self.listed:
-            return Inconclusive("Stripe's list does not say whether there are more pages")
-        return None
+def _look(page: Page, mark: tuple[str, str]) -> LookupResult | None:
+    """Return the result if this page decides it. None: the mark is not here, and there is a next page."""
+    for candidate in page.objects:
+        if _carries(candidate, mark):
+            return Found(candidate, page.stripe_request_id)
+    if page.has_more is False:
+        return NotFound(page.answered_at)
+    if page.has_more is not True or not page.objects:
+        return Inconclusive(NO_END)
+    return None
 
 
 def _queries(

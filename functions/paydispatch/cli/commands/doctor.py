@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from paydispatch.cli.arguments import age_s, format_age
 from paydispatch.cli.limits_report import show_holds
+from paydispatch.cli.looks_report import describe_looks
 from paydispatch.cli.tables import show_table
 from paydispatch.cli.terminal import say, say_json
 from paydispatch.settings import CallerSettings
@@ -58,6 +59,7 @@ async def _examine(older_than_s: float) -> Diagnosis:
     from paydispatch.adapters.clock import SystemClock
     from paydispatch.adapters.redis.backlog import RedisBacklog
     from paydispatch.adapters.redis.connection import connect_async
+    from paydispatch.adapters.redis.doubts import RedisDoubts
     from paydispatch.adapters.redis.eviction import EvictionCheck
     from paydispatch.adapters.redis.rates.limit_board import RedisLimitBoard
     from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOutcomes
@@ -73,6 +75,7 @@ async def _examine(older_than_s: float) -> Diagnosis:
             RedisUnknownOutcomes(redis, clock),
             SqsDepths(sqs, _queue_urls(settings)),
             RedisLimitBoard(redis, settings.default_limits),
+            RedisDoubts(redis, clock),
             clock,
         )
         return await doctor.examine(older_than_s=older_than_s)
@@ -83,7 +86,8 @@ async def _examine(older_than_s: float) -> Diagnosis:
 
 def _queue_urls(settings: CallerSettings) -> dict[str, str]:
     urls = {lane.value: url for lane, url in settings.queue_urls.items()}
-    return {**urls, "dead letters": settings.dead_letter_queue_url}
+    looks = {"looks": settings.look_queue_url} if settings.look_queue_url else {}
+    return {**urls, **looks, "dead letters": settings.dead_letter_queue_url}
 
 
 def _show(diagnosis: Diagnosis) -> None:
@@ -93,6 +97,8 @@ def _show(diagnosis: Diagnosis) -> None:
         say("No request waits.")
     if diagnosis.more_workers:
         say("Requests of further workers wait, too.")
+    for place in diagnosis.looks:
+        say(describe_looks(place, time.time()))
     show_holds(diagnosis.holds)
     for stream in diagnosis.streams:
         counts = f"{stream.pending} pending, {stream.unread} unread, {stream.dead} dead"

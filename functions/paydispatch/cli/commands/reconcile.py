@@ -15,7 +15,7 @@ from paydispatch.settings import ReconcilerSettings
 if TYPE_CHECKING:
     import argparse
 
-    from paydispatch.services.reconcile import Reconciled, ReconcileReport
+    from paydispatch.services.looks.verdicts import Reconciled, ReconcileReport
 
 COLUMNS = ("request", "operation", "worker", "now", "why")
 

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from paydispatch.cli.arguments import api_url, bearer_token
+from paydispatch.cli.looks_report import describe_looks
 from paydispatch.cli.terminal import complain, say, say_json
 from paydispatch.domain.errors import Unavailable
+from paydispatch.services.looks.report_looks import PlaceLooks
 
 if TYPE_CHECKING:
     import argparse
 
     import httpx
 
+    from paydispatch.domain.looks.doubts import Place
     from paydispatch.domain.operators.holds import Hold
 
 WAITING = ("dispatched", "retrying")
@@ -100,6 +103,8 @@ def _ask_redis(request_id: str, tenant: str | None) -> dict[str, Any] | None:
     from paydispatch.adapters.redis.connection import connect
     from paydispatch.adapters.redis.eviction import EvictionCheck
     from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
+    from paydispatch.domain.looks.doubts import Place
+    from paydispatch.domain.stripe.proofs import what_proves
     from paydispatch.services.status import find_record, format_status
     from paydispatch.settings import queue_tenant_of, redis_url
 
@@ -114,6 +119,11 @@ def _ask_redis(request_id: str, tenant: str | None) -> dict[str, Any] | None:
     if record.status in WAITING:
         holds = asyncio.run(_read_holds(record.account))
         found["held_back_by"] = [asdict(hold) for hold in holds]
+    if record.status == "unknown":
+        found["proven_by"] = what_proves(record.operation)
+        if record.account is not None:
+            looks = asyncio.run(_read_looks(Place(record.account, record.object)))
+            found["looks"] = asdict(looks)
     return found
 
 
@@ -123,6 +133,21 @@ async def _read_holds(account: str | None) -> list[Hold]:
 
     async with limit_board(reads_only=True) as board:
         return await holds_on(board, account)
+
+
+async def _read_looks(place: Place) -> PlaceLooks:
+    from paydispatch.adapters.clock import SystemClock
+    from paydispatch.adapters.redis.connection import connect_async
+    from paydispatch.adapters.redis.doubts import RedisDoubts
+    from paydispatch.adapters.redis.eviction import EvictionCheck
+    from paydispatch.services.looks.report_looks import read_place
+    from paydispatch.settings import redis_url
+
+    redis = connect_async(redis_url(), EvictionCheck(allowed=True))
+    try:
+        return await read_place(RedisDoubts(redis, SystemClock()), place)
+    finally:
+        await redis.aclose()
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
@@ -135,6 +160,10 @@ def _lines(found: dict[str, Any]) -> list[str]:
     for hold in found.get("held_back_by", ()):
         lines.append(f"  held back, {hold['kind']}: {hold['subject']}, {hold['detail']}")
         lines.append(f"    next: {hold['next_step']}")
+    if "proven_by" in found:
+        lines.append(f"  proven by: {found['proven_by']}")
+    if "looks" in found:
+        lines.append(f"  {describe_looks(PlaceLooks(**found['looks']), time.time())}")
     if "parsed_data" in found:
         lines.append(f"  Stripe's id: {found['parsed_data'].get('id')}")
     if "parsed_error" in found:

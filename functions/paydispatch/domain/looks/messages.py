@@ -90,7 +90,7 @@ def read_look_message(text: str) -> LookMessage | EventMessage | None:
 
 
 def event_message(event: Mapping[str, Any], tenant: str | None = None) -> EventMessage | None:
-    """Return what is kept of an event of Stripe. None: no request of ours caused it."""
+    """Return the names in an event of Stripe. None: no request of ours caused it."""
     request = event.get("request")
     key = request.get("idempotency_key") if isinstance(request, dict) else None
     texts = (event.get("id"), event.get("type"), key)
@@ -102,7 +102,7 @@ def event_message(event: Mapping[str, Any], tenant: str | None = None) -> EventM
         event_id=event_id,
         type=type_,
         request_id=request_id,
-        account=account if isinstance(account, str) else None,
+        account=account if isinstance(account, str) and account.startswith("acct_") else None,
         livemode=event.get("livemode") is True,
         created=_seconds(created),
         tenant=tenant,

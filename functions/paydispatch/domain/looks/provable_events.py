@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class EventProof(StrEnum):
-    """What proves the operation after one of its events."""
+    """The proof of an operation after one of its events."""
 
     MARK = "mark"
     """The created object, whose id the event names, with our mark."""
@@ -150,7 +150,7 @@ PROVABLE_TYPES = frozenset(type_ for types in PROVABLE_EVENTS.values() for type_
 
 
 def event_proof(operation_name: str, event_type: str) -> EventProof | None:
-    """Return what proves the operation after an event of this type. None: such an event proves nothing of it."""
+    """Return the proof of the operation after an event of this type. None: such an event proves nothing of it."""
     if event_type not in PROVABLE_EVENTS.get(operation_name, ()):
         return None
     try:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from paydispatch.domain.errors import UnknownOperation
 from paydispatch.domain.limits import LONGEST_DEADLINE_S, REMEMBER_S
 from paydispatch.domain.outcomes import Certainty
-from paydispatch.domain.stripe.proofs import unexecuted_word
+from paydispatch.domain.stripe.operations import operation_named
+from paydispatch.domain.stripe.proofs import NoProof, Proof, proof_of, unexecuted_word
 
 if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
@@ -219,7 +221,10 @@ def of_dead(dead: DeadFlow) -> Finding:
 def of_unknown(end: UnknownOutcome, now_s: float) -> Finding:
     entry, error = end.entry, end.entry.outcome
     provable_at = end.provable_at
-    if provable_at is not None and now_s >= provable_at + 2 * RECONCILE_EVERY_S:
+    proof = _proof_of(entry.operation)
+    if isinstance(proof, NoProof):
+        next_step = "no look can settle it: redrive it within 23 hours of its first send"
+    elif provable_at is not None and now_s >= provable_at + 2 * RECONCILE_EVERY_S:
         next_step = "run paydispatch reconcile: it says why the request cannot be settled"
     elif unexecuted_word(entry.operation) is Certainty.NOT_CREATED:
         next_step = "reconcile finds its object, or proves that it was not created"
@@ -236,6 +241,13 @@ def of_unknown(end: UnknownOutcome, now_s: float) -> Finding:
         None if provable_at is None else provable_at + RECONCILE_EVERY_S,
         entry.operation,
     )
+
+
+def _proof_of(operation: str) -> Proof | None:
+    try:
+        return proof_of(operation_named(operation))
+    except UnknownOperation:
+        return None
 
 
 def of_unreadable_outcome(worker_id: str, request_id: str, now_s: float) -> Finding:

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 CLOCKS_APART_S = 900
 """How far Stripe's clock and ours may be apart. If they are further apart, an absence proves nothing."""
+
+
+NO_END = "Stripe's list does not say whether there are more pages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,18 @@ class Inconclusive:
     """The lookup proves nothing."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list of Stripe, the newest objects first."""
+
+    objects: Sequence[Mapping[str, Any]]
+    has_more: object
+    """The value in Stripe's answer. Only `False` means the end of the list."""
+    stripe_request_id: str | None = None
+    answered_at: float | None = None
+    """Unix seconds by Stripe's clock (the `Date` header)."""
 
 
 LookupResult = Found | NotFound | Inconclusive

@@ -94,6 +94,27 @@ def _proof_of_create(operation: Operation) -> ByMark | NoProof:
     return ByMark(operation.listing, operation.name in COMPLETE_LISTS)
 
 
+PROVEN_BY = {
+    ByMark: "its object in Stripe's list",
+    ByState: "the state of its object at Stripe",
+    ByAbsence: "the absence of its object at Stripe",
+}
+
+OR_ABSENCE = "its object in Stripe's list, or its absence there 23 h 15 min after the first send"
+
+
+def what_proves(operation_name: str) -> str:
+    """Return what settles a request of this operation after a lost answer, as a sentence for an operator."""
+    try:
+        proof = proof_of(operation_named(operation_name))
+    except UnknownOperation:
+        return "nothing, because this release does not know the operation"
+    if isinstance(proof, NoProof):
+        return f"a redrive within 23 hours of its first send. {proof.why}"
+    complete = isinstance(proof, ByMark) and proof.complete
+    return OR_ABSENCE if complete else PROVEN_BY[type(proof)]
+
+
 def own_id(operation: Operation, ids: Mapping[str, str]) -> str:
     """Return the id of the object that the operation acts on: the last one in its path."""
     return ids[operation.path_names[-1]]

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from paydispatch.domain.stripe.repeats import Repeats
     from paydispatch.ports import (
         Accounts,
+        AsyncLookQueue,
         AsyncQueue,
         Clock,
         Doorbell,
+        Doubts,
         EventLog,
         KeyBreakers,
         Limiter,
@@ -47,6 +49,8 @@ class CallPorts:
     gateway: StripeGateway
     lists: StripeLists
     unknown_outcomes: UnknownOutcomes
+    doubts: Doubts
+    look_queue: AsyncLookQueue
     vault: Vault
     queue: AsyncQueue
     doorbell: Doorbell

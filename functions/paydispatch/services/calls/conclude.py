@@ -10,12 +10,13 @@ from paydispatch.domain.outcomes import Error, Outcome, error_for_reused_id
 from paydispatch.domain.progress import Progress
 from paydispatch.domain.retry import GivenUp, Settled, progress_for_copy
 from paydispatch.services.calls.defer import DeferCall, defer_if_unavailable
-from paydispatch.services.calls.look_first import look_first
+from paydispatch.services.calls.look_first import look_first, unknown_outcome
 from paydispatch.services.calls.publish_outcome import (
     close_and_publish,
     publish_outcome,
     write_missing_status,
 )
+from paydispatch.services.looks.note_doubt import note_doubt
 
 if TYPE_CHECKING:
     from paydispatch.services.calls.call import Call
@@ -39,7 +40,14 @@ async def conclude(
     inferred = isinstance(decision, Settled) and decision.inferred
     await publish_and_log(call, progress, outcome, inferred=inferred)
     if isinstance(decision, GivenUp):
+        await _note_doubt(call, progress, decision.outcome)
         await _park(call, progress_for_copy(progress, decision.outcome), decision.outcome)
+
+
+async def _note_doubt(call: Call, progress: Progress, error: Error) -> None:
+    """Plan a look for a request with an unknown outcome, after it was published, so that the look finds it."""
+    if not error.settled:
+        await note_doubt(call.ports, unknown_outcome(call, progress, error))
 
 
 async def _close(call: Call, progress: Progress, error: Error, token: str) -> Error | None:

@@ -20,6 +20,7 @@ from paydispatch.services.look_up import Extent, look_up
 
 if TYPE_CHECKING:
     from paydispatch.domain.operators.lookup_results import LookupResult
+    from paydispatch.domain.outcomes import Error
     from paydispatch.domain.progress import Progress
     from paydispatch.services.calls.call import Call
 
@@ -49,7 +50,7 @@ async def look_first(call: Call, progress: Progress, given_up: GivenUp) -> Settl
         if progress.store_waits:  # this copy has waited before
             return given_up
         raise DeferCall(with_doubt(progress), "The invocation had no time left for a look.")
-    unknown = _unknown_outcome(call, progress, given_up)
+    unknown = unknown_outcome(call, progress, given_up.outcome)
     result = await _look(call, unknown)
     decided = decide(unknown, result, call.ports.clock.now_s()) if _shows(result) else None
     settles = decided is not None and not isinstance(decided, StaysUnknown)
@@ -75,10 +76,11 @@ def _shows(result: LookupResult) -> bool:
     return isinstance(result, Found)
 
 
-def _unknown_outcome(call: Call, progress: Progress, given_up: GivenUp) -> UnknownOutcome:
+def unknown_outcome(call: Call, progress: Progress, error: Error) -> UnknownOutcome:
+    """Return the unknown outcome as a later look will read it."""
     envelope, now_s = call.envelope.at(progress), call.ports.clock.now_s()
     return UnknownOutcome(
-        entry_for(envelope, call.claim, given_up.outcome, now_s),
+        entry_for(envelope, call.claim, error, now_s),
         call.claim.worker_slot,
         slot_stands=True,
         slot_first_sent_at=progress.first_sent_at,
