@@ -58,7 +58,7 @@ def ports_of(stage: Callers, process: Process) -> CallPorts:
         key_breakers=MemoryKeyBreakers(stage.clock),
         limiter=MemoryLimiter(stage.clock, NO_LIMITS),
         gateway=GatedStripe(stage, process),
-        lists=GatedLists(stage, process),
+        lists=GatedLists(stage, process, "stripe.look"),
         doubts=MemoryDoubts(stage.clock),
         look_queue=MemoryAsyncLookQueue(),
         unknown_outcomes=MemoryUnknownOutcomes(stage.redis.outcomes, stage.redis.requests),
@@ -205,7 +205,14 @@ class GatedAccounts(Gated):
 
 
 class GatedLists(Gated):
-    """Stripe's lists. A read changes nothing, and it may find an object that Stripe has not finished."""
+    """Stripe's lists. A read changes nothing, and it may find an object that Stripe has not finished.
+
+    The gate of a look before an unknown outcome has a name of its own, so that a script can let only these looks fail.
+    """
+
+    def __init__(self, stage: Callers, process: Process, gate: str = "stripe.list") -> None:
+        super().__init__(stage, process)
+        self._gate = gate
 
     async def fetch(self, **rest: object) -> Fetched | Inconclusive:
         raise NotImplementedError
@@ -235,7 +242,7 @@ class GatedLists(Gated):
             "no answer": lambda: Inconclusive("no answer"),
             "killed before": lambda: self._stage.kill(self._process),
         }
-        return await self._stage.call(self._process, "stripe.list", ways)
+        return await self._stage.call(self._process, self._gate, ways)
 
 
 class GatedQueue(Gated):

@@ -40,7 +40,7 @@ ONE = Scenario(name="one message", asks=(ASK,))
 TWICE = Scenario(name="a message and its copy", asks=(ASK,) * 2)
 """Two messages of one request, processed at the same time. A deferral with a lost answer leaves them."""
 
-UNSEEN = {"stripe.list": ("no answer",) * 2}
+UNSEEN = {"stripe.look": ("no answer",) * 2}
 """Both reads of the look before an unknown outcome fail."""
 LOST_ANSWER = {"stripe.post": ("done", "401", "401"), "stripe.answer": ("reset",), **UNSEEN}
 UNKNOWN_THEN_CREATED = (("unknown", "created"),)

@@ -266,7 +266,7 @@ class TestRepeats:
         script={
             "stripe.post": ("done", "401", "401"),
             "stripe.answer": ("reset",),
-            "stripe.list": ("no answer",) * 4,  # the looks of both messages
+            "stripe.look": ("no answer",) * 4,  # the looks of both messages
         },
         redrive_after_s=(25 * HOUR_S, 0.0),
     )

@@ -109,14 +109,6 @@ LOOK_GUARDS = (
         PASS_TESTS,
     ),
     Guard(
-        "pass: a key of another account reads the list",
-        "A look proves something only in the account that the request was sent to.",
-        OPEN_LIST,
-        "        if access is not None and _reads_for(access, candidate):",
-        "        if access is not None:",
-        PASS_TESTS,
-    ),
-    Guard(
         "pass: the key of one tenant reads for another",
         "A key serves only the tenant that it belongs to.",
         CANDIDATES,

@@ -208,7 +208,7 @@ async def test_a_look_takes_its_token_from_the_lowest_lane(caller: Caller) -> No
     assert await caller.receive(envelope())
     assert [(ask.operation, ask.lane) for ask in asks[1:]] == [
         ("list_payment_intent", RateLane.LOOK)
-    ] * MOST_READS
+    ]
 
 
 async def test_in_a_busy_account_a_look_reads_two_pages_and_no_more(caller: Caller) -> None:
@@ -227,6 +227,16 @@ async def test_in_a_busy_account_a_look_reads_two_pages_and_no_more(caller: Call
     assert caller.outcome.certainty is Certainty.UNKNOWN
     assert len(pages) == MOST_READS
     assert pages[0]["created[gte]"] == str(int(NOW_S))
+
+
+async def test_sends_that_are_far_apart_are_searched_one_by_one(caller: Caller) -> None:
+    caller.clock.advance(600)
+    caller.lists.created = [{**MADE, "created": int(NOW_S) + 600}]
+    caller.answers(KEPT_500)
+    assert await caller.receive(envelope(progress=IN_DOUBT))
+    assert isinstance(caller.outcome, Response)
+    within = [look["within"] for look in caller.lists.looks]
+    assert [(one.earliest - NOW_S, one.latest - NOW_S) for one in within] == [(0, 1), (600, 601)]
 
 
 async def test_a_look_that_gets_no_answer_ends_with_its_time(

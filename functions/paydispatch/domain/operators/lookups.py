@@ -82,15 +82,22 @@ def windows(unknown: UnknownOutcome) -> tuple[Window, ...]:
     return tuple(window for window in both_windows if window.earliest <= window.latest)
 
 
-def first_windows(unknown: UnknownOutcome) -> tuple[Window, ...]:
-    """Return the windows that a look reads before an unknown outcome is published.
+NEAR_S = 10
+"""Sends that are no further apart are searched in one window."""
 
-    The first one is narrow, because in a busy account a page of a list holds few seconds. Most objects are made by the
-    first send, and within a second of it. The second one is the whole time, of which the newest objects are read.
+
+def first_windows(unknown: UnknownOutcome) -> tuple[Window, ...]:
+    """Return the windows that a look reads before an unknown outcome is published: the seconds of the sends.
+
+    They are narrow, because in a busy account a page of a list holds few seconds. Most objects are made by the first
+    send, and within a second of it. Later looks read the whole time.
     """
     whole = windows(unknown)
     first = int(min(unknown.firsts, default=whole[0].earliest))
-    return Window(first, first + 1), Window(whole[0].earliest, whole[-1].latest)
+    last = max(first, int(unknown.last_sent_at or first))
+    if last - first <= NEAR_S:
+        return (Window(first, last + 1),)
+    return Window(first, first + 1), Window(last, last + 1)
 
 
 ACCOUNT_CHANGED = (
