@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 KEY = "sk_test_lost_and_found"
 PATIENCE_S = 20.0
 DAY_S = 86_400
+LOOKS = "poller-look-1"
 
 
 @pytest.fixture(autouse=True)
@@ -33,15 +34,37 @@ def environment(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def lose_answers(stack: LocalStack) -> Iterator[None]:
     """Make Stripe execute and lose its answers until the test removes the fault."""
-    faults = f"{stack.addresses.stripe_base}/_twin/faults"
-    rule = {"action": {"kind": "lost_answer"}, "match": {"method": "POST"}}
-    httpx.post(faults, json=rule).raise_for_status()
+    add_fault(stack, "POST", {"kind": "lost_answer"})
     yield
-    httpx.delete(faults).raise_for_status()
+    remove_faults(stack)
 
 
-def make_unknown(stack: LocalStack) -> str:
-    """Dispatch a coupon, wait until its deadline has passed without an answer, and return its request id."""
+@pytest.fixture
+def fail_reads(stack: LocalStack) -> None:
+    """Make Stripe's lists fail, so that no look before an unknown outcome finds the effect."""
+    add_fault(stack, "GET", {"kind": "status", "status": 500}, object="coupon")
+
+
+@pytest.fixture
+def no_looks(stack: LocalStack) -> Iterator[None]:
+    """Stop the looks, so that only the commands of the test settle."""
+    stack.stop(LOOKS)
+    yield
+    stack.restart(LOOKS)
+
+
+def add_fault(stack: LocalStack, method: str, action: dict[str, Any], **match: str) -> None:
+    rule = {"action": action, "match": {"method": method, **match}}
+    faults = f"{stack.addresses.stripe_base}/_twin/faults"
+    httpx.post(faults, json=rule).raise_for_status()
+
+
+def remove_faults(stack: LocalStack) -> None:
+    httpx.delete(f"{stack.addresses.stripe_base}/_twin/faults").raise_for_status()
+
+
+def dispatch_coupon() -> str:
+    """Dispatch a coupon whose deadline passes without an answer, and return its request id."""
     with Dispatcher.from_env():
         receipt = (
             new_coupon()
@@ -49,8 +72,14 @@ def make_unknown(stack: LocalStack) -> str:
             .duration("once")
             .create_async("ledger", "lost", KEY, deadline_s=1.0)
         )
-    await_status(stack, receipt.request_id, "unknown")
     return receipt.request_id
+
+
+def make_unknown(stack: LocalStack) -> str:
+    """Dispatch a coupon, wait until it is told unknown, and return its request id."""
+    request_id = dispatch_coupon()
+    await_status(stack, request_id, "unknown")
+    return request_id
 
 
 def command(*words: str) -> tuple[int, str]:
@@ -80,8 +109,10 @@ def count_effects(stack: LocalStack, request_id: str) -> int:
     return [effect["idempotency_key"] for effect in ledger].count(request_id)
 
 
-def await_status(stack: LocalStack, request_id: str, status: str) -> dict[str, Any]:
-    give_up_at = time.monotonic() + PATIENCE_S
+def await_status(
+    stack: LocalStack, request_id: str, status: str, *, within_s: float = PATIENCE_S
+) -> dict[str, Any]:
+    give_up_at = time.monotonic() + within_s
     found: dict[str, Any] = {}
     while found.get("status") != status:
         assert time.monotonic() < give_up_at, found
@@ -90,7 +121,28 @@ def await_status(stack: LocalStack, request_id: str, status: str) -> dict[str, A
     return found
 
 
-@pytest.mark.usefixtures("lose_answers")
+@pytest.mark.usefixtures("lose_answers", "no_looks")
+def test_an_effect_that_stands_at_stripe_is_never_told_unknown(stack: LocalStack) -> None:
+    request_id = dispatch_coupon()
+
+    assert await_status(stack, request_id, "succeeded")["parsed_data"]["percent_off"] == 10
+    assert count_effects(stack, request_id) == 1
+    assert as_json("dlq", "list")["messages"] == []
+
+
+@pytest.mark.usefixtures("lose_answers", "fail_reads")
+def test_a_look_settles_what_was_told_unknown(stack: LocalStack) -> None:
+    """The first look comes 10 s later. If it comes while the reads still fail, the next one does it."""
+    request_id = make_unknown(stack)
+    remove_faults(stack)
+
+    await_status(stack, request_id, "succeeded", within_s=90.0)
+    assert count_effects(stack, request_id) == 1
+    (purged,) = as_json("dlq", "redrive", "--purge-settled")["messages"]
+    assert purged["action"] == "purged"
+
+
+@pytest.mark.usefixtures("lose_answers", "fail_reads", "no_looks")
 def test_an_unknown_outcome_is_reported_by_doctor_and_settled_by_reconcile(
     stack: LocalStack,
 ) -> None:
@@ -99,8 +151,10 @@ def test_an_unknown_outcome_is_reported_by_doctor_and_settled_by_reconcile(
     code, shown = command("doctor", "--older-than", "0s")
     assert code == 1
     assert request_id in shown
-    assert "unknown" in shown
+    assert "unknown in test acct_" in shown
+    assert "proven by: its object in Stripe's list" in command("status", request_id)[1]
 
+    remove_faults(stack)
     report = as_json("reconcile", "--worker-id", "ledger")
 
     assert report["counts"]["created"] == 1
@@ -112,7 +166,7 @@ def test_an_unknown_outcome_is_reported_by_doctor_and_settled_by_reconcile(
     assert purged["action"] == "purged"
 
 
-@pytest.mark.usefixtures("lose_answers")
+@pytest.mark.usefixtures("lose_answers", "fail_reads", "no_looks")
 def test_a_parked_message_is_shown_and_sent_back(stack: LocalStack) -> None:
     request_id = make_unknown(stack)
 
@@ -121,7 +175,7 @@ def test_a_parked_message_is_shown_and_sent_back(stack: LocalStack) -> None:
     dry = as_json("dlq", "redrive", "--dry-run")["messages"]
     assert [(one["id"], one["action"]) for one in dry] == [(request_id, "left")]
 
-    httpx.delete(f"{stack.addresses.stripe_base}/_twin/faults").raise_for_status()
+    remove_faults(stack)
     (sent,) = as_json("dlq", "redrive", "--rate", "10/s")["messages"]
 
     assert sent["action"] == "sent_back"
@@ -130,6 +184,7 @@ def test_a_parked_message_is_shown_and_sent_back(stack: LocalStack) -> None:
     assert as_json("dlq", "list")["messages"] == []
 
 
+@pytest.mark.usefixtures("no_looks")
 def test_a_day_old_request_is_not_sent_and_reconcile_proves_it_not_created(
     stack: LocalStack,
 ) -> None:

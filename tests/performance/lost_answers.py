@@ -1,6 +1,6 @@
 """Measure who is told `unknown` in a storm of lost answers, although the object stands in Stripe's list.
 
-    python tests/performance/lost_answers.py [--requests 2000] [--share 3] [--seed 5] [--json]
+    python -m tests.performance.lost_answers [--requests 2000] [--share 3] [--seed 5] [--json]
 
 Runs the local stack with a twin that has the faults of a chaos run, `--share` times as often. No process is killed.
 Each request has a short deadline, so that many end in doubt. Prints how many were ever told `unknown`, how many are
