@@ -230,7 +230,7 @@ class RequestSlots(Protocol):
         """Record how a send ended."""
         ...
 
-    async def note_doubt(self, claim: Claim, message: str) -> None:
+    async def keep_message(self, claim: Claim, message: str) -> None:
         """Keep the queue message of a request that may have had an effect, until its status is final."""
         ...
 

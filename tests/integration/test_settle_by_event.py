@@ -105,7 +105,7 @@ class World:
         )
         assert isinstance(attempt, Answered), attempt
         await self.requests.end_send(claim, "t1", SendEnd.UNKNOWN)
-        await self.requests.note_doubt(claim, asked.as_message())
+        await self.requests.keep_message(claim, asked.as_message())
         return asked
 
     async def make(self, path: str, **form: str) -> str:

@@ -122,8 +122,10 @@ class GatedRequests(Gated):
     async def end_send(self, claim: Claim, token: str, end: SendEnd) -> None:
         await self._at_slot("redis.end_send", claim, lambda twin: twin.end_send(claim, token, end))
 
-    async def note_doubt(self, claim: Claim, message: str) -> None:
-        await self._at_slot("redis.note_doubt", claim, lambda twin: twin.note_doubt(claim, message))
+    async def keep_message(self, claim: Claim, message: str) -> None:
+        await self._at_slot(
+            "redis.keep_message", claim, lambda twin: twin.keep_message(claim, message)
+        )
 
     async def find_doubt(self, slot: str) -> NotedDoubt | None:
         raise NotImplementedError

@@ -158,9 +158,9 @@ EVENT_GUARDS: tuple[Guard, ...] = (
         SETTLING,
     ),
     Guard(
-        "doubt: the message of another request is kept (note_doubt.lua)",
+        "doubt: the message of another request is kept (keep_message.lua)",
         NOTED,
-        LUA + "requests/note_doubt.lua",
+        LUA + "requests/keep_message.lua",
         "slot[1] ~= ARGV[2] or ",
         "",
         IN_SLOTS,
@@ -174,9 +174,9 @@ EVENT_GUARDS: tuple[Guard, ...] = (
         IN_SLOTS,
     ),
     Guard(
-        "doubt: a message is noted after a final status (note_doubt.lua)",
+        "doubt: a message is noted after a final status (keep_message.lua)",
         NOTED,
-        LUA + "requests/note_doubt.lua",
+        LUA + "requests/keep_message.lua",
         " or slot[2] == 'succeeded' or slot[2] == 'failed'",
         "",
         IN_SLOTS,
@@ -186,7 +186,7 @@ EVENT_GUARDS: tuple[Guard, ...] = (
         NOTED,
         SOURCE + "services/call_stripe.py",
         "    if state.in_doubt:  # an earlier receive may have died before it noted the doubt\n"
-        "        await note_doubt(call, progress)\n",
+        "        await keep_message(call, progress)\n",
         "",
         SETTLING,
     ),

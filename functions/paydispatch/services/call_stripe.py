@@ -56,7 +56,7 @@ from paydispatch.services.calls.defer import (
     mark_retrying,
 )
 from paydispatch.services.calls.guard import guard, needs_fresh_start, start_afresh
-from paydispatch.services.calls.note_doubt import note_doubt
+from paydispatch.services.calls.keep_message import keep_message
 from paydispatch.services.calls.open_key import find_account, open_key
 from paydispatch.services.calls.open_send import follow_no_send, open_send
 from paydispatch.services.calls.prove_principal import is_proven
@@ -111,7 +111,7 @@ async def _attempt_once(call: Call, progress: Progress) -> Progress | None:
         return None
     progress = merge_history(progress, state)
     if state.in_doubt:  # an earlier receive may have died before it noted the doubt
-        await note_doubt(call, progress)
+        await keep_message(call, progress)
     if state.closed is not None:
         await publish_and_log(call, progress, state.closed)
         return None
@@ -263,7 +263,7 @@ async def _end_send(
     with defer_if_unavailable(doubted):
         await call.ports.requests.end_send(call.claim, token, end)
     if end is SendEnd.UNKNOWN:
-        await note_doubt(call, doubted)
+        await keep_message(call, doubted)
 
 
 async def _follow(

@@ -217,7 +217,7 @@ class MemoryRequests:
         if end is SendEnd.NOT_CONNECTED and slot.started_by == token:
             slot.first_sent_at = slot.last_sent_at = slot.started_by = None
 
-    async def note_doubt(self, claim: Claim, message: str) -> None:
+    async def keep_message(self, claim: Claim, message: str) -> None:
         slot = self.store.find_own(claim)
         if claim.tenant != self._queue_tenant:
             self.store.doubt_tenants.add(claim.tenant)

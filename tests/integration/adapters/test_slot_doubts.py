@@ -30,7 +30,7 @@ async def doubted(slots: SlotsWorld) -> None:
     await slots.requests.claim(CLAIM)
     await slots.requests.send(CLAIM, send_for("t1"))
     await slots.requests.end_send(CLAIM, "t1", SendEnd.UNKNOWN)
-    await slots.requests.note_doubt(CLAIM, "the message")
+    await slots.requests.keep_message(CLAIM, "the message")
 
 
 async def doubt_of(slots: SlotsWorld) -> NotedDoubt:
@@ -61,7 +61,7 @@ async def test_the_slot_keeps_the_message_with_the_sends_and_their_account(
 
 async def test_a_later_message_replaces_the_first(slots: SlotsWorld) -> None:
     await doubted(slots)
-    await slots.requests.note_doubt(CLAIM, "a copy")
+    await slots.requests.keep_message(CLAIM, "a copy")
     assert (await doubt_of(slots)).message == "a copy"
 
 
@@ -83,18 +83,18 @@ async def test_a_final_status_drops_the_message(slots: SlotsWorld, outcome: Outc
 async def test_no_message_is_noted_after_a_final_status(slots: SlotsWorld) -> None:
     await doubted(slots)
     await slots.requests.write_status(entry_of(CLAIM, DONE))
-    await slots.requests.note_doubt(CLAIM, "late")
+    await slots.requests.keep_message(CLAIM, "late")
     assert (await doubt_of(slots)).message is None
 
 
 async def test_the_message_of_another_request_is_not_noted(slots: SlotsWorld) -> None:
     await doubted(slots)
-    await slots.requests.note_doubt(claim_for(fingerprint="f1:other"), "another message")
+    await slots.requests.keep_message(claim_for(fingerprint="f1:other"), "another message")
     assert (await doubt_of(slots)).message == "the message"
 
 
 async def test_an_empty_slot_has_no_doubt_and_stays_empty(slots: SlotsWorld) -> None:
-    await slots.requests.note_doubt(CLAIM, "the message")
+    await slots.requests.keep_message(CLAIM, "the message")
     assert await slots.requests.find_doubt(CLAIM.slot) is None
     assert await slots.requests.find(CLAIM) is None
 
@@ -108,7 +108,7 @@ async def test_the_tenants_of_doubts_are_known_except_the_queue_s(slots: SlotsWo
     await doubted(slots)
     of_acme = claim_for(tenant="acme")
     await slots.requests.claim(of_acme)
-    await slots.requests.note_doubt(of_acme, "the message")
+    await slots.requests.keep_message(of_acme, "the message")
     assert list(await slots.requests.tenants_in_doubt()) == ["acme"]
     found = await slots.requests.find_doubt(of_acme.slot)
     assert found is not None

@@ -96,8 +96,8 @@ async def end_send(slots: SlotsWorld, claim: Claim, token: str, end: SendEnd) ->
     await slots.requests.end_send(claim, token, end)
 
 
-async def note_doubt(slots: SlotsWorld, claim: Claim, message: str) -> None:
-    await slots.requests.note_doubt(claim, message)
+async def keep_message(slots: SlotsWorld, claim: Claim, message: str) -> None:
+    await slots.requests.keep_message(claim, message)
 
 
 async def find_doubt(slots: SlotsWorld, claim: Claim) -> object:
@@ -148,7 +148,7 @@ WEIGHED = {
     step(send, token=tokens, account=accounts): 9,
     step(end_send, token=tokens, end=st.sampled_from(SendEnd)): 6,
     step(find): 1,
-    step(note_doubt, message=st.sampled_from(("one", "two"))): 1,
+    step(keep_message, message=st.sampled_from(("one", "two"))): 1,
     step(find_doubt): 1,
     step(close, token=tokens | st.just(""), error=st.sampled_from((LATE, REFUSED))): 1,
     step(mark_retrying): 1,

@@ -130,7 +130,7 @@ class System:
         assert isinstance(went, Go)
         if doubted:
             await self.requests.end_send(claim, "t1", SendEnd.UNKNOWN)
-            await self.requests.note_doubt(claim, asked.as_message())
+            await self.requests.keep_message(claim, asked.as_message())
         return asked
 
     async def publish_unknown(self, asked: Envelope) -> None:
@@ -314,7 +314,7 @@ class TestHarmless:
     ) -> None:
         """Another tenant's webhook is signed with that tenant's own secret."""
         await system.send()
-        await system.requests.note_doubt(
+        await system.requests.keep_message(
             claim_of(envelope(principal="acme/shop"), "local", NOW_S), "message"
         )
         await system.settle(tenant="acme")
@@ -493,7 +493,7 @@ class TestTooEarly:
 
         claim = claim_of(asked, "local", system.clock.now_s())
         await system.requests.end_send(claim, "t1", SendEnd.UNKNOWN)
-        await system.requests.note_doubt(claim, asked.as_message())
+        await system.requests.keep_message(claim, asked.as_message())
         await exhausted(system)
         assert len(system.settled) == 1
 

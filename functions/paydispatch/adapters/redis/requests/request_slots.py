@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class RedisRequests:
-    """Runs the scripts `claim`, `send`, `end_send`, `note_doubt`, `close` and `write_status` of `lua/`."""
+    """Runs the scripts `claim`, `send`, `end_send`, `keep_message`, `close` and `write_status` of `lua/`."""
 
     def __init__(self, redis: Redis, clock: Clock, *, queue_tenant: str) -> None:
         self._redis = redis
@@ -99,10 +99,10 @@ class RedisRequests:
         names, fingerprint = slot_keys(claim), claim.fingerprint
         await self._run(eval_command("end_send", names, REMEMBER_S, fingerprint, token, end.value))
 
-    async def note_doubt(self, claim: Claim, message: str) -> None:
+    async def keep_message(self, claim: Claim, message: str) -> None:
         """Keep the message, and note its tenant. A tenant may be noted although the slot is another request's."""
         command = eval_command(
-            "note_doubt", slot_keys(claim), REMEMBER_S, claim.fingerprint, message
+            "keep_message", slot_keys(claim), REMEMBER_S, claim.fingerprint, message
         )
         async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
             pipe.execute_command(*command)

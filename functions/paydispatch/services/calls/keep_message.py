@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from paydispatch.services.calls.call import Call
 
 
-async def note_doubt(call: Call, progress: Progress) -> None:
-    """Note the message. The call goes on without the note, because looks settle the request too."""
+async def keep_message(call: Call, progress: Progress) -> None:
+    """Keep the message in the slot. The call goes on without that, because looks settle the request too."""
     message = call.envelope.at(progress).as_message()
     try:
-        await call.ports.requests.note_doubt(call.claim, message)
+        await call.ports.requests.keep_message(call.claim, message)
     except Unavailable as error:
-        call.warn("doubt.not_noted", why=str(error))
+        call.warn("message.not_kept", why=str(error))
