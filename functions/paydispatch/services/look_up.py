@@ -346,12 +346,18 @@ async def open_own_key(ports: LookupPorts, unknown: UnknownOutcome) -> StripeKey
 async def fetch_own(
     ports: LookupPorts, unknown: UnknownOutcome, key: StripeKey, *, path: str, read: str
 ) -> Fetched | Inconclusive:
-    """Fetch what is at `path` in the request's account. `read` names the read for the rate limit."""
+    """Fetch the object at `path` in the request's account, of which an event came. `read` names the read.
+
+    It goes although the breaker of the account is open: Stripe sent the event, and lost answers open the breaker.
+    """
     entry = unknown.entry
+    account = unknown.account or bind_account(
+        key, None, stripe_account=entry.stripe_account, stripe_context=entry.stripe_context
+    )
     return await ports.lists.fetch(
         path=path,
         key=key,
         stripe_account=entry.stripe_account,
         stripe_context=entry.stripe_context,
-        turn=_turn(ports, unknown, key, read),
+        turn=partial(wait_for_turn, ports, account.rate_account, read, through_outage=True),
     )
