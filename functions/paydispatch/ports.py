@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.errors import Unavailable
     from paydispatch.domain.looks.doubts import Doubt, LookState, Place
+    from paydispatch.domain.looks.event_pages import EventPage
     from paydispatch.domain.looks.messages import EventMessage, LookMessage
+    from paydispatch.domain.looks.noted_doubts import NotedDoubt
     from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, WaitingFlow
     from paydispatch.domain.operators.lookup_results import Inconclusive, LookupResult, Page
     from paydispatch.domain.operators.lookups import Window
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.domain.stripe.listings import Listing
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
+    from paydispatch.domain.web.stripe_signatures import SigningSecret
 
 # Every service
 
@@ -109,6 +112,17 @@ class LookQueue(Protocol):
 
     def send(self, event: EventMessage) -> None:
         """Send the event to the reconciler. Raises `Unavailable`."""
+        ...
+
+
+class WebhookSecrets(Protocol):
+    """The signing secrets of Stripe's event destinations."""
+
+    def find(self, tenant: str, name: str) -> Sequence[SigningSecret] | None:
+        """Return the secrets that are valid for this webhook now. None: there is no such webhook.
+
+        Raises `Unavailable`, also for a stored text that holds no signing secret.
+        """
         ...
 
 
@@ -214,6 +228,18 @@ class RequestSlots(Protocol):
 
     async def end_send(self, claim: Claim, token: str, end: SendEnd) -> None:
         """Record how a send ended."""
+        ...
+
+    async def note_doubt(self, claim: Claim, message: str) -> None:
+        """Keep the queue message of a request that may have had an effect, until its status is final."""
+        ...
+
+    async def find_doubt(self, slot: str) -> NotedDoubt | None:
+        """Return the fields that an event is checked against. None: the slot is empty, or no claim was made on it."""
+        ...
+
+    async def tenants_in_doubt(self) -> Sequence[str]:
+        """Return the tenants, except the queue's, that had a request in doubt."""
         ...
 
     async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:
@@ -585,6 +611,30 @@ class StripeLists(Protocol):
         `params` are those of the create. They may name a test clock, or a customer on one, and Stripe lists the objects
         of a test clock apart. `within` bounds the look, unless the list is not `dated`: then all of it is read. Never
         raises for a failure of the network or of Stripe.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadAs:
+    """The account in which something is read, and its turn in the account's rate limit."""
+
+    key: StripeKey
+    turn: ReadTurn
+    stripe_account: str | None = None
+    stripe_context: str | None = None
+    tenant: str | None = None
+    """The tenant of the requests that are looked for."""
+
+
+class StripeEvents(Protocol):
+    async def page(
+        self, read_as: ReadAs, *, types: Sequence[str], since: float, after: str | None
+    ) -> EventPage | Inconclusive:
+        """Return one page of Stripe's events of these types, newest first, at most 20 types.
+
+        `since`: unix seconds. `after`: the id of the last event of the page before. Never raises for a failure of the
+        network or of Stripe.
         """
         ...
 

@@ -29,6 +29,7 @@ __all__ = [
     "ReconcilerSettings",
     "RunnerSettings",
     "SdkSettings",
+    "StripeSettings",
     "default_limits",
     "lane_rules",
     "queue_tenant_of",
@@ -144,6 +145,8 @@ def _is_deployed(env: Mapping[str, str]) -> bool:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
     queue_urls: Mapping[Lane, str]
+    look_queue_url: str | None
+    """None: the API takes no events of Stripe."""
     redis_url: str
     allow_eviction: bool
     sealing_key_id: str
@@ -157,6 +160,7 @@ class ApiSettings:
     def from_env(cls, env: Mapping[str, str] = os.environ) -> ApiSettings:
         return cls(
             queue_urls=_queue_urls(env),
+            look_queue_url=_look_queue_url(env),
             redis_url=redis_url(env),
             allow_eviction=allow_eviction(env),
             sealing_key_id=require(env, "SEALING_KEY_ID"),
@@ -242,6 +246,25 @@ class ReconcilerSettings:
             queue_tenant=queue_tenant_of(env),
             default_limits=default_limits(env),
             lane_rules=lane_rules(env),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StripeSettings:
+    """The settings of a command that only calls Stripe."""
+
+    api_base: str
+    proxy: str | None
+    ca_bundle: Path | None
+    api_version: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> StripeSettings:
+        return cls(
+            api_base=_stripe_api_base(env),
+            proxy=_stripe_proxy(env),
+            ca_bundle=_ca_bundle(env),
+            api_version=stripe_api_version(env),
         )
 
 

@@ -16,7 +16,9 @@ from paydispatch.adapters.aws.errors import LONGEST_SEAL_S
 from paydispatch.adapters.aws.sqs_sends import LONGEST_SEND_S
 from paydispatch.adapters.redis.connection import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S
 from paydispatch.domain.identity.principal import QUEUE
+from paydispatch.domain.identity.request_ids import new_request_id
 from paydispatch.domain.limits import LONGEST_DEADLINE_S
+from paydispatch.domain.looks.messages import EventMessage, read_look_message
 from paydispatch.domain.rates.lanes import LANES, LONGEST_WAIT_S
 from paydispatch.domain.rates.limits import DefaultLimits
 from paydispatch.handlers.flow_runner import STOPPING_TIME_S
@@ -136,16 +138,23 @@ def test_the_api_has_the_routes_of_the_contract() -> None:
         "POST /v1/{proxy+}",
         "DELETE /v1/{proxy+}",
         "GET /v1/requests/{request_id}",
+        "POST /v1/stripe/events/{name}",
+        "POST /v1/stripe/events/{tenant}/{name}",
         "GET /v1/openapi.json",
         "GET /health",
     }
 
 
-def test_every_route_except_health_and_the_document_needs_authentication() -> None:
+def test_every_route_except_health_the_document_and_signed_events_needs_authentication() -> None:
     routes = STACK.of_type("AWS::ApiGatewayV2::Route").values()
     open_routes = [route["RouteKey"] for route in routes if route["AuthorizationType"] == "NONE"]
 
-    assert open_routes == ["GET /v1/openapi.json", "GET /health"]
+    assert open_routes == [
+        "POST /v1/stripe/events/{name}",
+        "POST /v1/stripe/events/{tenant}/{name}",
+        "GET /v1/openapi.json",
+        "GET /health",
+    ]
     assert all("AuthorizationType" in route for route in routes)
     assert STACK.environment("ApiFunction")["SIGN_IN"] == "required"
 
@@ -194,7 +203,9 @@ def test_the_sealing_key_rotates() -> None:
     assert STACK.resources["SealingKey"]["Properties"]["EnableKeyRotation"] is True
 
 
-def test_only_the_caller_and_the_reconciler_read_secrets_and_only_with_the_prefix() -> None:
+def test_only_the_caller_and_the_reconciler_read_stripe_keys_and_the_api_only_signing_secrets() -> (
+    None
+):
     readers = [
         (name, statement["Resource"]["Fn::Sub"].partition(":secret:")[2])
         for name in STACK.functions
@@ -203,6 +214,7 @@ def test_only_the_caller_and_the_reconciler_read_secrets_and_only_with_the_prefi
     ]
 
     assert readers == [
+        ("ApiFunction", "paydispatch/*/webhook/*"),
         ("StripeCallerFunction", "paydispatch/*"),
         ("ReconcileFunction", "paydispatch/*"),
     ]
@@ -334,10 +346,55 @@ def test_the_flow_runner_has_time_for_at_least_one_flow() -> None:
 
 
 def test_every_queue_refuses_requests_without_tls() -> None:
-    policy = STACK.resources["OnlyOverTls"]["Properties"]
+    policies = [
+        policy["Properties"]
+        for policy in STACK.resources.values()
+        if policy["Type"] == "AWS::SQS::QueuePolicy"
+    ]
 
-    assert {queue["Ref"] for queue in policy["Queues"]} == set(STACK.queues)
-    assert policy["PolicyDocument"]["Statement"][0]["Effect"] == "Deny"
+    named = [queue["Ref"] for policy in policies for queue in policy["Queues"]]
+    assert sorted(named) == sorted(STACK.queues)  # each once, because a queue has one policy
+    for policy in policies:
+        refused = policy["PolicyDocument"]["Statement"][0]
+        assert refused["Effect"] == "Deny"
+        assert refused["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_eventbridge_sends_only_the_names_of_an_event_of_our_requests() -> None:
+    rule = STACK.resources["StripeEvents"]
+    (target,) = rule["Properties"]["Targets"]
+    transformer = target["InputTransformer"]
+    template = transformer["InputTemplate"]
+    event = {
+        "id": "evt_1",
+        "type": "coupon.created",
+        "account": "",  # an event of the destination's own account names none
+        "livemode": "false",
+        "created": "1800000000",
+        "key": "pdr_1",
+    }
+    assert set(transformer["InputPathsMap"]) == event.keys()
+    for name, value in event.items():
+        template = template.replace(f"<{name}>", value)
+    assert rule["Condition"] == "WithStripeEventBus"
+    assert read_look_message(template) == EventMessage(
+        event_id="evt_1",
+        type="coupon.created",
+        request_id="pdr_1",
+        account=None,
+        livemode=False,
+        created=1_800_000_000.0,
+    )
+    (pattern,) = rule["Properties"]["EventPattern"]["detail"]["request"]["idempotency_key"]
+    assert new_request_id(0.0).startswith(pattern["prefix"])
+
+
+def test_only_the_rule_of_stripe_s_events_may_send_to_the_look_queue_from_outside() -> None:
+    statements = STACK.resources["LookQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    condition, allowed, otherwise = statements[1]["Fn::If"]
+    assert (condition, otherwise) == ("WithStripeEventBus", {"Ref": "AWS::NoValue"})
+    assert allowed["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::GetAtt"][0] == "StripeEvents"
+    assert allowed["Resource"]["Fn::GetAtt"][0] == "LookQueue"
 
 
 def test_no_parameter_shows_the_password_of_redis() -> None:

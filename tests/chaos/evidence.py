@@ -42,6 +42,11 @@ class Entry:
         return self.error is not None and self.error["code"] == FLOW_FAILED
 
     @property
+    def at(self) -> float:
+        """When Redis took the entry, in Unix seconds."""
+        return int(self.id.partition("-")[0]) / 1000
+
+    @property
     def mark(self) -> str:
         unknown = self.error is not None and self.error["certainty"] == "unknown"
         return "unknown" if unknown and not self.successor else "settled"
@@ -74,6 +79,13 @@ class Evidence:
     receives: Counter[str] = field(default_factory=Counter)
     """How often each queue message was received."""
     keys_seen: list[str] = field(default_factory=list)
+    fault_names: dict[str, str] = field(default_factory=dict)
+    stripe_events: list[dict[str, Any]] = field(default_factory=list)
+    """The events of the twin, oldest first."""
+    deliveries: dict[str, int] = field(default_factory=dict)
+    """How the deliveries of the events ended, and how many had which fault."""
+    lists_back_at: float = 0.0
+    """When the faults of the twin ended and the reconciler ran."""
 
     def entries_of(self) -> dict[str, list[Entry]]:
         found: dict[str, list[Entry]] = defaultdict(list)
@@ -152,10 +164,20 @@ def gather(stage: Stage, book: Book, keys: tuple[str, ...]) -> Evidence:
             leftovers=[*_find_left_in_redis(client), *_find_left_on_queues(stage)],
             dead_letters=dead_letters,
             kills=list(json_lines(stage.directory / "kills.jsonl")),
+            fault_names=stage.fault_names,
+            stripe_events=httpx.get(f"{base}/_twin/events", timeout=60).json()["events"],
+            deliveries=count_deliveries(base),
         )
     _read_logs(evidence, stage.stack.directory)
     evidence.keys_seen = _keys_seen(stage, dead_letters, keys)
     return evidence
+
+
+def count_deliveries(stripe_base: str) -> dict[str, int]:
+    """Return the counts of the deliveries of events and of their faults."""
+    deliveries = httpx.get(f"{stripe_base}/_twin/webhooks", timeout=60).json()["deliveries"]
+    faults = httpx.get(f"{stripe_base}/_twin/event-faults", timeout=60).json()["counts"]
+    return {**deliveries, **faults}
 
 
 def json_lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -18,6 +18,23 @@ REQUESTS_PER_S = 45.0
 DEADLY_PASSAGES = 6
 """A named point kills at one of this many first passages, so that it does not always kill at the first of a batch."""
 
+EVENT_FAULTS = {
+    "late": 0.2,
+    "late_s": 4.0,
+    "lost": 0.2,
+    "twice": 0.2,
+    "reordered": 0.3,
+    "spread_s": 2.0,
+}
+"""A fifth of the events is lost, so that some requests are settled by an event and some by a list."""
+
+LISTS_OFF: list[dict[str, Any]] = [
+    {"match": {"lists": True}, "action": {"kind": "status", "status": 503}},
+    {"match": {"idempotency_key": "pdr_*"}, "action": {"kind": "lost_answer"}},
+    {"match": {"method": "DELETE"}, "action": {"kind": "lost_answer"}},
+]
+"""The calls that prepare a run have keys of another form, so their answers arrive."""
+
 CALLER, WORKER, REDIS, QUEUE, GATEWAY = "caller", "worker", "redis", "queue", "gateway"
 FAILOVER, SECRET = "failover", "secret"
 
@@ -48,6 +65,22 @@ class Plan:
     """The share of received messages that SQS delivers once more as another copy."""
     lost_share: float = 0.03
     """The share of the calls that send to SQS and lose their answer."""
+    events: bool = False
+    """Whether the twin sends events: some late, lost, twice or out of order."""
+    lists_off: bool = False
+    """Whether every answer to a write of ours is lost, and the twin refuses every list. Only events can prove then."""
+
+    @property
+    def sends_events(self) -> bool:
+        return self.events or self.lists_off
+
+    @property
+    def event_faults(self) -> dict[str, float]:
+        """Return the faults of the events. None is lost for good where nothing else can prove."""
+        return {**EVENT_FAULTS, "lost": 0.0} if self.lists_off else EVENT_FAULTS
+
+    def faults(self) -> list[dict[str, Any]]:
+        return LISTS_OFF if self.lists_off else faults()
 
     @property
     def lasts_s(self) -> float:
@@ -78,7 +111,7 @@ class Plan:
     ) -> list[Event]:
         """Return one event in each of `kills` equal parts of the run: at a random time and at a named point in turn."""
         dice = self.dice(target)
-        part_s = 0.94 * self.lasts_s / self.kills
+        part_s = 0.94 * self.lasts_s / max(1, self.kills)
         events = []
         for number in range(self.kills):
             named = points and (always_named or number % 2 == 1)
@@ -138,13 +171,13 @@ def faults(share: float = 1.0) -> list[dict[str, Any]]:
     ]
 
 
-def fault_names() -> dict[str, str]:
+def fault_names(rules: list[dict[str, Any]]) -> dict[str, str]:
     """Return a short description of each fault, by the id that the twin gives it."""
     return {
         f"fault_{place}": " ".join(
             str(part) for name, part in rule["action"].items() if name != "latency_ms"
         )
-        for place, rule in enumerate(faults(), start=1)
+        for place, rule in enumerate(rules, start=1)
     }
 
 

@@ -8,12 +8,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from tests.chaos.invariants import never_provable, requests_with_follow_ups
-from tests.chaos.plan import fault_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tests.chaos.evidence import Evidence
+    from tests.chaos.evidence import Entry, Evidence
     from tests.chaos.invariants import Violation
 
 MAX_TRAILS = 8
@@ -48,6 +47,8 @@ def judge(evidence: Evidence, violations: Sequence[Violation], took_s: float) ->
 def figures(evidence: Evidence, violations: Sequence[Violation], took_s: float) -> dict[str, Any]:
     """Return all figures of one run, ready for JSON."""
     ages_ms = sorted(_first_ends_ms(evidence))
+    settled = [one for one in evidence.entries if one.mark == "settled" and not one.successor]
+    after_event = sorted(_waits_after_event(evidence, settled))
     broken = Counter(violation.invariant for violation in violations)
     return {
         "requests": len(evidence.book.submitted),
@@ -57,6 +58,13 @@ def figures(evidence: Evidence, violations: Sequence[Violation], took_s: float) 
         + len(evidence.book.unattributable),
         "kills": kills(evidence.kills),
         "faults_injected": _faults(evidence),
+        "stripe_events": len(evidence.stripe_events),
+        "deliveries_of_events": evidence.deliveries,
+        "settled_before_reconcile": sum(one.at < evidence.lists_back_at for one in settled),
+        "settled_later": sum(one.at >= evidence.lists_back_at for one in settled),
+        "after_event_p50_s": _quantile(after_event, 0.50),
+        "after_event_p99_s": _quantile(after_event, 0.99),
+        "after_event_max_s": _quantile(after_event, 1.0),
         "posts": len(evidence.attempts),
         "effects": len(evidence.effects),
         "outcomes": _outcomes(evidence),
@@ -89,6 +97,18 @@ def _first_ends_ms(evidence: Evidence) -> Iterator[float]:
         ends = [line["age_ms"] for line in lines if line["message"] == "flow.finished"]
         if ends:
             yield min(ends)
+
+
+def _waits_after_event(evidence: Evidence, settled: list[Entry]) -> Iterator[float]:
+    """Yield how long each request stayed unsettled after its first event arrived. Leave out those settled before."""
+    arrived: dict[str, float] = {}
+    for event in evidence.stripe_events:
+        key, at = event["idempotency_key"], event["delivered_at"]
+        if key and at:
+            arrived[key] = min(at, arrived.get(key, at))
+    for entry in settled:
+        if arrived.get(entry.request_id, entry.at) < entry.at < evidence.lists_back_at:
+            yield round(entry.at - arrived[entry.request_id], 3)
 
 
 def receives_per_message(evidence: Evidence) -> float:
@@ -142,7 +162,7 @@ def _trail(evidence: Evidence, request_id: str) -> Iterator[tuple[str, Any]]:
 
 
 def _faults(evidence: Evidence) -> dict[str, int]:
-    names = fault_names()
+    names = evidence.fault_names
     fault_ids = (attempt["fault_id"] for attempt in evidence.attempts if attempt["fault_id"])
     return dict(sorted(Counter(names.get(fault_id, fault_id) for fault_id in fault_ids).items()))
 

@@ -6,7 +6,7 @@ The program prints its seed first and its figures last. If a promise broke, it p
 and exits 1. `--kills` is the number of kills of each kind of process (callers, flow worker, Redis, gateways), the
 number of stops of the queue, and the number of failovers of Redis. Kills of callers, worker and Redis come at random
 times and at named points in turn. Kills of gateways come at named points only. Stops and failovers come at random
-times.
+times. `--events` lets the twin send events, and `--lists-off` leaves nothing else that could prove an effect.
 """
 
 from __future__ import annotations
@@ -49,7 +49,14 @@ def main() -> int:
     broken = 0
     for number in range(arguments.seeds):
         seed = arguments.seed + number
-        plan = Plan(seed, arguments.requests, arguments.kills, arguments.seconds)
+        plan = Plan(
+            seed,
+            arguments.requests,
+            arguments.kills,
+            arguments.seconds,
+            events=arguments.events,
+            lists_off=arguments.lists_off,
+        )
         _report(f"seed {plan.seed}: {plan.requests} requests in about {plan.lasts_s:.0f} s")
         try:
             found = run_chaos(plan)
@@ -86,14 +93,19 @@ def run_chaos(plan: Plan) -> dict[str, Any]:
         finally:
             producer.join()
             killer.settle()
-        finish(stage)
+        lists_back_at = finish(stage)
         found = evidence.gather(stage, book, KEYS)
+        found.lists_back_at = lists_back_at
         return report.judge(found, invariants.find_violations(found), time.monotonic() - started)
 
 
-def finish(stage: Stage) -> None:
-    """Wait until all is quiet, then reconcile the unknown requests by Stripe's lists, now and a day later."""
+def finish(stage: Stage) -> float:
+    """Wait until all is quiet, then reconcile the unknown requests by Stripe's lists, now and a day later.
+
+    Return the time from which on the lists answer.
+    """
     wait_until_quiet(stage)
+    lists_back_at = time.time()
     _clear_faults(stage)
     _reconcile(stage, "paydispatch")
     httpx.post(
@@ -104,6 +116,7 @@ def finish(stage: Stage) -> None:
     point_secret(stage.aws_endpoint, 1)
     _reconcile(stage, "tests.chaos.reconcile_later")
     wait_until_quiet(stage)
+    return lists_back_at
 
 
 def wait_until_quiet(stage: Stage) -> None:
@@ -127,9 +140,13 @@ def _count_left(stage: Stage) -> tuple[int, ...] | None:
     ]
     try:
         with stage.redis.client() as client:
-            return (*queues, evidence.count_pending(client))
+            return (*queues, _count_waiting_events(stage), evidence.count_pending(client))
     except RedisError:
         return None
+
+
+def _count_waiting_events(stage: Stage) -> int:
+    return evidence.count_deliveries(stage.stack.addresses.stripe_base)["waiting"]
 
 
 def _flows_run(stage: Stage) -> int:
@@ -178,6 +195,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     parser.add_argument(
         "--seeds", type=int, default=1, help="number of runs, with consecutive seeds"
+    )
+    parser.add_argument(
+        "--events",
+        action="store_true",
+        help="let the twin send events: some late, lost, twice or out of order",
+    )
+    parser.add_argument(
+        "--lists-off",
+        action="store_true",
+        help="lose every answer and refuse every list until all is quiet, so that only events can prove",
     )
     parser.add_argument("--json", action="store_true", help="print one line of JSON per run")
     return parser.parse_args()

@@ -8,14 +8,14 @@ import shutil
 import sys
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.chaos.chaos_names import LOST_SHARE, REPEATED_SHARE, SEED
 from tests.chaos.mortal_redis import MortalRedis
-from tests.chaos.plan import LATENCY_MS, faults
+from tests.chaos.plan import LATENCY_MS, fault_names
 from tests.chaos.points import CHAOS_DIR
 from tests.chaos.secret import point_secret
 from tests.swallowing import SwallowingAddress
@@ -58,6 +58,7 @@ class Stage:
     redis: MortalRedis
     directory: Path
     """The folder of this run, with `kills.jsonl`, `flows.jsonl`, `armed/` and `redis/`."""
+    fault_names: dict[str, str] = field(default_factory=dict)
 
     @property
     def aws_endpoint(self) -> str:
@@ -74,7 +75,7 @@ def start_stage(
     """
     directory = Path(tempfile.mkdtemp(prefix="paydispatch-chaos-"))
     (directory / "armed").mkdir()
-    chosen = faults() if twin_faults is None else twin_faults
+    chosen = plan.faults() if twin_faults is None else twin_faults
     with (directory / "supervisor.txt").open("a") as said:
 
         def tell(message: str) -> None:
@@ -87,7 +88,7 @@ def start_stage(
             settings = replace(_settings(plan, directory, redis.url, chosen), **changes)
             with LocalStack(settings, tell=tell) as stack, _environment(stack):
                 point_secret(stack.addresses.aws_endpoint, 0)
-                yield Stage(stack, redis, directory)
+                yield Stage(stack, redis, directory, fault_names(chosen))
         except Exception:
             said.flush()
             print(f"The run's files are in {directory}: {_last_line(said.name)}", file=sys.stderr)
@@ -106,6 +107,8 @@ def _settings(
     chaos.write_text(json.dumps({"latency_ms": LATENCY_MS, "faults": twin_faults}))
     return LocalSettings(
         redis_url=redis_url,
+        events=plan.sends_events,
+        event_faults=plan.event_faults,
         flows=_write_flows(directory / "flows"),
         api_handler="tests.chaos.chaos_gateway.handler",
         caller_handler="tests.chaos.chaos_caller.handler",

@@ -375,3 +375,19 @@ def test_auto_pagination_sees_each_object_once_in_both_directions(
     assert [coupon.id for coupon in newest_first.auto_paging_iter()] == made[::-1]
     oldest_up = client.v1.coupons.list({"limit": 10, "ending_before": made[0]})
     assert [coupon.id for coupon in oldest_up.auto_paging_iter()] == made[1:]
+
+
+def test_the_library_lists_and_fetches_events(client: stripe.StripeClient) -> None:
+    product = client.v1.products.create({"name": "Tea"}, {"idempotency_key": "events-1"})
+    client.v1.products.update(product.id, {"name": "Mate"}, {"idempotency_key": "events-2"})
+    asked: Any = {"types": ["product.created", "product.updated"], "created": {"gte": 1}}
+    events = client.v1.events.list({**asked, "limit": 1})
+    found = list(events.auto_paging_iter())
+    assert [event.type for event in found] == ["product.updated", "product.created"]
+    assert [event.request and event.request.idempotency_key for event in found] == [
+        "events-2",
+        "events-1",
+    ]
+    assert found[0].data.to_dict()["previous_attributes"] == {"name": "Tea"}
+    fetched = client.v1.events.retrieve(found[1].id)
+    assert fetched.data.object["name"] == "Tea"

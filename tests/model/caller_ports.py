@@ -30,7 +30,7 @@ from paydispatch.testing.memory_operations import MemoryUnknownOutcomes
 from paydispatch.testing.memory_queues import MemoryAsyncLookQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tests.model.callers import Callers
     from tests.model.stage import Happening, Process
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.credentials import Binding, StripeKey
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.looks.noted_doubts import NotedDoubt
     from paydispatch.domain.operators.lookup_results import LookupResult, Page
     from paydispatch.domain.operators.object_states import Fetched
     from paydispatch.domain.outcomes import Error, ErrorKind
@@ -120,6 +121,15 @@ class GatedRequests(Gated):
 
     async def end_send(self, claim: Claim, token: str, end: SendEnd) -> None:
         await self._at_slot("redis.end_send", claim, lambda twin: twin.end_send(claim, token, end))
+
+    async def note_doubt(self, claim: Claim, message: str) -> None:
+        await self._at_slot("redis.note_doubt", claim, lambda twin: twin.note_doubt(claim, message))
+
+    async def find_doubt(self, slot: str) -> NotedDoubt | None:
+        raise NotImplementedError
+
+    async def tenants_in_doubt(self) -> Sequence[str]:
+        raise NotImplementedError
 
     async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:
         stands: Error | Disputed = await self._at_slot(

@@ -9,6 +9,7 @@ import pytest
 from openapi.answer_schemas import answer_schemas
 from openapi.document import document
 from openapi.request_bodies import example_body
+from stripe import WebhookSignature
 from tests.unit.examples import make_failure, make_success
 from tests.unit.handlers.conftest import Client
 from tests.unit.openapi_schemas import validator
@@ -18,6 +19,8 @@ from paydispatch.domain.limits import QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
 from paydispatch.domain.stripe.operations import all_operations, operation_named
 from paydispatch.domain.stripe.resources import RESOURCES, Resource
+from paydispatch.domain.web.stripe_signatures import SigningSecret
+from paydispatch.handlers.api.events import EVENT_LIMIT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,6 +191,36 @@ def broken_api() -> Client:
     return client
 
 
+EVENTS, EVENTS_OF_TENANT = "/v1/stripe/events/{name}", "/v1/stripe/events/{tenant}/{name}"
+OF_WEBHOOK = {EVENTS: "/v1/stripe/events/main", EVENTS_OF_TENANT: "/v1/stripe/events/shop/main"}
+
+
+def send_event(path: str, body: str = "{}", *, signed_by: str = "whsec_1", **away: bool) -> Answer:
+    """Send a signed event. `away`: a part of the API that is unavailable, or is missing if the value is False."""
+    client = Client()
+    client.webhooks.secrets = {
+        (tenant, "main"): [SigningSecret("whsec_1")] for tenant in ("local", "shop")
+    }
+    for part, is_away in away.items():
+        if is_away:
+            getattr(client, part).away = True
+        else:
+            setattr(client, part, None)
+    header = WebhookSignature.generate_signature_header(body, signed_by, int(client.clock.now_s()))
+    return client.send("POST", OF_WEBHOOK[path], body, headers={"stripe-signature": header})
+
+
+def event_answers(path: str) -> dict[int, list[Call]]:
+    return {
+        200: [lambda _: send_event(path)],
+        400: [lambda _: send_event(path, signed_by="whsec_2")],
+        404: [lambda _: send_event(path, look_queue=False)],
+        413: [lambda _: send_event(path, "x" * (EVENT_LIMIT_BYTES + 1))],
+        500: [lambda _: send_event(path, webhooks=False)],
+        503: [lambda _: send_event(path, webhooks=True)],
+    }
+
+
 NOT_CREATED = make_failure(type="card_error", code="card_declined", http_status=402)
 UNKNOWN = Error(kind=ErrorKind.HTTP, message="no answer", attempts=3, certainty=Certainty.UNKNOWN)
 
@@ -224,6 +257,8 @@ OTHERS: dict[tuple[str, str], dict[int, list[Call]]] = {
         500: [lambda _: broken_api().get("/v1/requests/pdr_1")],
         503: [status_unavailable],
     },
+    ("post", EVENTS): event_answers(EVENTS),
+    ("post", EVENTS_OF_TENANT): event_answers(EVENTS_OF_TENANT),
     ("get", "/v1/openapi.json"): {200: [lambda _: Client().get("/v1/openapi.json")]},
     ("get", "/health"): {200: [lambda _: Client().get("/health")], 503: [unhealthy]},
 }
@@ -231,7 +266,9 @@ ANSWERS = {("post", row.endpoint): CREATE for row in RESOURCES} | OTHERS
 """The answers of the calls that are tried here. Every other operation has the answers of a create."""
 
 GATEWAY_ALONE = {
-    (method, path, 403) for method, path in ANSWERS if path not in ("/v1/openapi.json", "/health")
+    (method, path, 403)
+    for method, path in ANSWERS
+    if path not in ("/v1/openapi.json", "/health", EVENTS, EVENTS_OF_TENANT)
 } | {("post", BATCHES, 413), ("post", BATCHES, 503)}
 """Answers that only API Gateway gives. The API is not called, or answers so only for single items of a batch."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from derived_guards import DERIVED_GUARDS
+from event_guards import EVENT_GUARDS
 from flow_guards import FLOW_GUARDS
 from guard import LATCH, LUA, SOURCE, Guard
 from identity_guards import IDENTITY_GUARDS
@@ -1059,6 +1060,7 @@ GUARDS = (
         REDIS_INBOX,
     ),
     *DERIVED_GUARDS,
+    *EVENT_GUARDS,
     *IDENTITY_GUARDS,
     *FLOW_GUARDS,
     *LOOK_GUARDS,

@@ -39,6 +39,7 @@ def answer_schemas() -> dict[str, Node]:
         "error_answer": _object({"error": references.schema("error")}),
         "params_refused": _params_refused(),
         "gateway_answer": _gateway_answer(),
+        "event_taken": _object({"received": {"const": True}, "queued": {"type": "boolean"}}),
         "health": _object({"status": {"const": "ok"}}),
     }
 

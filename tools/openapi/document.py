@@ -47,6 +47,7 @@ _SECURITY_SCHEMES: dict[str, Node] = {
 _TAGS = [
     {"name": "operations", "description": "The writes of Stripe's API."},
     {"name": "requests", "description": "The status of a request."},
+    {"name": "events", "description": "Events of Stripe, which prove effects after lost answers."},
     {"name": "service", "description": "The API itself."},
 ]
 

@@ -1,4 +1,4 @@
-"""The calls of the API: one per operation of the table, and four others."""
+"""The calls of the API: one per operation of the table, and six others."""
 
 from __future__ import annotations
 
@@ -44,12 +44,43 @@ _OWN_PARAMETERS: dict[str, Node] = {
     },
 }
 
+_WEBHOOK: dict[str, Node] = {
+    "webhook.name": {
+        "name": "name",
+        "in": "path",
+        "required": True,
+        "description": "The webhook, as in the name of its secret: `paydispatch/{tenant}/webhook/{name}`.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_+=.@-]{1,128}$"},
+        "example": "main",
+    },
+    "webhook.tenant": {
+        "name": "tenant",
+        "in": "path",
+        "required": True,
+        "description": "The tenant that the webhook belongs to. Without it, the tenant of the queue.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_+=.@-]{1,128}$"},
+        "example": "shop",
+    },
+    "Stripe-Signature": {
+        "name": "Stripe-Signature",
+        "in": "header",
+        "required": True,
+        "description": "Stripe's signature of the body, at most five minutes old.",
+        "schema": {"type": "string"},
+        "example": "t=1800000000,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd",
+    },
+}
+
 _OPEN: Node = {"security": []}
 
 
 def parameters() -> dict[str, Node]:
     names = {name for operation in all_operations() for name in operation.path_names}
-    return _OWN_PARAMETERS | {_path_parameter(name): _id_in_path(name) for name in sorted(names)}
+    return (
+        _OWN_PARAMETERS
+        | _WEBHOOK
+        | {_path_parameter(name): _id_in_path(name) for name in sorted(names)}
+    )
 
 
 def paths() -> dict[str, Node]:
@@ -59,6 +90,10 @@ def paths() -> dict[str, Node]:
     return writes | {
         "/v1/batches": {"post": _create_batch()},
         "/v1/requests/{request_id}": {"get": _status()},
+        "/v1/stripe/events/{name}": {"post": _OPEN | _take_event("take_event", "webhook.name")},
+        "/v1/stripe/events/{tenant}/{name}": {
+            "post": _OPEN | _take_event("take_event_of_tenant", "webhook.tenant", "webhook.name")
+        },
         "/v1/openapi.json": {"get": _OPEN | _openapi()},
         "/health": {"get": _OPEN | _health()},
     }
@@ -121,6 +156,26 @@ def _status() -> Node:
         "tags": ["requests"],
         "parameters": _parameters("request_id"),
         "responses": {"200": found, **answers(400, 401, 403, 404, 500, 503)},
+    }
+
+
+def _take_event(name: str, *in_path: str) -> Node:
+    """Return the call that Stripe makes. Its signature stands for a sign-in."""
+    taken = json_response(
+        "Stripe signed the event. `queued`: it concerns a request of paydispatch.",
+        references.schema("event_taken"),
+        example={"received": True, "queued": True},
+    )
+    return {
+        "operationId": name,
+        "summary": "Take an event that Stripe sends to a webhook",
+        "tags": ["events"],
+        "parameters": _parameters(*in_path, "Stripe-Signature"),
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        },
+        "responses": {"200": taken, **answers(400, 404, 413, 500, 503)},
     }
 
 

@@ -20,6 +20,7 @@ from paydispatch.cli.commands import (
     status,
     submit,
     twin,
+    verify_events,
     worker,
 )
 from paydispatch.cli.errors import one_line
@@ -41,6 +42,7 @@ exit codes:
        limits close-breaker: no such breaker is open
        reconcile: an outcome stays unknown
        dlq list, dlq redrive: the work on a message failed
+       verify-events: the event does not carry the call's key
        local, demo: a part failed, or a flow did not run
   2    invalid arguments, a missing variable, or an unavailable service;
        one line on stderr says which
@@ -87,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (
         *(demo, local, submit, status, worker),
-        *(doctor, limits, pause, resume, reconcile, dlq, new_flow, twin),
+        *(doctor, limits, pause, resume, reconcile, dlq, verify_events, new_flow, twin),
     ):
         command.add_parser(commands)
     return parser

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import boto3
 
 from paydispatch.adapters.aws.errors import SEAL_CONFIG, SEND_CONFIG
 from paydispatch.adapters.aws.kms import KmsSealer
+from paydispatch.adapters.aws.look_queue import SqsLookQueue
 from paydispatch.adapters.aws.sqs import SqsQueue
+from paydispatch.adapters.aws.webhook_secrets import SecretsManagerWebhooks
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.event_log import PowertoolsEventLog, json_logger
 from paydispatch.adapters.redis.connection import connect as connect_redis
@@ -19,9 +22,18 @@ from paydispatch.domain.warm_operations import warm_operations
 from paydispatch.handlers.api.handler import ApiHandler
 from paydispatch.handlers.api.principals import PrincipalReader
 from paydispatch.services.accept import Acceptor
+from paydispatch.services.take_event import EventTaker
 
 if TYPE_CHECKING:
-    from paydispatch.ports import Clock, EventLog, Queue, RequestStore, Sealer
+    from paydispatch.ports import (
+        Clock,
+        EventLog,
+        LookQueue,
+        Queue,
+        RequestStore,
+        Sealer,
+        WebhookSecrets,
+    )
     from paydispatch.settings import ApiSettings
 
 
@@ -30,6 +42,9 @@ class ApiPorts:
     """The ports that the API uses."""
 
     queue: Queue
+    look_queue: LookQueue | None
+    """None: the API takes no events of Stripe."""
+    webhook_secrets: WebhookSecrets
     sealer: Sealer
     requests: RequestStore
     clock: Clock
@@ -41,8 +56,12 @@ def connect(settings: ApiSettings) -> ApiPorts:
     clock = SystemClock()
     log = PowertoolsEventLog(json_logger("api"))
     eviction = EvictionCheck(allowed=settings.allow_eviction, log=log)
+    sqs, look_queue_url = boto3.client("sqs", config=SEND_CONFIG), settings.look_queue_url
+    secrets = partial(boto3.client, "secretsmanager", config=SEAL_CONFIG)
     return ApiPorts(
-        queue=SqsQueue(boto3.client("sqs", config=SEND_CONFIG), settings.queue_urls),
+        queue=SqsQueue(sqs, settings.queue_urls),
+        look_queue=SqsLookQueue(sqs, look_queue_url) if look_queue_url else None,
+        webhook_secrets=SecretsManagerWebhooks(secrets, clock),
         sealer=KmsSealer(boto3.client("kms", config=SEAL_CONFIG), settings.sealing_key_id, clock),
         requests=RedisRequestStore(connect_redis(settings.redis_url, eviction), clock),
         clock=clock,
@@ -63,4 +82,7 @@ def compose(settings: ApiSettings, ports: ApiPorts) -> ApiHandler:
         stripe_api_version=settings.stripe_api_version,
     )
     principals = PrincipalReader(sign_in=settings.sign_in, tenant_claim=settings.tenant_claim)
-    return ApiHandler(acceptor, ports.requests, principals, ports.log, queue_tenant=tenant)
+    events = EventTaker(ports.look_queue, ports.webhook_secrets, ports.clock, ports.log)
+    return ApiHandler(
+        acceptor, ports.requests, principals, ports.log, events=events, queue_tenant=tenant
+    )

@@ -25,11 +25,11 @@ from paydispatch.adapters.stripe.gateway import stripe_client
 from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.compose.async_lambda import on_one_loop
 from paydispatch.handlers.reconciler import ReconcilerHandler
-from paydispatch.services.looks.leave_events import LeaveEvents
 from paydispatch.services.looks.run_look import Looks
 from paydispatch.services.looks.run_pass import AT_ONCE
 from paydispatch.services.looks.sweep_doubts import DoubtSweep
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler
+from paydispatch.services.settle_by_event import EventSettler
 
 if TYPE_CHECKING:
     import httpx
@@ -102,4 +102,5 @@ def compose(settings: ReconcilerSettings, log: PowertoolsEventLog) -> Handler:
     ports = connect(settings, log, Clients.connect(settings, log))
     looks = Looks(ports)
     sweep = DoubtSweep(ports, Reconciler(ports), looks)
-    return on_one_loop(ReconcilerHandler(sweep, looks, LeaveEvents(log), log), log)
+    events = EventSettler(ports, queue_tenant=settings.queue_tenant)
+    return on_one_loop(ReconcilerHandler(sweep, looks, events, log), log)

@@ -9,6 +9,8 @@ PaydispatchError
 │   ├── TooLarge              413  the request does not fit into a queue message
 │   ├── IdempotencyConflict   409  the key was used with another body
 │   ├── RequestNotFound       404  the request does not exist, or belongs to another tenant
+│   ├── UnknownWebhook        404  no signing secret is stored for a webhook of that name
+│   ├── InvalidSignature      400  an event was not signed by Stripe, or too long ago
 │   └── NotAuthenticated      401  the call has no principal
 ├── Unavailable             try again later: nothing was accepted
 │   ├── MaybeAccepted         the answer was lost, so repeat the request under the same identity
@@ -174,6 +176,25 @@ class RequestNotFound(BadRequest):
     def __init__(self, request_id: str) -> None:
         super().__init__(
             f"No request {request_id[:64]!r} is known.", code="resource_missing", param="request_id"
+        )
+
+
+class UnknownWebhook(BadRequest):
+    """No signing secret is stored under the name of the webhook, or the API takes no events at all."""
+
+    status = 404
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="webhook_unknown")
+
+
+class InvalidSignature(BadRequest):
+    """The event was refused. `why` is a word of `SignatureFault`."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The header Stripe-Signature proves no event of this webhook ({why}). Nothing was changed.",
+            code="signature_invalid",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from paydispatch.local.settings import LocalSettings, environment_without_aws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 TWIN = "twin"
 WORKER = "worker"
@@ -19,17 +21,24 @@ LOOK_BATCH_SIZE = 10
 """As on AWS (template.yaml)."""
 
 
-def twin(settings: LocalSettings, port: int) -> Program:
+def twin(settings: LocalSettings, webhooks: Path | None, port: int) -> Program:
     """Return the Stripe twin. It is not restarted, because its objects and idempotency keys are lost when it ends.
 
     It has no rate limits, because those of a sandbox would slow the stack down. The callers have none either
-    (`LIFTED_LIMITS`).
+    (`LIFTED_LIMITS`). `webhooks` is the file that says where its events go.
     """
     strictness = "--lenient" if settings.lenient else "--strict"
     limits = ("--rate-limits", "off")
     own = ("--port", str(port), strictness, *limits, "--parent-pid", str(os.getpid()))
     environment = {**environment_without_aws(), **settings.environment}
-    return Program(TWIN, (*settings.twin_command, *own), environment)
+    return Program(TWIN, (*settings.twin_command, *own, *_events(settings, webhooks)), environment)
+
+
+def _events(settings: LocalSettings, webhooks: Path | None) -> tuple[str, ...]:
+    if webhooks is None:
+        return ()
+    faults = json.dumps(dict(settings.event_faults))
+    return ("--webhooks", str(webhooks), "--event-faults", faults)
 
 
 def gateways(

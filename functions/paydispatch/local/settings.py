@@ -41,6 +41,12 @@ class LocalSettings:
     lenient: bool = False
     """Whether the twin accepts creates that break a rule of Stripe, or that name an unknown object."""
 
+    events: bool = False
+    """Whether the twin sends its events to the API of the stack. Another Stripe sends none."""
+
+    event_faults: Mapping[str, float] = field(default_factory=dict)
+    """The shares of the events that come late, never, twice or out of order (`twin/events/delivery_faults.py`)."""
+
     redis_url: str | None = None
     """The URL of a Redis. If set, no embedded server is started."""
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from paydispatch.domain.text.printable import printable_lines
-from paydispatch.local import programs
+from paydispatch.local import event_route, programs
 from paydispatch.local.addresses import Addresses
 from paydispatch.local.listening import listen_on_loopback, port_of
 from paydispatch.local.output import Follower
@@ -147,19 +147,29 @@ class LocalStack:
         settings = self._settings
         aws = MiniStack(self._supervisor, self.directory)
         redis = Valkey(self._supervisor, self.directory, durable=settings.durable_redis)
-        stripe = TwinPart(self._supervisor, partial(programs.twin, settings))
+        api = f"http://127.0.0.1:{port_of(gateway)}"
+        route = self._open_event_route(api)
+        webhooks = None if route is None else route.file
+        stripe = TwinPart(self._supervisor, partial(programs.twin, settings, webhooks))
         stand_ins: dict[Part, bool] = {
             redis: not settings.redis_url,
             stripe: not settings.stripe_base,
         }
         self._start_all([aws, *(part for part, wanted in stand_ins.items() if wanted)])
+        if route is not None:
+            aws.create_secret(event_route.SECRET_ID, route.secret)
         return Addresses(
-            api=f"http://127.0.0.1:{port_of(gateway)}",
+            api=api,
             aws_endpoint=aws.url,
             redis_url=settings.redis_url or redis.url,
             stripe_base=settings.stripe_base or stripe.url,
             **asdict(aws.create_resources(settings)),
         )
+
+    def _open_event_route(self, api: str) -> event_route.EventRoute | None:
+        if not self._settings.events or self._settings.stripe_base:
+            return None
+        return event_route.EventRoute.open(api, self.directory)
 
     def _programs(self, gateway: socket.socket) -> list[Part]:
         environment = self.environment()

@@ -56,6 +56,7 @@ from paydispatch.services.calls.defer import (
     mark_retrying,
 )
 from paydispatch.services.calls.guard import guard, needs_fresh_start, start_afresh
+from paydispatch.services.calls.note_doubt import note_doubt
 from paydispatch.services.calls.open_key import find_account, open_key
 from paydispatch.services.calls.open_send import follow_no_send, open_send
 from paydispatch.services.calls.prove_principal import is_proven
@@ -109,6 +110,8 @@ async def _attempt_once(call: Call, progress: Progress) -> Progress | None:
         call.log("request.duplicate", progress)
         return None
     progress = merge_history(progress, state)
+    if state.in_doubt:  # an earlier receive may have died before it noted the doubt
+        await note_doubt(call, progress)
     if state.closed is not None:
         await publish_and_log(call, progress, state.closed)
         return None
@@ -259,6 +262,8 @@ async def _end_send(
     doubted = with_doubt(latched) if end is SendEnd.UNKNOWN else latched
     with defer_if_unavailable(doubted):
         await call.ports.requests.end_send(call.claim, token, end)
+    if end is SendEnd.UNKNOWN:
+        await note_doubt(call, doubted)
 
 
 async def _follow(

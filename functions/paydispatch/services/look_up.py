@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.credentials import StripeKey
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.operators.lookups import Window
+    from paydispatch.domain.operators.object_states import Fetched
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.domain.stripe.listings import Listing
     from paydispatch.domain.stripe.operations import Operation
@@ -326,3 +327,31 @@ def _turn(ports: LookupPorts, unknown: UnknownOutcome, key: StripeKey, read: str
         stripe_context=unknown.entry.stripe_context,
     )
     return partial(wait_for_turn, ports, account.rate_account, read)
+
+
+async def open_own_key(ports: LookupPorts, unknown: UnknownOutcome) -> StripeKey | Inconclusive:
+    """Return the request's key, if it belongs to the account of the request's sends. Raises `Unavailable`."""
+    entry = unknown.entry
+    if unknown.account is None:
+        return Inconclusive(NO_ACCOUNT)
+    if entry.sealed_secret is None and entry.secret_ref is None:
+        return Inconclusive("Its message held no key to read Stripe's objects with.")
+    try:
+        key = await ports.vault.open(envelope_of(entry))
+    except (CannotOpen, NotPermitted) as error:
+        return Inconclusive(str(error))
+    return await _check_account(ports, unknown, key, same_account=False) or key
+
+
+async def fetch_own(
+    ports: LookupPorts, unknown: UnknownOutcome, key: StripeKey, *, path: str, read: str
+) -> Fetched | Inconclusive:
+    """Fetch what is at `path` in the request's account. `read` names the read for the rate limit."""
+    entry = unknown.entry
+    return await ports.lists.fetch(
+        path=path,
+        key=key,
+        stripe_account=entry.stripe_account,
+        stripe_context=entry.stripe_context,
+        turn=_turn(ports, unknown, key, read),
+    )

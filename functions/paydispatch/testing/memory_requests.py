@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.claims import Claim, Disputed, Go, NoSend, SendEnd, SlotState
+from paydispatch.domain.claims import (
+    FINAL_STATUSES,
+    Claim,
+    Disputed,
+    Go,
+    NoSend,
+    SendEnd,
+    SlotState,
+)
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.limits import HORIZON_S
+from paydispatch.domain.looks.noted_doubts import NotedDoubt
 from paydispatch.domain.outcomes import Error, Response
 from paydispatch.domain.stripe.repeats import Repeat
 from paydispatch.ports import RequestRecord
@@ -41,6 +50,8 @@ class Slot:
     repeats: int = 0
     sends: set[str] = field(default_factory=set)
     """The tokens of open sends."""
+    message: str | None = None
+    """The queue message, once the request was in doubt. It is dropped with the final status."""
     attempts: int = 0
     retry_at: float | None = None
     outcome: Response | Error | None = None
@@ -57,6 +68,8 @@ class Slot:
         if self.final:
             return False
         self.status = status
+        if status in FINAL_STATUSES:
+            self.message = None
         return True
 
 
@@ -65,6 +78,7 @@ class MemorySlots:
 
     def __init__(self) -> None:
         self.slots: dict[str, Slot] = {}
+        self.doubt_tenants: set[str] = set()
         self.metadata_unset: dict[str, float] = {}
         """Unix seconds by the name of an account."""
         self.away = False
@@ -202,6 +216,33 @@ class MemoryRequests:
         slot.sends.discard(token)
         if end is SendEnd.NOT_CONNECTED and slot.started_by == token:
             slot.first_sent_at = slot.last_sent_at = slot.started_by = None
+
+    async def note_doubt(self, claim: Claim, message: str) -> None:
+        slot = self.store.find_own(claim)
+        if claim.tenant != self._queue_tenant:
+            self.store.doubt_tenants.add(claim.tenant)
+        if slot is not None and not slot.final:
+            slot.message = message
+
+    async def find_doubt(self, slot: str) -> NotedDoubt | None:
+        self.store.reach()
+        found = self.store.slots.get(slot)
+        if found is None:
+            return None
+        return NotedDoubt(
+            request_id=found.claim.request_id,
+            worker_slot=found.claim.worker_slot,
+            fingerprint=found.claim.fingerprint,
+            status=found.status,
+            message=found.message,
+            account=found.account,
+            first_sent_at=found.first_sent_at,
+            last_sent_at=found.last_sent_at,
+        )
+
+    async def tenants_in_doubt(self) -> Sequence[str]:
+        self.store.reach()
+        return sorted(self.store.doubt_tenants)
 
     async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:
         slot = self.store.find_own(claim)

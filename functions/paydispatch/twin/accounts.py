@@ -77,6 +77,13 @@ def authenticate(headers: Mapping[str, str]) -> Account:
     return Account(acting_for or _account_of(key), livemode)
 
 
+def connected_account(headers: Mapping[str, str]) -> str | None:
+    """Return the account for which a platform makes a call with its own key, or None."""
+    if _key(headers.get("authorization", "")).startswith("sk_org_"):
+        return None
+    return headers.get("stripe-context") or headers.get("stripe-account")
+
+
 def check_may_ask(headers: Mapping[str, str]) -> None:
     """Check that the key may request `GET /v1/account`. Raises `StripeError` (403)."""
     key = _key(headers.get("authorization", ""))

@@ -84,10 +84,12 @@ class Creates:
 
     def _keep(self, stripe_object: StripeObject, params: Params, context: CreationContext) -> bytes:
         """Store an object and all that follow from it. Return the text of the object."""
-        companions = follow(stripe_object, params, context)
+        companions, stand_ins = follow(stripe_object, params, context)
         text = self._store.put(context.account, stripe_object)
         for companion in companions:
             self._store.put(context.account, companion)
+        for stand_in in stand_ins:
+            self._store.put(context.account, stand_in, is_new=False)
         return text
 
     def _decline(

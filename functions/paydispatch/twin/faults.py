@@ -1,7 +1,8 @@
 """Fault injection: rules that select calls and make them slow or make them fail.
 
     {"match":  {"object": "coupon", "method": "POST", "params": {"metadata[demo]": "reset"},
-                "idempotency_key": "k", "operation": "create_coupon"},        every part is optional
+                "idempotency_key": "k", "operation": "create_coupon",
+                "lists": true},             every part is optional
      "action": {"kind": "status", "when": "after", "status": 500},
      "times":  2,                               applies twice; without it, always
      "probability": 0.1}                        share of the matching calls, drawn from the twin's seed
@@ -17,7 +18,9 @@ lost_answer a reset after the execution
 
 object      the object of the operation, or of a read. `account` stands for `GET /v1/account` and for accounts,
             which no other rule matches.
+idempotency_key  the key of a POST, or a pattern such as `pdr_*`
 operation   a name of the table of operations, such as `capture_payment_intent`
+lists       whether the call must be a read of a list
 
 when        before (the default)  the call is not executed, and no answer is saved under its key
             during                the execution fails, and a 500 or the action's status is saved under its key
@@ -29,6 +32,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.errors import PaydispatchError
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KINDS = ("latency", "status", "reset", "cut_off", "not_json", "hang", "lost_answer")
+_MATCHED = ("object", "method", "idempotency_key", "operation", "lists")
 WHENS = ("before", "during", "after")
 NEVER_KEPT = (401, 403, 409, 429)
 """Statuses that Stripe answers before its idempotency layer, so that they never follow an execution."""
@@ -130,6 +135,7 @@ class Match:
 
     idempotency_key: str | None = None
     operation: str | None = None
+    lists: bool | None = None
 
     def covers(self, facts: Facts) -> bool:
         # A caller requests the account before its first call with a key. Without this exception, a rule with
@@ -138,10 +144,16 @@ class Match:
         return (
             self.object in objects
             and self.method in (None, facts.method)
-            and self.idempotency_key in (None, facts.idempotency_key)
+            and self._has_key(facts.idempotency_key)
             and self.operation in (None, facts.operation)
+            and self.lists in (None, facts.is_list)
             and self.params.items() <= facts.params.items()
         )
+
+    def _has_key(self, key: str | None) -> bool:
+        if self.idempotency_key in (None, key):
+            return True
+        return key is not None and fnmatchcase(key, str(self.idempotency_key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +165,7 @@ class Facts:
     params: Mapping[str, str]
     idempotency_key: str | None
     operation: str | None = None
+    is_list: bool = False
 
 
 @dataclass(slots=True)
@@ -198,10 +211,12 @@ class Rule:
 
 
 def _match(source: Any) -> Match:
-    _only(source, ("object", "method", "params", "idempotency_key", "operation"), "match")
+    _only(source, (*_MATCHED, "params"), "match")
     params = source.get("params", {})
     if not isinstance(params, dict):
         raise RuleError('params must be an object of form pairs: {"metadata[demo]": "reset"}.')
+    if source.get("lists") not in (None, True, False):
+        raise RuleError("lists must be true or false.")
     wanted = {name: _as_sent(value) for name, value in params.items()}
     method = source.get("method")
     return Match(
@@ -210,6 +225,7 @@ def _match(source: Any) -> Match:
         wanted,
         source.get("idempotency_key"),
         source.get("operation"),
+        source.get("lists"),
     )
 
 

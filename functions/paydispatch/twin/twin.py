@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 from paydispatch.domain.stripe.resources import RESOURCES
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
-from paydispatch.twin.accounts import authenticate, check_may_ask
+from paydispatch.twin.accounts import authenticate, check_may_ask, connected_account
 from paydispatch.twin.clock import TwinClock
+from paydispatch.twin.events.book import EVENTS, EventBook
+from paydispatch.twin.events.event import Cause
+from paydispatch.twin.events.webhooks import Webhooks
 from paydispatch.twin.faults import Faults
 from paydispatch.twin.idempotency import IdempotencyLayer, Saved
 from paydispatch.twin.ledger import Ledger
@@ -31,7 +34,7 @@ from paydispatch.twin.wire.validation import read_params
 from paydispatch.twin.writes import Write, Writes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from paydispatch.domain.stripe.operations import Operation
@@ -63,22 +66,29 @@ class StripeTwin:
         self._strict = strict
         self._seed = seed
         self._by_endpoint = {row.endpoint: Collection(row.name, row.endpoint) for row in resources}
+        self._by_endpoint[EVENTS.endpoint] = EVENTS
         self._kinds = {row.name for row in resources}
+        self.events = EventBook(seed)
+        self.webhooks = Webhooks(seed)
         self.forget()
 
     def forget(self) -> None:
-        """Delete every object, idempotency key, attempt, effect and count. Fault rules, limits and the clock stay."""
+        """Delete every object, event, key, attempt, effect and count. Rules, limits, webhooks and the clock stay."""
         self.ledger = Ledger()
         self.limits.counts.clear()
         self._naming = Naming(self._seed)
         self._idempotency = IdempotencyLayer()
-        store = Store()
+        self.events.forget()
+        self._store = store = Store()
         self._writes = Writes(store, self._naming, self._kinds, strict=self._strict)
         self._reads = Reads(store)
 
     def put(self, account: Account, kind: str, fields: Mapping[str, Any]) -> StripeObject:
         """Store an object with these fields, as if it had always been there. Raises `StripeError` (400)."""
-        return self._writes.put(account, kind, fields, int(self.clock.now()))
+        now = self.clock.now()
+        made = self._writes.put(account, kind, fields, int(now))
+        self.events.record(account, self._store.take_changes(), Cause(), now)
+        return made
 
     def receive(self, call: Call) -> Exchange:
         """Execute a call and return its answer, which the transport sends after `delay_ms`."""
@@ -133,6 +143,8 @@ class StripeTwin:
         params = nest(request.pairs)
         if request.collection is ACCOUNT:
             return json.dumps(account.as_json()).encode()
+        if request.collection is EVENTS:
+            return self._read_events(account, request.object_id, params)
         kinds = request.place.kinds if request.place else (request.collection.name,)
         check_expand(params, *kinds, is_list=request.object_id is None, version=version)
         if request.place is not None:
@@ -140,6 +152,13 @@ class StripeTwin:
         if request.object_id is None:
             return self._reads.list(account, request.collection, params)
         return self._reads.retrieve(account, request.collection.name, request.object_id, params)
+
+    def _read_events(
+        self, account: Account, event_id: str | None, params: Mapping[str, Any]
+    ) -> bytes:
+        if event_id is None:
+            return self.events.list(account, params, self.clock.now())
+        return self.events.retrieve(account, event_id, self.clock.now())
 
     def _write(
         self, request: Request, operation: Operation, account: Account, exchange: Exchange
@@ -150,8 +169,10 @@ class StripeTwin:
         """
         params = read_params(operation, nest(request.pairs), exchange.stripe_version)
         check_expand(params, *answered_kinds(operation), version=exchange.stripe_version)
-        write = Write(operation, request.ids, params, account, exchange.stripe_version)
         key = request.idempotency_key
+        write = Write(operation, request.ids, params, account, exchange.stripe_version)
+        connected = connected_account(exchange.call_headers)
+        exchange.cause = Cause(exchange.request_id, key, connected, operation.name)
         if key is None:
             self._execute(write, exchange)
             return
@@ -181,7 +202,16 @@ class StripeTwin:
 
         try:
             exchange.verdict.raise_if("during")
-            exchange.answer(200, self._writes.execute(write, int(now), record))
+            exchange.answer(200, self._run(write, exchange.cause, now, record))
             exchange.verdict.raise_if("after")
         except StripeError as error:
             exchange.refuse(error)
+
+    def _run(
+        self, write: Write, cause: Cause, now: float, record: Callable[[StripeObject], None]
+    ) -> bytes:
+        """Run the write, and record the events of its changes, also of those before a declined card."""
+        try:
+            return self._writes.execute(write, int(now), record)
+        finally:
+            self.events.record(write.account, self._store.take_changes(), cause, now)

@@ -78,6 +78,7 @@ class Writes:
         self, write: Write, named: list[Named], targets: Targets, now: int, record: Record
     ) -> bytes:
         owners = _owners(named, targets)
+        self._store.take_changes()  # an object that was made up counts as always there
         kind = kind_to_create(write.operation, write.params)
         params = {**write.params, **owners}
         return self._creates.create(write.account, kind, params, now, write.version, record)
@@ -94,6 +95,7 @@ class Writes:
         owners = _owners(named[:-1], targets)
         beforehand = BEFOREHAND.get(write.operation.name, {})
         target = targets.find(named[-1], owners, beforehand) if named else {}
+        self._store.take_changes()  # an object that was made up counts as always there
 
         def save(stripe_object: StripeObject) -> None:
             if objects.find(stripe_object["object"], stripe_object["id"]) is None:

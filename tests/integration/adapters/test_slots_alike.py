@@ -29,6 +29,7 @@ from tests.integration.adapters.slot_worlds import (
 )
 
 from paydispatch.domain.claims import Claim, Go, SendEnd, SlotState
+from paydispatch.domain.looks.noted_doubts import NotedDoubt
 from paydispatch.ports import RequestRecord
 
 if TYPE_CHECKING:
@@ -95,6 +96,14 @@ async def end_send(slots: SlotsWorld, claim: Claim, token: str, end: SendEnd) ->
     await slots.requests.end_send(claim, token, end)
 
 
+async def note_doubt(slots: SlotsWorld, claim: Claim, message: str) -> None:
+    await slots.requests.note_doubt(claim, message)
+
+
+async def find_doubt(slots: SlotsWorld, claim: Claim) -> object:
+    return await slots.requests.find_doubt(claim.slot)
+
+
 async def close(slots: SlotsWorld, claim: Claim, token: str, error: Any) -> object:
     return await slots.requests.close(claim, error, token=token)
 
@@ -139,6 +148,8 @@ WEIGHED = {
     step(send, token=tokens, account=accounts): 9,
     step(end_send, token=tokens, end=st.sampled_from(SendEnd)): 6,
     step(find): 1,
+    step(note_doubt, message=st.sampled_from(("one", "two"))): 1,
+    step(find_doubt): 1,
     step(close, token=tokens | st.just(""), error=st.sampled_from((LATE, REFUSED))): 1,
     step(mark_retrying): 1,
     step(write_status, outcome=outcomes): 1,
@@ -185,6 +196,9 @@ async def drive(slots: SlotsWorld, steps: list[Step]) -> list[object]:
     for claim in CLAIMS:
         answers.append(await slots.requests.find(claim))
         answers.append(slots.store.get(claim.slot))
+        answers.append(await slots.requests.find_doubt(claim.slot))
+    answers.append(await slots.requests.tenants_in_doubt())
+    for claim in CLAIMS:
         answers.append(await slots.outcomes.is_settled(claim.worker_slot, claim.request_id))
         answers.append(await slots.outcomes.last_entry(claim.worker_slot, claim.request_id))
     return [by_the_hour(answer, slots.now_s()) for answer in answers]
@@ -193,6 +207,12 @@ async def drive(slots: SlotsWorld, steps: list[Step]) -> list[object]:
 def by_the_hour(answer: object, now_s: float) -> object:
     match answer:
         case SlotState():
+            return replace(
+                answer,
+                first_sent_at=hours(answer.first_sent_at, now_s),
+                last_sent_at=hours(answer.last_sent_at, now_s),
+            )
+        case NotedDoubt():
             return replace(
                 answer,
                 first_sent_at=hours(answer.first_sent_at, now_s),

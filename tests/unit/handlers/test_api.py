@@ -119,7 +119,7 @@ def test_a_body_with_invalid_base64_is_a_400(client: Client, text: str) -> None:
 def answer_to(client: Client, changes: dict[str, Any]) -> Answer:
     from tests.unit.handlers.conftest import Answer, Context, http_event
 
-    raw = client._api().answer(http_event("POST", INTENTS) | changes, Context())
+    raw = client.api().answer(http_event("POST", INTENTS) | changes, Context())
     return Answer(raw["statusCode"], {}, raw["body"])
 
 

@@ -94,7 +94,7 @@ async def test_an_event_of_another_kind_is_one_line_and_one_error(
 def test_the_api_answers_a_foreign_event_with_a_501_that_names_its_format(
     client: Client, function: str, event: Any, came: str
 ) -> None:
-    answer = client._api().answer(event, Context())
+    answer = client.api().answer(event, Context())
     assert answer["statusCode"] == 501
     assert came in answer["body"]
     assert "payload format 2.0" in answer["body"]

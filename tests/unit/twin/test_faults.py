@@ -173,3 +173,12 @@ def test_the_attempts_show_each_call_and_its_fault(stripe: Client) -> None:
         True,
         False,
     )
+
+
+def test_a_rule_can_name_keys_by_a_pattern(stripe: Client) -> None:
+    stripe.fault({"kind": "status", "status": 503}, match={"idempotency_key": "pdr_*"})
+    statuses = [
+        stripe.post("/v1/products", "name=Tea", idempotency_key=key).status
+        for key in ("pdr_1", "prepare-1")
+    ]
+    assert [*statuses, stripe.post("/v1/products", "name=Tea").status] == [503, 200, 200]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 KEPT_S = 60.0
 """The time after which a key is read again. A rotated key is used no longer than that."""
 
-_FINAL_CODES = {"ResourceNotFoundException", "InvalidRequestException"}
+FINAL_CODES = {"ResourceNotFoundException", "InvalidRequestException"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class SecretsManagerStore:
             try:
                 answer = self._client.get_secret_value(SecretId=name)
             except ClientError as error:
-                if error.response.get("Error", {}).get("Code") not in _FINAL_CODES:
+                if error.response.get("Error", {}).get("Code") not in FINAL_CODES:
                     raise
                 raise CannotOpen(
                     f"There is no secret {name!r} in Secrets Manager, or it is being deleted."

@@ -13,6 +13,9 @@ LOOKS = "pd:looks"
 UNKNOWN_WORKERS = "pd:unknown"
 """Sorted set of workers with unknown outcomes. The score is the time (unix s) since which a worker has none, or 0."""
 
+DOUBT_TENANTS = "pd:tenants"
+"""Set of the tenants, except the queue's, that had a request in doubt. An event may not name the tenant."""
+
 OLD_WORKERS = "pd:workers"
 """Set of workers that an earlier version kept instead. Sweeps move its workers to the two sorted sets."""
 

@@ -42,6 +42,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="let the twin accept creates that break a rule of Stripe, or that name an unknown object",
     )
     parser.add_argument(
+        "--no-events",
+        dest="events",
+        action="store_false",
+        help="let the twin send no events to the API of the stack",
+    )
+    parser.add_argument(
         "--redis-url", metavar="URL", help="use this Redis instead of an embedded server"
     )
     parser.add_argument(
@@ -95,6 +101,7 @@ def _settings(arguments: argparse.Namespace) -> LocalSettings:
         port=arguments.port,
         stripe_base=arguments.stripe_base,
         lenient=arguments.lenient,
+        events=arguments.events,
         redis_url=arguments.redis_url,
         flows=flows_folder(arguments.flows),
         verbose=arguments.verbose,

@@ -12,6 +12,7 @@ _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 """All pairs of characters. An id is written pair by pair to save time, because every create writes one."""
 
 _MADE_KEY = re.compile(f"pdk_([{_ALPHABET}]{{26}})")
+_MADE_ID = re.compile(f"pdr_[{_ALPHABET}]{{26}}")
 _SHIFTS = range(120, -1, -10)
 """26 characters hold 130 bits: a 48-bit time in milliseconds and 80 random bits, or a hash cut to 128."""
 
@@ -40,6 +41,11 @@ def request_id_for_key(space: str, idempotency_key: str) -> str:
     """
     made = _MADE_KEY.fullmatch(idempotency_key)
     return "pdr_" + made[1] if made else _hash_parts("key", space, idempotency_key)
+
+
+def is_made_id(text: str) -> bool:
+    """Return whether paydispatch made this id. A direct producer may use ids of its own form."""
+    return _MADE_ID.fullmatch(text) is not None
 
 
 def key_for(request_id: str) -> str:

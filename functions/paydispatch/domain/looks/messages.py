@@ -85,12 +85,12 @@ def read_look_message(text: str) -> LookMessage | EventMessage | None:
         return event_message(detail)
     try:
         return _read_own(fields)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
 
 
 def event_message(event: Mapping[str, Any], tenant: str | None = None) -> EventMessage | None:
-    """Return what is kept of an event of Stripe. None: no request of ours caused it."""
+    """Return the names in an event of Stripe. None: no request of ours caused it."""
     request = event.get("request")
     key = request.get("idempotency_key") if isinstance(request, dict) else None
     texts = (event.get("id"), event.get("type"), key)
@@ -102,11 +102,21 @@ def event_message(event: Mapping[str, Any], tenant: str | None = None) -> EventM
         event_id=event_id,
         type=type_,
         request_id=request_id,
-        account=account if isinstance(account, str) else None,
+        account=account if isinstance(account, str) and account.startswith("acct_") else None,
         livemode=event.get("livemode") is True,
-        created=float(created) if isinstance(created, int | float) else 0.0,
+        created=_seconds(created),
         tenant=tenant,
     )
+
+
+def _seconds(created: object) -> float:
+    """Return the time of an event. 0: it has none that can be read."""
+    if isinstance(created, bool) or not isinstance(created, int | float):
+        return 0.0
+    try:
+        return float(created)
+    except OverflowError:  # a number of hundreds of digits
+        return 0.0
 
 
 def _read_own(fields: Mapping[str, Any]) -> LookMessage | EventMessage | None:

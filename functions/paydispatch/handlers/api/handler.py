@@ -24,6 +24,7 @@ from paydispatch.handlers.api.answers import (
     unhealthy_answer,
 )
 from paydispatch.handlers.api.bodies import json_object, request_of_call, requests_of_batch
+from paydispatch.handlers.api.events import sent_event
 from paydispatch.handlers.api.urls import operation_of_url, unknown_url
 from paydispatch.services.refuse_events import refuse_event
 from paydispatch.services.status import status_of
@@ -35,10 +36,15 @@ if TYPE_CHECKING:
     from paydispatch.handlers.api.principals import PrincipalReader
     from paydispatch.ports import EventLog, RequestStore
     from paydispatch.services.accept import Acceptor
+    from paydispatch.services.take_event import EventTaker
 
 
 _OPENAPI = Path(__file__).with_name("openapi.json")
 """Written by `make schemas`."""
+
+_EVENTS = r"/v1/stripe/events/[^/]+(?:/[^/]+)?"
+"""The webhooks: `{name}` of the queue's tenant, or `{tenant}/{name}`. Without groups, because a route with groups would
+be tried after `_ANY_WRITE`."""
 
 _ANY_WRITE = r"/v1/[\s\S]+"
 """The route of every path below `/v1` that has no route of its own."""
@@ -56,9 +62,11 @@ class ApiHandler:
         principals: PrincipalReader,
         log: EventLog,
         *,
+        events: EventTaker,
         queue_tenant: str,
     ) -> None:
         self._acceptor = acceptor
+        self._events = events
         self._requests = requests
         self._principals = principals
         self._log = log
@@ -77,6 +85,7 @@ class ApiHandler:
         routes.get("/v1/openapi.json")(self._openapi)
         routes.post("/v1/batches")(self._take_batch)
         routes.get("/v1/requests/<request_id>")(self._status)
+        routes.post(_EVENTS)(self._take_event)
         routes.route(_ANY_WRITE, method=["POST", "DELETE"])(self._call)
         routes.exception_handler(BadRequest)(error_answer)
         routes.exception_handler(Unavailable)(unavailable_answer)
@@ -106,6 +115,11 @@ class ApiHandler:
         if shown is None:
             raise RequestNotFound(request_id)
         return status_answer(shown)
+
+    def _take_event(self) -> Response[str]:
+        """Take an event of Stripe. Its signature stands for a sign-in."""
+        sent = sent_event(self._routes.current_event, self._queue_tenant)
+        return json_answer(200, {"received": True, "queued": self._events.take(sent)})
 
     def _health(self) -> Response[str]:
         try:

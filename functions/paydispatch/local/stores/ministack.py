@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_DEMO_SECRET = {"Name": f"paydispatch/{TENANT}/demo", "SecretString": "sk_test_local_demo"}
+_DEMO_SECRET = (f"paydispatch/{TENANT}/demo", "sk_test_local_demo")
 
 _ACCOUNT = "000000000000"
 _MAX_MESSAGE_BYTES = 1_048_576
@@ -79,6 +79,10 @@ class MiniStack:
         """Create the queues, the sealing key and the secret of the demo. Call it once."""
         return _create_resources(self._port, settings)
 
+    def create_secret(self, name: str, text: str) -> None:
+        """Put a secret into Secrets Manager. Its name must be new."""
+        _create_secret(self._port, name, text)
+
     def _program(self, listener_fd: int) -> Program:
         command = (sys.executable, "-m", "hypercorn", "--workers", "0", "--keep-alive", "75")
         application = (
@@ -92,7 +96,7 @@ class MiniStack:
 
 def _create_resources(port: int, settings: LocalSettings) -> Resources:
     dead_letters = _create_queue(port, "paydispatch-dead-letters", kept_s=_DEAD_LETTERS_KEPT_S)
-    _create_secret(port)
+    _create_secret(port, *_DEMO_SECRET)
     return Resources(
         queue_url=_create_request_queue(port, "paydispatch-interactive", settings),
         batch_queue_url=_create_request_queue(port, "paydispatch-batch", settings),
@@ -171,8 +175,8 @@ def _create_sealing_key(port: int) -> str:
     return str(_call(port, "kms", "TrentService.CreateKey", key)["KeyMetadata"]["KeyId"])
 
 
-def _create_secret(port: int) -> None:
-    secret = _DEMO_SECRET | {"ClientRequestToken": str(uuid.uuid4())}
+def _create_secret(port: int, name: str, text: str) -> None:
+    secret = {"Name": name, "SecretString": text, "ClientRequestToken": str(uuid.uuid4())}
     _call(port, "secretsmanager", "secretsmanager.CreateSecret", secret)
 
 

@@ -39,15 +39,19 @@ FOLLOWERS: Mapping[str, tuple[Follower, ...]] = {
 
 def follow(
     made: StripeObject, params: Mapping[str, Any], context: CreationContext
-) -> list[StripeObject]:
-    """Return every object that follows from `made`, and from those. None of them is stored yet."""
+) -> tuple[list[StripeObject], list[StripeObject]]:
+    """Return every object that follows from `made`, and from those. None of them is stored yet.
+
+    The second list has the stand-ins for objects that count as always there.
+    """
     companions = list(_companions(made, params, context))
     known = {made["id"], *(companion["id"] for companion in companions)}
+    found = []
     for answer in (made, *companions):
         for stand_in in stand_ins(answer, known, context):
             known.add(stand_in["id"])
-            companions.append(stand_in)
-    return companions
+            found.append(stand_in)
+    return companions, found
 
 
 def _companions(

@@ -57,5 +57,13 @@ BEFOREHAND: Mapping[str, Mapping[str, Any]] = {
     "void_invoice": {"status": "open"},
     "mark_uncollectible_invoice": {"status": "open"},
     "delete_invoice": {"status": "draft"},
+    "approve_review": {"open": True},
+    "close_dispute": {"status": "needs_response"},
+    "cancel_identity_verification_session": {"status": "requires_input"},
+    "reactivate_billing_meter": {"status": "inactive"},
+    "close_treasury_financial_account": {"status": "open"},
+    "cancel_treasury_inbound_transfer": {"status": "processing"},
+    "cancel_treasury_outbound_payment": {"status": "processing"},
+    "cancel_treasury_outbound_transfer": {"status": "processing"},
 }
 """The fields of the object by the operation. Any other object has the values of fields that are not set."""

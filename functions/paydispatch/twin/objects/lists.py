@@ -36,7 +36,7 @@ def page(
 ) -> dict[str, Any]:
     """Return Stripe's list object. Raises `StripeError` (400) for an invalid parameter."""
     _refuse_undated(schema, params)
-    limit, span, wanted = _limit(params), _span(params), _fields(schema, params)
+    limit, span, wanted = read_limit(params), _span(params), _fields(schema, params)
     matching = (
         stripe_object
         for stripe_object in store.iterate(account, collection.name, span)
@@ -55,7 +55,7 @@ def page(
 
 def page_of(elements: list[StripeObject], url: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return a page of a list inside an object, in its order. Raises `StripeError` (400) for an invalid parameter."""
-    limit, after = _limit(params), params.get("starting_after")
+    limit, after = read_limit(params), params.get("starting_after")
     ids = [element["id"] for element in elements]
     if after is not None and after not in ids:
         raise invalid_request(
@@ -75,8 +75,8 @@ def _in_view(stripe_object: StripeObject, wanted: Mapping[str, Any]) -> bool:
     return stripe_object.get("test_clock") is None or not _BY_CLOCK.isdisjoint(wanted)
 
 
-def _limit(params: Mapping[str, Any]) -> int:
-    limit = _integer("limit", params.get("limit", "10"))
+def read_limit(params: Mapping[str, Any]) -> int:
+    limit = read_integer("limit", params.get("limit", "10"))
     if not 1 <= limit <= LARGEST_PAGE:
         raise invalid_request(
             f"This value must be between 1 and {LARGEST_PAGE} (it currently is '{limit}').",
@@ -87,20 +87,20 @@ def _limit(params: Mapping[str, Any]) -> int:
 
 
 def _span(params: Mapping[str, Any]) -> Span:
-    earliest, latest = _parse_created(params.get("created", {}))
+    earliest, latest = read_created(params.get("created", {}))
     return Span(earliest, latest, params.get("starting_after"), params.get("ending_before"))
 
 
-def _parse_created(condition: Any) -> tuple[int, int]:
+def read_created(condition: Any) -> tuple[int, int]:
     """Return the first and the last second of `created=T` or of `created[gte]=T&created[lt]=T`."""
     if isinstance(condition, str):
-        moment = _integer("created", condition)
+        moment = read_integer("created", condition)
         return moment, moment
     earliest, latest = 0, NO_LATEST
     for name, text in condition.items():
         if name not in _LOWER_BOUNDS and name not in _UPPER_BOUNDS:
             raise unknown_parameter(f"created[{name}]")
-        moment = _integer(f"created[{name}]", text)
+        moment = read_integer(f"created[{name}]", text)
         if name in _LOWER_BOUNDS:
             earliest = max(earliest, moment + _LOWER_BOUNDS[name])
         else:
@@ -123,7 +123,7 @@ def _fields(schema: Schema, params: Mapping[str, Any]) -> dict[str, Any]:
     return wanted
 
 
-def _integer(param: str, text: Any) -> int:
+def read_integer(param: str, text: Any) -> int:
     if isinstance(text, str) and text.isdecimal() and len(text) <= 18:
         return int(text)
     raise invalid_request(

@@ -15,7 +15,7 @@ _ALPHABET = string.ascii_letters + string.digits
 class Naming:
     """A generator of random letters and digits."""
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, seed: int | str | None = None) -> None:
         self._random = random.Random(seed)
 
     def letters(self, length: int) -> str:

@@ -39,6 +39,15 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """The change of one object: its text before, and its text now. None: there was none, or there is none any more."""
+
+    kind: str
+    before: bytes | None
+    after: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """A part of a table: the objects created from `earliest` to `latest`, and older or newer than one object."""
 
@@ -56,13 +65,30 @@ class Store:
         self._kinds: dict[tuple[Account, str], str] = {}
         self._deleted: set[tuple[Account, str, str]] = set()
         self._index: defaultdict[tuple[Account, str, str], list[str]] = defaultdict(list)
+        self._before: dict[tuple[Account, str, str], bytes | None] = {}
 
-    def put(self, account: Account, stripe_object: StripeObject) -> bytes:
-        """Store an object and return its text. Raises `StripeError` (400) if an object has that id already."""
+    def take_changes(self) -> list[Stored]:
+        """Return every object that was stored, changed or deleted since the last call, by its first change."""
+        changes = []
+        for (account, kind, object_id), before in self._before.items():
+            table = self._tables[account, kind]
+            position = table.positions.get(object_id)
+            after = None if position is None else table.texts[position]
+            changes.append(Stored(kind, before, after))
+        self._before.clear()
+        return changes
+
+    def put(self, account: Account, stripe_object: StripeObject, *, is_new: bool = True) -> bytes:
+        """Store an object and return its text. Raises `StripeError` (400) if an object has that id already.
+
+        An object that is not new counts as always there, so that it is no change.
+        """
         table = self._tables[account, stripe_object["object"]]
         if stripe_object["id"] in table.positions:
             raise existing_object(stripe_object["object"])
         text = json.dumps(stripe_object).encode()
+        before = None if is_new else text
+        self._before.setdefault((account, stripe_object["object"], stripe_object["id"]), before)
         table.positions[stripe_object["id"]] = len(table.texts)
         table.texts.append(text)
         table.created.append(stripe_object.get("created", 0))
@@ -75,6 +101,7 @@ class Store:
         kind, object_id = stripe_object["object"], stripe_object["id"]
         table = self._tables[account, kind]
         position = table.positions[object_id]
+        self._before.setdefault((account, kind, object_id), table.texts[position])
         self._drop_from_index(account, kind, object_id)
         text = table.texts[position] = json.dumps(stripe_object).encode()
         self._add_to_index(account, stripe_object)
@@ -85,7 +112,9 @@ class Store:
         kind, object_id = stripe_object["object"], stripe_object["id"]
         table = self._tables[account, kind]
         self._drop_from_index(account, kind, object_id)
-        table.texts[table.positions.pop(object_id)] = None
+        position = table.positions.pop(object_id)
+        self._before.setdefault((account, kind, object_id), table.texts[position])
+        table.texts[position] = None
         self._kinds.pop((account, object_id), None)
         self._deleted.add((account, kind, object_id))
 

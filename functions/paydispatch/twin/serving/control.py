@@ -14,20 +14,33 @@ POST   /_twin/clock          {"advance_s": 90000}, also GET
 GET    /_twin/ledger?object=&after=&limit=   → {"effects": […], "attempts": N}
 GET    /_twin/attempts?after=&limit=         → {"attempts": […]}
 POST   /_twin/objects        {"object": "dispute", "amount": 500, …} puts an object there → the object
-POST   /_twin/reset          delete the objects, idempotency keys, ledger, counts and rules
+POST   /_twin/webhooks       {"url", "secret", "account": null, "livemode": null, "types": ["invoice.*"]} → {"id"}
+GET    /_twin/webhooks       → {"webhooks": […], "deliveries": {"delivered", "retried", "given_up", "dropped",
+                              "waiting"}}
+DELETE /_twin/webhooks[/ID]  remove all webhooks, or one
+PUT    /_twin/event-faults   {"late": 0.1, "lost": 0.05, …}, also GET, with counts (twin/events/delivery_faults.py)
+GET    /_twin/events?after=&limit=           → {"events": […]} of all accounts, oldest first
+POST   /_twin/reset          delete the objects, events, idempotency keys, ledger, counts and rules
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from paydispatch.twin.accounts import authenticate
+from paydispatch.twin.events.delivery_faults import DeliveryShares
 from paydispatch.twin.faults import Latency, RuleError
 from paydispatch.twin.objects.shapes import known_schema
 from paydispatch.twin.rate_limits import Rates
+from paydispatch.twin.serving.control_calls import (
+    ControlError,
+    json_answer,
+    read_body,
+    read_window,
+)
+from paydispatch.twin.serving.control_events import EventControl
 from paydispatch.twin.wire.calls import Answer
 from paydispatch.twin.wire.errors import StripeError
 
@@ -40,15 +53,12 @@ if TYPE_CHECKING:
 PREFIX = "/_twin/"
 
 
-class ControlError(ValueError):
-    """An invalid control request. The message names the field and the values it takes."""
-
-
 class Control:
     def __init__(self, twin: StripeTwin) -> None:
         self._twin = twin
+        self._events = EventControl(twin)
         self._routes: Mapping[str, Callable[[Call], Answer]] = {
-            "GET health": lambda _call: _json({"ok": True}),
+            "GET health": lambda _call: json_answer({"ok": True}),
             "GET faults": self._list_faults,
             "POST faults": self._add_fault,
             "DELETE faults": self._clear_faults,
@@ -64,66 +74,69 @@ class Control:
             "GET attempts": self._attempts,
             "POST objects": self._put_object,
             "POST reset": self._reset,
+            **self._events.routes,
         }
 
     def answer(self, call: Call) -> Answer:
         name = call.path.removeprefix(PREFIX).strip("/")
         if call.method == "DELETE" and name.startswith("faults/"):
             return self._remove_fault(name.removeprefix("faults/"))
+        if call.method == "DELETE" and name.startswith("webhooks/"):
+            return self._events.remove_webhook(name.removeprefix("webhooks/"))
         route = self._routes.get(f"{call.method} {name}")
         if route is None:
-            return _json(
+            return json_answer(
                 {"error": f"Unknown endpoint. The endpoints are: {', '.join(self._routes)}."},
                 status=404,
             )
         try:
             return route(call)
         except (RuleError, ControlError, StripeError) as error:
-            return _json({"error": str(error)}, status=400)
+            return json_answer({"error": str(error)}, status=400)
 
     def _list_faults(self, _call: Call) -> Answer:
-        return _json({"faults": [rule.as_json() for rule in self._twin.faults.rules()]})
+        return json_answer({"faults": [rule.as_json() for rule in self._twin.faults.rules()]})
 
     def _add_fault(self, call: Call) -> Answer:
-        return _json({"id": self._twin.faults.add(_body(call)).id})
+        return json_answer({"id": self._twin.faults.add(read_body(call)).id})
 
     def _clear_faults(self, _call: Call) -> Answer:
         self._twin.faults.clear()
-        return _json({"ok": True})
+        return json_answer({"ok": True})
 
     def _remove_fault(self, rule_id: str) -> Answer:
         removed = self._twin.faults.remove(rule_id)
-        return _json({"ok": removed}, status=200 if removed else 404)
+        return json_answer({"ok": removed}, status=200 if removed else 404)
 
     def _show_latency(self, _call: Call) -> Answer:
-        return _json({"latency_ms": self._twin.faults.latency.as_json()})
+        return json_answer({"latency_ms": self._twin.faults.latency.as_json()})
 
     def _set_latency(self, call: Call) -> Answer:
-        self._twin.faults.latency = Latency.parse(_body(call).get("latency_ms"))
+        self._twin.faults.latency = Latency.parse(read_body(call).get("latency_ms"))
         return self._show_latency(call)
 
     def _show_rates(self, _call: Call) -> Answer:
-        return _json(asdict(self._twin.limits.rates))
+        return json_answer(asdict(self._twin.limits.rates))
 
     def _set_rates(self, call: Call) -> Answer:
         limits = self._twin.limits
-        limits.change(_rates(_body(call), limits.rates), self._twin.clock.now())
+        limits.change(_rates(read_body(call), limits.rates), self._twin.clock.now())
         return self._show_rates(call)
 
     def _show_counts(self, call: Call) -> Answer:
         account = parse_qs(call.query).get("account", [None])[0]
-        return _json({"counts": self._twin.limits.counts.as_json(account=account)})
+        return json_answer({"counts": self._twin.limits.counts.as_json(account=account)})
 
     def _clear_counts(self, _call: Call) -> Answer:
         self._twin.limits.counts.clear()
-        return _json({"ok": True})
+        return json_answer({"ok": True})
 
     def _show_clock(self, _call: Call) -> Answer:
         clock = self._twin.clock
-        return _json({"now": clock.now(), "offset_s": clock.offset_s})
+        return json_answer({"now": clock.now(), "offset_s": clock.offset_s})
 
     def _advance_clock(self, call: Call) -> Answer:
-        advance_s = _body(call).get("advance_s")
+        advance_s = read_body(call).get("advance_s")
         if isinstance(advance_s, bool) or not isinstance(advance_s, int | float) or advance_s < 0:
             raise ControlError("advance_s must be a number of seconds, and not negative.")
         self._twin.clock.advance(advance_s)
@@ -131,37 +144,26 @@ class Control:
 
     def _ledger(self, call: Call) -> Answer:
         kind = parse_qs(call.query).get("object", [None])[0]
-        after, limit = _window(call)
+        after, limit = read_window(call)
         return Answer(200, self._twin.ledger.effects(kind=kind, after=after, limit=limit))
 
     def _attempts(self, call: Call) -> Answer:
-        after, limit = _window(call)
+        after, limit = read_window(call)
         return Answer(200, self._twin.ledger.attempts(after=after, limit=limit))
 
     def _put_object(self, call: Call) -> Answer:
         """Put an object there that no call of an account makes, such as a dispute of a charge."""
-        fields = _body(call)
+        fields = read_body(call)
         kind = fields.pop("object", None)
         if not isinstance(kind, str) or known_schema(kind) is None:
             raise ControlError('object must be the kind of an object, such as "dispute".')
-        return _json(self._twin.put(authenticate(call.headers), kind, fields))
+        return json_answer(self._twin.put(authenticate(call.headers), kind, fields))
 
     def _reset(self, _call: Call) -> Answer:
         self._twin.forget()
         self._twin.faults.clear()
-        return _json({"ok": True})
-
-
-def _window(call: Call) -> tuple[int, int | None]:
-    query = parse_qs(call.query)
-    try:
-        after = int(query.get("after", ["0"])[0])
-        limit = int(query["limit"][0]) if "limit" in query else None
-    except ValueError:
-        raise ControlError("after and limit must be whole numbers.") from None
-    if after < 0 or (limit is not None and limit < 0):
-        raise ControlError("after and limit must not be negative.")
-    return after, limit
+        self._twin.webhooks.faults.shares = DeliveryShares()
+        return json_answer({"ok": True})
 
 
 def _rates(wanted: dict[str, Any], now: Rates) -> Rates:
@@ -179,17 +181,3 @@ def _rates(wanted: dict[str, Any], now: Rates) -> Rates:
 
 def _is_limit(value: Any, *, whole: bool) -> bool:
     return isinstance(value, int if whole else int | float) and value > 0
-
-
-def _body(call: Call) -> dict[str, Any]:
-    try:
-        body = json.loads(call.body or b"{}")
-    except ValueError:
-        raise ControlError("The body must be JSON.") from None
-    if not isinstance(body, dict):
-        raise ControlError("The body must be a JSON object.")
-    return body
-
-
-def _json(value: Any, status: int = 200) -> Answer:
-    return Answer(status, json.dumps(value).encode())

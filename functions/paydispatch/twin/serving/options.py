@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.twin.events.delivery_faults import DeliveryShares
 from paydispatch.twin.faults import Latency, RuleError
 from paydispatch.twin.rate_limits import Rates
 
@@ -30,8 +31,11 @@ class TwinOptions:
     chaos: dict[str, Any] | None = None
     """`{"latency_ms": …, "faults": [rule, …]}`."""
 
+    webhooks: tuple[dict[str, Any], ...] = ()
+    event_faults: dict[str, Any] = field(default_factory=dict)
+
     def build(self) -> StripeTwin:
-        """Return a twin with these settings. Raises `RuleError` if `chaos` is invalid."""
+        """Return a twin with these settings. Raises `RuleError` for a fault or a webhook that is invalid."""
         from paydispatch.twin.twin import StripeTwin
 
         rates = self.rates or (Rates() if self.strict else Rates.unlimited())
@@ -40,6 +44,9 @@ class TwinOptions:
         twin.faults.latency = Latency.parse(chaos.get("latency_ms", 0))
         for rule in chaos.get("faults", []):
             twin.faults.add(rule)
+        for webhook in self.webhooks:
+            twin.webhooks.add(webhook)
+        twin.webhooks.faults.shares = DeliveryShares.parse(self.event_faults)
         return twin
 
 
@@ -77,6 +84,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=_chaos,
         help='latency and fault rules to start with: {"latency_ms": {"p50": 300, "p99": 2000}, "faults": [rule]}',
     )
+    parser.add_argument(
+        "--webhooks",
+        metavar="FILE|JSON",
+        type=_webhooks,
+        default=(),
+        help='where to send events: [{"url", "secret"}]. A file keeps the secret out of the list of processes',
+    )
+    parser.add_argument(
+        "--event-faults",
+        metavar="FILE|JSON",
+        type=_event_faults,
+        default={},
+        help='shares of the events that come late, never, twice or out of order: {"late": 0.1, "lost": 0.1}',
+    )
 
 
 def options_of(arguments: argparse.Namespace) -> TwinOptions:
@@ -85,6 +106,8 @@ def options_of(arguments: argparse.Namespace) -> TwinOptions:
         seed=arguments.seed,
         rates=arguments.rate_limits,
         chaos=arguments.chaos,
+        webhooks=arguments.webhooks,
+        event_faults=arguments.event_faults,
     )
 
 
@@ -101,12 +124,35 @@ def _rates(text: str) -> Rates:
 
 
 def _chaos(text: str) -> dict[str, Any]:
-    try:
-        chaos = json.loads(
-            text if text.lstrip().startswith(("{", "[")) else Path(text).read_text("utf-8")
-        )
-        whole = chaos if isinstance(chaos, dict) else {"faults": chaos}
-        TwinOptions(chaos=whole).build()
-    except (OSError, ValueError, RuleError) as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    chaos = _read_json(text)
+    whole = chaos if isinstance(chaos, dict) else {"faults": chaos}
+    _check(TwinOptions(chaos=whole))
     return whole
+
+
+def _webhooks(text: str) -> tuple[dict[str, Any], ...]:
+    found = _read_json(text)
+    webhooks = tuple(found if isinstance(found, list) else [found])
+    _check(TwinOptions(webhooks=webhooks))
+    return webhooks
+
+
+def _event_faults(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = _read_json(text)
+    _check(TwinOptions(event_faults=found))
+    return found
+
+
+def _read_json(text: str) -> Any:
+    try:
+        is_json = text.lstrip().startswith(("{", "["))
+        return json.loads(text if is_json else Path(text).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _check(options: TwinOptions) -> None:
+    try:
+        options.build()
+    except RuleError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

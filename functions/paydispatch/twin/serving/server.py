@@ -14,6 +14,7 @@ from aiohttp import web
 
 from paydispatch.domain.web.web_pages import refuse_web_page
 from paydispatch.twin.serving.control import PREFIX, Control
+from paydispatch.twin.serving.deliveries import deliver_events
 from paydispatch.twin.wire.calls import Answer, Call, Ending
 from paydispatch.twin.wire.errors import api_error
 
@@ -40,7 +41,8 @@ async def serve(twin: StripeTwin, listener: socket.socket) -> AsyncIterator[str]
     try:
         await web.SockSite(runner, listener, backlog=1024).start()
         host, port = listener.getsockname()[:2]
-        yield f"http://{host}:{port}"
+        async with deliver_events(twin):
+            yield f"http://{host}:{port}"
     finally:
         await runner.cleanup()
 

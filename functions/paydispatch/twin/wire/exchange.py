@@ -5,6 +5,7 @@ from __future__ import annotations
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
+from paydispatch.twin.events.event import Cause
 from paydispatch.twin.faults import Verdict
 from paydispatch.twin.idempotency import Saved
 from paydispatch.twin.wire.calls import Answer, Ending
@@ -29,6 +30,9 @@ class Exchange:
 
     def __init__(self, call: Call, request_id: str, default_version: str, now_s: float) -> None:
         self.request_id = request_id
+        self.call_headers = call.headers
+        self.cause = Cause(request_id)
+        """The call as the cause of the events that it leads to."""
         self.verdict = Verdict()
         self.attempt: Attempt | None = None
         self.entry: Entry | None = None

@@ -55,8 +55,14 @@ class Request:
 
     def facts(self) -> Facts:
         operation = self.operation.name if self.operation else None
+        is_list = self.operation is None and self.object_id is None and self.collection != ACCOUNT
         return Facts(
-            self.collection.name, self.method, dict(self.pairs), self.idempotency_key, operation
+            self.collection.name,
+            self.method,
+            dict(self.pairs),
+            self.idempotency_key,
+            operation,
+            is_list,
         )
 
 

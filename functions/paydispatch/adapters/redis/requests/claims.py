@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.scripts import script
 from paydispatch.domain.claims import SlotState
+from paydispatch.domain.identity.slots import bare_name, beside
 from paydispatch.domain.limits import REMEMBER_S
+from paydispatch.domain.looks.noted_doubts import NotedDoubt
 from paydispatch.domain.outcomes import Error
 from paydispatch.domain.stripe.accounts import AccountBinding
 
@@ -32,6 +34,17 @@ SLOT_FIELDS = (
     "repeat_of",
 )
 """The fields that `claim.lua` returns, in its order."""
+
+DOUBT_FIELDS = (
+    "fingerprint",
+    "worker_id",
+    "status",
+    "message",
+    "account",
+    "first_sent_at",
+    "last_sent_at",
+)
+"""The fields that an event is checked against."""
 
 
 def slot_keys(claim: Claim) -> list[str]:
@@ -104,6 +117,22 @@ def slot_state(fields: dict[str, Any], *, existed: bool, open_sends: int) -> Slo
         account=read_account(fields["account"]),
         repeats=int(fields["repeats"] or 0),
         repeat_of=fields["repeat_of"],
+    )
+
+
+def read_doubt(slot: str, fields: Mapping[str, Any]) -> NotedDoubt | None:
+    """Return the doubt of the request in this slot. None: there is no claim on it."""
+    if fields["fingerprint"] is None:
+        return None
+    return NotedDoubt(
+        request_id=bare_name(slot),
+        worker_slot=beside(slot, fields["worker_id"]),
+        fingerprint=fields["fingerprint"],
+        status=fields["status"],
+        message=fields["message"],
+        account=read_account(fields["account"]),
+        first_sent_at=read_seconds(fields["first_sent_at"]),
+        last_sent_at=read_seconds(fields["last_sent_at"]),
     )
 
 

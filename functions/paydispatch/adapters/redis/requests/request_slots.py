@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.requests.claims import (
+    DOUBT_FIELDS,
     SLOT_FIELDS,
     eval_claim,
     eval_command,
     flat,
+    read_doubt,
     read_error,
     read_state,
     slot_keys,
@@ -32,13 +34,14 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.claims import Claim, Send, SendEnd
     from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.looks.noted_doubts import NotedDoubt
     from paydispatch.domain.outcomes import Error
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.ports import Clock
 
 
 class RedisRequests:
-    """Runs the scripts `claim`, `send`, `end_send`, `close` and `write_status` of `lua/`."""
+    """Runs the scripts `claim`, `send`, `end_send`, `note_doubt`, `close` and `write_status` of `lua/`."""
 
     def __init__(self, redis: Redis, clock: Clock, *, queue_tenant: str) -> None:
         self._redis = redis
@@ -95,6 +98,27 @@ class RedisRequests:
     async def end_send(self, claim: Claim, token: str, end: SendEnd) -> None:
         names, fingerprint = slot_keys(claim), claim.fingerprint
         await self._run(eval_command("end_send", names, REMEMBER_S, fingerprint, token, end.value))
+
+    async def note_doubt(self, claim: Claim, message: str) -> None:
+        """Keep the message, and note its tenant. A tenant may be noted although the slot is another request's."""
+        command = eval_command(
+            "note_doubt", slot_keys(claim), REMEMBER_S, claim.fingerprint, message
+        )
+        async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.execute_command(*command)
+            if claim.tenant != self._queue_tenant:
+                pipe.sadd(keys.DOUBT_TENANTS, claim.tenant)
+            await pipe.execute()
+
+    async def find_doubt(self, slot: str) -> NotedDoubt | None:
+        async with within_answer_timeout():
+            found: Any = await self._redis.hmget(keys.request(slot), DOUBT_FIELDS)
+        return read_doubt(slot, dict(zip(DOUBT_FIELDS, found, strict=True)))
+
+    async def tenants_in_doubt(self) -> Sequence[str]:
+        async with within_answer_timeout():
+            found: Any = await self._redis.smembers(keys.DOUBT_TENANTS)
+        return sorted(found)
 
     async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:
         word, *stands = await self._run(

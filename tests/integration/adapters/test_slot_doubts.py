@@ -1,0 +1,115 @@
+"""The contract of `RequestSlots` for the message of a request in doubt, for the twin, Redis and a cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.integration.adapters.slot_worlds import (
+    DECLINED,
+    DONE,
+    DOUBT,
+    SlotsWorld,
+    account_for,
+    claim_for,
+    entry_of,
+    send_for,
+)
+
+from paydispatch.domain.claims import SendEnd
+from paydispatch.domain.looks.noted_doubts import NotedDoubt
+
+if TYPE_CHECKING:
+    from paydispatch.domain.outcomes import Outcome
+
+CLAIM = claim_for()
+
+
+async def doubted(slots: SlotsWorld) -> None:
+    """Claim the request, and end a send of it unknown."""
+    await slots.requests.claim(CLAIM)
+    await slots.requests.send(CLAIM, send_for("t1"))
+    await slots.requests.end_send(CLAIM, "t1", SendEnd.UNKNOWN)
+    await slots.requests.note_doubt(CLAIM, "the message")
+
+
+async def doubt_of(slots: SlotsWorld) -> NotedDoubt:
+    doubt = await slots.requests.find_doubt(CLAIM.slot)
+    assert doubt is not None
+    return doubt
+
+
+async def test_the_slot_keeps_the_message_with_the_sends_and_their_account(
+    slots: SlotsWorld,
+) -> None:
+    await doubted(slots)
+
+    doubt = await doubt_of(slots)
+    state = await slots.requests.find(CLAIM)
+    assert state is not None
+    assert doubt == NotedDoubt(
+        request_id="r1",
+        worker_slot="w1",
+        fingerprint="f1:tea",
+        status="calling",
+        message="the message",
+        account=account_for(),
+        first_sent_at=state.first_sent_at,
+        last_sent_at=state.last_sent_at,
+    )
+
+
+async def test_a_later_message_replaces_the_first(slots: SlotsWorld) -> None:
+    await doubted(slots)
+    await slots.requests.note_doubt(CLAIM, "a copy")
+    assert (await doubt_of(slots)).message == "a copy"
+
+
+async def test_an_unknown_status_keeps_the_message(slots: SlotsWorld) -> None:
+    await doubted(slots)
+    await slots.requests.write_status(entry_of(CLAIM, DOUBT))
+    doubt = await doubt_of(slots)
+    assert (doubt.status, doubt.message, doubt.final) == ("unknown", "the message", False)
+
+
+@pytest.mark.parametrize("outcome", [DONE, DECLINED])
+async def test_a_final_status_drops_the_message(slots: SlotsWorld, outcome: Outcome) -> None:
+    await doubted(slots)
+    await slots.requests.write_status(entry_of(CLAIM, outcome))
+    doubt = await doubt_of(slots)
+    assert (doubt.message, doubt.final) == (None, True)
+
+
+async def test_no_message_is_noted_after_a_final_status(slots: SlotsWorld) -> None:
+    await doubted(slots)
+    await slots.requests.write_status(entry_of(CLAIM, DONE))
+    await slots.requests.note_doubt(CLAIM, "late")
+    assert (await doubt_of(slots)).message is None
+
+
+async def test_the_message_of_another_request_is_not_noted(slots: SlotsWorld) -> None:
+    await doubted(slots)
+    await slots.requests.note_doubt(claim_for(fingerprint="f1:other"), "another message")
+    assert (await doubt_of(slots)).message == "the message"
+
+
+async def test_an_empty_slot_has_no_doubt_and_stays_empty(slots: SlotsWorld) -> None:
+    await slots.requests.note_doubt(CLAIM, "the message")
+    assert await slots.requests.find_doubt(CLAIM.slot) is None
+    assert await slots.requests.find(CLAIM) is None
+
+
+async def test_a_request_without_a_doubt_has_no_message(slots: SlotsWorld) -> None:
+    await slots.requests.claim(CLAIM)
+    assert (await doubt_of(slots)).message is None
+
+
+async def test_the_tenants_of_doubts_are_known_except_the_queue_s(slots: SlotsWorld) -> None:
+    await doubted(slots)
+    of_acme = claim_for(tenant="acme")
+    await slots.requests.claim(of_acme)
+    await slots.requests.note_doubt(of_acme, "the message")
+    assert list(await slots.requests.tenants_in_doubt()) == ["acme"]
+    found = await slots.requests.find_doubt(of_acme.slot)
+    assert found is not None
+    assert (found.request_id, found.worker_slot) == ("r1", "acme w1")
