@@ -25,6 +25,8 @@ from paydispatch.services.reconcile import Reconciler
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from paydispatch.domain.unknown_outcomes import UnknownOutcome
+
 HERE = Place("test acct_1", "payment_intent")
 
 
@@ -42,6 +44,9 @@ class LookSystem(ReconcileSystem):
             unknown = await self.ports().unknown_outcomes.read("worker-1", request_id)
             assert unknown is not None
             await note_doubt(self.ports(), unknown)
+
+    async def note(self, unknown: UnknownOutcome) -> None:
+        await note_doubt(self.ports(), unknown)
 
     def make(self, request_id: str, at: float = NOW_S) -> None:
         """Let Stripe have the object of the request. The newest is listed first."""

@@ -44,11 +44,17 @@ class LookPorts(PassPorts, NotePorts, Protocol):
     """The ports of a look."""
 
 
+class EventAsker(Protocol):
+    async def ask(self, reconciled: Sequence[Reconciled]) -> None: ...
+
+
 class Looks:
     """The looks of the look queue, and the sweep that finds lost ones."""
 
-    def __init__(self, ports: LookPorts) -> None:
+    def __init__(self, ports: LookPorts, events: EventAsker | None = None) -> None:
+        """`events` asks for the events of the requests that no list proves. None: nobody asks."""
         self._ports = ports
+        self._events = events
 
     async def look(self, message: LookMessage, *, until: float) -> None:
         """Look for all doubts of the message's place that are due, and plan the next look. Raises `Unavailable`."""
@@ -85,6 +91,8 @@ class Looks:
         result = await Pass(self._ports, keeper, until=until).run(asked)
         if keeper.lost:
             return
+        if self._events is not None and not self._is_over(until):
+            await self._events.ask(result.reconciled)
         await self._keep(place, due, result)
         self._log(place, result)
         again_s = 0.0 if result.left else FIRST_LOOK_S
@@ -92,6 +100,9 @@ class Looks:
         if planned is not None:
             looks, at = planned
             await self._send(place, looks, at)
+
+    def _is_over(self, until: float) -> bool:
+        return self._ports.clock.now_s() >= until
 
     async def _due(self, place: Place, keeper: _LeaseKeeper) -> Sequence[Doubt]:
         """Return the doubts of this look. A pass that goes on leaves out those that came after its begin."""
