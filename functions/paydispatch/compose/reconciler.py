@@ -21,10 +21,12 @@ from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOut
 from paydispatch.adapters.redis.streams.doorbell import NoDoorbell, SqsDoorbell
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
+from paydispatch.adapters.stripe.events import HttpStripeEvents
 from paydispatch.adapters.stripe.gateway import stripe_client
 from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.compose.async_lambda import on_one_loop
 from paydispatch.handlers.reconciler import ReconcilerHandler
+from paydispatch.services.looks.ask_events import AskEvents
 from paydispatch.services.looks.run_look import Looks
 from paydispatch.services.looks.run_pass import AT_ONCE
 from paydispatch.services.looks.sweep_doubts import DoubtSweep
@@ -99,8 +101,10 @@ def _look_queue(url: str | None) -> AsyncLookQueue:
 
 def compose(settings: ReconcilerSettings, log: PowertoolsEventLog) -> Handler:
     """Build the handler of the Lambda function. Its clients connect when they are first used."""
-    ports = connect(settings, log, Clients.connect(settings, log))
-    looks = Looks(ports)
-    sweep = DoubtSweep(ports, Reconciler(ports), looks)
+    clients = Clients.connect(settings, log)
+    ports = connect(settings, log, clients)
     events = EventSettler(ports, queue_tenant=settings.queue_tenant)
+    stripe = HttpStripeEvents(clients.stripe, version=settings.stripe_api_version)
+    looks = Looks(ports, AskEvents(ports, stripe, events))
+    sweep = DoubtSweep(ports, Reconciler(ports), looks)
     return on_one_loop(ReconcilerHandler(sweep, looks, events, log), log)

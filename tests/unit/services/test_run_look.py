@@ -25,6 +25,8 @@ from paydispatch.services.reconcile import Reconciler
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from paydispatch.domain.unknown_outcomes import UnknownOutcome
+
 HERE = Place("test acct_1", "payment_intent")
 
 
@@ -42,6 +44,9 @@ class LookSystem(ReconcileSystem):
             unknown = await self.ports().unknown_outcomes.read("worker-1", request_id)
             assert unknown is not None
             await note_doubt(self.ports(), unknown)
+
+    async def note(self, unknown: UnknownOutcome) -> None:
+        await note_doubt(self.ports(), unknown)
 
     def make(self, request_id: str, at: float = NOW_S) -> None:
         """Let Stripe have the object of the request. The newest is listed first."""
@@ -156,6 +161,25 @@ async def test_a_doubt_that_came_during_a_pass_waits_for_the_next_one(system: Lo
     while "pdr_2" not in system.settled:
         await system.receive()
     assert sorted(system.settled) == ["pdr_1", "pdr_2"]
+
+
+async def test_a_doubt_that_was_not_due_at_the_begin_of_a_pass_is_not_proven_by_its_end(
+    system: LookSystem,
+) -> None:
+    """Its object stands on a page that was read before it joined. The end of the list would say: not created."""
+    await system.doubt("pdr_1", "pdr_2")
+    (_, second) = await system.doubts.due(HERE, before=1e12, at_most=10)
+    system.fill(250)
+    system.make("pdr_2")
+    system.clock.advance(PROOF_S + 1)
+    await system.doubts.postpone(HERE, {second: system.clock.now_s() + 1_000})
+    stop_after(system, pages=2)
+    message, _ = system.look_queue.sent[-1]
+    await system.looks.look(message, until=system.clock.now_s() + 500)  # type: ignore[arg-type]
+    for _ in range(3):
+        await system.receive()
+    ends = {one.request_id: type(one.outcome).__name__ for one in system.outcomes.entries[2:]}
+    assert ends == {"pdr_1": "Error", "pdr_2": "Response"}
 
 
 async def test_a_cursor_is_kept_after_its_page_was_settled(system: LookSystem) -> None:

@@ -16,6 +16,10 @@ LONGEST_DISTANCE_S = 3_600.0
 LOST_AFTER_S = 120.0
 """A look that is overdue by this much has lost its message, and is planned again."""
 
+TAKEN_AT = 1.0
+"""The due time (unix seconds) of a doubt that a pass has taken. An invocation that goes on with the pass takes these
+alone, because the pages before its position were not read for any other."""
+
 MOST_DOUBTS = 1_000
 """Doubts of one pass. They bound its memory."""
 

@@ -32,6 +32,10 @@ class ListAccess:
     stripe_account: str | None
     stripe_context: str | None
 
+    @property
+    def account_name(self) -> str:
+        return self.account.account_id or self.account.key_sha256
+
 
 async def open_list(ports: LookupPorts, candidates: Iterable[Candidate]) -> ListAccess | None:
     """Return the first key that opens and belongs to the account of its request. Raises `Unavailable`."""
@@ -43,7 +47,16 @@ async def open_list(ports: LookupPorts, candidates: Iterable[Candidate]) -> List
 
 
 def _reads_for(access: ListAccess, candidate: Candidate) -> bool:
-    return candidate.account is not None and candidate.account.same_as(access.account)
+    """Return whether the key reads the account that the request was sent to, which both are known by in the same way.
+
+    So the account that a pass began with has the same requests in each of its invocations, whichever key opens.
+    """
+    sent_to = candidate.account
+    return (
+        sent_to is not None
+        and sent_to.same_as(access.account)
+        and sent_to.account_id == access.account.account_id
+    )
 
 
 def split_by_account(

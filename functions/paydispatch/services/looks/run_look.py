@@ -14,6 +14,7 @@ from paydispatch.domain.looks.doubts import (
     FIRST_LOOK_S,
     LOST_AFTER_S,
     MOST_DOUBTS,
+    TAKEN_AT,
     Doubt,
     Place,
     next_distance_s,
@@ -44,11 +45,17 @@ class LookPorts(PassPorts, NotePorts, Protocol):
     """The ports of a look."""
 
 
+class EventAsker(Protocol):
+    async def ask(self, reconciled: Sequence[Reconciled]) -> None: ...
+
+
 class Looks:
     """The looks of the look queue, and the sweep that finds lost ones."""
 
-    def __init__(self, ports: LookPorts) -> None:
+    def __init__(self, ports: LookPorts, events: EventAsker | None = None) -> None:
+        """`events` asks for the events of the requests that no list proves. None: nobody asks."""
         self._ports = ports
+        self._events = events
 
     async def look(self, message: LookMessage, *, until: float) -> None:
         """Look for all doubts of the message's place that are due, and plan the next look. Raises `Unavailable`."""
@@ -79,12 +86,14 @@ class Looks:
             return  # the other look plans the next one
         state = await doubts.state(place)
         keeper = _LeaseKeeper(doubts, place, token, state.cursor)
-        due = await self._due(place, keeper)
+        due = await self._take(place, keeper)
         looked_at = self._ports.clock.now_s()
         asked = [Asked(one.worker, one.request_id, one.seen_until) for one in due]
         result = await Pass(self._ports, keeper, until=until).run(asked)
         if keeper.lost:
             return
+        if self._events is not None and not self._is_over(until):
+            await self._events.ask(result.reconciled)
         await self._keep(place, due, result)
         self._log(place, result)
         again_s = 0.0 if result.left else FIRST_LOOK_S
@@ -93,12 +102,18 @@ class Looks:
             looks, at = planned
             await self._send(place, looks, at)
 
-    async def _due(self, place: Place, keeper: _LeaseKeeper) -> Sequence[Doubt]:
-        """Return the doubts of this look. A pass that goes on leaves out those that came after its begin."""
+    def _is_over(self, until: float) -> bool:
+        return self._ports.clock.now_s() >= until
+
+    async def _take(self, place: Place, keeper: _LeaseKeeper) -> Sequence[Doubt]:
+        """Take the doubts that are due. A pass that goes on has those alone that it took at its begin."""
+        doubts = self._ports.doubts
+        if keeper.goes_on:
+            return await doubts.due(place, before=TAKEN_AT, at_most=MOST_DOUBTS)
         before = self._ports.clock.now_s() + EARLY_S
-        due = await self._ports.doubts.due(place, before=before, at_most=MOST_DOUBTS)
-        began_at = keeper.began_at
-        return [one for one in due if began_at is None or one.since <= began_at]
+        due = await doubts.due(place, before=before, at_most=MOST_DOUBTS)
+        await doubts.postpone(place, dict.fromkeys(due, TAKEN_AT))
+        return due
 
     async def _keep(self, place: Place, due: Sequence[Doubt], result: PassResult) -> None:
         """Drop the doubts that are settled, and plan the next look of the others."""
@@ -164,8 +179,9 @@ class _LeaseKeeper:
         """Whether another look has taken the lease."""
 
     @property
-    def began_at(self) -> float | None:
-        return None if self._position is None else self._position.began_at
+    def goes_on(self) -> bool:
+        """Whether an earlier invocation began the pass."""
+        return self._position is not None
 
     def resume(self, name: str) -> Position | None:
         found = self._position

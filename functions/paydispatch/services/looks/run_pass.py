@@ -138,7 +138,7 @@ class Pass:
         if access is None:
             return [Asked(one.worker, one.request_id) for one in candidates]
         mine, others = split_by_account(access, candidates)
-        name = "|".join(list_key)
+        name = "|".join((*list_key, access.account_name))
         position = self._keeper.resume(name) or Position(name, began_at)
         left = {candidate.request_id: candidate for candidate in mine}
         reading = ListReading(list_key, access, left, position, self._keeper, self._until)
