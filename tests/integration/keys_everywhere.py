@@ -53,7 +53,7 @@ def through_the_api(key: str) -> None:
     client.post("/v1/payment_intents", json.dumps(body) + "cut")
     client.get(f"/v1/requests/{key}")
     client.get(f"/v1/{key}", headers={"idempotency-key": key})
-    client._api().answer(http_event("POST", "/v1/products", json.dumps(body)), Context())
+    client.api().answer(http_event("POST", "/v1/products", json.dumps(body)), Context())
 
 
 def through_our_logs(key: str, log: PowertoolsEventLog) -> None:

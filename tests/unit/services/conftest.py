@@ -89,6 +89,7 @@ class Caller:
         self.doorbell = MemoryDoorbell()
         self.outcomes = MemoryOutcomes(self.clock)
         self.requests = MemoryRequests(self.clock, self.outcomes, slots)
+        self.unknown_outcomes = MemoryUnknownOutcomes(self.outcomes, self.requests)
         self.lists = MemoryStripeLists(self.clock)
         self.doubts = MemoryDoubts(self.clock)
         self.look_queue = MemoryAsyncLookQueue()
@@ -108,7 +109,7 @@ class Caller:
         ports = CallPorts(
             gateway=self.stripe,
             lists=self.lists,
-            unknown_outcomes=MemoryUnknownOutcomes(self.outcomes, self.requests),
+            unknown_outcomes=self.unknown_outcomes,
             doubts=self.doubts,
             look_queue=self.look_queue,
             accounts=self.accounts,
