@@ -39,7 +39,7 @@ class RedisDoubts:
         async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
             # The place is noted first, so that a crash hides no doubt from the sweep.
             pipe.zadd(keys.DOUBT_PLACES, {place.name: self._clock.now_s()})
-            pipe.eval(script("note_doubt"), len(names), *names, *words, REMEMBER_S)
+            pipe.eval(script("plan_look"), len(names), *names, *words, REMEMBER_S)
             *_, must_send = await pipe.execute()
         return bool(must_send)
 
