@@ -61,7 +61,7 @@ def test_with_lists_off_every_request_ends_within_the_run() -> None:
 
 
 def test_a_run_without_kills_has_a_schedule() -> None:
-    assert {event.target for event in ALONE.schedule()} == {"secret"}
+    assert {event.target for event in ALONE.schedule()} == {"pause", "secret"}
 
 
 def test_each_fault_has_a_name() -> None:

@@ -29,21 +29,21 @@ async def test_a_key_without_a_refusal_may_be_used(limits: LimitWorld) -> None:
 async def test_a_refused_key_is_not_used_by_any_operation(limits: LimitWorld) -> None:
     assert await limits.keys.open(KEY, None) is True
 
-    assert await waits_s(limits) == pytest.approx(5.0)
-    assert await waits_s(limits, "create_price") == pytest.approx(5.0)
+    assert await waits_s(limits) == pytest.approx(1.0)
+    assert await waits_s(limits, "create_price") == pytest.approx(1.0)
     assert await waits_s(limits, key=OTHER_KEY) == 0.0
 
 
 async def test_a_key_that_may_not_run_an_operation_is_used_by_others(limits: LimitWorld) -> None:
     await limits.keys.open(KEY, "create_product")
 
-    assert await waits_s(limits) == pytest.approx(5.0)
+    assert await waits_s(limits) == pytest.approx(1.0)
     assert await waits_s(limits, "create_price") == 0.0
 
 
 async def test_a_single_probe_goes_when_its_time_comes(limits: LimitWorld) -> None:
     await limits.keys.open(KEY, None)
-    limits.clock.advance(5.0)
+    limits.clock.advance(1.0)
     answers = await asyncio.gather(*(limits.keys.check(KEY, "create_product") for _ in range(3)))
 
     assert [isinstance(answer, Postponed) for answer in answers] == [False, True, True]
@@ -52,13 +52,13 @@ async def test_a_single_probe_goes_when_its_time_comes(limits: LimitWorld) -> No
 async def test_refused_probes_come_at_growing_intervals(limits: LimitWorld) -> None:
     await limits.keys.open(KEY, None)
     delays = []
-    for _ in range(10):
+    for _ in range(12):
         delays.append(round(await waits_s(limits)))
         limits.clock.advance(delays[-1])
         assert await waits_s(limits) == 0.0
         assert await limits.keys.open(KEY, None) is False
 
-    assert delays == [5, 10, 20, 40, 80, 160, 320, 640, 900, 900]
+    assert delays == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]
 
 
 async def test_the_calls_that_are_refused_together_open_the_breaker_once(
@@ -67,14 +67,14 @@ async def test_the_calls_that_are_refused_together_open_the_breaker_once(
     opened = [await limits.keys.open(KEY, None) for _ in range(10)]
 
     assert opened == [True] + [False] * 9
-    assert await waits_s(limits) == pytest.approx(5.0)
+    assert await waits_s(limits) == pytest.approx(1.0)
 
 
 async def test_a_probe_without_an_end_is_followed_by_another(limits: LimitWorld) -> None:
     await limits.keys.open(KEY, None)
-    limits.clock.advance(5.0)
+    limits.clock.advance(1.0)
     assert await waits_s(limits) == 0.0
-    limits.clock.advance(5.0)
+    limits.clock.advance(1.0)
 
     assert await waits_s(limits) == 0.0
 
@@ -84,13 +84,13 @@ async def test_a_probe_that_stripe_takes_closes_the_breakers_of_its_operation(
 ) -> None:
     for operation in (None, "create_product", "create_price"):
         await limits.keys.open(KEY, operation)
-    limits.clock.advance(5.0)
+    limits.clock.advance(1.0)
     assert await waits_s(limits) == 0.0
     await limits.keys.close(KEY, "create_product")
 
     assert await waits_s(limits) == 0.0
     assert await waits_s(limits, "create_price") == 0.0
-    assert await waits_s(limits, "create_price") == pytest.approx(5.0)
+    assert await waits_s(limits, "create_price") == pytest.approx(1.0)
 
 
 async def test_an_operator_sees_and_closes_the_breakers_of_a_key(limits: LimitWorld) -> None:
@@ -102,8 +102,8 @@ async def test_an_operator_sees_and_closes_the_breakers_of_a_key(limits: LimitWo
         for view in await limits.board.key_breakers()
     ]
     assert shown == [
-        (KEY, None, now_s, now_s + 5.0, 0),
-        (OTHER_KEY, "create_price", now_s, now_s + 5.0, 0),
+        (KEY, None, now_s, now_s + 1.0, 0),
+        (OTHER_KEY, "create_price", now_s, now_s + 1.0, 0),
     ]
     await limits.board.close_key_breaker(KEY)
 
