@@ -29,6 +29,9 @@ test: install ## run every test
 unit: install ## run the tests that need no network, in seconds
 	$(RUN)/pytest tests/unit
 
+beyond-unit: install ## run every test that `make check` does not run
+	$(RUN)/pytest --ignore tests/unit --ignore tests/architecture
+
 integration: install ## run the tests against a real Valkey, MiniStack and the Stripe twin
 	$(RUN)/pytest tests/integration
 
