@@ -154,11 +154,15 @@ async def _work(
 
 
 def _send(feed: Feed, name: Lane, lane: Mapping[str, Any], phase: Mapping[str, Any]) -> None:
-    """Send the messages of a lane: a backlog, and others at random times, `per_s` on average."""
+    """Send the messages of a lane: a backlog, and others at random or even times, `per_s` on average."""
     feed.send(name, lane["backlog"], at_s=phase["begin_s"])
     per_s, at_s = lane["per_s"], phase["begin_s"]
-    while per_s and (at_s := at_s + random.expovariate(per_s)) < phase["end_s"]:
+    while per_s and (at_s := at_s + _distance_s(per_s, evenly=lane["evenly"])) < phase["end_s"]:
         feed.send(name, 1, at_s=at_s)
+
+
+def _distance_s(per_s: float, *, evenly: bool) -> float:
+    return 1 / per_s if evenly else random.expovariate(per_s)
 
 
 def main() -> None:

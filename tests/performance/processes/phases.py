@@ -18,10 +18,14 @@ ALIKE = Rates(account=100, operation=100)
 
 
 def measure_rates(stage: Stage) -> Iterator[Goal]:
-    """One account with a backlog for every caller, and clocks that are 10 s apart."""
+    """One account that gets more messages than its limit lets through, and clocks that are 10 s apart.
+
+    Each caller gets as many, as from a queue that all read. With a backlog of its own, the caller that deferred its
+    backlog first would be called first, and the shares would show only that.
+    """
     for rates, limit, seconds in ((DEFAULTS, 25, 90), (ALIKE, 100, 30)):
-        each = limit * seconds * 12 // 10 // len(stage.callers)
-        phase = stage.run(rates, seconds=seconds, lanes={"interactive": LaneLoad(backlog=each)})
+        load = LaneLoad(backlog=2, per_s=1.2 * limit / len(stage.callers), evenly=True)
+        phase = stage.run(rates, seconds=seconds, lanes={"interactive": load})
         counted = range(LEAD_IN_S, seconds)
         taken = sum(phase.taken(counted)) / len(counted)
         by_caller = phase.calls_by_caller(len(stage.callers))

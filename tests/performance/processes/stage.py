@@ -47,6 +47,8 @@ class LaneLoad:
     """The messages that are there at the begin."""
     per_s: float = 0.0
     """More messages per second, at random times."""
+    evenly: bool = False
+    """Whether they come at equal distances, as from a queue that all callers read."""
     batch_size: int = 10
 
 
