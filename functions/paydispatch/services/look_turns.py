@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from paydispatch.domain.rates.lanes import LONGEST_WAIT_S, RateLane
-from paydispatch.domain.rates.tokens import Postponed, TokenAsk, Why
+from paydispatch.domain.rates.tokens import Postponed, TokenAsk
 
 if TYPE_CHECKING:
     from paydispatch.ports import Clock, Limiter
@@ -22,13 +22,10 @@ class TurnPorts(Protocol):
     def clock(self) -> Clock: ...
 
 
-async def wait_for_turn(
-    ports: TurnPorts, account: str, read: str, *, through_outage: bool = False
-) -> None:
+async def wait_for_turn(ports: TurnPorts, account: str, read: str) -> None:
     """Wait until the account has a token for one read. `read` names the read, such as `list_payment_intent`.
 
-    `through_outage`: the read goes although the breaker of the account is open. The caller bounds the time. Raises
-    `Unavailable`.
+    The breaker of the account holds back no read. The caller bounds the time. Raises `Unavailable`.
     """
     ask = TokenAsk(
         account=account, operation=read, lane=RateLane.LOOK, longest_wait_s=LONGEST_WAIT_S
@@ -36,8 +33,6 @@ async def wait_for_turn(
     while True:
         answer = await ports.limiter.take(ask)
         if isinstance(answer, Postponed):
-            if through_outage and answer.why is Why.OUTAGE:
-                return
             await ports.clock.sleep(min(answer.delay_s, LONGEST_PAUSE_S))
             continue
         await ports.clock.sleep(answer.wait_s)

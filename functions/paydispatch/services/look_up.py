@@ -346,10 +346,7 @@ async def open_own_key(ports: LookupPorts, unknown: UnknownOutcome) -> StripeKey
 async def fetch_own(
     ports: LookupPorts, unknown: UnknownOutcome, key: StripeKey, *, path: str, read: str
 ) -> Fetched | Inconclusive:
-    """Fetch the object at `path` in the request's account, of which an event came. `read` names the read.
-
-    It goes although the breaker of the account is open: Stripe sent the event, and lost answers open the breaker.
-    """
+    """Fetch the object at `path` in the request's account, of which an event came. `read` names the read."""
     entry = unknown.entry
     account = unknown.account or bind_account(
         key, None, stripe_account=entry.stripe_account, stripe_context=entry.stripe_context
@@ -359,5 +356,5 @@ async def fetch_own(
         key=key,
         stripe_account=entry.stripe_account,
         stripe_context=entry.stripe_context,
-        turn=partial(wait_for_turn, ports, account.rate_account, read, through_outage=True),
+        turn=partial(wait_for_turn, ports, account.rate_account, read),
     )

@@ -342,6 +342,15 @@ def test_calls_stop_after_many_failures_in_a_row_and_one_probe_goes_after_a_seco
     assert postponed(limits, NOW_S + 1).why is Why.OUTAGE
 
 
+def test_an_open_breaker_stops_no_look_and_gives_no_probe_to_one() -> None:
+    limits = account(100, 100)
+    open_breaker(limits)
+
+    assert granted(limits, NOW_S + 0.5, lane=RateLane.LOOK)
+    assert granted(limits, NOW_S + 1, lane=RateLane.LOOK)
+    assert granted(limits, NOW_S + 1)
+
+
 def test_the_probes_come_at_growing_intervals() -> None:
     limits = account(100, 100)
     open_breaker(limits)

@@ -9,7 +9,8 @@ import pytest
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.rates.lanes import RateLane
 from paydispatch.domain.rates.limits import DefaultLimits, Limits
-from paydispatch.domain.rates.tokens import Granted, Postponed, TokenAsk, Why
+from paydispatch.domain.rates.outage import FAILURES_IN_A_ROW
+from paydispatch.domain.rates.tokens import Granted, TokenAsk
 from paydispatch.services.look_turns import wait_for_turn
 from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_limiter import MemoryLimiter
@@ -71,34 +72,11 @@ async def test_a_read_without_a_limiter_is_not_made() -> None:
         await wait_for_turn(ports, ACCOUNT, READ)
 
 
-class Stopped:
-    """A limiter that stops every call for one reason, for a minute."""
-
-    def __init__(self, ports: Ports, why: Why) -> None:
-        self._ports = ports
-        self._until = ports.clock.now_s() + 60
-        self.why = why
-
-    async def take(self, ask: TokenAsk) -> Granted | Postponed:
-        if self._ports.clock.now_s() < self._until:
-            return Postponed(why=self.why, delay_s=5.0)
-        return await Ports().limiter.take(ask)
-
-
-@pytest.mark.parametrize(
-    ("why", "through_outage", "waits"),
-    [
-        (Why.OUTAGE, True, False),
-        (Why.OUTAGE, False, True),
-        (Why.PAUSED, True, True),
-        (Why.RATE, True, True),
-    ],
-)
-async def test_only_the_read_of_an_event_goes_through_an_open_breaker(
-    why: Why, through_outage: bool, waits: bool
-) -> None:
+async def test_an_open_breaker_holds_back_no_read() -> None:
     ports = Ports()
     began_at = ports.clock.now_s()
-    ports.limiter = Stopped(ports, why)  # type: ignore[assignment]
-    await wait_for_turn(ports, ACCOUNT, READ, through_outage=through_outage)
-    assert (ports.clock.now_s() - began_at >= 60) is waits
+    account = ports.limiter.reach(ACCOUNT)
+    for _ in range(FAILURES_IN_A_ROW):
+        account.outage.fail(began_at)
+    await wait_for_turn(ports, ACCOUNT, READ)
+    assert ports.clock.now_s() - began_at < 0.5

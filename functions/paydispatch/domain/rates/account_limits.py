@@ -62,7 +62,9 @@ class AccountLimits:
         """
         if ask.lane in self.paused:
             return Postponed(why=Why.PAUSED, delay_s=PAUSED_WAIT_S)
-        probe_in_s = self.outage.wait_s(now_s)
+        # A read can do no harm, and only a read shows the effects of lost answers, which open the breaker.
+        stopped_by_outage = ask.lane is not RateLane.LOOK
+        probe_in_s = self.outage.wait_s(now_s) if stopped_by_outage else 0.0
         if probe_in_s > 0:
             return Postponed(why=Why.OUTAGE, delay_s=probe_in_s)
         bounds = self._bounds(ask.operation, now_s)
@@ -72,7 +74,8 @@ class AccountLimits:
         if wait_s is None:
             return self._postpone(Why.RATE, ask, bounds, now_s)
         watched = self.outage.failures > 0
-        self.outage.let_through(now_s)
+        if stopped_by_outage:
+            self.outage.let_through(now_s)
         return Granted(
             ask=ask,
             wait_s=wait_s,

@@ -200,8 +200,9 @@ local function answer_group(group)
     return 0, {string.format('%dp%d', group.calls, PAUSED_WAIT_S)}
   end
   local bounds, rates, answers, left, in_flight = nil, {}, {}, group.calls, 0
+  local outage = group.lane < LANES and account.next_probe > 0 -- looks go on: a read can do no harm
   while left > 0 do
-    if account.next_probe > now then
+    if outage and account.next_probe > now then
       answers[#answers + 1] = string.format('%do%.6f', left, account.next_probe - now)
       break
     end
@@ -211,7 +212,7 @@ local function answer_group(group)
         rates[index] = lane_rates(limit.rate, group.lane)
       end
     end
-    local wanted, capped = account.next_probe > 0 and 1 or left, read_caps(bounds)
+    local wanted, capped = outage and 1 or left, read_caps(bounds)
     for _, limit in ipairs(capped) do
       wanted = min(wanted, limit.free)
     end
@@ -226,7 +227,7 @@ local function answer_group(group)
     if done > 0 then
       join_flight(capped, number + group.calls - left, done)
       in_flight = #capped > 0 and 1 or 0
-      if account.next_probe > 0 then
+      if outage then
         account.probes, account.changed = account.probes + 1, true
         account.next_probe = now + probe_interval(account.probes)
       end
