@@ -73,6 +73,8 @@ class Killer:
             for file in (self._stage.directory / "armed").iterdir():
                 file.unlink(missing_ok=True)
             self._restart_killed_redis()
+            # First the queue, because its process also serves the secret, which is then set back.
+            os.killpg(self._stage.stack.pids["ministack"], signal.SIGCONT)
             while self._actions:
                 _, _, action, recovers = heapq.heappop(self._actions)
                 if recovers:
