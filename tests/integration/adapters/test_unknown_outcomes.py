@@ -10,6 +10,7 @@ import pytest
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.backlog import RedisBacklog
 from paydispatch.adapters.redis.connection import connect, connect_async
+from paydispatch.adapters.redis.doubts import RedisDoubts
 from paydispatch.adapters.redis.requests.request_slots import RedisRequests
 from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
 from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOutcomes
@@ -255,7 +256,8 @@ async def test_an_unreadable_unknown_outcome_is_reported_by_doctor(
         await world.stream.publish(entry("r1", unknown=True))
         await redis.hset(keys.unknown("w1"), "r2", text)
         limits = MemoryLimitBoard(MemoryLimiter(clock), MemoryKeyBreakers(clock))
-        doctor = Doctor(RedisBacklog(redis, clock), world.ends, MemoryQueueDepths(), limits, clock)
+        backlog, doubts = RedisBacklog(redis, clock), RedisDoubts(redis, clock)
+        doctor = Doctor(backlog, world.ends, MemoryQueueDepths(), limits, doubts, clock)
         findings = (await doctor.examine(older_than_s=-1)).findings
 
     reasons = {one.request_id: one.reason for one in findings if one.reason in UNKNOWN_OUTCOMES}
