@@ -1,4 +1,4 @@
-"""Whatever calls ask for tokens, and whenever: the limits hold."""
+"""The limits hold for any calls at any times."""
 
 from __future__ import annotations
 

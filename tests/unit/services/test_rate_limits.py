@@ -268,6 +268,16 @@ class TestRefusedKeys:
         assert await caller.receive(product)
         assert len(caller.stripe.calls) == 2
 
+    async def test_a_lost_connected_account_leaves_the_others_of_the_key_alone(
+        self, caller: Caller
+    ) -> None:
+        caller.answers(make_refusal(403, type="invalid_request_error"), CREATED)
+        assert await caller.receive(envelope(stripe_account="acct_gone"))
+        assert await caller.receive(envelope(request_id="pdr_2", stripe_account="acct_here"))
+        assert await caller.receive(envelope(request_id="pdr_3"))
+        assert len(caller.stripe.calls) == 3
+        assert not caller.queue.deferred
+
     async def test_a_key_that_stripe_refuses_to_name_the_account_of_opens_its_breaker(
         self, caller: Caller
     ) -> None:

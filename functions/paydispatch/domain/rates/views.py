@@ -39,7 +39,7 @@ class Pause:
     """None: all lanes."""
     since_s: float
     by: str
-    """Who paused."""
+    """The operator's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.attempts import RefusedInFront
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 async def find_open_breaker(call: Call, progress: Progress, key: StripeKey) -> Postponed | None:
     """Return the open breaker of the key, or None if the call may go. Raises `DeferCall`."""
     with defer_if_unavailable(progress):
-        return await call.ports.key_breakers.check(hash_of(key), call.envelope.operation)
+        return await call.ports.key_breakers.check(_name_of(call, key), call.envelope.operation)
 
 
 async def tell_breaker(call: Call, key: StripeKey, attempt: Attempt) -> None:
@@ -30,13 +31,27 @@ async def tell_breaker(call: Call, key: StripeKey, attempt: Attempt) -> None:
     A 403 concerns one operation, because a restricted key may have the permission for others.
     """
     breakers, operation = call.ports.key_breakers, call.envelope.operation
+    name = _name_of(call, key)
     try:
         if refuses_key(attempt):
             whole = isinstance(attempt, RefusedInFront) and attempt.http_status == UNAUTHORIZED
-            if await breakers.open(hash_of(key), None if whole else operation):
+            if await breakers.open(name, None if whole else operation):
                 call.ports.log.count("BreakerOpened")
-                call.warn("breaker.opened", key_sha256=hash_of(key)[:12])
+                call.warn("breaker.opened", key_sha256=name[:12])
         elif shows_key_taken(attempt):
-            await breakers.close(hash_of(key), operation)
+            await breakers.close(name, operation)
     except Unavailable as error:
         call.warn("breaker.not_told", why=str(error))
+
+
+def _name_of(call: Call, key: StripeKey) -> str:
+    """Return the name of the breaker: the key's hash, or one for the key in the account that the call acts in.
+
+    Stripe answers 403 too if a platform's key has lost the access to one connected account. That says nothing about its
+    other accounts.
+    """
+    envelope, name = call.envelope, hash_of(key)
+    if envelope.stripe_account is None and envelope.stripe_context is None:
+        return name
+    acting = f"{name} {envelope.stripe_account or ''} {envelope.stripe_context or ''}"
+    return hashlib.sha256(acting.encode()).hexdigest()

@@ -53,7 +53,7 @@ class Coalescer(Generic[Item, Answer]):
     async def _answer(self, key: str, batch: Sequence[tuple[Item, asyncio.Future[Answer]]]) -> None:
         try:
             answers = await self._run(key, [item for item, _ in batch])
-        except Exception as error:  # everyone who waits gets it
+        except Exception as error:  # all callers of the batch get it
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)
