@@ -6,6 +6,10 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := .venv/bin
+# One test process per core. An idle process takes over tests of a busy one.
+ON_EVERY_CORE := -n auto --dist worksteal
+# The same, but the tests of a file stay together, because they share a server or a build.
+FILES_ON_EVERY_CORE := -n auto --dist loadfile
 
 help: ## list the commands
 	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,19 +28,22 @@ run: install ## run the demo: the whole pipeline on this machine
 	$(RUN)/paydispatch demo
 
 test: install ## run every test
-	$(RUN)/pytest
+	$(RUN)/pytest tests/architecture
+	$(MAKE) unit beyond-unit
 
-unit: install ## run the tests that need no network, in seconds
-	$(RUN)/pytest tests/unit
+unit: install ## run the tests that need no network
+	$(RUN)/pytest $(ON_EVERY_CORE) tests/unit
 
-beyond-unit: install ## run every test that `make check` does not run
-	$(RUN)/pytest --ignore tests/unit --ignore tests/architecture
+beyond-unit: integration model e2e ## run every test that `make check` does not run
 
 integration: install ## run the tests against a real Valkey, MiniStack and the Stripe twin
-	$(RUN)/pytest tests/integration
+	$(RUN)/pytest $(FILES_ON_EVERY_CORE) tests/integration
+
+model: install ## search the runs of the protocol for a broken promise
+	$(RUN)/pytest $(ON_EVERY_CORE) tests/model
 
 e2e: install ## run the tests of the whole local stack: ways in, objects, bad input, crashes, operations, the demo
-	$(RUN)/pytest tests/e2e
+	$(RUN)/pytest tests/e2e tests/chaos
 
 pythons: install ## run the unit tests and the model on every other installed CPython from 3.11 on
 	$(RUN)/python tools/lambdas/every_python.py --uv $(UV)
@@ -94,4 +101,4 @@ check: lint lint-template type arch unit ## run the first checks of CI: fast, an
 
 include infra/build.mk
 
-.PHONY: help install run test unit pythons integration e2e arch schemas properties chaos chaos-short mutants bench limits fleet fmt lint type check
+.PHONY: help install run test unit beyond-unit pythons integration model e2e arch schemas properties chaos chaos-short mutants bench limits fleet fmt lint type check

@@ -53,7 +53,8 @@ def _installs(environment: Path, path: str, uv: str) -> bool:
 
 def _tests(environment: Path) -> bool:
     # Without a cache, because the other environments use the same folder.
-    command = [environment / "bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *SUITES]
+    pytest = [environment / "bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command = [*pytest, "-n", "auto", "--dist", "worksteal", *SUITES]
     return _succeeds([str(part) for part in command], {"PROTOCOL_DEPTH": "1", **os.environ})
 
 
