@@ -85,6 +85,9 @@ limits: install ## measure with 20 caller processes whether both rate limits hol
 fleet: install ## simulate thousands of callers and accounts; print figures and draw those of docs/limits.md
 	$(RUN)/python -m tests.performance.fleet --plots docs/limits
 
+stripe: install ## compare the twin with a Stripe sandbox: STRIPE_TEST_KEY=sk_test_...
+	@$(RUN)/python -m tests.sandbox
+
 fmt: install ## format the code and fix lint errors
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
@@ -101,4 +104,4 @@ check: lint lint-template type arch unit ## run the first checks of CI: fast, an
 
 include infra/build.mk
 
-.PHONY: help install run test unit beyond-unit pythons integration model e2e arch schemas properties chaos chaos-short mutants bench limits fleet fmt lint type check
+.PHONY: help install run test unit beyond-unit pythons integration model e2e arch schemas properties chaos chaos-short mutants bench limits fleet stripe fmt lint type check

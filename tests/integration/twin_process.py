@@ -22,14 +22,18 @@ def a_strict_twin() -> Iterator[str]:
     command = (sys.executable, "-m", "paydispatch.twin", "--rate-limits", "off")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield json.loads(process.stdout.readline())["stripe_base"]
-        process.terminate()
+        try:
+            yield json.loads(process.stdout.readline())["stripe_base"]
+        finally:
+            process.terminate()
 
 
 @contextmanager
 def a_client(base_url: str) -> Iterator[stripe.StripeClient]:
     transport = stripe.RequestsClient()
-    yield stripe.StripeClient(
-        KEY, base_addresses={"api": base_url}, http_client=transport, max_network_retries=0
-    )
-    transport.close()
+    try:
+        yield stripe.StripeClient(
+            KEY, base_addresses={"api": base_url}, http_client=transport, max_network_retries=0
+        )
+    finally:
+        transport.close()
