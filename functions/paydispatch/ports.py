@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.looks.messages import EventMessage, LookMessage
     from paydispatch.domain.looks.noted_doubts import NotedDoubt
     from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, WaitingFlow
+    from paydispatch.domain.operators.erasure import Conversation, Erased
     from paydispatch.domain.operators.lookup_results import Inconclusive, LookupResult, Page
     from paydispatch.domain.operators.lookups import Window
     from paydispatch.domain.operators.object_states import Fetched
@@ -693,6 +694,33 @@ class Backlog(Protocol):
     ) -> Sequence[DeadFlow]: ...
 
     async def stream(self, worker_id: str) -> StreamState: ...
+
+
+class Conversations(Protocol):
+    """What is stored of conversations, for their erasure. All methods raise `Unavailable`.
+
+    With `write` false, a method changes nothing and returns what it would erase.
+    """
+
+    async def requests(self, whose: Conversation) -> Sequence[str]:
+        """Return the slots of the conversation's requests."""
+        ...
+
+    async def workers(self, whose: Conversation) -> Sequence[str]:
+        """Return the slots of the workers that may hold outcomes of the conversation."""
+        ...
+
+    async def erase_request(self, slot: str, whose: Conversation, *, write: bool) -> Erased:
+        """Erase the result, the error and the kept message of a settled request. Its guards stay."""
+        ...
+
+    async def erase_outcomes(self, worker_slot: str, whose: Conversation, *, write: bool) -> Erased:
+        """Erase the outcomes whose flow has finished."""
+        ...
+
+    async def erase_dead_flows(
+        self, worker_slot: str, whose: Conversation, *, write: bool
+    ) -> Erased: ...
 
 
 class LimitBoard(Protocol):

@@ -11,6 +11,7 @@ from paydispatch.cli.commands import (
     demo,
     dlq,
     doctor,
+    forget,
     limits,
     local,
     new_flow,
@@ -42,6 +43,7 @@ exit codes:
        limits close-breaker: no such breaker is open
        reconcile: an outcome stays unknown
        dlq list, dlq redrive: the work on a message failed
+       forget: unfinished work is left
        verify-events: the event does not carry the call's key
        local, demo: a part failed, or a flow did not run
   2    invalid arguments, a missing variable, or an unavailable service;
@@ -89,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (
         *(demo, local, submit, status, worker),
-        *(doctor, limits, pause, resume, reconcile, dlq, verify_events, new_flow, twin),
+        *(doctor, limits, pause, resume, reconcile, dlq, forget, verify_events, new_flow, twin),
     ):
         command.add_parser(commands)
     return parser

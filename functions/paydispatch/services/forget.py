@@ -1,0 +1,97 @@
+"""Forget a conversation: erase what Redis and the dead-letter queue hold of a context, because a person asked for it.
+
+The guards against a second effect stay: the fingerprint of each request, its sends and its status. They name no person.
+Unfinished work stays as well and is counted, because its erasure would lose a payment's outcome.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from paydispatch.domain.identity.principal import tenant_of
+from paydispatch.domain.identity.slots import slot_name
+from paydispatch.domain.message.read_message import Malformed
+from paydispatch.domain.operators.erasure import Erased, Erasure
+from paydispatch.domain.operators.redrive import read_parked
+
+if TYPE_CHECKING:
+    from paydispatch.domain.operators.erasure import Conversation
+    from paydispatch.domain.operators.redrive import Parked
+    from paydispatch.ports import Conversations, DeadLetterQueue
+
+
+@dataclass(frozen=True, slots=True)
+class Forgetter:
+    """The service of `paydispatch forget`. Both methods raise `Unavailable`, and can be called again after it."""
+
+    conversations: Conversations
+    dead_letters: DeadLetterQueue
+    queue_tenant: str
+
+    async def examine(self, whose: Conversation) -> Erasure:
+        """Return what `forget` would erase. Changes nothing."""
+        return await self._walk(whose, write=False)
+
+    async def forget(self, whose: Conversation) -> Erasure:
+        """Erase what is settled, and return the counts.
+
+        The slots come last. A run that is cut off in the middle therefore finds the dead letters again.
+        """
+        return await self._walk(whose, write=True)
+
+    async def _walk(self, whose: Conversation, *, write: bool) -> Erasure:
+        open_slots, slots = set(), await self.conversations.requests(whose)
+        for slot in slots:
+            found = await self.conversations.erase_request(slot, whose, write=False)
+            open_slots |= {slot} if found.left else set()
+        erasure = Erasure(dead_letters=await self._dead_letters(whose, open_slots, write=write))
+        erasure = await self._streams(erasure, whose, write=write)
+        requests = Erased()
+        for slot in slots:
+            requests += await self.conversations.erase_request(slot, whose, write=write)
+        return replace(erasure, requests=requests)
+
+    async def _streams(self, erasure: Erasure, whose: Conversation, *, write: bool) -> Erasure:
+        outcomes, dead_flows = Erased(), Erased()
+        for worker in await self.conversations.workers(whose):
+            outcomes += await self.conversations.erase_outcomes(worker, whose, write=write)
+            dead_flows += await self.conversations.erase_dead_flows(worker, whose, write=write)
+        return replace(erasure, outcomes=outcomes, dead_flows=dead_flows)
+
+    async def _dead_letters(
+        self, whose: Conversation, open_slots: set[str], *, write: bool
+    ) -> Erased:
+        """Receive all parked messages, delete those of the context, and release the others."""
+        held: dict[str, Parked] = {}
+        erased = Erased()
+        try:
+            while fresh := await self._receive(held):
+                for parked in fresh:
+                    slot = self._slot_of(parked, whose)
+                    if slot is None:
+                        continue
+                    erased += Erased(left=1) if slot in open_slots else Erased(1)
+                    if write and slot not in open_slots:
+                        await self.dead_letters.delete(parked)
+                        del held[parked.message_id]
+        finally:
+            await self.dead_letters.release(list(held.values()))
+        return erased
+
+    async def _receive(self, held: dict[str, Parked]) -> list[Parked]:
+        page = await self.dead_letters.receive()
+        fresh = [parked for parked in page if parked.message_id not in held]
+        held |= {parked.message_id: parked for parked in page}
+        return fresh
+
+    def _slot_of(self, parked: Parked, whose: Conversation) -> str | None:
+        """Return the slot of a message's request. None: the message is not of the conversation."""
+        read = read_parked(parked)
+        if isinstance(read, Malformed) or read.context_id != whose.context_id:
+            return None
+        tenant = tenant_of(read.principal, self.queue_tenant)
+        same_worker = whose.worker_id in (None, read.worker_id)
+        if tenant != whose.tenant or not same_worker:
+            return None
+        return slot_name(tenant, read.request_id, self.queue_tenant)
