@@ -697,9 +697,9 @@ class Backlog(Protocol):
 
 
 class Conversations(Protocol):
-    """What is stored of conversations, for their erasure. All methods raise `Unavailable`.
+    """The stored data of conversations, for their erasure. All methods raise `Unavailable`.
 
-    With `write` false, a method changes nothing and returns what it would erase.
+    With `write` false, a method only counts.
     """
 
     async def requests(self, whose: Conversation) -> Sequence[str]:

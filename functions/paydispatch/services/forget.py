@@ -1,4 +1,4 @@
-"""Forget a conversation: erase what Redis and the dead-letter queue hold of a context, because a person asked for it.
+"""Forget a conversation: erase its data in Redis and in the dead-letter queue, because a person asked for it.
 
 The guards against a second effect stay: the fingerprint of each request, its sends and its status. They name no person.
 Unfinished work stays as well and is counted, because its erasure would lose a payment's outcome.
@@ -30,11 +30,11 @@ class Forgetter:
     queue_tenant: str
 
     async def examine(self, whose: Conversation) -> Erasure:
-        """Return what `forget` would erase. Changes nothing."""
+        """Return the counts of `forget` without erasing anything."""
         return await self._walk(whose, write=False)
 
     async def forget(self, whose: Conversation) -> Erasure:
-        """Erase what is settled, and return the counts.
+        """Erase the settled work, and return the counts.
 
         The slots come last. A run that is cut off in the middle therefore finds the dead letters again.
         """

@@ -1,4 +1,4 @@
-"""The in-memory twin of what is stored of conversations."""
+"""The in-memory twin of the stored conversations."""
 
 from __future__ import annotations
 

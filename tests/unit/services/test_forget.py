@@ -58,7 +58,9 @@ def parked(request_id: str, context_id: str, principal: str = "queue") -> Parked
         accepted_at=1.0,
         progress=Progress(deadline_at=100.0),
     )
-    return Parked(message_id=request_id, receipt=request_id, body=envelope.as_message(), sent_at=1.0)
+    return Parked(
+        message_id=request_id, receipt=request_id, body=envelope.as_message(), sent_at=1.0
+    )
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`Conversations` on Redis: finds what is stored of a context by reading all slots and streams of its tenant.
+"""`Conversations` on Redis: finds the data of a context by reading all slots and streams of its tenant.
 
 There is no index by context, because only an erasure would need it. A scan of a million slots takes some seconds.
 """

@@ -1,4 +1,4 @@
-"""`paydispatch forget`: erases what is stored of a conversation, because a person asked for it."""
+"""`paydispatch forget`: erases the data of a conversation, because a person asked for it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ KINDS = {
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "forget",
-        help="erase what is stored of a conversation (context_id)",
+        help="erase the data of a conversation (context_id)",
         description="Erase the results, errors, parameters and dead letters of a context. The guards against a second "
         "payment stay: they name no person. Unfinished work stays and is counted. Log lines expire with their log "
         "group, and Stripe keeps its own objects.",

@@ -1,4 +1,4 @@
-"""What the erasure of a conversation covers, and what it leaves."""
+"""The erasure of a conversation: its scope, and its counts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Erased:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
-    """What was erased of a conversation, or what would be in a dry run."""
+    """The counts of an erasure, or of its dry run."""
 
     requests: Erased = Erased()
     """Requests whose result, error and kept message were erased. Those without a settled outcome are left."""

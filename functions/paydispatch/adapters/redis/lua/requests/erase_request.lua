@@ -1,4 +1,4 @@
--- Erase what people said from a settled request. Its guards stay: fingerprint, sends, status, repeats.
+-- Erase the data of people from a settled request. Its guards stay: fingerprint, sends, status, repeats.
 -- KEYS: 1 request. ARGV: 1 context id, 2 '1' to write, '' to look only
 -- Returns 'erased', 'left' for a request that is not settled, or 'other' if it is not of the context any more.
 local slot = redis.call('HMGET', KEYS[1], 'context_id', 'status')
