@@ -10,6 +10,7 @@ RUN := .venv/bin
 ON_EVERY_CORE := -n auto --dist worksteal
 # The same, but the tests of a file stay together, because they share a server or a build.
 FILES_ON_EVERY_CORE := -n auto --dist loadfile
+SBOM := --format cyclonedx1.5 --preview-features sbom-export
 
 help: ## list the commands
 	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -88,6 +89,19 @@ fleet: install ## simulate thousands of callers and accounts; print figures and 
 stripe: install ## compare the twin with a Stripe sandbox: STRIPE_TEST_KEY=sk_test_...
 	@$(RUN)/python -m tests.sandbox
 
+dist: | $(filter .tools/bin/uv,$(UV)) ## build the wheel and the source distribution into dist
+	@$(UV) build --quiet --out-dir dist
+
+audit: | $(filter .tools/bin/uv,$(UV)) ## look up known vulnerabilities of the locked dependencies
+	@$(PYTHON) tools/audit.py --uv $(UV) $(AUDIT)
+
+SBOMS := api stripe_caller reconciler flow_runner
+sbom: | $(filter .tools/bin/uv,$(UV)) ## write a CycloneDX bill of materials for the SDK and each Lambda into build/sbom
+	@mkdir -p build/sbom
+	@$(UV) export --quiet --frozen --no-dev --no-default-groups --no-emit-project $(SBOM) > build/sbom/sdk.cdx.json
+	@for group in $(SBOMS); do $(UV) export --quiet --frozen --only-group $$group $(SBOM) > build/sbom/$$group.cdx.json; done
+	@ls build/sbom/*.cdx.json
+
 fmt: install ## format the code and fix lint errors
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
@@ -104,4 +118,4 @@ check: lint lint-template type arch unit ## run the first checks of CI: fast, an
 
 include infra/build.mk
 
-.PHONY: help install run test unit beyond-unit pythons integration model e2e arch schemas properties chaos chaos-short mutants bench limits fleet stripe fmt lint type check
+.PHONY: help install run test unit beyond-unit pythons integration model e2e arch schemas properties chaos chaos-short mutants bench limits fleet stripe dist audit sbom fmt lint type check

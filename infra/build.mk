@@ -8,6 +8,7 @@ AWS_REGION ?= us-east-1
 FUNCTION ?=
 EVENT ?=
 ENV_FILE ?=
+STAGE ?=
 ON_EVENT = $(FUNCTION) $(if $(EVENT),--event $(EVENT))
 BUILD_FUNCTION = @$(PYTHON) tools/lambdas/build_function.py --uv $(UV)
 
@@ -40,8 +41,8 @@ run-event: install .tools/rie-$(SAM_VERSION) ## run a built Lambda on an event w
 sam-local: install build ## run the same with `sam local invoke`, which needs Docker
 	@$(RUN)/python tools/lambdas/sam_local.py $(ON_EVENT) --sam $(SAM)
 
-deploy: build ## deploy the stack to the AWS account that you are signed in to
-	@$(SAM) deploy --guided --region $(AWS_REGION)
+deploy: build ## deploy the stack to the AWS account that you are signed in to (STAGE=dev or prod asks nothing)
+	@$(SAM) deploy --region $(AWS_REGION) $(if $(STAGE),--config-env $(STAGE),--guided)
 
 emulator: .tools/rie-$(SAM_VERSION)
 	@echo $<
