@@ -224,7 +224,7 @@ class Stage:
 
 
 class Phase:
-    """What the callers and the twin counted in one phase."""
+    """The counts of the callers and the twin in one phase."""
 
     def __init__(
         self, begin_s: int, results: list[dict[str, Any]], attempts: list[dict[str, Any]]
