@@ -80,8 +80,8 @@ bench: install ## measure how long dispatching blocks, the first call of operati
 	$(RUN)/python -m tests.performance.lost_answers
 	$(RUN)/python tests/performance/many_unknowns.py
 
-limits: install ## measure with 20 caller processes whether both rate limits hold; print each goal
-	$(RUN)/python -m tests.performance.limits
+limits: install ## measure with 20 caller processes whether both rate limits hold; QUICK=1: only that it runs
+	$(RUN)/python -m tests.performance.limits $(if $(QUICK),--quick)
 
 fleet: install ## simulate thousands of callers and accounts; print figures and draw those of docs/limits.md
 	$(RUN)/python -m tests.performance.fleet --plots docs/limits

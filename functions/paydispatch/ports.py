@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.rates.lanes import RateLane
     from paydispatch.domain.rates.tokens import Granted, Postponed, TokenAsk
     from paydispatch.domain.rates.views import AccountView, KeyBreakerView, Pause
+    from paydispatch.domain.rates.waiting import Waiting
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.domain.stripe.listings import Listing
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
@@ -104,6 +105,8 @@ class RequestRecord:
     parsed_error: Mapping[str, Any] | None = None
     retry_at: float | None = None
     """Unix seconds."""
+    waiting: Waiting | None = None
+    """Why a request with `retry_at` waits. None: it only waits for its next attempt."""
     account: str | None = None
     """The account in whose limits its calls count, once it was sent (`AccountBinding.rate_account`)."""
 
@@ -251,8 +254,10 @@ class RequestSlots(Protocol):
         """
         ...
 
-    async def mark_retrying(self, claim: Claim, retry_at: float, *, attempts: int) -> None:
-        """Write into the status that the next attempt is at `retry_at` (unix seconds)."""
+    async def mark_retrying(
+        self, claim: Claim, retry_at: float, *, attempts: int, waiting: Waiting | None = None
+    ) -> None:
+        """Write into the status that the next attempt is at `retry_at` (unix seconds), and what it waits for."""
         ...
 
     async def write_status(self, entry: OutcomeEntry) -> None:

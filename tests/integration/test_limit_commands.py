@@ -18,6 +18,8 @@ from paydispatch.domain.rates.lanes import RateLane
 from paydispatch.domain.rates.limits import DefaultLimits
 from paydispatch.domain.rates.outage import FAILURES_IN_A_ROW
 from paydispatch.domain.rates.tokens import Granted, Postponed, TokenAsk, Why
+from paydispatch.domain.rates.waiting import Waiting
+from paydispatch.domain.requests import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,7 +198,9 @@ def test_status_says_that_a_request_waits_for_a_pause(
     assert [hold["detail"] for hold in found["held_back_by"]] == ["all lanes paused by alice"]
 
     assert main(["status", "pdr_1"]) == 0
-    assert "held back, paused" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "held back, paused" in printed
+    assert "it waits because lane interactive is paused" in printed
 
     command("resume", *words)
     assert command("status", "pdr_1")[1]["held_back_by"] == []
@@ -215,6 +219,7 @@ async def _store_retrying(url: str) -> None:
         "attempts": "1",
         "retry_at": "4000000000",
         "account": json.dumps(binding),
+        "waiting": Waiting(why=Why.PAUSED, lane=Lane.INTERACTIVE).as_text(),
     }
     async with connect_async(url) as redis:
         await redis.hset("pd:req:{pdr_1}", mapping=fields)

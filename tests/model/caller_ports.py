@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.operators.lookup_results import LookupResult, Page
     from paydispatch.domain.operators.object_states import Fetched
     from paydispatch.domain.outcomes import Error, ErrorKind
+    from paydispatch.domain.rates.waiting import Waiting
     from paydispatch.domain.stripe.accounts import AccountBinding
 
 DAY_S = 24 * 3600.0
@@ -139,11 +140,13 @@ class GatedRequests(Gated):
         )
         return stands
 
-    async def mark_retrying(self, claim: Claim, retry_at: float, *, attempts: int) -> None:
+    async def mark_retrying(
+        self, claim: Claim, retry_at: float, *, attempts: int, waiting: Waiting | None = None
+    ) -> None:
         await self._at_slot(
             "redis.mark_retrying",
             claim,
-            lambda twin: twin.mark_retrying(claim, retry_at, attempts=attempts),
+            lambda twin: twin.mark_retrying(claim, retry_at, attempts=attempts, waiting=waiting),
         )
 
     async def write_status(self, entry: OutcomeEntry) -> None:

@@ -17,6 +17,9 @@ from tests.unit.queues import LosingQueue
 
 from paydispatch.domain.limits import QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
+from paydispatch.domain.rates.tokens import Why
+from paydispatch.domain.rates.waiting import Waiting
+from paydispatch.domain.requests import Lane
 from paydispatch.domain.stripe.operations import all_operations, operation_named
 from paydispatch.domain.stripe.resources import RESOURCES, Resource
 from paydispatch.domain.web.stripe_signatures import SigningSecret
@@ -246,6 +249,11 @@ OTHERS: dict[tuple[str, str], dict[int, list[Call]]] = {
             status_with("dispatched"),
             status_with("calling", attempts=1),
             status_with("retrying", attempts=2, retry_at=1_800_000_000.5),
+            status_with(
+                "retrying",
+                retry_at=1_800_000_000.5,
+                waiting=Waiting(why=Why.PAUSED, lane=Lane.BATCH),
+            ),
             status_with("succeeded", attempts=1, outcome=make_success()),
             status_with("succeeded", attempts=1, outcome=make_success(body={"x": "x" * 6_000_000})),
             status_with("failed", attempts=1, outcome=NOT_CREATED),

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from openapi import references
 from paydispatch.domain.outcomes import Certainty, ErrorKind
+from paydispatch.domain.rates.tokens import Why
+from paydispatch.domain.requests import Lane
 from paydispatch.domain.stripe.operations import all_operations
 
 if TYPE_CHECKING:
@@ -158,6 +160,19 @@ def _request_status() -> Node:
     }
     optional: Node = {
         "retry_at": {"description": "Unix seconds of the next call.", "type": "number"},
+        "waits_for": {
+            "description": "Why the next call must wait. Without it the request waits for its next attempt.\n"
+            "- `rate_limit`: the limit of its account or operation has no room\n"
+            "- `concurrency_limit`: Stripe allows no more calls in flight\n"
+            "- `paused`: an operator paused its lane, its account or everything\n"
+            "- `outage`: Stripe does not answer its account\n"
+            "- `key_refused`: Stripe refuses its key",
+            "enum": [why.value for why in Why],
+        },
+        "lane": {
+            "description": "The lane in which the request waits. It comes with `waits_for`.",
+            "enum": [lane.value for lane in Lane],
+        },
         "parsed_data": {"description": "The JSON answer of Stripe.", "type": "object"},
         "parsed_error": references.schema("parsed_error"),
         "warnings": {

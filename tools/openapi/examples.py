@@ -20,7 +20,9 @@ from paydispatch.domain.identity.request_ids import key_for, request_id_for_key
 from paydispatch.domain.limits import QUEUE_MESSAGE_LIMIT_BYTES
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind
 from paydispatch.domain.parameters.check import check_params
-from paydispatch.domain.requests import parse_request
+from paydispatch.domain.rates.tokens import Why
+from paydispatch.domain.rates.waiting import Waiting
+from paydispatch.domain.requests import Lane, parse_request
 from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.handlers.api.answers import (
     accepted_answer,
@@ -109,9 +111,11 @@ def statuses() -> Examples:
         attempts=3,
         certainty=Certainty.UNKNOWN,
     )
+    paused = Waiting(why=Why.PAUSED, lane=Lane.BATCH)
     return {
         "dispatched": _status("dispatched"),
         "retrying": _status("retrying", attempts=2, retry_at=1_800_000_000.5),
+        "waiting": _status("retrying", retry_at=1_800_000_000.5, waiting=paused),
         "succeeded": _status("succeeded", attempts=1, parsed_data=_payment_intent()),
         "failed": _status("failed", attempts=1, parsed_error=error.as_dict()),
         "unknown": _status("unknown", attempts=3, parsed_error=lost.as_dict()),

@@ -70,7 +70,7 @@ def add_mode(parser: argparse.ArgumentParser) -> None:
 
 
 def add_paused(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that name what is paused."""
+    """Add the arguments of a pause: account, lane or all."""
     add_account(parser, required=False)
     parser.add_argument(
         "--lane",
@@ -83,7 +83,7 @@ def add_paused(parser: argparse.ArgumentParser) -> None:
 
 
 def check_paused(arguments: argparse.Namespace) -> None:
-    """Raise `PaydispatchError` unless the arguments name what is paused."""
+    """Raise `PaydispatchError` unless the arguments name an account, a lane or all."""
     if arguments.all and (arguments.account or arguments.lane):
         raise PaydispatchError("--all stands alone, without --account and --lane.")
     if not (arguments.all or arguments.account or arguments.lane):

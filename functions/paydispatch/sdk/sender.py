@@ -18,6 +18,7 @@ from paydispatch.domain.errors import (
     PaydispatchError,
     Unavailable,
 )
+from paydispatch.domain.requests import Lane
 from paydispatch.domain.retry import backoff_s
 
 if TYPE_CHECKING:
@@ -64,6 +65,32 @@ class Pending:
         return error or Unavailable("The Dispatcher was closed before it sent the request.")
 
 
+class LaneBuffer:
+    """The requests that wait, in order. Interactive ones leave first, so that a payment passes any batch work.
+
+    Its methods take no lock: one thread takes, and any thread appends.
+    """
+
+    def __init__(self) -> None:
+        self._interactive: deque[Pending] = deque()
+        self._batch: deque[Pending] = deque()
+
+    def append(self, pending: Pending) -> None:
+        urgent = pending.prepared.lane is Lane.INTERACTIVE
+        (self._interactive if urgent else self._batch).append(pending)
+
+    def take(self, most: int) -> list[Pending]:
+        """Take up to `most` requests. Batch work fills the rest, so that a few payments never keep it waiting."""
+        taken: list[Pending] = []
+        for requests in (self._interactive, self._batch):
+            count = min(len(requests), most - len(taken))
+            taken += [requests.popleft() for _ in range(count)]
+        return taken
+
+    def __len__(self) -> int:
+        return len(self._interactive) + len(self._batch)
+
+
 class Sender:
     """One buffer and its thread, for one process and one run of a Dispatcher.
 
@@ -74,7 +101,7 @@ class Sender:
         self._delivery = delivery
         self._buffer_size = buffer_size
         self._delivery_timeout_s = delivery_timeout_s
-        self._buffer: deque[Pending] = deque()
+        self._buffer = LaneBuffer()
         self._undelivered: dict[Pending, None] = {}
         self._offered: Sequence[Pending] = ()
         """The batch that the delivery is sending."""
@@ -152,7 +179,7 @@ class Sender:
     def _send_all(self) -> None:
         while self._buffer and not self._over.is_set():
             self._wait_for_burst()
-            self._send_batch(self._next_batch())
+            self._send_batch(self._buffer.take(self._delivery.batch_limit))
 
     def _wait_for_burst(self) -> None:
         until = time.monotonic() + LONGEST_LINGER_S
@@ -160,10 +187,6 @@ class Sender:
         while not self.closing and len(self._buffer) != count and time.monotonic() < until:
             count = len(self._buffer)
             time.sleep(QUIET_S)
-
-    def _next_batch(self) -> list[Pending]:
-        count = min(len(self._buffer), self._delivery.batch_limit)
-        return [self._buffer.popleft() for _ in range(count)]
 
     def _send_batch(self, batch: Sequence[Pending]) -> None:
         """Send a batch again and again, until each request is durable, refused, or out of time."""

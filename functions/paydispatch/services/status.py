@@ -33,6 +33,7 @@ def find_record(
 
 def format_status(record: RequestRecord) -> dict[str, Any]:
     """Return the fields of the record that have a value, without the tenant and the account."""
+    waiting = record.waiting
     shown = {
         "request_id": record.request_id,
         "object": record.object,
@@ -42,6 +43,8 @@ def format_status(record: RequestRecord) -> dict[str, Any]:
         "context_id": record.context_id,
         "attempts": record.attempts,
         "retry_at": record.retry_at,
+        "waits_for": waiting and waiting.why.value,
+        "lane": waiting and waiting.lane.value,
         "parsed_data": record.parsed_data,
         "parsed_error": record.parsed_error,
     }

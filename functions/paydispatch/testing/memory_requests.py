@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.claims import Send
     from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.rates.waiting import Waiting
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.ports import Clock
     from paydispatch.testing.memory_outcomes import MemoryOutcomes
@@ -54,6 +55,7 @@ class Slot:
     """The queue message, once the request was in doubt. It is dropped with the final status."""
     attempts: int = 0
     retry_at: float | None = None
+    waiting: Waiting | None = None
     outcome: Response | Error | None = None
 
     @property
@@ -257,10 +259,12 @@ class MemoryRequests:
             slot.sends.discard(token)
         return slot.closed
 
-    async def mark_retrying(self, claim: Claim, retry_at: float, *, attempts: int) -> None:
+    async def mark_retrying(
+        self, claim: Claim, retry_at: float, *, attempts: int, waiting: Waiting | None = None
+    ) -> None:
         slot = self.store.find_own(claim)
         if slot is not None and slot.write("retrying"):
-            slot.attempts, slot.retry_at = attempts, retry_at
+            slot.attempts, slot.retry_at, slot.waiting = attempts, retry_at, waiting
         self._outcomes.note_open(claim)
 
     async def write_status(self, entry: OutcomeEntry) -> None:
@@ -380,5 +384,6 @@ def _record(slot: Slot) -> RequestRecord:
         parsed_data=slot.outcome.body if isinstance(slot.outcome, Response) else None,
         parsed_error=slot.outcome.as_dict() if isinstance(slot.outcome, Error) else None,
         retry_at=slot.retry_at if status == "retrying" else None,
+        waiting=slot.waiting if status == "retrying" else None,
         account=None if slot.account is None else slot.account.rate_account,
     )

@@ -19,6 +19,9 @@ from tests.integration.adapters.slot_worlds import (
 )
 
 from paydispatch.domain.claims import Disputed, NoSend, SendEnd
+from paydispatch.domain.rates.tokens import Why
+from paydispatch.domain.rates.waiting import Waiting
+from paydispatch.domain.requests import Lane
 from paydispatch.ports import RequestRecord
 
 if TYPE_CHECKING:
@@ -170,6 +173,21 @@ async def test_the_time_of_the_next_attempt_is_shown_while_the_request_waits(
 
     assert (waiting.status, waiting.attempts, waiting.retry_at) == ("retrying", 3, retry_at)
     assert (calling.status, calling.retry_at) == ("calling", None)
+
+
+async def test_a_status_says_what_a_request_waits_for_until_it_only_waits_for_its_next_attempt(
+    slots: SlotsWorld,
+) -> None:
+    await send_once(slots)
+    paused = Waiting(why=Why.PAUSED, lane=Lane.BATCH, account="live acct_1")
+
+    await slots.requests.mark_retrying(CLAIM, slots.now_s() + 60, attempts=0, waiting=paused)
+    waiting = record_of(slots)
+    await slots.requests.mark_retrying(CLAIM, slots.now_s() + 60, attempts=1)
+    retrying = record_of(slots)
+
+    assert waiting.waiting == paused
+    assert retrying.waiting is None
 
 
 # The API's side

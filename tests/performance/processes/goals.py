@@ -12,6 +12,8 @@ class Goal:
     unit: str
     at_least: float | None = None
     at_most: float | None = None
+    of_time: bool = True
+    """A busy machine or a quick run can miss it. A goal of correctness holds always."""
 
     @property
     def holds(self) -> bool:

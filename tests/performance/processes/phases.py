@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.performance.processes.caller import LEAD_IN_S
 from tests.performance.processes.goals import Goal
+from tests.performance.processes.limiter_goals import measure_limiter
 from tests.performance.processes.stage import LaneLoad, Rates, Stage
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ def measure_rates(stage: Stage) -> Iterator[Goal]:
     Each caller gets as many, as from a queue that all read. With a backlog of its own, the caller that deferred its
     backlog first would be called first, and the shares would show only that.
     """
-    for rates, limit, seconds in ((DEFAULTS, 25, 90), (ALIKE, 100, 30)):
+    both = ((DEFAULTS, 25, 90), (ALIKE, 100, 30))
+    for rates, limit, usual_s in both[: stage.pick(2, quick=1)]:
+        seconds = stage.pick(usual_s, quick=4)
         load = LaneLoad(backlog=2, per_s=1.2 * limit / len(stage.callers), evenly=True)
         phase = stage.run(rates, seconds=seconds, lanes={"interactive": load})
         counted = range(LEAD_IN_S, seconds)
@@ -38,12 +41,13 @@ def measure_rates(stage: Stage) -> Iterator[Goal]:
             name=f"{name}: busiest by idlest caller", figure=round(share, 2), unit="", at_most=1.5
         )
         yield _busiest(name, phase, range(1, seconds), limit)
-        yield Goal(name=f"{name}: requests lost", figure=_lost(phase), unit="", at_most=0)
+        yield _lost(name, phase)
 
 
 def measure_halving(stage: Stage) -> Iterator[Goal]:
     """The twin halves its limits in the middle, and restores them."""
-    rates, halved_at_s, restored_at_s, seconds = ALIKE, 15, 45, 115
+    rates, halved_at_s = ALIKE, stage.pick(15, quick=1)
+    restored_at_s, seconds = stage.pick(45, quick=2), stage.pick(115, quick=4)
     each = 1.2 * rates.account / len(stage.callers)
     phase = stage.run(
         rates,
@@ -69,7 +73,7 @@ def measure_halving(stage: Stage) -> Iterator[Goal]:
 
 def measure_lanes(stage: Stage) -> Iterator[Goal]:
     """Interactive calls at 5 % of the limit beside a batch that never ends. Each caller has both lanes."""
-    seconds, callers = 30, len(stage.callers)
+    seconds, callers = stage.pick(30, quick=4), len(stage.callers)
     phase = stage.run(
         ALIKE,
         seconds=seconds,
@@ -94,7 +98,7 @@ def measure_lanes(stage: Stage) -> Iterator[Goal]:
 
 def measure_lost_redis(stage: Stage) -> Iterator[Goal]:
     """Redis is killed in the middle, and an empty one takes its place."""
-    seconds, lost_at_s = 30, 12
+    seconds, lost_at_s = stage.pick(30, quick=4), stage.pick(12, quick=1)
     each = ALIKE.account * seconds // len(stage.callers)
     phase = stage.run(
         ALIKE,
@@ -103,8 +107,8 @@ def measure_lost_redis(stage: Stage) -> Iterator[Goal]:
         meanwhile=((lost_at_s, stage.lose_redis),),
     )
     yield _busiest("Redis lost", phase, range(1, seconds), ALIKE.account)
-    yield Goal(name="Redis lost: requests lost", figure=_lost(phase), unit="", at_most=0)
-    after = phase.taken(range(lost_at_s + 8, seconds))
+    yield _lost("Redis lost", phase)
+    after = phase.taken(range(lost_at_s + stage.pick(8, quick=2), seconds))
     yield Goal(
         name="Redis lost: calls per second after it",
         figure=round(sum(after) / len(after), 1),
@@ -118,6 +122,7 @@ PHASES = {
     "halving": measure_halving,
     "lanes": measure_lanes,
     "lost_redis": measure_lost_redis,
+    "limiter": measure_limiter,
 }
 
 
@@ -132,8 +137,9 @@ def _p99(values: list[float]) -> float | None:
     return round(sorted(values)[int(len(values) * 0.99)]) if values else None
 
 
-def _lost(phase: Phase) -> int:
-    return phase.lost() + phase.doubled()
+def _lost(name: str, phase: Phase) -> Goal:
+    lost = phase.lost() + phase.doubled()
+    return Goal(name=f"{name}: requests lost", figure=lost, unit="", at_most=0, of_time=False)
 
 
 def _first(holds: Callable[[int], bool], length: int) -> int | None:

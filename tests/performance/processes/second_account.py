@@ -25,11 +25,15 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 LIMITS = {"live": 100, "sandbox": 25, "operation": 25}
 BACKLOG = 2_000
-CALLS, EVERY_S = 60, 0.25
+CALLS, EVERY_S = 150, 0.15
+WARMING_CALLS = 20
+"""Not counted. The first call with a key asks Stripe for its account, once a day."""
+
 PATIENCE_S = 60.0
 
 
-def measure_second_account() -> Iterator[Goal]:
+def measure_second_account(*, quick: bool = False) -> Iterator[Goal]:
+    backlog, calls = (100, 10) if quick else (BACKLOG, CALLS)
     environment = {
         "STRIPE_LIMIT_LIVE": str(LIMITS["live"]),
         "STRIPE_LIMIT_SANDBOX": str(LIMITS["sandbox"]),
@@ -42,14 +46,15 @@ def measure_second_account() -> Iterator[Goal]:
             twin.put("/_twin/rate-limits", json=LIMITS).raise_for_status()
             twin.put("/_twin/latency", json={"latency_ms": 150}).raise_for_status()
             with Dispatcher.from_env():
-                alone_s = _p99_s(twin)
-                for _ in range(BACKLOG):
+                _p99_s(twin, min(calls, WARMING_CALLS))
+                alone_s = _p99_s(twin, calls)
+                for _ in range(backlog):
                     _pay("sk_live_first", "batch")
-                beside_s = _p99_s(twin)
+                beside_s = _p99_s(twin, calls)
     ratio = round(beside_s / alone_s, 2) if alone_s and beside_s else None
     yield Goal(name="second account alone: p99", figure=_ms(alone_s), unit="ms", at_most=60_000)
     yield Goal(
-        name=f"second account beside {BACKLOG} messages: p99",
+        name=f"second account beside {backlog} messages: p99",
         figure=_ms(beside_s),
         unit="ms",
         at_most=60_000,
@@ -57,10 +62,10 @@ def measure_second_account() -> Iterator[Goal]:
     yield Goal(name="second account: p99 beside by p99 alone", figure=ratio, unit="", at_most=2)
 
 
-def _p99_s(twin: httpx.Client) -> float | None:
+def _p99_s(twin: httpx.Client, calls: int) -> float | None:
     """Dispatch calls of the second account one after the other. Return the p99 of the time until each is executed."""
     sent_at: dict[str, float] = {}
-    for _ in range(CALLS):
+    for _ in range(calls):
         now_s = time.time()
         sent_at[_pay("sk_live_second")] = now_s
         time.sleep(EVERY_S)

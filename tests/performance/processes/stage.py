@@ -27,8 +27,9 @@ NOWHERE = "http://127.0.0.1:9"
 LATENCY_MS = {"p50": 150, "p99": 600}
 START_WITHIN_S = 60.0
 CLOCKS_APART_S = 5.0
-LEAD_S = 12.0
+LEAD_S, QUICK_LEAD_S = 12.0, 1.0
 """Between the command to the callers and the begin of their phase. In this time each connects and makes one call."""
+QUICK_CALLERS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,12 @@ class Rates:
 
     account: int
     operation: int
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "STRIPE_LIMIT_LIVE": str(self.account),
+            "STRIPE_LIMIT_OPERATION": str(self.operation),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +111,13 @@ class Callers:
 class Stage:
     """Runs phases. Each has an account of its own."""
 
-    def __init__(self, callers: int, seed: int) -> None:
-        self._count, self._seed = callers, seed
+    def __init__(self, callers: int, seed: int, *, quick: bool = False) -> None:
+        """`quick` makes a run short and with few callers, so that its figures show only that it works."""
+        self._count, self._seed, self._quick = (
+            min(callers, QUICK_CALLERS) if quick else callers,
+            seed,
+            quick,
+        )
 
     def __enter__(self) -> Self:
         self._directory = Path(tempfile.mkdtemp(prefix="limits-"))
@@ -114,7 +126,7 @@ class Stage:
         self.valkey.launch()
         self.valkey.await_ready(START_WITHIN_S)
         self._twin = httpx.Client(base_url=self._start_twin())
-        self._twin.put("/_twin/latency", json={"latency_ms": LATENCY_MS}).raise_for_status()
+        self._answer_after({"latency_ms": LATENCY_MS})
         self.callers = Callers(self._count, self._environment())
         return self
 
@@ -123,6 +135,10 @@ class Stage:
         self._twin.close()
         self._supervisor.close()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    def pick(self, usual: int, *, quick: int) -> int:
+        """Return the first number, or the second one in a quick run."""
+        return quick if self._quick else usual
 
     def lose_redis(self) -> None:
         """Kill Redis and start an empty one at the same address."""
@@ -146,17 +162,14 @@ class Stage:
         """Run one phase. `meanwhile` is done at so many seconds after its begin. The loads are per caller."""
         self.enforce(rates)
         self._twin.post("/_twin/reset").raise_for_status()
-        begin_s = float(int(time.time() + LEAD_S) + 1)
+        lead_s = QUICK_LEAD_S if self._quick else LEAD_S
+        begin_s = float(int(time.time() + lead_s) + 1)
         phase = {
             "account": f"limits{int(begin_s * 10)}",
             "begin_s": begin_s,
             "end_s": begin_s + seconds,
             "lanes": {name: asdict(load) for name, load in lanes.items()},
-            "environment": {
-                "REDIS_URL": self.valkey.url,
-                "STRIPE_LIMIT_LIVE": str(rates.account),
-                "STRIPE_LIMIT_OPERATION": str(rates.operation),
-            },
+            "environment": {"REDIS_URL": self.valkey.url, **rates.environment()},
         }
         self.callers.begin(phase)
         for after_s, do in meanwhile:
@@ -164,6 +177,26 @@ class Stage:
             do()
         results = self.callers.results()
         return Phase(int(begin_s), results, self._attempts(begin_s))
+
+    def measure_cost(self, rates: Rates, rounds: int) -> dict[str, float]:
+        """Measure the CPU of a call and of the limiter in it, in a process of its own (`limiter_cost.py`)."""
+        self.enforce(rates)
+        self._answer_after({"latency_ms": 0})
+        command = (sys.executable, "-m", "tests.performance.processes.limiter_cost", str(rounds))
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**self._environment(), **rates.environment()},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # asyncio complains about the clients that stay open
+            check=True,
+        )
+        self._answer_after({"latency_ms": LATENCY_MS})
+        cost: dict[str, float] = json.loads(done.stdout)
+        return cost
+
+    def _answer_after(self, latency: Mapping[str, object]) -> None:
+        self._twin.put("/_twin/latency", json=latency).raise_for_status()
 
     def _attempts(self, begin_s: float) -> list[dict[str, Any]]:
         answer = self._twin.get("/_twin/attempts", timeout=60.0).raise_for_status()
@@ -191,7 +224,7 @@ class Stage:
 
 
 class Phase:
-    """What the callers and the twin counted in one phase."""
+    """The counts of the callers and the twin in one phase."""
 
     def __init__(
         self, begin_s: int, results: list[dict[str, Any]], attempts: list[dict[str, Any]]

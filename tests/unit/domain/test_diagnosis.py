@@ -26,6 +26,9 @@ from paydispatch.domain.operators.diagnosis import (
     open_since,
 )
 from paydispatch.domain.outcomes import Certainty
+from paydispatch.domain.rates.tokens import Why
+from paydispatch.domain.rates.waiting import Waiting
+from paydispatch.domain.requests import Lane
 from paydispatch.domain.unknown_outcomes import LAST_CALL_S, UnknownOutcome
 
 
@@ -79,6 +82,12 @@ def test_a_request_without_an_outcome_has_a_reason_and_an_expected_time(
     assert (finding.reason, finding.expected_at) == (reason, expected_at)
     assert finding.since == NOW_S - 600
     assert finding.next_step
+
+
+def test_a_request_that_waits_for_more_than_its_next_attempt_says_why() -> None:
+    paused = Waiting(why=Why.PAUSED, lane=Lane.BATCH)
+    finding = open_request(status="retrying", retry_at=NOW_S + 30, waiting=paused)
+    assert "lane batch is paused" in finding.detail
 
 
 def test_an_overdue_attempt_is_called_overdue() -> None:

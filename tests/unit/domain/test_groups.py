@@ -10,6 +10,7 @@ from tests.unit.examples import KEY, envelope
 
 from paydispatch.domain.credentials import SecretRef, StripeKey
 from paydispatch.domain.identity.principal import QUEUE
+from paydispatch.domain.message import groups
 from paydispatch.domain.message.groups import group_of_account, group_of_credential, group_of_ref
 from paydispatch.domain.message.new_envelope import new_envelope
 from paydispatch.domain.requests import OperationRequest
@@ -58,6 +59,15 @@ def test_the_parts_of_a_group_do_not_run_into_each_other() -> None:
 def test_a_group_reveals_neither_the_key_nor_the_hash_that_redis_keeps_of_it() -> None:
     assert KEY not in group()
     assert group() not in hash_of(StripeKey(KEY))
+
+
+def test_a_process_remembers_groups_in_a_bounded_way_and_no_key() -> None:
+    first = group()
+    for number in range(groups._MOST_KNOWN + 1):
+        group(account=f"acct_{number}")
+    assert group() == first
+    assert 0 < len(groups._KNOWN) <= groups._MOST_KNOWN
+    assert KEY not in repr(groups._KNOWN)
 
 
 def test_a_secret_s_name_makes_the_same_group_before_and_after_it_is_in_a_message() -> None:

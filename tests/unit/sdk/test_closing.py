@@ -14,6 +14,8 @@ from tests.unit.examples import KEY, PARAMS
 
 from paydispatch import Dispatcher
 from paydispatch.domain.errors import MaybeAccepted, NoDispatcher, NotDelivered, Unavailable
+from paydispatch.domain.requests import Lane
+from paydispatch.sdk.delivery import PreparedRequest
 from paydispatch.sdk.sender import Sender
 from paydispatch.testing.memory_delivery import MemoryDelivery
 
@@ -145,9 +147,9 @@ def test_a_request_put_after_the_stop_is_refused_and_its_receipt_fails(
     sender = Sender(delivery, buffer_size=1, delivery_timeout_s=60)
     sender.start()
     sender.stop(PATIENCE_S)
-    prepared = MemoryDelivery().prepare  # any object would do, because it is never offered
+    prepared = PreparedRequest(late.request_id, "never offered", Lane.INTERACTIVE, "memory")
     with pytest.raises(NoDispatcher):
-        sender.put(prepared, late)  # type: ignore[arg-type]
+        sender.put(prepared, late)
     with pytest.raises(Unavailable):
         late.wait(0)
 

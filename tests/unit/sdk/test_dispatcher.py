@@ -126,6 +126,21 @@ class TestDispatching:
         assert max(delivery.batches) <= delivery.batch_limit
         assert len(delivery.batches) < 25
 
+    def test_a_payment_passes_the_batch_work_that_still_waits(self, stuck: StuckDelivery) -> None:
+        with Dispatcher(stuck):
+            under_way = dispatch(lane="batch")
+            assert stuck.reached.wait(10)
+            waiting = [dispatch(lane="batch") for _ in range(stuck.batch_limit)]
+            payment = dispatch(lane="interactive")
+            stuck.release()
+        sent = [envelope.request_id for envelope in stuck.envelopes]
+        assert sent == [r.request_id for r in (under_way, payment, *waiting)]
+        assert stuck.batches == [
+            1,
+            stuck.batch_limit,
+            1,
+        ]  # batch work fills the turn of the payment
+
     def test_many_threads_may_dispatch_at_once(self, delivery: MemoryDelivery) -> None:
         def work(dispatcher: Dispatcher) -> None:
             for _ in range(50):

@@ -23,7 +23,8 @@ from paydispatch.domain.outcomes import Certainty
 from paydispatch.domain.rates.lanes import RateLane
 from paydispatch.domain.rates.limits import DefaultLimits, Limits
 from paydispatch.domain.rates.outage import FAILURES_IN_A_ROW
-from paydispatch.domain.rates.tokens import Granted, TokenAsk
+from paydispatch.domain.rates.tokens import Granted, TokenAsk, Why
+from paydispatch.domain.rates.waiting import Waiting
 from paydispatch.domain.requests import Lane
 from paydispatch.services.call_batch import PUBLISHING_TIME_S
 from paydispatch.services.call_stripe import LEAST_CALL_S
@@ -299,6 +300,8 @@ class TestPause:
         ((copy, delay_s),) = caller.queue.deferred
         assert delay_s <= 60
         assert copy.progress == envelope().progress
+        (slot,) = caller.requests.store.slots.values()
+        assert slot.waiting == Waiting(why=Why.PAUSED, lane=Lane.INTERACTIVE, account=ACCOUNT)
 
     async def test_resumed_work_is_called(self, caller: Caller) -> None:
         caller.answers(CREATED)

@@ -37,8 +37,8 @@ class Clients(NamedTuple):
 
 class SqsDelivery:
     way = "sqs"
-    batch_limit = 500
-    """Fifty calls of SendMessageBatch in one turn of the thread."""
+    batch_limit = 100
+    """Ten calls of SendMessageBatch in one turn of the thread. A payment waits for one turn of batch work at most."""
 
     def __init__(
         self,
@@ -88,16 +88,11 @@ class SqsDelivery:
     def deliver(
         self, prepared_requests: Sequence[PreparedRequest]
     ) -> Sequence[str | PaydispatchError]:
-        unconfirmed = self._get_clients().queue.send_messages(
-            {
-                lane: [
-                    Message(prepared.request_id, prepared.text, prepared.group)
-                    for prepared in prepared_requests
-                    if prepared.lane is lane
-                ]
-                for lane in {prepared.lane for prepared in prepared_requests}
-            }
-        )
+        by_lane: dict[Lane, list[Message]] = {}  # in the order of the requests, payments first
+        for prepared in prepared_requests:
+            message = Message(prepared.request_id, prepared.text, prepared.group)
+            by_lane.setdefault(prepared.lane, []).append(message)
+        unconfirmed = self._get_clients().queue.send_messages(by_lane)
         return [
             unconfirmed.get(prepared.request_id, prepared.request_id)
             for prepared in prepared_requests

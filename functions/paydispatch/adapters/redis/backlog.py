@@ -13,6 +13,7 @@ from paydispatch.adapters.redis.streams.looks import look_at
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.identity.slots import beside
 from paydispatch.domain.operators.diagnosis import NO_EVICTION, DeadFlow, OpenRequest, WaitingFlow
+from paydispatch.domain.rates.waiting import read_waiting
 from paydispatch.ports import StreamState
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _STATUS_FIELDS = [
     "attempts",
     "last_sent_at",
     "retry_at",
+    "waiting",
     "queued",
 ]
 
@@ -213,7 +215,7 @@ def _of_nodes(info: Any) -> bool:
 def _open_request(
     worker_id: str, request_id: str, since: float, fields: Sequence[str | None]
 ) -> OpenRequest:
-    status, object_name, operation, attempts, begun_at, retry_at, queued = fields
+    status, object_name, operation, attempts, begun_at, retry_at, waiting, queued = fields
     return OpenRequest(
         request_id=request_id,
         worker_id=worker_id,
@@ -224,6 +226,7 @@ def _open_request(
         attempts=int(attempts or 0),
         begun_at=float(begun_at) if begun_at else None,
         retry_at=float(retry_at) if retry_at else None,
+        waiting=read_waiting(waiting),
     )
 
 

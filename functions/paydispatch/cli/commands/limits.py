@@ -13,7 +13,10 @@ from paydispatch.cli.terminal import complain, say, say_json
 from paydispatch.services.limits import find_account, find_refused_key, look_at_limits
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from paydispatch.domain.rates.views import AccountView
+    from paydispatch.ports import LimitBoard
     from paydispatch.services.limits import LimitsOverview
 
 EXIT_CODES = """
@@ -39,6 +42,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _add(
     actions: argparse._SubParsersAction[argparse.ArgumentParser],
+    run: Callable[[argparse.Namespace], int],
     name: str,
     description: str,
     examples: str,
@@ -51,23 +55,25 @@ def _add(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
     return parser
 
 
 def _add_show(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _add(
         actions,
+        run_show,
         "show",
         "Show the limits as they stand now, the pauses and the open breakers.",
         "  paydispatch limits show\n  paydispatch limits show --account acct_1 --mode live",
     )
     add_account(parser, required=False)
-    parser.set_defaults(run=run_show)
 
 
 def _add_set(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _add(
         actions,
+        run_set,
         "set",
         "Set a limit of one account. It holds within a second, also after a new deployment.",
         "  paydispatch limits set --account acct_1 --mode live 500\n"
@@ -82,23 +88,23 @@ def _add_set(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         help="the limit of one operation (default: of all calls of the account)",
     )
     parser.add_argument("limit", type=limit, metavar="N|off", help="calls per second, or no limit")
-    parser.set_defaults(run=run_set)
 
 
 def _add_reset(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _add(
         actions,
+        run_reset,
         "reset",
         "Give an account the default limits again, and forget what its limits learned from 429s.",
         "  paydispatch limits reset --account acct_1",
     )
     add_account(parser, required=True)
-    parser.set_defaults(run=run_reset)
 
 
 def _add_close_breaker(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _add(
         actions,
+        run_close_breaker,
         "close-breaker",
         "Close the breaker of an account or of a key, so that its calls go at once.",
         "  paydispatch limits close-breaker --account acct_1\n"
@@ -113,7 +119,6 @@ def _add_close_breaker(actions: argparse._SubParsersAction[argparse.ArgumentPars
         help="the first 8 or more digits of a key's hash, as `limits show` prints them; never the key itself",
     )
     add_mode(parser)
-    parser.set_defaults(run=run_close_breaker)
 
 
 def _digits(text: str) -> str:
@@ -131,13 +136,17 @@ def run_show(arguments: argparse.Namespace) -> int:
 
 
 def run_set(arguments: argparse.Namespace) -> int:
-    _show_changed(asyncio.run(_set(arguments)), arguments)
-    return 0
+    async def set_limit(board: LimitBoard, account: str) -> None:
+        await board.set_limit(account, arguments.operation, arguments.limit)
+
+    return _show_changed(asyncio.run(_change(arguments, set_limit)), arguments)
 
 
 def run_reset(arguments: argparse.Namespace) -> int:
-    _show_changed(asyncio.run(_reset(arguments)), arguments)
-    return 0
+    async def reset(board: LimitBoard, account: str) -> None:
+        await board.reset(account)
+
+    return _show_changed(asyncio.run(_change(arguments, reset)), arguments)
 
 
 def run_close_breaker(arguments: argparse.Namespace) -> int:
@@ -160,21 +169,15 @@ async def _look(arguments: argparse.Namespace) -> LimitsOverview:
         return await look_at_limits(board, await named_account(board, arguments))
 
 
-async def _set(arguments: argparse.Namespace) -> AccountView:
+async def _change(
+    arguments: argparse.Namespace, change: Callable[[LimitBoard, str], Awaitable[None]]
+) -> AccountView:
+    """Change the limits of the named account. Return them as they stand now."""
     from paydispatch.compose.limit_board import limit_board
 
     async with limit_board() as board:
         account = await find_account(board, arguments.account, arguments.mode)
-        await board.set_limit(account, arguments.operation, arguments.limit)
-        return await board.show(account)
-
-
-async def _reset(arguments: argparse.Namespace) -> AccountView:
-    from paydispatch.compose.limit_board import limit_board
-
-    async with limit_board() as board:
-        account = await find_account(board, arguments.account, arguments.mode)
-        await board.reset(account)
+        await change(board, account)
         return await board.show(account)
 
 
@@ -194,8 +197,9 @@ async def _close(arguments: argparse.Namespace) -> str | None:
         return account if was_open else None
 
 
-def _show_changed(view: AccountView, arguments: argparse.Namespace) -> None:
+def _show_changed(view: AccountView, arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json(account_json(view))
     else:
         show_account(view)
+    return 0

@@ -12,6 +12,7 @@ from paydispatch.cli.arguments import api_url, bearer_token
 from paydispatch.cli.looks_report import describe_looks
 from paydispatch.cli.terminal import complain, say, say_json
 from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.rates.waiting import make_waiting
 from paydispatch.services.looks.report_looks import PlaceLooks
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ def _ask_redis(request_id: str, tenant: str | None) -> dict[str, Any] | None:
         return None
     found = format_status(record)
     if record.status in WAITING:
-        holds = asyncio.run(_read_holds(record.account))
+        account = record.account or (record.waiting.account if record.waiting else None)
+        holds = asyncio.run(_read_holds(account))
         found["held_back_by"] = [asdict(hold) for hold in holds]
     if record.status == "unknown":
         found["proven_by"] = what_proves(record.operation)
@@ -157,6 +159,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
     ]
     if "retry_at" in found:
         lines.append(f"  next attempt in {max(0.0, found['retry_at'] - time.time()):.0f} s")
+    if waiting := make_waiting(found.get("waits_for"), found.get("lane")):
+        lines.append(f"  it waits because {waiting.clause}")
     for hold in found.get("held_back_by", ()):
         lines.append(f"  held back, {hold['kind']}: {hold['subject']}, {hold['detail']}")
         lines.append(f"    next: {hold['next_step']}")

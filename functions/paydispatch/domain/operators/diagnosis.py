@@ -14,6 +14,7 @@ from paydispatch.domain.stripe.proofs import NoProof, Proof, proof_of, unexecute
 
 if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.rates.waiting import Waiting
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
 
 CALLER_TIMEOUT_S = 120.0
@@ -70,6 +71,7 @@ class OpenRequest:
     attempts: int = 0
     begun_at: float | None = None
     retry_at: float | None = None
+    waiting: Waiting | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +151,8 @@ def _diagnose_open(request: OpenRequest, now_s: float) -> _Diagnosis:
         case "retrying" if request.retry_at is not None:
             due = f"attempt {request.attempts + 1}"
             late = "" if now_s < request.retry_at else ", which is overdue: look at the queue"
+            if request.waiting is not None:
+                attempts = f"{attempts}, {request.waiting.clause}"
             return Reason.RETRYING, attempts, due + late, request.retry_at
         case "calling" if request.begun_at is not None:
             return _diagnose_calling(request, request.begun_at, now_s)

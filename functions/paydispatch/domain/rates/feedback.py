@@ -29,10 +29,10 @@ class Feedback(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What a report changed for all calls of the account."""
+    """The change that a report made for all calls of the account."""
 
     shrunk_to: int | None = None
-    """What is left of the limit, or of the cap on calls in flight, that shrank."""
+    """The rate or the cap on calls in flight, after it shrank."""
     breaker_opened: bool = False
 
 

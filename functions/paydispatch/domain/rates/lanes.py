@@ -27,7 +27,7 @@ class RateLane(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneRule:
-    """What a lane may use."""
+    """The share and the reach of a lane."""
 
     share: float
     """The part of each limit that this lane and the lanes below it may use together."""

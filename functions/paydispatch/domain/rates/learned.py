@@ -29,5 +29,5 @@ class Learned:
 
 
 def shrink(value: int, now_s: float) -> Learned:
-    """Return what is left of a limit after a 429."""
+    """Return the limit after a 429."""
     return Learned(max(LOWEST_RATE, int(value * SHRINK_TO)), now_s)

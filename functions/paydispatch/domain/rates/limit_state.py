@@ -23,7 +23,7 @@ No invocation of the caller lasts longer.
 class LimitState:
     calendar: Calendar = field(default_factory=Calendar)
     learned: Learned | None = None
-    """What is left of the rate since the last 429."""
+    """The rate after the last 429."""
     cap: Learned | None = None
     """The greatest number of calls in flight, since Stripe refused one for it. None: they are not counted."""
     in_flight: dict[str, float] = field(default_factory=dict)

@@ -29,7 +29,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefaultLimits:
-    """The limits of an account without limits of its own, by mode.
+    """The limits by mode of an account for which no operator set others.
 
     Source: docs.stripe.com/rate-limits. Stripe counts per account and mode, for all keys together.
     """

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from paydispatch.domain.progress import Progress
+    from paydispatch.domain.rates.waiting import Waiting
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.services.calls.call import Call
 
@@ -57,15 +58,17 @@ async def defer(
     why: str,
     claimed: bool = True,
     account: AccountBinding | None = None,
+    waiting: Waiting | None = None,
 ) -> None:
     """Send a copy that arrives in `delay_s` seconds. Raises `Unavailable` when it could not be sent.
 
     `account` is the Stripe account of the call. By default it is that of the last send, if there was one.
+    `waiting` says what the request waits for, where it is not its next attempt.
     """
     delay_s = min(delay_s, QUEUE_DELAY_LIMIT_S)
     if claimed:
         try:
-            await mark_retrying(call, progress, call.ports.clock.now_s() + delay_s)
+            await mark_retrying(call, progress, call.ports.clock.now_s() + delay_s, waiting)
         except Unavailable as error:
             call.ports.log.warning("status.not_written", why=str(error))
     known = account or progress.account
@@ -74,6 +77,10 @@ async def defer(
     call.log("request.deferred", progress, delay_s=round(delay_s, 3), why=why)
 
 
-async def mark_retrying(call: Call, progress: Progress, retry_at: float) -> None:
+async def mark_retrying(
+    call: Call, progress: Progress, retry_at: float, waiting: Waiting | None = None
+) -> None:
     """Write into the status that the next attempt is at `retry_at` (unix seconds). Raises `Unavailable`."""
-    await call.ports.requests.mark_retrying(call.claim, retry_at, attempts=progress.attempt - 1)
+    await call.ports.requests.mark_retrying(
+        call.claim, retry_at, attempts=progress.attempt - 1, waiting=waiting
+    )

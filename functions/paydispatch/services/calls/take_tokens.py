@@ -14,6 +14,7 @@ from paydispatch.domain.rates.account_limits import PAUSED_WAIT_S
 from paydispatch.domain.rates.feedback import RATE_REFUSALS, Feedback, feedback_of
 from paydispatch.domain.rates.lanes import LONGEST_WAIT_S, RateLane
 from paydispatch.domain.rates.tokens import Granted, Postponed, TokenAsk, Why
+from paydispatch.domain.rates.waiting import Waiting
 from paydispatch.services.calls.defer import defer, defer_if_unavailable
 
 if TYPE_CHECKING:
@@ -64,7 +65,18 @@ async def postpone(
     time_left_s = max(1.0, progress.deadline_at - call.ports.clock.now_s())
     call.ports.log.count("RateDeferred")
     delay_s = min(delay_s, time_left_s)
-    await defer(call, progress, delay_s, why=postponed.why.value, account=account)
+    await defer(
+        call,
+        progress,
+        delay_s,
+        why=postponed.why.value,
+        account=account,
+        waiting=Waiting(
+            why=postponed.why,
+            lane=call.envelope.lane,
+            account=None if account is None else account.rate_account,
+        ),
+    )
 
 
 def spread_delay_s(

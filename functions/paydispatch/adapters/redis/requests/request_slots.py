@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.looks.noted_doubts import NotedDoubt
     from paydispatch.domain.outcomes import Error
+    from paydispatch.domain.rates.waiting import Waiting
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.ports import Clock
 
@@ -133,8 +134,15 @@ class RedisRequests:
         )
         return read_error(stands[0]) or error if word == "closed" else Disputed(word)
 
-    async def mark_retrying(self, claim: Claim, retry_at: float, *, attempts: int) -> None:
-        status = {"status": "retrying", "attempts": attempts, "retry_at": retry_at}
+    async def mark_retrying(
+        self, claim: Claim, retry_at: float, *, attempts: int, waiting: Waiting | None = None
+    ) -> None:
+        status = {
+            "status": "retrying",
+            "attempts": attempts,
+            "retry_at": retry_at,
+            "waiting": "" if waiting is None else waiting.as_text(),
+        }
         command = _write_status(slot_keys(claim), claim.fingerprint, status)
         async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
             pipe.execute_command(*command)

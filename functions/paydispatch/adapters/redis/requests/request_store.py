@@ -16,6 +16,7 @@ from paydispatch.adapters.redis.requests.open_requests import note_open
 from paydispatch.adapters.redis.scripts import unavailable_for_redis_errors
 from paydispatch.adapters.redis.workers import note_requests
 from paydispatch.domain.identity.slots import bare_name
+from paydispatch.domain.rates.waiting import read_waiting
 from paydispatch.domain.stripe.resources import create_of
 from paydispatch.ports import RequestRecord
 
@@ -91,6 +92,7 @@ def _record(request_id: str, fields: Mapping[str, str]) -> RequestRecord:
         parsed_data=_json(fields.get("parsed_data")),
         parsed_error=None if "parsed_data" in fields else _json(fields.get("parsed_error")),
         retry_at=float(fields["retry_at"]) if waiting else None,
+        waiting=read_waiting(fields.get("waiting")) if waiting else None,
         account=_account(fields.get("account")),
     )
 

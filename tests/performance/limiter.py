@@ -1,10 +1,11 @@
 """Measure the limiter of Redis: tokens per second of one server, and the CPU of the limiter in a caller per call.
 
-    python tests/performance/limiter_test.py [--seconds S]
+    python tests/performance/limiter.py [--seconds S]
 
 It starts a Valkey of its own. Each line names the limit, the calls in a batch, and the processes that ask. A process
 has one batch on its way, so that it waits for Redis half of the time. The last lines send
-commands without waiting for answers, so that Redis is busy all the time.
+commands without waiting for answers, so that Redis is busy all the time. `make limits` compares the CPU of the limiter
+with that of a call.
 """
 
 from __future__ import annotations
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
 HIGH = Limits(account=10_000_000, operation=10_000_000)
 STRIPES = Limits(account=100, operation=25)
 COMMANDS = 2_000
-CALL_MS = 1.1
-"""The CPU of one call in the caller (docs/performance)."""
 
 
 def ask_for(number: int, operations: int) -> TokenAsk:
@@ -131,14 +130,16 @@ def measure_redis(admin: Redis) -> Iterator[str]:
         for calls, operations in ((1, 1), (10, 1), (100, 1), (100, 4)):
             admin.flushall()
             asks = [ask_for(number, operations) for number in range(calls)]
-            seconds, cpu_s = run_pipeline(admin, limits, asks)
+            seconds, cpu_s = run_pipeline(admin, limits, asks, COMMANDS)
             yield (
                 f"{name:<10} {calls:>5} {operations:>11} {COMMANDS * calls / seconds:>9,.0f}"
                 f" {COMMANDS * calls / cpu_s:>22,.0f}"
             )
 
 
-def run_pipeline(admin: Redis, limits: Limits, asks: list[TokenAsk]) -> tuple[float, float]:
+def run_pipeline(
+    admin: Redis, limits: Limits, asks: list[TokenAsk], commands: int
+) -> tuple[float, float]:
     """Return the seconds that the commands took, and the CPU seconds of Redis."""
     text, sha = text_and_sha("take")
     admin.script_load(text)
@@ -150,7 +151,7 @@ def run_pipeline(admin: Redis, limits: Limits, asks: list[TokenAsk]) -> tuple[fl
         *group_arguments(group_asks(asks, LANES)),
     ]
     pipe = admin.pipeline(transaction=False)
-    for _ in range(COMMANDS):
+    for _ in range(commands):
         pipe.execute_command("EVALSHA", sha, len(names), *names, *arguments)
     cpu_s, begun = server_cpu_s(admin), time.monotonic()
     pipe.execute()
@@ -189,7 +190,6 @@ def main() -> None:
                     print(line, flush=True)
         finally:
             supervisor.close()
-    print(f"A call takes {CALL_MS} ms of the caller's CPU: 5 % of it are {CALL_MS * 50:.0f} us.")
 
 
 def wait_for(admin: Redis) -> None:
