@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.claims import Send
     from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.looks.messages import EventMessage
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.ports import Clock
     from paydispatch.testing.memory_outcomes import MemoryOutcomes
@@ -52,6 +53,8 @@ class Slot:
     """The tokens of open sends."""
     message: str | None = None
     """The queue message, once the request was in doubt. It is dropped with the final status."""
+    event: EventMessage | None = None
+    """An event that came before the message was kept."""
     attempts: int = 0
     retry_at: float | None = None
     outcome: Response | Error | None = None
@@ -69,7 +72,7 @@ class Slot:
             return False
         self.status = status
         if status in FINAL_STATUSES:
-            self.message = None
+            self.message = self.event = None
         return True
 
 
@@ -217,12 +220,22 @@ class MemoryRequests:
         if end is SendEnd.NOT_CONNECTED and slot.started_by == token:
             slot.first_sent_at = slot.last_sent_at = slot.started_by = None
 
-    async def keep_message(self, claim: Claim, message: str) -> None:
+    async def keep_message(self, claim: Claim, message: str) -> EventMessage | None:
         slot = self.store.find_own(claim)
         if claim.tenant != self._queue_tenant:
             self.store.doubt_tenants.add(claim.tenant)
-        if slot is not None and not slot.final:
-            slot.message = message
+        if slot is None or slot.final:
+            return None
+        event, slot.event, slot.message = slot.event, None, message
+        return event
+
+    async def keep_event(self, slot: str, event: EventMessage) -> bool:
+        self.store.reach()
+        found = self.store.slots.get(slot)
+        if found is None or found.final or found.message is not None:
+            return False
+        found.event = event
+        return True
 
     async def find_doubt(self, slot: str) -> NotedDoubt | None:
         self.store.reach()
@@ -233,6 +246,7 @@ class MemoryRequests:
             request_id=found.claim.request_id,
             worker_slot=found.claim.worker_slot,
             fingerprint=found.claim.fingerprint,
+            operation=found.claim.operation,
             status=found.status,
             message=found.message,
             account=found.account,

@@ -46,11 +46,12 @@ from paydispatch.testing.memory_outcomes import MemoryOutcomes
 from paydispatch.testing.memory_queues import MemoryAsyncLookQueue
 from paydispatch.testing.memory_requests import MemoryRequests
 from paydispatch.testing.memory_sealing import MemorySealer, MemoryVault
-from paydispatch.testing.memory_stripe import MemoryAccounts
+from paydispatch.testing.memory_stripe import MemoryAccounts, MemoryStripe
 
 if TYPE_CHECKING:
     from tests.unit.services.conftest import Caller
 
+    from paydispatch.domain.attempts import Attempt
     from paydispatch.domain.envelope import Envelope
 
 INTENT, EVENT_PATH = "/v1/payment_intents/pi_1", "/v1/events/evt_1"
@@ -259,11 +260,7 @@ class TestSettled:
         self, system: System, caller: Caller
     ) -> None:
         """The whole way: the caller notes the doubt, defers a copy, and the copy finds the request settled."""
-        caller.outcomes, caller.requests, caller.clock = (
-            system.outcomes,
-            system.requests,
-            system.clock,
-        )
+        use_world_of(system, caller)
         caller.answers(TIMED_OUT)
         assert await caller.receive(envelope(), left_s=PUBLISHING_TIME_S + 2)
         await system.settle()
@@ -275,11 +272,7 @@ class TestSettled:
     async def test_a_redelivery_notes_the_doubt_that_a_killed_caller_did_not(
         self, system: System, caller: Caller
     ) -> None:
-        caller.outcomes, caller.requests, caller.clock = (
-            system.outcomes,
-            system.requests,
-            system.clock,
-        )
+        use_world_of(system, caller)
         await system.send(doubted=False)
         caller.accounts.away = True
         assert await caller.receive(envelope(), receive=2)
@@ -433,11 +426,7 @@ class TestHarmless:
     async def test_an_event_of_a_request_that_was_answered_reads_nothing(
         self, system: System, caller: Caller
     ) -> None:
-        caller.outcomes, caller.requests, caller.clock = (
-            system.outcomes,
-            system.requests,
-            system.clock,
-        )
+        use_world_of(system, caller)
         caller.answers(CREATED)
         assert await caller.receive(envelope())
         await system.settle()
@@ -447,11 +436,7 @@ class TestHarmless:
     async def test_an_answer_after_the_event_is_not_published_again(
         self, system: System, caller: Caller
     ) -> None:
-        caller.outcomes, caller.requests, caller.clock = (
-            system.outcomes,
-            system.requests,
-            system.clock,
-        )
+        use_world_of(system, caller)
         await system.send()
         await system.settle()
         caller.answers(DECLINED)
@@ -483,17 +468,89 @@ async def exhausted(system: System) -> None:
         await system.settle(copy)
 
 
+def use_world_of(system: System, caller: Caller) -> None:
+    """Let the Stripe caller and the settler share Redis, the look queue and the time."""
+    caller.outcomes, caller.requests, caller.clock = system.outcomes, system.requests, system.clock
+    caller.look_queue = system.look_queue
+
+
 class TestTooEarly:
-    async def test_an_event_before_the_answer_waits_for_the_doubt(self, system: System) -> None:
+    async def test_an_event_before_the_answer_is_kept_and_sent_on_with_the_doubt(
+        self, system: System, caller: Caller
+    ) -> None:
+        await system.send(doubted=False)
+        await system.settle()
+        assert not system.lists.fetches
+        assert not system.look_queue.sent
+
+        use_world_of(system, caller)
+        caller.accounts.away = True
+        assert await caller.receive(envelope(), receive=2)
+        assert system.look_queue.sent == [(event_for(), 0)]
+        await exhausted(system)
+        assert len(system.settled) == 1
+
+    async def test_an_event_is_sent_on_once(self, system: System) -> None:
         asked = await system.send(doubted=False)
         await system.settle()
-        ((copy, delay_s),) = system.look_queue.sent
-        assert (copy, delay_s) == (event_for(tries=1), 1.0)
-        assert not system.lists.fetches
-
         claim = claim_of(asked, "local", system.clock.now_s())
-        await system.requests.end_send(claim, "t1", SendEnd.UNKNOWN)
-        await system.requests.keep_message(claim, asked.as_message())
+        assert await system.requests.keep_message(claim, asked.as_message()) == event_for()
+        assert await system.requests.keep_message(claim, asked.as_message()) is None
+
+    async def test_a_request_whose_call_takes_long_is_settled_before_it_ends(
+        self, system: System, caller: Caller, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("paydispatch.services.calls.keep_message.SLOW_CALL_S", 0)
+        use_world_of(system, caller)
+
+        sent_on = asyncio.Event()
+        send = system.look_queue.send
+
+        async def note(message: Any, delay_s: float) -> None:
+            await send(message, delay_s)
+            sent_on.set()
+
+        monkeypatch.setattr(system.look_queue, "send", note)
+
+        class SlowStripe(MemoryStripe):
+            async def call(self, **_: Any) -> Attempt:
+                await system.settle()  # the event comes while the call is open
+                await asyncio.wait_for(sent_on.wait(), 10)
+                await exhausted(system)
+                assert len(system.settled) == 1
+                return DECLINED
+
+        caller.stripe = SlowStripe()
+        assert await caller.receive(envelope())
+        (entry,) = system.outcomes.entries
+        assert isinstance(entry.outcome, Response)
+
+    @pytest.mark.parametrize(
+        "changes", [{"type": "charge.succeeded"}, {"account": "acct_2"}, {"livemode": True}]
+    )
+    async def test_an_event_that_could_prove_nothing_is_not_kept(
+        self, system: System, changes: dict[str, Any]
+    ) -> None:
+        await system.send(doubted=False)
+        await system.settle()
+        await system.settle(**changes)
+        assert len(system.dropped) == 1
+        assert system.requests.slot("pdr_1").event == event_for()
+
+    async def test_a_doubt_that_is_noted_meanwhile_is_found_a_second_later(
+        self, system: System, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked = await system.send(doubted=False)
+        keep = system.requests.keep_event
+
+        async def keep_late(slot: str, event: EventMessage) -> bool:
+            claim = claim_of(asked, "local", system.clock.now_s())
+            await system.requests.keep_message(claim, asked.as_message())
+            return await keep(slot, event)
+
+        monkeypatch.setattr(system.requests, "keep_event", keep_late)
+        await system.settle()
+        assert [delay_s for _, delay_s in system.look_queue.sent] == [1.0]
         await exhausted(system)
         assert len(system.settled) == 1
 
@@ -511,7 +568,8 @@ class TestTooEarly:
     async def test_it_is_tried_again_a_few_times_and_then_left_to_the_looks(
         self, system: System
     ) -> None:
-        await system.send(doubted=False)
+        await system.send()
+        system.lists.objects[INTENT] = Inconclusive("Stripe cannot be reached")
         event, delays = event_for(), []
         while True:
             await system.settle(event)
@@ -522,9 +580,23 @@ class TestTooEarly:
         assert tuple(delays) == SENT_AGAIN_AFTER_S
         assert len(system.dropped) == 1
 
-    async def test_while_redis_is_away_the_message_is_kept(self, system: System) -> None:
+    async def test_while_redis_is_away_the_message_is_sent_again_and_at_last_kept(
+        self, system: System
+    ) -> None:
+        """A message that SQS keeps comes again only after its visibility timeout of 90 minutes."""
         await system.send()
         system.requests.away = True
+        with pytest.raises(Unavailable):
+            await system.settle(tries=len(SENT_AGAIN_AFTER_S))
+        await system.settle()
+        assert len(system.look_queue.sent) == 1
+        system.requests.away = False
+        await exhausted(system)
+        assert len(system.settled) == 1
+
+    async def test_a_message_that_cannot_be_sent_again_is_kept(self, system: System) -> None:
+        await system.send()
+        system.requests.away = system.look_queue.away = True
         with pytest.raises(Unavailable):
             await system.settle()
 
