@@ -108,6 +108,14 @@ EVENT_GUARDS: tuple[Guard, ...] = (
         SETTLING,
     ),
     Guard(
+        "event: an update under an id that others may use as a key settles",
+        OWN_EVENT,
+        SETTLE,
+        "proof is EventProof.EVENT and not is_made_id(event.request_id)",
+        "False",
+        SETTLING,
+    ),
+    Guard(
         "event: an object with another request's mark settles",
         OWN_OBJECT,
         LOOK,

@@ -19,10 +19,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.identity.request_ids import is_made_id
 from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.looks.event_places import other_place
 from paydispatch.domain.looks.noted_doubts import unknown_of_doubt
-from paydispatch.domain.looks.provable_events import event_proof
+from paydispatch.domain.looks.provable_events import EventProof, event_proof
 from paydispatch.domain.operators.lookup_results import Found, Inconclusive
 from paydispatch.domain.operators.lookups import StaysUnknown, decide
 from paydispatch.domain.unknown_outcomes import UnknownOutcome
@@ -34,13 +35,16 @@ from paydispatch.services.look_up import LookupPorts
 if TYPE_CHECKING:
     from paydispatch.domain.looks.messages import EventMessage
     from paydispatch.domain.looks.noted_doubts import NotedDoubt
-    from paydispatch.domain.looks.provable_events import EventProof
     from paydispatch.domain.outcomes import Outcome
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.ports import AsyncLookQueue, RequestSlots
 
 SENT_AGAIN_AFTER_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 """The delays after which an event that came too early is tried again."""
+
+CHOSEN_ID = (
+    "its id was chosen by a direct producer, so that another program may have made this update under the same key"
+)
 
 
 class EventPorts(LookupPorts, PublishPorts, Protocol):
@@ -165,6 +169,8 @@ class EventSettler:
         proof = event_proof(operation, event.type)
         if proof is None:
             return _Nothing("an event of this type proves nothing about the operation")
+        if proof is EventProof.EVENT and not is_made_id(event.request_id):
+            return _Nothing(CHOSEN_ID)
         why = other_place(event, account)
         if why is not None:
             self._ports.log.count("EventOfOtherAccount")

@@ -24,6 +24,7 @@ from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.entry import entry_for
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.identity.marks import MARK
+from paydispatch.domain.identity.request_ids import new_request_id
 from paydispatch.domain.looks.event_places import NO_PLACE, OTHER_ACCOUNT, OTHER_MODE
 from paydispatch.domain.looks.messages import EventMessage, event_message
 from paydispatch.domain.operators.lookup_results import Inconclusive
@@ -35,7 +36,7 @@ from paydispatch.services.call_batch import PUBLISHING_TIME_S
 from paydispatch.services.calls.publish_outcome import publish_outcome
 from paydispatch.services.look_for_event import NOT_MARKED, OTHER_EVENT
 from paydispatch.services.reconcile import ReconcilePorts
-from paydispatch.services.settle_by_event import SENT_AGAIN_AFTER_S, EventSettler
+from paydispatch.services.settle_by_event import CHOSEN_ID, SENT_AGAIN_AFTER_S, EventSettler
 from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_doorbells import MemoryDoorbell
 from paydispatch.testing.memory_doubts import MemoryDoubts
@@ -60,7 +61,9 @@ CAPTURE: dict[str, Any] = {
     "path": {"intent": "pi_1"},
     "params": {},
 }
+MADE_ID = new_request_id(NOW_S)
 UPDATE: dict[str, Any] = {
+    "request_id": MADE_ID,
     "operation": "update_customer",
     "object": "customer",
     "path": {"customer": "cus_1"},
@@ -72,7 +75,8 @@ OTHER_KEY = KEY + "Other"
 class System:
     """An event settler over in-memory ports, and a Stripe that has one object and one event."""
 
-    def __init__(self) -> None:
+    def __init__(self, request_id: str = "pdr_1") -> None:
+        self.request_id = request_id
         self.clock = MemoryClock()
         self.log = MemoryEventLog()
         self.outcomes = MemoryOutcomes(self.clock)
@@ -99,12 +103,12 @@ class System:
 
     def at_stripe(self, type_: str, body: dict[str, Any], *, path: str = INTENT) -> None:
         """Put an object with our mark at `path`, and an event of it that our call caused."""
-        marked = {"metadata": {MARK: "pdr_1"}, **body}
+        marked = {"metadata": {MARK: self.request_id}, **body}
         self.lists.objects[path] = marked
         self.lists.objects[EVENT_PATH] = {
             "id": "evt_1",
             "type": type_,
-            "request": {"id": "req_1", "idempotency_key": "pdr_1"},
+            "request": {"id": "req_1", "idempotency_key": self.request_id},
             "data": {"object": marked},
             "livemode": False,
         }
@@ -142,7 +146,8 @@ class System:
         await publish_outcome(self.ports, entry, claim.worker_slot)
 
     async def settle(self, event: EventMessage | None = None, **changes: Any) -> None:
-        await EventSettler(self.ports, queue_tenant="local").settle(event or event_for(**changes))
+        named = {"request_id": self.request_id, **changes}
+        await EventSettler(self.ports, queue_tenant="local").settle(event or event_for(**named))
 
     @property
     def settled(self) -> list[Any]:
@@ -170,6 +175,11 @@ def event_for(**changes: Any) -> EventMessage:
 @pytest.fixture
 def system() -> System:
     return System()
+
+
+@pytest.fixture
+def of_update() -> System:
+    return System(MADE_ID)
 
 
 class TestSettled:
@@ -230,12 +240,12 @@ class TestSettled:
         assert [one["path"] for one in system.lists.fetches] == [INTENT]
 
     async def test_an_update_is_settled_by_stripe_s_own_word_that_our_call_made_it(
-        self, system: System
+        self, of_update: System
     ) -> None:
-        await system.send(envelope(**UPDATE))
-        system.at_stripe("customer.updated", {"id": "cus_1"}, path="/v1/customers/cus_1")
-        await system.settle(type="customer.updated")
-        (outcome,) = system.settled
+        await of_update.send(envelope(**UPDATE))
+        of_update.at_stripe("customer.updated", {"id": "cus_1"}, path="/v1/customers/cus_1")
+        await of_update.settle(type="customer.updated")
+        (outcome,) = of_update.settled
         assert outcome.body["id"] == "cus_1"
 
     async def test_the_event_of_a_connected_account_settles_its_request(
@@ -384,7 +394,20 @@ class TestHarmless:
         if isinstance(body, dict) and body["id"] == "pi_1":
             assert system.dropped == [NOT_MARKED]
 
-    async def test_an_update_of_another_object_proves_nothing(self, system: System) -> None:
+    @pytest.mark.parametrize("doubted", [True, False])
+    async def test_an_update_under_a_chosen_id_is_settled_by_no_event(
+        self, system: System, doubted: bool
+    ) -> None:
+        """Another program of the account may have made its own update under the same idempotency key."""
+        await system.send(envelope(**UPDATE | {"request_id": "pdr_1"}), doubted=doubted)
+        system.at_stripe("customer.updated", {"id": "cus_1"}, path="/v1/customers/cus_1")
+        await system.settle(type="customer.updated")
+        assert not system.settled
+        assert system.dropped == [CHOSEN_ID]
+        assert system.requests.slot("pdr_1").event is None
+
+    async def test_an_update_of_another_object_proves_nothing(self, of_update: System) -> None:
+        system = of_update
         await system.send(envelope(**UPDATE))
         system.at_stripe("customer.updated", {"id": "cus_2"}, path="/v1/customers/cus_2")
         system.lists.objects["/v1/customers/cus_1"] = {"id": "cus_1"}
@@ -395,7 +418,10 @@ class TestHarmless:
         await system.settle(type="customer.updated")
         assert not system.settled
 
-    async def test_an_operation_without_a_row_is_settled_by_no_event(self, system: System) -> None:
+    async def test_an_operation_without_a_row_is_settled_by_no_event(
+        self, of_update: System
+    ) -> None:
+        system = of_update
         await system.send(
             envelope(
                 **{
