@@ -249,7 +249,7 @@ class RequestSlots(Protocol):
         ...
 
     async def tenants_in_doubt(self) -> Sequence[str]:
-        """Return the tenants, except the queue's, that had a request in doubt."""
+        """Return the tenants, except the queue's, that had a request in doubt in the last 25 days."""
         ...
 
     async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:

@@ -40,6 +40,14 @@ REPEAT_GUARDS: tuple[Guard, ...] = (
         WIRE,
     ),
     Guard(
+        "repeats: a 404 stands for the invoice of a cancellation",
+        SHOWN_EFFECT,
+        SOURCE + "domain/stripe/repeats.py",
+        " and not _asks_for_more(operation, params)",
+        "",
+        (*TABLES, *RETRY),
+    ),
+    Guard(
         "repeats: a DELETE of a place is retried after a lost answer",
         NO_OTHER_OBJECT,
         RETRY_RULES,

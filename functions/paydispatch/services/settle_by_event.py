@@ -31,6 +31,7 @@ from paydispatch.services.calls.publish_outcome import PublishPorts, publish_out
 from paydispatch.services.log_ids import log_ids
 from paydispatch.services.look_for_event import look_for_event
 from paydispatch.services.look_up import LookupPorts
+from paydispatch.services.looks.note_doubt import DropPorts, drop_doubt
 
 if TYPE_CHECKING:
     from paydispatch.domain.looks.messages import EventMessage
@@ -47,7 +48,7 @@ CHOSEN_ID = (
 )
 
 
-class EventPorts(LookupPorts, PublishPorts, Protocol):
+class EventPorts(LookupPorts, PublishPorts, DropPorts, Protocol):
     """The ports of settling by events."""
 
     @property
@@ -205,6 +206,7 @@ class EventSettler:
         first = await publish_outcome(self._ports, settled, unknown.worker)
         if first:
             await self._ports.unknown_outcomes.forget(unknown.worker, settled.request_id)
+            await drop_doubt(self._ports, unknown)
             self._ports.log.count("SettledByEvent")
         self._ports.log.info(
             "request.settled_by_event" if first else "request.settled_before",

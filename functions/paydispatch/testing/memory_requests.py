@@ -16,7 +16,7 @@ from paydispatch.domain.claims import (
 )
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.identity.slots import slot_name
-from paydispatch.domain.limits import HORIZON_S
+from paydispatch.domain.limits import HORIZON_S, REMEMBER_S
 from paydispatch.domain.looks.noted_doubts import NotedDoubt
 from paydispatch.domain.outcomes import Error, Response
 from paydispatch.domain.stripe.repeats import Repeat
@@ -81,7 +81,8 @@ class MemorySlots:
 
     def __init__(self) -> None:
         self.slots: dict[str, Slot] = {}
-        self.doubt_tenants: set[str] = set()
+        self.doubt_tenants: dict[str, float] = {}
+        """{tenant: unix seconds of its newest doubt}"""
         self.metadata_unset: dict[str, float] = {}
         """Unix seconds by the name of an account."""
         self.away = False
@@ -223,11 +224,17 @@ class MemoryRequests:
     async def keep_message(self, claim: Claim, message: str) -> EventMessage | None:
         slot = self.store.find_own(claim)
         if claim.tenant != self._queue_tenant:
-            self.store.doubt_tenants.add(claim.tenant)
+            self._note_doubt_of(claim.tenant)
         if slot is None or slot.final:
             return None
         event, slot.event, slot.message = slot.event, None, message
         return event
+
+    def _note_doubt_of(self, tenant: str) -> None:
+        now_s, noted = self._clock.now_s(), self.store.doubt_tenants
+        noted[tenant] = now_s
+        for old in [one for one, at in noted.items() if at <= now_s - REMEMBER_S]:
+            del noted[old]
 
     async def keep_event(self, slot: str, event: EventMessage) -> bool:
         self.store.reach()

@@ -162,3 +162,10 @@ async def test_the_tenants_of_doubts_are_known_except_the_queue_s(slots: SlotsWo
     found = await slots.requests.find_doubt(of_acme.slot)
     assert found is not None
     assert (found.request_id, found.worker_slot) == ("r1", "acme w1")
+
+
+async def test_a_tenant_is_forgotten_25_days_after_its_newest_doubt(slots: SlotsWorld) -> None:
+    for tenant, days_later in (("acme", 20), ("bank", 6), ("shop", 0)):
+        await slots.requests.keep_message(claim_for(tenant=tenant), "the message")
+        slots.clock.advance(days_later * 86_400)
+    assert list(await slots.requests.tenants_in_doubt()) == ["bank", "shop"]

@@ -274,6 +274,28 @@ async def test_a_window_that_is_too_full_says_so_with_a_figure(
     assert "events" in line["why"]
 
 
+async def test_a_list_that_is_too_full_is_read_once_a_day(
+    system: LookSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_list, "MOST_PAGES", 3)
+    await system.doubt("pdr_1")
+    system.fill(500)
+    await system.receive()
+    state = await system.doubts.state(HERE)
+    assert state.next_at == system.clock.now_s() + 86_400
+
+
+async def test_requests_that_stay_unknown_for_long_are_counted_at_each_look(
+    system: LookSystem,
+) -> None:
+    await system.doubt("pdr_1", "pdr_2")
+    counts = []
+    for _ in range(3):  # after 10 s, 70 s and 11 minutes
+        await system.receive()
+        counts.append(system.log.counts["UnknownForLong"])
+    assert counts == [0, 0, 2]
+
+
 async def test_requests_of_two_tenants_never_share_a_key(system: LookSystem) -> None:
     """The key of one tenant must not read for another one, although both may use one account."""
     system.secrets["acme", SECRET_REF] = OTHER_KEY

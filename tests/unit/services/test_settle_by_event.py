@@ -35,6 +35,7 @@ from paydispatch.domain.stripe.accounts import bind_account
 from paydispatch.services.call_batch import PUBLISHING_TIME_S
 from paydispatch.services.calls.publish_outcome import publish_outcome
 from paydispatch.services.look_for_event import NOT_MARKED, OTHER_EVENT
+from paydispatch.services.looks.note_doubt import note_doubt
 from paydispatch.services.reconcile import ReconcilePorts
 from paydispatch.services.settle_by_event import CHOSEN_ID, SENT_AGAIN_AFTER_S, EventSettler
 from paydispatch.testing.memory_clock import MemoryClock
@@ -144,6 +145,10 @@ class System:
         unknown = make_failure(certainty=Certainty.UNKNOWN, attempts=3)
         entry = entry_for(asked.at(known), claim, unknown, self.clock.now_s())
         await publish_outcome(self.ports, entry, claim.worker_slot)
+        told = await self.ports.unknown_outcomes.read(claim.worker_slot, claim.request_id)
+        assert told is not None
+        await note_doubt(self.ports, told)
+        self.look_queue.sent.clear()
 
     async def settle(self, event: EventMessage | None = None, **changes: Any) -> None:
         named = {"request_id": self.request_id, **changes}
@@ -207,6 +212,8 @@ class TestSettled:
         assert [type(outcome) for outcome in system.settled] == [Response]
         assert len(system.outcomes.entries) == 2
         assert not system.outcomes.unknown
+        (place,) = await system.ports.doubts.places(at_most=10)
+        assert (await system.ports.doubts.state(place)).doubts == 0
         assert system.requests.status("pdr_1") == "succeeded"
 
     async def test_an_unknown_outcome_whose_message_was_not_noted_is_settled(

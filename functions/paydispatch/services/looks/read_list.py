@@ -63,6 +63,8 @@ class ListReading:
     """Unix seconds after which no page is read. None: there is no such time."""
     ended: bool = field(default=False, init=False)
     """Whether the whole list was read for those that are left."""
+    too_full: bool = field(default=False, init=False)
+    """Whether the pass ended because the list has too many pages."""
 
 
 async def read_list(
@@ -78,6 +80,7 @@ async def read_list(
             return None
         if position.pages >= MOST_PAGES:
             await reading.keeper.keep(None)
+            reading.too_full = True
             return Inconclusive(TOO_FULL.format(objects=MOST_PAGES * 100))
         page = await _next_page(ports, reading)
         if isinstance(page, Inconclusive):

@@ -51,6 +51,8 @@ class PassResult:
     seen_until: dict[tuple[str, str], float] = field(default_factory=dict)
     """{(worker, request id): the list was read up to this time of Stripe's clock}"""
     pages: int = 0
+    too_full: set[tuple[str, str]] = field(default_factory=set)
+    """(worker, request id) of the requests whose list has more pages than a pass may read."""
 
 
 class Pass:
@@ -120,6 +122,7 @@ class Pass:
             why = str(error)
         except Exception as error:  # a fault of paydispatch itself must not end the pass
             self._ports.log.warning("look.failed", list=list_key.path)
+            self._ports.log.count("LookFailed")
             why = f"internal: {type(error).__name__}"
         known = {(one.worker_id, one.request_id) for one in self._result.reconciled}
         for candidate in candidates:
@@ -156,6 +159,8 @@ class Pass:
         if why is None and not reading.ended:
             self._result.left += len(left)
             return
+        if reading.too_full:
+            self._result.too_full.update((one.worker, one.request_id) for one in left)
         if why is None:
             for one in left:
                 if position.answered_at is not None:
@@ -205,6 +210,7 @@ class Pass:
                     self._ports.log.warning(
                         "request.not_reconciled", worker_id=one.worker, request_id=one.request_id
                     )
+                    self._ports.log.count("LookFailed")
                     why = f"internal: {type(error).__name__}"
                 self._add(Reconciled(one.worker, one.request_id, Verdict.UNKNOWN, why=why))
 

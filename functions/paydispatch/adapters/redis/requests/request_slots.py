@@ -109,7 +109,10 @@ class RedisRequests:
         async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
             pipe.execute_command(*command)
             if claim.tenant != self._queue_tenant:
-                pipe.sadd(keys.DOUBT_TENANTS, claim.tenant)
+                now_s = self._clock.now_s()
+                pipe.zadd(keys.DOUBT_TENANTS, {claim.tenant: now_s})
+                pipe.zremrangebyscore(keys.DOUBT_TENANTS, "-inf", now_s - REMEMBER_S)
+                pipe.expire(keys.DOUBT_TENANTS, REMEMBER_S)
             event, *_ = await pipe.execute()
         return read_event(event)
 
@@ -124,7 +127,7 @@ class RedisRequests:
 
     async def tenants_in_doubt(self) -> Sequence[str]:
         async with within_answer_timeout():
-            found: Any = await self._redis.smembers(keys.DOUBT_TENANTS)
+            found: Any = await self._redis.zrange(keys.DOUBT_TENANTS, 0, -1)
         return sorted(found)
 
     async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:
