@@ -179,8 +179,8 @@ REPEAT_GUARDS: tuple[Guard, ...] = (
         "proof: a state counts although an effect that was asked for is not shown",
         OWN_OBJECT,
         OBJECT_STATES,
-        '        if params.get(name) in (True, "true"):',
-        "        if False:",
+        "    if more is not None:\n",
+        "    if False:\n",
         STATES,
     ),
     Guard(

@@ -43,9 +43,7 @@ if TYPE_CHECKING:
 SENT_AGAIN_AFTER_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 """The delays after which an event that came too early is tried again."""
 
-CHOSEN_ID = (
-    "its id was chosen by a direct producer, so that another program may have made this update under the same key"
-)
+CHOSEN_ID = "its id was chosen by a direct producer, so another program may have made the update under the same key"
 
 
 class EventPorts(LookupPorts, PublishPorts, DropPorts, Protocol):

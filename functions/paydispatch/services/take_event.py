@@ -98,7 +98,7 @@ class EventTaker:
         return True
 
     def _may_be_ours(self, sent: SentEvent, request_id: str) -> bool:
-        """Return whether an open request can have this id. Redis is asked only about ids that paydispatch did not make."""
+        """Return whether an open request can have this id. Redis is asked only about an id of another form."""
         if is_made_id(request_id):
             return True
         known = self._requests.get(slot_name(sent.tenant, request_id, self._queue_tenant))

@@ -134,7 +134,9 @@ class Looks:
             seen_until = result.seen_until.get(name, doubt.seen_until)
             seen = Doubt(doubt.worker, doubt.request_id, doubt.since, seen_until)
             too_full = name in result.too_full
-            later[seen] = now_s + TOO_FULL_DISTANCE_S if too_full else _next_at(doubt, verdict, now_s)
+            later[seen] = (
+                now_s + TOO_FULL_DISTANCE_S if too_full else _next_at(doubt, verdict, now_s)
+            )
         await self._ports.doubts.drop(place, settled)
         await self._ports.doubts.postpone(place, later)
         for_long = sum(now_s - doubt.since > UNKNOWN_FOR_LONG_S for doubt in later)
