@@ -86,8 +86,8 @@ EVENT_GUARDS: tuple[Guard, ...] = (
     Guard(
         "event: a key of another account reads the object",
         OWN_EVENT,
-        SOURCE + "services/look_up.py",
-        "    return await _check_account(ports, unknown, key, same_account=False) or key\n",
+        SOURCE + "services/lookups/own_account.py",
+        "    return await check_account(ports, unknown, key, same_account=False) or key\n",
         "    return key\n",
         SETTLING,
     ),
@@ -155,6 +155,21 @@ EVENT_GUARDS: tuple[Guard, ...] = (
         "        if not isinstance(found, Found):\n",
         "        if isinstance(found, Inconclusive):\n",
         SETTLING,
+    ),
+    Guard(
+        "event: the absence of an event settles",
+        NO_ABSENCE,
+        SOURCE + "services/looks/ask_events.py",
+        "        if read.stopped is not None:\n",
+        "        from paydispatch.domain.operators.lookup_results import NotFound\n"
+        "        from paydispatch.services.looks.settle import act_on\n"
+        "        for one in mine:\n"
+        "            known = await self._ports.unknown_outcomes.read(one.worker, one.request_id)\n"
+        "            now_s = self._ports.clock.now_s()\n"
+        "            if known is not None and not read.events:\n"
+        "                await act_on(self._ports, known, NotFound(now_s), now_s)\n"
+        "        if read.stopped is not None:\n",
+        ("tests/unit/services/test_ask_events.py",),
     ),
     Guard(
         "event: an incomplete object settles",

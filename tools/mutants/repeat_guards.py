@@ -202,7 +202,7 @@ REPEAT_GUARDS: tuple[Guard, ...] = (
     Guard(
         "proof: a missing object counts in any account",
         OWN_OBJECT,
-        SOURCE + "services/look_up.py",
+        SOURCE + "services/lookups/look_up.py",
         "    if unknown.account is None:  # in another",
         "    if False:  # in another",
         LOOKS,
@@ -210,7 +210,7 @@ REPEAT_GUARDS: tuple[Guard, ...] = (
     Guard(
         "proof: an object that an incomplete list lacks counts as not created",
         OWN_OBJECT,
-        SOURCE + "services/look_up.py",
+        SOURCE + "services/lookups/absence.py",
         "    if not proof.complete:",
         "    if False:",
         LOOKS,
@@ -234,7 +234,7 @@ REPEAT_GUARDS: tuple[Guard, ...] = (
     Guard(
         "mark: an absence counts although it may have been unset",
         MARK_MISSED,
-        SOURCE + "services/look_up.py",
+        SOURCE + "services/lookups/absence.py",
         "    return found if too_early else Inconclusive(UNSET)",
         "    return found",
         RECONCILES,

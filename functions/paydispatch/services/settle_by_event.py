@@ -30,8 +30,8 @@ from paydispatch.domain.unknown_outcomes import UnknownOutcome
 from paydispatch.services.calls.publish_outcome import PublishPorts, publish_outcome
 from paydispatch.services.log_ids import log_ids
 from paydispatch.services.look_for_event import look_for_event
-from paydispatch.services.look_up import LookupPorts
 from paydispatch.services.looks.note_doubt import DropPorts, drop_doubt
+from paydispatch.services.lookups.ports import LookupPorts
 
 if TYPE_CHECKING:
     from paydispatch.domain.looks.messages import EventMessage

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.domain.stripe.proofs import ByMark, proof_of
-from paydispatch.services.look_up import LookupPorts, doubt_absence, look_up
 from paydispatch.services.looks.candidates import make_candidate, shared_list
 from paydispatch.services.looks.open_list import open_list, split_by_account
 from paydispatch.services.looks.position import Position
 from paydispatch.services.looks.read_list import ListReading, read_list
 from paydispatch.services.looks.settle import SettlePorts, act_on, make_sure_of_status
 from paydispatch.services.looks.verdicts import Reconciled, Verdict
+from paydispatch.services.lookups.absence import doubt_absence
+from paydispatch.services.lookups.look_up import look_up
+from paydispatch.services.lookups.ports import LookupPorts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -154,7 +156,7 @@ class Pass:
         await self._act(candidate, found, self._ports.clock.now_s())
 
     async def _conclude(self, reading: ListReading, why: Inconclusive | None) -> None:
-        """Decide about the requests whose object was not seen."""
+        """Decide about the requests that are left: the list did not show their objects."""
         left, position = list(reading.left.values()), reading.position
         if why is None and not reading.ended:
             self._result.left += len(left)
