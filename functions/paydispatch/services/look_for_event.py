@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
     from paydispatch.services.lookups.ports import LookupPorts
 
-FETCHES_TIMEOUT_S = 30.0
-"""Seconds for both reads of one event, with the wait for their turn."""
+FETCHES_TIMEOUT_S = 10.0
+"""Seconds for both reads of one event, with the wait for their turn. The other events of the batch wait as long."""
 
 NOT_MARKED = "The object that the event names does not carry the mark of the request."
 OTHER_EVENT = "Stripe has no such event of this request in its account."

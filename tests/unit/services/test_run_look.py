@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -144,6 +145,26 @@ async def test_a_pass_that_is_cut_off_goes_on_behind_its_last_page(system: LookS
     assert system.settled == ["pdr_1"]
     read = [page["query"].get("starting_after") for page in system.lists.pages]
     assert len(read) == len(set(read)) == 3
+
+
+async def test_a_look_without_a_turn_ends_in_time_and_comes_again(
+    system: LookSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Payments go first, so that a read may wait for its turn without end."""
+    await system.doubt("pdr_1")
+    system.make("pdr_1")
+
+    async def no_turn(**_: Any) -> Page:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(system.lists, "read_page", no_turn)
+        await system.receive(until=NOW_S + FIRST_LOOK_S + 0.01)
+    assert system.settled == []
+    assert system.look_queue.sent[-1][1] == 0.0
+    await system.receive()
+    assert system.settled == ["pdr_1"]
 
 
 async def test_a_doubt_that_came_during_a_pass_waits_for_the_next_one(system: LookSystem) -> None:

@@ -6,6 +6,7 @@ So a pass that is cut off goes on behind the last page, and a request that a los
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -82,7 +83,12 @@ async def read_list(
             await reading.keeper.keep(None)
             reading.too_full = True
             return Inconclusive(TOO_FULL.format(objects=MOST_PAGES * 100))
-        page = await _next_page(ports, reading)
+        try:
+            # The wait for a turn has no end of its own, because payments go first.
+            async with asyncio.timeout(_time_left_s(ports, reading)):
+                page = await _next_page(ports, reading)
+        except TimeoutError:
+            return None
         if isinstance(page, Inconclusive):
             return page
         if page is None:
@@ -93,6 +99,10 @@ async def read_list(
             return None
     reading.ended = True
     return None
+
+
+def _time_left_s(ports: ReadPorts, reading: ListReading) -> float | None:
+    return None if reading.until is None else reading.until - ports.clock.now_s()
 
 
 def _has_step(reading: ListReading) -> bool:
