@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.progress import Progress
     from paydispatch.services.calls.call import Call
 
-SLOW_CALL_S = 3.0
+SLOW_CALL_S = 2.0
 """After these seconds without an answer the message is kept too, because a call may hang for longer than a minute.
 
 Few answers take longer, so that few messages are kept for nothing.

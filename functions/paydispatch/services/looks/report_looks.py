@@ -19,7 +19,7 @@ class PlaceLooks:
     account: str
     object: str
     unknown: int
-    """Requests whose effect is not known."""
+    """The number of requests with an unknown outcome."""
     since: float | None
     """Unix seconds at which the request of the next look became unknown. With several, one of them."""
     last_look_at: float | None
