@@ -234,8 +234,18 @@ class RequestSlots(Protocol):
         """Record how a send ended."""
         ...
 
-    async def keep_message(self, claim: Claim, message: str) -> None:
-        """Keep the queue message of a request that may have had an effect, until its status is final."""
+    async def keep_message(self, claim: Claim, message: str) -> EventMessage | None:
+        """Keep the queue message of a request that may have had an effect, until its status is final.
+
+        Return the event that came before the message was kept, once.
+        """
+        ...
+
+    async def keep_event(self, slot: str, event: EventMessage) -> bool:
+        """Keep an event that came before the doubt of its request, in place of an earlier one.
+
+        False: it is not kept, because the doubt is noted, the status is final, or no claim was made.
+        """
         ...
 
     async def find_doubt(self, slot: str) -> NotedDoubt | None:
@@ -243,7 +253,7 @@ class RequestSlots(Protocol):
         ...
 
     async def tenants_in_doubt(self) -> Sequence[str]:
-        """Return the tenants, except the queue's, that had a request in doubt."""
+        """Return the tenants, except the queue's, that had a request in doubt in the last 25 days."""
         ...
 
     async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:

@@ -61,7 +61,7 @@ _SWITCHES = {
 """Values of the variables that are no numbers. Every other variable is "30"."""
 
 _SLOT_WRITERS = ("claims", "request_slots", "request_store")
-_SLOT_SCRIPTS = ("claim", "send", "end_send", "keep_message", "close", "write_status")
+_SLOT_SCRIPTS = ("claim", "send", "end_send", "keep_message", "keep_event", "close", "write_status")
 
 
 class RecordingEnvironment(dict[str, str]):

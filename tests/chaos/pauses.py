@@ -12,20 +12,23 @@ _TIMEOUT_S = 30.0
 
 def pause(redis_url: str, what: tuple[str, ...]) -> bool:
     """Run `paydispatch pause`. Return whether it held, which it cannot without Redis."""
-    return _run(redis_url, "pause", *what)
+    return _run(redis_url, "pause", *what).returncode == 0
 
 
 def resume(redis_url: str, what: tuple[str, ...]) -> bool:
-    """Run `paydispatch resume`. Return whether it held."""
-    return _run(redis_url, "resume", *what)
+    """Run `paydispatch resume`. Return whether it reached Redis.
+
+    It may find no pause: a failover may have lost it, or an earlier try ended it and its answer was lost.
+    """
+    return '"resumed"' in _run(redis_url, "resume", *what, "--json").stdout
 
 
-def _run(redis_url: str, *arguments: str) -> bool:
-    ran = subprocess.run(
+def _run(redis_url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         (*_COMMAND, *arguments),
         env={**os.environ, "REDIS_URL": redis_url},
         capture_output=True,
+        text=True,
         timeout=_TIMEOUT_S,
         check=False,
     )
-    return ran.returncode == 0

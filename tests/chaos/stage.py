@@ -47,6 +47,8 @@ FLOW_TIMEOUT_S = 2
 """Another worker claims the entries of a killed worker 10 s after this timeout."""
 
 BATCH_SIZE = 40
+LOOK_POLLERS = 2
+"""So that events go on while one reconciler reads a list. On AWS there are up to five."""
 
 SQS_ENDPOINT = "AWS_ENDPOINT_URL_SQS"
 """Environment variable of boto3: the endpoint of SQS alone."""
@@ -119,6 +121,7 @@ def _settings(
         worker_command=(sys.executable, "-m", "tests.chaos.chaos_worker", "worker", "--all"),
         interactive_pollers=3,
         batch_size=BATCH_SIZE,
+        look_pollers=LOOK_POLLERS,
         function_timeout_s=FUNCTION_TIMEOUT_S,
         visibility_timeout_s=VISIBILITY_TIMEOUT_S,
         environment={

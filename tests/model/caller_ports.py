@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.credentials import Binding, StripeKey
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
+    from paydispatch.domain.looks.messages import EventMessage
     from paydispatch.domain.looks.noted_doubts import NotedDoubt
     from paydispatch.domain.operators.lookup_results import LookupResult, Page
     from paydispatch.domain.operators.object_states import Fetched
@@ -123,10 +124,14 @@ class GatedRequests(Gated):
     async def end_send(self, claim: Claim, token: str, end: SendEnd) -> None:
         await self._at_slot("redis.end_send", claim, lambda twin: twin.end_send(claim, token, end))
 
-    async def keep_message(self, claim: Claim, message: str) -> None:
-        await self._at_slot(
+    async def keep_message(self, claim: Claim, message: str) -> EventMessage | None:
+        event: EventMessage | None = await self._at_slot(
             "redis.keep_message", claim, lambda twin: twin.keep_message(claim, message)
         )
+        return event
+
+    async def keep_event(self, slot: str, event: EventMessage) -> bool:
+        raise NotImplementedError
 
     async def find_doubt(self, slot: str) -> NotedDoubt | None:
         raise NotImplementedError

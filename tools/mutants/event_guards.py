@@ -86,8 +86,8 @@ EVENT_GUARDS: tuple[Guard, ...] = (
     Guard(
         "event: a key of another account reads the object",
         OWN_EVENT,
-        SOURCE + "services/look_up.py",
-        "    return await _check_account(ports, unknown, key, same_account=False) or key\n",
+        SOURCE + "services/lookups/own_account.py",
+        "    return await check_account(ports, unknown, key, same_account=False) or key\n",
         "    return key\n",
         SETTLING,
     ),
@@ -105,6 +105,14 @@ EVENT_GUARDS: tuple[Guard, ...] = (
         LOOK,
         '        same = (told, body.get("type")) == (self.unknown.entry.request_id, self.event.type)\n',
         "        same = True\n",
+        SETTLING,
+    ),
+    Guard(
+        "event: an update under an id that others may use as a key settles",
+        OWN_EVENT,
+        SETTLE,
+        "proof is EventProof.EVENT and not is_made_id(event.request_id)",
+        "False",
         SETTLING,
     ),
     Guard(
@@ -149,6 +157,21 @@ EVENT_GUARDS: tuple[Guard, ...] = (
         SETTLING,
     ),
     Guard(
+        "event: the absence of an event settles",
+        NO_ABSENCE,
+        SOURCE + "services/looks/ask_events.py",
+        "        if read.stopped is not None:\n",
+        "        from paydispatch.domain.operators.lookup_results import NotFound\n"
+        "        from paydispatch.services.looks.settle import act_on\n"
+        "        for one in mine:\n"
+        "            known = await self._ports.unknown_outcomes.read(one.worker, one.request_id)\n"
+        "            now_s = self._ports.clock.now_s()\n"
+        "            if known is not None and not read.events:\n"
+        "                await act_on(self._ports, known, NotFound(now_s), now_s)\n"
+        "        if read.stopped is not None:\n",
+        ("tests/unit/services/test_ask_events.py",),
+    ),
+    Guard(
         "event: an incomplete object settles",
         COMPLETE,
         SETTLE,
@@ -169,7 +192,7 @@ EVENT_GUARDS: tuple[Guard, ...] = (
         "doubt: a final status keeps the message (write_status.lua)",
         NOTED,
         LUA + "requests/write_status.lua",
-        "  redis.call('HDEL', KEYS[1], 'message')",
+        "  redis.call('HDEL', KEYS[1], 'message', 'event')",
         "  redis.call('HLEN', KEYS[1])",
         IN_SLOTS,
     ),
@@ -187,6 +210,30 @@ EVENT_GUARDS: tuple[Guard, ...] = (
         SOURCE + "services/call_stripe.py",
         "    if state.in_doubt:  # an earlier receive may have died before it noted the doubt\n"
         "        await keep_message(call, progress)\n",
+        "",
+        SETTLING,
+    ),
+    Guard(
+        "event: one that came before the doubt is lost (keep_message.lua)",
+        NOTED,
+        LUA + "requests/keep_message.lua",
+        "return event\n",
+        "",
+        IN_SLOTS,
+    ),
+    Guard(
+        "event: it is kept although the doubt is noted (keep_event.lua)",
+        NOTED,
+        LUA + "requests/keep_event.lua",
+        " or slot[3] then",
+        " then",
+        IN_SLOTS,
+    ),
+    Guard(
+        "event: the caller does not send a kept one on",
+        NOTED,
+        SOURCE + "services/calls/keep_message.py",
+        "        if event is not None:\n            await call.ports.look_queue.send(event, 0)\n",
         "",
         SETTLING,
     ),

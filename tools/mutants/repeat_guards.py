@@ -40,6 +40,14 @@ REPEAT_GUARDS: tuple[Guard, ...] = (
         WIRE,
     ),
     Guard(
+        "repeats: a 404 stands for the invoice of a cancellation",
+        SHOWN_EFFECT,
+        SOURCE + "domain/stripe/repeats.py",
+        " and not _asks_for_more(operation, params)",
+        "",
+        (*TABLES, *RETRY),
+    ),
+    Guard(
         "repeats: a DELETE of a place is retried after a lost answer",
         NO_OTHER_OBJECT,
         RETRY_RULES,
@@ -171,8 +179,8 @@ REPEAT_GUARDS: tuple[Guard, ...] = (
         "proof: a state counts although an effect that was asked for is not shown",
         OWN_OBJECT,
         OBJECT_STATES,
-        '        if params.get(name) in (True, "true"):',
-        "        if False:",
+        "    if more is not None:\n",
+        "    if False:\n",
         STATES,
     ),
     Guard(
@@ -194,7 +202,7 @@ REPEAT_GUARDS: tuple[Guard, ...] = (
     Guard(
         "proof: a missing object counts in any account",
         OWN_OBJECT,
-        SOURCE + "services/look_up.py",
+        SOURCE + "services/lookups/look_up.py",
         "    if unknown.account is None:  # in another",
         "    if False:  # in another",
         LOOKS,
@@ -202,7 +210,7 @@ REPEAT_GUARDS: tuple[Guard, ...] = (
     Guard(
         "proof: an object that an incomplete list lacks counts as not created",
         OWN_OBJECT,
-        SOURCE + "services/look_up.py",
+        SOURCE + "services/lookups/absence.py",
         "    if not proof.complete:",
         "    if False:",
         LOOKS,
@@ -226,7 +234,7 @@ REPEAT_GUARDS: tuple[Guard, ...] = (
     Guard(
         "mark: an absence counts although it may have been unset",
         MARK_MISSED,
-        SOURCE + "services/look_up.py",
+        SOURCE + "services/lookups/absence.py",
         "    return found if too_early else Inconclusive(UNSET)",
         "    return found",
         RECONCILES,

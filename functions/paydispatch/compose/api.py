@@ -82,7 +82,14 @@ def compose(settings: ApiSettings, ports: ApiPorts) -> ApiHandler:
         stripe_api_version=settings.stripe_api_version,
     )
     principals = PrincipalReader(sign_in=settings.sign_in, tenant_claim=settings.tenant_claim)
-    events = EventTaker(ports.look_queue, ports.webhook_secrets, ports.clock, ports.log)
+    events = EventTaker(
+        ports.look_queue,
+        ports.webhook_secrets,
+        ports.requests,
+        ports.clock,
+        ports.log,
+        queue_tenant=tenant,
+    )
     return ApiHandler(
         acceptor, ports.requests, principals, ports.log, events=events, queue_tenant=tenant
     )

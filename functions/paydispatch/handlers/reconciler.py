@@ -27,6 +27,10 @@ STOPPING_TIME_S = 70.0
 LOOK_STOPPING_TIME_S = 15.0
 """The same for a look, which stores where it stopped after each page."""
 
+LOOK_SLICE_S = 20.0
+"""The time after which a look goes on in another invocation. AWS runs a few reconcilers at once, and events come by the
+same queue. So an event waits for a look this long at most, and not for 15 minutes."""
+
 
 class Sweeper(Protocol):
     async def reconcile(self, *, until: float) -> ReconcileReport: ...
@@ -63,7 +67,7 @@ class ReconcilerHandler:
         records = queue_messages(event)
         if records is None:
             return await settle_unknowns(event, context, self._sweeper, self._log)
-        until = _ends_at(context) - LOOK_STOPPING_TIME_S
+        until = min(_ends_at(context) - LOOK_STOPPING_TIME_S, time.time() + LOOK_SLICE_S)
         done = await asyncio.gather(*(self._work_on(record, until) for record in records))
         kept = [record["messageId"] for record, ok in zip(records, done, strict=True) if not ok]
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in kept]}

@@ -56,7 +56,7 @@ from paydispatch.services.calls.defer import (
     mark_retrying,
 )
 from paydispatch.services.calls.guard import guard, needs_fresh_start, start_afresh
-from paydispatch.services.calls.keep_message import keep_message
+from paydispatch.services.calls.keep_message import keep_message, keep_message_if_slow
 from paydispatch.services.calls.open_key import find_account, open_key
 from paydispatch.services.calls.open_send import follow_no_send, open_send
 from paydispatch.services.calls.prove_principal import is_proven
@@ -207,7 +207,8 @@ async def _send_and_call(
         await report(call, granted, Feedback.NOT_CALLED)
         return await follow_no_send(call, progress, answer, send.token)
     sent = note_send(progress, answer, account)
-    attempt = await _call_stripe(call, asked, key, within_s=call.time_left_s())
+    async with keep_message_if_slow(call, sent):
+        attempt = await _call_stripe(call, asked, key, within_s=call.time_left_s())
     # If no connection was made, the send is taken back. Then a copy must not carry its time.
     known = replace(progress, store_waits=0) if isinstance(attempt, NotSent) else sent
     decision = _decide(call, known, attempt, asked.repeats)

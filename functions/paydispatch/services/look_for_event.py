@@ -20,17 +20,18 @@ from paydispatch.domain.operators.object_states import NOT_OWN, read_state
 from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.domain.stripe.proofs import own_id, own_path
 from paydispatch.domain.stripe.states import RULES
-from paydispatch.services.look_up import fetch_own, open_own_key
+from paydispatch.services.lookups.own_account import open_own_key
+from paydispatch.services.lookups.own_reads import fetch_own
 
 if TYPE_CHECKING:
     from paydispatch.domain.credentials import StripeKey
     from paydispatch.domain.looks.messages import EventMessage
     from paydispatch.domain.operators.object_states import Fetched
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
-    from paydispatch.services.look_up import LookupPorts
+    from paydispatch.services.lookups.ports import LookupPorts
 
-FETCHES_TIMEOUT_S = 30.0
-"""Seconds for both reads of one event, with the wait for their turn."""
+FETCHES_TIMEOUT_S = 10.0
+"""Seconds for both reads of one event, with the wait for their turn. The other events of the batch wait as long."""
 
 NOT_MARKED = "The object that the event names does not carry the mark of the request."
 OTHER_EVENT = "Stripe has no such event of this request in its account."

@@ -2,6 +2,9 @@
 
 The reconciler then fetches the object itself. So a forged event could at most cause a read, and nothing of the event's
 object is logged or stored.
+
+A direct producer chooses ids of its own form, and every other program of the Stripe account has keys of any form. So an
+event under such a key is queued only if a request of that id is open.
 """
 
 from __future__ import annotations
@@ -10,8 +13,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from paydispatch.domain.claims import FINAL_STATUSES
 from paydispatch.domain.errors import InvalidSignature, MaybeAccepted, Unavailable, UnknownWebhook
-from paydispatch.domain.identity.request_ids import is_made_id
+from paydispatch.domain.identity.request_ids import is_made_id, is_request_id
+from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.looks.messages import event_message
 from paydispatch.domain.looks.provable_events import PROVABLE_TYPES
 from paydispatch.domain.text.json_text import read_json
@@ -24,7 +29,7 @@ from paydispatch.domain.web.stripe_signatures import (
 if TYPE_CHECKING:
     from paydispatch.domain.looks.messages import EventMessage
     from paydispatch.domain.web.stripe_signatures import SigningSecret
-    from paydispatch.ports import Clock, EventLog, LookQueue, WebhookSecrets
+    from paydispatch.ports import Clock, EventLog, LookQueue, RequestStore, WebhookSecrets
 
 _NAME = re.compile(r"[A-Za-z0-9_+=.@-]{1,128}")
 """The characters that the name of a secret may have. A slash would lead to the secret of another tenant."""
@@ -52,11 +57,16 @@ class EventTaker:
         self,
         look_queue: LookQueue | None,
         secrets: WebhookSecrets,
+        requests: RequestStore,
         clock: Clock,
         log: EventLog,
+        *,
+        queue_tenant: str,
     ) -> None:
         self._look_queue = look_queue
         self._secrets = secrets
+        self._requests = requests
+        self._queue_tenant = queue_tenant
         self._clock = clock
         self._log = log
 
@@ -69,7 +79,7 @@ class EventTaker:
             raise UnknownWebhook(_NOT_SET_UP)
         self._check_signature(sent)
         event = _read_event(sent)
-        if event is None:
+        if event is None or not self._may_be_ours(sent, event.request_id):
             return False
         try:
             self._look_queue.send(event)
@@ -86,6 +96,13 @@ class EventTaker:
             livemode=event.livemode,
         )
         return True
+
+    def _may_be_ours(self, sent: SentEvent, request_id: str) -> bool:
+        """Return whether an open request can have this id. Redis is asked only about an id of another form."""
+        if is_made_id(request_id):
+            return True
+        known = self._requests.get(slot_name(sent.tenant, request_id, self._queue_tenant))
+        return known is not None and known.status not in FINAL_STATUSES
 
     def _check_signature(self, sent: SentEvent) -> None:
         # The header is read first, so that a stranger cannot make the API ask for secrets without the scheme's form.
@@ -112,12 +129,12 @@ class EventTaker:
 
 
 def _read_event(sent: SentEvent) -> EventMessage | None:
-    """Return the names of the event. None: it proves nothing, or names no request whose id paydispatch made."""
+    """Return the names of the event. None: it proves nothing, or its key cannot be the id of a request."""
     try:
         read = read_json(sent.body)
     except ValueError:
         return None
     event = event_message(read, sent.tenant) if isinstance(read, dict) else None
-    if event is None or not is_made_id(event.request_id) or event.type not in PROVABLE_TYPES:
+    if event is None or not is_request_id(event.request_id) or event.type not in PROVABLE_TYPES:
         return None
     return event if max(len(event.event_id), len(event.account or "")) <= _LONGEST_ID else None

@@ -16,7 +16,7 @@ from paydispatch.domain.claims import (
 )
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.identity.slots import slot_name
-from paydispatch.domain.limits import HORIZON_S
+from paydispatch.domain.limits import HORIZON_S, REMEMBER_S
 from paydispatch.domain.looks.noted_doubts import NotedDoubt
 from paydispatch.domain.outcomes import Error, Response
 from paydispatch.domain.stripe.repeats import Repeat
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.claims import Send
     from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.looks.messages import EventMessage
     from paydispatch.domain.rates.waiting import Waiting
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.ports import Clock
@@ -53,6 +54,8 @@ class Slot:
     """The tokens of open sends."""
     message: str | None = None
     """The queue message, once the request was in doubt. It is dropped with the final status."""
+    event: EventMessage | None = None
+    """An event that came before the message was kept."""
     attempts: int = 0
     retry_at: float | None = None
     waiting: Waiting | None = None
@@ -71,7 +74,7 @@ class Slot:
             return False
         self.status = status
         if status in FINAL_STATUSES:
-            self.message = None
+            self.message = self.event = None
         return True
 
 
@@ -80,7 +83,8 @@ class MemorySlots:
 
     def __init__(self) -> None:
         self.slots: dict[str, Slot] = {}
-        self.doubt_tenants: set[str] = set()
+        self.doubt_tenants: dict[str, float] = {}
+        """{tenant: unix seconds of its newest doubt}"""
         self.metadata_unset: dict[str, float] = {}
         """Unix seconds by the name of an account."""
         self.away = False
@@ -219,12 +223,28 @@ class MemoryRequests:
         if end is SendEnd.NOT_CONNECTED and slot.started_by == token:
             slot.first_sent_at = slot.last_sent_at = slot.started_by = None
 
-    async def keep_message(self, claim: Claim, message: str) -> None:
+    async def keep_message(self, claim: Claim, message: str) -> EventMessage | None:
         slot = self.store.find_own(claim)
         if claim.tenant != self._queue_tenant:
-            self.store.doubt_tenants.add(claim.tenant)
-        if slot is not None and not slot.final:
-            slot.message = message
+            self._note_doubt_of(claim.tenant)
+        if slot is None or slot.final:
+            return None
+        event, slot.event, slot.message = slot.event, None, message
+        return event
+
+    def _note_doubt_of(self, tenant: str) -> None:
+        now_s, noted = self._clock.now_s(), self.store.doubt_tenants
+        noted[tenant] = now_s
+        for old in [one for one, at in noted.items() if at <= now_s - REMEMBER_S]:
+            del noted[old]
+
+    async def keep_event(self, slot: str, event: EventMessage) -> bool:
+        self.store.reach()
+        found = self.store.slots.get(slot)
+        if found is None or found.final or found.message is not None:
+            return False
+        found.event = event
+        return True
 
     async def find_doubt(self, slot: str) -> NotedDoubt | None:
         self.store.reach()
@@ -235,6 +255,7 @@ class MemoryRequests:
             request_id=found.claim.request_id,
             worker_slot=found.claim.worker_slot,
             fingerprint=found.claim.fingerprint,
+            operation=found.claim.operation,
             status=found.status,
             message=found.message,
             account=found.account,

@@ -55,6 +55,8 @@ class SlotsWorld:
     outcomes: OutcomeStream
     now_s: Callable[[], float]
     """The clock that times the sends: the clock of the twin, or that of Redis on the same machine."""
+    clock: MemoryClock
+    """The clock of this process."""
 
 
 def memory_world() -> SlotsWorld:
@@ -62,7 +64,7 @@ def memory_world() -> SlotsWorld:
     clock, slots = MemoryClock(time.time()), MemorySlots()
     outcomes = MemoryOutcomes(clock, queue_tenant=TENANT)
     requests = MemoryRequests(clock, outcomes, slots, queue_tenant=TENANT)
-    return SlotsWorld(requests, MemoryRequestStore(slots), outcomes, clock.now_s)
+    return SlotsWorld(requests, MemoryRequestStore(slots), outcomes, clock.now_s, clock)
 
 
 @asynccontextmanager
@@ -71,7 +73,8 @@ async def redis_world(url: str) -> AsyncIterator[SlotsWorld]:
     redis, api_redis = connect_async(url), connect(url)
     requests = RedisRequests(redis, clock, queue_tenant=TENANT)
     store = RedisRequestStore(api_redis, clock)
-    yield SlotsWorld(requests, store, RedisOutcomes(redis, queue_tenant=TENANT), time.time)
+    outcomes = RedisOutcomes(redis, queue_tenant=TENANT)
+    yield SlotsWorld(requests, store, outcomes, time.time, clock)
     api_redis.close()
     await redis.aclose()
 

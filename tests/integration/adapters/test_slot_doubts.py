@@ -17,12 +17,26 @@ from tests.integration.adapters.slot_worlds import (
 )
 
 from paydispatch.domain.claims import SendEnd
+from paydispatch.domain.looks.messages import EventMessage
 from paydispatch.domain.looks.noted_doubts import NotedDoubt
 
 if TYPE_CHECKING:
     from paydispatch.domain.outcomes import Outcome
 
 CLAIM = claim_for()
+
+
+def event(event_id: str) -> EventMessage:
+    return EventMessage(
+        event_id=event_id,
+        type="payment_intent.created",
+        request_id="r1",
+        account="acct_9",
+        livemode=True,
+        created=1_700_000_000.0,
+        tenant="acme",
+        tries=2,
+    )
 
 
 async def doubted(slots: SlotsWorld) -> None:
@@ -51,6 +65,7 @@ async def test_the_slot_keeps_the_message_with_the_sends_and_their_account(
         request_id="r1",
         worker_slot="w1",
         fingerprint="f1:tea",
+        operation=CLAIM.operation,
         status="calling",
         message="the message",
         account=account_for(),
@@ -93,6 +108,40 @@ async def test_the_message_of_another_request_is_not_noted(slots: SlotsWorld) ->
     assert (await doubt_of(slots)).message == "the message"
 
 
+async def test_an_event_before_the_doubt_is_returned_with_it_once(slots: SlotsWorld) -> None:
+    await slots.requests.claim(CLAIM)
+    assert await slots.requests.keep_event(CLAIM.slot, event("evt_1"))
+    assert await slots.requests.keep_event(CLAIM.slot, event("evt_2"))
+    assert await slots.requests.keep_message(CLAIM, "the message") == event("evt_2")
+    assert await slots.requests.keep_message(CLAIM, "the message") is None
+
+
+async def test_an_event_after_the_doubt_is_not_kept(slots: SlotsWorld) -> None:
+    await doubted(slots)
+    assert not await slots.requests.keep_event(CLAIM.slot, event("evt_1"))
+    assert await slots.requests.keep_message(CLAIM, "the message") is None
+
+
+async def test_an_event_after_a_final_status_is_not_kept(slots: SlotsWorld) -> None:
+    await slots.requests.claim(CLAIM)
+    assert await slots.requests.keep_event(CLAIM.slot, event("evt_1"))
+    await slots.requests.write_status(entry_of(CLAIM, DONE))
+    assert not await slots.requests.keep_event(CLAIM.slot, event("evt_1"))
+
+
+async def test_an_event_is_not_returned_to_another_request(slots: SlotsWorld) -> None:
+    await slots.requests.claim(CLAIM)
+    assert await slots.requests.keep_event(CLAIM.slot, event("evt_1"))
+    other = claim_for(fingerprint="f1:other")
+    assert await slots.requests.keep_message(other, "another message") is None
+    assert await slots.requests.keep_message(CLAIM, "the message") == event("evt_1")
+
+
+async def test_an_event_makes_no_slot(slots: SlotsWorld) -> None:
+    assert not await slots.requests.keep_event(CLAIM.slot, event("evt_1"))
+    assert await slots.requests.find(CLAIM) is None
+
+
 async def test_an_empty_slot_has_no_doubt_and_stays_empty(slots: SlotsWorld) -> None:
     await slots.requests.keep_message(CLAIM, "the message")
     assert await slots.requests.find_doubt(CLAIM.slot) is None
@@ -113,3 +162,10 @@ async def test_the_tenants_of_doubts_are_known_except_the_queue_s(slots: SlotsWo
     found = await slots.requests.find_doubt(of_acme.slot)
     assert found is not None
     assert (found.request_id, found.worker_slot) == ("r1", "acme w1")
+
+
+async def test_a_tenant_is_forgotten_25_days_after_its_newest_doubt(slots: SlotsWorld) -> None:
+    for tenant, days_later in (("acme", 20), ("bank", 6), ("shop", 0)):
+        await slots.requests.keep_message(claim_for(tenant=tenant), "the message")
+        slots.clock.advance(days_later * 86_400)
+    assert list(await slots.requests.tenants_in_doubt()) == ["bank", "shop"]

@@ -29,6 +29,7 @@ from tests.integration.adapters.slot_worlds import (
 )
 
 from paydispatch.domain.claims import Claim, Go, SendEnd, SlotState
+from paydispatch.domain.looks.messages import EventMessage
 from paydispatch.domain.looks.noted_doubts import NotedDoubt
 from paydispatch.ports import RequestRecord
 
@@ -96,8 +97,20 @@ async def end_send(slots: SlotsWorld, claim: Claim, token: str, end: SendEnd) ->
     await slots.requests.end_send(claim, token, end)
 
 
-async def keep_message(slots: SlotsWorld, claim: Claim, message: str) -> None:
-    await slots.requests.keep_message(claim, message)
+async def keep_message(slots: SlotsWorld, claim: Claim, message: str) -> object:
+    return await slots.requests.keep_message(claim, message)
+
+
+async def keep_event(slots: SlotsWorld, claim: Claim, event_id: str) -> object:
+    event = EventMessage(
+        event_id=event_id,
+        type="coupon.created",
+        request_id=claim.request_id,
+        account=None,
+        livemode=False,
+        created=0.0,
+    )
+    return await slots.requests.keep_event(claim.slot, event)
 
 
 async def find_doubt(slots: SlotsWorld, claim: Claim) -> object:
@@ -149,6 +162,7 @@ WEIGHED = {
     step(end_send, token=tokens, end=st.sampled_from(SendEnd)): 6,
     step(find): 1,
     step(keep_message, message=st.sampled_from(("one", "two"))): 1,
+    step(keep_event, event_id=st.sampled_from(("evt_1", "evt_2"))): 1,
     step(find_doubt): 1,
     step(close, token=tokens | st.just(""), error=st.sampled_from((LATE, REFUSED))): 1,
     step(mark_retrying): 1,

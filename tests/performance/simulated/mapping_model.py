@@ -22,7 +22,7 @@ RECEIVED_AT_ONCE = 10
 
 @dataclass(slots=True)
 class Used:
-    """The cost of the mapping and its callers."""
+    """The resources that the mapping and its callers used."""
 
     invocations: int = 0
     billed_ms: float = 0.0

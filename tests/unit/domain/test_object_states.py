@@ -1,4 +1,4 @@
-"""What a fetched object proves about an operation."""
+"""A fetched object proves an operation, disproves it, or says nothing about it."""
 
 from __future__ import annotations
 

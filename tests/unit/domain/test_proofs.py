@@ -153,6 +153,22 @@ def test_the_body_for_a_lost_answer_holds_only_what_a_404_proves(
     assert repeats_of(operation_named(name), ids, {}).gone == body
 
 
+@pytest.mark.parametrize(
+    ("params", "proves"),
+    [
+        ({}, True),
+        ({"invoice_now": False}, True),
+        ({"invoice_now": True}, False),
+        ({"invoice_now": "true"}, False),
+        ({"prorate": True}, False),
+    ],
+)
+def test_a_404_proves_no_invoice_of_a_cancellation(params: dict[str, object], proves: bool) -> None:
+    ids = {"subscription_exposed_id": "sub_1"}
+    gone = repeats_of(operation_named("cancel_subscription"), ids, params).gone
+    assert (gone is not None) == proves
+
+
 @pytest.mark.parametrize("operation", EVERY)
 def test_only_creates_are_not_created(operation: Operation) -> None:
     word = Certainty.NOT_CREATED if operation.creates else Certainty.NOT_EXECUTED

@@ -104,6 +104,15 @@ def test_the_404_of_a_repeated_delete_is_its_inferred_response() -> None:
     assert decision == Settled(response, inferred=True)
 
 
+def test_a_404_of_a_repeated_cancellation_with_an_invoice_stays_unknown() -> None:
+    """Another program may have canceled the subscription without the invoice."""
+    ids = {"subscription_exposed_id": "sub_1"}
+    repeats = repeats_of(operation_named("cancel_subscription"), ids, {"invoice_now": True})
+    decision = decide(GONE, with_doubt(IN_AN_HOUR), NOW_S, 0.5, repeats)
+    assert isinstance(decision, GivenUp)
+    assert not decision.outcome.settled
+
+
 def test_a_404_without_a_lost_answer_is_a_plain_refusal() -> None:
     decision = decide(GONE, IN_AN_HOUR, NOW_S, 0.5, COUPON)
     assert isinstance(decision, Settled)

@@ -137,7 +137,14 @@ class Client:
             self.requests,
             self.principals,
             self.log,
-            events=EventTaker(self.look_queue, self.webhooks, self.clock, self.log),
+            events=EventTaker(
+                self.look_queue,
+                self.webhooks,
+                self.requests,
+                self.clock,
+                self.log,
+                queue_tenant=QUEUE_TENANT,
+            ),
             queue_tenant=QUEUE_TENANT,
         )
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from stripe import WebhookSignature
+from tests.unit.examples import NOW_S, envelope
 
+from paydispatch.domain.claims import claim_of
 from paydispatch.domain.identity.request_ids import new_request_id
 from paydispatch.domain.looks.messages import EventMessage
 from paydispatch.domain.web.stripe_signatures import TOLERANCE_S, SigningSecret
@@ -16,6 +18,8 @@ from paydispatch.handlers.api.events import EVENT_LIMIT_BYTES
 
 if TYPE_CHECKING:
     from tests.unit.handlers.conftest import Answer, Client
+
+    from paydispatch.testing.memory_requests import Slot
 
 SECRET, NEW_SECRET, FOREIGN = "whsec_old", "whsec_new", "whsec_foreign"
 PATH, OF_ACME = "/v1/stripe/events/main", "/v1/stripe/events/acme/main"
@@ -168,6 +172,9 @@ def test_an_unknown_webhook_is_a_404(hooked: Client, path: str) -> None:
         EVENT | {"request": {"id": "req_1", "idempotency_key": None}},
         EVENT | {"request": {"id": None, "idempotency_key": "order-1"}},
         EVENT | {"request": {"idempotency_key": REQUEST_ID + "0"}},
+        EVENT | {"request": {"idempotency_key": "acme " + REQUEST_ID}},
+        EVENT | {"request": {"idempotency_key": "a{b}"}},
+        EVENT | {"request": {"idempotency_key": "x" * 256}},
         EVENT | {"type": "charge.succeeded"},
         EVENT | {"type": "x" * 1_000},
         EVENT | {"id": "evt_" + "x" * 300},
@@ -185,6 +192,45 @@ def test_a_signed_event_of_nobody_s_request_is_received_and_dropped(
     answer = send(hooked, event)
     assert (answer.status, answer.json) == (200, {"received": True, "queued": False})
     assert not queued(hooked)
+
+
+OF_A_PRODUCER = EVENT | {"request": {"id": None, "idempotency_key": "order-1"}}
+
+
+def claim_of_producer(client: Client) -> Slot:
+    """Make the slot of a request whose id a direct producer chose. The Stripe caller has claimed it."""
+    claim = claim_of(envelope(request_id="order-1", principal="queue"), "local", NOW_S)
+    client.requests.store.claim(claim, queued=True)
+    return client.requests.store.slots["order-1"]
+
+
+def test_an_event_of_an_id_that_a_producer_chose_is_queued_while_its_request_is_open(
+    hooked: Client,
+) -> None:
+    slot = claim_of_producer(hooked)
+    assert send(hooked, OF_A_PRODUCER).json["queued"]
+    slot.status = "unknown"
+    assert send(hooked, OF_A_PRODUCER).json["queued"]
+    assert [event.request_id for event in queued(hooked)] == ["order-1"] * 2
+
+
+@pytest.mark.parametrize("status", ["succeeded", "failed"])
+def test_an_event_of_a_chosen_id_is_dropped_after_the_end(hooked: Client, status: str) -> None:
+    claim_of_producer(hooked).status = status
+    assert not send(hooked, OF_A_PRODUCER).json["queued"]
+
+
+def test_a_webhook_of_another_tenant_finds_no_request_of_the_queue_s_producers(
+    hooked: Client,
+) -> None:
+    claim_of_producer(hooked)
+    assert not send(hooked, OF_A_PRODUCER, path=OF_ACME, secret="whsec_acme").json["queued"]
+
+
+def test_of_an_id_that_paydispatch_made_redis_is_not_asked(hooked: Client) -> None:
+    hooked.requests.away = True
+    assert send(hooked).json["queued"]
+    assert send(hooked, OF_A_PRODUCER).status == 503
 
 
 def test_a_time_of_hundreds_of_digits_is_no_fault(hooked: Client) -> None:

@@ -13,6 +13,7 @@ from tests.unit.handlers.conftest import Context
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.looks.messages import EventMessage, LookMessage
 from paydispatch.handlers.reconciler import (
+    LOOK_SLICE_S,
     LOOK_STOPPING_TIME_S,
     STOPPING_TIME_S,
     ReconcilerHandler,
@@ -104,9 +105,11 @@ class Work:
         self.done.append(message)
 
 
-async def receive(work: Work, *bodies: str) -> tuple[list[str], MemoryEventLog]:
+async def receive(
+    work: Work, *bodies: str, left_s: float = 900.0
+) -> tuple[list[str], MemoryEventLog]:
     """Return the ids of the messages that the queue keeps, and the log."""
-    log, context = MemoryEventLog(), Context(900_000)
+    log, context = MemoryEventLog(), Context(int(left_s * 1000))
     records = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
     handler = ReconcilerHandler(Service(), work, work, log)
     answer = await handler({"Records": records}, context)  # type: ignore[arg-type]
@@ -120,9 +123,15 @@ async def test_a_record_is_a_look_or_an_event() -> None:
 
 
 async def test_a_look_stops_early_enough_to_store_where_it_stopped() -> None:
-    work = Work()
+    work, began_at = Work(), time.time()
+    await receive(work, LOOK.as_json(), left_s=LOOK_STOPPING_TIME_S + 5)
+    assert began_at + 5 <= work.until <= time.time() + 5
+
+
+async def test_a_look_gives_its_place_to_events_after_a_while() -> None:
+    work, began_at = Work(), time.time()
     await receive(work, LOOK.as_json())
-    assert work.until == pytest.approx(time.time() + 900.0 - LOOK_STOPPING_TIME_S, abs=1.0)
+    assert began_at + LOOK_SLICE_S <= work.until <= time.time() + LOOK_SLICE_S
 
 
 @pytest.mark.parametrize("body", ["", "{", "7", '{"v": 1}', '{"detail": {"id": "evt_2"}}'])

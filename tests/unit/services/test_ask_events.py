@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.unit.examples import KEY, NOW_S
-from tests.unit.services.test_reconcile import OTHER_KEY
+from tests.unit.services.test_reconcile import OTHER_KEY, PROOF_S
 from tests.unit.services.test_run_look import LookSystem
 
 from paydispatch.domain.errors import Unavailable
@@ -79,6 +79,16 @@ async def test_the_event_of_a_request_that_no_list_proves_is_asked_for(
     system.cause("pdr_of_another_program")
     assert await system.ask() == ["pdr_1"]
     assert system.stripe.asked[0]["types"] == ["customer.updated"]
+
+
+async def test_the_absence_of_an_event_settles_nothing_even_after_the_horizon(
+    system: EventSystem,
+) -> None:
+    await system.send_without_answer(request_id="pdr_1", **UPDATE)
+    system.clock.advance(PROOF_S + 1)
+    assert await system.ask() == []
+    assert system.stripe.asked
+    assert system.settled == []
 
 
 async def test_a_request_that_its_list_proves_needs_no_event(system: EventSystem) -> None:

@@ -42,7 +42,7 @@ class CountingStore(MemoryRequestStore):
         super().__init__()
         self.calls = 0
         self.before: dict[int, Callable[[], object]] = {}
-        """{number of the call: what happens before it}"""
+        """{number of the call: the work that runs before it}"""
 
     def claim(self, claims: Sequence[Claim]) -> Sequence[SlotState]:
         self._count()

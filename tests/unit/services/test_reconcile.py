@@ -31,9 +31,9 @@ from paydispatch.domain.retry import merge_history
 from paydispatch.domain.stripe.accounts import AccountBinding, bind_account
 from paydispatch.domain.unknown_outcomes import LAST_CALL_S
 from paydispatch.services.calls.publish_outcome import publish_outcome
-from paydispatch.services.look_up import UNMARKED
 from paydispatch.services.looks.run_pass import AT_ONCE
 from paydispatch.services.looks.verdicts import ReconcileReport, Verdict
+from paydispatch.services.lookups.absence import UNMARKED
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_doorbells import MemoryDoorbell

@@ -16,7 +16,7 @@ from paydispatch.domain.stripe.proofs import (
     UNLISTED_CREATE,
     UNMARKED_CREATE,
 )
-from paydispatch.services.look_up import NO_ACCOUNT
+from paydispatch.services.lookups.own_account import NO_ACCOUNT
 
 CAPTURE: dict[str, Any] = {
     "operation": "capture_payment_intent",

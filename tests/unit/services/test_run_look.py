@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -146,6 +147,26 @@ async def test_a_pass_that_is_cut_off_goes_on_behind_its_last_page(system: LookS
     assert len(read) == len(set(read)) == 3
 
 
+async def test_a_look_without_a_turn_ends_in_time_and_comes_again(
+    system: LookSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Payments go first, so that a read may wait for its turn without end."""
+    await system.doubt("pdr_1")
+    system.make("pdr_1")
+
+    async def no_turn(**_: Any) -> Page:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(system.lists, "read_page", no_turn)
+        await system.receive(until=NOW_S + FIRST_LOOK_S + 0.01)
+    assert system.settled == []
+    assert system.look_queue.sent[-1][1] == 0.0
+    await system.receive()
+    assert system.settled == ["pdr_1"]
+
+
 async def test_a_doubt_that_came_during_a_pass_waits_for_the_next_one(system: LookSystem) -> None:
     """The pages before the cursor were not read for it."""
     await system.doubt("pdr_1")
@@ -272,6 +293,28 @@ async def test_a_window_that_is_too_full_says_so_with_a_figure(
     (line,) = [fields for name, fields in system.log.lines if name == "request.still_unknown"]
     assert "more than 300 objects" in line["why"]
     assert "events" in line["why"]
+
+
+async def test_a_list_that_is_too_full_is_read_once_a_day(
+    system: LookSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_list, "MOST_PAGES", 3)
+    await system.doubt("pdr_1")
+    system.fill(500)
+    await system.receive()
+    state = await system.doubts.state(HERE)
+    assert state.next_at == system.clock.now_s() + 86_400
+
+
+async def test_requests_that_stay_unknown_for_long_are_counted_at_each_look(
+    system: LookSystem,
+) -> None:
+    await system.doubt("pdr_1", "pdr_2")
+    counts = []
+    for _ in range(3):  # after 10 s, 70 s and 11 minutes
+        await system.receive()
+        counts.append(system.log.counts["UnknownForLong"])
+    assert counts == [0, 0, 2]
 
 
 async def test_requests_of_two_tenants_never_share_a_key(system: LookSystem) -> None:

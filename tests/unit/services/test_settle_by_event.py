@@ -24,6 +24,7 @@ from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.entry import entry_for
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.identity.marks import MARK
+from paydispatch.domain.identity.request_ids import new_request_id
 from paydispatch.domain.looks.event_places import NO_PLACE, OTHER_ACCOUNT, OTHER_MODE
 from paydispatch.domain.looks.messages import EventMessage, event_message
 from paydispatch.domain.operators.lookup_results import Inconclusive
@@ -34,8 +35,9 @@ from paydispatch.domain.stripe.accounts import bind_account
 from paydispatch.services.call_batch import PUBLISHING_TIME_S
 from paydispatch.services.calls.publish_outcome import publish_outcome
 from paydispatch.services.look_for_event import NOT_MARKED, OTHER_EVENT
+from paydispatch.services.looks.note_doubt import note_doubt
 from paydispatch.services.reconcile import ReconcilePorts
-from paydispatch.services.settle_by_event import SENT_AGAIN_AFTER_S, EventSettler
+from paydispatch.services.settle_by_event import CHOSEN_ID, SENT_AGAIN_AFTER_S, EventSettler
 from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_doorbells import MemoryDoorbell
 from paydispatch.testing.memory_doubts import MemoryDoubts
@@ -46,11 +48,12 @@ from paydispatch.testing.memory_outcomes import MemoryOutcomes
 from paydispatch.testing.memory_queues import MemoryAsyncLookQueue
 from paydispatch.testing.memory_requests import MemoryRequests
 from paydispatch.testing.memory_sealing import MemorySealer, MemoryVault
-from paydispatch.testing.memory_stripe import MemoryAccounts
+from paydispatch.testing.memory_stripe import MemoryAccounts, MemoryStripe
 
 if TYPE_CHECKING:
     from tests.unit.services.conftest import Caller
 
+    from paydispatch.domain.attempts import Attempt
     from paydispatch.domain.envelope import Envelope
 
 INTENT, EVENT_PATH = "/v1/payment_intents/pi_1", "/v1/events/evt_1"
@@ -59,7 +62,9 @@ CAPTURE: dict[str, Any] = {
     "path": {"intent": "pi_1"},
     "params": {},
 }
+MADE_ID = new_request_id(NOW_S)
 UPDATE: dict[str, Any] = {
+    "request_id": MADE_ID,
     "operation": "update_customer",
     "object": "customer",
     "path": {"customer": "cus_1"},
@@ -71,7 +76,8 @@ OTHER_KEY = KEY + "Other"
 class System:
     """An event settler over in-memory ports, and a Stripe that has one object and one event."""
 
-    def __init__(self) -> None:
+    def __init__(self, request_id: str = "pdr_1") -> None:
+        self.request_id = request_id
         self.clock = MemoryClock()
         self.log = MemoryEventLog()
         self.outcomes = MemoryOutcomes(self.clock)
@@ -98,12 +104,12 @@ class System:
 
     def at_stripe(self, type_: str, body: dict[str, Any], *, path: str = INTENT) -> None:
         """Put an object with our mark at `path`, and an event of it that our call caused."""
-        marked = {"metadata": {MARK: "pdr_1"}, **body}
+        marked = {"metadata": {MARK: self.request_id}, **body}
         self.lists.objects[path] = marked
         self.lists.objects[EVENT_PATH] = {
             "id": "evt_1",
             "type": type_,
-            "request": {"id": "req_1", "idempotency_key": "pdr_1"},
+            "request": {"id": "req_1", "idempotency_key": self.request_id},
             "data": {"object": marked},
             "livemode": False,
         }
@@ -139,9 +145,14 @@ class System:
         unknown = make_failure(certainty=Certainty.UNKNOWN, attempts=3)
         entry = entry_for(asked.at(known), claim, unknown, self.clock.now_s())
         await publish_outcome(self.ports, entry, claim.worker_slot)
+        told = await self.ports.unknown_outcomes.read(claim.worker_slot, claim.request_id)
+        assert told is not None
+        await note_doubt(self.ports, told)
+        self.look_queue.sent.clear()
 
     async def settle(self, event: EventMessage | None = None, **changes: Any) -> None:
-        await EventSettler(self.ports, queue_tenant="local").settle(event or event_for(**changes))
+        named = {"request_id": self.request_id, **changes}
+        await EventSettler(self.ports, queue_tenant="local").settle(event or event_for(**named))
 
     @property
     def settled(self) -> list[Any]:
@@ -171,6 +182,11 @@ def system() -> System:
     return System()
 
 
+@pytest.fixture
+def of_update() -> System:
+    return System(MADE_ID)
+
+
 class TestSettled:
     async def test_a_request_that_is_still_retried_is_settled_by_its_event(
         self, system: System
@@ -196,6 +212,8 @@ class TestSettled:
         assert [type(outcome) for outcome in system.settled] == [Response]
         assert len(system.outcomes.entries) == 2
         assert not system.outcomes.unknown
+        (place,) = await system.ports.doubts.places(at_most=10)
+        assert (await system.ports.doubts.state(place)).doubts == 0
         assert system.requests.status("pdr_1") == "succeeded"
 
     async def test_an_unknown_outcome_whose_message_was_not_noted_is_settled(
@@ -229,12 +247,12 @@ class TestSettled:
         assert [one["path"] for one in system.lists.fetches] == [INTENT]
 
     async def test_an_update_is_settled_by_stripe_s_own_word_that_our_call_made_it(
-        self, system: System
+        self, of_update: System
     ) -> None:
-        await system.send(envelope(**UPDATE))
-        system.at_stripe("customer.updated", {"id": "cus_1"}, path="/v1/customers/cus_1")
-        await system.settle(type="customer.updated")
-        (outcome,) = system.settled
+        await of_update.send(envelope(**UPDATE))
+        of_update.at_stripe("customer.updated", {"id": "cus_1"}, path="/v1/customers/cus_1")
+        await of_update.settle(type="customer.updated")
+        (outcome,) = of_update.settled
         assert outcome.body["id"] == "cus_1"
 
     async def test_the_event_of_a_connected_account_settles_its_request(
@@ -259,11 +277,7 @@ class TestSettled:
         self, system: System, caller: Caller
     ) -> None:
         """The whole way: the caller notes the doubt, defers a copy, and the copy finds the request settled."""
-        caller.outcomes, caller.requests, caller.clock = (
-            system.outcomes,
-            system.requests,
-            system.clock,
-        )
+        use_world_of(system, caller)
         caller.answers(TIMED_OUT)
         assert await caller.receive(envelope(), left_s=PUBLISHING_TIME_S + 2)
         await system.settle()
@@ -275,11 +289,7 @@ class TestSettled:
     async def test_a_redelivery_notes_the_doubt_that_a_killed_caller_did_not(
         self, system: System, caller: Caller
     ) -> None:
-        caller.outcomes, caller.requests, caller.clock = (
-            system.outcomes,
-            system.requests,
-            system.clock,
-        )
+        use_world_of(system, caller)
         await system.send(doubted=False)
         caller.accounts.away = True
         assert await caller.receive(envelope(), receive=2)
@@ -391,7 +401,20 @@ class TestHarmless:
         if isinstance(body, dict) and body["id"] == "pi_1":
             assert system.dropped == [NOT_MARKED]
 
-    async def test_an_update_of_another_object_proves_nothing(self, system: System) -> None:
+    @pytest.mark.parametrize("doubted", [True, False])
+    async def test_an_update_under_a_chosen_id_is_settled_by_no_event(
+        self, system: System, doubted: bool
+    ) -> None:
+        """Another program of the account may have made its own update under the same idempotency key."""
+        await system.send(envelope(**UPDATE | {"request_id": "pdr_1"}), doubted=doubted)
+        system.at_stripe("customer.updated", {"id": "cus_1"}, path="/v1/customers/cus_1")
+        await system.settle(type="customer.updated")
+        assert not system.settled
+        assert system.dropped == [CHOSEN_ID]
+        assert system.requests.slot("pdr_1").event is None
+
+    async def test_an_update_of_another_object_proves_nothing(self, of_update: System) -> None:
+        system = of_update
         await system.send(envelope(**UPDATE))
         system.at_stripe("customer.updated", {"id": "cus_2"}, path="/v1/customers/cus_2")
         system.lists.objects["/v1/customers/cus_1"] = {"id": "cus_1"}
@@ -402,7 +425,10 @@ class TestHarmless:
         await system.settle(type="customer.updated")
         assert not system.settled
 
-    async def test_an_operation_without_a_row_is_settled_by_no_event(self, system: System) -> None:
+    async def test_an_operation_without_a_row_is_settled_by_no_event(
+        self, of_update: System
+    ) -> None:
+        system = of_update
         await system.send(
             envelope(
                 **{
@@ -433,11 +459,7 @@ class TestHarmless:
     async def test_an_event_of_a_request_that_was_answered_reads_nothing(
         self, system: System, caller: Caller
     ) -> None:
-        caller.outcomes, caller.requests, caller.clock = (
-            system.outcomes,
-            system.requests,
-            system.clock,
-        )
+        use_world_of(system, caller)
         caller.answers(CREATED)
         assert await caller.receive(envelope())
         await system.settle()
@@ -447,11 +469,7 @@ class TestHarmless:
     async def test_an_answer_after_the_event_is_not_published_again(
         self, system: System, caller: Caller
     ) -> None:
-        caller.outcomes, caller.requests, caller.clock = (
-            system.outcomes,
-            system.requests,
-            system.clock,
-        )
+        use_world_of(system, caller)
         await system.send()
         await system.settle()
         caller.answers(DECLINED)
@@ -483,17 +501,89 @@ async def exhausted(system: System) -> None:
         await system.settle(copy)
 
 
+def use_world_of(system: System, caller: Caller) -> None:
+    """Let the Stripe caller and the settler share Redis, the look queue and the time."""
+    caller.outcomes, caller.requests, caller.clock = system.outcomes, system.requests, system.clock
+    caller.look_queue = system.look_queue
+
+
 class TestTooEarly:
-    async def test_an_event_before_the_answer_waits_for_the_doubt(self, system: System) -> None:
+    async def test_an_event_before_the_answer_is_kept_and_sent_on_with_the_doubt(
+        self, system: System, caller: Caller
+    ) -> None:
+        await system.send(doubted=False)
+        await system.settle()
+        assert not system.lists.fetches
+        assert not system.look_queue.sent
+
+        use_world_of(system, caller)
+        caller.accounts.away = True
+        assert await caller.receive(envelope(), receive=2)
+        assert system.look_queue.sent == [(event_for(), 0)]
+        await exhausted(system)
+        assert len(system.settled) == 1
+
+    async def test_an_event_is_sent_on_once(self, system: System) -> None:
         asked = await system.send(doubted=False)
         await system.settle()
-        ((copy, delay_s),) = system.look_queue.sent
-        assert (copy, delay_s) == (event_for(tries=1), 1.0)
-        assert not system.lists.fetches
-
         claim = claim_of(asked, "local", system.clock.now_s())
-        await system.requests.end_send(claim, "t1", SendEnd.UNKNOWN)
-        await system.requests.keep_message(claim, asked.as_message())
+        assert await system.requests.keep_message(claim, asked.as_message()) == event_for()
+        assert await system.requests.keep_message(claim, asked.as_message()) is None
+
+    async def test_a_request_whose_call_takes_long_is_settled_before_it_ends(
+        self, system: System, caller: Caller, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("paydispatch.services.calls.keep_message.SLOW_CALL_S", 0)
+        use_world_of(system, caller)
+
+        sent_on = asyncio.Event()
+        send = system.look_queue.send
+
+        async def note(message: Any, delay_s: float) -> None:
+            await send(message, delay_s)
+            sent_on.set()
+
+        monkeypatch.setattr(system.look_queue, "send", note)
+
+        class SlowStripe(MemoryStripe):
+            async def call(self, **_: Any) -> Attempt:
+                await system.settle()  # the event comes while the call is open
+                await asyncio.wait_for(sent_on.wait(), 10)
+                await exhausted(system)
+                assert len(system.settled) == 1
+                return DECLINED
+
+        caller.stripe = SlowStripe()
+        assert await caller.receive(envelope())
+        (entry,) = system.outcomes.entries
+        assert isinstance(entry.outcome, Response)
+
+    @pytest.mark.parametrize(
+        "changes", [{"type": "charge.succeeded"}, {"account": "acct_2"}, {"livemode": True}]
+    )
+    async def test_an_event_that_could_prove_nothing_is_not_kept(
+        self, system: System, changes: dict[str, Any]
+    ) -> None:
+        await system.send(doubted=False)
+        await system.settle()
+        await system.settle(**changes)
+        assert len(system.dropped) == 1
+        assert system.requests.slot("pdr_1").event == event_for()
+
+    async def test_a_doubt_that_is_noted_meanwhile_is_found_a_second_later(
+        self, system: System, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked = await system.send(doubted=False)
+        keep = system.requests.keep_event
+
+        async def keep_late(slot: str, event: EventMessage) -> bool:
+            claim = claim_of(asked, "local", system.clock.now_s())
+            await system.requests.keep_message(claim, asked.as_message())
+            return await keep(slot, event)
+
+        monkeypatch.setattr(system.requests, "keep_event", keep_late)
+        await system.settle()
+        assert [delay_s for _, delay_s in system.look_queue.sent] == [1.0]
         await exhausted(system)
         assert len(system.settled) == 1
 
@@ -511,7 +601,8 @@ class TestTooEarly:
     async def test_it_is_tried_again_a_few_times_and_then_left_to_the_looks(
         self, system: System
     ) -> None:
-        await system.send(doubted=False)
+        await system.send()
+        system.lists.objects[INTENT] = Inconclusive("Stripe cannot be reached")
         event, delays = event_for(), []
         while True:
             await system.settle(event)
@@ -522,9 +613,23 @@ class TestTooEarly:
         assert tuple(delays) == SENT_AGAIN_AFTER_S
         assert len(system.dropped) == 1
 
-    async def test_while_redis_is_away_the_message_is_kept(self, system: System) -> None:
+    async def test_while_redis_is_away_the_message_is_sent_again_and_at_last_kept(
+        self, system: System
+    ) -> None:
+        """A message that SQS keeps comes again only after its visibility timeout of 90 minutes."""
         await system.send()
         system.requests.away = True
+        with pytest.raises(Unavailable):
+            await system.settle(tries=len(SENT_AGAIN_AFTER_S))
+        await system.settle()
+        assert len(system.look_queue.sent) == 1
+        system.requests.away = False
+        await exhausted(system)
+        assert len(system.settled) == 1
+
+    async def test_a_message_that_cannot_be_sent_again_is_kept(self, system: System) -> None:
+        await system.send()
+        system.requests.away = system.look_queue.away = True
         with pytest.raises(Unavailable):
             await system.settle()
 

@@ -13,7 +13,7 @@ LOOKS = "pd:looks"
 UNKNOWN_WORKERS = "pd:unknown"
 """Sorted set of workers with unknown outcomes. The score is the time (unix s) since which a worker has none, or 0."""
 
-DOUBT_TENANTS = "pd:tenants"
+DOUBT_TENANTS = "pd:doubt_tenants"
 """Set of the tenants, except the queue's, that had a request in doubt. An event may not name the tenant."""
 
 OLD_WORKERS = "pd:workers"

@@ -13,6 +13,9 @@ _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 _MADE_KEY = re.compile(f"pdk_([{_ALPHABET}]{{26}})")
 _MADE_ID = re.compile(f"pdr_[{_ALPHABET}]{{26}}")
+_ANY_ID = re.compile(r"[!-z|~]{1,255}")
+"""The pattern of the envelope's schema."""
+
 _SHIFTS = range(120, -1, -10)
 """26 characters hold 130 bits: a 48-bit time in milliseconds and 80 random bits, or a hash cut to 128."""
 
@@ -46,6 +49,11 @@ def request_id_for_key(space: str, idempotency_key: str) -> str:
 def is_made_id(text: str) -> bool:
     """Return whether paydispatch made this id. A direct producer may use ids of its own form."""
     return _MADE_ID.fullmatch(text) is not None
+
+
+def is_request_id(text: str) -> bool:
+    """Return whether a request can have this id. Another program may use such an idempotency key at Stripe too."""
+    return _ANY_ID.fullmatch(text) is not None
 
 
 def key_for(request_id: str) -> str:

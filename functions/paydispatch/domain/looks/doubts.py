@@ -13,6 +13,12 @@ DISTANCES_S = ((30.0, 60.0), (300.0, 600.0))
 
 LONGEST_DISTANCE_S = 3_600.0
 
+TOO_FULL_DISTANCE_S = 86_400.0
+"""A list that is too long is read once a day, because its 20,000 pages take half an hour of the account's budget."""
+
+UNKNOWN_FOR_LONG_S = 600.0
+"""Requests that are unknown for longer are counted. It is the age at the third look, the last one before an hour."""
+
 LOST_AFTER_S = 120.0
 """A look that is overdue by this much has lost its message, and is planned again."""
 

@@ -22,6 +22,7 @@ class NotedDoubt:
     request_id: str
     worker_slot: str
     fingerprint: str
+    operation: str
     status: str | None = None
     message: str | None = None
     """The queue message, once a send of it ended unknown. None: no send did, or the message was not noted."""

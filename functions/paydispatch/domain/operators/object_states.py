@@ -64,11 +64,9 @@ def _doubt_own_work(
     rule: StateRule, params: Mapping[str, Any], body: Mapping[str, Any]
 ) -> str | None:
     """Return why the object's state may be the work of another request only. None: there is no reason."""
-    for name in rule.more:
-        if params.get(name) in (True, "true"):
-            return (
-                f"Stripe's object does not show the effect of {name}, which the request asked for."
-            )
+    more = rule.more_asked(params)
+    if more is not None:
+        return f"Stripe's object does not show the effect of {more}, which the request asked for."
     for name, member in rule.same:
         asked = params.get(name)
         if asked is not None and str(asked) != str(body.get(member)):

@@ -1,4 +1,4 @@
-"""What can prove, after a lost answer, whether Stripe executed an operation. The rules are data, by operation.
+"""The proof of each operation after a lost answer: how to see whether Stripe executed it. The rules are data.
 
 - A create is proven by its mark in Stripe's list.
 - An operation that leads to a state is proven by the state of its object (`states.RULES`).
@@ -75,7 +75,7 @@ NO_OWN_ID = (
 
 
 def proof_of(operation: Operation) -> Proof:
-    """Return what can prove an operation."""
+    """Return the proof of an operation after a lost answer."""
     if operation.creates:
         return _proof_of_create(operation)
     rule = RULES.get(operation.name)

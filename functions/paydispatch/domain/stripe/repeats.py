@@ -49,7 +49,7 @@ class Repeats:
 
     rule: Repeat = Repeat.KEYED
     gone: Mapping[str, Any] | None = None
-    """The body that stands for a lost answer if Stripe has no such object any more. None: a 404 is a refusal.
+    """The body that stands for a lost answer if Stripe has no such object any more. None: a 404 proves nothing.
 
     It holds only the facts that the 404 proves: the id, and that the object is deleted (or its end state)."""
     sent: frozenset[str] = field(default_factory=frozenset)
@@ -84,8 +84,18 @@ def may_be_made_anew(operation: Operation) -> bool:
 def repeats_of(operation: Operation, ids: Mapping[str, str], params: Mapping[str, Any]) -> Repeats:
     """Return the repeats of a request. `ids` are those of its path, and were checked."""
     rule = repeat_of(operation)
-    gone = gone_body(operation, ids) if rule is Repeat.UNTIL_TOLD else None
+    shown = rule is Repeat.UNTIL_TOLD and not _asks_for_more(operation, params)
+    gone = gone_body(operation, ids) if shown else None
     return Repeats(rule=rule, gone=gone, sent=frozenset(map(str, params)))
+
+
+def _asks_for_more(operation: Operation, params: Mapping[str, Any]) -> bool:
+    """Return whether the request asks for an effect that a 404 does not show, such as the invoice of a cancellation.
+
+    Another program may have ended the object without that effect.
+    """
+    rule = RULES.get(operation.name)
+    return rule is not None and rule.more_asked(params) is not None
 
 
 def gone_body(operation: Operation, ids: Mapping[str, str]) -> dict[str, Any]:

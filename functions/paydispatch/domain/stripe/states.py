@@ -47,6 +47,10 @@ class StateRule:
     same: tuple[tuple[str, str], ...] = ()
     """Pairs of a parameter and the member that shows its value. If they differ, another request led to the state."""
 
+    def more_asked(self, params: Mapping[str, Any]) -> str | None:
+        """Return the parameter that asks for an effect which the state does not show. None: there is none."""
+        return next((name for name in self.more if params.get(name) in (True, "true")), None)
+
 
 RULES: Mapping[str, StateRule] = {
     # docs.stripe.com/payments/paymentintents/lifecycle: a payment intent never leaves `succeeded` or `canceled`, and a

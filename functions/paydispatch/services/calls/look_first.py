@@ -16,7 +16,7 @@ from paydispatch.domain.operators.lookups import StaysUnknown, decide, first_win
 from paydispatch.domain.retry import GivenUp, Settled, with_doubt
 from paydispatch.domain.unknown_outcomes import UnknownOutcome
 from paydispatch.services.calls.defer import DeferCall
-from paydispatch.services.look_up import Extent, look_up
+from paydispatch.services.lookups.look_up import Extent, look_up
 
 if TYPE_CHECKING:
     from paydispatch.domain.operators.lookup_results import LookupResult

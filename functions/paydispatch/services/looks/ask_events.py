@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from paydispatch.domain.looks.messages import EventMessage
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
     from paydispatch.ports import StripeEvents
-    from paydispatch.services.look_up import LookupPorts
     from paydispatch.services.looks.verdicts import Reconciled
+    from paydispatch.services.lookups.ports import LookupPorts
 
 MOST_ASKED = 100
-"""Requests of one look whose events are asked for."""
+"""The most requests of one look for which it asks for events."""
 
 READ = "list_event"
 """The name of the read in the limits."""

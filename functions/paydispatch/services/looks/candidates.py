@@ -13,7 +13,7 @@ from paydispatch.domain.looks.intervals import unread
 from paydispatch.domain.operators.lookups import windows
 from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.domain.stripe.proofs import ByMark, proof_of
-from paydispatch.services.look_up import is_marked
+from paydispatch.services.lookups.absence import is_marked
 
 if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry

@@ -27,6 +27,20 @@ class NotePorts(Protocol):
     def log(self) -> EventLog: ...
 
 
+class DropPorts(Protocol):
+    @property
+    def doubts(self) -> Doubts: ...
+
+
+async def drop_doubt(ports: DropPorts, unknown: UnknownOutcome) -> None:
+    """Drop the doubt of a request that was settled, so that no look comes for it. Raises `Unavailable`."""
+    entry, account = unknown.entry, unknown.account
+    if account is None:
+        return
+    place = Place(account.rate_account, entry.object)
+    await ports.doubts.drop(place, [Doubt(unknown.worker, entry.request_id, 0.0)])
+
+
 async def note_doubt(ports: NotePorts, unknown: UnknownOutcome) -> None:
     """Note the request, whose unknown outcome is published. Never raises: the hourly sweep notes what is missing.
 

@@ -9,15 +9,15 @@ from paydispatch.domain.attempts import RefusedInFront
 from paydispatch.domain.errors import CannotOpen, NotPermitted
 from paydispatch.domain.stripe.accounts import bind_account
 from paydispatch.domain.unknown_outcomes import envelope_of
-from paydispatch.services.look_up import ACCOUNT_TIMEOUT_S
+from paydispatch.services.lookups.own_account import ACCOUNT_TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from paydispatch.domain.credentials import StripeKey
     from paydispatch.domain.stripe.accounts import AccountBinding
-    from paydispatch.services.look_up import LookupPorts
     from paydispatch.services.looks.candidates import Candidate
+    from paydispatch.services.lookups.ports import LookupPorts
 
 MOST_KEYS = 3
 """Requests whose keys are tried. If none opens, each request is looked up alone, with its own key and reason."""

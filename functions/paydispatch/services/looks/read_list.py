@@ -6,6 +6,7 @@ So a pass that is cut off goes on behind the last page, and a request that a los
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -63,6 +64,8 @@ class ListReading:
     """Unix seconds after which no page is read. None: there is no such time."""
     ended: bool = field(default=False, init=False)
     """Whether the whole list was read for those that are left."""
+    too_full: bool = field(default=False, init=False)
+    """Whether the pass ended because the list has too many pages."""
 
 
 async def read_list(
@@ -78,8 +81,14 @@ async def read_list(
             return None
         if position.pages >= MOST_PAGES:
             await reading.keeper.keep(None)
+            reading.too_full = True
             return Inconclusive(TOO_FULL.format(objects=MOST_PAGES * 100))
-        page = await _next_page(ports, reading)
+        try:
+            # The wait for a turn has no end of its own, because payments go first.
+            async with asyncio.timeout(_time_left_s(ports, reading)):
+                page = await _next_page(ports, reading)
+        except TimeoutError:
+            return None
         if isinstance(page, Inconclusive):
             return page
         if page is None:
@@ -90,6 +99,10 @@ async def read_list(
             return None
     reading.ended = True
     return None
+
+
+def _time_left_s(ports: ReadPorts, reading: ListReading) -> float | None:
+    return None if reading.until is None else reading.until - ports.clock.now_s()
 
 
 def _has_step(reading: ListReading) -> bool:

@@ -19,9 +19,9 @@ class PlaceLooks:
     account: str
     object: str
     unknown: int
-    """Requests whose effect is not known."""
+    """The number of requests with an unknown outcome."""
     since: float | None
-    """The time since which one of those that are looked up next is unknown."""
+    """Unix seconds at which the request of the next look became unknown. With several, one of them."""
     last_look_at: float | None
     next_look_at: float | None
     pages_of_unfinished_pass: int | None

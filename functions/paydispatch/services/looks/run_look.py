@@ -15,6 +15,8 @@ from paydispatch.domain.looks.doubts import (
     LOST_AFTER_S,
     MOST_DOUBTS,
     TAKEN_AT,
+    TOO_FULL_DISTANCE_S,
+    UNKNOWN_FOR_LONG_S,
     Doubt,
     Place,
     next_distance_s,
@@ -131,9 +133,15 @@ class Looks:
                 continue
             seen_until = result.seen_until.get(name, doubt.seen_until)
             seen = Doubt(doubt.worker, doubt.request_id, doubt.since, seen_until)
-            later[seen] = _next_at(doubt, verdict, now_s)
+            too_full = name in result.too_full
+            later[seen] = (
+                now_s + TOO_FULL_DISTANCE_S if too_full else _next_at(doubt, verdict, now_s)
+            )
         await self._ports.doubts.drop(place, settled)
         await self._ports.doubts.postpone(place, later)
+        for_long = sum(now_s - doubt.since > UNKNOWN_FOR_LONG_S for doubt in later)
+        if for_long:
+            self._ports.log.count("UnknownForLong", for_long)
 
     async def _send(self, place: Place, looks: int, at: float) -> None:
         delay_s = min(max(0.0, at - self._ports.clock.now_s()), QUEUE_DELAY_LIMIT_S)

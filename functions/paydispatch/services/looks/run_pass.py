@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.domain.stripe.proofs import ByMark, proof_of
-from paydispatch.services.look_up import LookupPorts, doubt_absence, look_up
 from paydispatch.services.looks.candidates import make_candidate, shared_list
 from paydispatch.services.looks.open_list import open_list, split_by_account
 from paydispatch.services.looks.position import Position
 from paydispatch.services.looks.read_list import ListReading, read_list
 from paydispatch.services.looks.settle import SettlePorts, act_on, make_sure_of_status
 from paydispatch.services.looks.verdicts import Reconciled, Verdict
+from paydispatch.services.lookups.absence import doubt_absence
+from paydispatch.services.lookups.look_up import look_up
+from paydispatch.services.lookups.ports import LookupPorts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,6 +53,8 @@ class PassResult:
     seen_until: dict[tuple[str, str], float] = field(default_factory=dict)
     """{(worker, request id): the list was read up to this time of Stripe's clock}"""
     pages: int = 0
+    too_full: set[tuple[str, str]] = field(default_factory=set)
+    """(worker, request id) of the requests whose list has more pages than a pass may read."""
 
 
 class Pass:
@@ -120,6 +124,7 @@ class Pass:
             why = str(error)
         except Exception as error:  # a fault of paydispatch itself must not end the pass
             self._ports.log.warning("look.failed", list=list_key.path)
+            self._ports.log.count("LookFailed")
             why = f"internal: {type(error).__name__}"
         known = {(one.worker_id, one.request_id) for one in self._result.reconciled}
         for candidate in candidates:
@@ -151,11 +156,13 @@ class Pass:
         await self._act(candidate, found, self._ports.clock.now_s())
 
     async def _conclude(self, reading: ListReading, why: Inconclusive | None) -> None:
-        """Decide about the requests whose object was not seen."""
+        """Decide about the requests that are left: the list did not show their objects."""
         left, position = list(reading.left.values()), reading.position
         if why is None and not reading.ended:
             self._result.left += len(left)
             return
+        if reading.too_full:
+            self._result.too_full.update((one.worker, one.request_id) for one in left)
         if why is None:
             for one in left:
                 if position.answered_at is not None:
@@ -205,6 +212,7 @@ class Pass:
                     self._ports.log.warning(
                         "request.not_reconciled", worker_id=one.worker, request_id=one.request_id
                     )
+                    self._ports.log.count("LookFailed")
                     why = f"internal: {type(error).__name__}"
                 self._add(Reconciled(one.worker, one.request_id, Verdict.UNKNOWN, why=why))
 

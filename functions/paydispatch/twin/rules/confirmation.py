@@ -1,4 +1,4 @@
-"""A payment intent that is confirmed as it is created: what this needs, and what only this may have."""
+"""The rules of a payment intent that is confirmed as it is created: the parameters it needs, and those of it alone."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from paydispatch.adapters.redis.scripts import script
 from paydispatch.domain.claims import SlotState
 from paydispatch.domain.identity.slots import bare_name, beside
 from paydispatch.domain.limits import REMEMBER_S
+from paydispatch.domain.looks.messages import EventMessage, read_look_message
 from paydispatch.domain.looks.noted_doubts import NotedDoubt
 from paydispatch.domain.outcomes import Error
 from paydispatch.domain.stripe.accounts import AccountBinding
@@ -38,6 +39,7 @@ SLOT_FIELDS = (
 DOUBT_FIELDS = (
     "fingerprint",
     "worker_id",
+    "operation",
     "status",
     "message",
     "account",
@@ -128,12 +130,18 @@ def read_doubt(slot: str, fields: Mapping[str, Any]) -> NotedDoubt | None:
         request_id=bare_name(slot),
         worker_slot=beside(slot, fields["worker_id"]),
         fingerprint=fields["fingerprint"],
+        operation=fields["operation"] or "",  # an older release wrote none
         status=fields["status"],
         message=fields["message"],
         account=read_account(fields["account"]),
         first_sent_at=read_seconds(fields["first_sent_at"]),
         last_sent_at=read_seconds(fields["last_sent_at"]),
     )
+
+
+def read_event(text: str | None) -> EventMessage | None:
+    event = None if text is None else read_look_message(text)
+    return event if isinstance(event, EventMessage) else None
 
 
 def read_error(text: str | None) -> Error | None:

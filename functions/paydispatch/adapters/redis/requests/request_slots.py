@@ -14,6 +14,7 @@ from paydispatch.adapters.redis.requests.claims import (
     flat,
     read_doubt,
     read_error,
+    read_event,
     read_state,
     slot_keys,
     slot_state,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.claims import Claim, Send, SendEnd
     from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.looks.messages import EventMessage
     from paydispatch.domain.looks.noted_doubts import NotedDoubt
     from paydispatch.domain.outcomes import Error
     from paydispatch.domain.rates.waiting import Waiting
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 
 
 class RedisRequests:
-    """Runs the scripts `claim`, `send`, `end_send`, `keep_message`, `close` and `write_status` of `lua/`."""
+    """Runs the scripts of `lua/requests/` that begin and end a claim, a send, a doubt and a request."""
 
     def __init__(self, redis: Redis, clock: Clock, *, queue_tenant: str) -> None:
         self._redis = redis
@@ -100,7 +102,7 @@ class RedisRequests:
         names, fingerprint = slot_keys(claim), claim.fingerprint
         await self._run(eval_command("end_send", names, REMEMBER_S, fingerprint, token, end.value))
 
-    async def keep_message(self, claim: Claim, message: str) -> None:
+    async def keep_message(self, claim: Claim, message: str) -> EventMessage | None:
         """Keep the message, and note its tenant. A tenant may be noted although the slot is another request's."""
         command = eval_command(
             "keep_message", slot_keys(claim), REMEMBER_S, claim.fingerprint, message
@@ -108,8 +110,16 @@ class RedisRequests:
         async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
             pipe.execute_command(*command)
             if claim.tenant != self._queue_tenant:
-                pipe.sadd(keys.DOUBT_TENANTS, claim.tenant)
-            await pipe.execute()
+                now_s = self._clock.now_s()
+                pipe.zadd(keys.DOUBT_TENANTS, {claim.tenant: now_s})
+                pipe.zremrangebyscore(keys.DOUBT_TENANTS, "-inf", now_s - REMEMBER_S)
+                pipe.expire(keys.DOUBT_TENANTS, REMEMBER_S)
+            event, *_ = await pipe.execute()
+        return read_event(event)
+
+    async def keep_event(self, slot: str, event: EventMessage) -> bool:
+        command = eval_command("keep_event", [keys.request(slot)], event.as_json())
+        return bool(await self._run(command))
 
     async def find_doubt(self, slot: str) -> NotedDoubt | None:
         async with within_answer_timeout():
@@ -118,7 +128,7 @@ class RedisRequests:
 
     async def tenants_in_doubt(self) -> Sequence[str]:
         async with within_answer_timeout():
-            found: Any = await self._redis.smembers(keys.DOUBT_TENANTS)
+            found: Any = await self._redis.zrange(keys.DOUBT_TENANTS, 0, -1)
         return sorted(found)
 
     async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:

@@ -20,7 +20,7 @@ if slot[2] ~= 'succeeded' and slot[2] ~= 'failed' then
 end
 local status = redis.call('HGET', KEYS[1], 'status')
 if status == 'succeeded' or status == 'failed' then
-  redis.call('HDEL', KEYS[1], 'message') -- it was kept for an event, and no event follows a final status
+  redis.call('HDEL', KEYS[1], 'message', 'event') -- nothing follows a final status
 end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 redis.call('EXPIRE', KEYS[2], ARGV[1])
