@@ -9,7 +9,7 @@ if slot[2] ~= 'succeeded' and slot[2] ~= 'failed' then
   return 'left'
 end
 if ARGV[2] == '1' then
-  redis.call('HDEL', KEYS[1], 'parsed_data', 'parsed_error', 'message')
+  redis.call('HDEL', KEYS[1], 'parsed_data', 'parsed_error', 'message', 'event')
   redis.call('HSET', KEYS[1], 'context_id', '')
 end
 return 'erased'
