@@ -2,9 +2,9 @@
 
     python tests/performance/dispatch.py [--calls 2000] [--rounds 5] [--json]
 
-A process with a stub of SQS and KMS answers as AWS does, in AWS's JSON protocol. Prints medians over the rounds, first on
-an idle machine and then beside a busy process for each core: the time until `create_async` returned (µs, p50 and p99), the
-CPU time of that call (a busy machine changes it less), and the CPU time of the whole process per message, from
+A process with a stub of SQS and KMS answers as AWS does, in AWS's JSON protocol. Prints medians over the rounds, first
+on an idle machine and then beside a busy process for each core: the time until `create_async` returned (µs, p50 and
+p99), the CPU time of that call (a busy machine changes it less), and the CPU time of the process per message, from
 `create_async` until all receipts are durable. It judges nothing.
 """
 
