@@ -27,8 +27,8 @@ AIOHTTP = {
     "multidict",
     "propcache",
     "yarl",
+    "idna",
 }
-HTTPX = {"httpx", "httpx_aiohttp", "certifi", "idna"}
 
 LOADED = {
     "paydispatch": set(),
@@ -36,8 +36,12 @@ LOADED = {
     "paydispatch.sdk.builders": {"jsonschema_rs"},
     "paydispatch.sdk.dispatcher": set(),
     "api.app": AWS | POWERTOOLS | SEALING | {"jsonschema_rs", "redis"},
-    "stripe_caller.app": AWS | POWERTOOLS | SEALING | AIOHTTP | HTTPX | {"jsonschema_rs", "redis"},
-    "reconciler.app": AWS | POWERTOOLS | SEALING | AIOHTTP | HTTPX | {"redis"},
+    "stripe_caller.app": AWS
+    | POWERTOOLS
+    | SEALING
+    | AIOHTTP
+    | {"certifi", "jsonschema_rs", "redis"},
+    "reconciler.app": AWS | POWERTOOLS | SEALING | AIOHTTP | {"certifi", "redis"},
     "flow_runner.app": AWS | POWERTOOLS | {"jsonschema_rs", "redis"},
 }
 

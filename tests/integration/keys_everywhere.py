@@ -24,7 +24,8 @@ from paydispatch.adapters.aws.secrets_manager import SecretsManagerStore
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.event_log import PowertoolsEventLog, json_logger
 from paydispatch.adapters.http_delivery import HttpDelivery
-from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
+from paydispatch.adapters.stripe.client import StripeClient
+from paydispatch.adapters.stripe.gateway import HttpStripeGateway
 from paydispatch.domain.credentials import Binding, SecretRef, StripeKey
 from paydispatch.domain.requests import OperationRequest
 from paydispatch.domain.stripe.operations import operation_named
@@ -73,7 +74,7 @@ async def to_stripe(key: str, log: PowertoolsEventLog) -> None:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     base = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"  # type: ignore[union-attr]
-    async with stripe_client(base) as client:
+    async with StripeClient(base) as client:
         attempt = await HttpStripeGateway(client).call(
             method="POST",
             path="/v1/products",

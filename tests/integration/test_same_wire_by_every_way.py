@@ -23,7 +23,8 @@ from tests.integration.twin_process import a_client
 from tests.rich_params import rich_params
 from tests.unit.services.conftest import Caller
 
-from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
+from paydispatch.adapters.stripe.client import StripeClient
+from paydispatch.adapters.stripe.gateway import HttpStripeGateway
 from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.identity.marks import MARK
 from paydispatch.domain.message.read_message import read_message
@@ -86,7 +87,7 @@ class Wire:
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         host, port = self._runner.addresses[0][:2]
         self.base_url = f"http://{host}:{port}"
-        self._client = stripe_client(self.base_url)
+        self._client = StripeClient(self.base_url)
 
     async def close(self) -> None:
         await self._client.aclose()

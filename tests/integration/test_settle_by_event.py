@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import socket
 import time
@@ -16,7 +17,8 @@ from paydispatch.adapters.redis.connection import connect_async
 from paydispatch.adapters.redis.requests.request_slots import RedisRequests
 from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOutcomes
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
-from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
+from paydispatch.adapters.stripe.client import StripeClient
+from paydispatch.adapters.stripe.gateway import HttpStripeGateway, make_stripe_request
 from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.domain.attempts import Answered
 from paydispatch.domain.claims import Go, Send, SendEnd, claim_of
@@ -46,7 +48,6 @@ from paydispatch.twin.twin import StripeTwin
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    import httpx
 
 CREATES: dict[str, dict[str, Any]] = {
     "create_coupon": {"percent_off": 5, "duration": "once"},
@@ -70,7 +71,7 @@ class World:
     ports: ReconcilePorts
     requests: RedisRequests
     gateway: HttpStripeGateway
-    stripe: httpx.AsyncClient
+    stripe: StripeClient
     queue: MemoryAsyncLookQueue
 
     async def lose_the_answer(
@@ -109,12 +110,12 @@ class World:
         return asked
 
     async def make(self, path: str, **form: str) -> str:
-        answer = await self.stripe.post(path, data=form, headers=SIGNED_IN)
-        return str(answer.json()["id"])
+        answer = await make_stripe_request(self.stripe, KEY, path, form)
+        return str(json.loads(answer.content)["id"])
 
     async def events(self) -> list[EventMessage]:
-        answer = await self.stripe.get("/v1/events?limit=100", headers=SIGNED_IN)
-        found = (event_message(event) for event in answer.json()["data"])
+        answer = await self.stripe.request("GET", "/v1/events?limit=100", headers=SIGNED_IN)
+        found = (event_message(event) for event in json.loads(answer.content)["data"])
         return [event for event in found if event is not None]
 
     async def settle(self, events: list[EventMessage]) -> None:
@@ -137,7 +138,7 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     clock, queue = MemoryClock(time.time()), MemoryAsyncLookQueue()
     requests = RedisRequests(redis, clock, queue_tenant=TENANT)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        async with serve(StripeTwin(), listener) as url, stripe_client(url) as stripe:
+        async with serve(StripeTwin(), listener) as url, StripeClient(url) as stripe:
             ports = ReconcilePorts(
                 unknown_outcomes=RedisUnknownOutcomes(redis, clock),
                 requests=requests,

@@ -21,7 +21,8 @@ from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOut
 from paydispatch.adapters.redis.streams.doorbell import NoDoorbell
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
-from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
+from paydispatch.adapters.stripe.client import StripeClient
+from paydispatch.adapters.stripe.gateway import HttpStripeGateway, make_stripe_request
 from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.envelope import Envelope
@@ -49,7 +50,6 @@ from paydispatch.twin.twin import StripeTwin
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    import httpx
 
 DAY_S = 86_400.0
 LOST = {"kind": "lost_answer"}
@@ -59,7 +59,7 @@ REFUSED_BY_GATEWAY = {"kind": "status", "status": 503}
 class World:
     """Caller, reconciler and operator on one Redis, one SQS and one Stripe twin."""
 
-    def __init__(self, redis: Any, sqs: Any, stripe: httpx.AsyncClient) -> None:
+    def __init__(self, redis: Any, sqs: Any, stripe: StripeClient) -> None:
         self.clock = MemoryClock(time.time())  # SQS has its own clock
         self.twin = StripeTwin(strict=False, clock=TwinClock(self.clock.now_s))
         self.redis, self._sqs, self.stripe = redis, sqs, stripe
@@ -161,9 +161,9 @@ class World:
 
     async def fill(self, count: int) -> None:
         """Create objects of other callers at the same time."""
-        signed_in, form = {"Authorization": f"Bearer {KEY}"}, {"amount": "100", "currency": "usd"}
+        form = {"amount": "100", "currency": "usd"}
         for _ in range(count):
-            made = await self.stripe.post("/v1/payment_intents", data=form, headers=signed_in)
+            made = await make_stripe_request(self.stripe, KEY, "/v1/payment_intents", form)
             assert made.status_code == 200
 
 
@@ -171,7 +171,7 @@ class World:
 async def world(valkey: Any, aws: Callable[[str], Any]) -> AsyncIterator[World]:
     redis, sqs = connect_async(valkey.url), aws("sqs")
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        stripe = stripe_client(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        stripe = StripeClient(f"http://127.0.0.1:{listener.getsockname()[1]}")
         made = World(redis, sqs, stripe)
         async with serve(made.twin, listener):
             yield made

@@ -376,7 +376,7 @@ GUARDS = (
     Guard(
         "wire: a proxy that opens no tunnel makes the attempt unknown",
         NO_NEEDLESS_DOUBT,
-        SOURCE + "adapters/stripe/gateway.py",
+        SOURCE + "adapters/stripe/client.py",
         "    aiohttp.ClientHttpProxyError,",
         "",
         ("tests/integration/adapters/test_stripe_through_a_proxy.py",),
@@ -540,11 +540,19 @@ GUARDS = (
         "        return Go(asked_at, asked_at)",
     ),
     Guard(
-        "wire: httpx's ConnectTimeout counts as not sent",
+        "wire: a lost connection counts as not sent",
         "A reset after sending makes the attempt unknown.",
-        SOURCE + "adapters/stripe/gateway.py",
-        "    if isinstance(cause, aiohttp.ClientError):",
-        "    if False:",
+        SOURCE + "adapters/stripe/client.py",
+        "    if isinstance(error, NEVER_CONNECTED):",
+        "    if isinstance(error, aiohttp.ClientConnectionError):",
+        WIRE,
+    ),
+    Guard(
+        "wire: a compressed answer without its end is read",
+        "An answer that is cut off makes the attempt unknown.",
+        SOURCE + "adapters/stripe/client.py",
+        "        if not unpacker.eof:",
+        "        if False:",
         WIRE,
     ),
     Guard(

@@ -34,7 +34,7 @@ REPEAT_GUARDS: tuple[Guard, ...] = (
     Guard(
         "repeats: the transport sends a DELETE once more by itself",
         SHOWN_EFFECT,
-        SOURCE + "adapters/stripe/transport.py",
+        SOURCE + "adapters/stripe/client.py",
         "        session._retry_connection = False  # noqa: SLF001\n",
         "",
         WIRE,

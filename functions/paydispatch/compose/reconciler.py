@@ -21,8 +21,8 @@ from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOut
 from paydispatch.adapters.redis.streams.doorbell import NoDoorbell, SqsDoorbell
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
+from paydispatch.adapters.stripe.client import StripeClient
 from paydispatch.adapters.stripe.events import HttpStripeEvents
-from paydispatch.adapters.stripe.gateway import stripe_client
 from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.compose.async_lambda import on_one_loop
 from paydispatch.handlers.reconciler import ReconcilerHandler
@@ -34,7 +34,6 @@ from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.services.settle_by_event import EventSettler
 
 if TYPE_CHECKING:
-    import httpx
     from redis.asyncio import Redis
 
     from paydispatch.adapters.event_log import PowertoolsEventLog
@@ -51,11 +50,11 @@ class Clients:
     """The clients, for one event loop. They connect when they are first used."""
 
     redis: Redis
-    stripe: httpx.AsyncClient
+    stripe: StripeClient
 
     @classmethod
     def connect(cls, settings: ReconcilerSettings, log: EventLog) -> Clients:
-        stripe = stripe_client(
+        stripe = StripeClient(
             settings.stripe_api_base,
             read_timeout_s=LIST_TIMEOUT_S,
             connections=AT_ONCE,

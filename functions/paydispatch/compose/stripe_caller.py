@@ -24,7 +24,8 @@ from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOut
 from paydispatch.adapters.redis.streams.doorbell import NoDoorbell, SqsDoorbell
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
-from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
+from paydispatch.adapters.stripe.client import StripeClient
+from paydispatch.adapters.stripe.gateway import HttpStripeGateway
 from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.compose.async_lambda import on_one_loop
 from paydispatch.domain.warm_operations import warm_operations
@@ -49,7 +50,7 @@ def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
     doorbell_url, look_url = settings.doorbell_queue_url, settings.look_queue_url
     eviction = EvictionCheck(allowed=settings.allow_eviction, log=log)
     redis = connect_async(settings.redis_url, eviction)
-    stripe = stripe_client(
+    stripe = StripeClient(
         settings.stripe_api_base,
         read_timeout_s=settings.stripe_read_timeout_s,
         proxy=settings.stripe_proxy,

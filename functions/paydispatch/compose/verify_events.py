@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from paydispatch.adapters.clock import SystemClock
-from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
+from paydispatch.adapters.stripe.client import StripeClient
+from paydispatch.adapters.stripe.gateway import HttpStripeGateway
 from paydispatch.adapters.stripe.lists import HttpStripeLists
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Ports:
 @asynccontextmanager
 async def verify_ports(settings: StripeSettings, base: str | None) -> AsyncIterator[Ports]:
     """Yield the ports, and close their client. `base`: another Stripe than that of the settings."""
-    client = stripe_client(
+    client = StripeClient(
         base or settings.api_base,
         proxy=None if base else settings.proxy,
         ca_bundle=settings.ca_bundle,

@@ -207,6 +207,7 @@ class WireServer:
 
     def __init__(self) -> None:
         self.received: list[Received] = []
+        self.arrived = asyncio.Event()
         self.answers: Iterator[Answer] = itertools.repeat(answer(200, {}))
         self.connections = 0
         self._writers: list[asyncio.StreamWriter] = []
@@ -233,6 +234,7 @@ class WireServer:
         try:
             while True:
                 self.received.append(await self._read(reader, connection))
+                self.arrived.set()
                 said = next(self.answers)
                 await asyncio.sleep(said.after_s)
                 writer.write(said.text)

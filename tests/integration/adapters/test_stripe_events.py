@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from tests.broken_calls import NotConnected
 from tests.read_turns import at_once
 
+from paydispatch.adapters.stripe.client import StripeClient
 from paydispatch.adapters.stripe.events import HttpStripeEvents
-from paydispatch.adapters.stripe.gateway import stripe_client
+from paydispatch.adapters.stripe.gateway import make_stripe_request
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.looks.event_pages import EventPage
 from paydispatch.domain.operators.lookup_results import Inconclusive
@@ -29,25 +31,27 @@ AS = ReadAs(key=StripeKey(KEY), turn=at_once, tenant="acme", stripe_account="acc
 
 
 @pytest.fixture
-async def stripe() -> AsyncIterator[httpx.AsyncClient]:
+async def stripe() -> AsyncIterator[StripeClient]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        async with serve(StripeTwin(), listener) as url, stripe_client(url) as client:
+        async with serve(StripeTwin(), listener) as url, StripeClient(url) as client:
             yield client
 
 
-async def make_coupons(stripe: httpx.AsyncClient, *request_ids: str) -> None:
+async def make_coupons(stripe: StripeClient, *request_ids: str) -> None:
     for request_id in request_ids:
-        headers = {"Idempotency-Key": request_id, "Stripe-Account": "acct_9"}
-        answer = await stripe.post(
+        answer = await make_stripe_request(
+            stripe,
+            KEY,
             "/v1/coupons",
-            data={"percent_off": "5", "duration": "once"},
-            headers={"Authorization": f"Bearer {KEY}", **headers},
+            {"percent_off": 5, "duration": "once"},
+            idempotency_key=request_id,
+            stripe_account="acct_9",
         )
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code == 200, answer.content
 
 
 async def test_the_events_of_our_requests_are_read_from_all_pages(
-    stripe: httpx.AsyncClient,
+    stripe: StripeClient,
 ) -> None:
     await make_coupons(stripe, *(f"pdr_{number}" for number in range(120)))
     found = await read_events(
@@ -62,7 +66,7 @@ async def test_the_events_of_our_requests_are_read_from_all_pages(
     assert {(event.type, event.tenant) for event in found.events} == {("coupon.created", "acme")}
 
 
-async def test_the_events_of_another_account_are_not_read(stripe: httpx.AsyncClient) -> None:
+async def test_the_events_of_another_account_are_not_read(stripe: StripeClient) -> None:
     await make_coupons(stripe, "pdr_1")
     other = ReadAs(key=StripeKey(KEY), turn=at_once)
     page = await HttpStripeEvents(stripe).page(
@@ -90,9 +94,9 @@ async def test_any_other_answer_is_inconclusive(status: int, body: bytes) -> Non
 
 async def test_an_unreachable_stripe_is_inconclusive() -> None:
     def refuse(_: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("no")
+        raise NotConnected
 
     transport = httpx.MockTransport(refuse)
     async with httpx.AsyncClient(transport=transport, base_url="http://stripe") as client:
         page = await HttpStripeEvents(client).page(AS, types=["a.b"], since=0.0, after=None)
-    assert page == Inconclusive("Stripe cannot be reached: ConnectError")
+    assert page == Inconclusive("Stripe cannot be reached: ClientConnectorError")

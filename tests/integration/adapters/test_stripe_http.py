@@ -11,7 +11,8 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
+from paydispatch.adapters.stripe.client import KEPT_IDLE_S, StripeClient
+from paydispatch.adapters.stripe.gateway import HttpStripeGateway
 from paydispatch.domain.attempts import Answered, Attempt, NotSent, RefusedInFront, Unknown
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
@@ -28,7 +29,7 @@ class Caller:
     """A gateway to one address."""
 
     def __init__(self, base_url: str, **options: Any) -> None:
-        self.client = stripe_client(base_url, **options)
+        self.client = StripeClient(base_url, **options)
         self._gateway = HttpStripeGateway(self.client)
 
     async def create(self, request_id: str = "pdr_1", **changed: Any) -> Attempt:
@@ -112,6 +113,70 @@ async def test_stripe_s_retry_header_is_passed_on(
     assert await caller.create() == RefusedInFront(429, CARD_ERROR["error"], False, None)
 
 
+async def test_a_tls_handshake_that_the_server_ends_was_not_sent(make_caller: Any) -> None:
+    for end in (reset, close_connection):
+        server = await asyncio.start_server(lambda _, writer, end=end: end(writer), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+
+        attempt = await make_caller(f"https://127.0.0.1:{port}").create()
+
+        assert isinstance(attempt, NotSent)
+        server.close()
+
+
+async def test_a_tls_handshake_with_a_server_that_speaks_no_tls_was_not_sent(
+    make_caller: Any,
+) -> None:
+    async def answer_plain(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer_plain, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+
+    assert isinstance(await make_caller(f"https://127.0.0.1:{port}").create(), NotSent)
+    server.close()
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+async def test_a_connection_that_is_reset_when_it_is_accepted_leaves_it_unknown(
+    make_caller: Any, method: str
+) -> None:
+    """The connection was made, so that the request may have been read before the reset. Nothing is sent again."""
+    accepted: list[int] = []
+
+    async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.append(1)
+        reset(writer)
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+
+    attempt = await make_caller(f"http://127.0.0.1:{port}").create(method=method, params={})
+
+    assert isinstance(attempt, Unknown)
+    assert len(accepted) == 1
+    server.close()
+
+
+async def test_a_connection_that_is_never_accepted_was_not_sent(
+    make_caller: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("paydispatch.adapters.stripe.client.CONNECT_TIMEOUT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(address)
+
+        attempt = await make_caller(f"http://127.0.0.1:{address[1]}").create()
+
+        assert isinstance(attempt, NotSent)
+        for filler in fillers:
+            filler.close()
+
+
 async def test_a_refused_connection_was_not_sent(make_caller: Any) -> None:
     attempt = await make_caller(f"http://127.0.0.1:{free_port()}").create()
 
@@ -127,7 +192,7 @@ async def test_an_unknown_host_name_was_not_sent(make_caller: Any) -> None:
 async def test_a_tls_handshake_that_does_not_end_was_not_sent(
     wire: Any, make_caller: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("paydispatch.adapters.stripe.gateway.CONNECT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("paydispatch.adapters.stripe.client.CONNECT_TIMEOUT_S", 0.1)
     _, url = wire
     attempt = await make_caller(url.replace("http:", "https:")).create()
 
@@ -137,7 +202,7 @@ async def test_a_tls_handshake_that_does_not_end_was_not_sent(
 async def test_a_call_that_found_no_free_connection_was_not_sent(
     wire: Any, make_caller: Any, wire_answer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("paydispatch.adapters.stripe.gateway.CONNECT_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("paydispatch.adapters.stripe.client.CONNECT_TIMEOUT_S", 0.05)
     stripe, url = wire
     set_answers(stripe, wire_answer(200, CREATED, after_s=0.15))
     caller = make_caller(url, connections=1)
@@ -159,6 +224,9 @@ def close_connection(writer: asyncio.StreamWriter) -> None:
     writer.close()
 
 
+CUT = gzip.compress(b'{"id": "pi_1"}')[:-8]
+"""A compressed answer without its checksum and length."""
+
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n"
 LOST = {
     "closed before a word": (b"", close_connection),
@@ -174,6 +242,16 @@ LOST = {
     "a bad length": (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}", close_connection),
     "a bad encoding": (
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope",
+        close_connection,
+    ),
+    "an encoding that was not asked for": (
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\n{}",
+        close_connection,
+    ),
+    "compressed without its end": (
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
+        + f"Content-Length: {len(CUT)}\r\n\r\n".encode()
+        + CUT,
         close_connection,
     ),
 }
@@ -240,6 +318,54 @@ async def test_a_kept_connection_that_the_server_closed_is_not_used(
 
     assert isinstance(await caller.create(), Answered)
     assert stripe.connections == 2
+
+
+async def test_a_connection_that_was_idle_for_long_is_not_used(
+    stripe: Any, wire: Any, make_caller: Any
+) -> None:
+    """After a freeze of the process a gateway may have dropped the connection without a word to either side."""
+    now = [1_000.0]
+    caller = make_caller(wire[1], wall_clock=lambda: now[0])
+    await caller.create()
+    now[0] += KEPT_IDLE_S
+    await caller.create()
+    assert stripe.connections == 1
+
+    now[0] += KEPT_IDLE_S + 1
+    attempts = await asyncio.gather(*(caller.create(f"pdr_{n}") for n in range(5)))
+
+    assert all(isinstance(attempt, Answered) for attempt in attempts)
+    assert {call.connection for call in stripe.received[2:]}.isdisjoint({1})
+
+
+async def test_a_call_in_flight_keeps_its_connection_when_another_begins(
+    stripe: Any, wire: Any, make_caller: Any, wire_answer: Any
+) -> None:
+    now = [1_000.0]
+    caller = make_caller(wire[1], wall_clock=lambda: now[0])
+    set_answers(stripe, wire_answer(200, CREATED, after_s=0.1), wire_answer(200, CREATED))
+    first = asyncio.create_task(caller.create())
+    await stripe.arrived.wait()
+    now[0] += KEPT_IDLE_S + 1
+
+    assert isinstance(await caller.create("pdr_2"), Answered)
+    assert isinstance(await first, Answered)
+
+
+async def test_a_call_that_is_given_up_leaves_no_answer_for_the_next_one(
+    stripe: Any, wire: Any, make_caller: Any, wire_answer: Any
+) -> None:
+    caller = make_caller(wire[1], connections=1)
+    set_answers(
+        stripe, wire_answer(200, {"id": "late"}, after_s=0.05), wire_answer(200, {"id": "own"})
+    )
+    given_up = asyncio.create_task(caller.create())
+    await stripe.arrived.wait()
+    given_up.cancel()
+    await asyncio.wait([given_up])
+
+    assert await caller.create("pdr_2") == Answered(200, {"id": "own"}, None)
+    assert [call.connection for call in stripe.received] == [1, 2]
 
 
 async def test_a_kept_connection_that_dies_during_the_call_leaves_it_unknown(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.read_turns import at_once
 
-from paydispatch.adapters.stripe.gateway import make_stripe_request, stripe_client
+from paydispatch.adapters.stripe.client import StripeClient
+from paydispatch.adapters.stripe.gateway import make_stripe_request
 from paydispatch.adapters.stripe.lists import HttpStripeLists
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.operators.lookup_results import Found, NotFound
@@ -24,8 +25,6 @@ from paydispatch.twin.twin import StripeTwin
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    import httpx
-
     from paydispatch.domain.operators.lookup_results import LookupResult
 
 CREATES = json.loads((Path(__file__).parents[1] / "twin_creates.json").read_text("utf-8"))
@@ -37,14 +36,14 @@ LONG_AGO = Window(1, 2)
 class Shop:
     """An account at the Stripe twin."""
 
-    def __init__(self, stripe: httpx.AsyncClient) -> None:
+    def __init__(self, stripe: StripeClient) -> None:
         self._stripe = stripe
 
     async def make(self, name: str, params: dict[str, Any], **metadata: str) -> Any:
         form = {**params, "metadata": metadata}
         answer = await make_stripe_request(self._stripe, KEY, resource_named(name).endpoint, form)
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        return json.loads(answer.content)
 
     async def look(
         self, name: str, params: dict[str, Any], *, within: Window | None = None
@@ -67,7 +66,7 @@ async def shop() -> AsyncIterator[Shop]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         async with (
             serve(StripeTwin(strict=False), listener) as base_url,
-            stripe_client(base_url) as stripe,
+            StripeClient(base_url) as stripe,
         ):
             yield Shop(stripe)
 

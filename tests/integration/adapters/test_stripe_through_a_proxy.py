@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from paydispatch.adapters.stripe.gateway import HttpStripeGateway, stripe_client
+from paydispatch.adapters.stripe.client import KEPT_IDLE_S, StripeClient
+from paydispatch.adapters.stripe.gateway import HttpStripeGateway
 from paydispatch.domain.attempts import Answered, Attempt, NotSent, Unknown
 from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.errors import BadSetting
@@ -61,11 +62,13 @@ class Stripe:
 
     def __init__(self) -> None:
         self.keys: list[str] = []
+        self.resumed: list[bool] = []
         self.hangs_up = False
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         await request.read()
         self.keys.append(request.headers["Authorization"])
+        self.resumed.append(request.get_extra_info("ssl_object").session_reused)
         if self.hangs_up and request.transport is not None:
             request.transport.abort()
         return web.json_response({"id": "prod_1"})
@@ -118,7 +121,7 @@ async def proxy(stripe: tuple[Stripe, int]) -> AsyncIterator[tuple[Proxy, str]]:
 
 
 async def create(**options: Any) -> Attempt:
-    async with stripe_client(f"https://{STRIPE}", **options) as client:
+    async with StripeClient(f"https://{STRIPE}", **options) as client:
         return await HttpStripeGateway(client).call(
             method="POST",
             path="/v1/products",
@@ -172,6 +175,19 @@ async def test_nothing_is_sent_to_a_stripe_whose_certificate_is_not_trusted(
     assert stripe[0].keys == []
 
 
+async def test_a_later_connection_resumes_the_tls_session_of_the_first(
+    stripe: tuple[Stripe, int], proxy: tuple[Proxy, str], certificate: Path
+) -> None:
+    now = [1_000.0]
+    options: dict[str, Any] = {"proxy": proxy[1], "ca_bundle": certificate}
+    async with StripeClient(f"https://{STRIPE}", wall_clock=lambda: now[0], **options) as client:
+        for _ in range(3):
+            await client.request("GET", "/v1/account", headers={"Authorization": f"Bearer {KEY}"})
+            now[0] += KEPT_IDLE_S + 1
+
+    assert stripe[0].resumed == [False, True, True]
+
+
 async def test_a_tunnel_that_breaks_after_the_request_leaves_the_attempt_unknown(
     stripe: tuple[Stripe, int], proxy: tuple[Proxy, str], certificate: Path
 ) -> None:
@@ -189,4 +205,4 @@ def test_a_bundle_without_certificates_is_reported_at_the_start(
         bundle.write_text(text)
 
     with pytest.raises(BadSetting, match=r"The CA bundle .*bundle\.pem cannot be used"):
-        stripe_client("https://api.stripe.com", ca_bundle=bundle)
+        StripeClient("https://api.stripe.com", ca_bundle=bundle)

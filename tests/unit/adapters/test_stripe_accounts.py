@@ -6,9 +6,9 @@ import asyncio
 import gc
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import httpx
 import pytest
+from tests.broken_calls import BROKEN_CALLS, NotConnected
 from tests.unit.examples import KEY
 
 from paydispatch.adapters.stripe.accounts import KEPT_S, HttpStripeAccounts
@@ -162,10 +162,7 @@ NO_ANSWERS: list[httpx.Response | type[Exception]] = [
     httpx.Response(200, json={"object": "account"}),
     httpx.Response(200, json={"id": 5}),
     httpx.Response(302, json={"id": "acct_1"}),
-    httpx.ConnectError,
-    httpx.ReadTimeout,
-    httpx.RemoteProtocolError,
-    aiohttp.ClientPayloadError,  # the transport passes aiohttp's own errors on
+    *BROKEN_CALLS,
 ]
 
 
@@ -192,7 +189,7 @@ async def test_all_messages_of_a_batch_share_one_request(
 async def test_a_failed_request_fails_all_its_waiting_callers_and_no_later_one(
     stripe: Stripe, accounts: HttpStripeAccounts
 ) -> None:
-    stripe.answer = httpx.ConnectError
+    stripe.answer = NotConnected
     failed = await asyncio.gather(*(find(accounts) for _ in range(3)), return_exceptions=True)
     assert [type(error) for error in failed] == [Unavailable] * 3
     assert len(stripe.asked) == 1
@@ -254,7 +251,7 @@ async def test_a_failure_without_a_waiting_caller_leaves_no_warning(
 ) -> None:
     note: Callable[[Any, dict[str, Any]], None] = lambda _, context: loop_errors.append(context)  # noqa: E731
     asyncio.get_running_loop().set_exception_handler(note)
-    stripe.answer = httpx.ConnectError
+    stripe.answer = NotConnected
     stripe.answers.clear()
     with pytest.raises(Unavailable):
         await find(accounts, within_s=0.0)

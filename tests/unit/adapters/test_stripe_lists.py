@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import httpx
 import pytest
+from tests.broken_calls import BROKEN_CALLS, TimedOut
 from tests.read_turns import at_once
 from tests.unit.examples import KEY
 
@@ -266,16 +266,7 @@ async def test_an_object_on_a_page_without_a_valid_has_more_is_found() -> None:
     assert isinstance(await look(lambda _: page(OURS, has_more=None)), Found)
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        httpx.ConnectError,
-        httpx.ReadTimeout,
-        httpx.DecodingError,
-        aiohttp.ClientPayloadError,  # the transport passes aiohttp's own errors on
-        aiohttp.ServerDisconnectedError,
-    ],
-)
+@pytest.mark.parametrize("error", BROKEN_CALLS)
 async def test_a_broken_connection_proves_nothing(error: type[Exception]) -> None:
     def broken(_: httpx.Request) -> httpx.Response:
         raise error("broken")
@@ -351,7 +342,7 @@ async def test_any_other_answer_to_a_fetch_proves_nothing(status: int, body: Any
 
 async def test_a_fetch_without_an_answer_proves_nothing() -> None:
     def answer(_: httpx.Request) -> httpx.Response:
-        raise httpx.ReadTimeout("no answer")
+        raise TimedOut
 
     assert isinstance(await fetch(answer), Inconclusive)
 

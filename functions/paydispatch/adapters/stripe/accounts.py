@@ -8,15 +8,14 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.adapters.stripe.gateway import BROKEN_CALL
+from paydispatch.adapters.stripe.client import BrokenCall
 from paydispatch.domain.attempts import RefusedInFront, classify
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.stripe.accounts import hash_of
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 
 if TYPE_CHECKING:
-    import httpx
-
+    from paydispatch.adapters.stripe.client import HttpClient, HttpResponse
     from paydispatch.domain.credentials import StripeKey
     from paydispatch.ports import Clock
 
@@ -45,7 +44,7 @@ class HttpStripeAccounts:
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        client: HttpClient,
         clock: Clock,
         *,
         version: str = STRIPE_API_VERSION,
@@ -88,9 +87,11 @@ class HttpStripeAccounts:
         try:
             # The client limits each read. This limits the whole call, because every later caller would wait for it.
             async with asyncio.timeout(self._answer_within_s):
-                response = await self._client.get("/v1/account", headers=headers)
-        except (TimeoutError, *BROKEN_CALL) as error:
-            raise Unavailable(f"GET /v1/account of Stripe failed: {type(error).__name__}") from None
+                response = await self._client.request("GET", "/v1/account", headers=headers)
+        except TimeoutError:
+            raise Unavailable("GET /v1/account of Stripe failed: TimeoutError") from None
+        except BrokenCall as broken:
+            raise Unavailable(f"GET /v1/account of Stripe failed: {broken}") from None
         return _read(response)
 
     def _remember(
@@ -107,14 +108,14 @@ class HttpStripeAccounts:
             self._kept.popitem(last=False)
 
 
-def _read(response: httpx.Response) -> str | RefusedInFront | None:
+def _read(response: HttpResponse) -> str | RefusedInFront | None:
     """Return the account's id, None if the key may not ask, or Stripe's refusal. Raises `Unavailable` otherwise.
 
     A 401 or 403 counts only with an error body of Stripe's form, because a proxy may answer with these codes too.
     """
     body = _json_or_none(response.content)
     account_id = body.get("id") if isinstance(body, dict) else None
-    if response.is_success and isinstance(account_id, str):
+    if 200 <= response.status_code < 300 and isinstance(account_id, str):
         return account_id
     if response.status_code in NO_ENDPOINT:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.adapters.stripe.gateway import BROKEN_CALL
+from paydispatch.adapters.stripe.client import BrokenCall
 from paydispatch.domain.looks.event_pages import EventPage, event_page
 from paydispatch.domain.operators.lookup_results import Inconclusive
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
@@ -13,8 +13,7 @@ from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import httpx
-
+    from paydispatch.adapters.stripe.client import HttpClient
     from paydispatch.ports import ReadAs
 
 PAGE = 100
@@ -26,7 +25,7 @@ NO_LIST = "Stripe's answer holds no list of events"
 class HttpStripeEvents:
     """Reads the events of the account that the key and its headers lead to."""
 
-    def __init__(self, client: httpx.AsyncClient, *, version: str = STRIPE_API_VERSION) -> None:
+    def __init__(self, client: HttpClient, *, version: str = STRIPE_API_VERSION) -> None:
         self._client = client
         self._version = version
 
@@ -41,11 +40,11 @@ class HttpStripeEvents:
         }
         await read_as.turn()
         try:
-            response = await self._client.get(
-                "/v1/events", params=query, headers=self._headers(read_as)
+            response = await self._client.request(
+                "GET", "/v1/events", params=query, headers=self._headers(read_as)
             )
-        except BROKEN_CALL as error:
-            return Inconclusive(f"Stripe cannot be reached: {type(error).__name__}")
+        except BrokenCall as error:
+            return Inconclusive(f"Stripe cannot be reached: {error}")
         if response.status_code != 200:
             return Inconclusive(f"Stripe's list of events answered {response.status_code}")
         return event_page(_object(response.content), read_as.tenant) or Inconclusive(NO_LIST)

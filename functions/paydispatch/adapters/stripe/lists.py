@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from paydispatch.adapters.stripe.gateway import BROKEN_CALL
+from paydispatch.adapters.stripe.client import BrokenCall
 from paydispatch.domain.operators.lookup_results import (
     NO_END,
     Found,
@@ -23,8 +23,7 @@ from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    import httpx
-
+    from paydispatch.adapters.stripe.client import HttpClient
     from paydispatch.domain.credentials import StripeKey
     from paydispatch.domain.operators.lookups import Window
     from paydispatch.domain.stripe.listings import Listing
@@ -45,7 +44,7 @@ class HttpStripeLists:
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        client: HttpClient,
         *,
         version: str = STRIPE_API_VERSION,
         most_pages: int = MOST_PAGES,
@@ -93,9 +92,9 @@ class HttpStripeLists:
         headers = self._headers(key, stripe_account, stripe_context)
         await turn()
         try:
-            response = await self._client.get(path, headers=headers)
-        except BROKEN_CALL as error:
-            return Inconclusive(f"Stripe cannot be reached: {type(error).__name__}")
+            response = await self._client.request("GET", path, headers=headers)
+        except BrokenCall as error:
+            return Inconclusive(f"Stripe cannot be reached: {error}")
         body = _object(response.content)
         id_, at = response.headers.get("request-id"), _date(response.headers.get("date"))
         if response.status_code == 404 and _code(body) == " (resource_missing)":
@@ -151,9 +150,11 @@ class HttpStripeLists:
         self, endpoint: str, query: Mapping[str, str], headers: Mapping[str, str]
     ) -> Page | Inconclusive:
         try:
-            response = await self._client.get(endpoint, params=dict(query), headers=dict(headers))
-        except BROKEN_CALL as error:
-            return Inconclusive(f"Stripe cannot be reached: {type(error).__name__}")
+            response = await self._client.request(
+                "GET", endpoint, params=dict(query), headers=dict(headers)
+            )
+        except BrokenCall as error:
+            return Inconclusive(f"Stripe cannot be reached: {error}")
         body = _object(response.content)
         if response.status_code != 200:
             return Inconclusive(f"Stripe's list answered {response.status_code}{_code(body)}")
