@@ -29,16 +29,17 @@ AIOHTTP = {
     "yarl",
 }
 HTTPX = {"httpx", "httpx_aiohttp", "certifi", "idna"}
+REDIS = {"redis", "hiredis"}
 
 LOADED = {
     "paydispatch": set(),
     "paydispatch.flow": {"jsonschema_rs"},
     "paydispatch.sdk.builders": {"jsonschema_rs"},
     "paydispatch.sdk.dispatcher": set(),
-    "api.app": AWS | POWERTOOLS | SEALING | {"jsonschema_rs", "redis"},
-    "stripe_caller.app": AWS | POWERTOOLS | SEALING | AIOHTTP | HTTPX | {"jsonschema_rs", "redis"},
-    "reconciler.app": AWS | POWERTOOLS | SEALING | AIOHTTP | HTTPX | {"redis"},
-    "flow_runner.app": AWS | POWERTOOLS | {"jsonschema_rs", "redis"},
+    "api.app": AWS | POWERTOOLS | SEALING | REDIS | {"jsonschema_rs"},
+    "stripe_caller.app": AWS | POWERTOOLS | SEALING | AIOHTTP | HTTPX | REDIS | {"jsonschema_rs"},
+    "reconciler.app": AWS | POWERTOOLS | SEALING | AIOHTTP | HTTPX | REDIS,
+    "flow_runner.app": AWS | POWERTOOLS | REDIS | {"jsonschema_rs"},
 }
 
 ENVIRONMENT = {
