@@ -12,6 +12,7 @@ class LossyWay:
         self._server: asyncio.Server
         self._lose: bytes | None = None
         self._times = 0
+        self._kept = 0
         self.lost = 0
 
     async def open(self) -> int:
@@ -22,9 +23,12 @@ class LossyWay:
         self._server.close()
         await self._server.wait_closed()
 
-    def lose_answer_to(self, part: bytes, times: int = 1) -> None:
-        """Let the next calls that contain `part` be carried out, and close their connections before the answer."""
-        self._lose, self._times = part, times
+    def lose_answer_to(self, part: bytes, times: int = 1, *, kept_bytes: int = 0) -> None:
+        """Let the next calls that contain `part` be carried out, and close their connections before the answer.
+
+        With `kept_bytes` the answer is cut off after so many bytes.
+        """
+        self._lose, self._times, self._kept = part, times, kept_bytes
 
     async def _carry(self, caller: asyncio.StreamReader, to_caller: asyncio.StreamWriter) -> None:
         server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
@@ -33,6 +37,7 @@ class LossyWay:
         try:
             while (answer := await server.read(1 << 20)) and not loses.is_set():
                 to_caller.write(answer)
+            to_caller.write(answer[: self._kept])
         except ConnectionError:
             pass  # one side has closed its connection
         finally:

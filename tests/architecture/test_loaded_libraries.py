@@ -29,20 +29,22 @@ AIOHTTP = {
     "yarl",
     "idna",
 }
+REDIS = {"redis", "hiredis"}
 
 LOADED = {
     "paydispatch": set(),
     "paydispatch.flow": {"jsonschema_rs"},
     "paydispatch.sdk.builders": {"jsonschema_rs"},
     "paydispatch.sdk.dispatcher": set(),
-    "api.app": AWS | POWERTOOLS | SEALING | {"jsonschema_rs", "redis"},
+    "api.app": AWS | POWERTOOLS | SEALING | REDIS | {"jsonschema_rs"},
     "stripe_caller.app": AWS
     | POWERTOOLS
     | SEALING
     | AIOHTTP
-    | {"certifi", "jsonschema_rs", "redis"},
-    "reconciler.app": AWS | POWERTOOLS | SEALING | AIOHTTP | {"certifi", "redis"},
-    "flow_runner.app": AWS | POWERTOOLS | {"jsonschema_rs", "redis"},
+    | REDIS
+    | {"certifi", "jsonschema_rs"},
+    "reconciler.app": AWS | POWERTOOLS | SEALING | AIOHTTP | REDIS | {"certifi"},
+    "flow_runner.app": AWS | POWERTOOLS | REDIS | {"jsonschema_rs"},
 }
 
 ENVIRONMENT = {

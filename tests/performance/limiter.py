@@ -29,9 +29,9 @@ from paydispatch.adapters.redis.rates.commands import (
     group_arguments,
     group_asks,
     rule_arguments,
-    text_and_sha,
 )
 from paydispatch.adapters.redis.rates.limiter import RedisLimiter
+from paydispatch.adapters.redis.scripts import digest, script
 from paydispatch.domain.rates.feedback import Feedback
 from paydispatch.domain.rates.lanes import LANES, RateLane
 from paydispatch.domain.rates.limits import DefaultLimits, Limits
@@ -141,8 +141,8 @@ def run_pipeline(
     admin: Redis, limits: Limits, asks: list[TokenAsk], commands: int
 ) -> tuple[float, float]:
     """Return the seconds that the commands took, and the CPU seconds of Redis."""
-    text, sha = text_and_sha("take")
-    admin.script_load(text)
+    sha = digest("take")
+    admin.script_load(script("take"))
     names = account_keys(asks[0].account)
     arguments = [
         *first_arguments(asks[0].account, DefaultLimits(live=limits), None),

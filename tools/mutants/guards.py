@@ -23,6 +23,7 @@ REDIS_INBOX = (
     "tests/integration/adapters/test_flow_inbox.py",
     "tests/integration/adapters/test_redis_inbox.py",
 )
+SHARED_PIPELINES = ("tests/unit/adapters/test_shared_pipelines.py",)
 REDIS_FAILOVER = ("tests/integration/adapters/test_redis_failover.py",)
 REDIS_EVICTION = ("tests/integration/adapters/test_redis_eviction.py",)
 REDIS_USER = ("tests/integration/adapters/test_redis_user.py",)
@@ -101,6 +102,7 @@ BOUNDED_ANSWER = "No answer exceeds Lambda's size limit."
 IN_ORDER = "Flows of one context run in order."
 RIGHT_NODE = "After a failover the next try finds the new primary."
 NO_EVICTION = "A Redis that can evict a guard is refused."
+OWN_RESULT = "Requests that share a round trip to Redis share no result."
 EVERY_TENANT = "The flows of every tenant's workers run."
 BELL = "A doorbell never fails an outcome."
 FOUND = "A sweep finds the entries of a lost ring, for any number of workers."
@@ -882,6 +884,30 @@ GUARDS = (
         '        pipe.zrem(keys.LOOKS, "")',
         '        pipe.zscore(keys.LOOKS, "")',
         REDIS_FAILOVER,
+    ),
+    Guard(
+        "pipelines: an error of one request is the error of none",
+        OWN_RESULT,
+        SOURCE + "adapters/redis/shared_pipelines.py",
+        "            if isinstance(answer, ERRORS):",
+        "            if False:",
+        SHARED_PIPELINES,
+    ),
+    Guard(
+        "pipelines: a script that the server does not know is not run",
+        OWN_RESULT,
+        SOURCE + "adapters/redis/shared_pipelines.py",
+        "        if new := [group for group in groups if group.cut(is_of_unknown_script)]:",
+        "        if new := []:",
+        SHARED_PIPELINES,
+    ),
+    Guard(
+        "pipelines: equal commands that are no notes run once",
+        OWN_RESULT,
+        SOURCE + "adapters/redis/shared_pipelines.py",
+        "            if isinstance(command, Note):",
+        "            if True:",
+        SHARED_PIPELINES,
     ),
     Guard(
         "eviction: every policy is accepted",

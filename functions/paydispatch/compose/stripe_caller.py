@@ -21,6 +21,7 @@ from paydispatch.adapters.redis.rates.key_breakers import RedisKeyBreakers
 from paydispatch.adapters.redis.rates.limiter import RedisLimiter
 from paydispatch.adapters.redis.requests.request_slots import RedisRequests
 from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOutcomes
+from paydispatch.adapters.redis.shared_pipelines import SharedPipelines
 from paydispatch.adapters.redis.streams.doorbell import NoDoorbell, SqsDoorbell
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.stripe.accounts import HttpStripeAccounts
@@ -50,6 +51,7 @@ def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
     doorbell_url, look_url = settings.doorbell_queue_url, settings.look_queue_url
     eviction = EvictionCheck(allowed=settings.allow_eviction, log=log)
     redis = connect_async(settings.redis_url, eviction)
+    pipelines = SharedPipelines(redis)
     stripe = StripeClient(
         settings.stripe_api_base,
         read_timeout_s=settings.stripe_read_timeout_s,
@@ -62,11 +64,13 @@ def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
         lists=HttpStripeLists(stripe, version=version),
         unknown_outcomes=RedisUnknownOutcomes(redis, clock),
         accounts=HttpStripeAccounts(stripe, clock, version=version),
-        key_breakers=RedisKeyBreakers(redis),
-        limiter=RedisLimiter(redis, settings.default_limits, settings.lane_rules),
+        key_breakers=RedisKeyBreakers(redis, pipelines=pipelines),
+        limiter=RedisLimiter(
+            redis, settings.default_limits, settings.lane_rules, pipelines=pipelines
+        ),
         vault=KmsVault(boto3.client("kms", config=CLIENT_CONFIG), secrets, queue_tenant=tenant),
-        requests=RedisRequests(redis, clock, queue_tenant=tenant),
-        outcomes=RedisOutcomes(redis, queue_tenant=tenant),
+        requests=RedisRequests(redis, clock, queue_tenant=tenant, pipelines=pipelines),
+        outcomes=RedisOutcomes(redis, queue_tenant=tenant, pipelines=pipelines),
         queue=SqsAsyncQueue(
             queue_client, settings.queue_urls, dead_letter_queue_url=settings.dead_letter_queue_url
         ),

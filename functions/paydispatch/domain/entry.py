@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from dataclasses import fields as fields_of
 from typing import TYPE_CHECKING, Any
 
@@ -82,10 +82,11 @@ class OutcomeEntry:
         return replace(self, outcome=worded, settled_at=settled_at, inferred=True)
 
     def as_json(self) -> str:
-        fields = asdict(self)
-        del fields["outcome"]
+        # Not by `asdict`, which copies the whole body, and took 15 times as long.
+        fields: dict[str, Any] = {name: getattr(self, name) for name in _TOLD_FIELDS}
+        fields["account"] = None if self.account is None else self.account.as_dict()
         if isinstance(self.outcome, Response):
-            fields["response"] = asdict(self.outcome)
+            fields["response"] = self.outcome.as_dict()
         else:
             fields["error"] = self.outcome.as_dict()
         fields["path"], fields["inferred"] = self.path or None, self.inferred or None
@@ -111,6 +112,7 @@ class OutcomeEntry:
 
 
 _ENTRY_FIELDS = frozenset(field.name for field in fields_of(OutcomeEntry))
+_TOLD_FIELDS = tuple(field.name for field in fields_of(OutcomeEntry) if field.name != "outcome")
 
 
 def _in_word_of(operation: str, outcome: Outcome) -> Outcome:

@@ -6,11 +6,15 @@ everywhere, datetimes are unix seconds, and numbers have no exponent. Stripe's P
 same body, except for booleans inside arrays: it writes `True` there, as Python does.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote_plus
+
+_UNQUOTED = re.compile(r"[A-Za-z0-9_.~\-\[\]]*")
+"""Text that stands for itself, as most names and values do. `quote_plus` takes ten times as long to return it."""
 
 
 def encode(params: Mapping[str, Any]) -> bytes:
@@ -65,6 +69,8 @@ def _plain_decimal(name: str, value: Decimal) -> str:
 
 
 def _quote(name: str, text: str) -> str:
+    if _UNQUOTED.fullmatch(text):
+        return text
     try:
         return quote_plus(text, safe="[]")
     except UnicodeEncodeError:

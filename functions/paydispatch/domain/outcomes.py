@@ -51,6 +51,9 @@ class Response:
         """Whether Stripe keeps this answer under the idempotency key."""
         return True
 
+    def as_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _RESPONSE_FIELDS}
+
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Response:
         """Read a response. Members that this release does not know are ignored."""
@@ -106,6 +109,7 @@ class Error:
         return cls(**{**known, "kind": kind, "certainty": certainty})
 
 
+_RESPONSE_FIELDS = tuple(field.name for field in fields_of(Response))
 _ERROR_FIELDS = frozenset(field.name for field in fields_of(Error))
 
 Outcome = Response | Error

@@ -11,7 +11,7 @@ import pytest
 from tests.integration.adapters.slot_worlds import claim_for
 from tests.replicated_redis import ReplicatedRedis
 
-from paydispatch.adapters.redis import connection, keys, scripts
+from paydispatch.adapters.redis import connection, keys, scripts, shared_pipelines
 from paydispatch.adapters.redis.connection import connect, connect_async
 from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
 from paydispatch.adapters.redis.streams.doorbell_listener import RedisDoorbellListener
@@ -33,7 +33,7 @@ CALLS_AT_ONCE = 20
 @pytest.fixture(autouse=True)
 def wait_for_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give Redis more time to answer, because these tests are about the node that answers."""
-    for module in (connection, scripts):
+    for module in (connection, scripts, shared_pipelines):
         monkeypatch.setattr(module, "ANSWER_TIMEOUT_S", 30.0)
 
 

@@ -13,6 +13,7 @@ from tests.integration.adapters.slot_worlds import LATE, claim_for, send_for
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect_async
 from paydispatch.adapters.redis.requests.request_slots import RedisRequests
+from paydispatch.adapters.redis.scripts import digest, script
 from paydispatch.adapters.redis.streams.doorbell_listener import RedisDoorbellListener
 from paydispatch.adapters.redis.streams.inbox import RedisInbox
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
@@ -113,7 +114,8 @@ async def test_an_outcome_with_a_lost_publish_answer_is_on_the_stream_once(
     way, url = lossy
     client = connect_async(url)
     outcomes = RedisOutcomes(client, queue_tenant="local")
-    way.lose_answer_to(b"XADD")
+    await redis.script_load(script("publish"))
+    way.lose_answer_to(digest("publish").encode())
     try:
         await asyncio.wait_for(publish_until_taken(outcomes, entry("r1")), 5)
     finally:

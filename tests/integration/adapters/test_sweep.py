@@ -15,7 +15,7 @@ from paydispatch.adapters.redis.scripts import script
 from paydispatch.adapters.redis.streams.inbox import RedisInbox
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.redis.streams.sweep import RedisSweep
-from paydispatch.adapters.redis.workers import move_on, note_outcome, note_requests
+from paydispatch.adapters.redis.workers import move_on, note_requests, outcome_notes, request_note
 from paydispatch.domain.sweep import GRACE_S, KEEP_FINISHED_S, KEPT_LOOK_S, LOOK_AGAIN_S
 from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_inbox import MemoryInbox, MemorySweep
@@ -255,11 +255,9 @@ async def test_an_outcome_written_late_after_its_note_is_found(
 
 async def test_a_note_during_a_look_is_not_lost(server: RedisWorld) -> None:
     """A sweep found nothing and is about to forget the worker. At this moment a publisher notes it."""
-    for note in (note_outcome, lambda pipe, worker_id: note_requests(pipe, [worker_id])):
+    for note in (*outcome_notes("w1"), request_note(["w1"])):
         await server.redis.zadd(keys.LOOKS, {"w1": 5_000.0})
-        async with server.redis.pipeline(transaction=False) as pipe:
-            note(pipe, "w1")
-            await pipe.execute()
+        await server.redis.execute_command(*note)
         await move_on(server.redis, keys.LOOKS, [("w1", 5_000.0, None)])
 
         assert await server.redis.zscore(keys.LOOKS, "w1") <= 1
@@ -281,10 +279,8 @@ async def test_workers_with_outcomes_come_before_those_with_requests_and_later_l
 ) -> None:
     await server.redis.zadd(keys.LOOKS, {"a-later": 1_000.0})
     await server.note("b-request", "c-outcome")
-    async with server.redis.pipeline(transaction=False) as pipe:
-        note_outcome(pipe, "c-outcome")
-        note_requests(pipe, ["c-outcome"])
-        await pipe.execute()
+    for note in (*outcome_notes("c-outcome"), request_note(["c-outcome"])):
+        await server.redis.execute_command(*note)
 
     taken = await server.redis.eval(script("take_due"), 1, keys.LOOKS, 2_000, 10, 7_000)
     assert taken[0::2] == ["c-outcome", "b-request", "a-later"]

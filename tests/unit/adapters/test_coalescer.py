@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paydispatch.adapters.redis.rates.coalescer import LARGEST_BATCH, Coalescer
+from paydispatch.adapters.redis.coalescer import LARGEST_BATCH, Coalescer
 from paydispatch.domain.errors import Unavailable
 
 if TYPE_CHECKING:

@@ -20,9 +20,11 @@ class Sqs:
         self.sent: list[dict[str, Any]] = []
         self.let = threading.Event()
         self.let.set()
+        self.begun = threading.Event()
         self._errors = list(errors)
 
     def send_message(self, **message: Any) -> None:
+        self.begun.set()
         assert self.let.wait(10)
         self.sent.append(message)
         if self._errors:
@@ -41,14 +43,23 @@ async def test_a_ring_sends_the_name_of_the_worker() -> None:
     assert json.loads(sent["MessageBody"]) == {"worker_id": "worker-1"}
 
 
-async def test_a_hundred_concurrent_rings_send_two_messages() -> None:
+async def test_a_hundred_rings_of_one_turn_of_the_loop_send_one_message() -> None:
+    sqs = Sqs()
+    doorbell = make_doorbell(sqs)
+    await asyncio.gather(*(doorbell.ring("worker-1") for _ in range(100)))
+    assert len(sqs.sent) == 1
+
+
+async def test_all_rings_while_a_message_is_being_sent_send_one_more() -> None:
     sqs = Sqs()
     sqs.let.clear()
     doorbell = make_doorbell(sqs)
-    rings = [asyncio.create_task(doorbell.ring("worker-1")) for _ in range(100)]
+    first = asyncio.create_task(doorbell.ring("worker-1"))
+    await asyncio.to_thread(sqs.begun.wait, 10)
+    later = [asyncio.create_task(doorbell.ring("worker-1")) for _ in range(100)]
     await asyncio.sleep(0)
     sqs.let.set()
-    await asyncio.gather(*rings)
+    await asyncio.gather(first, *later)
     assert len(sqs.sent) == 2  # the second one is sent after the last outcome was published
 
 

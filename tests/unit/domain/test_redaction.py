@@ -19,7 +19,13 @@ from paydispatch.domain.errors import (
     Unavailable,
 )
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
-from paydispatch.domain.text.redaction import holds_key, places_of_keys, redact, redact_json
+from paydispatch.domain.text.redaction import (
+    holds_key,
+    holds_no_key,
+    places_of_keys,
+    redact,
+    redact_json,
+)
 
 TAIL = KEY.removeprefix("sk_test_")
 
@@ -97,6 +103,31 @@ def test_values_and_names_are_redacted_at_any_depth() -> None:
         "a": [{"sk_test_[hidden]": 1}, ["sk_test_[hidden]", 2.5, None, True]],
         "b": {"c": "x sk_test_[hidden]"},
     }
+
+
+WORDS = ("sk", "rk", "s", "k", "_", "test", "live", "org", KEY[8:])
+ESCAPES = ("\\u005f", "%5F", "%255f", "\\x6b", "\\", "\n", "\x7f", '"', "é", "\u2028", " ", "/")
+PIECES = st.sampled_from((*WORDS, *ESCAPES))
+TEXTS = st.lists(PIECES, max_size=7).map("".join)
+VALUES = st.recursive(
+    TEXTS | st.integers() | st.none() | st.booleans(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(VALUES)
+def test_a_look_at_the_whole_value_misses_no_key_that_a_look_at_each_text_finds(
+    value: object,
+) -> None:
+    if holds_no_key(value):
+        assert list(places_of_keys(value)) == []
+        assert redact_json(value) == value
+
+
+def test_a_value_that_is_no_json_is_not_taken_for_one_without_keys() -> None:
+    assert not holds_no_key({"a": object()})
+    assert redact_json({"a": (KEY,), "b": 1 + 2j}) == {"a": ["sk_test_[hidden]"], "b": 1 + 2j}
 
 
 def test_the_place_of_a_key_is_given_without_the_key() -> None:

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from paydispatch.domain.parameters.card_data import (
     CARD_FIELDS,
     OBJECTS_WITH_A_NUMBER,
+    fault_of_card_data,
+    faults_of_card_data,
     hide_card_data,
     hide_card_data_in_text,
     is_card_number,
@@ -177,3 +179,24 @@ def test_hiding_card_data_keeps_the_rest() -> None:
         "amount": 5,
         "a": [{"card": {"number": "[hidden]", "brand": "visa"}}],
     }
+
+
+NAMES = st.lists(
+    st.sampled_from(
+        ["number", "Number", " CVC", "cvc", "card", "[", "]", "num", "ber", "é", "exp_month"]
+    ),
+    max_size=4,
+).map("".join)
+TREES = st.recursive(
+    st.sampled_from([NUMBER, "1", 123, None, "number"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(NAMES, TREES, max_size=3))
+def test_every_place_is_a_fault_whatever_its_name_looks_like(params: dict[str, Any]) -> None:
+    """The faults are looked for in one text first, which must miss no name."""
+    expected = tuple(fault_of_card_data(place) for place in places(params))
+
+    assert faults_of_card_data("payment_intent", params) == expected

@@ -104,6 +104,7 @@ def _connect_async(url: str, eviction: EvictionCheck) -> AsyncRedis:
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 
+    from paydispatch.adapters.redis.packing import PackingConnection
     from paydispatch.adapters.redis.wrong_node import LeavingAsyncConnection, LeavingAsyncPool
 
     if _CLUSTER in url:
@@ -120,7 +121,9 @@ def _connect_async(url: str, eviction: EvictionCheck) -> AsyncRedis:
         redis_connect_func=eviction.greet_async,
         **_options(),
     )
-    pool.connection_class = _mix_in(LeavingAsyncConnection, pool.connection_class)
+    pool.connection_class = _mix_in(
+        LeavingAsyncConnection, _mix_in(PackingConnection, pool.connection_class)
+    )
     _try_options(pool)
     made: AsyncRedis = Redis.from_pool(pool)
     return made

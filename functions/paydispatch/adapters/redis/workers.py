@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.redis import keys
-from paydispatch.adapters.redis.scripts import script
+from paydispatch.adapters.redis.scripts import Note, script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,19 +19,26 @@ _FIRST, _NEXT = 0, 1
 """The scores of noted workers. They are not times, so that a wrong clock cannot delay the look."""
 
 
-def note_outcome(pipe: Any, worker: str, *, unknown: bool = False) -> None:
-    """Note the worker of an outcome before the write in `pipe`: the next sweep looks at it before all others.
+def outcome_notes(worker: str, *, unknown: bool = False) -> list[Note]:
+    """Return the notes of an outcome's worker, to be made before the outcome is written.
 
-    With `unknown`, reconcile looks at the worker too.
+    The next sweep looks at the worker before all others. With `unknown`, reconcile looks at it too.
     """
-    pipe.zadd(keys.LOOKS, {worker: _FIRST}, lt=True)
-    if unknown:
-        note_unknown(pipe, [worker])
+    note = Note(("ZADD", keys.LOOKS, "LT", _FIRST, worker))
+    return [note, _unknown_note([worker])] if unknown else [note]
+
+
+def request_note(workers: Iterable[str]) -> Note:
+    """Return the note of the workers of requests, to be made before the requests are written.
+
+    The next sweep looks at them, but not first.
+    """
+    return Note(("ZADD", keys.LOOKS, "LT", *_scored(workers, _NEXT)))
 
 
 def note_requests(pipe: Any, workers: Iterable[str]) -> None:
-    """Note the workers of requests before the writes in `pipe`: the next sweep looks at them, but not first."""
-    pipe.zadd(keys.LOOKS, dict.fromkeys(workers, _NEXT), lt=True)
+    """Add `request_note` to a pipeline."""
+    pipe.execute_command(*request_note(workers))
 
 
 def was_noted(score: float) -> bool:
@@ -45,7 +52,15 @@ def note_due(pipe: Any, worker: str, due_ms: float) -> None:
 
 def note_unknown(pipe: Any, workers: Iterable[str]) -> None:
     """Note the workers of unknown outcomes before the writes in `pipe`: reconcile looks at them."""
-    pipe.zadd(keys.UNKNOWN_WORKERS, dict.fromkeys(workers, _FIRST))
+    pipe.execute_command(*_unknown_note(workers))
+
+
+def _unknown_note(workers: Iterable[str]) -> Note:
+    return Note(("ZADD", keys.UNKNOWN_WORKERS, *_scored(workers, _FIRST)))
+
+
+def _scored(workers: Iterable[str], score: int) -> list[Any]:
+    return [word for worker in workers for word in (score, worker)]
 
 
 async def move_on(redis: Any, index: str, moves: Iterable[tuple[str, float, float | None]]) -> None:

@@ -13,7 +13,7 @@ from paydispatch.domain.errors import ParamError
 from paydispatch.domain.form_encoding import text_of
 from paydispatch.domain.identity.marks import MARK
 from paydispatch.domain.parameters.path import Path, bracket_path
-from paydispatch.domain.text.redaction import holds_key, places_of_keys
+from paydispatch.domain.text.redaction import holds_key, holds_no_key, places_of_keys
 
 _CONTAINERS = (dict, list, tuple)
 
@@ -106,6 +106,8 @@ def faults_of_secrets(params: Mapping[str, Any]) -> tuple[ParamError, ...]:
 
 def place_of_secret(message: Mapping[str, Any]) -> str | None:
     """Return the first field of a queue message that holds a secret key. A parameter is named as Stripe names it."""
+    if holds_no_key(message):
+        return None
     for path in places_of_keys(message):
         within = path[1:] if path[0] == "params" and len(path) > 1 else path
         return bracket_path(within)

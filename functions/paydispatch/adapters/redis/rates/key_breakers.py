@@ -6,9 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.redis import keys
-from paydispatch.adapters.redis.rates.coalescer import Coalescer
-from paydispatch.adapters.redis.rates.commands import run_script, time_argument
-from paydispatch.adapters.redis.scripts import within_answer_timeout
+from paydispatch.adapters.redis.coalescer import Coalescer
+from paydispatch.adapters.redis.rates.commands import time_argument
+from paydispatch.adapters.redis.scripts import call_script
+from paydispatch.adapters.redis.shared_pipelines import SharedPipelines
 from paydispatch.domain.rates.tokens import Postponed, Why
 
 if TYPE_CHECKING:
@@ -28,8 +29,15 @@ REMEMBERED_KEYS = 10_000
 class RedisKeyBreakers:
     """Runs the scripts `check_key` and `open_key` of `lua/rates/`."""
 
-    def __init__(self, redis: Redis, *, now_s: NowS = None, remember_s: float = REMEMBER_S) -> None:
-        self._redis = redis
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        now_s: NowS = None,
+        remember_s: float = REMEMBER_S,
+        pipelines: SharedPipelines | None = None,
+    ) -> None:
+        self._pipelines = pipelines or SharedPipelines(redis)
         self._now_s = now_s
         self._remember_s = remember_s
         self._checks: Coalescer[str, Postponed | None] = Coalescer(self._check)
@@ -48,16 +56,16 @@ class RedisKeyBreakers:
         self._closed_until.pop(key_sha256, None)
         self._open.add(key_sha256)
         seen_s = time.time() if self._now_s is None else self._now_s()
-        async with within_answer_timeout():
-            await self._redis.zadd(keys.REFUSED_KEYS, {key_sha256: seen_s})
-            await self._redis.zremrangebyscore(keys.REFUSED_KEYS, "-inf", seen_s - FORGET_KEYS_S)
+        await self._pipelines.run(
+            ("ZADD", keys.REFUSED_KEYS, seen_s, key_sha256),
+            ("ZREMRANGEBYSCORE", keys.REFUSED_KEYS, "-inf", seen_s - FORGET_KEYS_S),
+        )
         return bool(await self._run("open_key", key_sha256, operation or ""))
 
     async def close(self, key_sha256: str, operation: str) -> None:
         if key_sha256 not in self._open:
             return
-        async with within_answer_timeout():
-            await self._redis.hdel(keys.key_breaker(key_sha256), "", operation)
+        await self._pipelines.run(("HDEL", keys.key_breaker(key_sha256), "", operation))
 
     async def _check(self, key_sha256: str, operations: Sequence[str]) -> list[Postponed | None]:
         begun = time.monotonic()
@@ -78,4 +86,6 @@ class RedisKeyBreakers:
 
     async def _run(self, name: str, key_sha256: str, *arguments: Any) -> Any:
         names = [keys.key_breaker(key_sha256)]
-        return await run_script(self._redis, name, names, time_argument(self._now_s), *arguments)
+        command = call_script(name, names, time_argument(self._now_s), *arguments)
+        (answer,) = await self._pipelines.run(command)
+        return answer

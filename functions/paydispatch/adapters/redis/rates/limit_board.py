@@ -10,9 +10,9 @@ from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.rates.commands import (
     account_keys,
     first_arguments,
-    run_script,
 )
-from paydispatch.adapters.redis.scripts import within_answer_timeout
+from paydispatch.adapters.redis.scripts import call_script, within_answer_timeout
+from paydispatch.adapters.redis.shared_pipelines import SharedPipelines
 from paydispatch.domain.rates.lanes import RateLane
 from paydispatch.domain.rates.views import AccountView, KeyBreakerView, LimitView, Pause
 
@@ -31,6 +31,7 @@ KEPT = "inf"
 class RedisLimitBoard:
     def __init__(self, redis: Redis, defaults: DefaultLimits, *, now_s: NowS = None) -> None:
         self._redis = redis
+        self._pipelines = SharedPipelines(redis)
         self._defaults = defaults
         self._now_s = now_s
 
@@ -123,7 +124,8 @@ class RedisLimitBoard:
 
     async def _run(self, name: str, account: str) -> Any:
         arguments = first_arguments(account, self._defaults, self._now_s)
-        return await run_script(self._redis, name, account_keys(account), *arguments)
+        (answer,) = await self._pipelines.run(call_script(name, account_keys(account), *arguments))
+        return answer
 
 
 def _limit_view(said: Mapping[str, Any]) -> LimitView:

@@ -8,7 +8,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.redis import keys
-from paydispatch.adapters.redis.rates.coalescer import Coalescer
+from paydispatch.adapters.redis.coalescer import Coalescer
 from paydispatch.adapters.redis.rates.commands import (
     account_keys,
     first_arguments,
@@ -17,10 +17,10 @@ from paydispatch.adapters.redis.rates.commands import (
     read_answers,
     read_paused,
     rule_arguments,
-    run_script,
 )
 from paydispatch.adapters.redis.rates.pauses import REMEMBER_S, GlobalPauses
-from paydispatch.adapters.redis.scripts import within_answer_timeout
+from paydispatch.adapters.redis.scripts import call_script
+from paydispatch.adapters.redis.shared_pipelines import SharedPipelines
 from paydispatch.domain.rates.account_limits import PAUSED_WAIT_S, is_quiet
 from paydispatch.domain.rates.feedback import NO_CHANGE, Change, Feedback
 from paydispatch.domain.rates.lanes import LANES
@@ -55,8 +55,9 @@ class RedisLimiter:
         *,
         now_s: NowS = None,
         remember_pauses_s: float = REMEMBER_S,
+        pipelines: SharedPipelines | None = None,
     ) -> None:
-        self._redis = redis
+        self._pipelines = pipelines or SharedPipelines(redis)
         self._defaults = defaults
         self._rules = rules
         self._rule_arguments = rule_arguments(rules)
@@ -130,14 +131,14 @@ class RedisLimiter:
         if now < self._noted.get(account, -1.0):
             return
         seen_s = time.time() if self._now_s is None else self._now_s()
-        async with within_answer_timeout():
-            await self._redis.zadd(keys.RATE_ACCOUNTS, {account: seen_s}, gt=True)
-            await self._redis.zremrangebyscore(
-                keys.RATE_ACCOUNTS, "-inf", seen_s - FORGET_ACCOUNTS_S
-            )
+        await self._pipelines.run(
+            ("ZADD", keys.RATE_ACCOUNTS, "GT", seen_s, account),
+            ("ZREMRANGEBYSCORE", keys.RATE_ACCOUNTS, "-inf", seen_s - FORGET_ACCOUNTS_S),
+        )
         if len(self._noted) >= NOTES:
             self._noted.clear()
         self._noted[account] = now + NOTE_EVERY_S
 
     async def _run(self, name: str, account: str, *arguments: Any) -> Any:
-        return await run_script(self._redis, name, account_keys(account), *arguments)
+        (answer,) = await self._pipelines.run(call_script(name, account_keys(account), *arguments))
+        return answer

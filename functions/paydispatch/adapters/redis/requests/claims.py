@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.redis import keys
-from paydispatch.adapters.redis.scripts import script
+from paydispatch.adapters.redis.scripts import call_script
 from paydispatch.domain.claims import SlotState
 from paydispatch.domain.identity.slots import bare_name, beside
 from paydispatch.domain.limits import REMEMBER_S
@@ -18,6 +18,7 @@ from paydispatch.domain.stripe.accounts import AccountBinding
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from paydispatch.adapters.redis.scripts import Command
     from paydispatch.domain.claims import Claim
 
 SLOT_FIELDS = (
@@ -53,8 +54,8 @@ def slot_keys(claim: Claim) -> list[str]:
     return [keys.request(claim.slot), keys.sends(claim.slot)]
 
 
-def eval_claim(claim: Claim, *, queued: bool) -> list[Any]:
-    """Return the EVAL command that makes a claim. `queued`: SQS is known to have accepted the request."""
+def claim_command(claim: Claim, *, queued: bool) -> Command:
+    """Return the command that makes a claim. `queued`: SQS is known to have accepted the request."""
     written = {
         "tenant": claim.tenant,
         "principal": claim.principal,
@@ -68,7 +69,7 @@ def eval_claim(claim: Claim, *, queued: bool) -> list[Any]:
     }
     if claim.repeat_of is not None:
         written["repeat_of"] = claim.repeat_of
-    return eval_command(
+    return call_script(
         "claim",
         slot_keys(claim),
         REMEMBER_S,
@@ -81,14 +82,9 @@ def eval_claim(claim: Claim, *, queued: bool) -> list[Any]:
     )
 
 
-def eval_again(first: Claim, ended: int) -> list[Any]:
-    """Return the EVAL command that counts the repeat after the one with the number `ended`."""
-    return eval_command("again", slot_keys(first), REMEMBER_S, first.fingerprint, ended)
-
-
-def eval_command(name: str, names: Sequence[str], *arguments: Any) -> list[Any]:
-    """Return the words of one EVAL command, because redis-py's cluster pipeline for threads has no `eval`."""
-    return ["EVAL", script(name), len(names), *names, *arguments]
+def again_command(first: Claim, ended: int) -> Command:
+    """Return the command that counts the repeat after the one with the number `ended`."""
+    return call_script("again", slot_keys(first), REMEMBER_S, first.fingerprint, ended)
 
 
 def read_state(answer: Sequence[Any]) -> SlotState:

@@ -9,8 +9,7 @@ from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.requests.claims import (
     DOUBT_FIELDS,
     SLOT_FIELDS,
-    eval_claim,
-    eval_command,
+    claim_command,
     flat,
     read_doubt,
     read_error,
@@ -19,9 +18,10 @@ from paydispatch.adapters.redis.requests.claims import (
     slot_keys,
     slot_state,
 )
-from paydispatch.adapters.redis.requests.open_requests import note_open
-from paydispatch.adapters.redis.scripts import within_answer_timeout
-from paydispatch.adapters.redis.workers import note_requests
+from paydispatch.adapters.redis.requests.open_requests import open_command
+from paydispatch.adapters.redis.scripts import call_script
+from paydispatch.adapters.redis.shared_pipelines import SharedPipelines
+from paydispatch.adapters.redis.workers import request_note
 from paydispatch.domain.claims import Disputed, Go, NoSend, SlotState
 from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.limits import HORIZON_S, REMEMBER_S
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
+    from paydispatch.adapters.redis.scripts import Command
     from paydispatch.domain.claims import Claim, Send, SendEnd
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.looks.messages import EventMessage
@@ -46,22 +47,27 @@ if TYPE_CHECKING:
 class RedisRequests:
     """Runs the scripts of `lua/requests/` that begin and end a claim, a send, a doubt and a request."""
 
-    def __init__(self, redis: Redis, clock: Clock, *, queue_tenant: str) -> None:
-        self._redis = redis
+    def __init__(
+        self,
+        redis: Redis,
+        clock: Clock,
+        *,
+        queue_tenant: str,
+        pipelines: SharedPipelines | None = None,
+    ) -> None:
+        self._pipelines = pipelines or SharedPipelines(redis)
         self._clock = clock
         self._queue_tenant = queue_tenant
 
     async def claim(self, claim: Claim) -> SlotState:
-        state = read_state(await self._run(eval_claim(claim, queued=True)))
+        state = read_state(await self._run(claim_command(claim, queued=True)))
         await self._keep_first(state.repeat_of)
         return state
 
     async def find(self, claim: Claim) -> SlotState | None:
         request, sends = slot_keys(claim)
-        async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
-            pipe.hmget(request, ["fingerprint", *SLOT_FIELDS])
-            pipe.scard(sends)
-            (fingerprint, *found), open_sends = await pipe.execute()
+        read = ("HMGET", request, "fingerprint", *SLOT_FIELDS)
+        (fingerprint, *found), open_sends = await self._pipelines.run(read, ("SCARD", sends))
         if fingerprint is None:
             return None
         if fingerprint != claim.fingerprint:
@@ -72,7 +78,7 @@ class RedisRequests:
     async def send(self, claim: Claim, send: Send) -> Go | NoSend:
         """Open a send, and read the seen-mark of the worker's slot in the same round trip."""
         account = send.account
-        command = eval_command(
+        command = call_script(
             "send",
             slot_keys(claim),
             REMEMBER_S,
@@ -87,10 +93,7 @@ class RedisRequests:
             account.key_sha256,
             send.rule.value,
         )
-        async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
-            pipe.execute_command(*command)
-            self._note_open(pipe, claim)
-            (word, *times), _, mark = await pipe.execute()
+        (word, *times), _, mark = await self._pipelines.run(command, *self._open_commands(claim))
         # If a settled outcome was published, nothing is left to do. Another request's slot proves nothing.
         if word != NoSend.NOT_OWNED and str(mark or "").startswith("settled"):
             return NoSend.PUBLISHED
@@ -100,40 +103,40 @@ class RedisRequests:
 
     async def end_send(self, claim: Claim, token: str, end: SendEnd) -> None:
         names, fingerprint = slot_keys(claim), claim.fingerprint
-        await self._run(eval_command("end_send", names, REMEMBER_S, fingerprint, token, end.value))
+        await self._run(call_script("end_send", names, REMEMBER_S, fingerprint, token, end.value))
 
     async def keep_message(self, claim: Claim, message: str) -> EventMessage | None:
         """Keep the message, and note its tenant. A tenant may be noted although the slot is another request's."""
-        command = eval_command(
-            "keep_message", slot_keys(claim), REMEMBER_S, claim.fingerprint, message
-        )
-        async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
-            pipe.execute_command(*command)
-            if claim.tenant != self._queue_tenant:
-                now_s = self._clock.now_s()
-                pipe.zadd(keys.DOUBT_TENANTS, {claim.tenant: now_s})
-                pipe.zremrangebyscore(keys.DOUBT_TENANTS, "-inf", now_s - REMEMBER_S)
-                pipe.expire(keys.DOUBT_TENANTS, REMEMBER_S)
-            event, *_ = await pipe.execute()
+        commands: list[Command] = [
+            call_script("keep_message", slot_keys(claim), REMEMBER_S, claim.fingerprint, message)
+        ]
+        if claim.tenant != self._queue_tenant:
+            commands += self._note_tenant(claim.tenant)
+        event, *_ = await self._pipelines.run(*commands)
         return read_event(event)
 
+    def _note_tenant(self, tenant: str) -> list[Command]:
+        now_s = self._clock.now_s()
+        return [
+            ("ZADD", keys.DOUBT_TENANTS, now_s, tenant),
+            ("ZREMRANGEBYSCORE", keys.DOUBT_TENANTS, "-inf", now_s - REMEMBER_S),
+            ("EXPIRE", keys.DOUBT_TENANTS, REMEMBER_S),
+        ]
+
     async def keep_event(self, slot: str, event: EventMessage) -> bool:
-        command = eval_command("keep_event", [keys.request(slot)], event.as_json())
+        command = call_script("keep_event", [keys.request(slot)], event.as_json())
         return bool(await self._run(command))
 
     async def find_doubt(self, slot: str) -> NotedDoubt | None:
-        async with within_answer_timeout():
-            found: Any = await self._redis.hmget(keys.request(slot), DOUBT_FIELDS)
+        found = await self._run(("HMGET", keys.request(slot), *DOUBT_FIELDS))
         return read_doubt(slot, dict(zip(DOUBT_FIELDS, found, strict=True)))
 
     async def tenants_in_doubt(self) -> Sequence[str]:
-        async with within_answer_timeout():
-            found: Any = await self._redis.zrange(keys.DOUBT_TENANTS, 0, -1)
-        return sorted(found)
+        return sorted(await self._run(("ZRANGE", keys.DOUBT_TENANTS, 0, -1)))
 
     async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:
         word, *stands = await self._run(
-            eval_command(
+            call_script(
                 "close",
                 slot_keys(claim),
                 REMEMBER_S,
@@ -154,10 +157,7 @@ class RedisRequests:
             "waiting": "" if waiting is None else waiting.as_text(),
         }
         command = _write_status(slot_keys(claim), claim.fingerprint, status)
-        async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
-            pipe.execute_command(*command)
-            self._note_open(pipe, claim)
-            await pipe.execute()
+        await self._pipelines.run(command, *self._open_commands(claim))
 
     async def write_status(self, entry: OutcomeEntry) -> None:
         tenant = entry.tenant or self._queue_tenant
@@ -171,10 +171,8 @@ class RedisRequests:
 
     async def note_unset_metadata(self, account: AccountBinding) -> None:
         now_s = self._clock.now_s()
-        async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
-            for name in account.names:
-                pipe.set(keys.unset_metadata(name), now_s, ex=REMEMBER_S)
-            await pipe.execute()
+        names = [keys.unset_metadata(name) for name in account.names]
+        await self._pipelines.run(*(("SET", name, now_s, "EX", REMEMBER_S) for name in names))
 
     async def accept_account(self, claim: Claim, account: AccountBinding) -> None:
         fields = {
@@ -193,22 +191,24 @@ class RedisRequests:
         nodes of a cluster, so this is a second step.
         """
         if repeat_of is not None:
-            await self._run(["EXPIRE", keys.request(repeat_of), REMEMBER_S])
+            await self._run(("EXPIRE", keys.request(repeat_of), REMEMBER_S))
 
-    async def _run(self, command: list[Any]) -> Any:
-        async with within_answer_timeout():
-            return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
+    async def _run(self, command: Command) -> Any:
+        (answer,) = await self._pipelines.run(command)
+        return answer
 
-    def _note_open(self, pipe: Any, claim: Claim) -> None:
-        """Note the worker, and then the request in the worker's slot. Only the owner of the claim may do this."""
-        note_requests(pipe, [claim.worker_slot])
-        note_open(
-            pipe,
+    def _open_commands(self, claim: Claim) -> tuple[Command, Command]:
+        """Return the commands that note the worker, and then the request in the worker's slot.
+
+        Only the owner of the claim may run them.
+        """
+        noted = open_command(
             claim.worker_slot,
             claim.request_id,
             accepted_at=claim.accepted_at,
             now_s=self._clock.now_s(),
         )
+        return request_note([claim.worker_slot]), noted
 
 
 def _write_status(
@@ -216,10 +216,10 @@ def _write_status(
     fingerprint: str,
     status: Mapping[str, Any],
     claim_fields: Mapping[str, Any] | None = None,
-) -> list[Any]:
+) -> Command:
     """Return the command that writes `status`. It writes `claim_fields` too, if the slot has expired."""
     words = flat(claim_fields or {})
-    return eval_command(
+    return call_script(
         "write_status", names, REMEMBER_S, fingerprint, len(words), *words, *flat(status)
     )
 

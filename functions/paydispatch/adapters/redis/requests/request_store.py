@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.requests.claims import (
-    eval_again,
-    eval_claim,
+    again_command,
+    claim_command,
     read_account,
     read_state,
 )
-from paydispatch.adapters.redis.requests.open_requests import note_open
-from paydispatch.adapters.redis.scripts import unavailable_for_redis_errors
-from paydispatch.adapters.redis.workers import note_requests
+from paydispatch.adapters.redis.requests.open_requests import open_command
+from paydispatch.adapters.redis.scripts import run_pipeline, unavailable_for_redis_errors
+from paydispatch.adapters.redis.workers import request_note
 from paydispatch.domain.identity.slots import bare_name
 from paydispatch.domain.rates.waiting import read_waiting
 from paydispatch.domain.stripe.resources import create_of
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from paydispatch.adapters.redis.scripts import Command
     from paydispatch.domain.claims import Claim, SlotState
     from paydispatch.ports import Clock
 
@@ -39,30 +40,28 @@ class RedisRequestStore:
         self._clock = clock
 
     def claim(self, claims: Sequence[Claim]) -> Sequence[SlotState]:
-        with unavailable_for_redis_errors(), self._redis.pipeline(transaction=False) as pipe:
-            for claim in claims:
-                pipe.execute_command(*eval_claim(claim, queued=False))  # type: ignore[no-untyped-call]
-            return [read_state(answer) for answer in pipe.execute()]
+        answers = self._run([claim_command(claim, queued=False) for claim in claims])
+        return [read_state(answer) for answer in answers]
 
     def count_repeats(self, ended: Sequence[tuple[Claim, int]]) -> Sequence[int]:
-        if not ended:
-            return []
-        with unavailable_for_redis_errors(), self._redis.pipeline(transaction=False) as pipe:
-            for first, number in ended:
-                pipe.execute_command(*eval_again(first, number))  # type: ignore[no-untyped-call]
-            return [int(newest) for newest in pipe.execute()]
+        newest = self._run([again_command(first, number) for first, number in ended])
+        return [int(number) for number in newest]
 
     def mark_queued(self, claims: Sequence[Claim]) -> None:
-        if not claims:
-            return
         now_s = self._clock.now_s()
-        with unavailable_for_redis_errors(), self._redis.pipeline(transaction=False) as pipe:
-            note_requests(pipe, {claim.worker_slot for claim in claims})
-            for claim in claims:
-                # Claim again, because Redis may have been unavailable before the send to SQS.
-                pipe.execute_command(*eval_claim(claim, queued=True))  # type: ignore[no-untyped-call]
-                note_open(pipe, claim.worker_slot, claim.request_id, accepted_at=now_s, now_s=now_s)
-            pipe.execute()
+        commands: list[Command] = []
+        for claim in claims:
+            worker, id_ = claim.worker_slot, claim.request_id
+            # Claim again, because Redis may have been unavailable before the send to SQS.
+            commands.append(claim_command(claim, queued=True))
+            commands.append(open_command(worker, id_, accepted_at=now_s, now_s=now_s))
+        if commands:
+            self._run([request_note({claim.worker_slot for claim in claims}), *commands])
+
+    def _run(self, commands: Sequence[Command]) -> list[Any]:
+        """Run the commands in one round trip."""
+        with unavailable_for_redis_errors():
+            return run_pipeline(self._redis, commands) if commands else []
 
     def get(self, slot: str) -> RequestRecord | None:
         with unavailable_for_redis_errors():

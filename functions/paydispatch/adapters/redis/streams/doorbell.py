@@ -28,7 +28,8 @@ class NoDoorbell:
 class SqsDoorbell:
     """A doorbell that sends to the flow runner's own SQS queue.
 
-    All rings for a worker that come while a message is being sent become one more message.
+    All rings for a worker in one turn of the loop become one message. Those that come while it is being sent become
+    one more.
     """
 
     def __init__(self, sqs: SQSClient, queue_url: str, log: EventLog) -> None:
@@ -45,6 +46,8 @@ class SqsDoorbell:
         self._ringing[worker_id] = True
         try:
             while self._ringing[worker_id]:
+                # The outcomes of one pipeline ring in the same turn of the loop, and share this message.
+                await asyncio.sleep(0)
                 self._ringing[worker_id] = False
                 await self._send(worker_id)
         finally:

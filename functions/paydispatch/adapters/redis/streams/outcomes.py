@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from paydispatch.adapters.redis import keys
-from paydispatch.adapters.redis.scripts import script, within_answer_timeout
-from paydispatch.adapters.redis.workers import note_outcome
+from paydispatch.adapters.redis.scripts import call_script
+from paydispatch.adapters.redis.shared_pipelines import SharedPipelines
+from paydispatch.adapters.redis.workers import outcome_notes
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.limits import REMEMBER_S
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 class RedisOutcomes:
     """Publishes with `publish.lua`, which checks and sets the request's seen-mark beside the stream in one step."""
 
-    def __init__(self, redis: Redis, *, queue_tenant: str) -> None:
-        self._redis = redis
+    def __init__(
+        self, redis: Redis, *, queue_tenant: str, pipelines: SharedPipelines | None = None
+    ) -> None:
+        self._pipelines = pipelines or SharedPipelines(redis)
         self._queue_tenant = queue_tenant
 
     async def publish(self, entry: OutcomeEntry) -> bool:
@@ -39,10 +42,8 @@ class RedisOutcomes:
             keys.bell(worker),
             entry.request_id,
         ]
-        async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
-            note_outcome(pipe, worker, unknown=not entry.outcome.settled)
-            pipe.eval(script("publish"), len(names), *names, *arguments)
-            *_, entry_id = await pipe.execute()
+        notes = outcome_notes(worker, unknown=not entry.outcome.settled)
+        *_, entry_id = await self._pipelines.run(*notes, call_script("publish", names, *arguments))
         return entry_id is not None
 
     async def is_settled(self, worker_slot: str, request_id: str) -> bool:
@@ -52,8 +53,9 @@ class RedisOutcomes:
         _, _, entry_id = (await self._mark(worker_slot, request_id)).partition(" ")
         if not entry_id:
             return None
-        async with within_answer_timeout():
-            found: Any = await self._redis.xrange(keys.outcomes(worker_slot), entry_id, entry_id)
+        (found,) = await self._pipelines.run(
+            ("XRANGE", keys.outcomes(worker_slot), entry_id, entry_id)
+        )
         return next((OutcomeEntry.from_json(fields["entry"]) for _, fields in found), None)
 
     def worker_slot(self, entry: OutcomeEntry) -> str:
@@ -62,5 +64,5 @@ class RedisOutcomes:
         return slot_name(tenant, entry.worker_id, self._queue_tenant)
 
     async def _mark(self, worker_slot: str, request_id: str) -> str:
-        async with within_answer_timeout():
-            return str(await self._redis.get(keys.seen(worker_slot, request_id)) or "")
+        (mark,) = await self._pipelines.run(("GET", keys.seen(worker_slot, request_id)))
+        return str(mark or "")
