@@ -102,7 +102,6 @@ def test_an_entry_point_loads_its_own_libraries_and_no_other(entry_point: str) -
 
 SPARED = {
     "api.app": {
-        "asyncio.subprocess",
         "aws_lambda_powertools.event_handler",
         "cffi",
         "multiprocessing",

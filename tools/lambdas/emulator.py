@@ -53,7 +53,7 @@ class Runtime:
     """The folder with the `aws-lambda-rie-*` binaries."""
     python: str
     libraries: Path
-    """The folder with awslambdaric and boto3."""
+    """The folder with awslambdaric."""
 
     @property
     def binary(self) -> Path:
@@ -111,6 +111,13 @@ class EmulatedFunction:
         with no_proxy.open(request, timeout=self.function.timeout_s + _GRACE_S) as response:
             text = response.read().decode()
         return Answer(_parse(text), (time.perf_counter() - started) * 1000)
+
+    @property
+    def pid(self) -> int:
+        """The process of the emulator, which starts that of the function."""
+        if self._child is None:
+            raise RuntimeError("The function is not running.")
+        return self._child.pid
 
     @property
     def logs(self) -> list[str]:
