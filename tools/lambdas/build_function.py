@@ -21,10 +21,21 @@ from slim import remove, slim
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# httpx needs these only for its own transport, and cffi's parser is for compilers. Our programs load none of them.
+# Left out of a zip with flows, because the Lambda runtime has them: boto3 and its dependencies, for any service.
+IN_THE_RUNTIME = (
+    "boto3",
+    "botocore",
+    "jmespath",
+    "python-dateutil",
+    "s3transfer",
+    "six",
+    "urllib3",
+)
+# Left out of the others, because our programs never load them: httpx needs these only for its own transport, and cffi's
+# parser is for compilers.
 NOT_LOADED = ("anyio", "h11", "httpcore", "pycparser", "sniffio")
-# These packages run only on a developer's machine or in tests.
-NOT_DEPLOYED = ("cli", "local", "testing", "twin")
+# These run only on a developer's machine or in tests.
+NOT_DEPLOYED = ("__main__.py", "cli", "local", "testing", "twin")
 PROGRAMS = ("api", "stripe_caller", "reconciler", "flow_runner")
 # Only the flow runner executes the user's flow scripts.
 WITH_FLOWS = ("flow_runner",)
@@ -72,7 +83,7 @@ def build(package: str, out: Path, target: Target, uv: str) -> None:
     """Build `package` into an empty `out`. Raises `CalledProcessError` if uv finds no wheel. uv prints the reason."""
     _empty(out)
     install_libraries(package, out, target, uv)
-    slim(out)
+    slim(out, whole=package in WITH_FLOWS)
     _copy_code(package, out)
     if target.interpreter:
         _compile(out, target.interpreter, target.seen_at)
@@ -85,13 +96,14 @@ def build(package: str, out: Path, target: Target, uv: str) -> None:
 
 def install_libraries(package: str, out: Path, target: Target, uv: str) -> None:
     """Install the locked, hash-checked libraries of the dependency group `package` into `out`."""
-    prune = [option for name in NOT_LOADED for option in ("--prune", name)]
+    left_out = IN_THE_RUNTIME if package in WITH_FLOWS else NOT_LOADED
+    prune = [option for name in left_out for option in ("--prune", name)]
     locked = _export(uv, "--only-group", package, *prune)
     _pip_install(uv, target, out, "--no-deps", "--requirement", "-", given=locked)
 
 
 def install_runtime(out: Path, target: Target, uv: str) -> None:
-    """Install the runtime's client into `out`. The runtime has boto3 too, but no zip may rely on its version.
+    """Install the libraries of the Lambda runtime into `out`: its client and boto3.
 
     Does nothing if `out` has them already for this lock file and Python.
     """
@@ -102,7 +114,7 @@ def install_runtime(out: Path, target: Target, uv: str) -> None:
         return
     _empty(out)
     constraints.unlink(missing_ok=True)
-    _pip_install(uv, target, out, "--constraint", "-", "awslambdaric", given=locked)
+    _pip_install(uv, target, out, "--constraint", "-", "awslambdaric", "boto3", given=locked)
     if target.interpreter:
         _compile(out, target.interpreter, target.seen_at)
     constraints.write_text(wanted)

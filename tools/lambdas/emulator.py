@@ -53,7 +53,7 @@ class Runtime:
     """The folder with the `aws-lambda-rie-*` binaries."""
     python: str
     libraries: Path
-    """The folder with awslambdaric."""
+    """The folder with awslambdaric and boto3."""
 
     @property
     def binary(self) -> Path:

@@ -21,12 +21,15 @@ AWS_SERVICES = frozenset({"kms", "secretsmanager", "sqs", "sso", "sso-oidc", "st
 _JUNK = ("bin", "tests", "test", ".lock", "py.typed", "RECORD", "WHEEL", "INSTALLER", "REQUESTED")
 _JUNK_SUFFIXES = (".pyi", ".pyx", ".pxd", ".pxi", ".c", ".h")
 
+_FOR_BROWSERS = ("aws_lambda_powertools/event_handler/openapi/swagger_ui/*.min.*",)
+
 # Parts of libraries that none of our programs loads.
 _UNUSED = (
     "aws_lambda_powertools/event_handler",
     "aws_lambda_powertools/utilities/[!_j]*",  # all but jmespath_utils, which the logger loads
     "botocore/data/*/*/examples-1.json*",  # only for botocore's documentation
     "cffi",  # cryptography loads only its C part, _cffi_backend
+    "dateutil/zoneinfo/*.tar.gz",  # botocore asks for no zone by its name
     "multidict/_testcapi*",
     "redis/asyncio/http",
     "redis/asyncio/multidb",
@@ -40,12 +43,13 @@ _UNUSED = (
 )
 
 
-def slim(out: Path) -> None:
-    """Remove all of it from the libraries in `out`."""
+def slim(out: Path, *, whole: bool = False) -> None:
+    """Remove all of it from the libraries in `out`. `whole` keeps every module, because flows may import any."""
     _remove_all(path for path in list(out.rglob("*")) if _is_junk(path))
-    for pattern in _UNUSED:
+    for pattern in _FOR_BROWSERS if whole else (*_FOR_BROWSERS, *_UNUSED):
         _remove_all(list(out.glob(pattern)))
-    _keep_services(out / "botocore" / "data")
+    if not whole:
+        _keep_services(out / "botocore" / "data")
     for library in out.rglob("*.so"):
         drop_symbols(library)
 
