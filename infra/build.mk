@@ -38,6 +38,9 @@ run-event: install .tools/rie-$(SAM_VERSION) ## run a built Lambda on an event w
 	@$(RUN)/python tools/lambdas/run_event.py $(ON_EVENT) $(if $(ENV_FILE),--env-file $(ENV_FILE)) $(RUN_OPTIONS) \
 		--emulator .tools/rie-$(SAM_VERSION) --uv $(UV)
 
+imports: install ## show how long each function's imports take (FUNCTION= RUN_OPTIONS='--json')
+	@$(RUN)/python tools/lambdas/imports.py $(FUNCTION) $(RUN_OPTIONS) --uv $(UV)
+
 sam-local: install build ## run the same with `sam local invoke`, which needs Docker
 	@$(RUN)/python tools/lambdas/sam_local.py $(ON_EVENT) --sam $(SAM)
 
@@ -53,4 +56,4 @@ emulator: .tools/rie-$(SAM_VERSION)
 	@mkdir -p .tools && mv $@.new/samcli/local/rapid $@ && rm -r $@.new
 
 .PHONY: build-ApiFunction build-StripeCallerFunction build-ReconcileFunction build-FlowRunnerFunction
-.PHONY: lint-template validate build emulator run-event sam-local deploy
+.PHONY: lint-template validate build emulator imports run-event sam-local deploy

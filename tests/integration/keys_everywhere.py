@@ -111,7 +111,7 @@ def through_aws(key: str) -> str:
         kms, secrets = boto3.client("kms"), boto3.client("secretsmanager")
         secrets.create_secret(Name="paydispatch/local/main", SecretString=f"{key}\n")
         clock = SystemClock()
-        store = SecretsManagerStore(secrets, clock)
+        store = SecretsManagerStore(lambda: secrets, clock)
         sealer = KmsSealer(kms, kms.create_key()["KeyMetadata"]["KeyId"], clock)
         vault = KmsVault(kms, store, queue_tenant="local")
         binding = Binding("local", "w", "c")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import json
 import shutil
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,6 +16,7 @@ from backing import local_stack
 from build_function import ROOT, build, lambda_target
 from emulator import EmulatedFunction
 from run_event import as_if_sent_now, build_for_host, prepare_runtime, variables_of
+from slim import AWS_SERVICES
 from stack_template import load
 
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ STACK = load()
 PACKAGES = {name: f["Handler"].partition(".")[0] for name, f in STACK.functions.items()}
 UV = shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")
 IN_THE_RUNTIME = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py"}
+NOT_LOADED = {"anyio", "boto3", "cffi", "h11", "httpcore", "pycparser", "s3transfer"}
 # Lambda's limit for a zip and its layers, unpacked.
 UNPACKED_LIMIT_BYTES = 250 * 1024 * 1024
 ELF_MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}
@@ -55,14 +60,89 @@ def test_a_zip_contains_only_its_own_composition_and_handler(
     assert held & set(PACKAGES.values()) <= {zip_content.name}
 
 
-def test_a_zip_omits_the_runtime_s_libraries_and_the_local_programs(
+def test_a_zip_omits_libraries_that_it_never_loads_and_the_local_programs(
     zip_content: Path,
 ) -> None:
-    assert not IN_THE_RUNTIME & {path.name for path in zip_content.iterdir()}
+    libraries = {path.name for path in zip_content.iterdir()}
+
+    assert not libraries & (IN_THE_RUNTIME if zip_content.name == "flow_runner" else NOT_LOADED)
     assert not (zip_content / "paydispatch" / "local").exists()
     assert not (zip_content / "paydispatch" / "testing").exists()
     assert not (zip_content / "paydispatch" / "twin").exists()
     assert not (zip_content / "paydispatch" / "cli").exists()
+
+
+def test_a_zip_contains_the_models_of_our_aws_services_alone(zip_content: Path) -> None:
+    """The flow runner's has none, because it would hide that of the runtime, which flows may use with any service."""
+    data = zip_content / "botocore" / "data"
+
+    held = {path.name for path in data.glob("*") if path.is_dir()}
+    assert held == (set() if zip_content.name == "flow_runner" else AWS_SERVICES)
+
+
+def test_flows_may_import_any_module_of_the_flow_runner_s_libraries(zip_content: Path) -> None:
+    if zip_content.name == "flow_runner":
+        assert is_in(zip_content, "aws_lambda_powertools.utilities.parameters")
+        assert is_in(zip_content, "redis.commands.search.query")
+
+
+def test_a_zip_contains_every_module_that_its_code_imports(zip_content: Path) -> None:
+    """Also those that are imported inside a function, on a path that no example event takes."""
+    sources = [zip_content / zip_content.name, zip_content / "paydispatch"]
+    files = [file for source in sources for file in source.rglob("*.py")]
+    named = {name for file in files for name in imported(ast.parse(file.read_text("utf-8")))}
+
+    missing = {name for name in named if not is_in(zip_content, name)}
+
+    assert {name for name in missing if name.partition(".")[0] not in MAY_BE_MISSING} == set()
+
+
+# These are imported by the SDK alone, by the parts of other functions, or only where they are installed.
+MAY_BE_MISSING = {
+    *("aiohttp", "boto3", "botocore", "cryptography", "httpx", "httpx_aiohttp"),
+}
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Yield the modules that code imports, but not those that it imports for its types."""
+    if isinstance(tree, ast.If) and ast.unparse(tree.test) == "TYPE_CHECKING":
+        return
+    if isinstance(tree, ast.Import):
+        yield from (name.name for name in tree.names)
+    if isinstance(tree, ast.ImportFrom) and tree.module:
+        yield tree.module
+    for child in ast.iter_child_nodes(tree):
+        yield from imported(child)
+
+
+def is_in(zip_content: Path, name: str) -> bool:
+    path = zip_content.joinpath(*name.split("."))
+    top = name.partition(".")[0]
+    return (
+        top in sys.stdlib_module_names
+        or path.is_dir()
+        or path.with_suffix(".py").is_file()
+        or any(path.parent.glob(f"{path.name}.*.so"))
+    )
+
+
+def test_the_same_code_makes_the_same_zip(zip_content: Path, tmp_path: Path) -> None:
+    again = tmp_path / zip_content.name
+    build(zip_content.name, again, lambda_target(UV), UV)
+
+    assert content_of(again) == content_of(zip_content)
+
+
+def content_of(directory: Path) -> dict[str, tuple[float, str]]:
+    """Return the time and the hash of each file."""
+    return {
+        str(path.relative_to(directory)): (
+            path.stat().st_mtime,
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+        )
+        for path in directory.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_only_the_flow_runner_s_zip_contains_flows(zip_content: Path) -> None:

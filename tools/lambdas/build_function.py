@@ -9,6 +9,7 @@ because `sam build` runs it with any Python from 3.11 on.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -16,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pythons import find_python
+from slim import remove, slim
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# The Lambda runtime contains boto3, and these dependencies of it.
+# Left out of a zip with flows, because the Lambda runtime has them: boto3 and its dependencies, for any service.
 IN_THE_RUNTIME = (
     "boto3",
     "botocore",
@@ -29,16 +31,20 @@ IN_THE_RUNTIME = (
     "six",
     "urllib3",
 )
-# These packages run only on a developer's machine or in tests.
-NOT_DEPLOYED = ("cli", "local", "testing", "twin")
+# Left out of the others, because our programs never load them: httpx needs these only for its own transport, and cffi's
+# parser is for compilers.
+NOT_LOADED = ("anyio", "h11", "httpcore", "pycparser", "sniffio")
+# These run only on a developer's machine or in tests.
+NOT_DEPLOYED = ("__main__.py", "cli", "local", "testing", "twin")
 PROGRAMS = ("api", "stripe_caller", "reconciler", "flow_runner")
 # Only the flow runner executes the user's flow scripts.
 WITH_FLOWS = ("flow_runner",)
-# Not needed at run time. METADATA stays, because Amazon Inspector finds vulnerable libraries by it.
-JUNK = ("bin", "tests", "test", ".lock", "py.typed", "RECORD", "WHEEL", "INSTALLER", "REQUESTED")
-JUNK_SUFFIXES = (".pyi", ".pyx", ".pxd", ".c", ".h")
 # Every Lambda runtime from Python 3.12 on runs on Amazon Linux 2023, which has glibc 2.34.
 PLATFORMS = {"arm64": "aarch64-manylinux_2_34", "x86_64": "x86_64-manylinux_2_34"}
+
+
+_TIME_S = 315_532_800 + 366 * 86_400
+"""In 1981. A zip cannot hold a time before 1980, wherever the machine is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ def build(package: str, out: Path, target: Target, uv: str) -> None:
     """Build `package` into an empty `out`. Raises `CalledProcessError` if uv finds no wheel. uv prints the reason."""
     _empty(out)
     install_libraries(package, out, target, uv)
-    _remove_junk(out)
+    slim(out, whole=package in WITH_FLOWS)
     _copy_code(package, out)
     if target.interpreter:
         _compile(out, target.interpreter, target.seen_at)
@@ -85,11 +91,13 @@ def build(package: str, out: Path, target: Target, uv: str) -> None:
         print(
             f"{package}: built without .pyc, because the target's Python is not installed. Cold starts take longer."
         )
+    _set_times(out)
 
 
 def install_libraries(package: str, out: Path, target: Target, uv: str) -> None:
     """Install the locked, hash-checked libraries of the dependency group `package` into `out`."""
-    prune = [option for name in IN_THE_RUNTIME for option in ("--prune", name)]
+    left_out = IN_THE_RUNTIME if package in WITH_FLOWS else NOT_LOADED
+    prune = [option for name in left_out for option in ("--prune", name)]
     locked = _export(uv, "--only-group", package, *prune)
     _pip_install(uv, target, out, "--no-deps", "--requirement", "-", given=locked)
 
@@ -138,8 +146,8 @@ def _drop_other_programs(package: str, library: Path) -> None:
     for folder in ("compose", "handlers"):
         for program in PROGRAMS:
             if program != package:
-                _remove(library / folder / program)
-                _remove(library / folder / f"{program}.py")
+                remove(library / folder / program)
+                remove(library / folder / f"{program}.py")
 
 
 def _copy(source: Path, to: Path, *leave_out: str) -> None:
@@ -147,15 +155,10 @@ def _copy(source: Path, to: Path, *leave_out: str) -> None:
 
     def ignore(directory: str, names: list[str]) -> set[str]:
         top = set(leave_out) if Path(directory) == source else set()
-        return {name for name in names if name in top or name in {"__pycache__", "py.typed"}}
+        types = {name for name in names if name.endswith((".pyi", "py.typed"))}
+        return {name for name in names if name in top} | types | {"__pycache__"}
 
     shutil.copytree(source, to, ignore=ignore)
-
-
-def _remove_junk(out: Path) -> None:
-    for path in list(out.rglob("*")):
-        if path.name in JUNK or path.suffix in JUNK_SUFFIXES:
-            _remove(path)
 
 
 def _compile(out: Path, interpreter: str, seen_at: str) -> None:
@@ -170,17 +173,16 @@ def _compile(out: Path, interpreter: str, seen_at: str) -> None:
     )  # fmt: skip
 
 
+def _set_times(out: Path) -> None:
+    """Give all files the same time, so that the same input makes the same zip and `sam deploy` uploads it once."""
+    for path in out.rglob("*"):
+        os.utime(path, (_TIME_S, _TIME_S))
+
+
 def _empty(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for path in out.iterdir():
-        _remove(path)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+        remove(path)
 
 
 def _in_template(pattern: str) -> str:

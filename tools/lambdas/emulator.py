@@ -113,6 +113,13 @@ class EmulatedFunction:
         return Answer(_parse(text), (time.perf_counter() - started) * 1000)
 
     @property
+    def pid(self) -> int:
+        """The process of the emulator, which starts that of the function."""
+        if self._child is None:
+            raise RuntimeError("The function is not running.")
+        return self._child.pid
+
+    @property
     def logs(self) -> list[str]:
         """The output of the function, without the lines of the emulator."""
         return [line for line in self._output.splitlines() if not _EMULATORS_OWN.search(line)]

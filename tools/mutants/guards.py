@@ -352,14 +352,6 @@ GUARDS = (
         "    shown: dict[str, Any] = hide_card_data(object_name, params)",
     ),
     Guard(
-        "key: a debug mode prints every event",
-        KEY,
-        "functions/paydispatch/handlers/api/handler.py",
-        "        routes = APIGatewayHttpResolver(debug=False)",
-        "        routes = APIGatewayHttpResolver()",
-        ("tests/integration/test_debug_modes.py",),
-    ),
-    Guard(
         "key: the answers of AWS are logged",
         KEY,
         SOURCE + "adapters/aws/errors.py",

@@ -38,9 +38,8 @@ from paydispatch.services.status import format_status
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aws_lambda_powertools.event_handler import Response
-
     from paydispatch.domain.stripe.operations import Operation
+    from paydispatch.handlers.api.http import HttpAnswer
 
 Examples = dict[str, dict[str, Any]]
 """Examples in the form of OpenAPI: {name: {"value": body}}."""
@@ -169,9 +168,9 @@ def _refusal(body: Mapping[str, Any]) -> BadRequest:
     raise ValueError(f"The example must be refused, but it was accepted: {sorted(body)}")
 
 
-def _value(answer: Response[str]) -> dict[str, Any]:
+def _value(answer: HttpAnswer) -> dict[str, Any]:
     return {"value": _body(answer)}
 
 
-def _body(answer: Response[str]) -> Any:
-    return json.loads(answer.body or "")
+def _body(answer: HttpAnswer) -> Any:
+    return json.loads(answer.body)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import boto3
-
+from paydispatch.adapters.aws.clients import AwsClients
 from paydispatch.adapters.aws.errors import SEAL_CONFIG, SEND_CONFIG
 from paydispatch.adapters.aws.kms import KmsSealer
 from paydispatch.adapters.aws.look_queue import SqsLookQueue
@@ -56,13 +55,14 @@ def connect(settings: ApiSettings) -> ApiPorts:
     clock = SystemClock()
     log = PowertoolsEventLog(json_logger("api"))
     eviction = EvictionCheck(allowed=settings.allow_eviction, log=log)
-    sqs, look_queue_url = boto3.client("sqs", config=SEND_CONFIG), settings.look_queue_url
-    secrets = partial(boto3.client, "secretsmanager", config=SEAL_CONFIG)
+    aws = AwsClients()
+    sqs, look_queue_url = aws.sqs(SEND_CONFIG), settings.look_queue_url
+    secrets = partial(aws.secrets_manager, SEAL_CONFIG)
     return ApiPorts(
         queue=SqsQueue(sqs, settings.queue_urls),
         look_queue=SqsLookQueue(sqs, look_queue_url) if look_queue_url else None,
         webhook_secrets=SecretsManagerWebhooks(secrets, clock),
-        sealer=KmsSealer(boto3.client("kms", config=SEAL_CONFIG), settings.sealing_key_id, clock),
+        sealer=KmsSealer(aws.kms(SEAL_CONFIG), settings.sealing_key_id, clock),
         requests=RedisRequestStore(connect_redis(settings.redis_url, eviction), clock),
         clock=clock,
         log=log,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-import boto3
-
-from paydispatch.adapters.aws.errors import SEND_CONFIG
-from paydispatch.adapters.aws.sqs import SqsAsyncQueue
 from paydispatch.adapters.clock import SystemClock
 from paydispatch.adapters.flow_scripts import FlowFolder
+from paydispatch.adapters.queue_on_demand import QueueOnDemand
 from paydispatch.adapters.redis.connection import connect_async
 from paydispatch.adapters.redis.eviction import EvictionCheck
 from paydispatch.adapters.redis.streams.doorbell_listener import RedisDoorbellListener
@@ -22,7 +20,7 @@ from paydispatch.services.run_flows import FlowRunner
 from paydispatch.services.serve_flows import FlowServer
 
 if TYPE_CHECKING:
-    from paydispatch.ports import DoorbellListener, EventLog, Sweep
+    from paydispatch.ports import AsyncQueue, DoorbellListener, EventLog, Sweep
     from paydispatch.settings import RunnerSettings
 
 
@@ -35,7 +33,24 @@ class ServerPorts:
     listener: DoorbellListener
 
 
-def connect(settings: RunnerSettings, log: EventLog, *, consumer: str) -> ServerPorts:
+def connect_queue(settings: RunnerSettings) -> AsyncQueue:
+    """Return the queue to which flows dispatch. Raises botocore's errors for settings with which it makes no client."""
+    from paydispatch.adapters.aws.clients import AwsClients
+    from paydispatch.adapters.aws.errors import SEND_CONFIG
+    from paydispatch.adapters.aws.sqs import SqsAsyncQueue
+
+    sqs = AwsClients().sqs(SEND_CONFIG)
+    return SqsAsyncQueue(sqs, settings.queue_urls, dead_letter_queue_url=None)
+
+
+def queue_on_demand(settings: RunnerSettings) -> AsyncQueue:
+    """Return the same, made when a flow first dispatches. Most starts of the Lambda see none, and save the imports."""
+    return QueueOnDemand(partial(connect_queue, settings))
+
+
+def connect(
+    settings: RunnerSettings, log: EventLog, *, consumer: str, queue: AsyncQueue
+) -> ServerPorts:
     """Build the clients, for one event loop. They connect when they are first used.
 
     `consumer` is the name of this process in the consumer group of each stream that it reads.
@@ -48,11 +63,7 @@ def connect(settings: RunnerSettings, log: EventLog, *, consumer: str) -> Server
             redis, clock, log, consumer=consumer, flow_timeout_s=settings.flow_timeout_s
         ),
         scripts=FlowFolder(settings.flows_dir, import_timeout_s=settings.flow_import_timeout_s),
-        queue=SqsAsyncQueue(
-            boto3.client("sqs", config=SEND_CONFIG),
-            settings.queue_urls,
-            dead_letter_queue_url=None,
-        ),
+        queue=queue,
         clock=clock,
         log=log,
         fraction=random.random,

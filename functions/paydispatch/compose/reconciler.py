@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-import boto3
-
+from paydispatch.adapters.aws.clients import AwsClients
 from paydispatch.adapters.aws.errors import CLIENT_CONFIG, SEND_CONFIG
 from paydispatch.adapters.aws.kms import KmsVault
 from paydispatch.adapters.aws.look_queue import NoLookQueue, SqsAsyncLookQueue
@@ -72,9 +72,9 @@ class Clients:
 def connect(settings: ReconcilerSettings, log: EventLog, clients: Clients) -> ReconcilePorts:
     """Build the ports. They use the same keys, accounts and Stripe as the caller that sent the creates."""
     clock = SystemClock()
-    secrets = SecretsManagerStore(boto3.client("secretsmanager", config=CLIENT_CONFIG), clock)
+    aws = AwsClients()
+    secrets = SecretsManagerStore(partial(aws.secrets_manager, CLIENT_CONFIG), clock)
     tenant, doorbell_url = settings.queue_tenant, settings.doorbell_queue_url
-    sqs = boto3.client("sqs", config=CLIENT_CONFIG)
     version = settings.stripe_api_version
     return ReconcilePorts(
         unknown_outcomes=RedisUnknownOutcomes(clients.redis, clock),
@@ -82,20 +82,22 @@ def connect(settings: ReconcilerSettings, log: EventLog, clients: Clients) -> Re
         lists=HttpStripeLists(clients.stripe, version=version),
         accounts=HttpStripeAccounts(clients.stripe, clock, version=version),
         limiter=RedisLimiter(clients.redis, settings.default_limits, settings.lane_rules),
-        vault=KmsVault(boto3.client("kms", config=CLIENT_CONFIG), secrets, queue_tenant=tenant),
+        vault=KmsVault(aws.kms(CLIENT_CONFIG), secrets, queue_tenant=tenant),
         outcomes=RedisOutcomes(clients.redis, queue_tenant=tenant),
-        doorbell=SqsDoorbell(sqs, doorbell_url, log) if doorbell_url else NoDoorbell(),
+        doorbell=(
+            SqsDoorbell(aws.sqs(CLIENT_CONFIG), doorbell_url, log) if doorbell_url else NoDoorbell()
+        ),
         doubts=RedisDoubts(clients.redis, clock),
-        look_queue=_look_queue(settings.look_queue_url),
+        look_queue=_look_queue(aws, settings.look_queue_url),
         clock=clock,
         log=log,
     )
 
 
-def _look_queue(url: str | None) -> AsyncLookQueue:
+def _look_queue(aws: AwsClients, url: str | None) -> AsyncLookQueue:
     if url is None:
         return NoLookQueue()
-    return SqsAsyncLookQueue(boto3.client("sqs", config=SEND_CONFIG), url)
+    return SqsAsyncLookQueue(aws.sqs(SEND_CONFIG), url)
 
 
 def compose(settings: ReconcilerSettings, log: PowertoolsEventLog) -> Handler:

@@ -6,8 +6,7 @@ import random
 from functools import partial
 from typing import TYPE_CHECKING
 
-import boto3
-
+from paydispatch.adapters.aws.clients import AwsClients
 from paydispatch.adapters.aws.errors import CLIENT_CONFIG, SEND_CONFIG
 from paydispatch.adapters.aws.kms import KmsVault
 from paydispatch.adapters.aws.look_queue import NoLookQueue, SqsAsyncLookQueue
@@ -44,9 +43,9 @@ if TYPE_CHECKING:
 def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
     """Build the clients, for one event loop. They connect when they are first used."""
     clock = SystemClock()
-    doorbell_client = boto3.client("sqs", config=CLIENT_CONFIG)
-    queue_client = boto3.client("sqs", config=SEND_CONFIG)
-    secrets = SecretsManagerStore(boto3.client("secretsmanager", config=CLIENT_CONFIG), clock)
+    aws = AwsClients()
+    doorbell_client, queue_client = aws.sqs(CLIENT_CONFIG), aws.sqs(SEND_CONFIG)
+    secrets = SecretsManagerStore(partial(aws.secrets_manager, CLIENT_CONFIG), clock)
     tenant = settings.queue_tenant
     doorbell_url, look_url = settings.doorbell_queue_url, settings.look_queue_url
     eviction = EvictionCheck(allowed=settings.allow_eviction, log=log)
@@ -68,7 +67,7 @@ def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
         limiter=RedisLimiter(
             redis, settings.default_limits, settings.lane_rules, pipelines=pipelines
         ),
-        vault=KmsVault(boto3.client("kms", config=CLIENT_CONFIG), secrets, queue_tenant=tenant),
+        vault=KmsVault(aws.kms(CLIENT_CONFIG), secrets, queue_tenant=tenant),
         requests=RedisRequests(redis, clock, queue_tenant=tenant, pipelines=pipelines),
         outcomes=RedisOutcomes(redis, queue_tenant=tenant, pipelines=pipelines),
         queue=SqsAsyncQueue(

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 
 def warm_operations(names: Iterable[str], version: str) -> None:
-    """Compile the schemas of these operations, for checks with this version of Stripe's API.
+    """Load the schema engine, which every request needs, and compile the schemas of these operations for this version.
 
     Also read the paths of all operations, because the ids of a path are checked against them. Raises
     `UnknownOperation`.
     """
+    import jsonschema_rs  # noqa: F401
+
     for name in names:
         operation = operation_named(name)
         operation_at(operation.method, operation.path)

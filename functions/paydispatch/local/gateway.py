@@ -3,7 +3,7 @@
     python -m paydispatch.local.gateway --name gateway-1 --fd 5 --handler paydispatch.local.lambdas.api.handler
 
 The stack opens the listening socket and starts several gateways on it. Each calls its handler with one event at a time,
-as Lambda does, because the resolver of Powertools keeps the current event in a class attribute.
+as Lambda does.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def sealer(kms: Any, clock: MemoryClock) -> KmsSealer:
 
 @pytest.fixture
 def vault(kms: Any, secrets: Any, clock: MemoryClock) -> KmsVault:
-    return KmsVault(kms, SecretsManagerStore(secrets, clock), queue_tenant="local")
+    return KmsVault(kms, SecretsManagerStore(lambda: secrets, clock), queue_tenant="local")
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from tests.integration.adapters.slot_worlds import (
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.connection import connect, connect_async
 from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
+from paydispatch.adapters.redis.scripts import digest, script
 from paydispatch.domain.claims import Go, SendEnd
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.limits import REMEMBER_S
@@ -136,7 +137,9 @@ async def test_a_send_whose_answer_was_lost_is_asked_for_again_and_begins_once(
     way, url = lossy
     async with redis_world(url) as slots:
         await slots.requests.claim(CLAIM)
-        way.lose_answer_to(b"started_by")
+        with valkey.admin() as admin:
+            admin.script_load(script("send"))
+        way.lose_answer_to(digest("send").encode())
         answer = await asyncio.wait_for(send_until_answered(slots), 5)
 
         state = await slots.requests.find(CLAIM)

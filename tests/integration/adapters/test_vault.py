@@ -40,7 +40,7 @@ def keys(request: pytest.FixtureRequest, clock: MemoryClock) -> Keys:
     kms, secrets = aws("kms"), aws("secretsmanager")
     for (tenant, name), key in NAMED.items():
         secrets.create_secret(Name=f"paydispatch/{tenant}/{name}", SecretString=key)
-    store = SecretsManagerStore(secrets, clock)
+    store = SecretsManagerStore(lambda: secrets, clock)
     key_id = kms.create_key()["KeyMetadata"]["KeyId"]
     return Keys(KmsSealer(kms, key_id, clock), KmsVault(kms, store, queue_tenant="local"))
 

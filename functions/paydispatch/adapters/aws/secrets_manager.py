@@ -12,6 +12,8 @@ from paydispatch.domain.credentials import StripeKey
 from paydispatch.domain.errors import CannotOpen, InvalidField
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
     from paydispatch.domain.credentials import SecretRef
@@ -32,8 +34,10 @@ class _Kept:
 class SecretsManagerStore:
     """Reads secrets and keeps them in memory for `KEPT_S`."""
 
-    def __init__(self, client: SecretsManagerClient, clock: Clock) -> None:
-        self._client = client
+    def __init__(self, connect: Callable[[], SecretsManagerClient], clock: Clock) -> None:
+        """`connect` makes the client at the first read, because most starts see no named key."""
+        self._connect = connect
+        self._client: SecretsManagerClient | None = None
         self._clock = clock
         self._kept: dict[str, _Kept] = {}
 
@@ -48,6 +52,7 @@ class SecretsManagerStore:
 
     def _read(self, name: str) -> StripeKey:
         with unavailable_for_aws_errors():
+            self._client = self._client or self._connect()
             try:
                 answer = self._client.get_secret_value(SecretId=name)
             except ClientError as error:

@@ -86,8 +86,9 @@ async def _serve(settings: RunnerSettings, workers: Collection[str] | None) -> N
 
 def _server(settings: RunnerSettings) -> FlowServer:
     from paydispatch.adapters.event_log import PowertoolsEventLog, json_logger
-    from paydispatch.compose.flow_runner import compose, connect
+    from paydispatch.compose.flow_runner import compose, connect, connect_queue
 
     consumer = f"{socket.gethostname()}-{os.getpid()}"
     log = PowertoolsEventLog(json_logger("flow_worker"))
-    return compose(settings, connect(settings, log, consumer=consumer))
+    queue = connect_queue(settings)  # now, so that a missing region ends the command at its start
+    return compose(settings, connect(settings, log, consumer=consumer, queue=queue))

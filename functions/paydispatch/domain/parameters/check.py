@@ -16,8 +16,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
-
 from paydispatch.domain.errors import InvalidParams, ParamError
 from paydispatch.domain.parameters.card_data import faults_of_card_data
 from paydispatch.domain.parameters.json_values import (
@@ -46,6 +44,8 @@ from paydispatch.domain.text.json_rows import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    import jsonschema_rs
 
     from paydispatch.domain.parameters.verdict import ParamWarning
 
@@ -232,7 +232,7 @@ def _validator(operation: str) -> jsonschema_rs.Draft202012Validator:
     """Return the validator of JSON values. It knows the rules across fields too, so that a valid request is quick."""
     rules = schema_of_rules(RULES.get(operation, NO_RULES))
     today = of_today(parameter_schema(operation))
-    return jsonschema_rs.Draft202012Validator({**today, **rules})
+    return _engine_for({**today, **rules})
 
 
 def _known(operation: str, version: str) -> _Compiled:
@@ -263,7 +263,14 @@ def _open(operation: str) -> _Compiled:
 def _compile(schema: dict[str, Any]) -> _Compiled:
     """Compile the schema of the wire forms: a value fits it if its text on the wire fits `schema`."""
     wire = wire_schema(schema)
-    return _Compiled(wire, jsonschema_rs.Draft202012Validator(wire))
+    return _Compiled(wire, _engine_for(wire))
+
+
+def _engine_for(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
+    """Compile a schema. Loads the engine only now, because a flow runner whose flows dispatch nothing needs none."""
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft202012Validator(schema)
 
 
 @cache

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from paydispatch.domain.errors import (
     BadRequest,
     InvalidParams,
@@ -23,6 +21,7 @@ from paydispatch.handlers.api.budget import (
     size_in_answer,
     warnings_within,
 )
+from paydispatch.handlers.api.http import HttpAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,21 +41,19 @@ _TOO_LARGE = (
 
 
 def json_answer(
-    status: int, body: Mapping[str, Any], headers: dict[str, str | list[str]] | None = None
-) -> Response[str]:
-    return Response(
-        status_code=status, content_type="application/json", body=json.dumps(body), headers=headers
-    )
+    status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+) -> HttpAnswer:
+    return HttpAnswer(status, json.dumps(body), headers or {})
 
 
-def accepted_answer(result: Accepted) -> Response[str]:
-    headers: dict[str, str | list[str]] = {"Location": f"/v1/requests/{result.request_id}"}
+def accepted_answer(result: Accepted) -> HttpAnswer:
+    headers: dict[str, str] = {"Location": f"/v1/requests/{result.request_id}"}
     if result.replayed:
         headers["Idempotent-Replayed"] = "true"
     return json_answer(202, _accepted_body(result, ANSWER_BYTES), headers)
 
 
-def batch_answer(results: Sequence[Accepted | PaydispatchError]) -> Response[str]:
+def batch_answer(results: Sequence[Accepted | PaydispatchError]) -> HttpAnswer:
     """Answer each item in its place. Each item may use the same share of the answer's room for errors and warnings."""
     share_bytes = ANSWER_BYTES // max(1, len(results))
     return json_answer(202, {"results": [batch_item(each, share_bytes) for each in results]})
@@ -76,7 +73,7 @@ def batch_item(
     return {"status": status, "http_status": 503, **_unavailable_body(result)}
 
 
-def status_answer(shown: Mapping[str, Any]) -> Response[str]:
+def status_answer(shown: Mapping[str, Any]) -> HttpAnswer:
     """Answer with the status of a request. Leave out an answer of Stripe that is too large, with a warning."""
     if size_in_answer(shown) <= STATUS_BYTES:
         return json_answer(200, shown)
@@ -86,18 +83,18 @@ def status_answer(shown: Mapping[str, Any]) -> Response[str]:
     return json_answer(200, {**kept, "warnings": warnings})
 
 
-def error_answer(error: BadRequest, *, status: int | None = None) -> Response[str]:
+def error_answer(error: BadRequest, *, status: int | None = None) -> HttpAnswer:
     return json_answer(status or error.status, _error_body(error, ANSWER_BYTES))
 
 
-def unavailable_answer(error: Unavailable) -> Response[str]:
+def unavailable_answer(error: Unavailable) -> HttpAnswer:
     """Answer 503: whether the request may have been accepted, and when to try again. Only the log shows the cause."""
-    headers: dict[str, str | list[str]] = {"Retry-After": str(error.retry_after_s)}
+    headers: dict[str, str] = {"Retry-After": str(error.retry_after_s)}
     return json_answer(503, _unavailable_body(error), headers)
 
 
-def unhealthy_answer(error: Unavailable) -> Response[str]:
-    headers: dict[str, str | list[str]] = {"Retry-After": str(error.retry_after_s)}
+def unhealthy_answer(error: Unavailable) -> HttpAnswer:
+    headers: dict[str, str] = {"Retry-After": str(error.retry_after_s)}
     message = (
         "Redis takes no writes from the API. Creates without an idempotency key are accepted. "
         "Creates with a key and statuses are refused."
@@ -105,22 +102,17 @@ def unhealthy_answer(error: Unavailable) -> Response[str]:
     return json_answer(503, _api_error(message, "unavailable"), headers)
 
 
-def failure_answer() -> Response[str]:
+def failure_answer() -> HttpAnswer:
     """Answer for a fault in the API itself. Only the log shows it."""
     return json_answer(500, _api_error("The API failed. Its log shows why.", "internal_error"))
 
 
-def refusal_answer(error: UnexpectedEvent) -> dict[str, Any]:
-    """Answer an event that is no HTTP request, in a form that every kind of gateway passes on.
+def refusal_answer(error: UnexpectedEvent) -> HttpAnswer:
+    """Answer an event that is no HTTP request.
 
     The status is 501, because another request would fail in the same way.
     """
-    return {
-        "statusCode": 501,
-        "headers": {"Content-Type": "application/json"},
-        "body": json.dumps(_api_error(str(error), "event_unexpected")),
-        "isBase64Encoded": False,
-    }
+    return json_answer(501, _api_error(str(error), "event_unexpected"))
 
 
 def _accepted_body(result: Accepted, room_bytes: int) -> dict[str, Any]:

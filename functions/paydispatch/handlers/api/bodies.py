@@ -20,31 +20,30 @@ from paydispatch.domain.text.json_text import read_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
-
     from paydispatch.domain.stripe.operations import Operation
+    from paydispatch.handlers.api.http import HttpRequest
 
 
 def request_of_call(
-    operation: Operation, ids: Mapping[str, str], event: APIGatewayProxyEventV2
+    operation: Operation, ids: Mapping[str, str], request: HttpRequest
 ) -> OperationRequest:
     """Read the request for one operation, whose URL has `ids`. Raises `BadRequest`."""
-    size = len(event.body or "")
-    if event.is_base64_encoded:
+    size = len(request.body)
+    if request.is_base64_encoded:
         size = size * 3 // 4
     if size > QUEUE_MESSAGE_LIMIT_BYTES:
         raise TooLarge(size, QUEUE_MESSAGE_LIMIT_BYTES)
     return parse_request(
         operation,
         ids,
-        json_object(event),
-        idempotency_key=event.headers.get("idempotency-key"),
-        traceparent=event.headers.get("traceparent"),
+        json_object(request),
+        idempotency_key=request.headers.get("idempotency-key"),
+        traceparent=request.headers.get("traceparent"),
     )
 
 
 def requests_of_batch(
-    body: dict[str, Any], event: APIGatewayProxyEventV2
+    body: dict[str, Any], request: HttpRequest
 ) -> list[OperationRequest | BadRequest]:
     """Read `POST /v1/batches`. Return each item as a request, or as its error. Raises `InvalidField`."""
     items = body.get("requests")
@@ -58,9 +57,9 @@ def requests_of_batch(
             "requests",
             f"requests must hold 1 to {BATCH_ITEMS_LIMIT} items, and holds {len(items)}.",
         )
-    key = event.headers.get("idempotency-key")
+    key = request.headers.get("idempotency-key")
     check_idempotency_key(key)
-    traceparent = event.headers.get("traceparent")
+    traceparent = request.headers.get("traceparent")
     return [
         _item(item, key=None if key is None else key_of_place(key, place), traceparent=traceparent)
         for place, item in enumerate(items)
@@ -82,11 +81,11 @@ def _item(item: Any, *, key: str | None, traceparent: str | None) -> OperationRe
         return error
 
 
-def json_object(event: APIGatewayProxyEventV2) -> dict[str, Any]:
+def json_object(request: HttpRequest) -> dict[str, Any]:
     """Return the body as a JSON object. Raises `InvalidField`, without text of the body because it may hold a key."""
     try:
-        text = event.body or ""
-        raw = base64.b64decode(text) if event.is_base64_encoded else text
+        text = request.body
+        raw = base64.b64decode(text) if request.is_base64_encoded else text
         value = read_json(raw)
     except ValueError as error:
         where = (

@@ -10,29 +10,28 @@ from paydispatch.domain.errors import InvalidField, TooLarge
 from paydispatch.services.take_event import SentEvent
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
-
+    from paydispatch.handlers.api.http import HttpRequest
 EVENT_LIMIT_BYTES = 4_000_000
 """An event holds one object, and few objects have more than some 100 KB. Lambda's limit is 6 MB."""
 
 
-def sent_event(event: APIGatewayProxyEventV2, queue_tenant: str) -> SentEvent:
+def sent_event(request: HttpRequest, queue_tenant: str) -> SentEvent:
     """Return the event with its body as Stripe signed it. Raises `BadRequest`."""
-    *tenant, webhook = event.path.removeprefix("/v1/stripe/events/").split("/")
+    *tenant, webhook = request.path.removeprefix("/v1/stripe/events/").split("/")
     return SentEvent(
         tenant=tenant[0] if tenant else queue_tenant,
         webhook=webhook,
-        body=_raw_body(event),
-        signature=event.headers.get("stripe-signature"),
+        body=_raw_body(request),
+        signature=request.headers.get("stripe-signature"),
     )
 
 
-def _raw_body(event: APIGatewayProxyEventV2) -> bytes:
-    text = event.body or ""
+def _raw_body(request: HttpRequest) -> bytes:
+    text = request.body
     try:
         body = (
             base64.b64decode(text)
-            if event.is_base64_encoded
+            if request.is_base64_encoded
             else text.encode("utf-8", "surrogatepass")
         )
     except (binascii.Error, ValueError):

@@ -5,11 +5,10 @@ Every error has the shape of Stripe's errors.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from paydispatch.domain.errors import BadRequest, RequestNotFound, Unavailable
 from paydispatch.handlers.api.answers import (
@@ -25,11 +24,14 @@ from paydispatch.handlers.api.answers import (
 )
 from paydispatch.handlers.api.bodies import json_object, request_of_call, requests_of_batch
 from paydispatch.handlers.api.events import sent_event
+from paydispatch.handlers.api.http import HttpAnswer, HttpRequest
 from paydispatch.handlers.api.urls import operation_of_url, unknown_url
 from paydispatch.services.refuse_events import refuse_event
 from paydispatch.services.status import status_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from paydispatch.domain.identity.principal import Principal
@@ -42,18 +44,17 @@ if TYPE_CHECKING:
 _OPENAPI = Path(__file__).with_name("openapi.json")
 """Written by `make schemas`."""
 
-_EVENTS = r"/v1/stripe/events/[^/]+(?:/[^/]+)?"
-"""The webhooks: `{name}` of the queue's tenant, or `{tenant}/{name}`. Without groups, because a route with groups would
-be tried after `_ANY_WRITE`."""
+_STATUS = re.compile(r"/v1/requests/[^/]+")
+_EVENTS = re.compile(r"/v1/stripe/events/[^/]+(?:/[^/]+)?")
+"""The webhooks: `{name}` of the queue's tenant, or `{tenant}/{name}`."""
 
-_ANY_WRITE = r"/v1/[\s\S]+"
-"""The route of every path below `/v1` that has no route of its own."""
+_WRITES = frozenset({"POST", "DELETE"})
 
 TAKES = "requests of an API Gateway HTTP API with payload format 2.0"
 
 
 class ApiHandler:
-    """The HTTP API. One route takes every operation, because the table of operations has their paths."""
+    """The HTTP API. Every write that has no route of its own is an operation, because their table has the paths."""
 
     def __init__(
         self,
@@ -71,44 +72,55 @@ class ApiHandler:
         self._principals = principals
         self._log = log
         self._queue_tenant = queue_tenant
-        self._routes = self._make_routes()
+        self._routes: dict[str, Callable[[HttpRequest], HttpAnswer]] = {
+            "GET /health": self._health,
+            "GET /v1/openapi.json": self._openapi,
+            "POST /v1/batches": self._take_batch,
+        }
 
-    def answer(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    def answer(self, event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
         if not _is_http_request(event):
-            return refusal_answer(refuse_event(event, takes=TAKES, log=self._log))
-        return self._routes.resolve(event, context)
+            refusal = refuse_event(event, takes=TAKES, log=self._log)
+            return refusal_answer(refusal).as_payload()
+        return self._answer(HttpRequest.from_event(event)).as_payload()
 
-    def _make_routes(self) -> APIGatewayHttpResolver:
-        # POWERTOOLS_DEV would print every event, and with it the key.
-        routes = APIGatewayHttpResolver(debug=False)
-        routes.get("/health")(self._health)
-        routes.get("/v1/openapi.json")(self._openapi)
-        routes.post("/v1/batches")(self._take_batch)
-        routes.get("/v1/requests/<request_id>")(self._status)
-        routes.post(_EVENTS)(self._take_event)
-        routes.route(_ANY_WRITE, method=["POST", "DELETE"])(self._call)
-        routes.exception_handler(BadRequest)(error_answer)
-        routes.exception_handler(Unavailable)(unavailable_answer)
-        routes.exception_handler(Exception)(self._fault)
-        routes.not_found(self._not_found)
-        return routes
+    def _answer(self, request: HttpRequest) -> HttpAnswer:
+        try:
+            return self._route(request)(request)
+        except BadRequest as error:
+            return error_answer(error)
+        except Unavailable as error:
+            return unavailable_answer(error)
+        except Exception:
+            self._log.warning("api.fault", path=request.path)
+            return failure_answer()
 
-    def _call(self) -> Response[str]:
-        event = self._routes.current_event
-        found = operation_of_url(event.http_method, event.path)
+    def _route(self, request: HttpRequest) -> Callable[[HttpRequest], HttpAnswer]:
+        method, path = request.method, request.path
+        named = self._routes.get(f"{method} {path}")
+        if named is not None:
+            return named
+        if method == "GET" and _STATUS.fullmatch(path):
+            return self._status
+        if method == "POST" and _EVENTS.fullmatch(path):
+            return self._take_event
+        return self._call if method in _WRITES and path.startswith("/v1/") else _unknown_url
+
+    def _call(self, request: HttpRequest) -> HttpAnswer:
+        found = operation_of_url(request.method, request.path)
         if found is None:
-            return self._unknown_url()
-        principal = self._principal()
-        request = request_of_call(*found, event)
-        return accepted_answer(self._acceptor.accept(request, principal))
+            return _unknown_url(request)
+        principal = self._principal(request)
+        return accepted_answer(self._acceptor.accept(request_of_call(*found, request), principal))
 
-    def _take_batch(self) -> Response[str]:
-        event, principal = self._routes.current_event, self._principal()
-        requests = requests_of_batch(json_object(event), event)
+    def _take_batch(self, request: HttpRequest) -> HttpAnswer:
+        principal = self._principal(request)
+        requests = requests_of_batch(json_object(request), request)
         return batch_answer(self._acceptor.accept_all(requests, principal))
 
-    def _status(self, request_id: str) -> Response[str]:
-        tenant = self._principal().tenant
+    def _status(self, request: HttpRequest) -> HttpAnswer:
+        request_id = request.path.rpartition("/")[2]
+        tenant = self._principal(request).tenant
         shown = status_of(
             self._requests, request_id, tenant=tenant, queue_tenant=self._queue_tenant
         )
@@ -116,12 +128,12 @@ class ApiHandler:
             raise RequestNotFound(request_id)
         return status_answer(shown)
 
-    def _take_event(self) -> Response[str]:
+    def _take_event(self, request: HttpRequest) -> HttpAnswer:
         """Take an event of Stripe. Its signature stands for a sign-in."""
-        sent = sent_event(self._routes.current_event, self._queue_tenant)
+        sent = sent_event(request, self._queue_tenant)
         return json_answer(200, {"received": True, "queued": self._events.take(sent)})
 
-    def _health(self) -> Response[str]:
+    def _health(self, _: HttpRequest) -> HttpAnswer:
         try:
             self._requests.check()
         except Unavailable as error:
@@ -129,22 +141,15 @@ class ApiHandler:
             return unhealthy_answer(error)
         return json_answer(200, {"status": "ok"})
 
-    def _openapi(self) -> Response[str]:
-        return Response(200, "application/json", _OPENAPI.read_text("utf-8"))
+    def _openapi(self, _: HttpRequest) -> HttpAnswer:
+        return HttpAnswer(200, _OPENAPI.read_text("utf-8"))
 
-    def _not_found(self, _: Exception) -> Response[str]:
-        return self._unknown_url()
+    def _principal(self, request: HttpRequest) -> Principal:
+        return self._principals.read(request.event)
 
-    def _unknown_url(self) -> Response[str]:
-        event = self._routes.current_event
-        return error_answer(unknown_url(event.http_method, event.path), status=404)
 
-    def _fault(self, _: Exception) -> Response[str]:
-        self._log.warning("api.fault", path=self._routes.current_event.path)
-        return failure_answer()
-
-    def _principal(self) -> Principal:
-        return self._principals.read(self._routes.current_event.raw_event)
+def _unknown_url(request: HttpRequest) -> HttpAnswer:
+    return error_answer(unknown_url(request.method, request.path), status=404)
 
 
 def _is_http_request(event: object) -> bool:
