@@ -31,9 +31,8 @@ IN_THE_RUNTIME = (
     "six",
     "urllib3",
 )
-# Left out of the others, because our programs never load them: httpx needs these only for its own transport, and cffi's
-# parser is for compilers.
-NOT_LOADED = ("anyio", "h11", "httpcore", "pycparser", "sniffio")
+# Left out of the others, because our programs never load it: cffi's parser is for compilers.
+NOT_LOADED = ("pycparser",)
 # These run only on a developer's machine or in tests.
 NOT_DEPLOYED = ("__main__.py", "cli", "local", "testing", "twin")
 PROGRAMS = ("api", "stripe_caller", "reconciler", "flow_runner")
