@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from paydispatch.testing.memory_event_log import MemoryEventLog
 
 READ = b"XREADGROUP"
-TURN = b"local head = redis.call('LINDEX', KEYS[1], 0)"
-"""A line that only the script `take_turn.lua` contains."""
+TURN = b"local head = redis.call('LINDEX', queue, 0)"
+"""A line that only the script `take_turns.lua` contains."""
+FINISH = b"local function finish(queue, id, dead, successor)"
+"""A line that only the script `finish_turns.lua` contains."""
 
 
 class World:

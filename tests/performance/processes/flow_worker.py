@@ -1,9 +1,10 @@
 """Run one flow worker in a new process, as `paydispatch worker` composes it, and print its figures as one JSON line.
 
-    python tests/performance/processes/flow_worker.py drain WORKER     run what is on the stream
-    python tests/performance/processes/flow_worker.py serve WORKER N   run until N flows have run
+    python tests/performance/processes/flow_worker.py drain WORKER WARM_UP
+    python tests/performance/processes/flow_worker.py serve WORKER FLOWS
 
-The environment is that of `paydispatch worker`. The log lines go to `LOG_TO` (default: /dev/null). `PYTHONPATH` chooses
+The first runs what is on the stream of WORKER, after what is on that of WARM_UP. The second runs until so many flows
+have run. The environment is that of `paydispatch worker`. The log lines go to `LOG_TO` (default: /dev/null). `PYTHONPATH` chooses
 the source, so that another commit can be measured.
 """
 
@@ -20,8 +21,10 @@ from paydispatch.cli.commands.worker import _server
 from paydispatch.settings import RunnerSettings
 
 
-async def drain(worker_id: str) -> dict[str, float]:
+async def drain(worker_id: str, warm_up: str) -> dict[str, float]:
+    """Run the entries of both workers. Return the figures of the first."""
     server = _server(RunnerSettings.from_env())
+    await server.drain_all({warm_up})
     gc.collect()
     began, cpu = time.perf_counter(), time.process_time()
     flows = await server.drain_all({worker_id})
@@ -50,7 +53,7 @@ def main() -> None:
     log = os.open(os.environ.get("LOG_TO", os.devnull), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     mode, worker_id, *more = sys.argv[1:]
-    work = drain(worker_id) if mode == "drain" else serve(worker_id, int(more[0]))
+    work = drain(worker_id, more[0]) if mode == "drain" else serve(worker_id, int(more[0]))
     print(json.dumps(asyncio.run(work)), file=out, flush=True)
     os._exit(0)  # a thread of a script may be left
 
