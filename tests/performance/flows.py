@@ -71,7 +71,9 @@ class Case:
         return f"{self.script} def, {self.contexts or 'own'} context{'s' * (self.contexts != 1)}"
 
 
-CASES = tuple(Case(script=s, contexts=c) for c, s in itertools.product(CONTEXTS, ("async", "plain")))
+CASES = tuple(
+    Case(script=s, contexts=c) for c, s in itertools.product(CONTEXTS, ("async", "plain"))
+)
 
 
 class FlowStage:
@@ -265,7 +267,9 @@ def _medians(runs: Sequence[tuple[str, dict[str, float]]], name: str) -> dict[st
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--flows", type=int, default=5_000, help="entries of a round (default: 5000)")
+    parser.add_argument(
+        "--flows", type=int, default=5_000, help="entries of a round (default: 5000)"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--at", type=int, default=50, help="outcomes per second; 0: no delays")
     parser.add_argument("--seconds", type=float, default=6.0)
@@ -284,7 +288,11 @@ def main() -> int:
                     shown = "  ".join(f"{key} {value:,.1f}" for key, value in figures.items())
                     print(f"{what:28} {name:6} {shown}", flush=True)
             if options.json:
-                print(json.dumps({"flows": options.flows, "cores": os.cpu_count(), "results": results}))
+                print(
+                    json.dumps(
+                        {"flows": options.flows, "cores": os.cpu_count(), "results": results}
+                    )
+                )
         finally:
             stage.close()
     return 0

@@ -9,19 +9,28 @@ from __future__ import annotations
 import asyncio
 import selectors
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class _KeptSelector(selectors.DefaultSelector):
     """A selector that survives its event loop."""
 
+    before_wait: Callable[[], None] | None = None
+    """Called once, before the loop waits for the first time."""
+
     def close(self) -> None:
         """Stay open, because the next loop of the thread uses it."""
 
     def select(self, timeout: float | None = None) -> Any:
-        """Return at once if only the pipe is registered and the loop has callbacks to run, without a system call."""
-        if timeout is not None and timeout <= 0 and len(self.get_map()) <= 1:
+        """Return at once, without a system call, if nothing is registered and the loop has callbacks to run."""
+        if timeout is not None and timeout <= 0 and not self.get_map():
             return []
+        if self.before_wait is not None:
+            watch, self.before_wait = self.before_wait, None
+            watch()
         return super().select(timeout)
 
     def close_for_good(self) -> None:
@@ -54,6 +63,8 @@ class ScriptLoop(asyncio.SelectorEventLoop):
     CALLS_OF_A_TASK = 2
     """The first step of a task that never waits, and the callback at its end."""
 
+    _internal_fds: int
+
     def __init__(self, parts: LoopParts) -> None:
         self._parts = parts
         self._calls = 0
@@ -64,11 +75,11 @@ class ScriptLoop(asyncio.SelectorEventLoop):
         """Whether the loop ran one task that never waited and began nothing else. Nothing of it can be left then."""
         return self._calls <= self.CALLS_OF_A_TASK
 
-    def call_soon(self, *arguments: Any, **options: Any) -> Any:
+    def call_soon(self, *arguments: Any, **options: Any) -> Any:  # type: ignore[override]
         self._calls += 1
         return super().call_soon(*arguments, **options)
 
-    def run_in_executor(self, *arguments: Any) -> Any:
+    def run_in_executor(self, *arguments: Any) -> Any:  # type: ignore[override]
         self._calls += self.CALLS_OF_A_TASK
         return super().run_in_executor(*arguments)
 
@@ -79,10 +90,15 @@ class ScriptLoop(asyncio.SelectorEventLoop):
     def _make_self_pipe(self) -> None:
         self._ssock, self._csock = self._parts.pipe
         self._internal_fds += 1
+        self._parts.selector.before_wait = self._watch_pipe
+
+    def _watch_pipe(self) -> None:
+        """Watch for the wake-ups of other threads. A loop that never waits needs none."""
         self._add_reader(self._ssock.fileno(), self._read_from_self)  # type: ignore[attr-defined]
 
     def _close_self_pipe(self) -> None:
         """Leave the pipe open. A late wake-up of this loop wakes the next one, which then finds nothing to do."""
+        self._parts.selector.before_wait = None
         self._remove_reader(self._ssock.fileno())  # type: ignore[attr-defined]
         self._ssock = self._csock = None  # type: ignore[assignment]
         self._internal_fds -= 1

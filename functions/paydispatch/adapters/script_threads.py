@@ -19,10 +19,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-QUICK_S = 0.0005
-"""A script that takes longer than this holds up no other one, and no result waits longer for the next ones."""
+QUICK_S = 0.001
+"""A script that takes longer than this holds up no other one."""
 
-FIRST_TICK_S, LONGEST_TICK_S = 0.001, 0.016
+TOGETHER_S = 0.002
+"""A thread announces its results so often while quick scripts follow each other, and at the end of the last one."""
+
+FIRST_TICK_S, LONGEST_TICK_S = 0.002, 0.016
 """While scripts run, the event loop looks after them so often, at first and later. It finds those that wait behind a
 long one, and the results that its thread has not announced."""
 
@@ -123,17 +126,16 @@ class ScriptThreads:
         """Announce the result now, unless quick scripts follow. The event loop then takes their results together."""
         doing.told = True
         self._told.append((doing, result))
-        if not self._waiting or perf_counter() - self._announced_at > QUICK_S:
-            self._announced_at = perf_counter()
-            if not self._announced:
-                self._announced = True
-                with suppress(RuntimeError):  # the event loop is closed
-                    doing.loop.call_soon_threadsafe(self._take_results, doing.loop)
+        now = not self._waiting or perf_counter() - self._announced_at > TOGETHER_S
+        if now and not self._announced:
+            self._announced = True
+            with suppress(RuntimeError):  # the event loop is closed
+                doing.loop.call_soon_threadsafe(self._take_results, doing.loop)
 
     # in the event loop
 
     def _take_results(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._announced = False
+        self._announced, self._announced_at = False, perf_counter()
         told, took = self._told, False
         while told:
             doing, result = told.popleft()

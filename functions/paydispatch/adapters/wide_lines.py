@@ -31,7 +31,7 @@ class WideLines:
     def __init__(self, logger: Logger) -> None:
         (handler,) = logger.handlers
         self._handler: Any = handler
-        self._on = logger.isEnabledFor(logging.INFO)
+        self._on = logger.log_level <= logging.INFO
         """Decided now, because a flow may change the levels of the process."""
         members = logger.get_current_keys().items()
         self._same = {n: v for n, v in members if n not in _FORMATTED and v is not None}

@@ -236,7 +236,9 @@ async def test_idle_consumers_without_pending_entries_are_removed(
     await inboxes.publish(entry("r1", "c1"), entry("r2", "c2"))
     await inboxes.runner("gone").take("w1", at_most=1)
     (turn,) = await inboxes.runner("busy").take("w1", at_most=1)
-    (taken,) = await inboxes.runner("heir")._reader.claim("w1", await entries_pending_at(inboxes, "gone"))
+    (taken,) = await inboxes.runner("heir")._reader.claim(
+        "w1", await entries_pending_at(inboxes, "gone")
+    )
     assert await consumers(inboxes) == {"gone", "busy", "heir"}
 
     await make_forgetful_runner(inboxes, "tidy").take_abandoned("w1", at_most=1)

@@ -4,8 +4,8 @@
     python tests/performance/processes/flow_worker.py serve WORKER FLOWS
 
 The first runs what is on the stream of WORKER, after what is on that of WARM_UP. The second runs until so many flows
-have run. The environment is that of `paydispatch worker`. The log lines go to `LOG_TO` (default: /dev/null). `PYTHONPATH` chooses
-the source, so that another commit can be measured.
+have run. The environment is that of `paydispatch worker`. The log lines go to `LOG_TO` (default: /dev/null).
+`PYTHONPATH` chooses the source, so that another commit can be measured.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ async def serve(worker_id: str, flows: int) -> dict[str, object]:
     builtins.__dict__["delays_ms"] = delays_ms  # the script appends to it
     stop = asyncio.Event()
     serving = asyncio.create_task(_server(RunnerSettings.from_env()).serve({worker_id}, stop))
-    while len(delays_ms) < flows:
+    while len(delays_ms) < flows:  # noqa: ASYNC110 - another thread appends
         await asyncio.sleep(0.05)
     stop.set()
     await serving

@@ -118,11 +118,13 @@ class FinishedTurns:
             keys.finished(worker_id),
             keys.dead(worker_id),
         ]
-        now_ms = round(self._clock.now_s() * 1000)
-        arguments = [keys.GROUP, self._consumer, now_ms, self._lease_ms, int(take_next), *dead]
         for turn in turns:
             context_id = turn.entry.context_id
             names += (keys.context(worker_id, context_id), keys.lease(worker_id, context_id))
-            arguments += (turn.entry_id, turn.lease)
-        evaluated: Any = self._redis.eval(script("finish_turns"), len(names), *names, *arguments)
+        now_ms = round(self._clock.now_s() * 1000)
+        tokens = " ".join([f"{turn.entry_id} {turn.lease}" for turn in turns])
+        settings: list[Any] = [keys.GROUP, self._consumer, now_ms, self._lease_ms, int(take_next)]
+        evaluated: Any = self._redis.eval(
+            script("finish_turns"), len(names), *names, *settings, *dead, tokens
+        )
         return await evaluated

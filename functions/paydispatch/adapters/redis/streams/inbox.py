@@ -206,12 +206,14 @@ class RedisInbox:
             keys.finished(worker_id),
             keys.finished_before(worker_id),
         ]
-        arguments: list[Any] = [keys.GROUP, round(self._clock.now_s() * 1000), self._lease_ms]
-        for entry_id, entry, _, lease in asked:
+        for _, entry, _, _ in asked:
             context_id = entry.context_id
             names += (keys.context(worker_id, context_id), keys.lease(worker_id, context_id))
-            arguments += (entry_id, lease)
-        return list(await self._eval("take_turns", names, *arguments))
+        now_ms = round(self._clock.now_s() * 1000)
+        tokens = " ".join([f"{entry_id} {lease}" for entry_id, _, _, lease in asked])
+        return list(
+            await self._eval("take_turns", names, keys.GROUP, now_ms, self._lease_ms, tokens)
+        )
 
     async def _trim(self, worker_id: str) -> None:
         now_s = self._clock.now_s()

@@ -52,13 +52,14 @@ class StreamReader:
     async def claim(self, worker_id: str, entry_ids: Sequence[str]) -> Entries:
         stream = keys.outcomes(worker_id)
         try:
-            return list(
-                await self._redis.xclaim(stream, keys.GROUP, self._consumer, 0, list(entry_ids))
+            claimed: Any = await self._redis.xclaim(
+                stream, keys.GROUP, self._consumer, 0, list(entry_ids)
             )
         except ResponseError as error:
             if "NOGROUP" not in str(error):
                 raise
             return []  # the next read makes the group, which delivers these entries again
+        return list(claimed)
 
     async def claim_due(self, worker_id: str, now_s: float, at_most: int) -> Entries:
         """Claim postponed entries that are due."""
@@ -97,11 +98,12 @@ class StreamReader:
             return None
 
     async def move_to_dead_stream(self, worker_id: str, entry_id: str, fields: Any) -> None:
-        """Move an unreadable entry. Also delete it from its stream: its context is unknown, and other entries must not wait for it."""
+        """Move an unreadable entry. Its context is unknown, so delete it from its stream: no other may wait for it."""
         stream = keys.outcomes(worker_id)
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.xadd(
-                keys.dead(worker_id), {"reason": "unreadable", "entry_id": entry_id, **(fields or {})}
+                keys.dead(worker_id),
+                {"reason": "unreadable", "entry_id": entry_id, **(fields or {})},
             )
             pipe.xack(stream, keys.GROUP, entry_id)
             pipe.xdel(stream, entry_id)

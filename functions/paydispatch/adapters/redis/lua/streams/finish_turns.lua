@@ -4,7 +4,8 @@
 -- KEYS: 1 stream, 2 postponed, 3 runs, 4 finished, 5 dead stream, and per entry its context queue and its lease
 -- ARGV: 1 group, 2 consumer, 3 now (unix ms), 4 lease length (ms), 5 '1' to take the next turn of each context,
 --       6 text of the first entry for the dead stream or '', 7 reason, 8 successor of the first entry (JSON) or '',
---       and per entry its id and its lease token
+--       9 per entry its id and its lease token, all separated by blanks, because a client takes longer to send many
+--       arguments than one
 -- Returns per entry the next turn of its context, as {number of the run, id, fields}, or false.
 -- Can be called again if its answer was lost.
 
@@ -82,9 +83,9 @@ local function follow(queue, lease, token, unfinished)
 end
 
 local turns, finished, gone = {}, {}, {}
-for entry = 1, (#ARGV - 8) / 2 do
+for id, token in string.gmatch(ARGV[9], '(%S+) (%S+)') do
+  local entry = #turns + 1
   local queue, lease = KEYS[4 + 2 * entry], KEYS[5 + 2 * entry]
-  local id, token = ARGV[7 + 2 * entry], ARGV[8 + 2 * entry]
   local unfinished = finish(queue, id, entry == 1 and ARGV[6] or '', entry == 1 and ARGV[8] or '')
   turns[entry] = follow(queue, lease, token, unfinished)
   finished[2 * entry - 1], finished[2 * entry] = string.match(id, '^%d+'), id

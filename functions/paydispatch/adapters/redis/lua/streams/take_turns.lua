@@ -1,6 +1,8 @@
 -- Take the turns of entries. An entry may run if it is the head of its context's queue and due, and the lease is free.
 -- KEYS: 1 stream, 2 postponed, 3 runs, 4 finished, 5 finished before, and per entry its context queue and its lease
--- ARGV: 1 group, 2 now (unix ms), 3 lease length (ms), and per entry its id and its lease token
+-- ARGV: 1 group, 2 now (unix ms), 3 lease length (ms),
+--       4 per entry its id and its lease token, all separated by blanks, because a client takes longer to send many
+--       arguments than one
 -- Returns per entry the number of this run, 0 if it must wait, or -1 if it was finished before.
 local function take(queue, lease, id, token)
   local head = redis.call('LINDEX', queue, 0)
@@ -46,8 +48,8 @@ local function take(queue, lease, id, token)
 end
 
 local runs = {}
-for entry = 1, (#ARGV - 3) / 2 do
-  local key, argument = 5 + 2 * entry, 3 + 2 * entry
-  runs[entry] = take(KEYS[key - 1], KEYS[key], ARGV[argument - 1], ARGV[argument])
+for id, token in string.gmatch(ARGV[4], '(%S+) (%S+)') do
+  local entry = #runs + 1
+  runs[entry] = take(KEYS[4 + 2 * entry], KEYS[5 + 2 * entry], id, token)
 end
 return runs
