@@ -38,7 +38,7 @@ LOADED = {
     "api.app": AWS | POWERTOOLS | SEALING | {"jsonschema_rs", "redis"},
     "stripe_caller.app": AWS | POWERTOOLS | SEALING | AIOHTTP | HTTPX | {"jsonschema_rs", "redis"},
     "reconciler.app": AWS | POWERTOOLS | SEALING | AIOHTTP | HTTPX | {"redis"},
-    "flow_runner.app": AWS | POWERTOOLS | {"jsonschema_rs", "redis"},
+    "flow_runner.app": AWS | POWERTOOLS | {"hiredis", "jsonschema_rs", "msgspec", "redis"},
 }
 
 ENVIRONMENT = {

@@ -48,7 +48,10 @@ class ScriptRun:
         """The error of the coroutine. If the script cancelled its own task, the task itself shows only that."""
 
     def cancel(self) -> bool:
-        """Cancel the script's coroutine. Return whether there is one, because a plain function cannot be cancelled."""
+        """Cancel the script's coroutine, or a run that has not begun.
+
+        Return whether there is a coroutine, because a plain function cannot be cancelled.
+        """
         self._cancelled = True
         if self._task is None:
             return False
@@ -73,6 +76,8 @@ class ScriptRun:
         return None
 
     def _call(self) -> None:
+        if self._cancelled:
+            raise asyncio.CancelledError
         returned = self._run(self._argument, self._flow)
         if returned is None:
             return

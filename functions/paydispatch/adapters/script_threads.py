@@ -75,14 +75,18 @@ class ScriptThreads:
         self._tick: asyncio.TimerHandle | None = None
 
     def start(self, work: Work) -> Doing:
-        """Let a thread do `work`. Call this in an event loop."""
+        """Let a thread do `work`. Call this in an event loop. Raises `RuntimeError` if there can be no thread."""
         doing = Doing(work)
-        self._unfinished += 1
         with self._lock:
-            if self._awake == 0 or self._is_long():
-                self._wake(doing)
-            else:
-                self._waiting.append(doing)
+            self._waiting.append(doing)
+            try:
+                if self._awake == 0 or self._is_long():
+                    self._wake_one()
+            except RuntimeError:
+                if not self._awake:
+                    self._waiting.remove(doing)
+                    raise
+        self._unfinished += 1
         if self._tick is None or self._tick.when() - doing.loop.time() > FIRST_TICK_S:
             self._tick_in(doing.loop, FIRST_TICK_S)
         return doing
@@ -91,10 +95,12 @@ class ScriptThreads:
         """Return whether the script that began last has run for long, so that none of the threads may be free soon."""
         return perf_counter() - self._began_at > QUICK_S
 
-    def _wake(self, doing: Doing) -> None:
+    def _wake_one(self) -> None:
+        """Let one more thread run what waits. Raises `RuntimeError` if it cannot be started."""
+        inbox = self._idle.pop() if self._idle else self._new_thread()
         self._awake += 1
         self._began_at = math.inf
-        (self._idle.pop() if self._idle else self._new_thread()).put(doing)
+        inbox.put(self._waiting.popleft())
 
     def _new_thread(self) -> SimpleQueue[Doing]:
         inbox: SimpleQueue[Doing] = SimpleQueue()
@@ -150,10 +156,10 @@ class ScriptThreads:
 
     def _on_tick(self, loop: asyncio.AbstractEventLoop, after_s: float) -> None:
         self._tick = None
-        with self._lock:
+        with self._lock, suppress(RuntimeError):  # without a new thread, those that run go on
             if self._waiting and self._is_long():
                 for _ in range(min(len(self._waiting), self._awake)):  # twice as many, to grow fast
-                    self._wake(self._waiting.popleft())
+                    self._wake_one()
         self._take_results(loop)
         if self._unfinished and self._tick is None:
             self._tick_in(loop, min(2 * after_s, LONGEST_TICK_S))

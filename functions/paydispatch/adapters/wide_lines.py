@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -29,12 +28,15 @@ class WideLines:
     """The lines of one Powertools logger."""
 
     def __init__(self, logger: Logger) -> None:
+        from aws_lambda_powertools.shared.functions import get_tracer_id
+
         (handler,) = logger.handlers
         self._handler: Any = handler
         self._on = logger.log_level <= logging.INFO
         """Decided now, because a flow may change the levels of the process."""
         members = logger.get_current_keys().items()
         self._same = {n: v for n, v in members if n not in _FORMATTED and v is not None}
+        self._trace_id = get_tracer_id
         self._second = 0
         self._time = "", ""
 
@@ -44,7 +46,7 @@ class WideLines:
             return
         line = {"level": "INFO", "message": event, "timestamp": self._timestamp(), **self._same}
         line.update(fields)
-        line["xray_trace_id"] = _trace_id()
+        line["xray_trace_id"] = self._trace_id()
         shown = {name: value for name, value in line.items() if value is not None}
         self._write(keyless_line(shown) + "\n")
 
@@ -73,9 +75,3 @@ def keyless_line(line: dict[str, Any]) -> str:
 
 
 _encode = json.JSONEncoder(default=safe_text, separators=(",", ":")).encode
-
-
-def _trace_id() -> str | None:
-    """Return the id of the trace of this invocation, if Lambda has set one."""
-    trace = os.environ.get("_X_AMZN_TRACE_ID")
-    return trace.split(";")[0].replace("Root=", "") if trace else None

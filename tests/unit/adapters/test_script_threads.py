@@ -102,3 +102,36 @@ async def test_idle_threads_are_used_again(threads: ScriptThreads) -> None:
         assert await results(threads, [job]) == [n]
         used.add(job.thread)
     assert len(used) < 20
+
+
+async def test_work_waits_for_a_thread_that_runs_when_no_more_can_be_started(
+    threads: ScriptThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = threading.Event()
+    blocking = Job("first", release)
+    first = threads.start(blocking)
+    assert await asyncio.to_thread(blocking.begun.wait, 10)
+
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        behind = [threads.start(Job(n)) for n in range(3)]
+        await asyncio.sleep(0.01)  # some ticks
+    release.set()
+    async with asyncio.timeout(10):
+        assert [await doing.done for doing in (first, *behind)] == ["first", 0, 1, 2]
+
+
+async def test_work_without_any_thread_raises(
+    threads: ScriptThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(RuntimeError, match="new thread"):
+            threads.start(Job("never"))
+    assert await results(threads, [Job("later")]) == ["later"]

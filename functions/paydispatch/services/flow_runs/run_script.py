@@ -47,6 +47,8 @@ async def run_script(
         return end
     except TimeoutError:
         return ScriptFailed(f"TimeoutError: no end within {timeout_s:g} s")
+    except Exception as error:  # there could be no thread for it
+        return script_end(error)
     return None
 
 
