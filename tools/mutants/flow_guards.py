@@ -369,8 +369,8 @@ FLOW_GUARDS = (
         "script: one that hangs holds up those behind it",
         ALONE,
         SCRIPT_THREADS,
-        "                    self._wake_one()\n",
-        "                    pass\n",
+        "                for _ in range(min(len(self._waiting), self._awake)):",
+        "                for _ in ():",
         THREADS,
     ),
     Guard(
