@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from paydispatch.adapters import script_threads
 from paydispatch.adapters.script_threads import ScriptThreads
 
 if TYPE_CHECKING:
@@ -62,6 +64,21 @@ async def test_work_that_blocks_holds_up_neither_the_results_before_nor_the_work
     assert not doings[5].done.done()
     release.set()
     assert await doings[5].done == "late"
+
+
+async def test_results_that_their_thread_has_not_announced_are_found_while_the_next_work_hangs(
+    threads: ScriptThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(script_threads, "TOGETHER_S", math.inf)
+    monkeypatch.setattr(script_threads, "QUICK_S", math.inf)  # one thread runs them all
+    begin, release = threading.Event(), threading.Event()
+    jobs = [Job("first", begin), Job(1), Job(2), Job("hung", release)]
+    doings = [threads.start(job) for job in jobs]
+    begin.set()
+    async with asyncio.timeout(10):
+        assert [await doing.done for doing in doings[:3]] == ["first", 1, 2]
+    release.set()
+    await doings[3].done
 
 
 async def test_as_much_work_as_blocks_runs_side_by_side(threads: ScriptThreads) -> None:
