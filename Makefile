@@ -74,11 +74,12 @@ chaos-short: install ## run the same with 500 requests, in about a minute
 mutants: install ## break each guard on purpose, and check that a test fails for each
 	$(RUN)/python tools/mutants
 
-bench: install ## measure how long dispatching blocks, the first call of operations, and looks; print figures
+bench: install ## measure how long dispatching blocks, the first call of operations, looks and flows; print figures
 	$(RUN)/python tests/performance/non_blocking_payment_test.py
 	$(RUN)/python tests/performance/first_calls.py
 	$(RUN)/python -m tests.performance.lost_answers
 	$(RUN)/python tests/performance/many_unknowns.py
+	$(RUN)/python tests/performance/flows.py
 
 limits: install ## measure with 20 caller processes whether both rate limits hold; QUICK=1: only that it runs
 	$(RUN)/python -m tests.performance.limits $(if $(QUICK),--quick)

@@ -21,7 +21,6 @@ class FlowLog(logging.LoggerAdapter[logging.Logger]):
 
     def __init__(self, ids: Mapping[str, str]) -> None:
         super().__init__(logging.getLogger("paydispatch.flows"), ids)
-        self._used = _LINE_FIELDS | ids.keys()
 
     def process(
         self, msg: Any, kwargs: MutableMapping[str, Any]
@@ -37,5 +36,6 @@ class FlowLog(logging.LoggerAdapter[logging.Logger]):
         return super().isEnabledFor(level)
 
     def _rename_used(self, given: Mapping[Any, Any]) -> dict[str, Any]:
+        used = _LINE_FIELDS | (self.extra or {}).keys()
         names = ((str(name), value) for name, value in given.items())
-        return {f"extra_{n}" if n in self._used else n: value for n, value in names}
+        return {f"extra_{n}" if n in used else n: value for n, value in names}

@@ -396,6 +396,9 @@ class Turn:
 
     entry_id: str
     entry: OutcomeEntry
+    """The script gets its values and may change them."""
+    text: str
+    """The entry as JSON. It stays as it is, for the dead stream and for the error script."""
     attempt: int
     """The number of this run, from 1."""
     lease: str

@@ -45,7 +45,7 @@ LOADED = {
     | REDIS
     | {"certifi", "jsonschema_rs"},
     "reconciler.app": AWS | POWERTOOLS | SEALING | AIOHTTP | REDIS | {"certifi"},
-    "flow_runner.app": POWERTOOLS | REDIS,
+    "flow_runner.app": POWERTOOLS | REDIS | {"msgspec"},
 }
 
 ENVIRONMENT = {

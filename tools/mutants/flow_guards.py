@@ -14,11 +14,14 @@ MISBEHAVING = ("tests/unit/services/test_scripts_that_misbehave.py",)
 PACKAGE = ("tests/unit/adapters/test_flow_package.py",)
 SCRIPTS = ("tests/unit/adapters/test_flow_scripts.py",)
 SDK_FLOW = ("tests/unit/sdk/test_flow.py",)
+THREADS = ("tests/unit/adapters/test_script_threads.py",)
 WORKER = ("tests/integration/test_worker_process.py",)
 
 FLOW = SOURCE + "flow.py"
 FLOW_PACKAGE = SOURCE + "adapters/flow_package.py"
 FLOW_SCRIPTS = SOURCE + "adapters/flow_scripts.py"
+MEMORY_SCRIPTS = SOURCE + "testing/memory_scripts.py"
+SCRIPT_RUN = SOURCE + "adapters/script_run.py"
 LOG_SETTINGS = SOURCE + "adapters/log_settings.py"
 REDIS_INBOX = SOURCE + "adapters/redis/streams/inbox.py"
 RUN_FLOWS = SOURCE + "services/run_flows.py"
@@ -123,27 +126,27 @@ FLOW_GUARDS = (
         ANY_FLOWS,
     ),
     Guard(
-        "script: a script that cancels itself stops the runner",
+        "script: a script that cancels itself stops the runner (twin)",
         ALONE,
-        RUN_SCRIPT,
+        MEMORY_SCRIPTS,
         "        if running.cancelled():",
         "        if False:",
         MISBEHAVING,
     ),
     Guard(
-        "script: the runner waits for a script that ignores its cancellation",
+        "script: the runner waits for a script that ignores its cancellation (twin)",
         ALONE,
-        RUN_SCRIPT,
-        "        await asyncio.wait({running}, timeout=CLEAN_UP_S)",
-        "        await asyncio.wait({running})",
+        MEMORY_SCRIPTS,
+        "            await asyncio.wait({running}, timeout=CLEAN_UP_S)",
+        "            await asyncio.wait({running})",
         MISBEHAVING,
     ),
     Guard(
         "script: it can change the entry that goes to the dead stream",
         ALONE,
         RUN_TURN,
-        "        entry = copy_for_script(turn.entry)",
-        "        entry = turn.entry",
+        "            OutcomeEntry.from_json(turn.text).with_error(",
+        "            turn.entry.with_error(",
         MISBEHAVING,
     ),
     Guard(
@@ -181,7 +184,7 @@ FLOW_GUARDS = (
     Guard(
         "script: sys.exit ends the worker",
         ALONE,
-        SCRIPT_THREADS,
+        SCRIPT_RUN,
         "        except BaseException as error:  # `sys.exit()` ends the script and not the worker",
         "        except Exception as error:",
         WORKER,
@@ -190,8 +193,8 @@ FLOW_GUARDS = (
         "script: runs share context variables",
         ALONE,
         SCRIPT_THREADS,
-        "            Context().run(inbox.get())",
-        "            inbox.get()()",
+        "                Context().run(self._do, doing)",
+        "                self._do(doing)",
         SCRIPTS,
     ),
     Guard(
@@ -205,7 +208,7 @@ FLOW_GUARDS = (
     Guard(
         "script: a generator that is returned counts as a run",
         "A flow whose body never runs is not finished.",
-        SCRIPT_THREADS,
+        SCRIPT_RUN,
         "        elif inspect.isgenerator(returned) or inspect.isasyncgen(returned):",
         "        elif False:",
         SCRIPTS,
@@ -294,7 +297,7 @@ FLOW_GUARDS = (
         "log: extra overwrites an id",
         OWN_LOG,
         SOURCE + "flow_log.py",
-        '        return {f"extra_{n}" if n in self._used else n: value for n, value in names}',
+        '        return {f"extra_{n}" if n in used else n: value for n, value in names}',
         "        return dict(names)",
         EVENT_LOG,
     ),
@@ -307,36 +310,68 @@ FLOW_GUARDS = (
         WORKER,
     ),
     Guard(
-        "finished: an entry that a new group delivers again runs (take_turn.lua)",
+        "finished: an entry that a new group delivers again runs (take_turns.lua)",
         FINISHED_ONCE,
-        LUA + "streams/take_turn.lua",
-        "  if made_at < all_before or redis.call('ZSCORE', KEYS[6], ARGV[1]) then",
-        "  if false then",
+        LUA + "streams/take_turns.lua",
+        "    if made_at < all_before or redis.call('ZSCORE', KEYS[4], id) then",
+        "    if false then",
         INBOX,
     ),
     Guard(
-        "finished: it is not recorded (finish.lua)",
+        "finished: it is not recorded (finish_turns.lua)",
         FINISHED_ONCE,
-        LUA + "streams/finish.lua",
-        "redis.call('ZADD', KEYS[7], string.match(ARGV[2], '^%d+'), ARGV[2])\n",
+        LUA + "streams/finish_turns.lua",
+        "redis.call('ZADD', KEYS[4], unpack(finished))\n",
         "",
         INBOX,
     ),
     Guard(
-        "finished: after a lost group an entry counts as reported (finish.lua)",
+        "finished: after a lost group an entry counts as reported (finish_turns.lua)",
         "The failure of a response script is reported to its error script.",
-        LUA + "streams/finish.lua",
-        "local unfinished = acknowledged + redis.call('LREM', KEYS[2], 1, ARGV[2]) > 0",
-        "redis.call('LREM', KEYS[2], 1, ARGV[2])\nlocal unfinished = acknowledged > 0",
+        LUA + "streams/finish_turns.lua",
+        "  local unfinished = acknowledged + redis.call('LREM', queue, 1, id) > 0",
+        "  redis.call('LREM', queue, 1, id)\n  local unfinished = acknowledged > 0",
         INBOX,
     ),
     Guard(
-        "due: an entry runs before its time (take_turn.lua)",
+        "due: an entry runs before its time (take_turns.lua)",
         NO_RUN_BEFORE,
-        LUA + "streams/take_turn.lua",
-        "if due and tonumber(due) > tonumber(ARGV[3]) then",
-        "if false then",
+        LUA + "streams/take_turns.lua",
+        "  if due and tonumber(due) > tonumber(ARGV[2]) then",
+        "  if false then",
         INBOX,
+    ),
+    Guard(
+        "finish: a repeat for a lost answer counts the next run again (finish_turns.lua)",
+        "The number of a run is the number of times that its script began, or may have begun.",
+        LUA + "streams/finish_turns.lua",
+        "local run = counted and redis.call('HGET', KEYS[3], following)",
+        "local run = false",
+        INBOX_ANSWERS,
+    ),
+    Guard(
+        "finish: a late repeat takes a turn that its runner never runs (finish_turns.lua)",
+        GOES_ON,
+        LUA + "streams/finish_turns.lua",
+        " or not (unfinished or holder) then",
+        " then",
+        INBOX_ANSWERS,
+    ),
+    Guard(
+        "script: the results before one that hangs wait for it",
+        ALONE,
+        SCRIPT_THREADS,
+        "        self._take_results(loop)\n",
+        "",
+        THREADS,
+    ),
+    Guard(
+        "script: one that hangs holds up those behind it",
+        ALONE,
+        SCRIPT_THREADS,
+        "                for _ in range(min(len(self._waiting), self._awake)):",
+        "                for _ in ():",
+        THREADS,
     ),
     Guard(
         "renew: another runner's lease is renewed (renew.lua)",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.keyless_logs import redact_records
 from paydispatch.adapters.log_settings import LogSettings
-from paydispatch.domain.text.redaction import redact
-from paydispatch.domain.text.script_errors import safe_text
+from paydispatch.adapters.wide_lines import WideLines, keyless_line
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -26,7 +24,7 @@ def json_logger(service: str) -> Logger:
 
     redact_records()
     # No location, because the event's name says where the line comes from.
-    logger = Logger(service=service, location=None, json_serializer=_keyless_line)
+    logger = Logger(service=service, location=None, json_serializer=keyless_line)
     flows = logging.getLogger(FLOWS_LOGGER)
     flows.handlers, flows.propagate = logger.handlers, False
     flows.setLevel(logger.log_level)
@@ -41,13 +39,14 @@ class PowertoolsEventLog:
 
     def __init__(self, logger: Logger, metrics: Metrics | None = None) -> None:
         self._logger = logger
+        self._lines = WideLines(logger)
         self._metrics = metrics
         self._counted = False
         self._settings = LogSettings(logger.name, FLOWS_LOGGER)
 
     def info(self, event: str, **fields: Any) -> None:
         self._settings.restore()
-        self._logger.info(event, **_known(fields))
+        self._lines.info(event, fields)
 
     def warning(self, event: str, **fields: Any) -> None:
         self._settings.restore()
@@ -65,10 +64,6 @@ class PowertoolsEventLog:
         if self._metrics is not None and self._counted:
             self._metrics.flush_metrics()
             self._counted = False
-
-
-def _keyless_line(line: dict[str, Any]) -> str:
-    return redact(json.dumps(line, default=safe_text, separators=(",", ":")))
 
 
 def _known(fields: dict[str, Any]) -> dict[str, Any]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import Future
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paydispatch.adapters.flow_package import FlowPackage
-from paydispatch.adapters.script_threads import ScriptRun, ScriptThreads
+from paydispatch.adapters.script_run import ScriptRun
+from paydispatch.adapters.script_threads import ScriptThreads
 from paydispatch.domain.errors import MissingFlow, ScriptFailed
 from paydispatch.flow import CLEAN_UP_S, script_end
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from paydispatch.adapters.flow_package import Run
@@ -60,14 +61,16 @@ class FlowFolder:
         _raise(ended.result())
 
     async def run(self, name: str, argument: Any, flow: Flow) -> None:
-        await self.load(name)
+        if name not in self._runs:
+            await self.load(name)
         script = ScriptRun(self._runs[name], argument, flow)
-        self._threads.start(script.work)
+        doing = self._threads.start(script)
         try:
-            end = await asyncio.wrap_future(script.ended)
+            end = await doing.done
         except asyncio.CancelledError:
-            if script.cancel():
-                await asyncio.wait({asyncio.wrap_future(script.ended)}, timeout=CLEAN_UP_S)
+            if script.cancel() and not doing.told:
+                doing.done = doing.loop.create_future()
+                await asyncio.wait({doing.done}, timeout=CLEAN_UP_S)
             raise
         _raise(end)
 
@@ -76,10 +79,11 @@ class FlowFolder:
         ended.set_running_or_notify_cancel()  # so that a cancelled waiter cannot cancel it
         importing = _Import(ended, time.monotonic() + self._import_timeout_s)
         self._imports[name] = importing
-        self._threads.start(partial(self._import, name, importing))
+        self._threads.start(_ImportWork(self, name, importing))
         return importing
 
-    def _import(self, name: str, importing: _Import) -> None:
+    def import_now(self, name: str, importing: _Import) -> None:
+        """Import the script in the calling thread, and set the result."""
         end = self._try_to_import(name)
         del self._imports[name]  # the next run tries again
         importing.ended.set_result(end)
@@ -96,6 +100,16 @@ class FlowFolder:
         ) as error:  # `sys.exit()` in a module fails the import, and the worker goes on
             return script_end(error)
         return None
+
+
+class _ImportWork(NamedTuple):
+    folder: FlowFolder
+    name: str
+    importing: _Import
+
+    def do(self, tell: Callable[[None], None]) -> None:
+        self.folder.import_now(self.name, self.importing)
+        tell(None)
 
 
 def _raise(end: ImportResult) -> None:

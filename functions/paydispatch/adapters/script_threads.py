@@ -1,122 +1,174 @@
-"""Threads for scripts, so that a script that exits, hangs or blocks affects only its own thread."""
+"""Threads for scripts, so that a script that exits, hangs or blocks affects only its own thread.
+
+One thread runs the waiting scripts one after the other while each is quick, because a change of threads costs more than
+a quick script. As soon as one takes longer, other threads run the scripts behind it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
+import math
 import threading
 from collections import deque
-from concurrent.futures import Future
+from contextlib import suppress
 from contextvars import Context
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
-
-from paydispatch.domain.text.script_errors import error_text, safe_text
-from paydispatch.flow import script_end
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
-    from paydispatch.domain.errors import ScriptFailed
-    from paydispatch.flow import Flow, RetryLater
+QUICK_S = 0.001
+"""A script that takes longer than this holds up no other one."""
 
-    Work = Callable[[], None]
+TOGETHER_S = 0.002
+"""A thread announces its results so often while quick scripts follow each other, and at the end of the last one."""
+
+FIRST_TICK_S, LONGEST_TICK_S = 0.002, 0.016
+"""While scripts run, the event loop looks after them so often, at first and later. It finds those that wait behind a
+long one, and the results that its thread has not announced."""
+
+
+class Work(Protocol):
+    """Something to do in a thread."""
+
+    def do(self, tell: Callable[[Any], None]) -> None:
+        """Call `tell` once with the result, which must not wait for anything after it. Must not raise."""
+        ...
+
+
+class Doing:
+    """Work that a thread does, or will do."""
+
+    __slots__ = ("done", "loop", "told", "work")
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.loop = asyncio.get_running_loop()
+        self.done: asyncio.Future[Any] = self.loop.create_future()
+        """The result. A waiter that is cancelled cancels it, and may put another future in its place."""
+        self.told = False
 
 
 class ScriptThreads:
-    """Daemon threads, because a thread that hangs must not keep the process alive. Idle threads are used again."""
+    """Daemon threads, because a thread that hangs must not keep the process alive. Idle threads are used again.
+
+    There are as many as there are scripts that take long at once. The caller bounds how many run.
+    """
 
     def __init__(self) -> None:
-        self._idle: deque[SimpleQueue[Work]] = deque()
+        self._lock = threading.Lock()
+        """Guards the next three."""
+        self._waiting: deque[Doing] = deque()
+        self._idle: list[SimpleQueue[Doing]] = []
+        self._awake = 0
+        """Threads that are not idle: those that run scripts, and those that hang."""
+        self._began_at = math.inf
+        """When the script that began last did so. Infinite until the thread that was woken last begins."""
+        self._told: deque[tuple[Doing, Any]] = deque()
+        """Results that the event loop has not taken yet."""
+        self._announced_at = 0.0
+        self._announced = False
+        self._unfinished = 0
+        """Work whose result the event loop has not taken yet."""
+        self._tick: asyncio.TimerHandle | None = None
 
-    def start(self, work: Work) -> None:
-        """Run `work`, which must not raise, in a thread that runs nothing else meanwhile."""
-        try:
-            inbox = self._idle.pop()
-        except IndexError:
-            inbox = self._new_thread()
-        inbox.put(work)
+    def start(self, work: Work) -> Doing:
+        """Let a thread do `work`. Call this in an event loop. Raises `RuntimeError` if there can be no thread."""
+        doing = Doing(work)
+        with self._lock:
+            self._waiting.append(doing)
+            try:
+                if self._awake == 0 or self._is_long():
+                    self._wake_one()
+            except RuntimeError:
+                if not self._awake:
+                    self._waiting.remove(doing)
+                    raise
+        self._unfinished += 1
+        if self._tick is None or self._tick.when() - doing.loop.time() > FIRST_TICK_S:
+            self._tick_in(doing.loop, FIRST_TICK_S)
+        return doing
 
-    def _new_thread(self) -> SimpleQueue[Work]:
-        inbox: SimpleQueue[Work] = SimpleQueue()
+    def _is_long(self) -> bool:
+        """Return whether the script that began last has run for long, so that none of the threads may be free soon."""
+        return perf_counter() - self._began_at > QUICK_S
+
+    def _wake_one(self) -> None:
+        """Let one more thread run what waits. Raises `RuntimeError` if it cannot be started."""
+        inbox = self._idle.pop() if self._idle else self._new_thread()
+        self._awake += 1
+        self._began_at = math.inf
+        inbox.put(self._waiting.popleft())
+
+    def _new_thread(self) -> SimpleQueue[Doing]:
+        inbox: SimpleQueue[Doing] = SimpleQueue()
         threading.Thread(target=self._serve, args=(inbox,), name="flow", daemon=True).start()
         return inbox
 
-    def _serve(self, inbox: SimpleQueue[Work]) -> None:
+    # in the threads
+
+    def _serve(self, inbox: SimpleQueue[Doing]) -> None:
         while True:
-            Context().run(inbox.get())  # a new context, because a script may set context variables
+            doing: Doing | None = inbox.get()
+            while doing is not None:
+                self._began_at = perf_counter()
+                Context().run(self._do, doing)  # a new context: a script may set context variables
+                doing = self._next(inbox)
+
+    def _do(self, doing: Doing) -> None:
+        doing.work.do(lambda result: self._tell(doing, result))
+
+    def _next(self, inbox: SimpleQueue[Doing]) -> Doing | None:
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._awake -= 1
             self._idle.append(inbox)
+            return None
 
+    def _tell(self, doing: Doing, result: Any) -> None:
+        """Announce the result now, unless quick scripts follow. The event loop then takes their results together."""
+        doing.told = True
+        self._told.append((doing, result))
+        now = not self._waiting or perf_counter() - self._announced_at > TOGETHER_S
+        if now and not self._announced:
+            self._announced = True
+            with suppress(RuntimeError):  # the event loop is closed
+                doing.loop.call_soon_threadsafe(self._take_results, doing.loop)
 
-class ScriptRun:
-    """One run of one script. Call `work` in a thread of its own, because the script may block it.
+    # in the event loop
 
-    A coroutine gets an event loop of its own, so that a task that exits, stops the loop or never ends affects only the
-    script.
-    """
+    def _take_results(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._announced, self._announced_at = False, perf_counter()
+        told, took = self._told, False
+        while told:
+            doing, result = told.popleft()
+            self._unfinished -= 1
+            took = True
+            if not doing.done.done():
+                doing.done.set_result(result)
+        if not self._unfinished:
+            self._stop_ticking()
+        elif took:
+            self._tick_in(loop, FIRST_TICK_S)
 
-    def __init__(self, run: Callable[[Any, Flow], Any], argument: Any, flow: Flow) -> None:
-        self.ended: Future[RetryLater | ScriptFailed | None] = Future()
-        """The result. None: the script returned."""
-        self.ended.set_running_or_notify_cancel()  # a waiter that is cancelled must not cancel it
-        self._run = run
-        self._argument = argument
-        self._flow = flow
-        self._task: asyncio.Task[None] | None = None
-        self._cancelled = False
-        self._raised: BaseException | None = None
-        """The error of the coroutine. If the script cancelled its own task, the task itself shows only that."""
+    def _on_tick(self, loop: asyncio.AbstractEventLoop, after_s: float) -> None:
+        self._tick = None
+        with self._lock, suppress(RuntimeError):  # without a new thread, those that run go on
+            if self._waiting and self._is_long():
+                for _ in range(min(len(self._waiting), self._awake)):  # twice as many, to grow fast
+                    self._wake_one()
+        self._take_results(loop)
+        if self._unfinished and self._tick is None:
+            self._tick_in(loop, min(2 * after_s, LONGEST_TICK_S))
 
-    def cancel(self) -> bool:
-        """Cancel the script's coroutine. Return whether there is one, because a plain function cannot be cancelled."""
-        self._cancelled = True
-        if self._task is None:
-            return False
-        try:
-            self._task.get_loop().call_soon_threadsafe(self._task.cancel)
-        except RuntimeError:  # its event loop is closed: the script has just ended
-            return False
-        return True
+    def _tick_in(self, loop: asyncio.AbstractEventLoop, after_s: float) -> None:
+        self._stop_ticking()
+        self._tick = loop.call_later(after_s, self._on_tick, loop, after_s)
 
-    def work(self) -> None:
-        """Run the script, set the result, and then cancel the tasks that the script left behind."""
-        threading.current_thread().name = f"flow-{self._flow.request_id}"
-        runner = asyncio.Runner()  # makes its event loop at the first use
-        self.ended.set_result(self._end(runner))
-        try:
-            runner.close()
-        except BaseException as error:  # of a task that was left behind, after the result was set
-            self._flow.log.warning("a task that was left behind raised %s", error_text(error))
-
-    def _end(self, runner: asyncio.Runner) -> RetryLater | ScriptFailed | None:
-        try:
-            self._call(runner)
-        except BaseException as error:  # `sys.exit()` ends the script and not the worker
-            return script_end(self._raised or error)
-        return None
-
-    def _call(self, runner: asyncio.Runner) -> None:
-        returned = self._run(self._argument, self._flow)
-        if inspect.isawaitable(returned):
-            runner.get_loop().set_exception_handler(self._log_unhandled)
-            runner.run(self._await(returned))
-        elif inspect.isgenerator(returned) or inspect.isasyncgen(returned):
-            raise TypeError(
-                "run returned a generator: its body never runs. Return nothing or a coroutine."
-            )
-
-    async def _await(self, returned: Awaitable[object]) -> None:
-        self._task = asyncio.current_task()
-        if self._cancelled:
-            raise asyncio.CancelledError
-        try:
-            await returned
-        except BaseException as error:
-            self._raised = error
-            raise
-
-    def _log_unhandled(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Log an error that no code awaited. The event loop would print the traceback, which may hold a key."""
-        error = context.get("exception")
-        text = safe_text(context.get("message")) if error is None else error_text(error)
-        self._flow.log.warning("a task of the flow raised: %s", text)
+    def _stop_ticking(self) -> None:
+        if self._tick is not None:
+            self._tick.cancel()
+            self._tick = None

@@ -99,16 +99,24 @@ class OutcomeEntry:
 
         Raises `ValueError`, `KeyError` or `TypeError` if the text is not an entry.
         """
-        fields = dict(json.loads(text))
-        response, error = fields.get("response"), fields.get("error")
-        outcome = Response.from_dict(response) if response else Error.from_dict(error or {})
-        account = fields.get("account")
-        read = {
-            "outcome": outcome,
-            "lane": Lane(fields.get("lane", "interactive")),
-            "account": AccountBinding.from_dict(account) if account else None,
-        }
-        return cls(**{**{name: fields[name] for name in _ENTRY_FIELDS & fields.keys()}, **read})
+        return cls.from_fields(json.loads(text))
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any], *, keyless: bool = False) -> OutcomeEntry:
+        """Read an entry from its JSON object. Raises as `from_json`.
+
+        `keyless`: the caller has looked for keys in the text, and there is none (`redaction.may_hold_key_in_json`).
+        """
+        fields = dict(fields)
+        read = {name: value for name, value in fields.items() if name in _ENTRY_FIELDS}
+        response, account = fields.get("response"), fields.get("account")
+        if response:
+            read["outcome"] = Response.from_dict(response, keyless=keyless)
+        else:
+            read["outcome"] = Error.from_dict(fields.get("error") or {})
+        read["lane"] = Lane(fields.get("lane", "interactive"))
+        read["account"] = AccountBinding.from_dict(account) if account else None
+        return cls(**read)
 
 
 _ENTRY_FIELDS = frozenset(field.name for field in fields_of(OutcomeEntry))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import InitVar, asdict, dataclass, replace
 from dataclasses import fields as fields_of
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -37,10 +37,13 @@ class Response:
     body: Mapping[str, Any]
     attempts: int
     stripe_request_id: str | None = None
+    keyless: InitVar[bool] = False
+    """The caller has looked for keys in the body, and there is none."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, keyless: bool) -> None:
         """Redact the body, because Stripe quotes requests and stores texts of other programs. Either may hold a key."""
-        object.__setattr__(self, "body", redact_json(self.body))
+        if not keyless:
+            object.__setattr__(self, "body", redact_json(self.body))
 
     @property
     def settled(self) -> bool:
@@ -55,9 +58,10 @@ class Response:
         return {name: getattr(self, name) for name in _RESPONSE_FIELDS}
 
     @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Response:
+    def from_dict(cls, fields: Mapping[str, Any], *, keyless: bool = False) -> Response:
         """Read a response. Members that this release does not know are ignored."""
         return cls(
+            keyless=keyless,
             body=fields["body"],
             attempts=fields["attempts"],
             stripe_request_id=fields.get("stripe_request_id"),

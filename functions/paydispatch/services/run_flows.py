@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 LOOK_AGAIN_S = 0.1
 """Seconds between two looks at a stream while chains run, so that a long run does not hold up other contexts."""
 
+GATHER_S = 0.001
+"""Seconds to wait for more chains to end after one has, because quick ones end together and a look costs as much as
+several of them."""
+
 LOOKS_AT_ONCE = 4
 """Streams that are looked at together. A look asks for all free places, because it does not know the other looks."""
 
@@ -71,9 +75,12 @@ class FlowRunner:
         if not chains:  # other workers use every place
             await self._ports.clock.sleep(LOOK_AGAIN_S)
             return 0
-        ended, _ = await asyncio.wait(
+        first, running = await asyncio.wait(
             chains, timeout=LOOK_AGAIN_S, return_when=asyncio.FIRST_COMPLETED
         )
+        if first and running:
+            await asyncio.wait(running, timeout=GATHER_S)
+        ended = {chain for chain in chains if chain.done()}
         chains -= ended
         return sum(chain.result() for chain in ended)
 

@@ -7,6 +7,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.sweep import WorkerLook, has_work, next_look_at
@@ -15,7 +16,6 @@ from paydispatch.ports import Swept, Turn
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.ports import Clock
     from paydispatch.testing.memory_clock import MemoryClock
 
@@ -26,6 +26,7 @@ class _InboxEntry:
 
     entry_id: str
     entry: OutcomeEntry
+    text: str
     runs: int = 0
     due_at: float = 0.0
     read: bool = False
@@ -117,7 +118,7 @@ class MemoryInbox:
         context = self._context(turn)
         if context.find(turn.entry_id) is None:
             return self._next_turn(context, turn, take_next=take_next)
-        self.dead.append((turn.entry, reason))
+        self.dead.append((OutcomeEntry.from_json(turn.text), reason))
         if successor is not None:
             context.entries.appendleft(self._new_entry(successor))
         return await self.finish(turn, take_next=take_next)
@@ -155,7 +156,7 @@ class MemoryInbox:
         return self._contexts[turn.worker_slot, turn.entry.context_id]
 
     def _new_entry(self, entry: OutcomeEntry) -> _InboxEntry:
-        return _InboxEntry(str(next(self._ids)), entry)
+        return _InboxEntry(str(next(self._ids)), entry, entry.as_json())
 
     def _is_leased(self, context: _Context) -> bool:
         return context.lease_until > self._clock.now_s()
@@ -183,7 +184,8 @@ class MemoryInbox:
         head.read = True
         context.lease = f"lease-{next(self._ids)}"
         context.lease_until = self._clock.now_s() + self._lease_s
-        return Turn(head.entry_id, head.entry, head.runs, context.lease, _worker_slot(head.entry))
+        entry, worker = OutcomeEntry.from_json(head.text), _worker_slot(head.entry)
+        return Turn(head.entry_id, entry, head.text, head.runs, context.lease, worker)
 
     def _reach(self) -> None:
         if self.away:

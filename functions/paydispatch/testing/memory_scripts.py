@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.errors import MissingFlow
-from paydispatch.flow import script_end
+from paydispatch.domain.errors import MissingFlow, ScriptFailed
+from paydispatch.flow import CLEAN_UP_S, script_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paydispatch.flow import Flow
+    from paydispatch.flow import Flow, RetryLater
 
 
 class MemoryScripts:
@@ -31,11 +31,30 @@ class MemoryScripts:
             raise MissingFlow(name, "memory")
 
     async def run(self, name: str, argument: Any, flow: Flow) -> None:
-        """Run the script in the caller's event loop. Tasks that the script leaves behind go on there."""
+        """Run the script in the caller's event loop. Tasks that the script leaves behind go on there.
+
+        It runs in a task of its own, because a script may cancel the task that it runs in.
+        """
         await self.load(name)
+        running = asyncio.create_task(self._run(name, argument, flow))
+        try:
+            await asyncio.wait({running})
+        except asyncio.CancelledError:
+            running.cancel()
+            await asyncio.wait({running}, timeout=CLEAN_UP_S)
+            raise
+        if running.cancelled():  # the script cancelled its own task in its last step
+            raise ScriptFailed(asyncio.CancelledError.__name__)
+        if end := running.result():
+            raise end
+
+    async def _run(
+        self, name: str, argument: Any, flow: Flow
+    ) -> MissingFlow | RetryLater | ScriptFailed | None:
         try:
             result = self._scripts[name](argument, flow)
             if asyncio.iscoroutine(result):
                 await result
         except BaseException as error:
-            raise script_end(error) from None
+            return script_end(error)
+        return None

@@ -541,3 +541,36 @@ async def test_a_worker_of_another_tenant_is_another_worker(
         assert await a.finish(turn, take_next=True) is None
     assert await take_all(inboxes, a) == []
     assert await a.take("acme w1", at_most=5) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_turns_that_are_finished_together_keep_the_order_of_each_context(
+    inboxes: InboxWorld, entry: Entries, seed: int
+) -> None:
+    """Two runners finish any number of turns at once. Each entry runs once, after the one before it."""
+    chance = random.Random(seed)
+    contexts = [f"c{chance.randrange(6)}" for _ in range(40)]
+    names = [f"{context}:{number:02}" for number, context in enumerate(contexts)]
+    await inboxes.publish(*(entry(name, name.partition(":")[0]) for name in names))
+    runners = [inboxes.runner("a"), inboxes.runner("b")]
+    held: list[tuple[FlowInbox, Turn]] = []
+    ran: list[str] = []
+    while len(ran) < len(names):
+        inboxes.clock.advance(1.1)
+        runner = chance.choice(runners)
+        at_most = chance.randrange(1, 9)
+        taken = [*await runner.take("w1", at_most=at_most)]
+        taken += await runner.take_abandoned("w1", at_most=at_most)
+        held += [(runner, turn) for turn in taken]
+        chance.shuffle(held)
+        ending, held = held[: len(held) // 2 + 1], held[len(held) // 2 + 1 :]
+        ran += [turn.entry.request_id for _, turn in ending]
+        finishes = (each.finish(turn, take_next=chance.random() < 0.7) for each, turn in ending)
+        following = await asyncio.gather(*finishes)
+        pairs = zip(ending, following, strict=True)
+        held += [(each, turn) for (each, _), turn in pairs if turn is not None]
+
+    assert sorted(ran) == sorted(names)
+    for context in set(contexts):
+        own = [name for name in ran if name.startswith(f"{context}:")]
+        assert own == sorted(own)

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from paydispatch.testing.memory_event_log import MemoryEventLog
 
 READ = b"XREADGROUP"
-TURN = b"local head = redis.call('LINDEX', KEYS[1], 0)"
-"""A line that only the script `take_turn.lua` contains."""
+TURN = b"local head = redis.call('LINDEX', queue, 0)"
+"""A line that only the script `take_turns.lua` contains."""
+FINISH = b"local function finish(queue, id, dead, successor)"
+"""A line that only the script `finish_turns.lua` contains."""
 
 
 class World:
@@ -134,3 +136,53 @@ async def test_a_neighbour_does_not_take_the_turn_of_a_lost_answer(
 
     assert await run_all(world.neighbour) == []
     assert await run_all(world.runner) == ["r1"]
+
+
+async def test_a_repeated_finish_returns_the_next_turn_of_the_lost_answer_and_counts_it_once(
+    world: World, way: LossyWay, entry: Callable[..., OutcomeEntry]
+) -> None:
+    await world.publish(entry("r1"), entry("r2"))
+    (turn,) = await world.runner.take("w1", at_most=2)
+    way.lose_answer_to(FINISH)
+    with pytest.raises(Unavailable):
+        await world.runner.finish(turn, take_next=True)
+
+    following = await world.runner.finish(turn, take_next=True)
+
+    assert following is not None
+    assert (following.entry.request_id, following.attempt) == ("r2", 1)
+
+
+async def test_every_finish_of_a_batch_learns_of_the_lost_answer_and_may_be_repeated(
+    world: World, way: LossyWay, entry: Callable[..., OutcomeEntry]
+) -> None:
+    contexts = [f"c{n}" for n in range(5)]
+    await world.publish(*(entry(f"{c}-{n}", c) for n in range(2) for c in contexts))
+    turns = await world.runner.take("w1", at_most=10)
+    way.lose_answer_to(FINISH)
+    finishes = (world.runner.finish(turn, take_next=True) for turn in turns)
+    lost = await asyncio.gather(*finishes, return_exceptions=True)
+    assert [type(error) for error in lost] == [Unavailable] * 5
+    assert way.lost == 1
+
+    repeats = (world.runner.finish(turn, take_next=True) for turn in turns)
+    following = [turn for turn in await asyncio.gather(*repeats) if turn]
+
+    assert [turn.entry.request_id for turn in following] == [f"{c}-1" for c in contexts]
+    assert {turn.attempt for turn in following} == {1}
+
+
+async def test_a_finish_that_arrives_late_and_again_takes_no_turn(
+    world: World, entry: Callable[..., OutcomeEntry]
+) -> None:
+    """Its caller has gone on, and would never run the entry."""
+    await world.publish(entry("r1"))
+    (first,) = await world.runner.take("w1", at_most=2)
+    assert await world.runner.finish(first, take_next=True) is None
+    await world.publish(entry("r2"))
+    (second,) = await world.neighbour.take("w1", at_most=2)
+    await world.neighbour.postpone(second, 0, counted=False)
+
+    assert await world.runner.finish(first, take_next=True) is None
+
+    assert await run_all(world.neighbour) == ["r2"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import py_compile
 import re
 import sys
@@ -501,3 +502,66 @@ async def test_a_script_that_cannot_be_looked_at_counts_as_there_and_fails(folde
     assert folder.flows.has(NAME)
     with pytest.raises(ScriptFailed, match="No module named"):
         await folder.run()
+
+
+def open_files() -> int:
+    return len(os.listdir("/dev/fd"))  # noqa: PTH208
+
+
+async def test_async_scripts_that_never_wait_share_the_descriptors_of_their_thread(
+    folder: Folder,
+) -> None:
+    folder.write(
+        "import asyncio\n"
+        "async def run(marks, flow):\n"
+        "    marks.setdefault('loops', []).append(asyncio.get_running_loop())\n"
+    )
+    await folder.run()
+    before = open_files()
+    for _ in range(50):
+        await folder.run()
+    assert open_files() < before + 50  # a busy machine may have used a second thread
+    loops = folder.marks["loops"]
+    assert len({id(loop) for loop in loops}) == 51
+    assert all(loop.is_closed() for loop in loops[:-1])
+
+
+async def test_a_socket_that_a_script_leaves_open_disturbs_no_later_run(folder: Folder) -> None:
+    folder.write(
+        "import asyncio, socket\n"
+        "async def run(marks, flow):\n"
+        "    one, other = socket.socketpair()\n"
+        "    one.setblocking(False)\n"
+        "    marks['kept'].append((one, other))\n"
+        "    asyncio.get_running_loop().add_reader(one, marks['read'].append, 1)\n"
+        "    other.send(b'x')\n"
+    )
+    folder.write(
+        "import asyncio\n"
+        "async def run(marks, flow):\n"
+        "    await asyncio.sleep(0.01)\n"
+        "    marks['ran'] = True\n",
+        OTHER,
+    )
+    folder.marks.update(kept=[], read=[])
+    for _ in range(3):
+        await folder.run()
+        folder.marks["read"].clear()
+        await folder.run(OTHER)
+        assert folder.marks["read"] == []
+    for pair in folder.marks["kept"]:
+        for end in pair:
+            end.close()
+
+
+async def test_a_late_call_from_another_thread_reaches_no_later_run(folder: Folder) -> None:
+    folder.write(
+        "import asyncio\n"
+        "async def run(marks, flow):\n"
+        "    marks['loop'] = asyncio.get_running_loop()\n"
+    )
+    await folder.run()
+    first = folder.marks["loop"]
+    await folder.run()
+    with pytest.raises(RuntimeError, match="closed"):
+        first.call_soon_threadsafe(print)

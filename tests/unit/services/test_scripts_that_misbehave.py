@@ -198,7 +198,7 @@ async def test_a_script_that_suppresses_its_cancellation_is_abandoned(
             await asyncio.Event().wait()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("paydispatch.services.flow_runs.run_script.CLEAN_UP_S", 0.01)
+    monkeypatch.setattr("paydispatch.testing.memory_scripts.CLEAN_UP_S", 0.01)
     runner.policy = FlowPolicy(timeout_s=0.01, attempts=3)
     ran, _ = scripts(runner, stay)
     runner.put("pdr_bad", "bad")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.errors import MissingFlow, ScriptFailed
 from paydispatch.domain.outcomes import Response
-from paydispatch.flow import CLEAN_UP_S, ParsedError, RetryLater, script_end
+from paydispatch.flow import ParsedError, RetryLater, script_end
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -40,30 +39,17 @@ async def load_script(scripts: FlowScripts, name: str, stopping: asyncio.Event) 
 async def run_script(
     scripts: FlowScripts, name: str, entry: OutcomeEntry, flow: Flow, timeout_s: float
 ) -> ScriptEnd:
-    """Run the script `name`. If it takes longer than `timeout_s`, it has failed and is cancelled.
-
-    It runs in a task of its own, because a script may cancel the task that it runs in.
-    """
-    running = asyncio.create_task(_run_to_end(scripts.run(name, _make_argument(entry), flow)))
+    """Run the script `name`. If it takes longer than `timeout_s`, it has failed and is cancelled."""
     try:
-        await asyncio.wait({running}, timeout=timeout_s)
-        if running.cancelled():  # the script cancelled its own task in its last step
-            return ScriptFailed(asyncio.CancelledError.__name__)
-        if running.done():
-            return running.result()
-        running.cancel()
-        await asyncio.wait({running}, timeout=CLEAN_UP_S)
+        async with asyncio.timeout(timeout_s):
+            await scripts.run(name, _make_argument(entry), flow)
+    except (MissingFlow, RetryLater, ScriptFailed) as end:
+        return end
+    except TimeoutError:
         return ScriptFailed(f"TimeoutError: no end within {timeout_s:g} s")
-    finally:
-        running.cancel()
-
-
-def copy_for_script(entry: OutcomeEntry) -> OutcomeEntry:
-    """Return a copy for the script, which may change it. The entry itself may have to go to the dead stream."""
-    outcome = entry.outcome
-    if isinstance(outcome, Response):
-        outcome = replace(outcome, body=_copy(outcome.body))
-    return replace(entry, params=_copy(entry.params), outcome=outcome)
+    except Exception as error:  # there could be no thread for it
+        return script_end(error)
+    return None
 
 
 async def _run_to_end(work: Coroutine[Any, Any, None]) -> ScriptEnd:
@@ -81,10 +67,3 @@ def _make_argument(entry: OutcomeEntry) -> Any:
     """Return the first argument of the script: the Stripe object, or the error."""
     outcome = entry.outcome
     return outcome.body if isinstance(outcome, Response) else ParsedError(outcome)
-
-
-def _copy(value: Any) -> Any:
-    """Return a deep copy of a JSON value."""
-    if isinstance(value, dict):
-        return {name: _copy(each) for name, each in value.items()}
-    return [_copy(each) for each in value] if isinstance(value, list) else value

@@ -9,13 +9,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.errors import MissingFlow, ScriptFailed, Unavailable
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
 from paydispatch.domain.retry import backoff_s, wait_for_script_s
 from paydispatch.flow import FLOW_FAILED, Flow, RetryLater
 from paydispatch.services.flow_runs.run_script import (
     NotBegun,
-    copy_for_script,
     load_script,
     run_script,
 )
@@ -24,7 +24,6 @@ from paydispatch.services.log_ids import log_ids
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.flow import FlowScripts
     from paydispatch.ports import Turn
     from paydispatch.services.flow_runs.ports import FlowPolicy, FlowPorts, StopCondition
@@ -60,9 +59,8 @@ class TurnRun:
         turn = self._turn
         if turn.attempt > self._policy.attempts:
             return await self._retry_or_give_up("its runs were killed every time")
-        entry = copy_for_script(turn.entry)
         flow = Flow(
-            entry,
+            turn.entry,
             attempt=turn.attempt,
             now_s=self._started_at,
             queue_tenant=self._ports.queue_tenant,
@@ -71,7 +69,7 @@ class TurnRun:
         end = await self._load()
         if end is None:
             end = await run_script(
-                self._ports.scripts, self._script, entry, flow, self._policy.timeout_s
+                self._ports.scripts, self._script, turn.entry, flow, self._policy.timeout_s
             )
         return await self._follow_end(end, flow)
 
@@ -161,8 +159,11 @@ class TurnRun:
         self._ports.log.count("FlowFailed")
         response = isinstance(turn.entry.outcome, Response)
         # The error script of the same request runs next, so that it learns that the response script failed.
+        # Read again, because the script may have changed the values of its entry.
         successor = (
-            turn.entry.with_error(_script_failure(self._script, turn, why)) if response else None
+            OutcomeEntry.from_json(turn.text).with_error(_script_failure(self._script, turn, why))
+            if response
+            else None
         )
         return await self._move_to_dead_stream(why, successor)
 

@@ -11,23 +11,23 @@ import asyncio
 import secrets
 from collections import defaultdict
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-
-from redis.exceptions import ResponseError
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.scripts import script, within_answer_timeout
+from paydispatch.adapters.redis.streams.finished_turns import DeadCopy, FinishedTurns
+from paydispatch.adapters.redis.streams.stream_reader import StreamReader
+from paydispatch.adapters.redis.streams.trim import trim
 from paydispatch.adapters.redis.workers import note_due
-from paydispatch.domain.entry import OutcomeEntry
-from paydispatch.domain.sweep import KEEP_FINISHED_S
 from paydispatch.ports import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from redis.asyncio import Redis
 
+    from paydispatch.adapters.redis.streams.stream_reader import Entries
+    from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.ports import Clock, EventLog
 
 LEASE_MARGIN_S = 5.0
@@ -40,7 +40,7 @@ LOOKS_AT_ONCE = 25
 """Half of the connections. However many workers are read at once, `finish` and the like find a free connection."""
 
 FINISHED = -1
-"""The answer of `take_turn.lua` for an entry that was finished before."""
+"""The answer of `take_turns.lua` for an entry that was finished before."""
 
 SCAN_EVERY_S = 1.0
 TRIM_EVERY_S = 60.0
@@ -61,28 +61,28 @@ class RedisInbox:
     ) -> None:
         self._redis = redis
         self._clock = clock
-        self._log = log
-        self._consumer = consumer
         self._lease_ms = round((flow_timeout_s + LEASE_MARGIN_S) * 1000)
-        self._idle_ms = round((flow_timeout_s + 2 * LEASE_MARGIN_S) * 1000)
+        idle_ms = round((flow_timeout_s + 2 * LEASE_MARGIN_S) * 1000)
+        self._reader = StreamReader(redis, log, consumer=consumer, idle_ms=idle_ms)
+        self._finished = FinishedTurns(
+            redis, clock, self._reader, consumer=consumer, lease_ms=self._lease_ms
+        )
         self._forget_consumers_after_ms = round(forget_consumers_after_s * 1000)
         self._looks = asyncio.Semaphore(LOOKS_AT_ONCE)
         self._look: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         """A lock per worker. Two reads that ask for one turn under one lease token at once would both get it."""
         self._scan_at: dict[str, float] = {}
-        self._scan_from: dict[str, str] = {}
-        """The XAUTOCLAIM cursor per worker, so that entries that wait for their context hide no abandoned one."""
         self._trim_at: dict[str, float] = {}
         self._look_back_from: dict[str, str] = {}
         """For each worker with a failed read: the id after which to read this consumer's pending entries again."""
         self._unanswered: dict[str, dict[str, str]] = {}
-        """For each worker: the lease token per entry that got no answer from `take_turn`, but may have its turn."""
+        """For each worker: the lease token per entry that got no answer from `take_turns`, but may have its turn."""
 
     async def take(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
-        """Read new entries with XREADGROUP, and take the turn of each with `take_turn.lua`."""
+        """Read new entries with XREADGROUP, and take their turns with `take_turns.lua`."""
         async with self._exclusive_read(worker_id):
             while True:
-                entries = await self._read(worker_id, at_most)
+                entries = await self._reader.read(worker_id, at_most)
                 turns, finished = await self._turns(worker_id, entries)
                 if finished < at_most:
                     return turns
@@ -94,26 +94,25 @@ class RedisInbox:
                 return delivered_before
             found: dict[str, Any] = {}
             if self._time_for(self._scan_at, worker_id, SCAN_EVERY_S):
-                found |= await self._idle(worker_id, at_most)
+                found |= await self._reader.claim_idle(worker_id, at_most)
             if len(found) < at_most:
-                found |= await self._due(worker_id, at_most - len(found))
+                left = at_most - len(found)
+                found |= await self._reader.claim_due(worker_id, self._clock.now_s(), left)
             if self._time_for(self._trim_at, worker_id, TRIM_EVERY_S):
                 await self._trim(worker_id)
-            turns, _ = await self._turns(worker_id, found.items())
+            turns, _ = await self._turns(worker_id, list(found.items()))
             return turns
 
     async def finish(self, turn: Turn, *, take_next: bool) -> Turn | None:
-        """Acknowledge with `finish.lua`, and claim the next entry of the context with XCLAIM."""
-        return await self._finish(turn, take_next=take_next, dead="", reason="", successor="")
+        """Acknowledge the entry, and take the next turn of the context, with `finish_turns.lua`."""
+        return await self._finished.finish(turn, take_next=take_next)
 
     async def move_to_dead_stream(
         self, turn: Turn, *, reason: str, successor: OutcomeEntry | None, take_next: bool
     ) -> Turn | None:
-        """Finish the entry with `finish.lua`, which also adds it to the dead stream and adds the successor."""
-        following = successor.as_json() if successor else ""
-        return await self._finish(
-            turn, take_next=take_next, dead=turn.entry.as_json(), reason=reason, successor=following
-        )
+        """Finish the entry, add its text to the dead stream, and add the successor, all with `finish_turns.lua`."""
+        dead = DeadCopy(turn.text, reason, successor.as_json() if successor else "")
+        return await self._finished.give_up(turn, dead, take_next=take_next)
 
     async def renew(self, turn: Turn, for_s: float) -> bool:
         """Extend the lease's time to live with `renew.lua`, by `LEASE_MARGIN_S` more than asked."""
@@ -161,7 +160,7 @@ class RedisInbox:
     async def _take_delivered_before(self, worker_id: str, at_most: int) -> Sequence[Turn]:
         """After a failed read, take the turns among the entries that are pending for this consumer."""
         while (after := self._look_back_from.get(worker_id)) is not None:
-            entries = await self._read(worker_id, at_most, after=after)
+            entries = await self._reader.read(worker_id, at_most, after=after)
             turns, _ = await self._turns(worker_id, entries)
             if entries:
                 self._look_back_from[worker_id] = entries[-1][0]
@@ -172,197 +171,53 @@ class RedisInbox:
                 return turns
         return []
 
-    async def _read(self, worker_id: str, at_most: int, *, after: str = ">") -> list[Any]:
-        """Read new entries, or the entries after the id `after` that are pending for this consumer."""
-        stream = keys.outcomes(worker_id)
-        try:
-            answer = await self._xreadgroup(stream, at_most, after)
-        except ResponseError as error:
-            if "NOGROUP" not in str(error):
-                raise
-            if not await self._redis.exists(stream):
-                return []  # a read must not create the stream
-            await self._make_group(worker_id)
-            answer = await self._xreadgroup(stream, at_most, after)
-        streams = answer.items() if isinstance(answer, dict) else answer or []
-        return [entry for _, entries in streams for entry in _flat(entries)]
-
-    async def _xreadgroup(self, stream: str, at_most: int, after: str) -> Any:
-        return await self._redis.xreadgroup(
-            keys.GROUP, self._consumer, {stream: after}, count=at_most
-        )
-
-    async def _make_group(self, worker_id: str) -> None:
-        """Make the group of a new stream, or a lost group again, which delivers finished entries once more."""
-        names = [keys.outcomes(worker_id), keys.finished_before(worker_id)]
-        await self._eval("make_group", names, keys.GROUP)
-
-    async def _due(self, worker_id: str, at_most: int) -> dict[str, Any]:
-        now_ms = round(self._clock.now_s() * 1000)
-        due = await self._redis.zrangebyscore(
-            keys.later(worker_id), "-inf", now_ms, start=0, num=at_most
-        )
-        entry_ids = [str(entry_id) for entry_id in due]
-        return dict(await self._claim(worker_id, entry_ids)) if entry_ids else {}
-
-    async def _idle(self, worker_id: str, at_most: int) -> dict[str, Any]:
-        try:
-            answer = await self._redis.xautoclaim(
-                keys.outcomes(worker_id),
-                keys.GROUP,
-                self._consumer,
-                self._idle_ms,
-                self._scan_from.get(worker_id, "0-0"),
-                count=at_most,
-            )
-        except ResponseError as error:
-            if "NOGROUP" not in str(error):
-                raise
-            return {}
-        self._scan_from[worker_id] = answer[0]
-        return dict(answer[1])
-
-    async def _claim(self, worker_id: str, entry_ids: Sequence[str]) -> list[Any]:
-        stream = keys.outcomes(worker_id)
-        try:
-            return list(
-                await self._redis.xclaim(stream, keys.GROUP, self._consumer, 0, list(entry_ids))
-            )
-        except ResponseError as error:
-            if "NOGROUP" not in str(error):
-                raise
-            return []  # the next `take` makes the group, which delivers these entries again
-
-    async def _turns(self, worker_id: str, entries: Iterable[Any]) -> tuple[list[Turn], int]:
+    async def _turns(self, worker_id: str, entries: Entries) -> tuple[list[Turn], int]:
         """Return a turn for each entry that may run now, and the number of entries that were finished before."""
-        read = [
-            (entry_id, await self._parse_entry(worker_id, entry_id, fields))
-            for entry_id, fields in entries
-        ]
         unanswered = self._unanswered.setdefault(worker_id, {})
-        readable = [
-            (entry_id, entry, unanswered.get(entry_id) or secrets.token_hex(8))
-            for entry_id, entry in read
-            if entry is not None
-        ]
-        if not readable:
+        asked = []
+        for entry_id, fields in entries:
+            entry = self._reader.parse(worker_id, entry_id, fields)
+            if entry is None:
+                await self._reader.move_to_dead_stream(worker_id, entry_id, fields)
+            else:
+                lease = unanswered.get(entry_id) or secrets.token_hex(8)
+                asked.append((entry_id, entry, fields["entry"], lease))
+        if not asked:
             return [], 0
-        unanswered |= {entry_id: lease for entry_id, _, lease in readable}
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for entry_id, entry, lease in readable:
-                names, arguments = self._turn_arguments(worker_id, entry_id, entry, lease)
-                pipe.eval(script("take_turn"), len(names), *names, *arguments)
-            runs = await pipe.execute()
-        for entry_id, _, _ in readable:
+        unanswered |= {entry_id: lease for entry_id, _, _, lease in asked}
+        runs = await self._take_turns(worker_id, asked)
+        for entry_id, _, _, _ in asked:
             unanswered.pop(entry_id, None)
-        taken = zip(readable, runs, strict=True)
         turns = [
-            Turn(entry_id, entry, run, lease, worker_id)
-            for (entry_id, entry, lease), run in taken
+            Turn(entry_id, entry, text, run, lease, worker_id)
+            for (entry_id, entry, text, lease), run in zip(asked, runs, strict=True)
             if run > 0
         ]
         return turns, runs.count(FINISHED)
 
-    def _turn_arguments(
-        self, worker_id: str, entry_id: str, entry: OutcomeEntry, lease: str
-    ) -> tuple[list[str], list[Any]]:
+    async def _take_turns(
+        self, worker_id: str, asked: Sequence[tuple[str, OutcomeEntry, str, str]]
+    ) -> list[int]:
+        """Return the answer of `take_turns.lua` for each entry with its lease token."""
         names = [
-            keys.context(worker_id, entry.context_id),
-            keys.lease(worker_id, entry.context_id),
+            keys.outcomes(worker_id),
             keys.later(worker_id),
             keys.runs(worker_id),
-            keys.outcomes(worker_id),
             keys.finished(worker_id),
             keys.finished_before(worker_id),
         ]
+        for _, entry, _, _ in asked:
+            context_id = entry.context_id
+            names += (keys.context(worker_id, context_id), keys.lease(worker_id, context_id))
         now_ms = round(self._clock.now_s() * 1000)
-        return names, [entry_id, lease, now_ms, self._lease_ms, keys.GROUP]
-
-    async def _parse_entry(self, worker_id: str, entry_id: str, fields: Any) -> OutcomeEntry | None:
-        """Return the parsed entry. Move an unreadable entry to the dead stream and return None."""
-        try:
-            return OutcomeEntry.from_json(fields["entry"])
-        except (ValueError, KeyError, TypeError) as error:
-            self._log.warning(
-                "entry.unreadable", worker_id=worker_id, entry_id=entry_id, why=str(error)
-            )
-            await self._move_unreadable_to_dead_stream(worker_id, entry_id, fields or {})
-            return None
-
-    async def _move_unreadable_to_dead_stream(
-        self, worker_id: str, entry_id: str, fields: Any
-    ) -> None:
-        """Also delete it from its stream: its context is unknown, and other entries must not wait for it."""
-        stream = keys.outcomes(worker_id)
-        async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.xadd(
-                keys.dead(worker_id), {"reason": "unreadable", "entry_id": entry_id, **fields}
-            )
-            pipe.xack(stream, keys.GROUP, entry_id)
-            pipe.xdel(stream, entry_id)
-            pipe.zrem(keys.later(worker_id), entry_id)
-            pipe.hdel(keys.runs(worker_id), entry_id, f"missing:{entry_id}")
-            await pipe.execute()
-
-    async def _finish(
-        self, turn: Turn, *, take_next: bool, dead: str, reason: str, successor: str
-    ) -> Turn | None:
-        worker_id, context_id = turn.worker_slot, turn.entry.context_id
-        names = [
-            keys.outcomes(worker_id),
-            keys.context(worker_id, context_id),
-            keys.lease(worker_id, context_id),
-            keys.later(worker_id),
-            keys.runs(worker_id),
-            keys.dead(worker_id),
-            keys.finished(worker_id),
-        ]
-        arguments = [keys.GROUP, turn.entry_id, turn.lease, int(take_next), dead, reason, successor]
-        async with within_answer_timeout():
-            following = await self._eval("finish", names, *arguments)
-            return await self._next(turn, following) if following and take_next else None
-
-    async def _next(self, turn: Turn, entry_id: str) -> Turn | None:
-        """Take the turn of the context's next entry under the same lease, if any runner has read the entry already.
-
-        If none has, release the lease and claim the entry once more. A runner that read it in between found the lease
-        taken and dropped the entry. A runner that reads it from now on finds the lease free.
-        """
-        worker_id, context_id = turn.worker_slot, turn.entry.context_id
-        entries = await self._claim(worker_id, [entry_id])
-        if not entries:
-            await self._eval("release", [keys.lease(worker_id, context_id)], turn.lease)
-            entries = await self._claim(worker_id, [entry_id])
-        if not entries:
-            return None
-        following_id, fields = entries[0]
-        entry = await self._parse_entry(worker_id, following_id, fields)
-        if entry is None:
-            return await self.finish(replace(turn, entry_id=following_id), take_next=True)
-        names, arguments = self._turn_arguments(worker_id, following_id, entry, turn.lease)
-        run = await self._eval("take_turn", names, *arguments)
-        return Turn(following_id, entry, run, turn.lease, worker_id) if run > 0 else None
+        tokens = " ".join([f"{entry_id} {lease}" for entry_id, _, _, lease in asked])
+        return list(
+            await self._eval("take_turns", names, keys.GROUP, now_ms, self._lease_ms, tokens)
+        )
 
     async def _trim(self, worker_id: str) -> None:
-        """Delete entries that were finished a day ago, and consumers that ended a day ago.
-
-        Keep each entry that is pending or was not delivered yet, and each consumer that holds one.
-        """
-        stream = keys.outcomes(worker_id)
-        groups = await self._redis.xinfo_groups(stream) if await self._redis.exists(stream) else []
-        for group in groups:
-            if group["name"] != keys.GROUP:
-                continue
-            pending = await self._redis.xpending(stream, keys.GROUP)
-            needed = _id(pending["min"]) if pending["min"] else _after(group["last-delivered-id"])
-            names = [keys.finished(worker_id), keys.finished_before(worker_id)]
-            await self._eval("forget_finished", names, needed[0])
-            kept_from = round((self._clock.now_s() - KEEP_FINISHED_S) * 1000), 0
-            minimum = "{}-{}".format(*min(needed, kept_from))
-            await self._redis.xtrim(stream, minid=minimum, approximate=False)
-            await self._eval(
-                "forget_consumers", [stream], keys.GROUP, self._forget_consumers_after_ms
-            )
+        now_s = self._clock.now_s()
+        await trim(self._redis, worker_id, now_s, self._forget_consumers_after_ms)
 
     def _time_for(self, times: dict[str, float], worker_id: str, every_s: float) -> bool:
         now_s = self._clock.now_s()
@@ -373,26 +228,3 @@ class RedisInbox:
 
     async def _eval(self, name: str, names: Sequence[str], *arguments: Any) -> Any:
         return await self._redis.eval(script(name), len(names), *names, *arguments)
-
-
-def _id(entry_id: str) -> tuple[int, int]:
-    """Return the id as numbers, which sort in the order of the stream."""
-    milliseconds, _, number = entry_id.partition("-")
-    return int(milliseconds), int(number)
-
-
-def _after(entry_id: str) -> tuple[int, int]:
-    milliseconds, number = _id(entry_id)
-    return milliseconds, number + 1
-
-
-def _flat(entries: Any) -> list[Any]:
-    """Return one list of entries. Depending on the protocol version, redis-py gives a list of such lists."""
-    if (
-        entries
-        and isinstance(entries[0], list)
-        and entries[0]
-        and isinstance(entries[0][0], list | tuple)
-    ):
-        return [entry for part in entries for entry in part]
-    return list(entries)
