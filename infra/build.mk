@@ -8,6 +8,9 @@ AWS_REGION ?= us-east-1
 FUNCTION ?=
 EVENT ?=
 ENV_FILE ?=
+# The folder of a project's flows, and the file that names their libraries. By default the flows of this repository.
+export FLOWS ?=
+export REQUIREMENTS ?=
 ON_EVENT = $(FUNCTION) $(if $(EVENT),--event $(EVENT))
 BUILD_FUNCTION = @$(PYTHON) tools/lambdas/build_function.py --uv $(UV)
 
@@ -23,6 +26,7 @@ build-ReconcileFunction: | $(filter .tools/bin/uv,$(UV))
 
 build-FlowRunnerFunction: | $(filter .tools/bin/uv,$(UV))
 	$(BUILD_FUNCTION) flow_runner "$(ARTIFACTS_DIR)"
+	$(if $(FLOWS),@$(PYTHON) tools/lambdas/add_flows.py --uv $(UV) "$(ARTIFACTS_DIR)" --flows "$(FLOWS)" $(if $(REQUIREMENTS),--requirements "$(REQUIREMENTS)"))
 
 lint-template: install
 	@$(RUN)/cfn-lint --config-file infra/cfnlintrc.yaml
@@ -40,7 +44,7 @@ run-event: install .tools/rie-$(SAM_VERSION) ## run a built Lambda on an event w
 sam-local: install build ## run the same with `sam local invoke`, which needs Docker
 	@$(RUN)/python tools/lambdas/sam_local.py $(ON_EVENT) --sam $(SAM)
 
-deploy: build ## deploy the stack to the AWS account that you are signed in to
+deploy: build ## deploy the stack to the AWS account that you are signed in to (FLOWS= REQUIREMENTS=)
 	@$(SAM) deploy --guided --region $(AWS_REGION)
 
 emulator: .tools/rie-$(SAM_VERSION)

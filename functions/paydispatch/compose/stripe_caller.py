@@ -74,7 +74,7 @@ def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
         look_queue=SqsAsyncLookQueue(queue_client, look_url) if look_url else NoLookQueue(),
         clock=clock,
         log=log,
-        fraction=random.random,
+        fraction=random.SystemRandom().random,  # each restore of a snapshot draws its own
         queue_tenant=tenant,
         stripe_api_version=version,
     )

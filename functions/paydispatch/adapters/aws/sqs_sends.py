@@ -94,7 +94,7 @@ def _repeat(call: Callable[[], Mapping[str, Any]], until: float) -> tuple[Mappin
     error = Unavailable("The message was not sent, because SQS took too long for those before it.")
     in_doubt = False
     for attempt in range(SEND_ATTEMPTS):
-        time.sleep(random.random() * PAUSE_S * attempt)
+        time.sleep(random.SystemRandom().random() * PAUSE_S * attempt)
         if time.monotonic() >= until:
             break
         try:
