@@ -43,8 +43,14 @@ SETTINGS = {
     "FlowRunnerFunction": RunnerSettings,
 }
 FOR_ALL_FUNCTIONS = {"REDIS_URL", "REQUEST_QUEUE_URL", "BATCH_QUEUE_URL", "QUEUE_TENANT"}
-NEVER_SENDS_TO = {"ReconcileFunction": {"RequestQueue", "BatchQueue"}}
-"""The reconciler settles requests that were sent. If it sent a create itself, that would be a second effect."""
+NEVER_SENDS_TO = {
+    "ReconcileFunction": {"RequestQueue", "BatchQueue"},
+    "StripeCallerFunction": {"ExhaustedQueue"},
+}
+"""The reconciler settles requests that were sent. If it sent a create itself, that would be a second effect.
+
+The exhausted queue gets its messages from SQS alone.
+"""
 HTTP_API_LIMIT_S = 30
 LIMIT_PARAMETERS = ("StripeLimitLive", "StripeLimitSandbox", "StripeLimitOperation")
 REQUEST_QUEUES = ("RequestQueue", "BatchQueue")
@@ -280,6 +286,21 @@ def test_dead_letters_are_kept_for_longer_than_requests(queue: str) -> None:
     kept_s = STACK.queues["RequestDeadLetterQueue"]["MessageRetentionPeriod"]
 
     assert kept_s > STACK.queues[queue]["MessageRetentionPeriod"]
+
+
+@pytest.mark.parametrize("queue", REQUEST_QUEUES)
+def test_what_sqs_gives_up_goes_through_a_queue_that_the_caller_reads(queue: str) -> None:
+    target = STACK.queues[queue]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+    (source,) = (
+        mapping
+        for mapping in STACK.of_type("AWS::Lambda::EventSourceMapping").values()
+        if mapping["EventSourceArn"]["Fn::GetAtt"][0] == target
+    )
+
+    assert source["FunctionName"] == {"Ref": "StripeCallerFunction.Alias"}
+    assert STACK.environment("StripeCallerFunction")["EXHAUSTED_QUEUE_URL"] == {"Ref": target}
+    last = STACK.queues[target]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+    assert last == "RequestDeadLetterQueue"
 
 
 def test_the_api_function_times_out_before_the_http_api() -> None:

@@ -83,4 +83,5 @@ def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
 def compose(settings: CallerSettings, ports: CallPorts, log: PowertoolsEventLog) -> Handler:
     warm_operations(settings.warm_operations, settings.stripe_api_version)
     service = BatchCall(ports, max_receives=settings.max_receives)
-    return on_one_loop(partial(work_on, service=service, log=log), log)
+    exhausted = settings.exhausted_queue
+    return on_one_loop(partial(work_on, service=service, log=log, exhausted_queue=exhausted), log)

@@ -136,7 +136,13 @@ def test_the_outputs_of_the_template_name_what_an_operator_s_commands_read() -> 
 
     assert named == {
         *("REQUEST_QUEUE_URL", "BATCH_QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "LOOK_QUEUE_URL"),
-        *("DOORBELL_QUEUE_URL", "SEALING_KEY_ID", "QUEUE_TENANT", "AWS_DEFAULT_REGION"),
+        *(
+            "EXHAUSTED_QUEUE_URL",
+            "DOORBELL_QUEUE_URL",
+            "SEALING_KEY_ID",
+            "QUEUE_TENANT",
+            "AWS_DEFAULT_REGION",
+        ),
         *("STRIPE_API_BASE", "STRIPE_API_VERSION"),
         *("STRIPE_LIMIT_LIVE", "STRIPE_LIMIT_SANDBOX", "STRIPE_LIMIT_OPERATION"),
     }

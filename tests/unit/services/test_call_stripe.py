@@ -206,6 +206,29 @@ class TestOutcomes:
         ((_, reason, _),) = caller.queue.parked
         assert reason == "last_receive"
 
+    async def test_a_message_that_sqs_gave_up_is_reported_whatever_its_receive_count(
+        self, caller: Caller
+    ) -> None:
+        await send_and_die(caller, envelope())
+        given_up = replace(caller.message(envelope(), receive=1), exhausted=True)
+        assert await caller.receive_all(given_up) == []
+        assert not caller.stripe.calls
+        assert (caller.outcome.code, caller.outcome.certainty) == (
+            "last_receive",
+            Certainty.UNKNOWN,
+        )
+        assert len(caller.queue.parked) == 1
+
+    async def test_a_message_that_sqs_gave_up_before_anything_was_sent_goes_on_as_a_copy(
+        self, caller: Caller
+    ) -> None:
+        caller.answers(CREATED)
+        given_up = replace(caller.message(envelope(), receive=1), exhausted=True)
+        assert await caller.receive_all(given_up) == []
+        assert not caller.queue.parked
+        assert await caller.receive_deferred()
+        assert isinstance(caller.outcome, Response)
+
     async def test_a_last_receive_after_only_refusals_is_not_created(self, caller: Caller) -> None:
         caller.answers(RATE_LIMITED)
         assert await caller.receive(envelope(progress=replace(IN_AN_HOUR, attempt=10)), left_s=60)
