@@ -1,6 +1,7 @@
 # Builds, runs and deploys the Lambdas. The Makefile includes this file, and defines UV, PYTHON, RUN and install.
 # Every target needs PyPI. Only sam-local needs Docker, and only deploy needs AWS.
 SAM_VERSION := 1.170.0
+CHECKOV_VERSION := 3.3.30
 # SAM has its own environment, because it pins packages of which the project needs newer versions.
 SAM = $(UV) tool run --quiet --python $(PYTHON) --from aws-sam-cli==$(SAM_VERSION) sam
 export SAM_CLI_TELEMETRY := 0
@@ -34,6 +35,9 @@ lint-template: install
 validate: lint-template ## check the template with the rules of SAM and our own rules
 	@$(SAM) validate --lint --region $(AWS_REGION)
 
+checkov: | $(filter .tools/bin/uv,$(UV)) ## check the templates with checkov, in an environment of its own
+	@$(UV) tool run --quiet --python $(PYTHON) --from checkov==$(CHECKOV_VERSION) checkov --config-file infra/checkov.yaml
+
 build: | $(filter .tools/bin/uv,$(UV)) ## build the Lambdas into .aws-sam/build
 	@$(SAM) build --region $(AWS_REGION)
 
@@ -56,4 +60,4 @@ emulator: .tools/rie-$(SAM_VERSION)
 	@mkdir -p .tools && mv $@.new/samcli/local/rapid $@ && rm -r $@.new
 
 .PHONY: build-ApiFunction build-StripeCallerFunction build-ReconcileFunction build-FlowRunnerFunction
-.PHONY: lint-template validate build emulator run-event sam-local deploy
+.PHONY: lint-template validate checkov build emulator run-event sam-local deploy

@@ -25,6 +25,7 @@ from tests.unit.examples import (
     message_text,
 )
 
+from paydispatch.domain.attempts import NotSent
 from paydispatch.domain.claims import Send, SendEnd, claim_of
 from paydispatch.domain.credentials import Binding, StripeKey
 from paydispatch.domain.errors import NotPermitted, Unavailable
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 
 INVALID = make_refusal(400, type="invalid_request_error", code="resource_missing", param="customer")
 RATE_LIMITED = make_refusal(429, type="rate_limit", code="rate_limit")
+NOT_CONNECTED = NotSent("The connection was refused", "connection_error")
 
 
 def fill_envelope(size_bytes: int) -> Envelope:
@@ -664,6 +666,12 @@ class TestTheLogLine:
         caller.answers(RATE_LIMITED, CREATED)
         await caller.receive(envelope())
         assert caller.log.events() == ["request.settled"]
+
+    async def test_each_call_is_counted_by_its_end(self, caller: Caller) -> None:
+        caller.answers(RATE_LIMITED, NOT_CONNECTED, CREATED)
+        await caller.receive(envelope())
+        calls = {name: n for name, n in caller.log.counts.items() if name.startswith("Call")}
+        assert calls == {"CallRefused": 1, "CallNotSent": 1, "CallAnswered": 1}
 
     async def test_a_parked_request_is_counted(self, caller: Caller) -> None:
         await send_and_die(caller, envelope())
