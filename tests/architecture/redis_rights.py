@@ -41,6 +41,9 @@ NO_COMMANDS = {
 }
 """Methods of a client that send no command of their own."""
 
+ANSWERS = {"READONLY", "MOVED", "ASK"}
+"""Words in capitals that a server answers."""
+
 
 def commands_of(user: str) -> set[str]:
     """Return the commands that the programs of `user` send, in the words of an ACL rule."""
@@ -67,6 +70,8 @@ def _commands_in(module: str) -> set[str]:
     text = path.read_text("utf-8")
     methods = set(re.findall(r"(?:redis|pipe|client|node|pubsub)\.(\w+)\(", text)) - NO_COMMANDS
     called = {SPELLED_OTHERWISE.get(name, name.lower()) for name in methods}
+    spelled_out = set(re.findall(r"[\[(]\"([A-Z]+)\"", text)) - ANSWERS
+    called |= {word.lower() for word in spelled_out}
     named = set(re.findall(r"\"(\w+)\"", text)) & set(_scripts())
     return called.union(*(_scripts()[name] for name in named))
 
