@@ -1,6 +1,7 @@
 # Builds, runs and deploys the Lambdas. The Makefile includes this file, and defines UV, PYTHON, RUN and install.
 # Every target needs PyPI. Only sam-local needs Docker, and only deploy needs AWS.
 SAM_VERSION := 1.170.0
+CHECKOV_VERSION := 3.3.30
 # SAM has its own environment, because it pins packages of which the project needs newer versions.
 SAM = $(UV) tool run --quiet --python $(PYTHON) --from aws-sam-cli==$(SAM_VERSION) sam
 export SAM_CLI_TELEMETRY := 0
@@ -9,6 +10,9 @@ FUNCTION ?=
 EVENT ?=
 ENV_FILE ?=
 STAGE ?=
+# The folder of a project's flows, and the file that names their libraries. By default the flows of this repository.
+export FLOWS ?=
+export REQUIREMENTS ?=
 ON_EVENT = $(FUNCTION) $(if $(EVENT),--event $(EVENT))
 BUILD_FUNCTION = @$(PYTHON) tools/lambdas/build_function.py --uv $(UV)
 
@@ -24,12 +28,16 @@ build-ReconcileFunction: | $(filter .tools/bin/uv,$(UV))
 
 build-FlowRunnerFunction: | $(filter .tools/bin/uv,$(UV))
 	$(BUILD_FUNCTION) flow_runner "$(ARTIFACTS_DIR)"
+	$(if $(FLOWS),@$(PYTHON) tools/lambdas/add_flows.py --uv $(UV) "$(ARTIFACTS_DIR)" --flows "$(FLOWS)" $(if $(REQUIREMENTS),--requirements "$(REQUIREMENTS)"))
 
 lint-template: install
 	@$(RUN)/cfn-lint --config-file infra/cfnlintrc.yaml
 
 validate: lint-template ## check the template with the rules of SAM and our own rules
 	@$(SAM) validate --lint --region $(AWS_REGION)
+
+checkov: | $(filter .tools/bin/uv,$(UV)) ## check the templates with checkov, in an environment of its own
+	@$(UV) tool run --quiet --python $(PYTHON) --from checkov==$(CHECKOV_VERSION) checkov --config-file infra/checkov.yaml
 
 build: | $(filter .tools/bin/uv,$(UV)) ## build the Lambdas into .aws-sam/build
 	@$(SAM) build --region $(AWS_REGION)
@@ -44,7 +52,7 @@ imports: install ## show how long each function's imports take (FUNCTION= RUN_OP
 sam-local: install build ## run the same with `sam local invoke`, which needs Docker
 	@$(RUN)/python tools/lambdas/sam_local.py $(ON_EVENT) --sam $(SAM)
 
-deploy: build ## deploy the stack to the AWS account that you are signed in to (STAGE=dev or prod asks nothing)
+deploy: build ## deploy the stack to the AWS account that you are signed in to (STAGE= FLOWS= REQUIREMENTS=)
 	@$(SAM) deploy --region $(AWS_REGION) $(if $(STAGE),--config-env $(STAGE),--guided)
 
 emulator: .tools/rie-$(SAM_VERSION)
@@ -56,4 +64,4 @@ emulator: .tools/rie-$(SAM_VERSION)
 	@mkdir -p .tools && mv $@.new/samcli/local/rapid $@ && rm -r $@.new
 
 .PHONY: build-ApiFunction build-StripeCallerFunction build-ReconcileFunction build-FlowRunnerFunction
-.PHONY: lint-template validate build emulator imports run-event sam-local deploy
+.PHONY: lint-template validate checkov build emulator imports run-event sam-local deploy

@@ -176,6 +176,8 @@ class ApiSettings:
 class CallerSettings:
     queue_urls: Mapping[Lane, str]
     dead_letter_queue_url: str
+    exhausted_queue: str | None
+    """The name of the queue to which SQS moves messages after their last receive. None: to the dead-letter queue."""
     doorbell_queue_url: str | None
     look_queue_url: str | None
     redis_url: str
@@ -196,6 +198,7 @@ class CallerSettings:
         return cls(
             queue_urls=_queue_urls(env),
             dead_letter_queue_url=require(env, "DEAD_LETTER_QUEUE_URL"),
+            exhausted_queue=env.get("EXHAUSTED_QUEUE_URL", "").rpartition("/")[2] or None,
             doorbell_queue_url=env.get("DOORBELL_QUEUE_URL") or None,
             look_queue_url=_look_queue_url(env),
             redis_url=redis_url(env),

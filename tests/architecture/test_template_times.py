@@ -54,6 +54,16 @@ def test_a_post_ends_before_its_absence_is_proof() -> None:
     assert STACK.functions["StripeCallerFunction"]["Timeout"] <= LAST_CALL_S
 
 
+def test_redis_remembers_a_request_whose_message_went_through_the_exhausted_queue() -> None:
+    """SQS moves a message there with its age. The caller parks it as a new message."""
+    kept_s = sum(
+        STACK.queues[name]["MessageRetentionPeriod"]
+        for name in ("ExhaustedQueue", "RequestDeadLetterQueue")
+    )
+
+    assert kept_s < REMEMBER_S
+
+
 @pytest.mark.parametrize("queue", REQUEST_QUEUES)
 def test_redis_remembers_a_request_for_longer_than_its_message_can_exist(queue: str) -> None:
     """A message has both retention periods at most, the second one on the dead-letter queue."""

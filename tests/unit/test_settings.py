@@ -81,6 +81,14 @@ def test_the_caller_has_a_default_for_every_other_setting() -> None:
     assert settings.max_receives == 5
     assert settings.queue_tenant == "local"
     assert settings.doorbell_queue_url is None
+    assert settings.exhausted_queue is None
+
+
+def test_the_exhausted_queue_is_known_by_its_name() -> None:
+    url = {
+        "EXHAUSTED_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/pd-Exhausted"
+    }
+    assert CallerSettings.from_env(ENV | url).exhausted_queue == "pd-Exhausted"
 
 
 @pytest.mark.parametrize(

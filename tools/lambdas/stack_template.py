@@ -20,6 +20,8 @@ class StackTemplate:
     """Each resource by its name: `{"Type": …, "Properties": …}`."""
     outputs: dict[str, dict[str, Any]]
     """Each output by its name: `{"Description": …, "Value": …}`."""
+    conditions: dict[str, Any]
+    mappings: dict[str, Any]
 
     def of_type(self, type_name: str) -> dict[str, dict[str, Any]]:
         """Return the properties of each resource of one type by its name."""
@@ -55,7 +57,8 @@ def load(path: Path = TEMPLATE) -> StackTemplate:
     for resource in resources.values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"] = _merge(content["Globals"]["Function"], resource["Properties"])
-    return StackTemplate(content.get("Parameters", {}), resources, content.get("Outputs", {}))
+    others = (content.get(part, {}) for part in ("Outputs", "Conditions", "Mappings"))
+    return StackTemplate(content.get("Parameters", {}), resources, *others)
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

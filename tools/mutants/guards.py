@@ -244,6 +244,13 @@ GUARDS = (
         "        except ():\n",
     ),
     Guard(
+        "last receive: a message that SQS gave up is called again",
+        "A message on its last receive is reported without calling Stripe again, then parked.",
+        CALL_BATCH,
+        "last_receive=message.exhausted or message",
+        "last_receive=message",
+    ),
+    Guard(
         "last receive: it calls Stripe once more",
         "A message on its last receive is reported without calling Stripe again, then parked.",
         GUARD_STEP,

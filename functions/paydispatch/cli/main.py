@@ -11,6 +11,7 @@ from paydispatch.cli.commands import (
     demo,
     dlq,
     doctor,
+    env,
     forget,
     limits,
     local,
@@ -91,7 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (
         *(demo, local, submit, status, worker),
-        *(doctor, limits, pause, resume, reconcile, dlq, forget, verify_events, new_flow, twin),
+        *(doctor, limits, pause, resume, reconcile, dlq, forget, verify_events, env, new_flow),
+        twin,
     ):
         command.add_parser(commands)
     return parser

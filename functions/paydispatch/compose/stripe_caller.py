@@ -78,7 +78,7 @@ def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
         look_queue=SqsAsyncLookQueue(queue_client, look_url) if look_url else NoLookQueue(),
         clock=clock,
         log=log,
-        fraction=random.random,
+        fraction=random.SystemRandom().random,  # each restore of a snapshot draws its own
         queue_tenant=tenant,
         stripe_api_version=version,
     )
@@ -87,4 +87,5 @@ def connect(settings: CallerSettings, log: EventLog) -> CallPorts:
 def compose(settings: CallerSettings, ports: CallPorts, log: PowertoolsEventLog) -> Handler:
     warm_operations(settings.warm_operations, settings.stripe_api_version)
     service = BatchCall(ports, max_receives=settings.max_receives)
-    return on_one_loop(partial(work_on, service=service, log=log), log)
+    exhausted = settings.exhausted_queue
+    return on_one_loop(partial(work_on, service=service, log=log, exhausted_queue=exhausted), log)

@@ -18,29 +18,40 @@ if TYPE_CHECKING:
 
 
 async def work_on(
-    event: Mapping[str, Any], context: LambdaContext, service: BatchCall, log: EventLog
+    event: Mapping[str, Any],
+    context: LambdaContext,
+    service: BatchCall,
+    log: EventLog,
+    *,
+    exhausted_queue: str | None = None,
 ) -> dict[str, Any]:
     """Work on the messages, and return the ids of those that SQS must keep. An empty list acknowledges all.
 
-    Raises `UnexpectedEvent`.
+    `exhausted_queue` names the queue to which SQS moves a message after its last receive. Raises `UnexpectedEvent`.
     """
     records = queue_messages(event)
     if records is None:
         raise refuse_event(event, takes="messages of an SQS queue", log=log)
-    messages = [_message(record) for record in records]
+    messages = [_message(record, exhausted_queue) for record in records]
     ends_at = time.time() + context.get_remaining_time_in_millis() / 1000
     kept = await service.call(messages, ends_at=ends_at)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in kept]}
 
 
-def _message(record: Mapping[str, Any]) -> Message:
+def _message(record: Mapping[str, Any], exhausted_queue: str | None) -> Message:
     attributes = record.get("attributes", {})
     return Message(
         message_id=record["messageId"],
         body=record["body"],
         receive_count=int(attributes.get("ApproximateReceiveCount", 1)),
         sent_at=_seconds(attributes.get("SentTimestamp")),
+        exhausted=exhausted_queue is not None and _queue_of(record) == exhausted_queue,
     )
+
+
+def _queue_of(record: Mapping[str, Any]) -> str:
+    """Return the name of the queue: `arn:aws:sqs:us-east-1:123456789012:name` is `name`."""
+    return str(record.get("eventSourceARN", "")).rpartition(":")[2]
 
 
 def _seconds(milliseconds: str | None) -> float:

@@ -13,6 +13,7 @@ class Addresses:
     batch_queue_url: str
     dead_letter_queue_url: str
     look_queue_url: str
+    exhausted_queue_url: str
     redis_url: str
     stripe_base: str
     sealing_key_id: str

@@ -18,7 +18,8 @@ TWIN = "twin"
 WORKER = "worker"
 
 LOOK_BATCH_SIZE = 10
-"""As on AWS (template.yaml)."""
+EXHAUSTED_BATCH_SIZE = 1
+"""Both as on AWS (template.yaml)."""
 
 
 def twin(settings: LocalSettings, webhooks: Path | None, port: int) -> Program:
@@ -66,6 +67,14 @@ def pollers(settings: LocalSettings, environment: Mapping[str, str]) -> Iterator
     for lane, count, queue_url in lanes:
         for number in range(1, count + 1):
             yield _poller(f"poller-{lane}-{number}", queue_url, settings, environment)
+    # One message at a time, because each of these may kill its process.
+    yield _poller(
+        "poller-exhausted-1",
+        environment["EXHAUSTED_QUEUE_URL"],
+        settings,
+        environment,
+        batch_size=EXHAUSTED_BATCH_SIZE,
+    )
     for number in range(1, settings.look_pollers + 1):
         yield _poller(
             f"poller-look-{number}",

@@ -7,6 +7,7 @@ The parts, in the order in which they are stopped:
 
     gateway-1…         HTTP → API Gateway events → paydispatch.local.lambdas.api.handler
     poller-<lane>-1…   SQS → SQS events → paydispatch.local.lambdas.stripe_caller.handler
+    poller-exhausted-1 the same for messages whose every receive ended with a killed poller
     poller-look-1…     SQS → SQS events → paydispatch.local.lambdas.reconciler.handler
     worker             Redis streams → flows
     twin               Stripe
@@ -104,6 +105,7 @@ class LocalStack:
             "REQUEST_QUEUE_URL": self.addresses.queue_url,
             "BATCH_QUEUE_URL": self.addresses.batch_queue_url,
             "LOOK_QUEUE_URL": self.addresses.look_queue_url,
+            "EXHAUSTED_QUEUE_URL": self.addresses.exhausted_queue_url,
             "DEAD_LETTER_QUEUE_URL": self.addresses.dead_letter_queue_url,
             "REDIS_URL": self.addresses.redis_url,
             "SEALING_KEY_ID": self.addresses.sealing_key_id,

@@ -36,13 +36,15 @@ class Message:
     receive_count: int
     sent_at: float
     """Unix seconds."""
+    exhausted: bool = False
+    """SQS moved the message here after its last receive, because each worker that took it died."""
 
 
 class BatchCall:
     """The Stripe caller's one service."""
 
     def __init__(self, ports: CallPorts, *, max_receives: int) -> None:
-        """`max_receives` is the queue's `maxReceiveCount`, after which SQS dead-letters a message by itself."""
+        """`max_receives` is the queue's `maxReceiveCount`, after which SQS moves a message to the exhausted queue."""
         self._ports = ports
         self._max_receives = max_receives
 
@@ -76,7 +78,7 @@ class BatchCall:
             return
         receive = Receive(
             receive_count=message.receive_count,
-            last_receive=message.receive_count >= self._max_receives,
+            last_receive=message.exhausted or message.receive_count >= self._max_receives,
             until=until,
         )
         await call_stripe(self._ports, read, receive)

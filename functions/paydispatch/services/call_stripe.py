@@ -24,7 +24,7 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.attempts import NotSent, RefusedInFront, Unknown
+from paydispatch.domain.attempts import Answered, NotSent, RefusedInFront, Unknown
 from paydispatch.domain.claims import NoSend, Send, SendEnd
 from paydispatch.domain.credentials import check_acts_in_account
 from paydispatch.domain.errors import BadRequest, CannotOpen, Unavailable
@@ -74,6 +74,14 @@ if TYPE_CHECKING:
 
 LEAST_CALL_S = 1.0
 """The least time in which a POST is begun. With less it would probably be cut off, and leave a doubt for nothing."""
+
+CALL_METRICS: dict[type[Attempt], str] = {
+    Answered: "CallAnswered",
+    RefusedInFront: "CallRefused",
+    Unknown: "CallUnknown",
+    NotSent: "CallNotSent",
+}
+"""The metric of a call by the way in which it ended. Their sum is the number of calls."""
 
 MOST_WAITS_FOR_PROOF = 3_000
 """How often a message waits for the proof of its principal: five to ten days.
@@ -209,6 +217,7 @@ async def _send_and_call(
     sent = note_send(progress, answer, account)
     async with keep_message_if_slow(call, sent):
         attempt = await _call_stripe(call, asked, key, within_s=call.time_left_s())
+    call.ports.log.count(CALL_METRICS[type(attempt)])
     # If no connection was made, the send is taken back. Then a copy must not carry its time.
     known = replace(progress, store_waits=0) if isinstance(attempt, NotSent) else sent
     decision = _decide(call, known, attempt, asked.repeats)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from redis.exceptions import NoPermissionError
+from stack_template import load
 from tests.integration.adapters.limit_worlds import ACCOUNT, token_ask
 from tests.integration.adapters.slot_worlds import (
     DONE,
@@ -74,10 +75,18 @@ def server(request: pytest.FixtureRequest) -> Iterator[Any]:
         admin.acl_deluser(USER)
 
 
-def url_of_user(server: Any, *changed: str) -> str:
-    """Make the user of the docs with these changes, and return its URL."""
+def rule_of_the_stack(program: str) -> list[str]:
+    """Return the words of a program's user in `infra/redis.yaml`."""
+    stack = load(ROOT / "infra/redis.yaml")
+    first, _ = stack.resources[f"{program}User"]["Properties"]["AccessString"]["Fn::Join"][1]
+    return [USER, *f"{first} {stack.mappings['Rights'][program]['Commands']}".split()]
+
+
+def url_of_user(server: Any, *changed: str, rule: list[str] | None = None) -> str:
+    """Make the user of the docs with these changes, or one with another rule, and return its URL."""
+    words = rule or rule_of_the_docs()
     with server.admin() as admin:
-        admin.execute_command("ACL", "SETUSER", *rule_of_the_docs(), *changed, ">secret")
+        admin.execute_command("ACL", "SETUSER", *words, *changed, ">secret")
     return str(server.url).replace("redis://", f"redis://{USER}:secret@")
 
 
@@ -99,6 +108,35 @@ async def test_all_programs_work_as_the_redis_user_of_the_docs(
     await redis.aclose()
 
     assert log.events() == ["entry.unreadable"]  # the test publishes one unreadable entry
+
+
+@pytest.mark.parametrize("program", ["StripeCaller", "Reconciler"])
+async def test_the_caller_and_the_reconciler_work_as_their_users_of_the_stack(
+    program: str, server: Any, clock: MemoryClock
+) -> None:
+    redis = connect_async(url_of_user(server, rule=rule_of_the_stack(program)))
+    await call(redis, clock)
+    await RedisRequests(redis, clock, queue_tenant="local").tenants_in_doubt()
+    if program == "StripeCaller":
+        await watch_keys(redis)
+    await take_tokens(redis)
+    await redis.aclose()
+
+
+async def test_the_api_works_as_its_user_of_the_stack(server: Any, clock: MemoryClock) -> None:
+    url = url_of_user(server, rule=rule_of_the_stack("Api"))
+    await asyncio.to_thread(open_the_api, url, clock)
+
+
+@pytest.mark.parametrize("program", ["FlowRunner", "Worker"])
+async def test_flows_run_as_the_users_of_the_stack(
+    program: str, server: Any, clock: MemoryClock, log: MemoryEventLog, entry: Any
+) -> None:
+    redis = connect_async(url_of_user(server, rule=rule_of_the_stack(program)))
+    caller = connect_async(server.url)
+    await run_flows(redis, clock, log, entry, caller=caller, listens=program == "Worker")
+    await caller.aclose()
+    await redis.aclose()
 
 
 async def call(redis: Any, clock: MemoryClock) -> None:
@@ -133,13 +171,24 @@ def open_the_api(url: str, clock: MemoryClock) -> None:
         assert store.get("r2") is not None
 
 
-async def run_flows(redis: Any, clock: MemoryClock, log: MemoryEventLog, entry: Any) -> None:
+async def run_flows(
+    redis: Any,
+    clock: MemoryClock,
+    log: MemoryEventLog,
+    entry: Any,
+    *,
+    caller: Any = None,
+    listens: bool = True,
+) -> None:
+    """Run flows as the user of `redis`. The outcomes come from `caller`, if their user may not publish."""
     listener = RedisDoorbellListener(redis, log)
-    await listener.next(0.01)
-    outcomes = RedisOutcomes(redis, queue_tenant="local")
+    if listens:
+        await listener.next(0.01)
+    outcomes = RedisOutcomes(caller or redis, queue_tenant="local")
     await outcomes.publish(entry("r3", "c2", worker_id="w3"))
     await outcomes.publish(entry("r4", "c2", worker_id="w3"))
-    assert await listener.next(2.0) == "w3"
+    if listens:
+        assert await listener.next(2.0) == "w3"
     await redis.xadd(keys.outcomes("w3"), {"entry": "unreadable"})
     await listener.close()
 
@@ -179,16 +228,25 @@ async def operate(redis: Any, clock: MemoryClock) -> None:
     assert await backlog.eviction_policy() == "noeviction"
 
 
-async def keep_to_limits(redis: Any) -> None:
-    limiter, breakers = RedisLimiter(redis, DefaultLimits()), RedisKeyBreakers(redis)
+async def take_tokens(redis: Any) -> None:
+    limiter = RedisLimiter(redis, DefaultLimits())
     call = await limiter.take(token_ask())
     assert isinstance(call, Granted)
     assert await limiter.confirm(call)
     await limiter.report(call, Feedback.OPERATION_CONCURRENCY)
     await limiter.report(call, Feedback.FAILED)
+
+
+async def watch_keys(redis: Any) -> None:
+    breakers = RedisKeyBreakers(redis)
     assert await breakers.check("key", "create_product") is None
     await breakers.open("key", None)
     await breakers.close("key", "create_product")
+
+
+async def keep_to_limits(redis: Any) -> None:
+    await take_tokens(redis)
+    await watch_keys(redis)
     board = RedisLimitBoard(redis, DefaultLimits())
     await board.set_limit(ACCOUNT, None, 10)
     for account in (ACCOUNT, None):

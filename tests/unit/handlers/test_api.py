@@ -501,6 +501,26 @@ class TestPrincipals:
         assert principals == {"123456789012/assumed-role:shop"}
 
     @pytest.mark.parametrize(
+        ("arn", "subject"),
+        [
+            ("user/bob", "user:bob"),
+            ("user/division/team/bob", "user:division/team/bob"),
+            ("user/division/team/eve", "user:division/team/eve"),
+            ("root", "root"),
+            ("user/o,clock", "user:o,clock"),
+        ],
+    )
+    def test_with_iam_a_user_is_named_with_its_whole_path(
+        self, aws_client: Client, arn: str, subject: str
+    ) -> None:
+        aws_client.post(INTENTS, body(), authorizer=iam(arn))
+        assert aws_client.queue.sent[0].principal == f"123456789012/{subject}"
+
+    def test_a_subject_of_an_identity_provider_is_taken_as_it_is(self, aws_client: Client) -> None:
+        aws_client.post(INTENTS, body(), authorizer=jwt("shop", "auth0|5f7c8ec7"))
+        assert aws_client.queue.sent[0].principal == "shop/auth0|5f7c8ec7"
+
+    @pytest.mark.parametrize(
         "authorizer",
         [
             {"jwt": {"claims": {"sub": "checkout"}}},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from tests.unit.examples import message_text
@@ -69,6 +69,31 @@ async def test_a_record_becomes_a_message_in_seconds() -> None:
     (message,) = service.messages
     assert (message.message_id, message.body, message.receive_count) == ("m-1", "a", 4)
     assert message.sent_at == 1795381200.0
+
+
+@pytest.mark.parametrize(
+    ("queue", "exhausted"),
+    [("pd-ExhaustedQueue-1", True), ("pd-RequestQueue-1", False), ("ExhaustedQueue-1", False)],
+)
+async def test_a_record_of_the_exhausted_queue_is_known_by_the_queue_s_name(
+    queue: str, exhausted: bool
+) -> None:
+    service, context = Service(), Context(60_000)
+    arn = f"arn:aws:sqs:us-east-1:123456789012:{queue}"
+    event = {"Records": [{**record("m-1", "a"), "eventSourceARN": arn}]}
+
+    await work_on(
+        event, cast("Any", context), cast("Any", service), MemoryEventLog(),
+        exhausted_queue="pd-ExhaustedQueue-1",
+    )  # fmt: skip
+
+    assert service.messages[0].exhausted is exhausted
+
+
+async def test_without_an_exhausted_queue_no_record_is_from_it() -> None:
+    service = Service()
+    await handle({"Records": [record("m-1", "a")]}, service)
+    assert not service.messages[0].exhausted
 
 
 async def test_a_record_without_attributes_is_taken_as_new() -> None:

@@ -25,6 +25,7 @@ from tests.unit.examples import (
     message_text,
 )
 
+from paydispatch.domain.attempts import NotSent
 from paydispatch.domain.claims import Send, SendEnd, claim_of
 from paydispatch.domain.credentials import Binding, StripeKey
 from paydispatch.domain.errors import NotPermitted, Unavailable
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 
 INVALID = make_refusal(400, type="invalid_request_error", code="resource_missing", param="customer")
 RATE_LIMITED = make_refusal(429, type="rate_limit", code="rate_limit")
+NOT_CONNECTED = NotSent("The connection was refused", "connection_error")
 
 
 def fill_envelope(size_bytes: int) -> Envelope:
@@ -205,6 +207,29 @@ class TestOutcomes:
         assert caller.outcome.certainty is Certainty.UNKNOWN
         ((_, reason, _),) = caller.queue.parked
         assert reason == "last_receive"
+
+    async def test_a_message_that_sqs_gave_up_is_reported_whatever_its_receive_count(
+        self, caller: Caller
+    ) -> None:
+        await send_and_die(caller, envelope())
+        given_up = replace(caller.message(envelope(), receive=1), exhausted=True)
+        assert await caller.receive_all(given_up) == []
+        assert not caller.stripe.calls
+        assert (caller.outcome.code, caller.outcome.certainty) == (
+            "last_receive",
+            Certainty.UNKNOWN,
+        )
+        assert len(caller.queue.parked) == 1
+
+    async def test_a_message_that_sqs_gave_up_before_anything_was_sent_goes_on_as_a_copy(
+        self, caller: Caller
+    ) -> None:
+        caller.answers(CREATED)
+        given_up = replace(caller.message(envelope(), receive=1), exhausted=True)
+        assert await caller.receive_all(given_up) == []
+        assert not caller.queue.parked
+        assert await caller.receive_deferred()
+        assert isinstance(caller.outcome, Response)
 
     async def test_a_last_receive_after_only_refusals_is_not_created(self, caller: Caller) -> None:
         caller.answers(RATE_LIMITED)
@@ -641,6 +666,12 @@ class TestTheLogLine:
         caller.answers(RATE_LIMITED, CREATED)
         await caller.receive(envelope())
         assert caller.log.events() == ["request.settled"]
+
+    async def test_each_call_is_counted_by_its_end(self, caller: Caller) -> None:
+        caller.answers(RATE_LIMITED, NOT_CONNECTED, CREATED)
+        await caller.receive(envelope())
+        calls = {name: n for name, n in caller.log.counts.items() if name.startswith("Call")}
+        assert calls == {"CallRefused": 1, "CallNotSent": 1, "CallAnswered": 1}
 
     async def test_a_parked_request_is_counted(self, caller: Caller) -> None:
         await send_and_die(caller, envelope())

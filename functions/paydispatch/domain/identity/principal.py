@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from paydispatch.domain.credentials import check_holds_no_key
 from paydispatch.domain.errors import InvalidField
 
-_WORD = re.compile(r"[A-Za-z0-9._:@=+-]{1,128}")
-
+_TENANT = re.compile(r"[A-Za-z0-9._:@=+-]{1,128}")
+_SUBJECT = re.compile(r"[A-Za-z0-9._:@=+,|/-]{1,640}")
+"""A subject may be the path of an IAM user, up to 512 characters and its name, or a subject such as `auth0|5f7c`."""
 
 QUEUE = "queue"
 """The principal of a program that writes to the queue directly. Its tenant is the queue's tenant."""
@@ -24,10 +25,15 @@ class Principal:
 
     def __post_init__(self) -> None:
         # A slash in a tenant would let `paydispatch/a/b/...` be read as another tenant's secret.
-        if not _WORD.fullmatch(self.tenant) or not _WORD.fullmatch(self.subject):
+        if not _TENANT.fullmatch(self.tenant):
             raise InvalidField(
                 "principal",
-                "The tenant and the subject of a principal must be 1 to 128 letters, digits or any of . _ : @ = + -",
+                "The tenant of a principal must be 1 to 128 letters, digits or any of . _ : @ = + -",
+            )
+        if not _SUBJECT.fullmatch(self.subject):
+            raise InvalidField(
+                "principal",
+                "The subject of a principal must be 1 to 640 letters, digits or any of . _ : @ = + - , | /",
             )
         check_holds_no_key("principal", str(self))
         if str(self) == QUEUE:  # it would open the secrets of the queue's tenant

@@ -11,7 +11,7 @@ from paydispatch.domain.identity.principal import LOCAL, Principal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NOT_A_WORD = re.compile(r"[^A-Za-z0-9._:@=+-]")
+_NOT_IN_A_SUBJECT = re.compile(r"[^A-Za-z0-9._:@=+,|/-]")
 
 
 class PrincipalReader:
@@ -42,7 +42,13 @@ class PrincipalReader:
 
 
 def _from_iam(caller: Mapping[str, Any]) -> Principal:
-    """Return a principal of the role without its session name, which changes from one session to the next."""
+    """Return the principal: `assumed-role:shop`, or `user:division/team/bob` for an IAM user with a path.
+
+    The session name of a role is left out, because it changes from one session to the next.
+    """
     arn = str(caller.get("userArn", ""))
-    role = "/".join(arn.rpartition(":")[2].split("/")[:2])
-    return Principal(str(caller.get("accountId", "")), _NOT_A_WORD.sub(":", role))
+    kind, _, name = arn.split(":", 5)[-1].partition("/")
+    if kind == "assumed-role":
+        name = name.partition("/")[0]
+    subject = ":".join(filter(None, (kind, name)))
+    return Principal(str(caller.get("accountId", "")), _NOT_IN_A_SUBJECT.sub(":", subject))

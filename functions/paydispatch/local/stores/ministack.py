@@ -24,7 +24,9 @@ _ACCOUNT = "000000000000"
 _MAX_MESSAGE_BYTES = 1_048_576
 _REQUESTS_KEPT_S = 864_000
 _DEAD_LETTERS_KEPT_S = 1_209_600
-"""Both retention periods are those of template.yaml. A deadline passes before the first, and the second is longer."""
+"""These are the values of template.yaml. A deadline passes before the first period, and the others are longer."""
+_EXHAUSTED_KEPT_S = 907_200
+_EXHAUSTED_RECEIVES = 10
 _LOOKS_KEPT_S = 86_400
 _CALL_TIMEOUT_S = 5.0
 _RETRY_EVERY_S = 0.05
@@ -41,6 +43,7 @@ class Resources:
     batch_queue_url: str
     dead_letter_queue_url: str
     look_queue_url: str
+    exhausted_queue_url: str
     sealing_key_id: str
 
 
@@ -96,12 +99,14 @@ class MiniStack:
 
 def _create_resources(port: int, settings: LocalSettings) -> Resources:
     dead_letters = _create_queue(port, "paydispatch-dead-letters", kept_s=_DEAD_LETTERS_KEPT_S)
+    exhausted = _create_exhausted_queue(port, settings)
     _create_secret(port, *_DEMO_SECRET)
     return Resources(
         queue_url=_create_request_queue(port, "paydispatch-interactive", settings),
         batch_queue_url=_create_request_queue(port, "paydispatch-batch", settings),
         dead_letter_queue_url=dead_letters,
         look_queue_url=_create_look_queue(port, settings),
+        exhausted_queue_url=exhausted,
         sealing_key_id=_create_sealing_key(port),
     )
 
@@ -140,17 +145,29 @@ def _healthy(port: int) -> bool:
 
 
 def _create_request_queue(port: int, name: str, settings: LocalSettings) -> str:
-    redrive = {
-        "deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{_ACCOUNT}:paydispatch-dead-letters",
-        "maxReceiveCount": settings.max_receives,
-    }
     return _create_queue(
         port,
         name,
         kept_s=_REQUESTS_KEPT_S,
         VisibilityTimeout=str(settings.visibility_timeout_s),
-        RedrivePolicy=json.dumps(redrive),
+        RedrivePolicy=_redrive("paydispatch-exhausted", settings.max_receives),
     )
+
+
+def _create_exhausted_queue(port: int, settings: LocalSettings) -> str:
+    """Create the queue of messages whose every receive ended with a killed caller. A caller reports their end."""
+    return _create_queue(
+        port,
+        "paydispatch-exhausted",
+        kept_s=_EXHAUSTED_KEPT_S,
+        VisibilityTimeout=str(settings.visibility_timeout_s),
+        RedrivePolicy=_redrive("paydispatch-dead-letters", _EXHAUSTED_RECEIVES),
+    )
+
+
+def _redrive(to: str, receives: int) -> str:
+    target = f"arn:aws:sqs:{REGION}:{_ACCOUNT}:{to}"
+    return json.dumps({"deadLetterTargetArn": target, "maxReceiveCount": receives})
 
 
 def _create_look_queue(port: int, settings: LocalSettings) -> str:

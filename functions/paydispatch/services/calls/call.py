@@ -71,7 +71,7 @@ class Receive:
     receive_count: int
     """How often SQS has delivered the message, this time included."""
     last_receive: bool
-    """After this receive SQS moves the message to the dead-letter queue."""
+    """After this receive SQS moves the message to the exhausted queue, or it has come from there."""
     until: float
     """Unix seconds. After this time the invocation must have no call in flight."""
 

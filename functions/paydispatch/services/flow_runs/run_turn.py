@@ -211,6 +211,7 @@ class TurnRun:
             **self.ids(),
             run_ms=round((now_s - self._started_at) * 1000),
             age_ms=round((now_s - (entry.accepted_at or entry.settled_at)) * 1000),
+            lag_ms=round((now_s - entry.settled_at) * 1000),
             **fields,
         )
 

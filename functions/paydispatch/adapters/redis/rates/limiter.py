@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from functools import cached_property
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,6 @@ class RedisLimiter:
         self._pauses = GlobalPauses(redis, remember_pauses_s)
         self._takes: Coalescer[TokenAsk, TokenAnswer] = Coalescer(self._take)
         self._confirms: Coalescer[Granted, bool] = Coalescer(self._confirm)
-        self._process = token_hex(6)
         self._commands = itertools.count(1)
         self._noted: dict[str, float] = {}
 
@@ -92,6 +92,11 @@ class RedisLimiter:
         if granted.in_flight:
             await self._report(granted, Feedback.NOT_CALLED)
         return NO_CHANGE
+
+    @cached_property
+    def _process(self) -> str:
+        """The name of this process, drawn at its first call, because many processes may start from one snapshot."""
+        return token_hex(6)
 
     async def _take(self, account: str, asks: Sequence[TokenAsk]) -> list[TokenAnswer]:
         await self._note(account)
