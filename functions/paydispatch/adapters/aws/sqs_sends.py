@@ -94,7 +94,9 @@ def _repeat(call: Callable[[], Mapping[str, Any]], until: float) -> tuple[Mappin
     error = Unavailable("The message was not sent, because SQS took too long for those before it.")
     in_doubt = False
     for attempt in range(SEND_ATTEMPTS):
-        if attempt:  # a sleep of 0 gives other processes the turn, for milliseconds on a busy machine
+        if (
+            attempt
+        ):  # a sleep of 0 gives other processes the turn, for milliseconds on a busy machine
             time.sleep(random.SystemRandom().random() * PAUSE_S * attempt)
         if time.monotonic() >= until:
             break
