@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from paydispatch.cli.commands import (
+    cost,
     demo,
     dlq,
     doctor,
@@ -89,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (
         *(demo, local, submit, status, worker),
-        *(doctor, limits, pause, resume, reconcile, dlq, verify_events, new_flow, twin),
+        *(cost, doctor, limits, pause, resume, reconcile, dlq, verify_events, new_flow, twin),
     ):
         command.add_parser(commands)
     return parser
