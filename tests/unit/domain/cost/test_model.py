@@ -25,7 +25,7 @@ def test_the_simulated_fleet_uses_what_the_model_says(
 ) -> None:
     monkeypatch.setattr(stripe_model, "ANSWER_P99_S", stripe_model.ANSWER_P50_S)
     monkeypatch.setattr(stripe_model, "ONE_WAY_JITTER_S", 0.0)
-    messages = 20 * per_invocation
+    messages = 100 * per_invocation
     shape = LaneShape(concurrency=4, batch_size=per_invocation, window_s=1.0)
     plan = Plan(account_rate=UNLIMITED, operation_rate=UNLIMITED, lanes={RateLane.BATCH: shape})
     fleet = Fleet(plan)
