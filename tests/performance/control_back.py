@@ -13,7 +13,13 @@ import argparse
 import os
 import sys
 
-from tests.performance.frame.sample import PARAMS, WARM_CALLS, cpu_us_of, print_control_back, print_figure
+from tests.performance.frame.sample import (
+    PARAMS,
+    WARM_CALLS,
+    cpu_us_of,
+    print_control_back,
+    print_figure,
+)
 
 from paydispatch import Dispatcher, new_payment_intent
 from paydispatch.local.settings import local_aws

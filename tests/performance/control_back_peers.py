@@ -15,7 +15,13 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from tests.performance.frame.sample import PARAMS, WARM_CALLS, cpu_us_of, print_control_back, print_figure
+from tests.performance.frame.sample import (
+    PARAMS,
+    WARM_CALLS,
+    cpu_us_of,
+    print_control_back,
+    print_figure,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Measure the workers of task queues: tasks per second of one core, each a task that does nothing with a body of 2.8 KB.
+"""Measure the workers of task queues: tasks per second of one core. A task does nothing and has a body of 2.8 KB.
 
     .venv-bench/bin/python -m tests.performance.flow_peers --peer arq [--tasks 2000]
 
@@ -110,7 +110,9 @@ def celery(tasks: int, counter: Counter | None) -> None:
         for _ in range(tasks):
             run.delay(BODY)
         return
-    app.worker_main(["worker", "--pool=solo", "--loglevel=ERROR", "--without-gossip", "--without-mingle"])
+    app.worker_main(
+        ["worker", "--pool=solo", "--loglevel=ERROR", "--without-gossip", "--without-mingle"]
+    )
 
 
 def rq(tasks: int, counter: Counter | None) -> None:

@@ -19,7 +19,9 @@ PICTURES = "benchmarks"
 UNITS = {"us": "µs", "per_s": "1/s"}
 
 
-def write_page(docs: Path, rows: Sequence[Row], figures: Figures, machine: Mapping[str, Any]) -> None:
+def write_page(
+    docs: Path, rows: Sequence[Row], figures: Figures, machine: Mapping[str, Any]
+) -> None:
     page = docs / "benchmarks.md"
     text = page.read_text("utf-8")
     before, _, rest = text.partition(BEGIN)
@@ -44,21 +46,21 @@ def _machine_line(machine: Mapping[str, Any]) -> str:
     load = ", ".join(map(str, machine["load"]))
     return (
         f"Measured {machine['at']} on {machine['processor']}, {machine['cores']} cores, {machine['system']}, Python "
-        f"{machine['python']}. The load averages at the begin were {load}, so other work shared the machine when they are "
-        "above 1."
+        f"{machine['python']}. The load averages at the begin were {load}. Above 1, other work shared the machine."
     )
 
 
 def _sections(docs: Path, rows: Sequence[Row], figures: Figures) -> list[str]:
-    return [
-        _section(docs, row, figures[row.name]) for row in rows if figures.get(row.name)
-    ]
+    return [_section(docs, row, figures[row.name]) for row in rows if figures.get(row.name)]
 
 
 def _section(docs: Path, row: Row, contestants: Mapping[str, Contestant]) -> str:
     names = _by_median(row, contestants)
     lines = [f"### {row.title}", "", *_reach_lines(row, contestants)]
-    lines += [f"| | median, {_unit(row)} | lowest | highest | rounds | ratio |", "|---|---|---|---|---|---|"]
+    lines += [
+        f"| | median, {_unit(row)} | lowest | highest | rounds | ratio |",
+        "|---|---|---|---|---|---|",
+    ]
     lines += [_table_line(row, contestants, name) for name in names]
     if len(names) > 1:
         picture = f"{PICTURES}/{row.name.replace(' ', '-')}.svg"

@@ -49,6 +49,7 @@ class Program:
             cwd=ROOT,
             env=dict(environment),
             capture_output=True,
+            check=False,  # its last lines are told below
             text=True,
             timeout=LONGEST_S,
         )

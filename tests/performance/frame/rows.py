@@ -34,7 +34,9 @@ ROWS = (
     ),
     Row(name="dispatch", title="CPU of a dispatched message, all in", unit="us", reach=150),
     Row(
-        name="one_call", title="CPU of one call of Stripe, 100 in flight, answers after 300 ms", unit="us"
+        name="one_call",
+        title="CPU of one call of Stripe, 100 in flight, answers after 300 ms",
+        unit="us",
     ),
     Row(name="wall_10", title="Wall time of 10 such calls", unit="ms", reach=308),
     Row(name="wall_100", title="Wall time of 100 such calls", unit="ms", reach=345),
@@ -83,7 +85,10 @@ GROUPS = (
         Program(module=_CONTROL_BACK, quick=_FEW),
         *(
             Program(
-                module=f"{_CONTROL_BACK}_peers", arguments=("--peer", peer), quick=_FEW, python=PEERS
+                module=f"{_CONTROL_BACK}_peers",
+                arguments=("--peer", peer),
+                quick=_FEW,
+                python=PEERS,
             )
             for peer in (
                 *("dramatiq", "arq", "taskiq", "rq", "celery"),

@@ -1,4 +1,4 @@
-"""What a program of a row prints and how it times. It needs no library, because the peers have an environment of their own."""
+"""Times calls and prints figures, for the programs of a row. It needs no library, so that the peers can import it."""
 
 from __future__ import annotations
 

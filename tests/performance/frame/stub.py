@@ -29,6 +29,10 @@ INTENT = json.dumps(
         "description": "x" * 2400,
     }
 ).encode()
+HEAD = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nRequest-Id: req_1\r\n"
+    b"Content-Length: %d\r\n\r\n"
+)
 ACCOUNT = json.dumps({"id": "acct_1", "object": "account"}).encode()
 
 
@@ -66,8 +70,7 @@ class Stub(asyncio.Protocol):
             asyncio.get_running_loop().call_later(self._stripe_s, self._write, INTENT)
 
     def _write(self, body: bytes) -> None:
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nRequest-Id: req_1\r\nContent-Length: {len(body)}\r\n\r\n"
-        self._transport.write(head.encode() + body)
+        self._transport.write(HEAD % len(body) + body)
 
 
 def _fields(head: str) -> dict[str, str]:
@@ -83,7 +86,11 @@ def _aws(target: str, asked: dict[str, Any]) -> bytes:
         "SendMessage": {"MessageId": "m", "MD5OfMessageBody": _md5(asked.get("MessageBody", ""))},
         "SendMessageBatch": {
             "Successful": [
-                {"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": _md5(entry["MessageBody"])}
+                {
+                    "Id": entry["Id"],
+                    "MessageId": "m",
+                    "MD5OfMessageBody": _md5(entry["MessageBody"]),
+                }
                 for entry in asked.get("Entries", ())
             ],
             "Failed": [],
