@@ -1,6 +1,6 @@
 """Measure how long `create_async` keeps its caller, and what a dispatched message costs until SQS has it.
 
-    python -m tests.performance.control_back [--calls 1000] [--messages 2000]
+    python -m tests.performance.control_back [--calls 400] [--messages 1000]
 
 A call is validated, sealed and handed over. SQS and KMS are a stub, named by `BENCH_AWS_URL`. Prints the p50 and the
 p99 of the calls on an idle machine, their p99 beside two busy processes, and the CPU per message of the whole process:
@@ -29,8 +29,8 @@ OURS = "paydispatch"
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--calls", type=int, default=1_000)
-    parser.add_argument("--messages", type=int, default=2_000)
+    parser.add_argument("--calls", type=int, default=400)
+    parser.add_argument("--messages", type=int, default=1_000)
     arguments = parser.parse_args()
     url = os.environ["BENCH_AWS_URL"]
     os.environ.update(local_aws(url))

@@ -1,6 +1,6 @@
 """Measure how long the peers keep their caller: task queues over Redis, and boto3 over SQS.
 
-    .venv-bench/bin/python -m tests.performance.control_back_peers --peer dramatiq [--calls 1000]
+    .venv-bench/bin/python -m tests.performance.control_back_peers --peer dramatiq [--calls 400]
 
 Each hands over the parameters of the same payment as one task or message. Redis is named by `BENCH_REDIS_URL`, and the
 stub of SQS by `BENCH_AWS_URL`. Prints one line of JSON for each figure.
@@ -33,8 +33,8 @@ BODY = {"worker_id": "performance", "context_id": "order-1", "params": PARAMS}
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--peer", choices=sorted(PEERS), required=True)
-    parser.add_argument("--calls", type=int, default=1_000)
-    parser.add_argument("--messages", type=int, default=2_000)
+    parser.add_argument("--calls", type=int, default=400)
+    parser.add_argument("--messages", type=int, default=1_000)
     arguments = parser.parse_args()
     PEERS[arguments.peer](arguments.peer, arguments.calls, arguments.messages)
     return 0

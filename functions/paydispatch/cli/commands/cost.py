@@ -120,6 +120,8 @@ def as_json(made: Estimate) -> Mapping[str, Any]:
         "lambda_usd": round(made.bill.lambda_usd, 4),
         "loop_lambda_usd": round(made.loop.lambda_usd, 4),
         "times_cheaper_than_a_loop": round(made.times_cheaper, 1),
+        "redis_gb_for_25_days": round(made.redis_gb[0], 3),
+        "redis_gb_for_a_day": round(made.redis_gb[1], 3),
         "standing_usd_per_month": round(made.standing_usd, 2),
         "other_engines": [
             {
@@ -161,6 +163,8 @@ def _show(made: Estimate) -> None:
     say(
         f"a loop, one by one       {made.loop.lambda_usd:.2f} USD of Lambda, {made.times_cheaper:.1f} times ours"
     )
+    kept, finished = made.redis_gb
+    say(f"memory of Redis          {kept:.1f} GB for 25 days, and {finished:.1f} GB more for a day")
     say(f"a month without calls    {made.standing_usd:.2f} USD, Redis at the price you gave")
     for engine in OTHER_ENGINES:
         say(f"{engine.name:<24} {engine.usd(work.calls):.2f} USD for {engine.billed}")

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.cost.bill import Bill, LambdaUse, Use, bill
-from paydispatch.domain.cost.model import MB_PER_GB, RUNNER_MB, Workload, loop_of, use_of
+from paydispatch.domain.cost.model import (
+    MB_PER_GB,
+    RUNNER_MB,
+    Workload,
+    loop_of,
+    redis_gb_of,
+    use_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +39,8 @@ class Estimate:
     bill: Bill
     loop: Bill
     """Lambda's part of the same calls in a loop, one after the other, in a function of the caller's memory."""
+    redis_gb: tuple[float, float]
+    """The memory that the calls hold in Redis for 25 days, and beside it for a day."""
     standing_usd: float
     """What a month costs without any call: the schedules, and Redis if its price is given."""
 
@@ -46,6 +55,7 @@ def estimate(work: Workload, *, redis_usd_per_hour: float = 0.0) -> Estimate:
         work=work,
         bill=bill(use_of(work)),
         loop=bill(Use(functions=[loop_of(work)])),
+        redis_gb=redis_gb_of(work),
         standing_usd=bill(Use(functions=_schedules())).usd + redis_usd_per_hour * HOURS_PER_MONTH,
     )
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.cost.bill import LambdaUse, Use
+from paydispatch.domain.cost.bill import BYTES_PER_GB, LambdaUse, Use
 from paydispatch.domain.requests import Lane
 
 if TYPE_CHECKING:
@@ -39,22 +39,32 @@ LANE_COSTS: Mapping[Lane, LaneCost] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What one message costs our own code: CPU of one core of this project's machine (docs/benchmarks.md)."""
+    """What our own code needs, measured on two busy cores (docs/benchmarks.md). A quiet machine needs about half.
 
-    call_cpu_ms: float = 1.2
-    """One call with its guards and its outcome in Redis."""
+    CPU is that of one whole core. So the estimate is rather too high than too low.
+    """
+
+    call_cpu_ms: float = 3.0
+    """One call with its guards, its log line and its outcome in Redis."""
     invocation_ms: float = 8.0
     """What an invocation of the caller lasts beyond its slowest call and its CPU."""
-    flow_cpu_ms: float = 0.4
+    flow_cpu_ms: float = 1.3
     """One outcome from the stream to its script and back, without the work of the script."""
     run_ms: float = 5.0
     """What an invocation of the runner lasts beyond that."""
-    accept_cpu_ms: float = 1.5
-    """One item of an API request."""
-    log_bytes_of_a_call: int = 700
-    log_bytes_of_a_flow: int = 450
+    accept_cpu_ms: float = 5.0
+    """One request of the HTTP API."""
+    item_cpu_ms: float = 0.7
+    """Each further item of it."""
+    log_bytes_of_a_call: int = 490
+    log_bytes_of_a_flow: int = 420
+    log_bytes_of_an_item: int = 310
     log_bytes_of_an_invocation: int = 350
     """Lambda's own START, END and REPORT."""
+    redis_bytes_for_25_days: int = 3_300
+    """A finished request in Redis: its slot with the answer of 1.2 KB, and its marks."""
+    redis_bytes_for_a_day: int = 2_500
+    """Its entry on the stream, which is trimmed a day after its flow."""
     ring_ms: float = 15.0
     """One doorbell message. Outcomes that come while it is sent share the next one."""
 
@@ -98,13 +108,23 @@ def use_of(work: Workload, measured: Measured = MEASURED) -> Use:
         *_api(work, measured),
     ]
     own_invocations = sum(function.invocations for function in functions)
+    each_bytes = measured.log_bytes_of_a_call + measured.log_bytes_of_a_flow
+    if work.api_items:
+        each_bytes += measured.log_bytes_of_an_item
     return Use(
         functions=functions,
         queue_requests=_queue_requests(work, messages),
         doorbell_requests=3 * rings,
         http_requests=work.calls / work.api_items if work.api_items else 0,
-        log_bytes=work.calls * (measured.log_bytes_of_a_call + measured.log_bytes_of_a_flow)
-        + own_invocations * measured.log_bytes_of_an_invocation,
+        log_bytes=work.calls * each_bytes + own_invocations * measured.log_bytes_of_an_invocation,
+    )
+
+
+def redis_gb_of(work: Workload, measured: Measured = MEASURED) -> tuple[float, float]:
+    """Return the memory that the calls hold in Redis for 25 days, and what they hold beside it for a day."""
+    return (
+        work.calls * measured.redis_bytes_for_25_days / BYTES_PER_GB,
+        work.calls * measured.redis_bytes_for_a_day / BYTES_PER_GB,
     )
 
 
@@ -139,7 +159,8 @@ def _runner(work: Workload, measured: Measured, rings: float) -> LambdaUse:
 def _api(work: Workload, measured: Measured) -> list[LambdaUse]:
     if not work.api_items:
         return []
-    each_ms = work.api_items * measured.accept_cpu_ms / _cores(API_MB)
+    cpu_ms = measured.accept_cpu_ms + (work.api_items - 1) * measured.item_cpu_ms
+    each_ms = cpu_ms / _cores(API_MB)
     return [_function("api", API_MB, work.calls / work.api_items, each_ms)]
 
 

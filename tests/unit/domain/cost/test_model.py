@@ -65,6 +65,11 @@ def test_the_api_adds_its_requests_its_function_and_its_gateway() -> None:
     assert added == {"Lambda: api, duration", "Lambda: api, invocations", "API Gateway"}
 
 
+def test_every_call_holds_memory_in_redis_for_25_days() -> None:
+    kept_gb, _ = estimate(A_MILLION).redis_gb
+    assert kept_gb == pytest.approx(3.3)
+
+
 def test_redis_is_part_of_the_standing_cost() -> None:
     without = estimate(A_MILLION).standing_usd
     assert estimate(A_MILLION, redis_usd_per_hour=0.1).standing_usd == pytest.approx(without + 73)
