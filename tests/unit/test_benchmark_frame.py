@@ -4,7 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.performance.frame.adapters import from_cost, from_flows, from_lines, from_one_call
+from tests.performance.frame.adapters import (
+    from_cold_start,
+    from_cost,
+    from_flows,
+    from_lines,
+    from_one_call,
+)
 from tests.performance.frame.page import BEGIN, END, as_text, write_page
 from tests.performance.frame.programs import Contestant, Figures, as_json, from_json
 from tests.performance.frame.rows import ROWS, Row
@@ -91,6 +97,15 @@ def test_the_report_of_flows_gives_rates_and_delays() -> None:
         ("publish_to_run", "paydispatch p50"),
         ("publish_to_run", "paydispatch p99"),
     ]
+
+
+def test_the_report_of_cold_starts_gives_times_and_sizes_of_this_checkout() -> None:
+    figures = {
+        name: {"before": 2.0, "after": 1.0, "ratio": 0.5} for name in ("init", "cpu", "zip_mb")
+    }
+    read = list(from_cold_start(json.dumps({"ApiFunction": figures}, indent=2)))
+    assert [sample[0] for sample in read] == ["cold_start", "cold_start", "zip"]
+    assert all(rounds == [1.0] for *_, rounds in read)
 
 
 def test_the_estimate_of_costs_is_a_row(capsys: pytest.CaptureFixture[str]) -> None:

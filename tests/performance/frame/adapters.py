@@ -37,6 +37,14 @@ def from_flows(text: str) -> Iterator[tuple[str, str, str, list[float]]]:
             yield "flows", f"{OURS}, {what}", "per_s", [result["per_core_s"]]
 
 
+def from_cold_start(text: str) -> Iterator[tuple[str, str, str, list[float]]]:
+    """Read the second of the two checkouts, which is this one twice."""
+    for function, figures in json.loads(text).items():
+        yield "cold_start", f"{function}, init", "ms", [figures["init"]["after"]]
+        yield "cold_start", f"{function}, CPU to the first answer", "ms", [figures["cpu"]["after"]]
+        yield "zip", function, "MB", [figures["zip_mb"]["after"]]
+
+
 def from_cost(text: str) -> Iterator[tuple[str, str, str, list[float]]]:
     """Read `paydispatch cost --json`: Lambda's part beside a loop's, and all of it beside other engines."""
     made = json.loads(text)

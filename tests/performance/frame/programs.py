@@ -34,6 +34,8 @@ class Program:
     """More arguments for a run that only shows that everything runs. The last of two equal options counts."""
     python: tuple[str, ...] = OURS
     read: Callable[[str], Iterable[Sample]] = from_lines
+    in_quick: bool = True
+    """It runs in a quick run too."""
     once: bool = False
     """It makes its rounds itself, and runs only once."""
 
@@ -81,8 +83,9 @@ def run_groups(
     """Run the programs of each group in turn, so many times."""
     figures: Figures = defaultdict(dict)
     for group in groups:
-        present = [program for program in group if program.exists]
-        for program in group:
+        wanted = [program for program in group if program.in_quick or not quick]
+        present = [program for program in wanted if program.exists]
+        for program in wanted:
             if program not in present:
                 tell(f"skipped: {program.module} is not there")
         for number in range(rounds):

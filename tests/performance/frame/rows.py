@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tests.performance.frame.adapters import OURS as US
-from tests.performance.frame.adapters import from_cost, from_flows, from_one_call
+from tests.performance.frame.adapters import from_cold_start, from_cost, from_flows, from_one_call
 from tests.performance.frame.programs import PEERS, Program
 
 
@@ -61,6 +61,20 @@ ROWS = (
         higher_is_better=True,
     ),
     Row(name="whole_path CPU", title="CPU of one request on the whole path", unit="us"),
+    *(
+        Row(name=f"billed: {what}", title=title, unit=unit, figure="measured")
+        for what, title, unit in (
+            (
+                "billed ms per call",
+                "Billed time of a call, batches of 100, answers after 300 ms",
+                "ms",
+            ),
+            ("CPU ms per call", "CPU of a call in the handler, alone", "ms"),
+            ("SQS requests per call", "SQS requests of a call: send, receive, delete", "requests"),
+            ("doorbell messages per call", "Doorbell messages of a call", "messages"),
+            ("log bytes per call", "Bytes of the caller's log", "bytes"),
+        )
+    ),
     Row(name="cold_start", title="Cold start of the built functions", unit="ms"),
     Row(name="zip", title="Size of the zips, compressed", unit="MB"),
     Row(
@@ -129,6 +143,16 @@ GROUPS = (
         ),
     ),
     (Program(module="tests.performance.whole_path", quick=("--requests", "400")),),
+    (Program(module="tests.performance.billed", quick=("--calls", "200")),),
+    (
+        Program(
+            module="tests.performance.cold_start",
+            arguments=(".", ".", "--starts", "3", "--json"),
+            read=from_cold_start,
+            in_quick=False,  # the tests of the built functions build and start them
+            once=True,
+        ),
+    ),
     (
         Program(
             module="paydispatch",
