@@ -1,12 +1,13 @@
 """Measure what more work costs: the CPU per request of each part, and its memory, as one quantity grows.
 
-    python -m tests.performance.growth [--only NAME ...] [--short] [--json FILE] [--plots FOLDER]
+    python -m tests.performance.growth [--only NAME ...] [--short] [--json FILE] [--docs FOLDER] [--load FILE]
 
 `rounds` sends the same requests again and again through one local stack, with a twin that answers at once. `contexts`,
 `workers` and `payload` send one number of requests in 1 to 2,000 contexts, for 1 to 2,000 workers, and with bodies of
 0.5 to 200 KB. `dispatches` sends 1,000 to 50,000 requests from one process to a stub of SQS; `--short` stops at 10,000
 and takes few rounds. CPU is what a request costs; the time of the wall depends on the machine's other work. Prints
-figures and judges nothing.
+figures and judges nothing. `--docs` writes them into benchmarks.md with their pictures, and `--load` takes those of an
+earlier run.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.performance.control_back import create
 from tests.performance.frame.machine import describe_machine
+from tests.performance.frame.page import PAGE, PICTURES, machine_line, replace_between
 from tests.performance.frame.processes import Usage, cpu_between, usage_by_part, usage_of
 from tests.performance.frame.servers import shared_servers
 from tests.performance.simulated.plots import Chart, Line
@@ -34,9 +36,19 @@ from paydispatch.local.settings import LocalSettings, local_aws
 from paydispatch.local.stack import LocalStack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 PRODUCER = "producer"
+BEGIN, END = "<!-- growth: begin -->", "<!-- growth: end -->"
+SHOWN_US = 100
+"""A part that needs less than this per request is not in the tables."""
+TITLES = {
+    "rounds": "The same requests again and again",
+    "contexts": "More contexts",
+    "workers": "More workers",
+    "payload": "Larger bodies, in KB",
+    "dispatches": "More dispatches from one process",
+}
 WARM_REQUESTS = 200
 
 
@@ -69,6 +81,10 @@ class Growth:
             for point in self.points
         ]
         return {"growth": self.name, "grows": self.grows, "points": points}
+
+    @classmethod
+    def from_json(cls, read: Mapping[str, Any]) -> Growth:
+        return cls(read["growth"], read["grows"], [Point(**point) for point in read["points"]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,20 +151,30 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=list(SCENARIOS), help="run only these")
     parser.add_argument("--short", action="store_true", help="small sizes, to show that it runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw the pictures there")
+    parser.add_argument("--docs", type=Path, metavar="FOLDER", help="write benchmarks.md there")
+    parser.add_argument("--load", type=Path, metavar="FILE", help="take the figures of a JSON file")
     arguments = parser.parse_args()
+    if arguments.load:
+        read = json.loads(arguments.load.read_text("utf-8"))
+        machine, made = read["machine"], [Growth.from_json(growth) for growth in read["growth"]]
+    else:
+        machine, made = describe_machine(), _measure_all(arguments)
+    if arguments.json:
+        figures = [growth.as_json() for growth in made]
+        text = json.dumps({"machine": machine, "growth": figures}, indent=1)
+        arguments.json.write_text(text, "utf-8")
+    if arguments.docs:
+        write_growth(arguments.docs, made, machine)
+    return 0
+
+
+def _measure_all(arguments: argparse.Namespace) -> list[Growth]:
     made = []
     for name in arguments.only or SCENARIOS:
         growth = SCENARIOS[name](SHORT if arguments.short else Plan())
         print(as_text(growth), flush=True)
         made.append(growth)
-        if arguments.plots:
-            draw(growth, arguments.plots)
-    if arguments.json:
-        figures = [growth.as_json() for growth in made]
-        text = json.dumps({"machine": describe_machine(), "growth": figures}, indent=1)
-        arguments.json.write_text(text, "utf-8")
-    return 0
+    return made
 
 
 def _over(name: str, sizes: Sequence[float], load: Callable[[float], Load]) -> Growth:
@@ -211,30 +237,52 @@ def as_text(growth: Growth) -> str:
     parts = growth.points[0].cpu_us
     lines = [f"\n{growth.name}: CPU per request in µs (and memory in MB) of each part"]
     lines.append(f"{growth.grows:>16}" + "".join(f"{part:>22}" for part in parts))
-    lines += [f"{point.size:>16,g}" + "".join(_cells(point)) for point in growth.points]
+    lines += [
+        f"{point.size:>16,g}" + "".join(f"{cell:>22}" for cell in _cells(point, parts))
+        for point in growth.points
+    ]
     return "\n".join(lines)
 
 
-def _cells(point: Point) -> Iterator[str]:
-    for part, cpu_us in point.cpu_us.items():
+def _cells(point: Point, parts: Iterable[str]) -> Iterator[str]:
+    for part in parts:
         memory = point.memory_mb.get(part)
-        shown = f"{cpu_us:,.0f}" + (f" ({memory:,.0f})" if memory else "")
-        yield f"{shown:>22}"
+        yield f"{point.cpu_us[part]:,.0f}" + (f" ({memory:,.0f})" if memory else "")
 
 
-def draw(growth: Growth, folder: Path) -> None:
+def write_growth(docs: Path, made: Sequence[Growth], machine: Mapping[str, Any]) -> None:
+    """Write the tables between their markers in benchmarks.md, and a picture for each."""
+    sections = []
+    for growth in made:
+        picture = f"{PICTURES}/growth-{growth.name}.svg"
+        (docs / picture).parent.mkdir(parents=True, exist_ok=True)
+        (docs / picture).write_text(_chart(growth).as_svg(), "utf-8")
+        sections.append(f"{_table(growth)}\n\n![CPU per request]({picture})")
+    body = "\n\n".join([machine_line(machine), *sections])
+    replace_between(docs / PAGE, BEGIN, END, body)
+
+
+def _table(growth: Growth) -> str:
+    used = _used_parts(growth)
+    head = f"| {growth.grows} | {' | '.join(used)} |"
+    rows = [f"| {point.size:,g} | {' | '.join(_cells(point, used))} |" for point in growth.points]
+    title = f"### {TITLES[growth.name]}\n\nCPU per request in µs, and in brackets the memory in MB afterwards."
+    return "\n".join((title, "", head, "|---" * (len(used) + 1) + "|", *rows))
+
+
+def _used_parts(growth: Growth) -> list[str]:
+    first, last = growth.points[0].cpu_us, growth.points[-1].cpu_us
+    return [part for part in first if max(first[part], last[part]) >= SHOWN_US]
+
+
+def _chart(growth: Growth) -> Chart:
     """Draw the CPU of each part against the place of its point, because the sizes grow by factors."""
-    folder.mkdir(parents=True, exist_ok=True)
     sizes = ", ".join(f"{point.size:,g}" for point in growth.points)
-    lines = [
+    lines = tuple(
         Line(part, [(place, point.cpu_us[part]) for place, point in enumerate(growth.points)])
-        for part in growth.points[0].cpu_us
-        if any(point.cpu_us[part] for point in growth.points)
-    ]
-    chart = Chart(
-        f"CPU per request as {growth.grows} grow: {sizes}", "size, in steps", "µs", tuple(lines)
+        for part in _used_parts(growth)
     )
-    (folder / f"growth-{growth.name}.svg").write_text(chart.as_svg(), "utf-8")
+    return Chart(f"CPU per request, {growth.grows}: {sizes}", "step", "µs", lines)
 
 
 if __name__ == "__main__":

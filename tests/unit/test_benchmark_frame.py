@@ -1,9 +1,11 @@
 """The frame of the benchmarks reads what programs print, takes medians, and writes a page that can be rewritten."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
+from tests.performance import growth
 from tests.performance.frame.adapters import (
     from_cold_start,
     from_cost,
@@ -12,6 +14,7 @@ from tests.performance.frame.adapters import (
     from_one_call,
 )
 from tests.performance.frame.page import BEGIN, END, as_text, write_page
+from tests.performance.frame.processes import Usage, cpu_between, usage_by_part, usage_of
 from tests.performance.frame.programs import Contestant, Figures, as_json, from_json
 from tests.performance.frame.rows import ROWS, Row
 
@@ -117,3 +120,32 @@ def test_the_estimate_of_costs_is_a_row(capsys: pytest.CaptureFixture[str]) -> N
 def test_every_row_has_a_name_of_its_own() -> None:
     names = [row.name for row in ROWS]
     assert len(names) == len(set(names))
+
+
+def test_the_processes_of_a_stack_count_by_part() -> None:
+    own = os.getpid()
+    parts = usage_by_part({"gateway-1": own, "gateway-2": own, "twin": own, "poller-look-1": own})
+    assert parts["twin"].cpu_s > 0
+    assert parts["gateway"].memory_mb == pytest.approx(2 * parts["twin"].memory_mb, rel=0.1)
+    assert parts["valkey"] == Usage()
+    assert cpu_between(parts, parts)["gateway"] == 0
+
+
+def test_a_process_that_has_ended_counts_nothing() -> None:
+    assert usage_of(2**22 + 1) == Usage()
+
+
+def test_growth_survives_its_json_and_is_written_into_the_page(tmp_path: Path) -> None:
+    points = [
+        growth.Point(size, 10, 5.0, {"worker": 1_000.0 * size, "gateway": 0.0}, {"worker": 80.0})
+        for size in (1, 2)
+    ]
+    made = growth.Growth("contexts", "contexts", points)
+    assert growth.Growth.from_json(made.as_json()) == made
+    page = tmp_path / "benchmarks.md"
+    page.write_text(f"{growth.BEGIN}\nold\n{growth.END}\n")
+    growth.write_growth(tmp_path, [made], MACHINE)
+    text = page.read_text("utf-8")
+    assert "| contexts | worker |" in text
+    assert "| 2 | 2,000 (80) |" in text
+    assert (tmp_path / "benchmarks/growth-contexts.svg").exists()

@@ -23,7 +23,7 @@ class LogTail:
                 yield log.stem, line
 
     def skip(self) -> None:
-        """Leave out all complete lines so far, for a reader who needs only those that come."""
+        """Leave out all complete lines so far, for a reader that needs only those that come."""
         for log in self._logs():
             self._take(log)
 

@@ -15,19 +15,22 @@ if TYPE_CHECKING:
     from tests.performance.frame.rows import Row
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
-PICTURES = "benchmarks"
+PAGE, PICTURES = "benchmarks.md", "benchmarks"
 UNITS = {"us": "µs", "per_s": "1/s"}
 
 
 def write_page(
     docs: Path, rows: Sequence[Row], figures: Figures, machine: Mapping[str, Any]
 ) -> None:
-    page = docs / "benchmarks.md"
+    body = "\n\n".join([machine_line(machine), *_sections(docs, rows, figures)])
+    replace_between(docs / PAGE, BEGIN, END, body)
+
+
+def replace_between(page: Path, begin: str, end: str, body: str) -> None:
+    """Write the text between two markers of a page. Raises `ValueError` if a marker is missing."""
     text = page.read_text("utf-8")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    body = "\n\n".join([_machine_line(machine), *_sections(docs, rows, figures)])
-    page.write_text(f"{before}{BEGIN}\n{body}\n{END}{after}", "utf-8")
+    start, stop = text.index(begin) + len(begin), text.index(end)
+    page.write_text(f"{text[:start]}\n{body}\n{text[stop:]}", "utf-8")
 
 
 def as_text(rows: Sequence[Row], figures: Figures) -> str:
@@ -42,7 +45,7 @@ def median(contestant: Contestant) -> float:
     return statistics.median(contestant.rounds)
 
 
-def _machine_line(machine: Mapping[str, Any]) -> str:
+def machine_line(machine: Mapping[str, Any]) -> str:
     load = ", ".join(map(str, machine["load"]))
     return (
         f"Measured {machine['at']} on {machine['processor']}, {machine['cores']} cores, {machine['system']}, Python "

@@ -1,4 +1,4 @@
-"""`paydispatch cost`: what a number of calls costs on AWS, by a model and a dated price list."""
+"""`paydispatch cost`: the cost of a number of calls on AWS, by a model and a dated price list."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ exit codes:
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "cost",
-        help="estimate what calls cost on AWS",
+        help="estimate the cost of calls on AWS",
         description=f"Estimates the bill of AWS for a number of calls, in {REGION}, from the shape of the stack and a "
         "dated price list. It needs no network. Confirm the prices before you rely on them.",
         epilog=EXAMPLES,

@@ -1,4 +1,4 @@
-"""The bill of what a run used, metered as AWS meters it. It knows nothing of how the use came about."""
+"""The bill of a run, metered as AWS meters it. It knows the use, and not how the use came about."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ NOT_COUNTED = (
     "cold starts",
     "the time of your flows",
 )
-"""What the estimate leaves out, because it depends on the account or on the user's own code."""
+"""The estimate leaves these out, because they depend on the account or on the user's own code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Estimate:
     redis_gb: tuple[float, float]
     """The memory that the calls hold in Redis for 25 days, and beside it for a day."""
     standing_usd: float
-    """What a month costs without any call: the schedules, and Redis if its price is given."""
+    """The cost of a month without any call: the schedules, and Redis if its price is given."""
 
     @property
     def times_cheaper(self) -> float:

@@ -39,7 +39,7 @@ LANE_COSTS: Mapping[Lane, LaneCost] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What our own code needs, measured on two busy cores (docs/benchmarks.md). A quiet machine needs about half.
+    """The needs of our own code, measured on two busy cores (docs/benchmarks.md). A quiet machine needs about half.
 
     CPU is that of one whole core. So the estimate is rather too high than too low.
     """
@@ -47,11 +47,11 @@ class Measured:
     call_cpu_ms: float = 3.0
     """One call with its guards, its log line and its outcome in Redis."""
     invocation_ms: float = 8.0
-    """What an invocation of the caller lasts beyond its slowest call and its CPU."""
+    """The time of an invocation of the caller beside its slowest call and its CPU."""
     flow_cpu_ms: float = 1.3
     """One outcome from the stream to its script and back, without the work of the script."""
     run_ms: float = 5.0
-    """What an invocation of the runner lasts beyond that."""
+    """The time of an invocation of the runner beside that."""
     accept_cpu_ms: float = 5.0
     """One request of the HTTP API."""
     item_cpu_ms: float = 0.7
@@ -98,7 +98,7 @@ class Workload:
 
 
 def use_of(work: Workload, measured: Measured = MEASURED) -> Use:
-    """Return what the stack uses for `work`."""
+    """Return the use that the stack makes for `work`."""
     messages = work.calls * (1 + work.deferrals)
     invocations = messages / work.fill
     rings = min(work.calls, invocations * _rings(work, measured))
@@ -121,7 +121,7 @@ def use_of(work: Workload, measured: Measured = MEASURED) -> Use:
 
 
 def redis_gb_of(work: Workload, measured: Measured = MEASURED) -> tuple[float, float]:
-    """Return the memory that the calls hold in Redis for 25 days, and what they hold beside it for a day."""
+    """Return the memory that the calls hold in Redis for 25 days, and the memory beside it for a day."""
     return (
         work.calls * measured.redis_bytes_for_25_days / BYTES_PER_GB,
         work.calls * measured.redis_bytes_for_a_day / BYTES_PER_GB,
@@ -129,7 +129,7 @@ def redis_gb_of(work: Workload, measured: Measured = MEASURED) -> tuple[float, f
 
 
 def loop_of(work: Workload, memory_mb: int = CALLER_MB) -> LambdaUse:
-    """Return what a usual batch loop over the same queue uses: ten messages, one call after the other, and no flow.
+    """Return the use of a usual batch loop over the same queue: ten messages, one call after the other, and no flow.
 
     Its own CPU is left out, which favours it.
     """

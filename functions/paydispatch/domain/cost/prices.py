@@ -58,11 +58,11 @@ PRICES = PriceList(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherEngine:
-    """What another engine publishes for the same million calls. Its compute is not in the price."""
+    """The published price of another engine for the same calls. Its compute is not in the price."""
 
     name: str
     billed: str
-    """What it bills for one call."""
+    """The units that it bills for one call."""
     units_per_call: float
     price: Price
 
