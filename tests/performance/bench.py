@@ -5,7 +5,7 @@
 Each row is a program of its own (tests/performance/README.md). The programs of a group take turns, so that a busy
 minute of the machine meets all of them. Prints medians with the lowest and the highest round. `--docs` writes
 benchmarks.md and its pictures there; `--quick` runs everything small, to show that it runs. It judges nothing: it fails
-only if a program fails.
+only if a program fails. With `--only` the other figures stay as the last run measured them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.performance.frame.machine import describe_machine
 from tests.performance.frame.page import as_text, write_page
-from tests.performance.frame.programs import ROOT, Figures, as_json, load, run_groups
+from tests.performance.frame.programs import ROOT, Figures, as_json, load, merge, run_groups
 from tests.performance.frame.rows import GROUPS, ROWS
 from tests.performance.frame.servers import shared_servers
 
@@ -37,7 +37,7 @@ def main() -> int:
     machine = describe_machine()
     figures = _measure(arguments)
     if arguments.only and arguments.json.exists():
-        figures = load(arguments.json) | figures  # the other rows stay as they were measured
+        figures = merge(load(arguments.json), figures)
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(
         json.dumps({"machine": machine, "figures": as_json(figures)}, indent=1), "utf-8"

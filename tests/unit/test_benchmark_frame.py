@@ -15,7 +15,7 @@ from tests.performance.frame.adapters import (
 )
 from tests.performance.frame.page import BEGIN, END, as_text, write_page
 from tests.performance.frame.processes import Usage, cpu_between, usage_by_part, usage_of
-from tests.performance.frame.programs import Contestant, Figures, as_json, from_json
+from tests.performance.frame.programs import Contestant, Figures, as_json, from_json, merge
 from tests.performance.frame.rows import ROWS, Row
 
 from paydispatch.cli.main import main
@@ -74,6 +74,14 @@ def test_the_text_lists_the_best_contestant_first() -> None:
 
 def test_figures_survive_their_json() -> None:
     assert from_json(as_json(_figures())) == _figures()
+
+
+def test_a_later_run_replaces_only_the_contestants_that_it_measured() -> None:
+    later: Figures = {"waits": {"a peer": Contestant("us", [1.0])}}
+    merged = merge(_figures(), later)
+    assert merged["waits"]["a peer"].rounds == [1.0]
+    assert merged["waits"]["paydispatch"] == _figures()["waits"]["paydispatch"]
+    assert merged["rates"] == _figures()["rates"]
 
 
 def test_lines_of_a_program_are_read_and_other_output_is_not() -> None:

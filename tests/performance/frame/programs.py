@@ -114,5 +114,10 @@ def from_json(lines: Iterable[Mapping[str, Any]]) -> Figures:
     return figures
 
 
+def merge(earlier: Figures, later: Figures) -> Figures:
+    """Return all contestants of both. Those of the later run replace their earlier figures."""
+    return {row: earlier.get(row, {}) | later.get(row, {}) for row in {**earlier, **later}}
+
+
 def load(path: Path) -> Figures:
     return from_json(json.loads(path.read_text("utf-8"))["figures"])
