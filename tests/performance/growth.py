@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 PRODUCER = "producer"
 BEGIN, END = "<!-- growth: begin -->", "<!-- growth: end -->"
+BATCH_SIZE = 20
+"""Small, so that a batch of large bodies ends within the function's timeout on a slow machine, and is not repeated."""
 SHOWN_US = 100
 """A part that needs less than this per request is not in the tables."""
 TITLES = {
@@ -191,7 +193,8 @@ def _stack() -> Iterator[LocalStack]:
     """Run a local stack with flows that do nothing, after some requests that load and connect everything."""
     with tempfile.TemporaryDirectory() as folder:
         write_flows(Path(folder))
-        with LocalStack(LocalSettings(flows=Path(folder), lenient=True)) as stack:
+        settings = LocalSettings(flows=Path(folder), lenient=True, batch_size=BATCH_SIZE)
+        with LocalStack(settings) as stack:
             os.environ.update(stack.environment())
             run_requests(stack, Load(WARM_REQUESTS))
             yield stack
