@@ -14,12 +14,16 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.performance.frame.machine import describe_machine
 from tests.performance.frame.page import as_text, write_page
 from tests.performance.frame.programs import ROOT, Figures, as_json, load, merge, run_groups
 from tests.performance.frame.rows import GROUPS, ROWS
 from tests.performance.frame.servers import shared_servers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 RESULT = ROOT / "build/bench.json"
 
@@ -35,20 +39,22 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", default=RESULT)
     arguments = parser.parse_args()
     machine = describe_machine()
-    figures = _measure(arguments)
-    if arguments.only and arguments.json.exists():
-        figures = merge(load(arguments.json), figures)
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(
-        json.dumps({"machine": machine, "figures": as_json(figures)}, indent=1), "utf-8"
-    )
+    earlier = load(arguments.json) if arguments.only and arguments.json.exists() else {}
+
+    def save(figures: Figures) -> None:
+        """Write the figures so far, so that a run that is cut off was not in vain."""
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        made = {"machine": machine, "figures": as_json(merge(earlier, figures))}
+        arguments.json.write_text(json.dumps(made, indent=1), "utf-8")
+
+    figures = merge(earlier, _measure(arguments, save))
     print(as_text(ROWS, figures))
     if arguments.docs:
         write_page(arguments.docs, ROWS, figures, machine)
     return 0
 
 
-def _measure(arguments: argparse.Namespace) -> Figures:
+def _measure(arguments: argparse.Namespace, save: Callable[[Figures], None]) -> Figures:
     groups = [
         [
             program
@@ -65,6 +71,7 @@ def _measure(arguments: argparse.Namespace) -> Figures:
             rounds=1 if arguments.quick else arguments.rounds,
             quick=arguments.quick,
             tell=lambda line: print(line, file=sys.stderr, flush=True),
+            save=save,
         )
 
 

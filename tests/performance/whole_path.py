@@ -1,6 +1,6 @@
 """Measure the whole path on one machine: requests per second from the SDK to the last flow, and the CPU of each part.
 
-    python -m tests.performance.whole_path [--requests 3000]
+    python -m tests.performance.whole_path [--requests 2000]
 
 Runs the local stack with a twin that answers at once. The CPU of our own processes is printed apart from that of the
 emulators, which AWS and Stripe replace. Prints one line of JSON for each figure. Fails if a flow is missing.
@@ -36,7 +36,7 @@ US = "paydispatch"
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--requests", type=int, default=3_000)
+    parser.add_argument("--requests", type=int, default=2_000)
     requests = parser.parse_args().requests
     with tempfile.TemporaryDirectory() as folder:
         write_flows(Path(folder))

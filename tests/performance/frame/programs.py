@@ -79,8 +79,9 @@ def run_groups(
     rounds: int,
     quick: bool,
     tell: Callable[[str], None],
+    save: Callable[[Figures], None],
 ) -> Figures:
-    """Run the programs of each group in turn, so many times."""
+    """Run the programs of each group in turn, so many times. `save` gets the figures after each program."""
     figures: Figures = defaultdict(dict)
     for group in groups:
         wanted = [program for program in group if program.in_quick or not quick]
@@ -96,6 +97,7 @@ def run_groups(
                 for row, name, unit, values in program.run(environment, quick=quick):
                     contestant = figures[row].setdefault(name, Contestant(unit, []))
                     contestant.rounds += values
+                save(figures)
     return figures
 
 
