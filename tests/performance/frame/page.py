@@ -66,7 +66,7 @@ def _section(docs: Path, row: Row, contestants: Mapping[str, Contestant]) -> str
     ]
     lines += [_table_line(row, contestants, name) for name in names]
     if len(names) > 1:
-        picture = f"{PICTURES}/{row.name.replace(' ', '-')}.svg"
+        picture = f"{PICTURES}/{row.name.replace(':', '').replace(' ', '-')}.svg"
         bars = [Bar(name, median(contestants[name])) for name in names]
         draw_bars(docs / picture, f"{row.title}, {_unit(row)}", bars)
         lines += ["", f"![{row.title}]({picture})"]
