@@ -74,7 +74,14 @@ chaos-short: install ## run the same with 500 requests, in about a minute
 mutants: install ## break each guard on purpose, and check that a test fails for each
 	$(RUN)/python tools/mutants
 
-bench: install ## measure how long dispatching blocks, the first call of operations, looks and flows; print figures
+.venv-bench/.installed: uv.lock pyproject.toml | $(filter .tools/bin/uv,$(UV))
+	UV_PROJECT_ENVIRONMENT=.venv-bench $(UV) sync --frozen --quiet --compile-bytecode --only-group bench --python $(PYTHON)
+	@touch $@
+
+bench: install .venv-bench/.installed ## measure every row beside its peers, and write docs/benchmarks.md (QUICK=1: only show that it runs)
+	$(RUN)/python -m tests.performance.bench $(if $(QUICK),--quick,--docs docs)
+
+blocking: install ## measure how long dispatching blocks, the first call of operations, looks and flows; print figures
 	$(RUN)/python tests/performance/non_blocking_payment_test.py
 	$(RUN)/python tests/performance/first_calls.py
 	$(RUN)/python -m tests.performance.lost_answers
@@ -119,4 +126,5 @@ check: lint lint-template type arch unit ## run the first checks of CI: fast, an
 
 include infra/build.mk
 
-.PHONY: help install run test unit beyond-unit pythons integration model e2e arch schemas properties chaos chaos-short mutants bench limits fleet stripe dist audit sbom fmt lint type check
+.PHONY: help install run test unit beyond-unit pythons integration model e2e arch schemas properties chaos chaos-short mutants bench
+.PHONY: blocking limits fleet stripe dist audit sbom fmt lint type check

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from paydispatch.cli.commands import (
+    cost,
     demo,
     dlq,
     doctor,
@@ -92,8 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (
         *(demo, local, submit, status, worker),
-        *(doctor, limits, pause, resume, reconcile, dlq, forget, verify_events, env, new_flow),
-        twin,
+        *(doctor, limits, pause, resume, reconcile, dlq, forget, verify_events, env, cost),
+        *(new_flow, twin),
     ):
         command.add_parser(commands)
     return parser

@@ -18,10 +18,22 @@ class LogTail:
 
     def new_lines(self) -> Iterator[tuple[str, bytes]]:
         """Yield NAME and line for each new complete line. An incomplete line is read again next time."""
-        for log in sorted(self._directory.glob("*.log")):
-            with log.open("rb") as file:
-                file.seek(self._offsets.get(log, 0))
-                complete, newline, _ = file.read().rpartition(b"\n")
-            self._offsets[log] = self._offsets.get(log, 0) + len(complete) + len(newline)
-            for line in complete.splitlines():
+        for log in self._logs():
+            for line in self._take(log).splitlines():
                 yield log.stem, line
+
+    def skip(self) -> None:
+        """Leave out all complete lines so far, for a reader that needs only those that come."""
+        for log in self._logs():
+            self._take(log)
+
+    def _logs(self) -> list[Path]:
+        return sorted(self._directory.glob("*.log"))
+
+    def _take(self, log: Path) -> bytes:
+        """Return the new complete lines of a log, and remember where they end."""
+        with log.open("rb") as file:
+            file.seek(self._offsets.get(log, 0))
+            complete, newline, _ = file.read().rpartition(b"\n")
+        self._offsets[log] = self._offsets.get(log, 0) + len(complete) + len(newline)
+        return complete

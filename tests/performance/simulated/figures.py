@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from paydispatch.domain.cost.bill import LambdaUse, Use, bill
+from paydispatch.domain.cost.model import CALLER_MB, MB_PER_GB
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -12,12 +15,6 @@ if TYPE_CHECKING:
     from tests.performance.simulated.messages import Message
 
     from paydispatch.domain.rates.lanes import RateLane
-
-LAMBDA_USD_PER_GB_S = 0.0000133334
-LAMBDA_USD_PER_INVOCATION = 0.20e-6
-SQS_USD_PER_REQUEST = 0.40e-6
-MEMORY_GB = 1.0
-"""Prices of us-east-1, and the caller's memory in template.yaml."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +40,13 @@ def usage(fleet: Fleet, name: RateLane) -> Usage:
     lane, concurrency = fleet.lanes[name], fleet.plan.lanes[name].concurrency
     used, calls = lane.mapping.used, max(1, len(lane.caller.done))
     requests = used.requests + lane.queue.copies
-    usd = (
-        used.billed_ms / 1000 * MEMORY_GB * LAMBDA_USD_PER_GB_S
-        + used.invocations * LAMBDA_USD_PER_INVOCATION
-        + requests * SQS_USD_PER_REQUEST
+    caller = LambdaUse(
+        function="caller",
+        memory_gb=CALLER_MB / MB_PER_GB,
+        invocations=used.invocations,
+        billed_ms=used.billed_ms,
     )
+    usd = bill(Use(functions=[caller], queue_requests=requests)).usd
     by_caller = [lane.caller.calls[caller] for caller in range(concurrency)]
     return Usage(
         calls=len(lane.caller.done),

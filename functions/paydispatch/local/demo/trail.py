@@ -29,6 +29,10 @@ class Trail:
             if line.startswith(b'{"') and (fields := _json_object(line)):
                 self._note(fields)
 
+    def skip(self) -> None:
+        """Leave out the lines so far. A stack that has worked for hours has many, and each would be parsed."""
+        self._tail.skip()
+
     def find_settlement(self, request_id: str) -> dict[str, Any] | None:
         """Return the `request.settled` line of a request, with its attempts, time at Stripe, and error if any."""
         return self._settled.get(request_id)
