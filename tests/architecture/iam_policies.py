@@ -1,4 +1,6 @@
-"""Decides as IAM does whether a resource policy allows a call. It knows only what this stack's policies use.
+"""Decides as IAM does whether a resource policy allows a call.
+
+It knows only the parts of IAM that this stack's policies use.
 
 A role stands for itself by its name, such as `ApiFunctionRole`. Another role of the account has any name, and every
 right that the resource policy leaves to its own IAM policy.
@@ -15,7 +17,7 @@ ACCOUNT = {"Ref": "AWS::AccountId"}
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, and how."""
+    """The caller, and the way of the call."""
 
     role: str
     own_account: bool = True
@@ -38,7 +40,7 @@ class Caller:
 
 
 def is_denied(policy: list[dict[str, Any]], action: str, caller: Caller) -> bool:
-    """Return whether a statement of the policy denies the call, whatever other policies allow."""
+    """Return whether a statement of the policy denies the call. Other policies cannot allow it then."""
     return any(_applies(s, action, caller) for s in policy if s["Effect"] == "Deny")
 
 

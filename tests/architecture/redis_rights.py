@@ -41,6 +41,9 @@ NO_COMMANDS = {
 }
 """Methods of a client that send no command of their own."""
 
+ALL_SCRIPTS = {f"{ADAPTERS}.scripts"}
+"""Loads the scripts of all programs, and names some of them."""
+
 ANSWERS = {"READONLY", "MOVED", "ASK"}
 """Words in capitals that a server answers."""
 
@@ -72,7 +75,9 @@ def _commands_in(module: str) -> set[str]:
     called = {SPELLED_OTHERWISE.get(name, name.lower()) for name in methods}
     spelled_out = set(re.findall(r"[\[(]\"([A-Z]+)\"", text)) - ANSWERS
     called |= {word.lower() for word in spelled_out}
-    named = set(re.findall(r"\"(\w+)\"", text)) & set(_scripts())
+    named = (
+        set() if module in ALL_SCRIPTS else set(re.findall(r"\"(\w+)\"", text)) & set(_scripts())
+    )
     return called.union(*(_scripts()[name] for name in named))
 
 

@@ -451,6 +451,7 @@ def test_a_function_has_its_handler_its_libraries_and_its_build_target(function:
     package, module, name = STACK.functions[function]["Handler"].split(".")
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
 
-    assert f"\n{name} = " in (ROOT / "functions" / package / f"{module}.py").read_text()
+    entry_point = (ROOT / "functions" / package / f"{module}.py").read_text()
+    assert re.search(rf"^ *{name} = ", entry_point, re.MULTILINE)
     assert package in groups
     assert f"build-{function}:" in (ROOT / "infra" / "build.mk").read_text()

@@ -1,4 +1,4 @@
-"""Measure what a dispatch costs its caller and the process: from `create_async` until SQS has the message.
+"""Measure the cost of a dispatch for its caller and for the process: from `create_async` until SQS has the message.
 
     python tests/performance/dispatch.py [--calls 2000] [--rounds 5] [--json]
 

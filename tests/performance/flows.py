@@ -62,7 +62,7 @@ CONTEXTS = (None, 100, 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What is measured: the kind of script, and the contexts of the entries."""
+    """A measured case: the kind of script, and the contexts of the entries."""
 
     script: str
     contexts: int | None
@@ -240,7 +240,7 @@ async def _publish_evenly(url: str, flows: int, at: int) -> None:
 def measure(
     stage: FlowStage, sources: Mapping[str, Path], options: argparse.Namespace
 ) -> Iterator[tuple[str, str, dict[str, float]]]:
-    """Yield what was measured, of which source, and its medians. The sources take turns in each round."""
+    """Yield each case, its source and its medians. The sources take turns in each round."""
     cases = [case for case in CASES if not options.only or options.only in str(case)]
     for case in cases:
         flows = options.flows if case.contexts != 1 else options.flows // 4

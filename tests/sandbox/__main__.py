@@ -2,8 +2,8 @@
 
     STRIPE_TEST_KEY=sk_test_… python -m tests.sandbox [--json] [--base URL]
 
-Makes at most 20 calls a second, and removes what it created. Without the variable it prints what it would do. Ends with
-1 if an answer differs, and with 2 if the key is not one of a sandbox.
+Makes at most 20 calls a second, and removes the created objects. Without the variable it prints the calls that it would
+make. Ends with 1 if an answer differs, and with 2 if the key is not one of a sandbox.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _print_plan(calls: list[Call]) -> None:
     print(
         f"STRIPE_TEST_KEY is not set, so no call was made. With the secret key of a sandbox this makes {len(calls)} "
         f"calls ({counts}), at most {CALLS_PER_SECOND} a second, compares each answer with the twin's, and removes "
-        "what it created:"
+        "the created objects:"
     )
     for call in calls:
         print(f"  {call.method:6} {call.path:60} {call.name}")

@@ -33,10 +33,10 @@ COMPARED_VALUES = frozenset(
         "type",
     }
 )
-"""Fields whose values must be equal. All other values differ by nature (ids, times) or by account (settings, tax)."""
+"""Fields with values that must be equal. Others differ by nature (ids, times) or by account (settings, tax)."""
 
 OF_THE_CALLER = frozenset({"metadata"})
-"""Fields whose keys the caller chooses."""
+"""Fields with keys that the caller chooses."""
 
 
 def differences(stripe: Answer, twin: Answer) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Make calls with one key against one base URL, and clean up what they created."""
+"""Make calls with one key against one base URL, and remove the created objects."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Session:
         return answer
 
     def clean_up(self) -> list[str]:
-        """Remove what the calls created, the newest first. Return a line for each object that stays in use."""
+        """Remove the created objects, the newest first. Return a line for each object that stays in use."""
         left = [self._remove(name, *rest) for name, rest in reversed(self._created.items())]
         return [line for line in left if line]
 

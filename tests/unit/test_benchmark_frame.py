@@ -1,4 +1,4 @@
-"""The frame of the benchmarks reads what programs print, takes medians, and writes a page that can be rewritten."""
+"""The frame of the benchmarks reads the figures of programs, takes medians, and writes a page that can be rewritten."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What `tools/lambdas/slim.py` removes from a zip, and what it must leave as it was."""
+"""`tools/lambdas/slim.py` removes parts of libraries from a zip, and leaves the rest as it was."""
 
 from __future__ import annotations
 

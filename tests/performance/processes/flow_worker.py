@@ -3,7 +3,7 @@
     python tests/performance/processes/flow_worker.py drain WORKER WARM_UP
     python tests/performance/processes/flow_worker.py serve WORKER FLOWS
 
-The first runs what is on the stream of WORKER, after what is on that of WARM_UP. The second runs until so many flows
+The first runs the entries on the stream of WORKER, after those on that of WARM_UP. The second runs until so many flows
 have run. The environment is that of `paydispatch worker`. The log lines go to `LOG_TO` (default: /dev/null).
 `PYTHONPATH` chooses the source, so that another commit can be measured.
 """
@@ -33,7 +33,7 @@ async def drain(worker_id: str, warm_up: str) -> dict[str, float]:
 
 
 async def serve(worker_id: str, flows: int) -> dict[str, object]:
-    """Serve the worker until its script has run so often. Return what the script noted."""
+    """Serve the worker until its script has run so often. Return the notes of the script."""
     import builtins
 
     delays_ms: list[float] = []

@@ -1,4 +1,4 @@
-"""`paydispatch forget` prints what was erased and what is left."""
+"""`paydispatch forget` prints the counts of an erasure, and of the work that is left."""
 
 from __future__ import annotations
 

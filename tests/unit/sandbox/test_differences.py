@@ -1,4 +1,4 @@
-"""The comparison of Stripe's answers with the twin's names what differs, and nothing else."""
+"""The comparison of Stripe's answers with the twin's names each difference, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Forgetter` erases what is settled of a conversation, and nothing else."""
+"""`Forgetter` erases the settled work of a conversation, and nothing else."""
 
 from __future__ import annotations
 
