@@ -6,8 +6,8 @@
 `workers` and `payload` send one number of requests in 1 to 2,000 contexts, for 1 to 2,000 workers, and with bodies of
 0.5 to 200 KB. `dispatches` sends 1,000 to 50,000 requests from one process to a stub of SQS; `--short` stops at 10,000
 and takes few rounds. CPU is the cost of a request, because the time of the wall depends on the machine's other work.
-Prints figures and judges nothing. `--docs` writes them into benchmarks.md with their pictures, and `--load` takes those of an
-earlier run.
+Prints figures and judges nothing. `--docs` writes them into benchmarks.md with their pictures, and `--load` takes those
+of an earlier run.
 """
 
 from __future__ import annotations
