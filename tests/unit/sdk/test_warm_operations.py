@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jsonschema_rs
 import pytest
 from tests.unit.examples import KEY
 
@@ -36,7 +37,7 @@ class Work:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.done: list[str] = []
-        read_text, compiled = Path.read_text, check.jsonschema_rs.Draft202012Validator
+        read_text, compiled = Path.read_text, jsonschema_rs.Draft202012Validator
 
         def read(path: Path, *arguments: Any) -> str:
             self.done.append(path.name)
@@ -47,7 +48,7 @@ class Work:
             return compiled(schema)
 
         monkeypatch.setattr(Path, "read_text", read)
-        monkeypatch.setattr(check.jsonschema_rs, "Draft202012Validator", compile_schema)
+        monkeypatch.setattr(jsonschema_rs, "Draft202012Validator", compile_schema)
 
 
 @pytest.fixture(autouse=True)
