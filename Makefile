@@ -103,7 +103,7 @@ dist: | $(filter .tools/bin/uv,$(UV)) ## build the wheel and the source distribu
 audit: | $(filter .tools/bin/uv,$(UV)) ## look up known vulnerabilities of the locked dependencies
 	@$(PYTHON) tools/audit.py --uv $(UV) $(AUDIT)
 
-SBOMS := api stripe_caller reconciler flow_runner
+SBOMS := api stripe_caller reconciler flow_runner operators
 sbom: | $(filter .tools/bin/uv,$(UV)) ## write a CycloneDX bill of materials for the SDK and each Lambda into build/sbom
 	@mkdir -p build/sbom
 	@$(UV) export --quiet --frozen --no-dev --no-default-groups --no-emit-project $(SBOM) > build/sbom/sdk.cdx.json

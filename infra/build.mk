@@ -30,6 +30,9 @@ build-FlowRunnerFunction: | $(filter .tools/bin/uv,$(UV))
 	$(BUILD_FUNCTION) flow_runner "$(ARTIFACTS_DIR)"
 	$(if $(FLOWS),@$(PYTHON) tools/lambdas/add_flows.py --uv $(UV) "$(ARTIFACTS_DIR)" --flows "$(FLOWS)" $(if $(REQUIREMENTS),--requirements "$(REQUIREMENTS)"))
 
+build-OperatorFunction: | $(filter .tools/bin/uv,$(UV))
+	$(BUILD_FUNCTION) operators "$(ARTIFACTS_DIR)"
+
 lint-template: install
 	@$(RUN)/cfn-lint --config-file infra/cfnlintrc.yaml
 
@@ -63,5 +66,5 @@ emulator: .tools/rie-$(SAM_VERSION)
 	@$(UV) pip install --quiet --no-deps --target $@.new aws-sam-cli==$(SAM_VERSION)
 	@mkdir -p .tools && mv $@.new/samcli/local/rapid $@ && rm -r $@.new
 
-.PHONY: build-ApiFunction build-StripeCallerFunction build-ReconcileFunction build-FlowRunnerFunction
+.PHONY: build-ApiFunction build-StripeCallerFunction build-ReconcileFunction build-FlowRunnerFunction build-OperatorFunction
 .PHONY: lint-template validate checkov build emulator imports run-event sam-local deploy

@@ -26,6 +26,7 @@ __all__ = [
     "ApiSettings",
     "CallerSettings",
     "MissingSetting",
+    "OperatorSettings",
     "ReconcilerSettings",
     "RunnerSettings",
     "SdkSettings",
@@ -249,6 +250,21 @@ class ReconcilerSettings:
             queue_tenant=queue_tenant_of(env),
             default_limits=default_limits(env),
             lane_rules=lane_rules(env),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorSettings:
+    """The setting of the operator's function itself. Each command reads the others, as on an operator's machine."""
+
+    reconcile_function: str
+    queue_tenant: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> OperatorSettings:
+        return cls(
+            reconcile_function=require(env, "RECONCILE_FUNCTION"),
+            queue_tenant=queue_tenant_of(env),
         )
 
 

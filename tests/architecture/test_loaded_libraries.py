@@ -46,6 +46,7 @@ LOADED = {
     | {"certifi", "jsonschema_rs"},
     "reconciler.app": AWS | POWERTOOLS | SEALING | AIOHTTP | REDIS | {"certifi"},
     "flow_runner.app": POWERTOOLS | REDIS | {"msgspec"},
+    "operators.app": POWERTOOLS,  # each command loads its own
 }
 
 ENVIRONMENT = {
@@ -57,6 +58,7 @@ ENVIRONMENT = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "DEAD_LETTER_QUEUE_URL": "http://127.0.0.1:1/dead",
     "PATH": os.environ["PATH"],
+    "RECONCILE_FUNCTION": "reconciler",
     "REDIS_URL": "redis://127.0.0.1:1",
     "REQUEST_QUEUE_URL": "http://127.0.0.1:1/queue",
     "SEALING_KEY_ID": "none",
@@ -66,7 +68,7 @@ IMPORTED = """
 import importlib, json, socket, sys
 
 allowed = set(json.loads(sys.argv[2])) | sys.stdlib_module_names
-allowed |= {"paydispatch", "api", "stripe_caller", "reconciler", "flow_runner"}
+allowed |= {"paydispatch", "api", "stripe_caller", "reconciler", "flow_runner", "operators"}
 allowed |= {"sitecustomize", "usercustomize"}
 
 class OnlyAllowed:
@@ -115,6 +117,7 @@ SPARED = {
     "stripe_caller.app": {"aiohttp.web", "anyio", "cffi", "httpcore", "multiprocessing"},
     "reconciler.app": {"aiohttp.web", "anyio", "cffi", "httpcore", "multiprocessing"},
     "flow_runner.app": {"botocore.client", "botocore.session", "multiprocessing", "urllib3"},
+    "operators.app": {"botocore.client", "botocore.session", "multiprocessing", "redis", "urllib3"},
 }
 """Parts of libraries that an entry point has no use for, because they take long to load or are not in its zip."""
 

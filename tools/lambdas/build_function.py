@@ -35,7 +35,7 @@ IN_THE_RUNTIME = (
 NOT_LOADED = ("pycparser",)
 # These run only on a developer's machine or in tests.
 NOT_DEPLOYED = ("__main__.py", "cli", "local", "testing", "twin")
-PROGRAMS = ("api", "stripe_caller", "reconciler", "flow_runner")
+PROGRAMS = ("api", "stripe_caller", "reconciler", "flow_runner", "operators")
 # Only the flow runner executes the user's flow scripts.
 WITH_FLOWS = ("flow_runner",)
 # Every Lambda runtime from Python 3.12 on runs on Amazon Linux 2023, which has glibc 2.34.

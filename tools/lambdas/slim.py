@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # The services that the Lambdas call, and those from which botocore may fetch credentials.
-AWS_SERVICES = frozenset({"kms", "secretsmanager", "sqs", "sso", "sso-oidc", "sts"})
+AWS_SERVICES = frozenset({"kms", "lambda", "secretsmanager", "sqs", "sso", "sso-oidc", "sts"})
 
 # Not needed at run time. METADATA stays, because Amazon Inspector finds vulnerable libraries by it.
 _JUNK = ("bin", "tests", "test", ".lock", "py.typed", "RECORD", "WHEEL", "INSTALLER", "REQUESTED")

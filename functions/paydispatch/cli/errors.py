@@ -9,7 +9,9 @@ import sys
 
 from paydispatch.domain.errors import PaydispatchError
 
-OWN_PACKAGES = frozenset({"paydispatch", "api", "stripe_caller", "reconciler", "flow_runner"})
+OWN_PACKAGES = frozenset(
+    {"paydispatch", "api", "stripe_caller", "reconciler", "flow_runner", "operators"}
+)
 
 LIBRARIES = (
     ("AWS", "botocore.exceptions", ("BotoCoreError", "ClientError")),

@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-import boto3
-
+from paydispatch.adapters.aws.clients import AwsClients
 from paydispatch.adapters.aws.dead_letters import SqsDeadLetters
 from paydispatch.adapters.aws.errors import CLIENT_CONFIG
 from paydispatch.adapters.redis.connection import connect_async
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def forgetter(settings: CallerSettings) -> AsyncIterator[Forgetter]:
     """Yield the service. It accepts a Redis that evicts, because it writes no guard."""
-    sqs = boto3.client("sqs", config=CLIENT_CONFIG)
+    sqs = AwsClients().sqs(CLIENT_CONFIG)
     redis = connect_async(settings.redis_url, EvictionCheck(allowed=True))
     tenant = settings.queue_tenant
     try:

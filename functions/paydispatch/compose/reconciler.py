@@ -107,5 +107,12 @@ def compose(settings: ReconcilerSettings, log: PowertoolsEventLog) -> Handler:
     events = EventSettler(ports, queue_tenant=settings.queue_tenant)
     stripe = HttpStripeEvents(clients.stripe, version=settings.stripe_api_version)
     looks = Looks(ports, AskEvents(ports, stripe, events))
-    sweep = DoubtSweep(ports, Reconciler(ports), looks)
-    return on_one_loop(ReconcilerHandler(sweep, looks, events, log), log)
+    reconciler = Reconciler(ports)
+    handler = ReconcilerHandler(
+        sweeper=DoubtSweep(ports, reconciler, looks),
+        looker=looks,
+        settler=events,
+        reconciler=reconciler,
+        log=log,
+    )
+    return on_one_loop(handler, log)

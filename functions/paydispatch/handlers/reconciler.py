@@ -1,23 +1,28 @@
-"""Translate an event into service calls: a schedule sweeps, and messages of the look queue look or settle."""
+"""Translate an event into service calls: a schedule sweeps, messages of the look queue look or settle, and the
+operator's function asks for one run."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.looks.messages import LookMessage, read_look_message
+from paydispatch.services.operate.arguments import Arguments
+from paydispatch.services.operate.ports import plain
+from paydispatch.services.operate.reconciling import RECONCILE, reconcile_once
 from paydispatch.services.refuse_events import is_schedule, queue_messages, refuse_event
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from paydispatch.domain.looks.messages import EventMessage
     from paydispatch.ports import EventLog
     from paydispatch.services.looks.verdicts import ReconcileReport
+    from paydispatch.services.reconcile import Reconciler
 
     Event = Mapping[str, Any]
 
@@ -30,6 +35,11 @@ LOOK_STOPPING_TIME_S = 15.0
 LOOK_SLICE_S = 20.0
 """The time after which a look goes on in another invocation. AWS runs a few reconcilers at once, and events come by the
 same queue. So an event waits for a look this long at most, and not for 15 minutes."""
+
+
+OPERATOR_SLICE_S = 120.0
+"""The time of one run for an operator, after which no further lookup begins. With the last lookup it fits into the
+300 s of the operator's function."""
 
 
 class Sweeper(Protocol):
@@ -48,25 +58,28 @@ class EventSettler(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcilerHandler:
     """Dispatches each record to a look or to an event."""
 
-    def __init__(
-        self, sweeper: Sweeper, looker: Looker, settler: EventSettler, log: EventLog
-    ) -> None:
-        self._sweeper = sweeper
-        self._looker = looker
-        self._settler = settler
-        self._log = log
+    sweeper: Sweeper
+    looker: Looker
+    settler: EventSettler
+    reconciler: Reconciler
+    log: EventLog
 
     async def __call__(self, event: Event, context: LambdaContext) -> dict[str, Any]:
-        """Return the counts of a sweep, or the ids of the messages that SQS must keep.
+        """Return the counts of a sweep, the ids of the messages that SQS must keep, or an operator's document.
 
         Raises `UnexpectedEvent` for an event of another kind.
         """
+        if _is_an_operator_s(event):
+            until = time.time() + OPERATOR_SLICE_S
+            asked = Arguments(event["arguments"])
+            return plain(await reconcile_once(self.reconciler, asked, until=until))
         records = queue_messages(event)
         if records is None:
-            return await settle_unknowns(event, context, self._sweeper, self._log)
+            return await settle_unknowns(event, context, self.sweeper, self.log)
         until = min(_ends_at(context) - LOOK_STOPPING_TIME_S, time.time() + LOOK_SLICE_S)
         done = await asyncio.gather(*(self._work_on(record, until) for record in records))
         kept = [record["messageId"] for record, ok in zip(records, done, strict=True) if not ok]
@@ -77,17 +90,26 @@ class ReconcilerHandler:
         try:
             message = read_look_message(record["body"])
             if isinstance(message, LookMessage):
-                await self._looker.look(message, until=until)
+                await self.looker.look(message, until=until)
             elif message is not None:
-                await self._settler.settle(message)
+                await self.settler.settle(message)
         except Unavailable as error:
-            self._log.warning("look.kept", message_id=record["messageId"], why=str(error))
+            self.log.warning("look.kept", message_id=record["messageId"], why=str(error))
             return False
         except Exception:  # a fault of paydispatch itself must not fail the other messages
-            self._log.warning("look.failed", message_id=record["messageId"])
-            self._log.count("LookFailed")
+            self.log.warning("look.failed", message_id=record["messageId"])
+            self.log.count("LookFailed")
             return False
         return True
+
+
+def _is_an_operator_s(event: object) -> TypeGuard[Mapping[str, Any]]:
+    """Return whether the operator's function sent the event, or an operator who may invoke this one."""
+    return (
+        isinstance(event, Mapping)
+        and event.get("command") == RECONCILE
+        and isinstance(event.get("arguments"), Mapping)
+    )
 
 
 async def settle_unknowns(

@@ -66,13 +66,22 @@ class Reconciler:
         self._requests_per_run = requests_per_run
 
     async def reconcile(
-        self, worker_ids: Collection[str] | None = None, *, until: float | None = None
+        self,
+        worker_ids: Collection[str] | None = None,
+        *,
+        until: float | None = None,
+        without: Collection[tuple[str, str]] = (),
     ) -> ReconcileReport:
         """Look up the unknown outcomes of these workers (None: of all), each once. Raises `Unavailable` without Redis.
 
-        After `until` (unix seconds) no further lookup begins.
+        After `until` (unix seconds) no further lookup begins. `without` has worker and id of requests that an earlier
+        run looked up.
         """
-        chosen = [Asked(worker_id, id_) for worker_id, id_ in await self._choose(worker_ids)]
+        chosen = [
+            Asked(worker_id, id_)
+            for worker_id, id_ in await self._choose(worker_ids)
+            if (worker_id, id_) not in without
+        ]
         result = await Pass(self._ports, NoKeeper(), until=until).run(chosen)
         report = ReconcileReport(result.reconciled, result.left)
         self._count(report)

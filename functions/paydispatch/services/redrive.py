@@ -6,6 +6,8 @@ were not deleted. A message that fails is reported, and the walk goes on with th
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -24,6 +26,7 @@ from paydispatch.services.redrive_message import (
 )
 
 if TYPE_CHECKING:
+    from paydispatch.domain.claims import Claim
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.operators.redrive import Parked
     from paydispatch.services.redrive_message import RedrivePorts
@@ -42,6 +45,12 @@ class Walk:
     examined: list[Examined] = field(default_factory=list)
     may_be_more: bool = False
     """Whether the walk stopped before the end of the queue."""
+    seen: set[str] = field(default_factory=set)
+    """The messages that this walk has worked on, by their ids, and the requests that it has sent back, by a hash.
+
+    A walk that begins with those of another walk goes on after it."""
+    until: float | None = None
+    """Unix seconds after which no further message is begun."""
 
     @property
     def failed(self) -> int:
@@ -53,11 +62,10 @@ class Walk:
 class _WalkState:
     """The state of a walk."""
 
+    seen: set[str]
+    """That of the report."""
     held: dict[str, Parked] = field(default_factory=dict)
     """Received messages that are neither deleted nor released, by their message ids."""
-    sent_back: set[tuple[str, str, str | None]] = field(default_factory=set)
-    """Slot, fingerprint and seal of each message that was sent back. A stranger's message can equal another one in all
-    but the seal."""
     failures: int = 0
     """Messages in a row that failed because a store is unavailable."""
 
@@ -88,14 +96,19 @@ class Redriver:
         return await self._walk(choice, at_most, self._carry_out, walk or Walk())
 
     async def _walk(self, choice: Choice, at_most: int, work: Work, walk: Walk) -> list[Examined]:
-        state, done = _WalkState(), walk.examined
+        state, done = _WalkState(walk.seen), walk.examined
         walk.may_be_more = True
+
+        def is_over() -> bool:
+            late = walk.until is not None and self._ports.clock.now_s() >= walk.until
+            return late or len(done) >= at_most
+
         try:
-            while len(done) < at_most and (page := await self._receive(state)):
+            while not is_over() and (page := await self._receive(state)):
                 for parked in page:
-                    if len(done) < at_most:
+                    if not is_over() and parked.message_id not in walk.seen:
                         done += await self._work_safely(parked, choice, work, state)
-            walk.may_be_more = len(done) >= at_most or len(state.held) >= MOST_HELD
+            walk.may_be_more = is_over() or len(state.held) >= MOST_HELD
         finally:
             await self._ports.dead_letters.release(list(state.held.values()))
         return done
@@ -121,6 +134,7 @@ class Redriver:
             read = read_parked(parked)
             if not choice.takes(parked, read, self._ports.clock.now_s()):
                 return []
+            state.seen.add(parked.message_id)
             done = await self._work_on(parked, read, work, state)
         except Unavailable as error:
             state.failures += 1
@@ -142,18 +156,24 @@ class Redriver:
     ) -> list[Examined]:
         """Examine a message and do `work` on it. Empty: the walk has sent the same request back already."""
         claim = claim_of_parked(self._ports, parked, read)
-        identity = (claim.slot, claim.fingerprint, claim.seal) if claim else None
-        if identity in state.sent_back:
+        identity = _identity(claim) if claim else None
+        if identity in state.seen:
             return []  # it was parked again meanwhile, or this is another copy: one try in a walk is enough
         done = await work(await examine(self._ports, self._options, parked, read, claim))
         if done.action in (Action.SENT_BACK, Action.PURGED):
             del state.held[parked.message_id]
         if done.action is Action.SENT_BACK and identity is not None:
-            state.sent_back.add(identity)
+            state.seen.add(identity)
         return [done]
 
     async def _carry_out(self, examined: Examined) -> Examined:
         return await carry_out(self._ports, self._options, examined)
+
+
+def _identity(claim: Claim) -> str:
+    """Return a hash of slot, fingerprint and seal. A stranger's message can equal another one in all but the seal."""
+    names = json.dumps([claim.slot, claim.fingerprint, claim.seal])
+    return f"sha256:{hashlib.sha256(names.encode()).hexdigest()}"
 
 
 async def _change_nothing(examined: Examined) -> Examined:

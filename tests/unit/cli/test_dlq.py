@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import signal
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.unit.examples import KEY, NOW_S, envelope
 
 from paydispatch.cli import dlq_report
-from paydispatch.cli.commands import dlq
 from paydispatch.cli.main import main
 from paydispatch.domain.claims import SlotState
 from paydispatch.domain.errors import Unavailable
@@ -21,8 +23,13 @@ from paydispatch.domain.operators.redrive import (
     plan_redrive,
     read_parked,
 )
-from paydispatch.services.redrive import Walk
+from paydispatch.services.operate.parked import in_full, in_short
 from paydispatch.services.redrive_message import Action, Examined
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from paydispatch.services.redrive import Walk
 
 
 def make_examined(body: str, status: str | None = None, action: Action = Action.LEFT) -> Examined:
@@ -33,22 +40,44 @@ def make_examined(body: str, status: str | None = None, action: Action = Action.
     return Examined(parked, read, status, plan, action)
 
 
+def shown(*examined: Examined, may_be_more: bool = False) -> dict[str, Any]:
+    """Return the document of a walk."""
+    return {"messages": [in_short(one, NOW_S) for one in examined], "may_be_more": may_be_more}
+
+
+def walking(work: Callable[[Walk], Awaitable[None]]) -> Callable[..., Any]:
+    """Return the `redriver` of ports whose walks do `work`."""
+
+    class Redriver:
+        async def redrive(self, _: Any, *, at_most: int, walk: Walk) -> None:
+            del at_most
+            await work(walk)
+
+        examine = redrive
+
+    @asynccontextmanager
+    async def opened(*_: Any) -> AsyncIterator[Redriver]:
+        yield Redriver()
+
+    return opened
+
+
 def test_a_sealed_key_is_not_shown() -> None:
-    shown = dlq_report._in_full(make_examined(envelope(sealed_secret="1.sealed").as_message()))
+    shown = in_full(make_examined(envelope(sealed_secret="1.sealed").as_message()), NOW_S)
 
     assert shown["envelope"]["sealed_secret"] == "(sealed)"
     assert "1.sealed" not in json.dumps(shown)
 
 
 def test_the_name_of_a_secret_is_shown() -> None:
-    shown = dlq_report._in_full(make_examined(envelope().as_message()))
+    shown = in_full(make_examined(envelope().as_message()), NOW_S)
 
     assert shown["envelope"]["secret_ref"] == "shop"
     assert "sealed_secret" not in shown["envelope"]
 
 
 def test_a_key_in_an_unreadable_message_is_hidden() -> None:
-    shown = dlq_report._in_full(make_examined(f'{{"stripe_secret": "{KEY}"'))
+    shown = in_full(make_examined(f'{{"stripe_secret": "{KEY}"'), NOW_S)
 
     assert KEY not in json.dumps(shown)
     assert "stripe_secret" in shown["envelope"]
@@ -62,9 +91,8 @@ def test_a_key_in_an_unreadable_message_is_hidden() -> None:
     ],
 )
 def test_the_plan_of_a_redrive_is_shown(status: str | None, planned: str) -> None:
-    assert (
-        dlq_report._in_short(make_examined(envelope().as_message(), status))["redrive"] == planned
-    )
+    one = make_examined(envelope().as_message(), status)
+    assert in_short(one, NOW_S)["redrive"] == planned
 
 
 @pytest.mark.parametrize(
@@ -76,18 +104,17 @@ def test_the_plan_of_a_redrive_is_shown(status: str | None, planned: str) -> Non
 )
 def test_the_reason_for_which_a_message_stays_is_shown(plan: Any, planned: str) -> None:
     one = replace(make_examined(envelope().as_message()), plan=plan)
-    assert dlq_report._in_short(one)["redrive"] == planned
+    assert in_short(one, NOW_S)["redrive"] == planned
 
 
 @pytest.mark.parametrize("command", [["redrive"], ["redrive", "--dry-run"], ["list"]])
 def test_a_failed_message_makes_the_exit_code_1(
     command: list[str], away: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def one_fails(_: object, __: int, walk: Walk, *___: object) -> None:
+    async def one_fails(walk: Walk) -> None:
         walk.examined.append(make_examined(envelope().as_message(), action=Action.FAILED))
 
-    away.setattr(dlq, "_redrive", one_fails)
-    away.setattr(dlq, "_examine", one_fails)
+    away.setattr("paydispatch.compose.operators.ports.ConnectedPorts.redriver", walking(one_fails))
 
     assert main(["dlq", *command]) == 1
     assert "failed" in capsys.readouterr().out
@@ -95,9 +122,10 @@ def test_a_failed_message_makes_the_exit_code_1(
 
 def test_a_table_does_not_cut_an_id(capsys: pytest.CaptureFixture[str]) -> None:
     long = "pdr_" + "x" * 80
-    walk = Walk([make_examined(envelope(request_id=long).as_message())])
 
-    dlq_report.show_walk(walk, 1_000, as_json=False)
+    dlq_report.show_walk(
+        shown(make_examined(envelope(request_id=long).as_message())), 1_000, as_json=False
+    )
 
     assert long in capsys.readouterr().out
 
@@ -107,40 +135,55 @@ def test_a_table_does_not_cut_an_id(capsys: pytest.CaptureFixture[str]) -> None:
     ("walk", "said"),
     [
         (
-            Walk([make_examined("{}")], may_be_more=True),
+            shown(make_examined("{}"), may_be_more=True),
             "Stopped after 1. There may be more (--limit).\n",
         ),
-        (Walk([], may_be_more=True), "Stopped after 0. There may be more.\n"),
-        (Walk([make_examined("{}")]), ""),
+        (shown(may_be_more=True), "Stopped after 0. There may be more.\n"),
+        (shown(make_examined("{}")), ""),
     ],
 )
 def test_an_incomplete_walk_is_reported(
-    walk: Walk, said: str, as_json: bool, capsys: pytest.CaptureFixture[str]
+    walk: dict[str, Any], said: str, as_json: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dlq_report.show_walk(walk, 1, as_json=as_json)
 
-    shown = capsys.readouterr()
-    assert shown.err == said
+    printed = capsys.readouterr()
+    assert printed.err == said
     if as_json:
-        assert json.loads(shown.out)["may_be_more"] is walk.may_be_more
+        assert json.loads(printed.out)["may_be_more"] is walk["may_be_more"]
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_a_redrive_that_breaks_off_shows_its_messages_before_the_error(
     options: list[str], away: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def break_off(_: object, __: int, walk: Walk, *___: object) -> None:
+    async def break_off(walk: Walk) -> None:
         walk.examined.append(make_examined(envelope().as_message()))
         walk.may_be_more = True
         raise Unavailable("Redis: gone")
 
-    away.setattr(dlq, "_redrive", break_off)
+    away.setattr("paydispatch.compose.operators.ports.ConnectedPorts.redriver", walking(break_off))
 
     assert main(["dlq", "redrive", *options]) == 2
 
     shown = capsys.readouterr()
     assert "pdr_1" in shown.out
     assert shown.err == "Stopped after 1. There may be more.\npaydispatch: Redis: gone\n"
+
+
+def test_ctrl_c_shows_the_messages_that_were_redriven_before_it(
+    away: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def interrupt(walk: Walk) -> None:
+        walk.examined.append(make_examined(envelope().as_message()))
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(60)
+
+    away.setattr("paydispatch.compose.operators.ports.ConnectedPorts.redriver", walking(interrupt))
+
+    assert main(["dlq", "redrive"]) == 130
+
+    assert "pdr_1" in capsys.readouterr().out
 
 
 def test_a_redrive_that_could_not_begin_shows_the_error_alone(

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from paydispatch.adapters.command_event_log import CommandEventLog
-from paydispatch.cli.commands import dlq, reconcile
 from paydispatch.cli.event_log import show_event_log
 from paydispatch.cli.main import main
 from paydispatch.domain.errors import Unavailable
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 
 @pytest.mark.parametrize(("wanted", "shown"), [(True, True), (False, False)])
@@ -37,21 +31,23 @@ def test_the_event_log_is_hidden_again_afterwards(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize(
-    ("module", "work", "line"),
-    [(dlq, "_redrive", "dlq redrive"), (reconcile, "_reconcile", "reconcile")],
+    ("part", "line"),
+    [
+        ("paydispatch.compose.operators.ports.ConnectedPorts.redriver", "dlq redrive"),
+        ("paydispatch.cli.operate._reconcile_here", "reconcile"),
+    ],
 )
 def test_a_command_that_writes_an_event_log_has_the_option(
-    module: ModuleType,
-    work: str,
+    part: str,
     line: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async def log_and_fail(*_: object) -> None:
+    def log_and_fail(*_: object) -> None:
         CommandEventLog().info("request.redriven")
         raise Unavailable("Redis: gone")
 
-    monkeypatch.setattr(module, work, log_and_fail)
+    monkeypatch.setattr(part, log_and_fail)
 
     assert main([*line.split(), "--verbose"]) == 2
 

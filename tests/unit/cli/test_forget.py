@@ -44,8 +44,9 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> None:
         queue_tenant = "shop"
 
     monkeypatch.setattr(
-        "paydispatch.cli.commands.forget.CallerSettings.from_env", lambda: Settings()
+        "paydispatch.compose.operators.ports.CallerSettings.from_env", lambda: Settings()
     )
+    monkeypatch.setenv("QUEUE_TENANT", "shop")
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 
 from paydispatch.cli.looks_report import describe_looks
@@ -30,7 +32,7 @@ def looks(
     ],
 )
 def test_a_place_is_one_line(place: PlaceLooks, line: str) -> None:
-    assert describe_looks(place, NOW_S) == f"unknown in live acct_1, refund: 3, {line}"
+    assert describe_looks(asdict(place), NOW_S) == f"unknown in live acct_1, refund: 3, {line}"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,8 @@ from paydispatch.domain.operators.diagnosis import Finding, Reason
 from paydispatch.domain.operators.redrive import Parked, plan_redrive, read_parked
 from paydispatch.domain.text.printable import printable, printable_lines
 from paydispatch.local.demo.report import _flow
-from paydispatch.services.looks.verdicts import Reconciled, ReconcileReport, Verdict
-from paydispatch.services.redrive import Walk
+from paydispatch.services.looks.verdicts import Reconciled, Verdict
+from paydispatch.services.operate.parked import in_full, in_short
 from paydispatch.services.redrive_message import Examined
 from paydispatch.services.submit import Refusal, Report
 
@@ -58,9 +59,10 @@ def show_dead_letter() -> None:
     parked = Parked("m-1", "r-1", envelope(context_id="c").as_message(), NOW_S, reason=EVIL)
     read = read_parked(parked)
     one = Examined(parked, read, EVIL, plan_redrive(read, parked, None, None, NOW_S, deadline_s=60))
-    dlq_report.show_walk(Walk([one], may_be_more=False), 10, as_json=False)
-    dlq_report.show_walk(Walk([one], may_be_more=False), 10, as_json=True)
-    dlq_report.show_one(one)
+    walk = {"messages": [in_short(one, NOW_S)], "may_be_more": False}
+    dlq_report.show_walk(walk, 10, as_json=False)
+    dlq_report.show_walk(walk, 10, as_json=True)
+    say_json(in_full(one, NOW_S), indent=2)
 
 
 def show_status() -> None:
@@ -103,12 +105,13 @@ def show_finding() -> None:
         next_step=EVIL,
         since=NOW_S,
     )
-    show_table(doctor.COLUMNS, [doctor._row(finding)])
+    show_table(doctor.COLUMNS, [doctor._row(asdict(finding))])
 
 
 def show_unknown() -> None:
     one = Reconciled(EVIL, EVIL, Verdict.UNKNOWN, EVIL, EVIL)
-    reconcile._show(ReconcileReport([one], 0), as_json=False)
+    report = {"counts": {"unknown": 1}, "left": 0, "requests": [asdict(one)]}
+    reconcile._show(report, as_json=False)
 
 
 SHOWN: dict[str, Callable[[], None]] = {

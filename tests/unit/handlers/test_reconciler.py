@@ -15,6 +15,7 @@ from paydispatch.domain.looks.messages import EventMessage, LookMessage
 from paydispatch.handlers.reconciler import (
     LOOK_SLICE_S,
     LOOK_STOPPING_TIME_S,
+    OPERATOR_SLICE_S,
     STOPPING_TIME_S,
     ReconcilerHandler,
     settle_unknowns,
@@ -34,8 +35,11 @@ class Service:
         reconciled = [Reconciled("w1", f"r{n}", verdict) for n, verdict in enumerate(verdicts)]
         self._report = ReconcileReport(reconciled, left)
 
-    async def reconcile(self, *, until: float) -> ReconcileReport:
+    async def reconcile(
+        self, worker_ids: Any = None, *, until: float, without: Any = ()
+    ) -> ReconcileReport:
         self.until = until
+        self.asked = (worker_ids, set(without))
         if self._away:
             raise Unavailable("Redis is unavailable")
         return self._report
@@ -105,13 +109,19 @@ class Work:
         self.done.append(message)
 
 
+def handler_with(service: Any, work: Work, log: MemoryEventLog) -> ReconcilerHandler:
+    return ReconcilerHandler(
+        sweeper=service, looker=work, settler=work, reconciler=service, log=log
+    )
+
+
 async def receive(
     work: Work, *bodies: str, left_s: float = 900.0
 ) -> tuple[list[str], MemoryEventLog]:
     """Return the ids of the messages that the queue keeps, and the log."""
     log, context = MemoryEventLog(), Context(int(left_s * 1000))
     records = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
-    handler = ReconcilerHandler(Service(), work, work, log)
+    handler = handler_with(Service(), work, log)
     answer = await handler({"Records": records}, context)  # type: ignore[arg-type]
     return [kept["itemIdentifier"] for kept in answer["batchItemFailures"]], log
 
@@ -156,6 +166,34 @@ async def test_a_fault_of_ours_keeps_its_message_and_is_counted() -> None:
 
 
 async def test_a_schedule_still_sweeps() -> None:
-    handler = ReconcilerHandler(Service(Verdict.CREATED), Work(), Work(), MemoryEventLog())
+    handler = handler_with(Service(Verdict.CREATED), Work(), MemoryEventLog())
     counts = await handler(EVENT, Context(900_000))  # type: ignore[arg-type]
     assert counts["created"] == 1
+
+
+async def test_an_operator_s_run_returns_its_report_and_where_the_next_one_goes_on() -> None:
+    service, began_at = Service(Verdict.CREATED, Verdict.UNKNOWN, left=3), time.time()
+    handler = handler_with(service, Work(), MemoryEventLog())
+    event = {
+        "command": "reconcile",
+        "arguments": {"worker_ids": ["w1"], "cursor": [["w1", "r7"]]},
+    }
+
+    said = await handler(event, Context())  # type: ignore[arg-type]
+
+    assert service.asked == (["w1"], {("w1", "r7")})
+    assert began_at + OPERATOR_SLICE_S <= service.until <= time.time() + OPERATOR_SLICE_S
+    assert [one["verdict"] for one in said["requests"]] == ["created", "unknown"]
+    assert (said["left"], said["counts"]["created"]) == (3, 1)
+    assert said["cursor"] == [["w1", "r0"], ["w1", "r1"], ["w1", "r7"]]
+
+
+@pytest.mark.parametrize(("verdicts", "left"), [([Verdict.CREATED], 0), ([], 3)])
+async def test_a_run_that_is_done_or_came_no_further_has_no_cursor(
+    verdicts: list[Verdict], left: int
+) -> None:
+    handler = handler_with(Service(*verdicts, left=left), Work(), MemoryEventLog())
+
+    said = await handler({"command": "reconcile", "arguments": {}}, Context())  # type: ignore[arg-type]
+
+    assert "cursor" not in said

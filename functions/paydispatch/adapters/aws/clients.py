@@ -10,6 +10,7 @@ from botocore.session import get_session
 if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_kms import KMSClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
@@ -31,6 +32,10 @@ class AwsClients:
 
     def secrets_manager(self, config: Config) -> SecretsManagerClient:
         client: SecretsManagerClient = self._make("secretsmanager", config)
+        return client
+
+    def functions(self, config: Config) -> LambdaClient:
+        client: LambdaClient = self._make("lambda", config)
         return client
 
     def _make(self, service: str, config: Config) -> Any:

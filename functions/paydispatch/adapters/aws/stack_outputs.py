@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 REDIS_URL_SECRET = "RedisUrlSecret"  # noqa: S105 - the name of an output
+OPERATOR_FUNCTION = "OperatorFunctionName"
 _VARIABLE = re.compile(r"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:,.*)?")
 
 
@@ -36,14 +37,22 @@ class StackOutputs:
 
     def redis_url(self, stack: str) -> str:
         """Return the REDIS_URL of an operator, with its password. Raises `BadSetting` and `Unavailable`."""
-        named = {output["OutputKey"]: output["OutputValue"] for output in self._outputs(stack)}
-        if REDIS_URL_SECRET not in named:
-            raise BadSetting(
-                f"The stack {stack!r} has no output {REDIS_URL_SECRET}. Deploy this version of it first."
-            )
+        secret = self._named(stack, REDIS_URL_SECRET)
         with _unavailable_for_errors():
-            found = self._secrets.get_secret_value(SecretId=named[REDIS_URL_SECRET])
+            found = self._secrets.get_secret_value(SecretId=secret)
         return str(found["SecretString"])
+
+    def operator_function(self, stack: str) -> str:
+        """Return the ARN of the function that runs an operator's commands. Raises `BadSetting` and `Unavailable`."""
+        return self._named(stack, OPERATOR_FUNCTION)
+
+    def _named(self, stack: str, output: str) -> str:
+        named = {each["OutputKey"]: each["OutputValue"] for each in self._outputs(stack)}
+        if output not in named:
+            raise BadSetting(
+                f"The stack {stack!r} has no output {output}. Deploy this version of it first."
+            )
+        return named[output]
 
     def _outputs(self, stack: str) -> list[dict[str, str]]:
         with _unavailable_for_errors():

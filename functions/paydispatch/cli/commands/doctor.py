@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from paydispatch.cli.arguments import age_s, format_age
 from paydispatch.cli.limits_report import show_holds
 from paydispatch.cli.looks_report import describe_looks
+from paydispatch.cli.operate import add_stack, ask
 from paydispatch.cli.tables import show_table
 from paydispatch.cli.terminal import say, say_json
-from paydispatch.settings import CallerSettings
 
 if TYPE_CHECKING:
     import argparse
 
-    from paydispatch.domain.operators.diagnosis import Finding
-    from paydispatch.services.doctor import Diagnosis
+    from paydispatch.services.operate.ports import Document
 
 COLUMNS = ("request", "operation", "worker", "age", "waits", "next", "in")
 
@@ -38,94 +35,58 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="only requests older than this (default: 5m)",
     )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    add_stack(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Return 0 if no request waits longer than `--older-than`, no call is stopped and Redis does not evict, else 1."""
-    diagnosis = asyncio.run(_examine(arguments.older_than))
+    diagnosis = ask(arguments, "doctor", older_than_s=arguments.older_than)
     if arguments.json:
-        say_json({"healthy": diagnosis.healthy, **asdict(diagnosis)})
+        say_json(diagnosis)
     else:
         _show(diagnosis)
-    return 0 if diagnosis.healthy else 1
+    return 0 if diagnosis["healthy"] else 1
 
 
-async def _examine(older_than_s: float) -> Diagnosis:
-    import boto3
-
-    from paydispatch.adapters.aws.errors import CLIENT_CONFIG
-    from paydispatch.adapters.aws.queue_depths import SqsDepths
-    from paydispatch.adapters.clock import SystemClock
-    from paydispatch.adapters.redis.backlog import RedisBacklog
-    from paydispatch.adapters.redis.connection import connect_async
-    from paydispatch.adapters.redis.doubts import RedisDoubts
-    from paydispatch.adapters.redis.eviction import EvictionCheck
-    from paydispatch.adapters.redis.rates.limit_board import RedisLimitBoard
-    from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOutcomes
-    from paydispatch.services.doctor import Doctor
-
-    settings, clock = CallerSettings.from_env(), SystemClock()
-    reads_only = EvictionCheck(allowed=True)
-    sqs = boto3.client("sqs", config=CLIENT_CONFIG)
-    redis = connect_async(settings.redis_url, reads_only)
-    try:
-        doctor = Doctor(
-            RedisBacklog(redis, clock),
-            RedisUnknownOutcomes(redis, clock),
-            SqsDepths(sqs, _queue_urls(settings)),
-            RedisLimitBoard(redis, settings.default_limits),
-            RedisDoubts(redis, clock),
-            clock,
-        )
-        return await doctor.examine(older_than_s=older_than_s)
-    finally:
-        await redis.aclose()
-        sqs.close()
-
-
-def _queue_urls(settings: CallerSettings) -> dict[str, str]:
-    urls = {lane.value: url for lane, url in settings.queue_urls.items()}
-    looks = {"looks": settings.look_queue_url} if settings.look_queue_url else {}
-    return {**urls, **looks, "dead letters": settings.dead_letter_queue_url}
-
-
-def _show(diagnosis: Diagnosis) -> None:
-    if diagnosis.findings:
-        show_table(COLUMNS, map(_row, diagnosis.findings))
+def _show(diagnosis: Document) -> None:
+    if diagnosis["findings"]:
+        show_table(COLUMNS, map(_row, diagnosis["findings"]))
     else:
         say("No request waits.")
-    if diagnosis.more_workers:
+    if diagnosis["more_findings"]:
+        say("Further requests wait, too. These have waited longest.")
+    if diagnosis["more_workers"]:
         say("Requests of further workers wait, too.")
-    for place in diagnosis.looks:
+    for place in diagnosis["looks"]:
         say(describe_looks(place, time.time()))
-    show_holds(diagnosis.holds)
-    for stream in diagnosis.streams:
-        counts = f"{stream.pending} pending, {stream.unread} unread, {stream.dead} dead"
-        say(f"worker {stream.worker_id}: {counts}")
-    for queue in diagnosis.queues:
-        counts = f"{queue.waiting} waiting, {queue.in_flight} in flight, {queue.delayed} delayed"
-        say(f"queue {queue.name}: {counts}")
+    show_holds(diagnosis["holds"])
+    for stream in diagnosis["streams"]:
+        counts = f"{stream['pending']} pending, {stream['unread']} unread, {stream['dead']} dead"
+        say(f"worker {stream['worker_id']}: {counts}")
+    for queue in diagnosis["queues"]:
+        counts = f"{queue['waiting']} waiting, {queue['in_flight']} in flight, {queue['delayed']} delayed"
+        say(f"queue {queue['name']}: {counts}")
     say(_describe_policy(diagnosis))
 
 
-def _describe_policy(diagnosis: Diagnosis) -> str:
-    policy = diagnosis.eviction_policy
+def _describe_policy(diagnosis: Document) -> str:
+    policy = diagnosis["eviction_policy"]
     if policy is None:
         return "redis: its maxmemory-policy is not known"
     warning = ". It can evict the keys that prevent double payments. Set noeviction"
-    return f"redis: maxmemory-policy {policy}{warning if diagnosis.evicts else ''}"
+    return f"redis: maxmemory-policy {policy}{warning if diagnosis['evicts'] else ''}"
 
 
-def _row(finding: Finding) -> list[str]:
-    now_s, expected_at = time.time(), finding.expected_at
+def _row(finding: Document) -> list[str]:
+    now_s, expected_at = time.time(), finding["expected_at"]
     left = "" if expected_at is None else format_age(max(0.0, expected_at - now_s))
     return [
-        finding.request_id,
-        finding.operation or finding.object or "?",
-        finding.worker_id,
-        format_age(max(0.0, now_s - finding.since)),
-        f"{finding.reason.value}: {finding.detail}",
-        finding.next_step,
+        finding["request_id"],
+        finding["operation"] or finding["object"] or "?",
+        finding["worker_id"],
+        format_age(max(0.0, now_s - finding["since"])),
+        f"{finding['reason']}: {finding['detail']}",
+        finding["next_step"],
         left,
     ]

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from paydispatch.cli.operate import add_stack, ask
 from paydispatch.cli.terminal import say, say_json
-from paydispatch.domain.operators.erasure import Conversation
-from paydispatch.settings import CallerSettings
 
 if TYPE_CHECKING:
-    from paydispatch.domain.operators.erasure import Erased, Erasure
+    from paydispatch.services.operate.ports import Document
 
 EXAMPLES = """\
 examples:
@@ -51,41 +48,34 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--dry-run", action="store_true", help="count, and erase nothing")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON")
+    add_stack(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Return 1 if unfinished work is left."""
-    erasure = asyncio.run(_forget(arguments))
-    if arguments.json:
-        say_json({"dry_run": arguments.dry_run, "complete": erasure.complete, **asdict(erasure)})
-    else:
-        _show(erasure, dry_run=arguments.dry_run)
-    return 0 if erasure.complete else 1
-
-
-async def _forget(arguments: argparse.Namespace) -> Erasure:
-    from paydispatch.compose.forgetter import forgetter
-
-    settings = CallerSettings.from_env()
-    whose = Conversation(
-        context_id=arguments.context,
-        tenant=arguments.tenant or settings.queue_tenant,
+    erasure = ask(
+        arguments,
+        "forget",
+        context=arguments.context,
         worker_id=arguments.worker_id,
+        tenant=arguments.tenant,
+        dry_run=arguments.dry_run,
     )
-    async with forgetter(settings) as service:
-        if arguments.dry_run:
-            return await service.examine(whose)
-        return await service.forget(whose)
+    if arguments.json:
+        say_json(erasure)
+    else:
+        _show(erasure)
+    return 0 if erasure["complete"] else 1
 
 
-def _show(erasure: Erasure, *, dry_run: bool) -> None:
-    counts: dict[str, Erased] = {kind: getattr(erasure, kind) for kind in KINDS}
-    gone = [_count(kind, found.erased) for kind, found in counts.items() if found.erased]
-    say(f"{'Would erase' if dry_run else 'Erased'}: {', '.join(gone) or 'nothing'}.")
+def _show(erasure: Document) -> None:
+    counts = {kind: erasure[kind] for kind in KINDS}
+    gone = [_count(kind, found["erased"]) for kind, found in counts.items() if found["erased"]]
+    say(f"{'Would erase' if erasure['dry_run'] else 'Erased'}: {', '.join(gone) or 'nothing'}.")
     for kind, found in counts.items():
-        if found.left:
-            say(f"Left: {_count(kind, found.left)} {KINDS[kind][2]}.")
+        if found["left"]:
+            say(f"Left: {_count(kind, found['left'])} {KINDS[kind][2]}.")
 
 
 def _count(kind: str, number: int) -> str:

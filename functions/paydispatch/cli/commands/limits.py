@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from typing import TYPE_CHECKING
 
 from paydispatch.cli.limit_arguments import account as account_type
-from paydispatch.cli.limit_arguments import add_account, add_mode, limit, named_account, operation
-from paydispatch.cli.limits_report import account_json, show_account, show_overview
+from paydispatch.cli.limit_arguments import add_account, add_mode, key_digits, limit, operation
+from paydispatch.cli.limits_report import show_account, show_overview
+from paydispatch.cli.operate import add_stack, ask
 from paydispatch.cli.terminal import complain, say, say_json
-from paydispatch.services.limits import find_account, find_refused_key, look_at_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
-    from paydispatch.domain.rates.views import AccountView
-    from paydispatch.ports import LimitBoard
-    from paydispatch.services.limits import LimitsOverview
+    from paydispatch.services.operate.ports import Document
 
 EXIT_CODES = """
 exit codes:
@@ -55,6 +52,7 @@ def _add(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
+    add_stack(parser)
     parser.set_defaults(run=run)
     return parser
 
@@ -114,44 +112,47 @@ def _add_close_breaker(actions: argparse._SubParsersAction[argparse.ArgumentPars
     which.add_argument("--account", type=account_type, metavar="ACCT", help="an account")
     which.add_argument(
         "--key",
-        type=_digits,
+        type=key_digits,
         metavar="HASH",
         help="the first 8 or more digits of a key's hash, as `limits show` prints them; never the key itself",
     )
     add_mode(parser)
 
 
-def _digits(text: str) -> str:
-    if not 8 <= len(text) <= 64 or set(text) - set("0123456789abcdef"):
-        raise argparse.ArgumentTypeError(
-            "must be 8 to 64 hexadecimal digits of a key's hash, as `limits show` prints them"
-        )
-    return text
-
-
 def run_show(arguments: argparse.Namespace) -> int:
-    overview = asyncio.run(_look(arguments))
+    overview = ask(arguments, "limits show", account=arguments.account, mode=arguments.mode)
     show_overview(overview, as_json=arguments.json)
     return 0
 
 
 def run_set(arguments: argparse.Namespace) -> int:
-    async def set_limit(board: LimitBoard, account: str) -> None:
-        await board.set_limit(account, arguments.operation, arguments.limit)
-
-    return _show_changed(asyncio.run(_change(arguments, set_limit)), arguments)
+    return _show_changed(
+        ask(
+            arguments,
+            "limits set",
+            account=arguments.account,
+            mode=arguments.mode,
+            operation=arguments.operation,
+            limit=arguments.limit,
+        ),
+        arguments,
+    )
 
 
 def run_reset(arguments: argparse.Namespace) -> int:
-    async def reset(board: LimitBoard, account: str) -> None:
-        await board.reset(account)
-
-    return _show_changed(asyncio.run(_change(arguments, reset)), arguments)
+    view = ask(arguments, "limits reset", account=arguments.account, mode=arguments.mode)
+    return _show_changed(view, arguments)
 
 
 def run_close_breaker(arguments: argparse.Namespace) -> int:
     """Return 0 if a breaker was open, otherwise 1."""
-    closed = asyncio.run(_close(arguments))
+    closed = ask(
+        arguments,
+        "limits close-breaker",
+        account=arguments.account,
+        mode=arguments.mode,
+        key=arguments.key,
+    )["closed"]
     named = arguments.account or f"a key {arguments.key}…"
     if arguments.json:
         say_json({"closed": closed})
@@ -162,44 +163,9 @@ def run_close_breaker(arguments: argparse.Namespace) -> int:
     return 0 if closed else 1
 
 
-async def _look(arguments: argparse.Namespace) -> LimitsOverview:
-    from paydispatch.compose.limit_board import limit_board
-
-    async with limit_board(reads_only=True) as board:
-        return await look_at_limits(board, await named_account(board, arguments))
-
-
-async def _change(
-    arguments: argparse.Namespace, change: Callable[[LimitBoard, str], Awaitable[None]]
-) -> AccountView:
-    """Change the limits of the named account. Return them as they stand now."""
-    from paydispatch.compose.limit_board import limit_board
-
-    async with limit_board() as board:
-        account = await find_account(board, arguments.account, arguments.mode)
-        await change(board, account)
-        return await board.show(account)
-
-
-async def _close(arguments: argparse.Namespace) -> str | None:
-    """Close the breaker. Return the name of its account or the hash of its key, or None if none was open."""
-    from paydispatch.compose.limit_board import limit_board
-
-    async with limit_board() as board:
-        if arguments.key:
-            key = await find_refused_key(board, arguments.key)
-            if key:
-                await board.close_key_breaker(key)
-            return key
-        account = await find_account(board, arguments.account, arguments.mode)
-        was_open = (await board.show(account)).breaker_open
-        await board.close_breaker(account)
-        return account if was_open else None
-
-
-def _show_changed(view: AccountView, arguments: argparse.Namespace) -> int:
+def _show_changed(view: Document, arguments: argparse.Namespace) -> int:
     if arguments.json:
-        say_json(account_json(view))
+        say_json(view)
     else:
         show_account(view)
     return 0

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from paydispatch.cli.arguments import api_url, bearer_token
 from paydispatch.cli.looks_report import describe_looks
+from paydispatch.cli.operate import add_stack, ask
 from paydispatch.cli.terminal import complain, say, say_json
-from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.errors import PaydispatchError, Unavailable
 from paydispatch.domain.rates.waiting import make_waiting
-from paydispatch.services.looks.report_looks import PlaceLooks
 
 if TYPE_CHECKING:
     import argparse
 
     import httpx
-
-    from paydispatch.domain.looks.doubts import Place
-    from paydispatch.domain.operators.holds import Hold
-
-WAITING = ("dispatched", "retrying")
-"""The statuses in which a request may wait for a pause or a breaker."""
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -36,7 +28,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--api",
         type=api_url,
         metavar="URL",
-        help="read the status from the HTTP API at this URL (default: from Redis at REDIS_URL)",
+        help="read the status from the HTTP API at this URL (default: from Redis)",
     )
     parser.add_argument(
         "--tenant",
@@ -44,13 +36,19 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="tenant of the request; only without --api (default: QUEUE_TENANT)",
     )
     parser.add_argument("--json", action="store_true", help="print all fields as JSON")
+    add_stack(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Return 0 if the request exists, otherwise 1."""
     request_id, api = arguments.request_id, arguments.api
-    found = _ask_api(request_id, api) if api else _ask_redis(request_id, arguments.tenant)
+    if api and arguments.stack:
+        raise PaydispatchError("--api and --stack are two ways to ask. Name one.")
+    if api:
+        found = _ask_api(request_id, api)
+    else:
+        found = ask(arguments, "status", request_id=request_id, tenant=arguments.tenant)["request"]
     if found is None:
         complain(f"There is no request {request_id}.")
         return 1
@@ -99,59 +97,6 @@ def _json_object(answer: httpx.Response) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def _ask_redis(request_id: str, tenant: str | None) -> dict[str, Any] | None:
-    from paydispatch.adapters.clock import SystemClock
-    from paydispatch.adapters.redis.connection import connect
-    from paydispatch.adapters.redis.eviction import EvictionCheck
-    from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
-    from paydispatch.domain.looks.doubts import Place
-    from paydispatch.domain.stripe.proofs import what_proves
-    from paydispatch.services.status import find_record, format_status
-    from paydispatch.settings import queue_tenant_of, redis_url
-
-    reads_only, queue_tenant = EvictionCheck(allowed=True), queue_tenant_of()
-    store = RedisRequestStore(connect(redis_url(), reads_only), SystemClock())
-    record = find_record(
-        store, request_id, tenant=tenant or queue_tenant, queue_tenant=queue_tenant
-    )
-    if record is None:
-        return None
-    found = format_status(record)
-    if record.status in WAITING:
-        account = record.account or (record.waiting.account if record.waiting else None)
-        holds = asyncio.run(_read_holds(account))
-        found["held_back_by"] = [asdict(hold) for hold in holds]
-    if record.status == "unknown":
-        found["proven_by"] = what_proves(record.operation)
-        if record.account is not None:
-            looks = asyncio.run(_read_looks(Place(record.account, record.object)))
-            found["looks"] = asdict(looks)
-    return found
-
-
-async def _read_holds(account: str | None) -> list[Hold]:
-    from paydispatch.compose.limit_board import limit_board
-    from paydispatch.services.limits import holds_on
-
-    async with limit_board(reads_only=True) as board:
-        return await holds_on(board, account)
-
-
-async def _read_looks(place: Place) -> PlaceLooks:
-    from paydispatch.adapters.clock import SystemClock
-    from paydispatch.adapters.redis.connection import connect_async
-    from paydispatch.adapters.redis.doubts import RedisDoubts
-    from paydispatch.adapters.redis.eviction import EvictionCheck
-    from paydispatch.services.looks.report_looks import read_place
-    from paydispatch.settings import redis_url
-
-    redis = connect_async(redis_url(), EvictionCheck(allowed=True))
-    try:
-        return await read_place(RedisDoubts(redis, SystemClock()), place)
-    finally:
-        await redis.aclose()
-
-
 def _lines(found: dict[str, Any]) -> list[str]:
     lines = [
         f"{found['request_id']}  {found['status']}",
@@ -167,7 +112,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if "proven_by" in found:
         lines.append(f"  proven by: {found['proven_by']}")
     if "looks" in found:
-        lines.append(f"  {describe_looks(PlaceLooks(**found['looks']), time.time())}")
+        lines.append(f"  {describe_looks(found['looks'], time.time())}")
     if "parsed_data" in found:
         lines.append(f"  Stripe's id: {found['parsed_data'].get('id')}")
     if "parsed_error" in found:
