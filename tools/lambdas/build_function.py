@@ -106,7 +106,7 @@ def install_runtime(out: Path, target: Target, uv: str) -> None:
 
     Does nothing if `out` has them already for this lock file and Python.
     """
-    locked = _export(uv, "--all-groups", "--no-hashes", "--no-emit-project")
+    locked = _export(uv, "--all-groups", "--no-group", "bench", "--no-hashes", "--no-emit-project")
     constraints = out.with_suffix(".txt")
     wanted = f"# for {target.interpreter}\n{locked}"
     if constraints.exists() and constraints.read_text() == wanted:

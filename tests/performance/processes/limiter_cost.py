@@ -11,18 +11,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import statistics
 import sys
 import time
+from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.performance.processes.caller import OpenVault, QuietLog
 from tests.performance.processes.feed import Feed
 
 import paydispatch.compose.stripe_caller as composition
-from paydispatch.adapters.redis.connection import connect
+from paydispatch.adapters.redis.rates import limiter as limiter_adapter
 from paydispatch.domain.rates.lanes import RateLane
 from paydispatch.domain.rates.tokens import TokenAsk
 from paydispatch.domain.requests import Lane
@@ -30,9 +31,7 @@ from paydispatch.services.call_batch import BatchCall
 from paydispatch.settings import CallerSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from redis import Redis
+    from collections.abc import Awaitable, Callable, Iterator
 
     from paydispatch.ports import Limiter
 
@@ -48,13 +47,12 @@ async def measure(rounds: int) -> dict[str, float]:
     real = composition.connect(CallerSettings.from_env(), log)
     service = BatchCall(replace(real, queue=feed, vault=OpenVault(), log=log), max_receives=5)
     await _call(service, feed)  # everything is loaded and connected now
-    with connect(os.environ["REDIS_URL"]) as admin:
-        before = _commands(admin)
+    with _counted_commands() as commands:
         calls_us, asks_us = [await _call(service, feed)], []
-        asks_per_command = BATCH * BATCHES / (_commands(admin) - before)
-        for _ in range(rounds):
-            asks_us.append(await _ask(real.limiter, round(asks_per_command)))
-            calls_us.append(await _call(service, feed))
+    asks_per_command = BATCH * BATCHES / commands["take"]
+    for _ in range(rounds):
+        asks_us.append(await _ask(real.limiter, round(asks_per_command)))
+        calls_us.append(await _call(service, feed))
     return {
         "call_us": statistics.median(calls_us),
         "limiter_us": statistics.median(asks_us),
@@ -101,10 +99,19 @@ async def _cpu_us(run: Callable[[], Awaitable[None]], times: int) -> float:
     return (time.process_time() - begun) / times * 1e6
 
 
-def _commands(admin: Redis) -> int:
-    """Return the commands of the limiter so far. No other script runs by its hash."""
-    evalsha = admin.info("commandstats").get("cmdstat_evalsha", {"calls": 0})
-    return int(evalsha["calls"])
+@contextmanager
+def _counted_commands() -> Iterator[Counter[str]]:
+    """Count the commands that the limiter makes meanwhile, by the names of their scripts."""
+    counts: Counter[str] = Counter()
+    make = limiter_adapter.call_script
+
+    def count(name: str, *arguments: Any) -> Any:
+        counts[name] += 1
+        return make(name, *arguments)
+
+    limiter_adapter.call_script = count  # type: ignore[assignment]
+    yield counts
+    limiter_adapter.call_script = make
 
 
 if __name__ == "__main__":
