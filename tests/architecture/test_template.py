@@ -14,18 +14,24 @@ from stack_template import TEMPLATE, load
 from tests.architecture.chosen_stack import choose
 
 from paydispatch.adapters.aws.errors import LONGEST_SEAL_S
+from paydispatch.adapters.aws.functions import LONGEST_RUN_S
 from paydispatch.adapters.aws.sqs_sends import LONGEST_SEND_S
 from paydispatch.adapters.redis.connection import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S
 from paydispatch.domain.identity.principal import QUEUE
 from paydispatch.domain.identity.request_ids import new_request_id
-from paydispatch.domain.limits import LONGEST_DEADLINE_S
+from paydispatch.domain.limits import LONGEST_DEADLINE_S, QUEUE_BATCH_LIMIT
 from paydispatch.domain.looks.messages import EventMessage, read_look_message
 from paydispatch.domain.rates.lanes import LANES, LONGEST_WAIT_S
 from paydispatch.domain.rates.limits import DefaultLimits
 from paydispatch.handlers.flow_runner import STOPPING_TIME_S
+from paydispatch.handlers.operators import SLICE
+from paydispatch.handlers.reconciler import OPERATOR_SLICE_S
+from paydispatch.handlers.reconciler import STOPPING_TIME_S as RECONCILE_STOPPING_TIME_S
+from paydispatch.services.redrive import MOST_HELD
 from paydispatch.settings import (
     ApiSettings,
     CallerSettings,
+    OperatorSettings,
     ReconcilerSettings,
     RunnerSettings,
     default_limits,
@@ -36,20 +42,34 @@ ROOT = TEMPLATE.parent
 TEMPLATE_OF_ALL = load()
 STACK = choose(TEMPLATE_OF_ALL, StripeEventBus="aws.partner/stripe.com/x")
 """The stack with the defaults of its parameters, and with Stripe's events."""
+
+
+class SettingsOfCommands:
+    """What the operator's function reads at its start and for its commands."""
+
+    @staticmethod
+    def from_env(environment: Any) -> None:
+        OperatorSettings.from_env(environment)
+        CallerSettings.from_env(environment)
+
+
 SETTINGS = {
     "ApiFunction": ApiSettings,
     "StripeCallerFunction": CallerSettings,
     "ReconcileFunction": ReconcilerSettings,
     "FlowRunnerFunction": RunnerSettings,
+    "OperatorFunction": SettingsOfCommands,
 }
 FOR_ALL_FUNCTIONS = {"REDIS_URL", "REQUEST_QUEUE_URL", "BATCH_QUEUE_URL", "QUEUE_TENANT"}
 NEVER_SENDS_TO = {
     "ReconcileFunction": {"RequestQueue", "BatchQueue"},
     "StripeCallerFunction": {"ExhaustedQueue"},
+    "OperatorFunction": {"RequestDeadLetterQueue", "LookQueue"},
 }
 """The reconciler settles requests that were sent. If it sent a create itself, that would be a second effect.
 
-The exhausted queue gets its messages from SQS alone.
+The exhausted queue gets its messages from SQS alone. The operator's function reads the dead-letter queue, and counts
+the messages of the look queue.
 """
 HTTP_API_LIMIT_S = 30
 LIMIT_PARAMETERS = ("StripeLimitLive", "StripeLimitSandbox", "StripeLimitOperation")
@@ -414,6 +434,23 @@ def test_only_the_rule_of_stripe_s_events_may_send_to_the_look_queue_from_outsid
     (allowed,) = (s for s in statements if s["Effect"] == "Allow")
     assert allowed["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::GetAtt"][0] == "StripeEvents"
     assert allowed["Resource"]["Fn::GetAtt"][0] == "LookQueue"
+
+
+def test_the_operator_s_function_outlasts_each_run_of_a_command() -> None:
+    timeout_s = STACK.functions["OperatorFunction"]["Timeout"]
+    lookup_s = OPERATOR_SLICE_S + RECONCILE_STOPPING_TIME_S
+    release_s = MOST_HELD / QUEUE_BATCH_LIMIT * 0.03
+
+    assert lookup_s + 60 < timeout_s
+    assert SLICE.seconds + release_s + 60 < timeout_s
+    assert timeout_s < LONGEST_RUN_S  # so that a command hears the function's own end
+
+
+def test_the_reconciler_is_invoked_by_the_operator_s_function_alone() -> None:
+    assert STACK.environment("OperatorFunction")["RECONCILE_FUNCTION"] == {
+        "Ref": "ReconcileFunction.Alias"
+    }
+    assert STACK.outputs["OperatorFunctionName"]["Value"] == {"Ref": "OperatorFunction.Alias"}
 
 
 def test_no_parameter_shows_the_password_of_redis() -> None:

@@ -18,6 +18,7 @@ API, CALLER, RECONCILER, RUNNER = (
     "ReconcileFunctionRole",
     "FlowRunnerFunctionRole",
 )
+OPERATOR = "OperatorFunctionRole"
 PRODUCER = "a-role-with-every-right"
 READERS = {
     "RequestQueue": {CALLER},
@@ -36,7 +37,7 @@ SENDERS = {
 }
 """The only roles that may send. Programs and operators of the account may have a right to send to the other queues."""
 
-EVERYBODY = {API, CALLER, RECONCILER, RUNNER, PRODUCER}
+EVERYBODY = {API, CALLER, RECONCILER, RUNNER, OPERATOR, PRODUCER}
 
 
 def policy_of(queue: str) -> list[dict[str, Any]]:
@@ -62,6 +63,7 @@ def policy_of(queue: str) -> list[dict[str, Any]]:
         (PRODUCER, None, False),
         (CALLER, "shop/checkout", False),
         (RUNNER, "shop/checkout", False),
+        (OPERATOR, "shop/checkout", False),
     ],
 )
 def test_only_the_api_seals_in_the_name_of_another_than_the_queue(
@@ -74,7 +76,14 @@ def test_only_the_api_seals_in_the_name_of_another_than_the_queue(
 
 @pytest.mark.parametrize(
     "role, may",  # noqa: PT006
-    [(CALLER, True), (RECONCILER, True), (API, False), (RUNNER, False), (PRODUCER, False)],
+    [
+        (CALLER, True),
+        (RECONCILER, True),
+        (API, False),
+        (RUNNER, False),
+        (OPERATOR, False),
+        (PRODUCER, False),
+    ],
 )
 def test_only_the_caller_and_the_reconciler_open(role: str, may: bool) -> None:
     caller = Caller(role, context={"principal": "shop/checkout"})
@@ -158,6 +167,8 @@ def rights_of(function: str) -> dict[str, set[str]]:
 
 
 def _resource(arn: dict[str, Any]) -> str:
+    if "Ref" in arn:
+        return str(arn["Ref"])
     if "Fn::GetAtt" in arn:
         return str(arn["Fn::GetAtt"][0])
     return str(arn["Fn::Sub"]).partition(":secret:")[2]
@@ -166,6 +177,7 @@ def _resource(arn: dict[str, Any]) -> str:
 SENDS, READS = "sqs:SendMessage", ("sqs:ReceiveMessage", "sqs:DeleteMessage")
 ATTRIBUTES, SECRET = "sqs:GetQueueAttributes", "secretsmanager:GetSecretValue"
 LANES = {"RequestQueue", "BatchQueue"}
+HIDES, INVOKES = "sqs:ChangeMessageVisibility", "lambda:InvokeFunction"
 
 
 def reads(*queues: str) -> dict[str, set[str]]:
@@ -192,7 +204,25 @@ def reads(*queues: str) -> dict[str, set[str]]:
             reads("LookQueue") | {SENDS: {"DoorbellQueue", "LookQueue"}, SECRET: {"paydispatch/*"}},
         ),
         ("FlowRunnerFunction", reads("DoorbellQueue") | {SENDS: LANES}),
+        (
+            "OperatorFunction",
+            {
+                **{action: {"RequestDeadLetterQueue"} for action in (*READS, HIDES)},
+                ATTRIBUTES: LANES | {"LookQueue", "RequestDeadLetterQueue"},
+                SENDS: LANES | {"DoorbellQueue"},
+                INVOKES: {"ReconcileFunction.Alias"},
+            },
+        ),
     ],
 )
 def test_a_function_has_exactly_these_rights(function: str, rights: dict[str, set[str]]) -> None:
     assert rights_of(function) == rights
+
+
+def test_a_person_with_the_operator_s_policy_runs_commands_and_reaches_nothing_else() -> None:
+    policy = STACK.resources["OperatorPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+
+    assert [(each["Action"], each["Resource"]) for each in policy] == [
+        (INVOKES, {"Ref": "OperatorFunction.Alias"}),
+        ("cloudformation:DescribeStacks", {"Ref": "AWS::StackId"}),
+    ]

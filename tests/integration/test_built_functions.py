@@ -253,3 +253,12 @@ def receive_parked(services: Mapping[str, str]) -> list[str]:
     answer = sqs.receive_message(QueueUrl=services["DEAD_LETTER_QUEUE_URL"], WaitTimeSeconds=5)
     sqs.close()
     return [message["Body"] for message in answer.get("Messages", [])]
+
+
+def test_the_operator_s_function_runs_a_command(run: Any) -> None:
+    answer, logs = run("OperatorFunction", "operator_doctor")
+
+    assert not answer.failed
+    assert {queue["name"] for queue in answer.body["document"]["queues"]} >= {"dead letters"}
+    (line,) = (line for line in map(json.loads, logs) if line.get("message") == "command.done")
+    assert (line["command"], line["caller"].rpartition("/")[2]) == ("doctor", "ada")

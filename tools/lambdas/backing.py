@@ -38,7 +38,10 @@ def local_stack() -> Iterator[dict[str, str]]:
     """
     with LocalStack(LocalSettings(worker_command=_NO_WORKER)) as stack:
         variables = variables_from(stack.environment())
-        yield variables | {"DOORBELL_QUEUE_URL": _doorbell_queue(variables["AWS_ENDPOINT_URL"])}
+        yield variables | {
+            "DOORBELL_QUEUE_URL": _doorbell_queue(variables["AWS_ENDPOINT_URL"]),
+            "RECONCILE_FUNCTION": "reconciler",
+        }
 
 
 def variables_from(environment: Mapping[str, str]) -> dict[str, str]:

@@ -33,6 +33,7 @@ DEFAULT_EVENTS = {
     "StripeCallerFunction": "sqs_create.json",
     "ReconcileFunction": "schedule_reconcile.json",
     "FlowRunnerFunction": "doorbell.json",
+    "OperatorFunction": "operator_doctor.json",
 }
 
 
