@@ -113,6 +113,11 @@ class EmulatedFunction:
         return Answer(_parse(text), (time.perf_counter() - started) * 1000)
 
     @property
+    def url(self) -> str:
+        """The endpoint for a client of Lambda. The function's name there is `function`."""
+        return f"http://{self._address}"
+
+    @property
     def pid(self) -> int:
         """The process of the emulator, which starts that of the function."""
         if self._child is None:

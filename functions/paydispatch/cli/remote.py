@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.aws.errors import CLIENT_CONFIG, unavailable_for_aws_errors
 from paydispatch.adapters.aws.functions import INVOKE_CONFIG, invoke
-from paydispatch.adapters.aws.stack_outputs import StackOutputs
+from paydispatch.cli.stacks import stack_outputs
 from paydispatch.domain.errors import PaydispatchError
 
 if TYPE_CHECKING:
@@ -43,11 +43,7 @@ def connect(stack: str) -> OperatorFunction:
     import boto3
 
     client = boto3.Session().client
-    outputs = StackOutputs(
-        client("cloudformation", config=CLIENT_CONFIG),
-        client("secretsmanager", config=CLIENT_CONFIG),
-    )
-    name = outputs.operator_function(stack)
+    name = stack_outputs().operator_function(stack)
     with unavailable_for_aws_errors():
         caller = client("sts", config=CLIENT_CONFIG).get_caller_identity()["Arn"]
     return OperatorFunction(client("lambda", config=INVOKE_CONFIG), name, caller)

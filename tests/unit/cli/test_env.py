@@ -39,9 +39,7 @@ class Aws:
         self.stacks, self.secrets = Stubber(self._stacks), Stubber(self._secrets)
         self.stacks.activate()
         self.secrets.activate()
-        monkeypatch.setattr(
-            env, "_stack_outputs", lambda: StackOutputs(self._stacks, self._secrets)
-        )
+        monkeypatch.setattr(env, "stack_outputs", lambda: StackOutputs(self._stacks, self._secrets))
 
     def describe(self, outputs: list[dict[str, str]]) -> None:
         stack = {"StackName": "pd", "CreationTime": 0, "StackStatus": "CREATE_COMPLETE"}

@@ -6,6 +6,7 @@ import argparse
 import shlex
 from typing import TYPE_CHECKING
 
+from paydispatch.cli.stacks import stack_outputs
 from paydispatch.cli.terminal import complain, say, say_json
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Return 0. Raises `BadSetting` if there is no such stack, and `Unavailable`."""
-    show(_stack_outputs(), arguments)
+    show(stack_outputs(), arguments)
     return 0
 
 
@@ -58,16 +59,3 @@ def show(outputs: StackOutputs, arguments: argparse.Namespace) -> None:
         say(f"export {name}={shlex.quote(value)}")
     if not arguments.redis_url:
         complain("paydispatch: REDIS_URL is left out. Commands of an operator need --redis-url.")
-
-
-def _stack_outputs() -> StackOutputs:
-    import boto3
-
-    from paydispatch.adapters.aws.errors import CLIENT_CONFIG
-    from paydispatch.adapters.aws.stack_outputs import StackOutputs
-
-    client = boto3.Session().client
-    return StackOutputs(
-        client("cloudformation", config=CLIENT_CONFIG),
-        client("secretsmanager", config=CLIENT_CONFIG),
-    )
