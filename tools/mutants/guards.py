@@ -9,6 +9,7 @@ from guard import LATCH, LUA, SOURCE, Guard
 from identity_guards import IDENTITY_GUARDS
 from look_guards import LOOK_GUARDS
 from operation_guards import OPERATION_GUARDS
+from operator_guards import OPERATOR_GUARDS
 from parameter_guards import PARAMETER_GUARDS
 from rate_guards import RATE_GUARDS
 from repeat_guards import REPEAT_GUARDS
@@ -1102,6 +1103,7 @@ GUARDS = (
     *REPEAT_GUARDS,
     *PARAMETER_GUARDS,
     *REPLAY_GUARDS,
+    *OPERATOR_GUARDS,
     *VERSION_GUARDS,
     *WAY_IN_GUARDS,
     *TWIN_GUARDS,

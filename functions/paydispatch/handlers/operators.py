@@ -48,9 +48,8 @@ class OperatorHandler:
             answer = {"error": error.as_dict()}
         except PaydispatchError as error:
             answer = {"error": {"code": type(error).__name__, "message": str(error)}}
-        except (
-            Exception
-        ) as error:  # Lambda would answer with the text of the error, which may hold a key
+        except Exception as error:
+            # Lambda would answer with the text of the error, which may hold a key
             self._log.warning("command.failed", **line)
             self._log.count("CommandFailed")
             why = f"internal: {type(error).__name__}. The function's log has the reason."
