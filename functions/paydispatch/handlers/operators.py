@@ -51,7 +51,6 @@ class OperatorHandler:
         except Exception as error:
             # Lambda would answer with the text of the error, which may hold a key
             self._log.warning("command.failed", **line)
-            self._log.count("CommandFailed")
             why = f"internal: {type(error).__name__}. The function's log has the reason."
             answer = {"error": {"code": "internal", "message": why}}
         seconds = round(time.monotonic() - began, 3)

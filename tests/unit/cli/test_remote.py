@@ -106,6 +106,26 @@ def test_a_refusal_of_aws_says_which(
         invoke(functions, ARN, {})
 
 
+def test_the_function_of_a_stack_is_asked_in_the_name_of_the_credentials(
+    monkeypatch: pytest.MonkeyPatch, functions: Any
+) -> None:
+    output = {"OutputKey": "OperatorFunctionName", "OutputValue": ARN}
+    connect(monkeypatch, lambda stacks: stacks.add_response("describe_stacks", described(output)))
+    sts = boto3.client("sts", **NO_ONE)
+    named = Stubber(sts)
+    named.add_response("get_caller_identity", {"Arn": CALLER})
+    named.activate()
+    clients = {"sts": sts, "lambda": functions}
+
+    class Session:
+        def client(self, service: str, **_: Any) -> Any:
+            return clients[service]
+
+    monkeypatch.setattr(boto3, "Session", Session)
+
+    assert remote.connect("shop") == OperatorFunction(functions, ARN, CALLER)
+
+
 def test_a_stack_without_the_function_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -143,6 +163,6 @@ def connect(monkeypatch: pytest.MonkeyPatch, answers: Callable[[Stubber], None])
     monkeypatch.setattr(remote, "stack_outputs", lambda: StackOutputs(client, secrets))
 
 
-def described() -> dict[str, Any]:
+def described(*outputs: dict[str, str]) -> dict[str, Any]:
     stack = {"StackName": "shop", "CreationTime": 0, "StackStatus": "CREATE_COMPLETE"}
-    return {"Stacks": [{**stack, "Outputs": []}]}
+    return {"Stacks": [{**stack, "Outputs": list(outputs)}]}

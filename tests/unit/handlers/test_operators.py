@@ -12,7 +12,7 @@ from tests.unit.operator_in_memory import ARN, MemoryOperatorPorts
 
 from paydispatch.domain.errors import Unavailable
 from paydispatch.handlers import operators
-from paydispatch.handlers.operators import SLICE, OperatorHandler
+from paydispatch.handlers.operators import MOST_BYTES, SLICE, OperatorHandler
 from paydispatch.services.operate.table import COMMANDS
 
 REQUIRED: dict[str, dict[str, Any]] = {
@@ -123,7 +123,7 @@ async def test_an_argument_that_a_command_does_not_know_stops_it(
     answer = await invoke(ports, {"command": command, "arguments": asked})
 
     assert (answer["error"]["code"], answer["error"]["param"]) == (
-        "parameter_unknown",
+        "parameter_invalid",
         "dry_runs",
     )
     assert ports.limiter.global_pauses == {}
@@ -194,3 +194,14 @@ async def test_a_cursor_is_not_logged(ports: MemoryOperatorPorts) -> None:
     await invoke(ports, {"command": "dlq list", "arguments": {"cursor": cursor}})
 
     assert ports.log.lines[-1][1]["arguments"] == {}
+
+
+async def test_a_full_run_of_long_texts_fits_into_an_answer(ports: MemoryOperatorPorts) -> None:
+    for number in range(SLICE.messages):
+        body = f'{{"v": 2, "request_id": "{number}", "{chr(0x1F600) * 5_000}": 1'
+        ports.dead_letters.put(body, sent_at=1.0, reason=chr(0x1F600) * 100_000)
+
+    answer = await invoke(ports, {"command": "dlq list"})
+
+    assert len(answer["document"]["messages"]) == SLICE.messages
+    assert len(json.dumps(answer)) < MOST_BYTES

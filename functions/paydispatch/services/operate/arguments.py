@@ -59,7 +59,6 @@ class Arguments:
                 raise InvalidField(
                     str(name)[:64],
                     f"{str(name)[:64]!r} is not an argument of this command. It takes {takes}.",
-                    code="parameter_unknown",
                 )
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 BODY_SHOWN = 2_000
 """The number of characters that are shown of a message that is not an envelope."""
 
+REASON_SHOWN, PLAN_SHOWN = 200, 1_000
+"""The same of a reason and of a plan. A producer may write anything there, and many of them must fit into an answer."""
+
 
 def in_short(one: Examined, now_s: float) -> dict[str, Any]:
     named = one.read.address if isinstance(one.read, Malformed) else one.read
@@ -36,10 +39,10 @@ def in_short(one: Examined, now_s: float) -> dict[str, Any]:
         "worker_id": named.worker_id if named else None,
         "account": getattr(named, "stripe_account", None),
         "age_s": round(now_s - one.parked.sent_at, 1),
-        "kind": one.parked.kind,
-        "reason": one.parked.reason or PARKED_BY_SQS,
+        "kind": one.parked.kind and one.parked.kind[:REASON_SHOWN],
+        "reason": (one.parked.reason or PARKED_BY_SQS)[:REASON_SHOWN],
         "status": one.status or "not known",
-        "redrive": _describe(one.plan),
+        "redrive": _describe(one.plan)[:PLAN_SHOWN],
         "action": one.action.value,
     }
 

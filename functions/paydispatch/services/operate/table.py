@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.errors import InvalidField, PaydispatchError
 from paydispatch.services.operate import accounts, dead_letters, reconciling, requests
-from paydispatch.services.operate.ports import INTERRUPTED, plain
+from paydispatch.services.operate.arguments import Arguments
+from paydispatch.services.operate.ports import INTERRUPTED, Document, OperatorPorts, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paydispatch.services.operate.arguments import Arguments
-    from paydispatch.services.operate.ports import Document, OperatorPorts
-
-Work = Callable[["OperatorPorts", "Arguments"], Awaitable["Document"]]
-Join = Callable[["Document", "Document"], "Document"]
+Work = Callable[[OperatorPorts, Arguments], Awaitable[Document]]
+Join = Callable[[Document, Document], Document]
 
 
 def _last(_: Document, second: Document) -> Document:
