@@ -39,16 +39,16 @@ LANE_COSTS: Mapping[Lane, LaneCost] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """The needs of our own code, measured on two busy cores (docs/benchmarks.md). A quiet machine needs about half.
+    """The needs of our own code, measured on two shared cores (docs/benchmarks.md).
 
     CPU is that of one whole core. So the estimate is rather too high than too low.
     """
 
-    call_cpu_ms: float = 3.0
+    call_cpu_ms: float = 1.2
     """One call with its guards, its log line and its outcome in Redis."""
     invocation_ms: float = 8.0
     """The time of an invocation of the caller beside its slowest call and its CPU."""
-    flow_cpu_ms: float = 1.3
+    flow_cpu_ms: float = 0.6
     """One outcome from the stream to its script and back, without the work of the script."""
     run_ms: float = 5.0
     """The time of an invocation of the runner beside that."""
