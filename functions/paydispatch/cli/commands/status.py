@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.looks.doubts import Place
     from paydispatch.domain.operators.holds import Hold
-
-WAITING = ("dispatched", "retrying")
-"""The statuses in which a request may wait for a pause or a breaker."""
+    from paydispatch.services.trace import Trace
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,7 +30,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "request_id", metavar="REQUEST_ID", help="id of the request, from its receipt"
     )
-    parser.add_argument(
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
         "--api",
         type=api_url,
         metavar="URL",
@@ -43,6 +42,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="T",
         help="tenant of the request; only without --api (default: QUEUE_TENANT)",
     )
+    source.add_argument(
+        "--trace",
+        action="store_true",
+        help="print the path of the request from its acceptance to its flow, with the time of each hop",
+    )
     parser.add_argument("--json", action="store_true", help="print all fields as JSON")
     parser.set_defaults(run=run)
 
@@ -50,6 +54,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Return 0 if the request exists, otherwise 1."""
     request_id, api = arguments.request_id, arguments.api
+    if arguments.trace:
+        return _print_trace(request_id, arguments.tenant, as_json=arguments.json)
     found = _ask_api(request_id, api) if api else _ask_redis(request_id, arguments.tenant)
     if found is None:
         complain(f"There is no request {request_id}.")
@@ -60,6 +66,34 @@ def run(arguments: argparse.Namespace) -> int:
         for line in _lines(found):
             say(line)
     return 0
+
+
+def _print_trace(request_id: str, tenant: str | None, *, as_json: bool) -> int:
+    from paydispatch.cli.trace_report import describe_trace
+    from paydispatch.services.trace import format_trace
+
+    trace = asyncio.run(_read_trace(request_id, tenant))
+    if trace is None:
+        complain(f"There is no request {request_id}.")
+        return 1
+    if as_json:
+        say_json(format_trace(trace))
+    else:
+        for line in describe_trace(trace, time.time()):
+            say(line)
+    return 0
+
+
+async def _read_trace(request_id: str, tenant: str | None) -> Trace | None:
+    from paydispatch.compose.trace import trace_ports
+    from paydispatch.services.trace import trace_of
+    from paydispatch.settings import queue_tenant_of
+
+    queue_tenant = queue_tenant_of()
+    async with trace_ports() as ports:
+        return await trace_of(
+            ports, request_id, tenant=tenant or queue_tenant, queue_tenant=queue_tenant
+        )
 
 
 def _ask_api(
@@ -107,6 +141,7 @@ def _ask_redis(request_id: str, tenant: str | None) -> dict[str, Any] | None:
     from paydispatch.domain.looks.doubts import Place
     from paydispatch.domain.stripe.proofs import what_proves
     from paydispatch.services.status import find_record, format_status
+    from paydispatch.services.trace import MAY_BE_HELD
     from paydispatch.settings import queue_tenant_of, redis_url
 
     reads_only, queue_tenant = EvictionCheck(allowed=True), queue_tenant_of()
@@ -117,7 +152,7 @@ def _ask_redis(request_id: str, tenant: str | None) -> dict[str, Any] | None:
     if record is None:
         return None
     found = format_status(record)
-    if record.status in WAITING:
+    if record.status in MAY_BE_HELD:
         account = record.account or (record.waiting.account if record.waiting else None)
         holds = asyncio.run(_read_holds(account))
         found["held_back_by"] = [asdict(hold) for hold in holds]
