@@ -40,6 +40,7 @@ from paydispatch.domain.stripe.operation_fields import check_path
 from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.domain.text.script_errors import error_text, leaves, traceback_text
+from paydispatch.domain.trace_context import read_traceparent, trace_id_of
 from paydispatch.flow_log import FlowLog
 from paydispatch.sdk.builders import Builders
 from paydispatch.sdk.receipt import Receipt
@@ -183,6 +184,8 @@ class Flow(Builders):
             "worker_id": entry.worker_id,
             "context_id": entry.context_id,
         }
+        if (trace_id := trace_id_of(entry.traceparent)) is not None:
+            ids["trace_id"] = trace_id
         self.log = FlowLog(ids)
 
     @property
@@ -258,6 +261,7 @@ class Flow(Builders):
         stripe_account: str | None = None,
         stripe_context: str | None = None,
         unchecked_params: Mapping[str, Any] | None = None,
+        traceparent: str | None = None,
     ) -> FollowUp:
         """Put one request into this run's outbox. Raises `InvalidParams`, `InvalidField` or `TooLarge`."""
         entry = self._entry
@@ -291,7 +295,7 @@ class Flow(Builders):
             stripe_account=stripe_account or entry.stripe_account,
             stripe_context=stripe_context or entry.stripe_context,
             principal=self.principal,
-            traceparent=entry.traceparent,
+            traceparent=read_traceparent(traceparent) or entry.traceparent,
         )
         check_size(envelope.as_message())
         self._outbox.append(envelope)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.operators.lookups import Window
     from paydispatch.domain.operators.object_states import Fetched
     from paydispatch.domain.operators.redrive import Parked
+    from paydispatch.domain.operators.traces import FlowPath, SlotTimes
     from paydispatch.domain.outcomes import Error, ErrorKind
     from paydispatch.domain.rates.feedback import Change, Feedback
     from paydispatch.domain.rates.lanes import RateLane
@@ -712,6 +713,30 @@ class Backlog(Protocol):
     ) -> Sequence[DeadFlow]: ...
 
     async def stream(self, worker_id: str) -> StreamState: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedRequest:
+    """A request's status, and the times of its path."""
+
+    record: RequestRecord
+    times: SlotTimes
+
+
+class Traces(Protocol):
+    """The stored path of one request, for commands that only read. All methods raise `Unavailable`."""
+
+    async def request(self, slot: str) -> TracedRequest | None:
+        """Return the request in this slot (`slots.slot_name`). None: it is not known, or was only claimed."""
+        ...
+
+    async def flows(self, worker_slot: str, request_id: str) -> Sequence[FlowPath]:
+        """Return the entry that was published last, and the error entry that took its place if its script failed."""
+        ...
+
+    async def statuses(self, slots: Sequence[str]) -> Sequence[str | None]:
+        """Return the status of the request in each slot. None: there is none yet."""
+        ...
 
 
 class Conversations(Protocol):

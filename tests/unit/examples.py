@@ -20,6 +20,9 @@ NOW_S = 1_800_000_000.0
 KEY = "sk_test_" + "Hush" * 6
 """Not a real key. Tests search for it in places where no key may be."""
 
+TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACEPARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01"
+
 SECRET_REF = "shop"
 """The named secret that envelopes carry unless a test says otherwise."""
 

@@ -84,6 +84,10 @@ _FIELDS: dict[str, Node] = {
         "what Stripe takes and no document lists. Stripe keys and raw card data are refused here too.",
         "type": "object",
     },
+    "traceparent": {
+        "description": "As the header `traceparent`, for batch items. An invalid value is ignored.",
+        "type": "string",
+    },
     "idempotency_key": {
         "description": "As the header `Idempotency-Key`, for batch items and for callers that cannot set headers.",
         "type": "string",

@@ -177,6 +177,7 @@ def _item(request: OperationRequest, key: str) -> dict[str, Any]:
         "stripe_account": request.stripe_account,
         "stripe_context": request.stripe_context,
         "idempotency_key": key,
+        "traceparent": request.traceparent,
         **named,
     }
     return {name: value for name, value in fields.items() if value is not None}

@@ -187,6 +187,7 @@ def entry_for_malformed(
         params=address.params,
         outcome=_in_word_of(address.operation, error),
         settled_at=settled_at,
+        traceparent=address.traceparent,
     )
 
 

@@ -24,6 +24,7 @@ from paydispatch.domain.stripe.operation_fields import (
     check_same_operation,
     operation_of,
 )
+from paydispatch.domain.trace_context import read_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,6 @@ _CONTEXT_ID = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,255}")
 _IDEMPOTENCY_KEY = re.compile(r"[^\ud800-\udfff]{1,255}")
 _ACCOUNT = re.compile(r"[A-Za-z0-9_/-]{1,128}")
 _STRIPE_CONTEXT = re.compile(r"(?!.{256})[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 _BODY_FIELDS = frozenset(
     {
@@ -54,6 +54,7 @@ _BODY_FIELDS = frozenset(
         "stripe_account",
         "stripe_context",
         "idempotency_key",
+        "traceparent",
     }
 )
 
@@ -85,6 +86,7 @@ class OperationRequest:
     unchecked_params: Mapping[str, Any] = field(default_factory=dict)
     """Merged into `params` without a check against the schema (`domain/parameters/unchecked.py`)."""
     traceparent: str | None = None
+    """The W3C trace context of the caller, checked (`trace_context`)."""
 
     def __post_init__(self) -> None:
         """Check every field. Raises `InvalidField` for the first wrong one."""
@@ -127,7 +129,9 @@ def parse_request(
 ) -> OperationRequest:
     """Read the JSON body of a request for `operation`, with the ids in `path`.
 
-    The body may repeat both. Raises `InvalidField` for the first wrong field.
+    The body may repeat both. Its `traceparent` goes before the argument.
+
+    Raises `InvalidField` for the first wrong field.
     """
     for name in body.keys() - _BODY_FIELDS:
         shown = redact(str(name))[:64]
@@ -152,8 +156,16 @@ def parse_request(
         idempotency_key=idempotency_key
         if idempotency_key is not None
         else body.get("idempotency_key"),
-        traceparent=traceparent if traceparent and _TRACEPARENT.fullmatch(traceparent) else None,
+        traceparent=_trace_context(body) or read_traceparent(traceparent),
     )
+
+
+def _trace_context(body: Mapping[str, Any]) -> str | None:
+    """Return the trace context that the body names. An invalid one is ignored, but a key in its place is refused."""
+    given = body.get("traceparent")
+    if isinstance(given, str):
+        check_holds_no_key("traceparent", given)
+    return read_traceparent(given)
 
 
 def parse_lane(value: object) -> Lane:

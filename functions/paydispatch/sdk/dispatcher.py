@@ -29,6 +29,8 @@ from paydispatch.domain.errors import (
 from paydispatch.domain.parameters.plain_values import take_params
 from paydispatch.domain.requests import OperationRequest, parse_lane
 from paydispatch.domain.stripe.operations import operation_named, require_operations
+from paydispatch.domain.trace_context import read_traceparent
+from paydispatch.sdk.open_telemetry import current_traceparent
 from paydispatch.sdk.process import Living, do_not_run_at_exit, run_at_exit
 from paydispatch.sdk.receipt import Receipt
 from paydispatch.sdk.sender import Sender
@@ -171,6 +173,7 @@ class Dispatcher:
         stripe_account: str | None = None,
         stripe_context: str | None = None,
         unchecked_params: Mapping[str, Any] | None = None,
+        traceparent: str | None = None,
     ) -> Receipt:
         """Check, seal and buffer one request, without any I/O. `create_async` and `call_async` call this method.
 
@@ -193,6 +196,7 @@ class Dispatcher:
                 stripe_account=stripe_account,
                 stripe_context=stripe_context,
                 idempotency_key=idempotency_key,
+                traceparent=read_traceparent(traceparent) or current_traceparent(),
             )
         )
 

@@ -27,3 +27,6 @@ class Options(TypedDict, total=False):
     """The account in which an organisation's key acts, or a path of accounts: `acct_1/acct_2`."""
     unchecked_params: Mapping[str, Any] | None
     """Merged into the parameters without a check against the schema."""
+    traceparent: str | None
+    """The W3C trace context, for the log. Without it the current span of OpenTelemetry, if the program uses it, and in
+    a flow that of the request. An invalid value is ignored."""

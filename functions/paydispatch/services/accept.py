@@ -32,7 +32,7 @@ from paydispatch.domain.parameters.check import require_valid_params
 from paydispatch.domain.parameters.unchecked import logged_names
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.services.claim_newest import claim_newest
-from paydispatch.services.log_ids import log_ids
+from paydispatch.services.log_ids import log_ids, log_trace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -219,7 +219,12 @@ class Acceptor:
             return _make_accepted(item)
         maybe = isinstance(error, MaybeAccepted)
         event = "request.maybe_queued" if maybe else "request.not_queued"
-        self._log.warning(event, request_id=item.request_id, why=str(error))
+        self._log.warning(
+            event,
+            request_id=item.request_id,
+            **log_trace(item.envelope.traceparent),
+            why=str(error),
+        )
         return _make_maybe_accepted(item) if maybe else _make_not_accepted()
 
     def _log_accepted(self, item: _Ready) -> None:
@@ -230,7 +235,7 @@ class Acceptor:
             lane=envelope.lane.value,
             message_bytes=item.message_bytes,
             warnings=[warning.param for warning in item.warnings] or None,
-            traceparent=envelope.traceparent,
+            **log_trace(envelope.traceparent),
             **logged_names(envelope.unchecked_params),
         )
 

@@ -1,8 +1,10 @@
-"""The ids on every log line about a request."""
+"""The ids on every log line about a request, and its trace."""
 
 from __future__ import annotations
 
 from typing import Protocol
+
+from paydispatch.domain.trace_context import trace_id_of
 
 
 class HasIds(Protocol):
@@ -37,3 +39,9 @@ def log_ids(request: HasIds) -> dict[str, object]:
         "context_id": request.context_id,
         "principal": request.principal,
     }
+
+
+def log_trace(traceparent: str | None) -> dict[str, str]:
+    """Return the fields of a log line by which a tracing system finds the request. Without a trace there are none."""
+    trace_id = trace_id_of(traceparent)
+    return {} if trace_id is None else {"trace_id": trace_id, "traceparent": str(traceparent)}

@@ -28,7 +28,7 @@ from paydispatch.domain.operators.lookup_results import Found, Inconclusive
 from paydispatch.domain.operators.lookups import StaysUnknown, decide
 from paydispatch.domain.unknown_outcomes import UnknownOutcome
 from paydispatch.services.calls.publish_outcome import PublishPorts, publish_outcome
-from paydispatch.services.log_ids import log_ids
+from paydispatch.services.log_ids import log_ids, log_trace
 from paydispatch.services.look_for_event import look_for_event
 from paydispatch.services.looks.note_doubt import DropPorts, drop_doubt
 from paydispatch.services.lookups.ports import LookupPorts
@@ -214,7 +214,7 @@ class EventSettler:
             flow=settled.flow_name,
             event_age_s=round(now_s - event.created, 1),
             first_sent_at=settled.first_sent_at,
-            traceparent=settled.traceparent,
+            **log_trace(settled.traceparent),
         )
 
     async def _try_again(self, event: EventMessage, why: str) -> None:

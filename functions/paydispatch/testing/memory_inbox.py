@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.identity.slots import slot_name
+from paydispatch.domain.operators.traces import (
+    Dead,
+    Finished,
+    FlowPath,
+    NotRead,
+    Pending,
+    Postponed,
+    Running,
+)
 from paydispatch.domain.sweep import WorkerLook, has_work, next_look_at
 from paydispatch.ports import Swept, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from paydispatch.domain.operators.traces import FlowState
     from paydispatch.ports import Clock
     from paydispatch.testing.memory_clock import MemoryClock
 
@@ -31,6 +41,10 @@ class _InboxEntry:
     due_at: float = 0.0
     read: bool = False
     missing_since: float | None = None
+    put_at: float = 0.0
+    end: Finished | Dead | None = None
+    successor: str = ""
+    """The id of the entry that took its place."""
 
 
 @dataclass
@@ -56,6 +70,8 @@ class MemoryInbox:
         self.dead: list[tuple[OutcomeEntry, str]] = []
         self.looks: dict[str, float] = {}
         """The time (unix s) of the next look of a sweep at each worker."""
+        self.ended: dict[str, _InboxEntry] = {}
+        """The finished and the dead entries, by id."""
         self.away = False
 
     def put(self, entry: OutcomeEntry) -> None:
@@ -78,6 +94,8 @@ class MemoryInbox:
         held = context.find(turn.entry_id)
         if held is not None:
             context.entries.remove(held)
+            held.end = held.end or Finished(self._clock.now_s(), held.runs)
+            self.ended[held.entry_id] = held
         return self._next_turn(context, turn, take_next=take_next)
 
     async def renew(self, turn: Turn, for_s: float) -> bool:
@@ -116,11 +134,15 @@ class MemoryInbox:
     ) -> Turn | None:
         self._reach()
         context = self._context(turn)
-        if context.find(turn.entry_id) is None:
+        held = context.find(turn.entry_id)
+        if held is None:
             return self._next_turn(context, turn, take_next=take_next)
+        held.end = Dead(self._clock.now_s(), held.runs, reason)
         self.dead.append((OutcomeEntry.from_json(turn.text), reason))
         if successor is not None:
-            context.entries.appendleft(self._new_entry(successor))
+            following = self._new_entry(successor)
+            held.successor = following.entry_id
+            context.entries.appendleft(following)
         return await self.finish(turn, take_next=take_next)
 
     def look(self, worker_id: str) -> WorkerLook:
@@ -140,6 +162,43 @@ class MemoryInbox:
         self._reach()
         return sorted((at, worker_id) for worker_id, at in self.looks.items() if at <= now_s)
 
+    def paths(self, worker_id: str, request_id: str) -> list[FlowPath]:
+        """Return the entry of a request that was put last, and the entry that took its place, with their states."""
+        self._reach()
+        ended = [one for one in self.ended.values() if _worker_slot(one.entry) == worker_id]
+        mine = {
+            one.entry_id: one
+            for one in (*ended, *self._entries(worker_id))
+            if one.entry.request_id == request_id
+        }
+        successors = {one.successor for one in mine.values()}
+        firsts = [one for one in mine.values() if one.entry_id not in successors]
+        last = max(firsts, key=lambda one: int(one.entry_id), default=None)
+        found = []
+        while last is not None:
+            found.append(last)
+            last = mine.get(last.successor)
+        return [self._path(one) for one in found]
+
+    def _path(self, held: _InboxEntry) -> FlowPath:
+        return FlowPath(
+            entry_id=held.entry_id,
+            published_at=held.put_at,
+            entry=held.entry,
+            state=held.end or self._state(held),
+        )
+
+    def _state(self, held: _InboxEntry) -> FlowState:
+        if not held.read:
+            return NotRead()
+        context = self._contexts[_worker_slot(held.entry), held.entry.context_id]
+        head = context.entries[0] is held
+        if head and self._is_leased(context):
+            return Running(held.runs, context.lease_until)
+        if held.due_at:
+            return Postponed(held.runs, held.due_at)
+        return Pending(held.runs, behind_another=not head)
+
     def _entries(self, worker_id: str) -> Iterator[_InboxEntry]:
         own = (context for (worker, _), context in self._contexts.items() if worker == worker_id)
         return itertools.chain.from_iterable(context.entries for context in own)
@@ -156,7 +215,8 @@ class MemoryInbox:
         return self._contexts[turn.worker_slot, turn.entry.context_id]
 
     def _new_entry(self, entry: OutcomeEntry) -> _InboxEntry:
-        return _InboxEntry(str(next(self._ids)), entry, entry.as_json())
+        now_s = self._clock.now_s()
+        return _InboxEntry(str(next(self._ids)), entry, entry.as_json(), put_at=now_s)
 
     def _is_leased(self, context: _Context) -> bool:
         return context.lease_until > self._clock.now_s()

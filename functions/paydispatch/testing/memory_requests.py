@@ -18,6 +18,7 @@ from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.limits import HORIZON_S, REMEMBER_S
 from paydispatch.domain.looks.noted_doubts import NotedDoubt
+from paydispatch.domain.operators.traces import MOST_LATER_SENDS, LaterSend
 from paydispatch.domain.outcomes import Error, Response
 from paydispatch.domain.stripe.repeats import Repeat
 from paydispatch.ports import RequestRecord
@@ -60,6 +61,11 @@ class Slot:
     retry_at: float | None = None
     waiting: Waiting | None = None
     outcome: Response | Error | None = None
+    queued_at: float | None = None
+    received_at: float | None = None
+    later_sends: tuple[LaterSend, ...] = ()
+    unknown_at: float | None = None
+    settled_at: float | None = None
 
     @property
     def final(self) -> bool:
@@ -180,7 +186,11 @@ class MemoryRequests:
         return slot.status if slot else None
 
     async def claim(self, claim: Claim) -> SlotState:
-        return self.store.claim(claim, queued=True)
+        state = self.store.claim(claim, queued=True)
+        slot = self.store.find_own(claim)
+        if slot is not None and slot.received_at is None:
+            slot.received_at = self._clock.now_s()
+        return state
 
     async def find(self, claim: Claim) -> SlotState | None:
         slot = self.store.find_own(claim)
@@ -209,6 +219,8 @@ class MemoryRequests:
             slot.first_sent_at, slot.started_by = now_s, send.token
         elif send.token not in slot.sends:
             slot.started_by = None
+            if len(slot.later_sends) < MOST_LATER_SENDS:
+                slot.later_sends += (LaterSend(send.attempt, now_s),)
         slot.last_sent_at, slot.attempts, slot.status = now_s, send.attempt, "calling"
         slot.sends.add(send.token)
 
@@ -293,7 +305,9 @@ class MemoryRequests:
         slot = self._slot_of(entry)
         if slot is not None and slot.write(_status(entry.outcome)):
             slot.outcome, slot.attempts = entry.outcome, entry.outcome.attempts
-            slot.answered = entry.outcome.answered
+            slot.answered, slot.settled_at = entry.outcome.answered, entry.settled_at
+            if slot.status == "unknown":
+                slot.unknown_at = entry.settled_at
 
     def _slot_of(self, entry: OutcomeEntry) -> Slot | None:
         """Return the slot of a published entry, and make it if it is empty. None: it belongs to another request."""
@@ -359,8 +373,10 @@ def _status(outcome: Response | Error) -> str:
 class MemoryRequestStore:
     """A `RequestStore` over the slots."""
 
-    def __init__(self, slots: MemorySlots | None = None) -> None:
+    def __init__(self, slots: MemorySlots | None = None, clock: Clock | None = None) -> None:
+        """Without a clock, the slots keep no time at which SQS had confirmed a message."""
         self.store = slots or MemorySlots()
+        self._clock = clock
 
     @property
     def away(self) -> bool:
@@ -379,19 +395,23 @@ class MemoryRequestStore:
     def mark_queued(self, claims: Sequence[Claim]) -> None:
         for claim in claims:
             self.store.claim(claim, queued=True)
+            slot = self.store.find_own(claim)
+            if slot is not None and slot.queued_at is None and self._clock is not None:
+                slot.queued_at = self._clock.now_s()
 
     def get(self, slot: str) -> RequestRecord | None:
         self.store.reach()
         found = self.store.slots.get(slot)
         if found is None or not (found.queued or found.status):
             return None
-        return _record(found)
+        return make_record(found)
 
     def check(self) -> None:
         self.store.reach()
 
 
-def _record(slot: Slot) -> RequestRecord:
+def make_record(slot: Slot) -> RequestRecord:
+    """Return the status that a slot holds."""
     claim, status = slot.claim, slot.status or "dispatched"
     return RequestRecord(
         request_id=claim.request_id,

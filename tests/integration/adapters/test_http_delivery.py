@@ -252,7 +252,13 @@ def counts(api: Any) -> Iterator[int]:
 
 def test_a_call_contains_every_option_of_the_request(delivery: HttpDelivery) -> None:
     prepared = delivery.prepare(
-        request(lane=Lane.BATCH, deadline_s=60, stripe_account="acct_1", idempotency_key="order-1")
+        request(
+            lane=Lane.BATCH,
+            deadline_s=60,
+            stripe_account="acct_1",
+            idempotency_key="order-1",
+            traceparent=f"00-{'a' * 32}-{'b' * 16}-01",
+        )
     )
 
     assert json.loads(prepared.text) == {
@@ -265,6 +271,7 @@ def test_a_call_contains_every_option_of_the_request(delivery: HttpDelivery) -> 
         "deadline_s": 60,
         "stripe_account": "acct_1",
         "idempotency_key": "order-1",
+        "traceparent": f"00-{'a' * 32}-{'b' * 16}-01",
     }
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 READ = b"XREADGROUP"
 TURN = b"local head = redis.call('LINDEX', queue, 0)"
 """A line that only the script `take_turns.lua` contains."""
-FINISH = b"local function finish(queue, id, dead, successor)"
+FINISH = b"local function finish(queue, over, id, dead, successor)"
 """A line that only the script `finish_turns.lua` contains."""
 
 

@@ -177,7 +177,7 @@ async def test_a_finished_entry_that_is_delivered_again_is_not_queued(
     assert await inboxes.redis.exists(keys.context("w1", "c1")) == 0
 
 
-async def test_a_finished_conversation_leaves_only_its_stream_and_finished_keys(
+async def test_a_finished_conversation_leaves_only_its_stream_and_how_its_entries_ended(
     inboxes: Any, entry: Any
 ) -> None:
     a = inboxes.runner("a")
@@ -190,6 +190,7 @@ async def test_a_finished_conversation_leaves_only_its_stream_and_finished_keys(
 
     left = {key for key in await inboxes.redis.keys("pd:{w1}:*") if ":seen:" not in key}
     finished = {keys.finished("w1"), keys.finished_before("w1")}
+    finished |= {key for key in left if ":ended:" in key}
     assert STREAM in left <= {STREAM, *finished}
     for key in left & finished:
         assert 0 < await inboxes.redis.ttl(key) <= REMEMBER_S

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.unit.examples import TRACEPARENT
 
 from paydispatch.cli.commands import submit
 from paydispatch.cli.ledger import FileLedger
@@ -64,6 +65,13 @@ def test_a_line_names_its_operation_and_the_ids_of_its_path(
     (sent,) = delivery.envelopes
     assert (sent.operation, sent.path) == ("capture_payment_intent", {"intent": "pi_1"})
     assert "line 2 (path[intent])" in capsys.readouterr().out
+
+
+def test_a_line_may_carry_a_trace_context(delivery: MemoryDelivery) -> None:
+    traced = json.loads(line()) | {"traceparent": TRACEPARENT}
+    invalid = json.loads(line()) | {"traceparent": "junk"}
+    assert submit_lines(json.dumps(traced), json.dumps(invalid)) == 0
+    assert [sent.traceparent for sent in delivery.envelopes] == [TRACEPARENT, None]
 
 
 def submit_lines(*lines: str, to: tuple[str, ...] = ("--api", API)) -> int:

@@ -6,7 +6,16 @@ import json
 from typing import Any
 
 import pytest
-from tests.unit.examples import KEY, NOW_S, PARAMS, entry, envelope, make_failure, make_success
+from tests.unit.examples import (
+    KEY,
+    NOW_S,
+    PARAMS,
+    TRACEPARENT,
+    entry,
+    envelope,
+    make_failure,
+    make_success,
+)
 
 from paydispatch.domain.claims import claim_of, claim_of_unread
 from paydispatch.domain.credentials import StripeKey
@@ -33,7 +42,9 @@ ACCOUNT = bind_account(StripeKey(KEY), "acct_1", stripe_account="acct_2", stripe
         entry(outcome=make_failure(kind=ErrorKind.HTTP, certainty=Certainty.UNKNOWN)),
         entry(sealed_secret=None, secret_ref="shop", lane=Lane.BATCH, stripe_account="acct_1"),
         entry(tenant="acme", account=ACCOUNT, last_sent_at=NOW_S, inferred=True),
-        entry(params={"description": "Tee für zwei, 茶"}, accepted_at=NOW_S, traceparent="00-1"),
+        entry(
+            params={"description": "Tee für zwei, 茶"}, accepted_at=NOW_S, traceparent=TRACEPARENT
+        ),
     ],
 )
 def test_a_written_entry_is_read_unchanged(written: OutcomeEntry) -> None:

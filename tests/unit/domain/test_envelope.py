@@ -166,7 +166,6 @@ def test_numbers_that_json_cannot_hold_are_not_written() -> None:
         {"maybe_executed": "no"},
         {"principal": "a/b c"},
         {"principal": ""},
-        {"traceparent": "t" * 129},
     ],
     ids=str,
 )
@@ -175,6 +174,22 @@ def test_an_invalid_field_is_named_and_the_address_is_kept(change: dict[str, Any
     assert refusal.code == "message_invalid"
     assert refusal.param in (*change, None)
     assert (refusal.address is None) == ("object" in change)
+
+
+@pytest.mark.parametrize(
+    "invalid", ["t" * 129, "a\ud800", "junk", 7, None, {"a": []}, ["x"]], ids=str
+)
+def test_an_invalid_traceparent_is_ignored_because_no_payment_may_fail_for_it(
+    invalid: object,
+) -> None:
+    assert read(message_text(traceparent=invalid)) == read(message_text())
+
+
+def test_the_error_flow_of_an_unreadable_message_keeps_its_trace() -> None:
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    address = read_malformed(message_text(lane="express", traceparent=trace)).address
+    assert address is not None
+    assert address.traceparent == trace
 
 
 def test_a_field_of_a_newer_release_is_ignored() -> None:
@@ -324,7 +339,7 @@ def test_an_attempt_written_as_a_whole_float_is_read_as_an_integer() -> None:
     assert f"{result.progress.attempt}" == "2"
 
 
-@pytest.mark.parametrize("name", ["context_id", "traceparent", "worker_id", "request_id"])
+@pytest.mark.parametrize("name", ["context_id", "worker_id", "request_id"])
 def test_half_a_surrogate_pair_in_a_field_is_refused(name: str) -> None:
     refusal = read_malformed(message_text(**{name: "a\ud800"}))
     assert refusal.code == "message_invalid"

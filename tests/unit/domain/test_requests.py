@@ -52,6 +52,19 @@ def test_a_valid_traceparent_is_kept_and_an_invalid_one_is_dropped() -> None:
     assert parse(body(), traceparent="junk").traceparent is None
 
 
+def test_the_traceparent_of_a_batch_item_goes_before_that_of_the_header() -> None:
+    item, header = f"00-{'a' * 32}-{'b' * 16}-01", f"00-{'c' * 32}-{'d' * 16}-01"
+    assert parse(body(traceparent=item), traceparent=header).traceparent == item
+    for invalid in ("junk", 7, None, {}, "0" * 999):
+        assert parse(body(traceparent=invalid), traceparent=header).traceparent == header
+
+
+def test_a_key_in_place_of_the_traceparent_is_refused() -> None:
+    with pytest.raises(InvalidField) as refused:
+        parse(body(traceparent=KEY))
+    assert refused.value.param == "traceparent"
+
+
 @pytest.mark.parametrize("name", ["worker_id", "context_id", "stripe_secret"])
 def test_a_missing_field_is_named(name: str) -> None:
     with pytest.raises(InvalidField) as refusal:

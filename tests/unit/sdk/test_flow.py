@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.examples import NOW_S, entry, make_failure, make_success
+from tests.unit.examples import NOW_S, TRACE_ID, TRACEPARENT, entry, make_failure, make_success
 
 from paydispatch.domain.errors import InvalidField, InvalidParams, ScriptFailed, TooLarge
 from paydispatch.domain.identity.request_ids import follow_up_request_id, request_id_for_key
@@ -41,15 +41,27 @@ def test_a_follow_up_carries_the_ids_and_the_key_of_its_flow() -> None:
         principal="shop/checkout",
         stripe_account="acct_1",
         stripe_context="acct_3",
-        traceparent="00-1",
+        traceparent=TRACEPARENT,
     )
     run.new_product().name("Tea").create_async()
     (sent,) = run.outbox
     assert (sent.principal, sent.sealed_secret) == ("shop/checkout", "sealed-1")
     assert (sent.worker_id, sent.context_id) == ("worker-1", "context-1")
-    assert (sent.stripe_account, sent.traceparent) == ("acct_1", "00-1")
+    assert (sent.stripe_account, sent.traceparent) == ("acct_1", TRACEPARENT)
     assert sent.stripe_context == "acct_3"
     assert sent.progress.deadline_at == NOW_S + DEFAULT_DEADLINE_S
+
+
+def test_a_follow_up_may_begin_a_trace_of_its_own() -> None:
+    run, other = flow(traceparent=TRACEPARENT), TRACEPARENT.replace("4bf9", "aaaa")
+    run.new_product().name("Tea").create_async(traceparent=other)
+    run.new_product().name("Tea").create_async(traceparent="junk")
+    assert [sent.traceparent for sent in run.outbox] == [other, TRACEPARENT]
+
+
+def test_the_lines_of_a_flow_have_the_id_of_its_trace() -> None:
+    assert (flow(traceparent=TRACEPARENT).log.extra or {})["trace_id"] == TRACE_ID
+    assert "trace_id" not in (flow().log.extra or {})
 
 
 def test_a_follow_up_may_have_options_of_its_own() -> None:

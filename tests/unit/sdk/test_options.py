@@ -6,7 +6,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.unit.examples import KEY, NOW_S, entry
+from tests.unit.examples import KEY, NOW_S, TRACEPARENT, entry
 
 from paydispatch import create_product_async, new_product
 from paydispatch.domain.identity.request_ids import request_id_for_key
@@ -78,6 +78,7 @@ def test_every_option_reaches_the_envelope(asked: Asked, way: str) -> None:
         "stripe_account": "acct_1",
         "stripe_context": "acct_2",
         "unchecked_params": {"level": 3},
+        "traceparent": TRACEPARENT,
     }
     assert options.keys() == OPTION_NAMES
 
@@ -88,6 +89,7 @@ def test_every_option_reaches_the_envelope(asked: Asked, way: str) -> None:
     assert sent.progress.deadline_at == sent.accepted_at + 60.0
     assert (sent.stripe_account, sent.stripe_context) == ("acct_1", "acct_2")
     assert sent.unchecked_params == {"level": 3}
+    assert sent.traceparent == TRACEPARENT
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -100,6 +102,7 @@ def test_an_option_that_is_left_out_has_its_default(asked: Asked, way: str) -> N
     assert sent.progress.deadline_at == sent.accepted_at + DEFAULT_DEADLINE_S
     assert (sent.stripe_account, sent.stripe_context) == (None, None)
     assert sent.unchecked_params == {}
+    assert sent.traceparent is None
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.unit.examples import KEY, NOW_S, PARAMS, create_request
+from tests.unit.examples import KEY, NOW_S, PARAMS, TRACE_ID, TRACEPARENT, create_request
 from tests.unit.queues import HalfQueue, LosingQueue
 
 from paydispatch.domain.claims import claim_of, fingerprint_of
@@ -47,13 +47,15 @@ def request_with_key(**changes: Any) -> OperationRequest:
 
 
 def test_an_accepted_request_is_on_the_queue(api: Api) -> None:
-    accepted = api.accept(create_request(stripe_account="acct_1", traceparent="00-1"))
+    accepted = api.accept(create_request(stripe_account="acct_1", traceparent=TRACEPARENT))
     (sent,) = api.queue.sent
     assert sent.group == group_of_credential(StripeKey(KEY), sent.principal, ("acct_1", None))
     assert sent.request_id == accepted.request_id
     assert (sent.object, sent.params) == ("payment_intent", PARAMS)
     assert (sent.worker_id, sent.context_id) == ("worker-1", "context-1")
-    assert (sent.stripe_account, sent.traceparent) == ("acct_1", "00-1")
+    assert (sent.stripe_account, sent.traceparent) == ("acct_1", TRACEPARENT)
+    ((_, line),) = api.log.lines
+    assert (line["trace_id"], line["traceparent"]) == (TRACE_ID, TRACEPARENT)
     assert (sent.principal, sent.accepted_at) == ("local", NOW_S)
     assert (sent.operation, accepted.status) == ("create_payment_intent", "dispatched")
     assert not accepted.replayed
@@ -147,7 +149,7 @@ class TestIdempotencyKey:
         "change",
         [
             {"params": {"currency": "usd", "amount": 2000}},
-            {"traceparent": "00-2"},
+            {"traceparent": TRACEPARENT},
             {"lane": Lane.BATCH},
             {"deadline_s": 60},
             {"credential": StripeKey(KEY + "2")},

@@ -18,6 +18,8 @@ from tests.unit.examples import (
     REPLAYED,
     SECRET_REF,
     TIMED_OUT,
+    TRACE_ID,
+    TRACEPARENT,
     entry,
     envelope,
     make_failure,
@@ -652,7 +654,7 @@ class TestTheRequestToStripe:
 class TestTheLogLine:
     async def test_it_has_all_ids_and_the_outcome(self, caller: Caller) -> None:
         caller.answers(DECLINED)
-        await caller.receive(envelope(traceparent="00-1"))
+        await caller.receive(envelope(traceparent=TRACEPARENT))
         lines = [fields for event, fields in caller.log.lines if event == "request.settled"]
         (line,) = lines
         assert line["request_id"] == "pdr_1"
@@ -660,7 +662,8 @@ class TestTheLogLine:
         assert line["flow"] == "new_create_payment_intent_error"
         assert line["stripe_request_id"] == "req_3"
         assert (line["error_kind"], line["error_code"]) == ("api", "card_declined")
-        assert line["traceparent"] == "00-1"
+        assert line["traceparent"] == TRACEPARENT
+        assert line["trace_id"] == TRACE_ID
 
     async def test_there_is_one_line_for_one_request(self, caller: Caller) -> None:
         caller.answers(RATE_LIMITED, CREATED)

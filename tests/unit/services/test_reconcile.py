@@ -12,6 +12,8 @@ from tests.unit.examples import (
     NOW_S,
     PARAMS,
     SECRET_REF,
+    TRACE_ID,
+    TRACEPARENT,
     entry,
     envelope,
     make_failure,
@@ -654,6 +656,15 @@ async def test_a_look_uses_the_account_headers_of_the_request(system: ReconcileS
 
     look = system.lists.pages[0]
     assert (look["stripe_account"], look["stripe_context"]) == ("acct_2", "acct_3")
+
+
+async def test_the_line_of_a_look_has_the_trace_of_its_request(system: ReconcileSystem) -> None:
+    await system.send_without_answer(traceparent=TRACEPARENT)
+
+    await system.reconcile()
+
+    ((_, line),) = system.log.lines
+    assert (line["trace_id"], line["traceparent"]) == (TRACE_ID, TRACEPARENT)
 
 
 async def test_a_denied_key_leaves_the_request_unknown_and_is_the_reason(

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.unit.examples import PARAMS, entry, make_failure, make_success
+from tests.unit.examples import PARAMS, TRACE_ID, TRACEPARENT, entry, make_failure, make_success
 
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.outcomes import Certainty, ErrorKind
@@ -134,13 +134,14 @@ class TestARun:
 
     async def test_a_run_logs_one_line_with_all_ids(self, runner: Runner) -> None:
         runner.with_scripts(response=Log())
-        runner.put(traceparent="00-1")
+        runner.put(traceparent=TRACEPARENT)
         await runner.drain()
         ((event, line),) = runner.log.lines
         assert event == "flow.finished"
         assert line["flow"] == "new_create_payment_intent_response"
         assert (line["request_id"], line["context_id"]) == ("pdr_1", "context-1")
-        assert (line["attempt"], line["traceparent"]) == (1, "00-1")
+        assert (line["attempt"], line["traceparent"]) == (1, TRACEPARENT)
+        assert line["trace_id"] == TRACE_ID
 
 
 class TestOrder:

@@ -95,6 +95,11 @@ def finished_before(worker: str) -> str:
     return f"pd:{{{worker}}}:finished-before"
 
 
+def ended(worker: str, entry_id: str) -> str:
+    """Name the end of an entry: whether it finished or died, when, and after how many runs."""
+    return f"pd:{{{worker}}}:ended:{entry_id}"
+
+
 def bell(worker: str) -> str:
     """Name the Pub/Sub channel of a worker's doorbell. Its messages hold no outcome."""
     return f"pd:{{{worker}}}:bell"

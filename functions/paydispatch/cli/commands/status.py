@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -18,13 +19,16 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from paydispatch.services.trace import Trace
+
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("status", help="print the status of a request")
     parser.add_argument(
         "request_id", metavar="REQUEST_ID", help="id of the request, from its receipt"
     )
-    parser.add_argument(
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
         "--api",
         type=api_url,
         metavar="URL",
@@ -35,6 +39,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="T",
         help="tenant of the request; only without --api (default: QUEUE_TENANT)",
     )
+    source.add_argument(
+        "--trace",
+        action="store_true",
+        help="print the path of the request from its acceptance to its flow, with the time of each hop",
+    )
     parser.add_argument("--json", action="store_true", help="print all fields as JSON")
     add_stack(parser)
     parser.set_defaults(run=run)
@@ -43,8 +52,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Return 0 if the request exists, otherwise 1."""
     request_id, api = arguments.request_id, arguments.api
+    if arguments.trace and arguments.stack:
+        raise PaydispatchError("--trace reads Redis from here, so it cannot go with --stack.")
     if api and arguments.stack:
         raise PaydispatchError("--api and --stack are two ways to ask. Name one.")
+    if arguments.trace:
+        return _print_trace(request_id, arguments.tenant, as_json=arguments.json)
     if api:
         found = _ask_api(request_id, api)
     else:
@@ -58,6 +71,34 @@ def run(arguments: argparse.Namespace) -> int:
         for line in _lines(found):
             say(line)
     return 0
+
+
+def _print_trace(request_id: str, tenant: str | None, *, as_json: bool) -> int:
+    from paydispatch.cli.trace_report import describe_trace
+    from paydispatch.services.trace import format_trace
+
+    trace = asyncio.run(_read_trace(request_id, tenant))
+    if trace is None:
+        complain(f"There is no request {request_id}.")
+        return 1
+    if as_json:
+        say_json(format_trace(trace))
+    else:
+        for line in describe_trace(trace, time.time()):
+            say(line)
+    return 0
+
+
+async def _read_trace(request_id: str, tenant: str | None) -> Trace | None:
+    from paydispatch.compose.trace import trace_ports
+    from paydispatch.services.trace import trace_of
+    from paydispatch.settings import queue_tenant_of
+
+    queue_tenant = queue_tenant_of()
+    async with trace_ports() as ports:
+        return await trace_of(
+            ports, request_id, tenant=tenant or queue_tenant, queue_tenant=queue_tenant
+        )
 
 
 def _ask_api(

@@ -25,6 +25,7 @@ from paydispatch.domain.requests import Lane
 from paydispatch.domain.stripe.resources import create_of
 from paydispatch.domain.text.json_text import read_json
 from paydispatch.domain.text.redaction import holds_key, redact_json
+from paydispatch.domain.trace_context import read_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +53,7 @@ class Address:
     path: Mapping[str, str] = field(default_factory=dict)
     principal: str = QUEUE
     sealed_secret: str | None = None
+    traceparent: str | None = None
 
     @property
     def binding(self) -> Binding:
@@ -115,7 +117,7 @@ def _envelope(fields: Mapping[str, Any], message_id: str, sent_at: float) -> Env
         lane=Lane(fields.get("lane", "interactive")),
         stripe_account=fields.get("stripe_account"),
         principal=fields.get("principal", QUEUE),
-        traceparent=fields.get("traceparent"),
+        traceparent=read_traceparent(fields.get("traceparent")),
     )
 
 
@@ -193,6 +195,7 @@ def _address(fields: Mapping[str, Any], body: str, message_id: str) -> Address |
         path=_newer_sound(fields, "path") or {},
         principal=_principal(fields),
         sealed_secret=_sound(fields, "sealed_secret"),
+        traceparent=read_traceparent(fields.get("traceparent")),
     )
 
 

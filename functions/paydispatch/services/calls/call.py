@@ -9,7 +9,7 @@ from paydispatch.domain.claims import claim_of
 from paydispatch.domain.outcomes import Error, ErrorKind
 from paydispatch.domain.parameters.unchecked import logged_names
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
-from paydispatch.services.log_ids import log_ids
+from paydispatch.services.log_ids import log_ids, log_trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,11 +129,13 @@ class Call:
             stripe_ms=round(self.stripe_s * 1000),
             waited_ms=round(self.waited_s * 1000),
             age_ms=round((self.ports.clock.now_s() - envelope.accepted_at) * 1000),
-            traceparent=envelope.traceparent,
+            **log_trace(envelope.traceparent),
             **logged_names(envelope.unchecked_params),
             **fields,
         )
 
     def warn(self, event: str, **fields: object) -> None:
         """Write one log line that an operator should look at."""
-        self.ports.log.warning(event, **log_ids(self.claim), **fields)
+        self.ports.log.warning(
+            event, **log_ids(self.claim), **log_trace(self.envelope.traceparent), **fields
+        )

@@ -19,7 +19,7 @@ from paydispatch.services.flow_runs.run_script import (
     load_script,
     run_script,
 )
-from paydispatch.services.log_ids import log_ids
+from paydispatch.services.log_ids import log_ids, log_trace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -82,7 +82,7 @@ class TurnRun:
             **log_ids(entry),
             "entry_id": turn.entry_id,
             "attempt": turn.attempt,
-            "traceparent": entry.traceparent,
+            **log_trace(entry.traceparent),
             **{f"error_{name}": error.get(name) for name in ("kind", "code", "certainty")},
         }
 

@@ -9,7 +9,7 @@ from paydispatch.domain.outcomes import Certainty, Outcome, Response
 from paydispatch.domain.stripe.proofs import unexecuted_word
 from paydispatch.domain.unknown_outcomes import beyond_memory
 from paydispatch.services.calls.publish_outcome import PublishPorts, publish_outcome
-from paydispatch.services.log_ids import log_ids
+from paydispatch.services.log_ids import log_ids, log_trace
 from paydispatch.services.looks.verdicts import Reconciled, Verdict, make_reconciled
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def log_reconciled(ports: SettlePorts, unknown: UnknownOutcome, reconciled: Reco
         attempts=entry.outcome.attempts,
         first_sent_at=entry.first_sent_at,
         unknown_s=round(ports.clock.now_s() - entry.settled_at),
-        traceparent=entry.traceparent,
+        **log_trace(entry.traceparent),
     )
 
 

@@ -12,14 +12,12 @@ from paydispatch.services.limits import holds_on
 from paydispatch.services.looks.report_looks import read_place
 from paydispatch.services.operate.arguments import amount, text
 from paydispatch.services.status import find_record, format_status
+from paydispatch.services.trace import MAY_BE_HELD
 
 if TYPE_CHECKING:
     from paydispatch.ports import RequestRecord
     from paydispatch.services.operate.arguments import Arguments
     from paydispatch.services.operate.ports import Document, OperatorPorts
-
-WAITING = ("dispatched", "retrying")
-"""The statuses in which a request may wait for a pause or a breaker."""
 
 OLDER_THAN_S = 300.0
 
@@ -44,7 +42,7 @@ async def status(ports: OperatorPorts, asked: Arguments) -> Document:
 
 async def _explain(ports: OperatorPorts, record: RequestRecord) -> Document:
     """Return what holds the request back, or the looks that may settle it."""
-    if record.status in WAITING:
+    if record.status in MAY_BE_HELD:
         account = record.account or (record.waiting.account if record.waiting else None)
         async with ports.limit_board(reads_only=True) as board:
             return {"held_back_by": [asdict(hold) for hold in await holds_on(board, account)]}

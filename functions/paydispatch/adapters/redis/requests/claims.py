@@ -54,8 +54,12 @@ def slot_keys(claim: Claim) -> list[str]:
     return [keys.request(claim.slot), keys.sends(claim.slot)]
 
 
-def claim_command(claim: Claim, *, queued: bool) -> Command:
-    """Return the command that makes a claim. `queued`: SQS is known to have accepted the request."""
+def claim_command(claim: Claim, queued: tuple[str, float] | None) -> Command:
+    """Return the command that makes a claim.
+
+    `queued`: SQS is known to have accepted the request. The slot keeps the first time (unix s) in this field.
+    """
+    queued_field, queued_at = queued or ("", 0.0)
     written = {
         "tenant": claim.tenant,
         "principal": claim.principal,
@@ -76,8 +80,9 @@ def claim_command(claim: Claim, *, queued: bool) -> Command:
         claim.fingerprint,
         _flag(claim.maybe_executed),
         "" if claim.first_sent_at is None else claim.first_sent_at,
-        _flag(queued),
+        queued_field,
         claim.accepted_at if claim.older_than_memory else "",
+        queued_at,
         *flat(written),
     )
 

@@ -25,6 +25,7 @@ from paydispatch.adapters.redis.workers import request_note
 from paydispatch.domain.claims import Disputed, Go, NoSend, SlotState
 from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.limits import HORIZON_S, REMEMBER_S
+from paydispatch.domain.operators.traces import MOST_LATER_SENDS
 from paydispatch.domain.outcomes import Response
 from paydispatch.domain.stripe.repeats import Repeat
 
@@ -60,7 +61,8 @@ class RedisRequests:
         self._queue_tenant = queue_tenant
 
     async def claim(self, claim: Claim) -> SlotState:
-        state = read_state(await self._run(claim_command(claim, queued=True)))
+        received = "received_at", self._clock.now_s()
+        state = read_state(await self._run(claim_command(claim, received)))
         await self._keep_first(state.repeat_of)
         return state
 
@@ -92,6 +94,7 @@ class RedisRequests:
             account.headers,
             account.key_sha256,
             send.rule.value,
+            MOST_LATER_SENDS,
         )
         (word, *times), _, mark = await self._pipelines.run(command, *self._open_commands(claim))
         # If a settled outcome was published, nothing is left to do. Another request's slot proves nothing.
@@ -243,8 +246,11 @@ def _status_fields(entry: OutcomeEntry) -> dict[str, Any]:
         "attempts": entry.outcome.attempts,
         "settled_at": entry.settled_at,
         "answered": "1" if entry.outcome.answered else "",
+        "stripe_request_id": entry.outcome.stripe_request_id or "",
     }
     if isinstance(entry.outcome, Response):
         return {**fields, "status": "succeeded", "parsed_data": json.dumps(entry.outcome.body)}
     status = "failed" if entry.outcome.settled else "unknown"
+    if status == "unknown":
+        fields["unknown_at"] = entry.settled_at
     return {**fields, "status": status, "parsed_error": json.dumps(entry.outcome.as_dict())}

@@ -40,7 +40,7 @@ class RedisRequestStore:
         self._clock = clock
 
     def claim(self, claims: Sequence[Claim]) -> Sequence[SlotState]:
-        answers = self._run([claim_command(claim, queued=False) for claim in claims])
+        answers = self._run([claim_command(claim, None) for claim in claims])
         return [read_state(answer) for answer in answers]
 
     def count_repeats(self, ended: Sequence[tuple[Claim, int]]) -> Sequence[int]:
@@ -53,7 +53,7 @@ class RedisRequestStore:
         for claim in claims:
             worker, id_ = claim.worker_slot, claim.request_id
             # Claim again, because Redis may have been unavailable before the send to SQS.
-            commands.append(claim_command(claim, queued=True))
+            commands.append(claim_command(claim, ("queued_at", now_s)))
             commands.append(open_command(worker, id_, accepted_at=now_s, now_s=now_s))
         if commands:
             self._run([request_note({claim.worker_slot for claim in claims}), *commands])
@@ -68,7 +68,7 @@ class RedisRequestStore:
             fields: dict[str, str] = self._redis.hgetall(keys.request(slot))  # type: ignore[assignment]
         # A request that is only claimed is not reported, because SQS may never have received it.
         known = "tenant" in fields and ("queued" in fields or "status" in fields)
-        return _record(bare_name(slot), fields) if known else None
+        return make_record(bare_name(slot), fields) if known else None
 
     def check(self) -> None:
         """Write a key. A read proves nothing, because a replica and a full Redis answer it too."""
@@ -76,7 +76,8 @@ class RedisRequestStore:
             self._redis.set(keys.HEALTH, "", ex=_HEALTH_KEPT_S)
 
 
-def _record(request_id: str, fields: Mapping[str, str]) -> RequestRecord:
+def make_record(request_id: str, fields: Mapping[str, str]) -> RequestRecord:
+    """Return the status that these fields of a slot hold."""
     status = fields.get("status", "dispatched")
     waiting = status == "retrying" and "retry_at" in fields
     return RequestRecord(

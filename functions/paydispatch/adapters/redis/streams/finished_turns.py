@@ -120,7 +120,11 @@ class FinishedTurns:
         ]
         for turn in turns:
             context_id = turn.entry.context_id
-            names += (keys.context(worker_id, context_id), keys.lease(worker_id, context_id))
+            names += (
+                keys.context(worker_id, context_id),
+                keys.lease(worker_id, context_id),
+                keys.ended(worker_id, turn.entry_id),
+            )
         now_ms = round(self._clock.now_s() * 1000)
         tokens = " ".join([f"{turn.entry_id} {turn.lease}" for turn in turns])
         settings: list[Any] = [keys.GROUP, self._consumer, now_ms, self._lease_ms, int(take_next)]

@@ -2,7 +2,7 @@
 -- A second call with the same token is the same send.
 -- KEYS: 1 request, 2 open sends
 -- ARGV: 1 seconds to keep it, 2 fingerprint, 3 token, 4 horizon (s), 5 attempt,
---       6 account (JSON), 7 account id or '', 8 mode, 9 headers, 10 hash of the key, 11 the rule of repeats
+--       6 account (JSON), 7 account id or '', 8 mode, 9 headers, 10 hash of the key, 11 the rule of repeats, 12 how many later sends keep their time
 -- Returns {'go', now, first send} with both in unix seconds, or {reason to refuse}.
 local slot = redis.call('HMGET', KEYS[1], 'fingerprint', 'status', 'closed', 'first_sent_at', 'maybe_executed',
   'account_id', 'account_mode', 'account_headers', 'account_key')
@@ -43,6 +43,10 @@ if not slot[4] then
   redis.call('HSET', KEYS[1], 'first_sent_at', at, 'started_by', ARGV[3])
 elseif mine == 0 then
   redis.call('HDEL', KEYS[1], 'started_by') -- another send began, so end_send must keep `first_sent_at`
+  local later = redis.call('HGET', KEYS[1], 'later_sends') or ''
+  if select(2, string.gsub(later, ':', '')) < tonumber(ARGV[12]) then
+    redis.call('HSET', KEYS[1], 'later_sends', later .. ARGV[5] .. ':' .. at .. ' ') -- for operators alone
+  end
 end
 redis.call('HSET', KEYS[1], 'last_sent_at', at, 'attempts', ARGV[5], 'status', 'calling')
 redis.call('SADD', KEYS[2], ARGV[3])

@@ -1,12 +1,14 @@
 -- Acknowledge entries and remove each from its context's queue, and take the turn of the context's next entry under the
 -- same lease. The first entry may be copied to the dead stream, and a successor may take its place at the head of the
 -- queue.
--- KEYS: 1 stream, 2 postponed, 3 runs, 4 finished, 5 dead stream, and per entry its context queue and its lease
+-- KEYS: 1 stream, 2 postponed, 3 runs, 4 finished, 5 dead stream, and per entry its context queue, its lease and its end
 -- ARGV: 1 group, 2 consumer, 3 now (unix ms), 4 lease length (ms), 5 '1' to take the next turn of each context,
 --       6 text of the first entry for the dead stream or '', 7 reason, 8 successor of the first entry (JSON) or '',
 --       9 per entry its id and its lease token, all separated by blanks, because a client takes longer to send many
 --       arguments than one
 -- Returns per entry the next turn of its context, as {number of the run, id, fields}, or false.
+-- The key of an entry's end holds 'finished', the time (unix ms) and the number of runs, or 'dead', the id on the dead
+-- stream, the number of runs and the id of the successor. Operators read it.
 -- Can be called again if its answer was lost.
 
 local function drop_lease(lease, holder)
@@ -16,17 +18,25 @@ local function drop_lease(lease, holder)
   return false
 end
 
-local function finish(queue, id, dead, successor)
+local function finish(queue, over, id, dead, successor)
   -- After Redis lost the group, XACK returns 0. So an entry that is still in the context's queue is unfinished too.
   local acknowledged = redis.call('XACK', KEYS[1], ARGV[1], id)
   local unfinished = acknowledged + redis.call('LREM', queue, 1, id) > 0
-  if unfinished and dead ~= '' then
-    redis.call('XADD', KEYS[5], '*', 'entry', dead, 'reason', ARGV[7], 'entry_id', id)
+  if not unfinished then
+    return false
   end
-  if unfinished and successor ~= '' then
-    redis.call('LPUSH', queue, (redis.call('XADD', KEYS[1], '*', 'entry', successor)))
+  local ended = 'finished ' .. ARGV[3]
+  if dead ~= '' then
+    ended = 'dead ' .. redis.call('XADD', KEYS[5], '*', 'entry', dead, 'reason', ARGV[7], 'entry_id', id)
   end
-  return unfinished
+  ended = ended .. ' ' .. (redis.call('HGET', KEYS[3], id) or '0')
+  if successor ~= '' then
+    local next_id = redis.call('XADD', KEYS[1], '*', 'entry', successor)
+    redis.call('LPUSH', queue, next_id)
+    ended = ended .. ' ' .. next_id
+  end
+  redis.call('SET', over, ended, 'EX', 2160000) -- 25 days, as long as a request is remembered
+  return true
 end
 
 local function next_of(queue)
@@ -85,8 +95,8 @@ end
 local turns, finished, gone = {}, {}, {}
 for id, token in string.gmatch(ARGV[9], '(%S+) (%S+)') do
   local entry = #turns + 1
-  local queue, lease = KEYS[4 + 2 * entry], KEYS[5 + 2 * entry]
-  local unfinished = finish(queue, id, entry == 1 and ARGV[6] or '', entry == 1 and ARGV[8] or '')
+  local queue, lease, over = KEYS[3 + 3 * entry], KEYS[4 + 3 * entry], KEYS[5 + 3 * entry]
+  local unfinished = finish(queue, over, id, entry == 1 and ARGV[6] or '', entry == 1 and ARGV[8] or '')
   turns[entry] = follow(queue, lease, token, unfinished)
   finished[2 * entry - 1], finished[2 * entry] = string.match(id, '^%d+'), id
   gone[2 * entry - 1], gone[2 * entry] = id, 'missing:' .. id
