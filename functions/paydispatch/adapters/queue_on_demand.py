@@ -39,7 +39,7 @@ class QueueOnDemand:
         return await asyncio.to_thread(self._make) if made is None else made
 
     def _make(self) -> AsyncQueue:
-        """Make the queue once, whoever asks first. Raises `Unavailable` as the other methods of the port do."""
+        """Make the queue once, at the first use. Raises `Unavailable` as the other methods of the port do."""
         from paydispatch.adapters.aws.errors import unavailable_for_aws_errors
 
         with self._making, unavailable_for_aws_errors():

@@ -38,7 +38,7 @@ class _KeptSelector(selectors.DefaultSelector):
 
 
 class LoopParts:
-    """What the loops of one thread share."""
+    """The parts that the loops of one thread share."""
 
     def __init__(self) -> None:
         self.selector = _KeptSelector()

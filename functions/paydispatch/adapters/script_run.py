@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class _OfThread(threading.local):
-    """What a thread keeps from one run to the next."""
+    """The state that a thread keeps from one run to the next."""
 
     parts: LoopParts | None = None
 

@@ -96,7 +96,7 @@ class ScriptThreads:
         return perf_counter() - self._began_at > QUICK_S
 
     def _wake_one(self) -> None:
-        """Let one more thread run what waits. Raises `RuntimeError` if it cannot be started."""
+        """Let one more thread run the waiting scripts. Raises `RuntimeError` if it cannot be started."""
         inbox = self._idle.pop() if self._idle else self._new_thread()
         self._awake += 1
         self._began_at = math.inf

@@ -60,7 +60,7 @@ class OperatorHandler:
         return answer
 
     async def _run(self, event: object, line: dict[str, Any]) -> Answer:
-        """Run the command. Add to the log line what is known of it."""
+        """Run the command. Add its facts to the log line."""
         name, asked = _read(event)
         line |= {"command": name, "caller": asked.caller}
         try:

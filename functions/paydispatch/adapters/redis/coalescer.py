@@ -1,4 +1,4 @@
-"""Share round trips: what is asked under one key goes in one command, while the command before it is on its way."""
+"""Share round trips: all questions under one key go in one command, while the command before it is on its way."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Coalescer(Generic[Item, Answer]):
     def _take(
         self, key: str, line: _Line[Item, Answer]
     ) -> list[tuple[Item, asyncio.Future[Answer]]]:
-        """Take the next batch off the line. What it leaves goes into another run at once, if one may begin."""
+        """Take the next batch off the line. The rest goes into another run at once, if one may begin."""
         line.waiting = [asked for asked in line.waiting if not asked[1].done()]
         batch = line.waiting[:LARGEST_BATCH]
         del line.waiting[:LARGEST_BATCH]

@@ -103,7 +103,7 @@ class SharedPipelines:
     async def _run_rest(
         self, groups: Sequence[_Group], until_s: float, *, with_texts: bool = False
     ) -> None:
-        """Run what has no answer yet, in one pipeline. An error of the pipeline is the answer to all of it.
+        """Run the commands without an answer in one pipeline. An error of the pipeline is the answer to all of it.
 
         If an argument cannot be sent, each group goes alone, so that the argument fails only its own.
         """

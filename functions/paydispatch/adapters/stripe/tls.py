@@ -1,4 +1,4 @@
-"""The TLS context for Stripe: whom it trusts, and the sessions that later handshakes resume."""
+"""The TLS context for Stripe: its authorities, and the sessions that later handshakes resume."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compose what the commands of an operator work with. Each part imports its libraries when a command needs it."""
+"""Compose the ports of the operator's commands. Each part imports its libraries when a command needs it."""
 
 from __future__ import annotations
 

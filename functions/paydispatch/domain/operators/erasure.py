@@ -31,10 +31,10 @@ class Erasure:
     """The counts of an erasure, or of its dry run."""
 
     requests: Erased = Erased()
-    """Requests whose result, error and kept message were erased. Those without a settled outcome are left."""
+    """Requests without their result, error and kept message now. Those without a settled outcome are left."""
 
     outcomes: Erased = Erased()
-    """Entries of outcome streams. Those whose flow has not finished are left."""
+    """Entries of outcome streams. Those with an unfinished flow are left."""
 
     dead_flows: Erased = Erased()
     """Entries of dead streams."""

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
 
 MOST_LATER_SENDS = 20
-"""The sends after the first whose times a slot keeps."""
+"""The number of sends after the first that a slot keeps the times of."""
 
 
 @dataclass(frozen=True, slots=True)

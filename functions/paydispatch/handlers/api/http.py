@@ -13,7 +13,7 @@ _DEFAULT_STAGE = "$default"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class HttpRequest:
-    """What the handler reads of an event. It has no `repr`, because the body holds the Stripe key."""
+    """The parts of an event that the handler reads. It has no `repr`, because the body holds the Stripe key."""
 
     method: str
     path: str

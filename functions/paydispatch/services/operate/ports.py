@@ -1,4 +1,4 @@
-"""What the commands of an operator work with. Each part is connected when a command needs it, and closed after it."""
+"""The ports of the operator's commands. Each part is connected when a command needs it, and closed after it."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ MOST_IN_A_BATCH = 128
 
 
 class DeadCopy(NamedTuple):
-    """What `finish_turns.lua` does beside, when an entry is given up."""
+    """The additional writes of `finish_turns.lua` for an entry that is given up."""
 
     text: str = ""
     """The entry, for the dead stream."""
