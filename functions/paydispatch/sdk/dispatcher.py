@@ -11,7 +11,6 @@ all requests are durable, or raises.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import threading
 from contextlib import suppress
@@ -31,6 +30,7 @@ from paydispatch.domain.requests import OperationRequest, parse_lane
 from paydispatch.domain.stripe.operations import operation_named, require_operations
 from paydispatch.domain.trace_context import read_traceparent
 from paydispatch.sdk.open_telemetry import current_traceparent
+from paydispatch.sdk.param_warnings import ParamWarnings
 from paydispatch.sdk.process import Living, do_not_run_at_exit, run_at_exit
 from paydispatch.sdk.receipt import Receipt
 from paydispatch.sdk.sender import Sender
@@ -46,7 +46,6 @@ __all__ = ["Dispatcher", "Receipt"]
 BUFFER_SIZE = 10_000
 DELIVERY_TIMEOUT_S = 60.0
 
-_log = logging.getLogger("paydispatch.sdk.dispatcher")
 _block: ContextVar[Dispatcher] = ContextVar("paydispatch_dispatcher")
 _living: Living[Dispatcher] = Living()
 
@@ -79,6 +78,7 @@ class Dispatcher:
         self._running = False
         self._sender: Sender | None = None
         self._tokens: list[Token[Dispatcher]] = []
+        self._param_warnings = ParamWarnings()
         _living.add(self)
 
     @classmethod
@@ -215,8 +215,8 @@ class Dispatcher:
             context_id=request.context_id,
         )
         sender.put(prepared, receipt)
-        for warning in prepared.warnings:
-            _log.warning("%s: %s", receipt, warning.message)
+        if prepared.warnings:
+            self._param_warnings.log(receipt, prepared.warnings)
         return receipt
 
     def __enter__(self) -> Self:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.examples import BINDING, KEY, NAMED
 
 from paydispatch.adapters.aws.sealing import DataKey, Sealed, open_sealed, seal, take_apart
-from paydispatch.domain.credentials import Credential, SecretRef, StripeKey
+from paydispatch.domain.credentials import Binding, Credential, SecretRef, StripeKey
 from paydispatch.domain.errors import CannotOpen
 
 DATA_KEY = DataKey(plain=b"k" * 32, wrapped=b"wrapped by KMS")
@@ -117,3 +117,13 @@ def test_a_sealed_text_that_is_no_key_does_not_open_and_is_not_shown(inside: byt
         open_sealed(seal_by_hand(inside), BINDING, DATA_KEY.plain)
     assert "hush" not in str(refusal.value)
     assert refusal.value.__suppress_context__
+
+
+@given(st.text(), st.text(), st.text())
+def test_a_seal_is_bound_to_the_json_list_of_its_conversation_in_every_release(
+    principal: str, worker_id: str, context_id: str
+) -> None:
+    sealed = take_apart(seal(NAMED, Binding(principal, worker_id, context_id), DATA_KEY))
+    bound_to = json.dumps([principal, worker_id, context_id]).encode()
+    plain = AESGCM(DATA_KEY.plain).decrypt(sealed.nonce, sealed.ciphertext, bound_to)
+    assert plain == b"ref:shop"

@@ -102,4 +102,9 @@ def _read(sealed: bytes) -> Credential:
 
 
 def _bind(binding: Binding) -> bytes:
-    return json.dumps([binding.principal, binding.worker_id, binding.context_id]).encode()
+    """Return the JSON text of a list of the three. Put together here, because the encoder takes five times as long."""
+    parts = map(_json_string, (binding.principal, binding.worker_id, binding.context_id))
+    return f"[{', '.join(parts)}]".encode()
+
+
+_json_string = json.JSONEncoder().encode
