@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.examples import BINDING, KEY, NAMED
 
-from paydispatch.adapters.aws.sealing import DataKey, Sealed, open_sealed, seal, take_apart
+from paydispatch.adapters.aws.sealing import (
+    DataKey,
+    Sealed,
+    _bind,
+    open_sealed,
+    seal,
+    take_apart,
+)
 from paydispatch.domain.credentials import Binding, Credential, SecretRef, StripeKey
 from paydispatch.domain.errors import CannotOpen
 
@@ -127,3 +134,11 @@ def test_a_seal_is_bound_to_the_json_list_of_its_conversation_in_every_release(
     bound_to = json.dumps([principal, worker_id, context_id]).encode()
     plain = AESGCM(DATA_KEY.plain).decrypt(sealed.nonce, sealed.ciphertext, bound_to)
     assert plain == b"ref:shop"
+
+
+@given(st.text(), st.text(), st.text())
+def test_the_binding_is_the_json_text_that_messages_on_the_queue_were_sealed_with(
+    principal: str, worker_id: str, context_id: str
+) -> None:
+    bound = _bind(Binding(principal, worker_id, context_id))
+    assert bound == json.dumps([principal, worker_id, context_id]).encode()
