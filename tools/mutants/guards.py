@@ -472,7 +472,7 @@ GUARDS = (
         "key: the binding is not authenticated",
         KEY,
         SOURCE + "adapters/aws/sealing.py",
-        "    return json.dumps([binding.principal, binding.worker_id, binding.context_id]).encode()",
+        "    return f\"[{', '.join(parts)}]\".encode()",
         '    return b""',
         VAULT,
     ),
