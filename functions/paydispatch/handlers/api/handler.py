@@ -5,7 +5,6 @@ Every error has the shape of Stripe's errors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from paydispatch.handlers.api.answers import (
     unhealthy_answer,
 )
 from paydispatch.handlers.api.bodies import json_object, request_of_call, requests_of_batch
+from paydispatch.handlers.api.event_form import is_http_request
 from paydispatch.handlers.api.events import sent_event
 from paydispatch.handlers.api.urls import operation_of_url, unknown_url
 from paydispatch.services.refuse_events import refuse_event
@@ -74,7 +74,7 @@ class ApiHandler:
         self._routes = self._make_routes()
 
     def answer(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-        if not _is_http_request(event):
+        if not is_http_request(event):
             return refusal_answer(refuse_event(event, takes=TAKES, log=self._log))
         return self._routes.resolve(event, context)
 
@@ -145,10 +145,3 @@ class ApiHandler:
 
     def _principal(self) -> Principal:
         return self._principals.read(self._routes.current_event.raw_event)
-
-
-def _is_http_request(event: object) -> bool:
-    if not isinstance(event, Mapping) or "rawPath" not in event:
-        return False
-    context = event.get("requestContext")
-    return isinstance(context, Mapping) and "http" in context and "stage" in context
