@@ -33,7 +33,7 @@ test: install ## run every test
 	$(MAKE) unit beyond-unit
 
 unit: install ## run the tests that need no network
-	$(RUN)/pytest $(ON_EVERY_CORE) tests/unit
+	$(RUN)/pytest $(ON_EVERY_CORE) tests/unit tests/fuzz
 
 beyond-unit: integration model e2e ## run every test that `make check` does not run
 
@@ -63,6 +63,9 @@ schemas: install ## generate all files derived from Stripe's OpenAPI document an
 
 properties: install ## test thousands of valid and invalid bodies per object
 	PROPERTY_BODIES=5000 $(RUN)/pytest tests/unit/schema/test_bodies_of_the_document.py tests/unit/schema/test_bodies_of_the_library.py
+
+fuzz: install ## send 22,000 hostile requests to the API and 11,000 messages to the queue; print figures
+	$(RUN)/python -m tests.fuzz.run
 
 chaos: install ## run 10,000 requests with kills of every process, for three seeds, and a backlog during an outage; print figures
 	$(RUN)/python -m tests.chaos.run --requests 10000 --kills 22 --seeds 3
@@ -126,5 +129,5 @@ check: lint lint-template type arch unit ## run the first checks of CI: fast, an
 
 include infra/build.mk
 
-.PHONY: help install run test unit beyond-unit pythons integration model e2e arch schemas properties chaos chaos-short mutants bench
-.PHONY: blocking limits fleet stripe dist audit sbom fmt lint type check
+.PHONY: help install run test unit beyond-unit pythons integration model e2e arch schemas properties fuzz chaos chaos-short mutants
+.PHONY: bench blocking limits fleet stripe dist audit sbom fmt lint type check

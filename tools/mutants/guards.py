@@ -451,8 +451,16 @@ GUARDS = (
         "depth: a message with too many nested levels is read",
         NO_ENDLESS_WALK,
         READ_MESSAGE,
-        "    if too_deep is not None:",
-        "    if False:",
+        "    unwritable = _fault_of_depth(fields) or _fault_of_numbers(fields)",
+        "    unwritable = _fault_of_numbers(fields)",
+    ),
+    Guard(
+        "numbers: a message of which no copy can be written is read",
+        NO_ENDLESS_WALK,
+        READ_MESSAGE,
+        "    unwritable = _fault_of_depth(fields) or _fault_of_numbers(fields)",
+        "    unwritable = _fault_of_depth(fields)",
+        ("tests/unit/services/test_call_batch.py",),
     ),
     Guard(
         "context: an organisation's key is sent without an account",

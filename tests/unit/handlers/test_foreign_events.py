@@ -116,3 +116,30 @@ async def test_an_empty_event_drains_all_workers_like_a_schedule(event: dict[str
     context: Any = Context()
     await answer_doorbells(event, context, server, MemoryEventLog())
     assert server.asked == ("all", None)
+
+
+MISTYPED: dict[str, Any] = {
+    "a path that is a list": {"rawPath": []},
+    "headers that are text": {"headers": "a: b"},
+    "a header that is a number": {"headers": {"idempotency-key": 7}},
+    "a body that is an object": {"body": {"worker_id": "w"}},
+    "a flag that is text": {"isBase64Encoded": "true"},
+    "no method": {"requestContext": {"http": {}, "stage": "$default"}},
+    "a stage that is null": {"requestContext": {"http": {"method": "GET"}, "stage": None}},
+}
+
+
+@pytest.mark.parametrize("changes", MISTYPED.values(), ids=MISTYPED)
+def test_an_event_with_a_part_of_a_wrong_type_is_refused_as_a_foreign_one(
+    client: Client, changes: dict[str, Any]
+) -> None:
+    """An operator's test event may be such a one. API Gateway sends none."""
+    event = http_event("POST", "/v1/products", "{}") | changes
+    answer = client.api().answer(event, Context())
+    assert answer["statusCode"] == 501
+    assert client.log.events() == ["event.refused"]
+
+
+def test_an_authorizer_that_found_nobody_is_no_sign_in(aws_client: Client) -> None:
+    answer = aws_client.send("GET", "/v1/requests/pdr_1", authorizer={"jwt": None, "iam": None})
+    assert answer.status == 401

@@ -114,6 +114,25 @@ def test_a_name_that_is_no_text_is_refused() -> None:
     assert only_error("product", {"name": "Beans", 3: "x"}).param == "3"
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"), [("3", "3"), ("007", "7"), ("+3", "3"), ("3a", "3a"), ("-1", "-1")]
+)
+def test_a_name_that_looks_like_an_index_is_refused_whatever_it_holds(
+    name: str, shown: str
+) -> None:
+    """The engine reports such a name as an integer, without its sign and its zeros."""
+    error = only_error("product", {"name": "Beans", "metadata": {name: ["a"]}})
+    assert error.param == f"metadata[{shown}]"
+    assert "not an array" in error.message
+
+
+@pytest.mark.parametrize("value", [{}, "\ud800", ["a"]], ids=ascii)
+def test_a_name_that_utf8_cannot_write_is_refused_whatever_it_holds(value: object) -> None:
+    """An update takes text or an object as metadata, so that the faults of both alternatives are described."""
+    errors = check_params("update_product", {"metadata": {"\ud800": value}})
+    assert "metadata['\\ud800']" in {error.param for error in errors}
+
+
 def test_parameters_nested_too_deeply_are_refused() -> None:
     params: dict[str, Any] = {}
     level = params

@@ -213,3 +213,22 @@ async def test_a_plaintext_key_on_the_queue_is_copied_nowhere(
     text = clear(**{place: KEY, "worker_id": "worker-1" if attributed else None})
     assert await caller.receive(text)
     assert KEY not in caller.observable()
+
+
+@pytest.mark.parametrize("field", ["params", "unchecked_params"])
+async def test_an_endless_number_is_parked_at_its_first_receive_if_its_principal_is_not_proven(
+    caller: Caller, field: str
+) -> None:
+    """A copy of such a message cannot be written, because JSON has no text for infinity."""
+    forged = message_text(v=2, principal="acme/role:x", **{field: {"amount": 7}})
+    assert await caller.receive(forged.replace('"amount": 7', '"amount": 7e999'))
+    assert len(caller.queue.parked) == 1
+
+
+async def test_an_endless_number_gets_its_error_flow_in_json_that_every_program_reads(
+    caller: Caller,
+) -> None:
+    assert await caller.receive(POISON["an endless parameter"])
+    (published,) = caller.outcomes.entries
+    assert (published.outcome.code, published.outcome.param) == ("message_invalid", "amount")
+    assert "Infinity" not in published.as_json()

@@ -18,7 +18,11 @@ from paydispatch.domain.identity.principal import QUEUE
 from paydispatch.domain.identity.request_ids import request_id_for_message, request_id_for_unread
 from paydispatch.domain.limits import DEFAULT_DEADLINE_S
 from paydispatch.domain.parameters.card_data import faults_of_card_data, hide_card_data
-from paydispatch.domain.parameters.json_values import fault_of_depth, place_of_secret
+from paydispatch.domain.parameters.json_values import (
+    fault_of_depth,
+    fault_of_numbers,
+    place_of_secret,
+)
 from paydispatch.domain.parameters.unchecked import FIELD as UNCHECKED
 from paydispatch.domain.progress import Progress
 from paydispatch.domain.requests import Lane
@@ -123,9 +127,9 @@ def _envelope(fields: Mapping[str, Any], message_id: str, sent_at: float) -> Env
 
 def _complaint(fields: Mapping[str, Any]) -> tuple[str, str, str | None] | None:
     """Return the first fault of a message as (code, sentence, field). No value is repeated: it may be a key."""
-    too_deep = _fault_of_depth(fields)
-    if too_deep is not None:
-        return "message_invalid", too_deep.message, too_deep.param
+    unwritable = _fault_of_depth(fields) or _fault_of_numbers(fields)
+    if unwritable is not None:
+        return "message_invalid", unwritable.message, unwritable.param
     place = "stripe_secret" if "stripe_secret" in fields else place_of_secret(fields)
     if place is not None:
         return (
@@ -160,6 +164,13 @@ def _fault_of_depth(fields: Mapping[str, Any]) -> ParamError | None:
     params, unchecked = fields.get("params"), fields.get(UNCHECKED)
     too_deep = fault_of_depth(params) if isinstance(params, dict) else None
     return too_deep or fault_of_depth({UNCHECKED: unchecked})
+
+
+def _fault_of_numbers(fields: Mapping[str, Any]) -> ParamError | None:
+    """Return the fault of the first number that is too large for a float: no copy of the message could be written."""
+    params, unchecked = fields.get("params"), fields.get(UNCHECKED)
+    endless = fault_of_numbers(params) if isinstance(params, dict) else None
+    return endless or fault_of_numbers({UNCHECKED: unchecked})
 
 
 def _fault_of_card_data(fields: Mapping[str, Any]) -> ParamError | None:
@@ -212,9 +223,9 @@ def _principal(fields: Mapping[str, Any]) -> str:
 def _redact_params(object_name: str, params: Any) -> dict[str, Any]:
     """Return the parameters of an unreadable message without keys and card data, for the error flow.
 
-    They are empty if they are nested too deeply.
+    They are empty if they are nested too deeply, or hold a number that JSON cannot write.
     """
-    if not isinstance(params, dict) or fault_of_depth(params) is not None:
+    if not isinstance(params, dict) or fault_of_depth(params) or fault_of_numbers(params):
         return {}
     shown: dict[str, Any] = redact_json(hide_card_data(object_name, params))
     return shown

@@ -22,6 +22,7 @@ from paydispatch.domain.parameters.json_values import (
     fault_of_depth,
     faults_of_secrets,
     is_plain,
+    rename_as_wire_form,
     wire_form,
 )
 from paydispatch.domain.parameters.messages import describe
@@ -195,7 +196,7 @@ class _Sent:
 
     def refusals(self, compiled: _Compiled, *, but: Collection[str] = ()) -> Iterator[ParamError]:
         """Yield an error for each value that the schema refuses, except at the paths in `but`."""
-        plain = plain_value(self.params)
+        plain = rename_as_wire_form(plain_value(self.params))
         for refusal in compiled.engine.iter_errors(self.form):
             if bracket_path(refusal.instance_path) not in but:
                 described = describe(refusal, plain, compiled.schema)

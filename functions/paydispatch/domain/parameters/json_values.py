@@ -4,7 +4,7 @@ JSON Schema counts `2000.0` as an integer, and half a surrogate pair as text. St
 because its wire form is `2000.0`. UTF-8 cannot write the second.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from math import isfinite
 from typing import Any
@@ -92,6 +92,29 @@ def fault_of_depth(params: Mapping[str, Any]) -> ParamError | None:
     return None
 
 
+def fault_of_numbers(params: Mapping[str, Any]) -> ParamError | None:
+    """Return the fault of the first number that is not finite, such as the one that `1e999` is read as.
+
+    `params` are nested no deeper than `fault_of_depth` allows.
+    """
+    for path, value in _scalars_of(params, ()):
+        why = _why_not_json(value) if isinstance(value, float) else None
+        if why:
+            return _fault(path, why)
+    return None
+
+
+def _scalars_of(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield from _scalars_of(member, (*path, name))
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            yield from _scalars_of(member, (*path, index))
+    else:
+        yield path, value
+
+
 def faults_of_secrets(params: Mapping[str, Any]) -> tuple[ParamError, ...]:
     """Return a fault for each secret key in `params`, in a value or in a name. No message repeats the key."""
     return tuple(
@@ -135,6 +158,16 @@ def wire_form(params: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[ParamErr
     """
     faults: list[ParamError] = []
     return _object(params, (), faults), tuple(faults)
+
+
+def rename_as_wire_form(value: Any) -> Any:
+    """Return a plain JSON value with the names that `wire_form` gives it, so that the paths of its faults lead here."""
+    if isinstance(value, dict):
+        return {
+            name if _is_name(name) else ascii(name): rename_as_wire_form(member)
+            for name, member in value.items()
+        }
+    return [rename_as_wire_form(member) for member in value] if isinstance(value, list) else value
 
 
 def _object(value: Mapping[Any, Any], path: Path, faults: list[ParamError]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The path of a parameter, as Stripe writes it: `items[0][price]`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 Path = tuple[str | int, ...]
 
@@ -13,7 +13,21 @@ def bracket_path(path: Sequence[str | int]) -> str:
 
 
 def value_at(value: object, path: Sequence[str | int]) -> object:
-    """Return the member of `value` at `path`. Raises `KeyError` or `IndexError` if there is none."""
+    """Return the member of `value` at `path`. Raises `KeyError` or `IndexError` if there is none.
+
+    The path may be one of the schema engine, which reports a name such as `"007"` as the integer 7.
+    """
     for part in path:
-        value = value[part]  # type: ignore[index]
+        value = value[_name_of(part, value) if isinstance(value, Mapping) else part]  # type: ignore[index]
     return value
+
+
+def _name_of(part: str | int, members: Mapping[str, object]) -> str:
+    named = str(part)
+    if named in members or isinstance(part, str):
+        return named
+    return next((name for name in members if _is_index(name, part)), named)
+
+
+def _is_index(name: str, index: int) -> bool:
+    return name.removeprefix("+").isdecimal() and int(name) == index

@@ -6,7 +6,6 @@ Every error has the shape of Stripe's errors.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from paydispatch.handlers.api.answers import (
     unhealthy_answer,
 )
 from paydispatch.handlers.api.bodies import json_object, request_of_call, requests_of_batch
+from paydispatch.handlers.api.event_form import is_http_request
 from paydispatch.handlers.api.events import sent_event
 from paydispatch.handlers.api.http import HttpAnswer, HttpRequest
 from paydispatch.handlers.api.urls import operation_of_url, unknown_url
@@ -79,7 +79,7 @@ class ApiHandler:
         }
 
     def answer(self, event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
-        if not _is_http_request(event):
+        if not is_http_request(event):
             refusal = refuse_event(event, takes=TAKES, log=self._log)
             return refusal_answer(refusal).as_payload()
         return self._answer(HttpRequest.from_event(event)).as_payload()
@@ -150,10 +150,3 @@ class ApiHandler:
 
 def _unknown_url(request: HttpRequest) -> HttpAnswer:
     return error_answer(unknown_url(request.method, request.path), status=404)
-
-
-def _is_http_request(event: object) -> bool:
-    if not isinstance(event, Mapping) or "rawPath" not in event:
-        return False
-    context = event.get("requestContext")
-    return isinstance(context, Mapping) and "http" in context and "stage" in context

@@ -24,9 +24,9 @@ class PrincipalReader:
     def read(self, event: Mapping[str, Any]) -> Principal:
         """Return the caller's principal. Raises `NotAuthenticated` if sign-in is required and no authorizer ran."""
         authorizer = event.get("requestContext", {}).get("authorizer") or {}
-        if "jwt" in authorizer:
+        if authorizer.get("jwt") is not None:
             return self._from_claims(authorizer["jwt"].get("claims") or {})
-        if "iam" in authorizer:
+        if authorizer.get("iam") is not None:
             return _from_iam(authorizer["iam"])
         if self._sign_in:
             raise NotAuthenticated

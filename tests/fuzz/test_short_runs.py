@@ -1,0 +1,33 @@
+"""The short form of `make fuzz`: hostile requests and messages cause no fault of paydispatch."""
+
+from __future__ import annotations
+
+from tests.fuzz.api_runs import fuzz_document, fuzz_events, fuzz_wrong_events
+from tests.fuzz.queue_run import QueueRun
+
+SEED = 7
+
+
+def test_no_event_that_a_caller_can_cause_is_answered_with_a_fault() -> None:
+    tally = fuzz_events(250, seed_=SEED)
+    assert not tally.faults, tally.describe("events")
+    assert {"202", "400", "404", "422"} <= tally.statuses.keys()
+
+
+def test_no_event_of_a_wrong_form_makes_the_api_raise() -> None:
+    tally = fuzz_wrong_events(100, seed_=SEED)
+    assert not tally.faults, tally.describe("wrong events")
+    assert tally.statuses["501"]
+
+
+def test_the_answers_to_cases_of_our_own_document_are_as_it_says() -> None:
+    some = ["/v1/products", "/v1/payment_intents/{intent}/capture", "/v1/requests/{request_id}"]
+    tally = fuzz_document(10, seed_=SEED, only=some)
+    assert not tally.faults, tally.describe("the document")
+    assert tally.envelopes
+
+
+async def test_spoilt_messages_harm_no_good_one_and_each_ends_in_a_flow_or_dead_lettered() -> None:
+    tally = await QueueRun(SEED).run(good=300, spoilt=30)
+    assert not tally.faults, tally.describe()
+    assert tally.ends.total() == 30
