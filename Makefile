@@ -38,7 +38,7 @@ unit: install ## run the tests that need no network
 beyond-unit: integration model e2e ## run every test that `make check` does not run
 
 integration: install ## run the tests against a real Valkey, MiniStack and the Stripe twin
-	$(RUN)/pytest $(FILES_ON_EVERY_CORE) tests/integration tests/fuzz
+	$(RUN)/pytest $(FILES_ON_EVERY_CORE) tests/integration
 
 model: install ## search the runs of the protocol for a broken promise
 	$(RUN)/pytest $(ON_EVERY_CORE) tests/model

@@ -259,3 +259,11 @@ def test_at_most_100_errors_are_reported() -> None:
 def test_a_parameter_that_only_the_library_of_stripe_knows_is_accepted() -> None:
     moto = {"card": {"moto": True}}
     assert check_params("create_payment_intent", {**CHARGE, "payment_method_options": moto}) == ()
+
+
+@pytest.mark.parametrize("name", ["", "k"])
+def test_a_fault_below_a_member_without_a_name_is_refused_as_below_any_other(name: str) -> None:
+    tiers = {"unit_amount": 5, "tiers": [{"up_to": "inf", "unit_amount": True}]}
+    price = {"currency": "usd", "product": "prod_1", "unit_amount": 5}
+    errors = check_params("create_price", {**price, "currency_options": {name: tiers}})
+    assert [error.param for error in errors if "unit_amount" in error.param]

@@ -15,11 +15,22 @@ def bracket_path(path: Sequence[str | int]) -> str:
 def value_at(value: object, path: Sequence[str | int]) -> object:
     """Return the member of `value` at `path`. Raises `KeyError` or `IndexError` if there is none.
 
-    The path may be one of the schema engine, which reports a name such as `"007"` as the integer 7.
+    The path may be one of the schema engine, which reports a name such as `"007"` as the integer 7, and leaves out an
+    empty name.
     """
     for part in path:
-        value = value[_name_of(part, value) if isinstance(value, Mapping) else part]  # type: ignore[index]
+        value = _member(value, part)
     return value
+
+
+def _member(value: object, part: str | int) -> object:
+    if not isinstance(value, Mapping):
+        return value[part]  # type: ignore[index]
+    name = _name_of(part, value)
+    unnamed = value.get("")
+    if name not in value and isinstance(unnamed, Mapping):
+        return _member(unnamed, part)
+    return value[name]
 
 
 def _name_of(part: str | int, members: Mapping[str, object]) -> str:
