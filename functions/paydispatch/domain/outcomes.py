@@ -41,9 +41,11 @@ class Response:
     """The caller has looked for keys in the body, and there is none."""
 
     def __post_init__(self, keyless: bool) -> None:
-        """Redact the body, because Stripe quotes requests and stores texts of other programs. Either may hold a key."""
-        if not keyless:
-            object.__setattr__(self, "body", redact_json(self.body))
+        """Redact the answer, because Stripe quotes requests and stores texts of other programs. Either may hold a key."""
+        if keyless:
+            return
+        for name in ("body", "stripe_request_id"):
+            object.__setattr__(self, name, redact_json(getattr(self, name)))
 
     @property
     def settled(self) -> bool:
@@ -87,7 +89,7 @@ class Error:
 
     def __post_init__(self) -> None:
         """Redact the texts, because they come from Stripe, from libraries and from flows, and may hold a key."""
-        for name in ("message", "code", "type", "decline_code", "param"):
+        for name in ("message", "code", "type", "decline_code", "param", "stripe_request_id"):
             object.__setattr__(self, name, redact_json(getattr(self, name)))
 
     @property

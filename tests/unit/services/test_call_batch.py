@@ -19,6 +19,7 @@ from tests.unit.examples import (
 )
 from tests.unit.services.conftest import Api, Caller
 
+from paydispatch.domain.attempts import Answered, RefusedInFront
 from paydispatch.domain.identity.request_ids import request_id_for_message, request_id_for_unread
 from paydispatch.domain.outcomes import Certainty, ErrorKind
 from paydispatch.testing.memory_stripe import MemoryStripe
@@ -232,3 +233,22 @@ async def test_an_endless_number_gets_its_error_flow_in_json_that_every_program_
     (published,) = caller.outcomes.entries
     assert (published.outcome.code, published.outcome.param) == ("message_invalid", "amount")
     assert "Infinity" not in published.as_json()
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        Answered(200, {"id": "pi_1"}, f"Bearer {KEY}"),
+        Answered(402, {"error": {"message": "no"}}, KEY),
+        RefusedInFront(400, {"message": "no"}, None, KEY),
+    ],
+    ids=["created", "declined", "refused"],
+)
+async def test_a_key_in_a_header_of_stripes_answer_is_not_published(
+    caller: Caller, attempt: Attempt
+) -> None:
+    """A proxy between us and Stripe may write the header `Request-Id`."""
+    caller.answers(attempt)
+    await caller.receive(envelope())
+    assert "[hidden]" in caller.outcome.stripe_request_id
+    assert KEY not in caller.observable()
