@@ -187,7 +187,12 @@ def _record(message: Any, receives: str) -> dict[str, Any]:
 async def _run_flows() -> None:
     log = lambda_log("flow_runner")
     settings = RunnerSettings.from_env()
-    server = flow_runner.compose(settings, flow_runner.connect(settings, log, consumer="one"))
+    server = flow_runner.compose(
+        settings,
+        flow_runner.connect(
+            settings, log, consumer="one", queue=flow_runner.queue_on_demand(settings)
+        ),
+    )
     await answer_doorbells({}, Context(left_ms=300_000), server, log)  # type: ignore[arg-type]
     log.flush()
 

@@ -41,7 +41,7 @@ class Response:
     """The caller has looked for keys in the body, and there is none."""
 
     def __post_init__(self, keyless: bool) -> None:
-        """Redact the answer, because Stripe quotes requests and stores texts of other programs. Either may hold a key."""
+        """Redact the answer, because Stripe quotes requests and stores texts of others. Either may hold a key."""
         if keyless:
             return
         for name in ("body", "stripe_request_id"):
