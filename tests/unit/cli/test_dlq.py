@@ -27,7 +27,7 @@ from paydispatch.services.operate.parked import in_full, in_short
 from paydispatch.services.redrive_message import Action, Examined
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from paydispatch.services.redrive import Walk
 
@@ -171,6 +171,15 @@ def test_a_redrive_that_breaks_off_shows_its_messages_before_the_error(
     assert shown.err == "Stopped after 1. There may be more.\npaydispatch: Redis: gone\n"
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Python's own handler of Ctrl-C, which a process in the background of a shell does not have."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_shows_the_messages_that_were_redriven_before_it(
     away: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
