@@ -64,8 +64,8 @@ schemas: install ## generate all files derived from Stripe's OpenAPI document an
 properties: install ## test thousands of valid and invalid bodies per object
 	PROPERTY_BODIES=5000 $(RUN)/pytest tests/unit/schema/test_bodies_of_the_document.py tests/unit/schema/test_bodies_of_the_library.py
 
-fuzz: install ## send 22,000 hostile requests to the API and 11,000 messages to the queue; print figures
-	$(RUN)/python -m tests.fuzz.run
+fuzz: install ## send 25,000 hostile requests to the API and 11,000 messages to the queue (FUZZ="--seed 1"); print figures
+	$(RUN)/python -m tests.fuzz.run $(FUZZ)
 
 chaos: install ## run 10,000 requests with kills of every process, for three seeds, and a backlog during an outage; print figures
 	$(RUN)/python -m tests.chaos.run --requests 10000 --kills 22 --seeds 3

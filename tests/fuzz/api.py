@@ -20,10 +20,18 @@ from paydispatch.testing.memory_event_log import MemoryEventLog
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-CANARY = KEY.removeprefix("sk_test_")[:8]
-"""The beginning of the key's secret part. Every piece of the key that is worth stealing contains it."""
+_SECRET_PART = KEY.removeprefix("sk_test_")
+_BEGINNING = "_" + _SECRET_PART[:4]
 
 MOST_FAULTS_SHOWN = 20
+
+
+def shows_key(text: str) -> bool:
+    """Return whether a text shows the key's secret part, or where it begins.
+
+    The end of a key that a run itself split by another character does not count: no rule can know it for a key.
+    """
+    return _SECRET_PART in text or _BEGINNING in text
 
 
 @dataclass
@@ -94,7 +102,7 @@ class FuzzedApi:
             yield f"status {response.status}"
         if response.status >= 400 and not {"type", "code", "message"} <= said["error"].keys():
             yield "the error has not Stripe's shape"
-        if CANARY in answer["body"] or CANARY in repr(self._log.lines):
+        if shows_key(answer["body"]) or shows_key(repr(self._log.lines)):
             yield "the key is shown"
         if "Traceback" in answer["body"]:
             yield "a stack trace is shown"
@@ -110,7 +118,7 @@ class FuzzedApi:
                 yield f"an accepted request is no envelope: {read.message}"
             elif check_params(read.operation, read.params, read.unchecked_params):
                 yield "an accepted request has invalid parameters"
-            if CANARY in message:
+            if shows_key(message):
                 yield "the key is on the queue"
 
     def note(self, fault: str, event: Any, trace: str) -> None:

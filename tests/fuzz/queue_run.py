@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.fuzz.api import CANARY, MOST_FAULTS_SHOWN, TracingLog
+from tests.fuzz.api import MOST_FAULTS_SHOWN, TracingLog, shows_key
 from tests.fuzz.messages import Messages, Sent
 from tests.unit.handlers.conftest import Context
 from tests.unit.handlers.test_stripe_caller import record
@@ -193,7 +193,7 @@ class QueueRun:
         if self._log.counts["MessageFailed"]:
             failed = self._log.counts["MessageFailed"]
             yield f"an exception in {failed} receives, of which the last was {self._log.trace}"
-        if CANARY in self._caller.observable():
+        if shows_key(self._caller.observable()):
             yield "the key is shown"
 
     def _fault(self, fault: str, each: Sent) -> None:

@@ -2,7 +2,7 @@
 
     python -m tests.fuzz.run --seed 1
 
-The same seed makes the same cases with the same versions of the libraries.
+The same seed makes the same cases only with the same code, because hypothesis takes constants from it.
 """
 
 from __future__ import annotations
