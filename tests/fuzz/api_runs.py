@@ -61,7 +61,7 @@ def fuzz_document(cases_per_call: int, *, seed_: int, only: Sequence[str] | None
 
 
 def _send_case(api: FuzzedApi, case: Case) -> None:
-    """Send a case as API Gateway would, and note what the document does not say about its answer."""
+    """Send a case as API Gateway would, and note each answer that the document does not allow."""
     import requests
     from schemathesis.checks import not_a_server_error
     from schemathesis.core.transport import Response

@@ -64,7 +64,7 @@ class QueueTally:
 
 
 class QueueRun:
-    """A queue whose messages the caller receives in a random order."""
+    """A queue that gives its messages to the caller in a random order."""
 
     def __init__(self, seed: int) -> None:
         self._source = random.Random(seed)
@@ -135,7 +135,7 @@ class QueueRun:
             for n, (copy, _) in enumerate(copies)
         ]
 
-    # The end: what became of each message
+    # The end of each message
 
     def _judge(self, sent: Sequence[Sent]) -> None:
         ended = Counter(entry.request_id for entry in self._caller.outcomes.entries)

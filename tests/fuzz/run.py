@@ -1,4 +1,4 @@
-"""Fuzz the API and the queue, and print what came of it. Exits with 1 if there was a fault.
+"""Fuzz the API and the queue, and print the results. Exits with 1 if there was a fault.
 
     python -m tests.fuzz.run --seed 1
 

@@ -157,7 +157,7 @@ def _post(handler: Any, path: str, body: str, headers: dict[str, str] | None = N
 
 
 def _call_stripe() -> None:
-    """Receive what is on the queue, as SQS and Lambda do. The last receive of a message comes early."""
+    """Receive the messages on the queue, as SQS and Lambda do. The last receive of a message comes early."""
     log = lambda_log("stripe_caller")
     settings = CallerSettings.from_env()
     handler = stripe_caller.compose(settings, stripe_caller.connect(settings, log), log)
@@ -169,7 +169,7 @@ def _call_stripe() -> None:
             for one in got:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
         receives = str(settings.max_receives if round_ == ROUNDS - 1 else 1)
-        # One by one and the 429s last, because a 429 stops what comes beside it or after it.
+        # One by one and the 429s last, because a 429 stops the calls beside it or after it.
         for one in sorted(records, key=lambda one: '"name":"deferred"' in one["Body"]):
             event = {"Records": [_record(one, receives)]}
             if handler(event, Context(left_ms=LEFT_MS))["batchItemFailures"]:  # type: ignore[arg-type]
