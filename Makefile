@@ -6,10 +6,11 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := .venv/bin
-# One test process per core. An idle process takes over tests of a busy one.
-ON_EVERY_CORE := -n auto --dist worksteal
+# One test process per core. An idle process takes over tests of a busy one. A process that dies ends the run, because
+# the rest could wait for it.
+ON_EVERY_CORE := -n auto --max-worker-restart 0 --dist worksteal
 # The same, but the tests of a file stay together, because they share a server or a build.
-FILES_ON_EVERY_CORE := -n auto --dist loadfile
+FILES_ON_EVERY_CORE := -n auto --max-worker-restart 0 --dist loadfile
 SBOM := --format cyclonedx1.5 --preview-features sbom-export
 
 help: ## list the commands
