@@ -78,6 +78,65 @@ def test_a_key_is_found_and_hidden_anywhere_in_a_text(text: str) -> None:
     assert TAIL not in redact(text)
 
 
+SPLIT_BY = [
+    *"-.~+*!$^…–é\u00a0\u00ad\u200b\u200d\u2060\ufeff",
+    "\u200b\u200b\u200b",
+    "%2D",
+    "%E2%80%8B",
+    "%25E2%2580%258B",
+    "\\u200b",
+    "\\\\u200B",
+    "\\u002d",
+    "\\u00e9",
+    "..",
+]
+
+
+@pytest.mark.parametrize("splitter", SPLIT_BY, ids=ascii)
+@pytest.mark.parametrize("before", ["", "Bearer ", "order_"])
+def test_a_key_is_hidden_whole_if_another_character_splits_it(before: str, splitter: str) -> None:
+    first, second, third = TAIL[:17], TAIL[17:21], TAIL[21:]
+    redacted = redact(f"{before}sk_test_{first}{splitter}{second}{splitter}{third} and more")
+
+    assert redacted == f"{before}sk_test_[hidden] and more"
+
+
+@pytest.mark.parametrize(
+    "splitter", ["\u200b", "\u00ad", "\ufeff", "\\u200b", "%E2%80%8B"], ids=ascii
+)
+@pytest.mark.parametrize("place", range(1, len(KEY)))
+def test_a_character_that_nobody_sees_hides_no_key(splitter: str, place: int) -> None:
+    text = f"Bearer{KEY[:place]}{splitter}{KEY[place:]}, and more"
+
+    assert holds_key(text)
+    assert redact(text) == "Bearersk_test_[hidden], and more"
+
+
+@pytest.mark.parametrize("end", ["\\u00zz", "\\u005f", "\\x", "\\u200z"])
+def test_a_long_row_of_backslashes_takes_no_longer_than_its_length(end: str) -> None:
+    """A search that began anew at each of them would take hours."""
+    assert not holds_key("\\" * 500_000 + end)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        " next",
+        ", next",
+        ". Next",
+        "/next",
+        ":next",
+        "&a=b",
+        '","a":"b"',
+        ")next",
+        "@next",
+        "%20next",
+    ],
+)
+def test_the_text_behind_a_key_stays(rest: str) -> None:
+    assert redact(KEY + rest) == f"sk_test_[hidden]{rest}"
+
+
 @pytest.mark.parametrize("text", WITHOUT)
 def test_a_text_without_a_key_stays_unchanged(text: str) -> None:
     assert not holds_key(text)

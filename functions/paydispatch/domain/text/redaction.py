@@ -25,9 +25,18 @@ _WORDS = ("task", "disk", "desk", "risk", "work", "mark", "park", "fork", "netwo
 _NO_WORD_ENDS = "".join(f"(?<!(?<![A-Za-z]){word[:-2]})" for word in _WORDS)
 """`task_live_…`, `disk_test_…` and `network_test_…` are names, although a part of each looks like a key's beginning."""
 
+_SPLITTER = (
+    r"(?:[-!$*+.^~]|[^\x00-\x7f]|%(?:25)*(?:2[DdEe]|[89A-Fa-f][0-9A-Fa-f])"
+    r"|\\++u(?:002[DdEe]|(?!00[0-7])[0-9A-Fa-f]{4}))"
+)
+"""One character inside a spoilt key, such as `-` or an accent, or its escape. White space and other punctuation end a
+key, because other text may follow them."""
+
+_REST = rf"[A-Za-z0-9_]*(?:{_SPLITTER}{{1,9}}[A-Za-z0-9_]+)*"
+"""The rest of a key, also of one that is split. Nine splitters are three letters that a URL escapes."""
+
 _KEY = re.compile(
-    rf"({_WORD_STARTS}{_PREFIX})[A-Za-z0-9][A-Za-z0-9_]*"
-    rf"|({_NO_WORD_ENDS}{_PREFIX})[A-Za-z0-9]{{16,}}[A-Za-z0-9_]*"
+    rf"({_WORD_STARTS}{_PREFIX})[A-Za-z0-9]{_REST}|({_NO_WORD_ENDS}{_PREFIX})[A-Za-z0-9]{{16,}}{_REST}"
 )
 """A key at the start of a word has any length. A key that is joined to a word has at least 16 characters after its
 prefix: Stripe's keys have 24 and more, and `mask_test_results` has fewer."""
@@ -35,10 +44,18 @@ prefix: Stripe's keys have 24 and more, and `mask_test_results` has fewer."""
 _PART_OF_A_PREFIX = re.compile(r"k_(?:test|live|org)")
 
 _OF_A_KEY = "3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]"
-_ESCAPE = re.compile(rf"\\+(?:u00|x)({_OF_A_KEY})|%(?:25)*({_OF_A_KEY})")
+_ESCAPE = re.compile(rf"(?<!\\)\\++(?:u00|x)({_OF_A_KEY})|%(?:25)*({_OF_A_KEY})")
 """The escape of a letter, a digit or `_` in JSON, JavaScript or a URL, once or several times. No text needs such an
-escape, so that the text means the same without it."""
+escape, so that the text means the same without it. A search begins at the first of many backslashes and gives none
+back, so that its time grows with the text alone."""
 
+_UNSEEN = re.compile(
+    r"[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
+    r"|(?<!\\)\\++u(?:00[Aa][Dd]|034[Ff]|061[Cc]|180[Ee]|200[B-Fb-f]|202[A-Ea-e]|206[0-9A-Fa-f]|[Ff][Ee][Ff][Ff])"
+    r"|(?i:%(?:25)*(?:C2%(?:25)*AD|CD%(?:25)*8F|D8%(?:25)*9C|E1%(?:25)*A0%(?:25)*8E|EF%(?:25)*BB%(?:25)*BF"
+    r"|E2%(?:25)*80%(?:25)*(?:8[B-F]|A[A-E])|E2%(?:25)*81%(?:25)*A[0-F]))"
+)
+"""A character that takes no place on a screen, or its escape: a zero-width space, a soft hyphen, a direction mark."""
 
 _ESCAPED_ESCAPE = re.compile(r"\\u00(?:5[Cc]|25)")
 """A backslash or `%` as JSON may write it."""
@@ -121,9 +138,12 @@ def may_hold_key_in_json(text: str) -> bool:
 
 
 def _unescape(text: str) -> str:
-    if "%" not in text and not ("\\" in text and ("\\u00" in text or "\\x" in text)):
+    """Return the text without escapes of a key's characters, and without characters that nobody sees."""
+    escaped = "%" in text or ("\\" in text and ("\\u" in text or "\\x" in text))
+    if not escaped and text.isascii():
         return text
-    return _ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
+    seen = _UNSEEN.sub("", text)
+    return _ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), seen) if escaped else seen
 
 
 def _hidden(found: re.Match[str]) -> str:
