@@ -55,6 +55,8 @@ class ScriptThreads:
     """Daemon threads, because a thread that hangs must not keep the process alive. Idle threads are used again.
 
     There are as many as there are scripts that take long at once. The caller bounds how many run.
+
+    One event loop uses them at a time. Another one may follow it, as in a program that calls `asyncio.run` twice.
     """
 
     def __init__(self) -> None:
@@ -72,11 +74,15 @@ class ScriptThreads:
         self._announced = False
         self._unfinished = 0
         """Work whose result the event loop has not taken yet."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """The event loop that started work last. It alone is told of results and looks after the threads."""
         self._tick: asyncio.TimerHandle | None = None
 
     def start(self, work: Work) -> Doing:
         """Let a thread do `work`. Call this in an event loop. Raises `RuntimeError` if there can be no thread."""
         doing = Doing(work)
+        if doing.loop is not self._loop:
+            self._follow(doing.loop)
         with self._lock:
             self._waiting.append(doing)
             try:
@@ -90,6 +96,10 @@ class ScriptThreads:
         if self._tick is None or self._tick.when() - doing.loop.time() > FIRST_TICK_S:
             self._tick_in(doing.loop, FIRST_TICK_S)
         return doing
+
+    def _follow(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Forget the tick and the announcement of the event loop before, because it may never run again."""
+        self._loop, self._tick, self._announced = loop, None, False
 
     def _is_long(self) -> bool:
         """Return whether the script that began last has run for long, so that none of the threads may be free soon."""
@@ -136,18 +146,21 @@ class ScriptThreads:
         if now and not self._announced:
             self._announced = True
             with suppress(RuntimeError):  # the event loop is closed
-                doing.loop.call_soon_threadsafe(self._take_results, doing.loop)
+                loop = self._loop or doing.loop
+                loop.call_soon_threadsafe(self._take_results, loop)
 
     # in the event loop
 
     def _take_results(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop is not self._loop:
+            return
         self._announced, self._announced_at = False, perf_counter()
         told, took = self._told, False
         while told:
             doing, result = told.popleft()
             self._unfinished -= 1
             took = True
-            if not doing.done.done():
+            if doing.loop is loop and not doing.done.done():
                 doing.done.set_result(result)
         if not self._unfinished:
             self._stop_ticking()
@@ -155,6 +168,8 @@ class ScriptThreads:
             self._tick_in(loop, FIRST_TICK_S)
 
     def _on_tick(self, loop: asyncio.AbstractEventLoop, after_s: float) -> None:
+        if loop is not self._loop:
+            return
         self._tick = None
         with self._lock, suppress(RuntimeError):  # without a new thread, those that run go on
             if self._waiting and self._is_long():

@@ -23,6 +23,7 @@ class Job:
         self._result = result
         self._wait_for = wait_for
         self.begun = threading.Event()
+        self.told = threading.Event()
         self.thread = 0
 
     def do(self, tell: Callable[[Any], None]) -> None:
@@ -31,6 +32,7 @@ class Job:
         if self._wait_for is not None:
             self._wait_for.wait(10)
         tell(self._result)
+        self.told.set()
 
 
 @pytest.fixture
@@ -110,6 +112,28 @@ async def test_a_result_that_no_task_waits_for_any_more_disturbs_no_other(
     left.done.cancel()
     release.set()
     assert await results(threads, [Job("other")]) == ["other"]
+
+
+@pytest.mark.parametrize("closed", ["before", "after", "never"])
+def test_a_result_for_an_event_loop_that_ended_holds_up_no_result_of_the_next(
+    threads: ScriptThreads, closed: str
+) -> None:
+    async def start(job: Job) -> None:
+        threads.start(job)
+
+    release = threading.Event()
+    left = Job("left", release)
+    ended = asyncio.new_event_loop()
+    ended.run_until_complete(start(left))
+    if closed == "before":
+        ended.close()
+    release.set()
+    assert left.told.wait(10)
+    if closed == "after":
+        ended.close()
+
+    assert asyncio.run(results(threads, [Job(1), Job(2)])) == [1, 2]
+    ended.close()
 
 
 async def test_idle_threads_are_used_again(threads: ScriptThreads) -> None:
