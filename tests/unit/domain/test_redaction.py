@@ -79,7 +79,7 @@ def test_a_key_is_found_and_hidden_anywhere_in_a_text(text: str) -> None:
 
 
 SPLIT_BY = [
-    *"-.~+*!$^…–é\u00a0\u00ad\u200b\u200d\u2060\ufeff",
+    *"-.~+*!$^\u2026\u2013é\u00a0\u00ad\u200b\u200d\u2060\ufeff",
     "\u200b\u200b\u200b",
     "%2D",
     "%E2%80%8B",
