@@ -1,9 +1,10 @@
-"""Start a Lambda function quickly."""
+"""Start a Lambda function quickly, and let no two copies of its snapshot draw the same random numbers."""
 
 from __future__ import annotations
 
 import gc
-from contextlib import contextmanager
+import random
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,18 @@ def without_collections() -> Iterator[None]:
     gc.disable()
     try:
         yield
+        _draw_anew_after_restores()
     finally:
         gc.freeze()
         gc.enable()
+
+
+def _draw_anew_after_restores() -> None:
+    """Seed `random` after each restore of the snapshot.
+
+    The copies of a snapshot share its state. They would all wait for the same "random" time before they retry.
+    """
+    with suppress(ImportError):  # only Lambda's runtime has the module, and only it makes snapshots
+        from snapshot_restore_py import register_after_restore
+
+        register_after_restore(random.seed)

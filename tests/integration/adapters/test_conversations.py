@@ -69,8 +69,8 @@ def redis_world(admin: Any, redis: Any) -> World:
     def add_outcome(worker: str, whose: Conversation, *, finished: bool = True) -> None:
         entry = json.dumps({"context_id": whose.context_id})
         id_ = admin.xadd(keys.outcomes(worker), {"entry": entry})
-        if not finished:
-            admin.rpush(keys.context(worker, whose.context_id), id_)
+        if finished:
+            admin.zadd(keys.finished(worker), {id_: int(str(id_).split("-")[0])})
 
     def add_dead_flow(worker: str, whose: Conversation) -> None:
         admin.xadd(keys.dead(worker), {"entry": json.dumps({"context_id": whose.context_id})})
@@ -151,6 +151,22 @@ async def test_finished_outcomes_are_erased_and_unfinished_ones_are_left(world: 
     assert await world.conversations.erase_outcomes("w", ADA, write=True) == found
     assert await world.conversations.erase_outcomes("w", ADA, write=True) == Erased(0, 1)
     assert await world.conversations.erase_outcomes("w", BOB, write=False) == Erased(1)
+
+
+async def test_entries_from_before_the_time_at_which_all_are_finished_are_erased(
+    valkey: Any,
+) -> None:
+    redis = connect_async(valkey.url)
+    with valkey.admin() as admin:
+        world = redis_world(admin, redis)
+        world.add_outcome("w", ADA, finished=False)
+        ((id_, _),) = admin.xrange(keys.outcomes("w"))
+        made_at_ms = int(id_.split("-")[0])
+        admin.set(keys.finished_before("w"), made_at_ms)
+        assert await world.conversations.erase_outcomes("w", ADA, write=True) == Erased(0, 1)
+        admin.set(keys.finished_before("w"), made_at_ms + 1)
+        assert await world.conversations.erase_outcomes("w", ADA, write=True) == Erased(1)
+    await redis.aclose()
 
 
 async def test_dead_flows_are_erased(world: World) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.integration.adapters.slot_worlds import (
@@ -13,6 +13,7 @@ from tests.integration.adapters.slot_worlds import (
     account_for,
     claim_for,
     entry_of,
+    redis_world,
     send_for,
 )
 
@@ -162,6 +163,14 @@ async def test_the_tenants_of_doubts_are_known_except_the_queue_s(slots: SlotsWo
     found = await slots.requests.find_doubt(of_acme.slot)
     assert found is not None
     assert (found.request_id, found.worker_slot) == ("r1", "acme w1")
+
+
+async def test_a_tenant_that_an_earlier_version_noted_is_known(valkey: Any) -> None:
+    async with redis_world(valkey.url) as world:
+        await world.requests.keep_message(claim_for(tenant="acme"), "the message")
+        with valkey.admin() as admin:
+            admin.sadd("pd:tenants", "bank", "acme")
+        assert list(await world.requests.tenants_in_doubt()) == ["acme", "bank"]
 
 
 async def test_a_tenant_is_forgotten_25_days_after_its_newest_doubt(slots: SlotsWorld) -> None:

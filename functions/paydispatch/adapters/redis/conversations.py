@@ -59,14 +59,14 @@ class RedisConversations:
 
     async def erase_outcomes(self, worker_slot: str, whose: Conversation, *, write: bool) -> Erased:
         erased = Erased()
-        context = keys.context(worker_slot, whose.context_id)
         async for ids in self._entries(keys.outcomes(worker_slot), whose):
             async with within_answer_timeout():
                 done: Any = await self._redis.eval(
                     script("erase_outcomes"),
-                    2,
+                    3,
                     keys.outcomes(worker_slot),
-                    context,
+                    keys.finished(worker_slot),
+                    keys.finished_before(worker_slot),
                     _flag(write),
                     *ids,
                 )

@@ -16,6 +16,9 @@ UNKNOWN_WORKERS = "pd:unknown"
 DOUBT_TENANTS = "pd:doubt_tenants"
 """Set of the tenants, except the queue's, that had a request in doubt. An event may not name the tenant."""
 
+OLD_DOUBT_TENANTS = "pd:tenants"
+"""Set of the same tenants, without their times, that an earlier version kept. It is read, and no longer written."""
+
 OLD_WORKERS = "pd:workers"
 """Set of workers that an earlier version kept instead. Sweeps move its workers to the two sorted sets."""
 

@@ -135,7 +135,10 @@ class RedisRequests:
         return read_doubt(slot, dict(zip(DOUBT_FIELDS, found, strict=True)))
 
     async def tenants_in_doubt(self) -> Sequence[str]:
-        return sorted(await self._run(("ZRANGE", keys.DOUBT_TENANTS, 0, -1)))
+        noted, noted_before = await self._pipelines.run(
+            ("ZRANGE", keys.DOUBT_TENANTS, 0, -1), ("SMEMBERS", keys.OLD_DOUBT_TENANTS)
+        )
+        return sorted({*noted, *noted_before})
 
     async def close(self, claim: Claim, error: Error, *, token: str = "") -> Error | Disputed:
         word, *stands = await self._run(
