@@ -98,6 +98,9 @@ limits: install ## measure with 20 caller processes whether both rate limits hol
 fleet: install ## simulate thousands of callers and accounts; print figures and draw those of docs/limits.md
 	$(RUN)/python -m tests.performance.fleet --plots docs/limits
 
+proof: install ## prove the functions, the template and Redis without AWS, and say what was skipped (PROOF='words of parts')
+	@$(RUN)/python tools/proof $(PROOF) --uv $(UV)
+
 stripe: install ## compare the twin with a Stripe sandbox: STRIPE_TEST_KEY=sk_test_...
 	@$(RUN)/python -m tests.sandbox
 
@@ -131,4 +134,4 @@ check: lint lint-template type arch unit ## run the first checks of CI: fast, an
 include infra/build.mk
 
 .PHONY: help install run test unit beyond-unit pythons integration model e2e arch schemas properties fuzz chaos chaos-short mutants
-.PHONY: bench blocking limits fleet stripe dist audit sbom fmt lint type check
+.PHONY: bench blocking limits fleet proof stripe dist audit sbom fmt lint type check

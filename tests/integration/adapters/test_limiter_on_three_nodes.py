@@ -8,44 +8,24 @@ from typing import TYPE_CHECKING
 import pytest
 from redis import Redis
 from tests.integration.adapters.limit_worlds import redis_limit_world, token_ask
-from tests.integration.conftest import start_valkey, wait_until
+from tests.integration.conftest import start_cluster
 
 from paydispatch.adapters.redis import keys
 from paydispatch.domain.rates.feedback import Feedback
 from paydispatch.domain.rates.limits import DefaultLimits, Limits
 from paydispatch.domain.rates.tokens import Granted
-from paydispatch.local.listening import free_port
 
 if TYPE_CHECKING:
     from paydispatch.local.processes import Supervisor
 
-NODES, SLOTS = 3, 16_384
+NODES = 3
 ACCOUNTS = [f"live acct_{number}" for number in range(12)]
 LIMITS = DefaultLimits(live=Limits(account=10, operation=10))
 
 
 @pytest.fixture(scope="module")
 def ports(supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory) -> list[int]:
-    """Three nodes without replicas, each with a third of the slots."""
-    ports, buses = [], [free_port() for _ in range(NODES)]
-    for number, bus in enumerate(buses):
-        directory = tmp_path_factory.mktemp("node")
-        options = ("--cluster-enabled", "yes", "--cluster-port", str(bus))
-        ports.append(start_valkey(supervisor, f"node-{number}", directory, *options))
-    nodes = [Redis(port=port, decode_responses=True) for port in ports]
-    for number, node in enumerate(nodes):
-        first, last = SLOTS * number // NODES, SLOTS * (number + 1) // NODES - 1
-        node.execute_command("CLUSTER", "ADDSLOTSRANGE", first, last)
-        node.execute_command("CLUSTER", "MEET", "127.0.0.1", ports[0], buses[0])
-    for node in nodes:
-        wait_until(lambda node=node: _is_complete(node))  # type: ignore[misc]
-        node.close()
-    return ports
-
-
-def _is_complete(node: Redis) -> bool:
-    said = str(node.execute_command("CLUSTER", "INFO"))
-    return "cluster_state:ok" in said and f"cluster_size:{NODES}" in said
+    return start_cluster(supervisor, tmp_path_factory, NODES)
 
 
 async def test_each_account_keeps_its_limit_on_the_node_that_holds_it(ports: list[int]) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-REDIS_URL_SECRET = "RedisUrlSecret"  # noqa: S105 - the name of an output
+REDIS_URL_SECRET = "RedisUrlSecret"  # noqa: S105 - the name of an output # nosec B105
 OPERATOR_FUNCTION = "OperatorFunctionName"
 _VARIABLE = re.compile(r"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:,.*)?")
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 WORKER_ID = "demo-worker"
 CAPTURE = operation_named("capture_payment_intent")
 CANCEL = operation_named("cancel_payment_intent")
-SECRET = "sk_test_demo_only"  # noqa: S105 - the twin accepts any key of the right form
+SECRET = "sk_test_demo_only"  # noqa: S105 - the twin accepts any key of the right form # nosec B105
 DEAD_LINE_S = 3.0
 """The deadline of the request with the reset connection, in seconds."""
 
