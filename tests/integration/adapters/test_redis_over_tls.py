@@ -1,4 +1,4 @@
-"""Redis over TLS, with the users of `infra/redis.yaml`, on Debian's server, because the Valkey of the local stack has no TLS."""
+"""Redis over TLS, with the users of `infra/redis.yaml`. It needs a `redis-server`: the wheel's Valkey has no TLS."""
 
 from __future__ import annotations
 
