@@ -97,8 +97,8 @@ def test_a_zip_contains_every_module_that_its_code_imports(zip_content: Path) ->
     assert {name for name in missing if name.partition(".")[0] not in MAY_BE_MISSING} == set()
 
 
-# These are imported by the SDK alone, by the parts of other functions, or only where they are installed. Lambda's runtime has
-# snapshot_restore_py.
+# These are imported by the SDK alone, by the parts of other functions, or only where they are installed.
+# The runtime of Lambda has snapshot_restore_py.
 MAY_BE_MISSING = {
     *("aiohttp", "boto3", "botocore", "certifi", "cryptography", "httpx", "msgspec", "yarl"),
     "snapshot_restore_py",
