@@ -75,7 +75,9 @@ class QueueRun:
         self._receives: Counter[str] = Counter()
         self._dead: set[str] = set()
         self._copies = 0
-        self._parked: set[str] = set()
+        self._parked: Counter[str] = Counter()
+        self._flows: Counter[str] = Counter()
+        """The flows by request id that no judged message has accounted for yet."""
         self.tally = QueueTally()
 
     async def run(self, *, good: int, spoilt: int) -> QueueTally:
@@ -145,10 +147,13 @@ class QueueRun:
             if isinstance(entry.outcome, Response)
         }
         posts = Counter(call["request_id"] for call in self._caller.stripe.calls)
-        self._parked = {text for text, _, _ in self._caller.queue.parked}
-        for each in sent:
+        self._parked = Counter(text for text, _, _ in self._caller.queue.parked)
+        self._flows = ended.copy()
+        for each in sorted(
+            sent, key=lambda one: one.how != "good"
+        ):  # the flow of a good id is the good message's
             request_id = self._request_id(each)
-            end = self._end(each, request_id, ended, responses)
+            end = self._end(each, request_id, responses)
             if each.how != "good":
                 self.tally.ends[end] += 1
                 self.tally.by_mutation[each.how] += 1
@@ -156,17 +161,21 @@ class QueueRun:
                 self._fault(f"a good message ended as {end}, with {posts[request_id]} POSTs", each)
         self.tally.faults += self._faults_everywhere(posts)
 
-    def _end(
-        self, each: Sent, request_id: str | None, ended: Counter[str], responses: set[str]
-    ) -> str:
-        if each.message_id in self._dead or self._is_parked(each):
+    def _end(self, each: Sent, request_id: str | None, responses: set[str]) -> str:
+        """Return how a message ended. One parked message or one flow is the end of one message only."""
+        if each.message_id in self._dead or self._take(self._parked, self._parked_text(each)):
             return "dead-lettered"
-        if request_id in responses:
-            return "a response flow"
-        if request_id is not None and ended[request_id]:
-            return "an error flow"
+        if request_id is not None and self._take(self._flows, request_id):
+            return "a response flow" if request_id in responses else "an error flow"
         self._fault("a message is lost", each)
         return "lost"
+
+    @staticmethod
+    def _take(left: Counter[str], name: str) -> bool:
+        """Take one of that name away. Return whether there was one."""
+        found = left[name] > 0
+        left[name] -= found
+        return found
 
     def _read(self, each: Sent) -> Envelope | Malformed:
         return read_message(
@@ -180,11 +189,12 @@ class QueueRun:
             return read.request_id
         return None if read.address is None else read.address.request_id
 
-    def _is_parked(self, each: Sent) -> bool:
+    def _parked_text(self, each: Sent) -> str:
+        """Return the text with which the caller parks this message."""
         read = self._read(each)
         if isinstance(read, Envelope):
-            return read.as_message() in self._parked
-        return hide_card_data_in_text(redact(each.body)) in self._parked
+            return read.as_message()
+        return hide_card_data_in_text(redact(each.body))
 
     def _faults_everywhere(self, posts: Counter[str]) -> Iterator[str]:
         for request_id, number in posts.items():

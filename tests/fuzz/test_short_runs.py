@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from tests.fuzz import messages, queue_run
 from tests.fuzz.api_runs import fuzz_document, fuzz_events, fuzz_wrong_events
 from tests.fuzz.queue_run import QueueRun
+
+from paydispatch.handlers.stripe_caller import work_on
+
+if TYPE_CHECKING:
+    import pytest
 
 SEED = 7
 
@@ -31,3 +39,18 @@ async def test_spoilt_messages_harm_no_good_one_and_each_ends_in_a_flow_or_dead_
     tally = await QueueRun(SEED).run(good=300, spoilt=30)
     assert not tally.faults, tally.describe()
     assert tally.ends.total() == 30
+
+
+async def test_a_forgery_that_vanishes_is_lost_although_the_good_message_has_its_flow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def lose_forgeries(event: Any, *rest: Any) -> Any:
+        kept = [one for one in event["Records"] if '"sealed-0"' not in one["body"]]
+        return await work_on({"Records": kept}, *rest)
+
+    forge = messages.Messages.forge_a_principal
+    monkeypatch.setattr(messages, "_SPOILERS", {forge.__name__: forge})
+    monkeypatch.setattr(queue_run, "work_on", lose_forgeries)
+    tally = await QueueRun(SEED).run(good=5, spoilt=3)
+    assert tally.ends == {"lost": 3}
+    assert len(tally.faults) == 3
