@@ -21,7 +21,7 @@ from paydispatch.domain.web.protected_urls import check_http_url
 from paydispatch.sdk.delivery import PreparedRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 
     from paydispatch.domain.requests import OperationRequest
 
@@ -41,6 +41,23 @@ _NEVER_SENT = (
 )
 
 
+class _BearerToken(httpx.Auth):
+    """Adds a token to each request. No member of it holds the token, so that no report of its members shows it."""
+
+    def __init__(self, token: str) -> None:
+        self._header: Callable[[], str] = lambda: f"Bearer {token}"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = self._header()
+        yield request
+
+    def __repr__(self) -> str:
+        return "_BearerToken(hidden)"
+
+    def __reduce__(self) -> str:
+        raise TypeError("A token is not pickled.")
+
+
 class HttpDelivery:
     way = "http"
     batch_limit = 1_000
@@ -54,12 +71,10 @@ class HttpDelivery:
     ) -> None:
         """Raises `BadSetting` if keys would go to `base_url` unencrypted."""
         check_http_url("base_url", base_url)
-        token = {"Authorization": f"Bearer {auth}"} if isinstance(auth, str) else {}
         self._make_client = partial(
             httpx.Client,
             base_url=base_url,
-            headers=token,
-            auth=None if isinstance(auth, str) else auth,
+            auth=_BearerToken(auth) if isinstance(auth, str) else auth,
             timeout=httpx.Timeout(ANSWER_WITHIN_S, connect=CONNECT_WITHIN_S),
         )
         self._client: httpx.Client | None = None

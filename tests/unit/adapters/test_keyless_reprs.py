@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,6 +36,22 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "signing secret": lambda: SigningSecret(WEBHOOK_SECRET),
     "data key": lambda: DataKey(PLAIN, b"wrapped"),
 }
+
+
+def test_no_member_of_a_delivery_shows_its_token() -> None:
+    delivery = HttpDelivery("http://127.0.0.1:1", auth="Hush")
+    delivery.open()
+    client = delivery._client
+    assert "Hush" not in repr(vars(delivery))
+    assert client is not None
+    assert "Hush" not in repr([vars(client), client.headers, client.auth, vars(client.auth)])
+    delivery.close()
+
+
+def test_the_token_of_a_delivery_is_not_pickled() -> None:
+    delivery = HttpDelivery("http://127.0.0.1:1", auth="Hush")
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(delivery)
 
 
 @pytest.mark.parametrize("make", HOLDERS.values(), ids=HOLDERS)
