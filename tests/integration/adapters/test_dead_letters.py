@@ -91,3 +91,24 @@ async def test_a_deleted_message_is_gone(world: World) -> None:
 
 async def test_releasing_no_messages_does_nothing(world: World) -> None:
     await world.dead_letters.release([])
+
+
+class _SqsThatMovedOne:
+    """Answers as SQS does for a message that it moved itself, which moto and MiniStack do not show."""
+
+    def receive_message(self, **asked: Any) -> dict[str, Any]:
+        said = {"DataType": "String", "StringValue": "mine"}
+        all_of_it = {"SentTimestamp": "1000", "DeadLetterQueueSourceArn": "arn:aws:sqs:x:1:asked"}
+        attributes = {
+            name: all_of_it[name] for name in asked["AttributeNames"] if name in all_of_it
+        }
+        message = {"MessageId": "m", "ReceiptHandle": "r", "Body": "{}", "Attributes": attributes}
+        return {"Messages": [{**message, "MessageAttributes": {"reason": said, "kind": said}}]}
+
+
+async def test_a_message_that_sqs_moved_has_no_reason_although_its_producer_wrote_one() -> None:
+    sqs: Any = _SqsThatMovedOne()
+
+    (moved,) = await SqsDeadLetters(sqs, "url").receive()
+
+    assert (moved.body, moved.reason, moved.kind) == ("{}", None, None)

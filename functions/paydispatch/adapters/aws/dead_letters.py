@@ -21,6 +21,10 @@ WAIT_S = 1
 """Long polling. A receive that does not wait asks only some of SQS' servers, and may miss messages that are there."""
 
 
+MOVED_BY_SQS = "DeadLetterQueueSourceArn"
+"""SQS itself gives this attribute to each message that it moves, and no sender can."""
+
+
 class SqsDeadLetters:
     """Receives, releases and deletes messages of the dead-letter queue with the blocking client in worker threads."""
 
@@ -37,7 +41,11 @@ class SqsDeadLetters:
                 VisibilityTimeout=HIDDEN_S,
                 WaitTimeSeconds=WAIT_S,
                 MessageAttributeNames=["reason", "kind"],
-                AttributeNames=["SentTimestamp", "ApproximateFirstReceiveTimestamp"],
+                AttributeNames=[
+                    "SentTimestamp",
+                    "ApproximateFirstReceiveTimestamp",
+                    MOVED_BY_SQS,  # type: ignore[list-item]
+                ],
             )
         return [_parse_parked(message) for message in answer.get("Messages", [])]
 
@@ -77,6 +85,11 @@ def _parse_parked(message: Any) -> Parked:
 
 
 def _read_attribute(message: Any, name: str) -> str | None:
-    """Return a message attribute that the Stripe caller set. None: SQS itself moved the message, without attributes."""
+    """Return a message attribute that the Stripe caller set. None: SQS itself moved the message.
+
+    SQS keeps the attributes of a message that it moves. They are its producer's, who may write anything there.
+    """
+    if MOVED_BY_SQS in message.get("Attributes", {}):
+        return None
     value: str | None = message.get("MessageAttributes", {}).get(name, {}).get("StringValue")
     return value
