@@ -1,4 +1,4 @@
-"""What the commands of an operator work with, in memory, for commands that run here and in a function."""
+"""The ports of an operator's commands in memory, for commands that run here and in a function."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from paydispatch.services.operate.reconciling import RECONCILE
 from paydispatch.services.reconcile import ReconcilePorts, Reconciler
 from paydispatch.services.redrive import Redriver
 from paydispatch.services.redrive_message import RedrivePorts
+from paydispatch.services.trace import TracePorts
 from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_conversations import (
     MemoryConversations,
@@ -36,6 +37,7 @@ from paydispatch.testing.memory_conversations import (
 from paydispatch.testing.memory_doorbells import MemoryDoorbell
 from paydispatch.testing.memory_doubts import MemoryDoubts
 from paydispatch.testing.memory_event_log import MemoryEventLog
+from paydispatch.testing.memory_inbox import MemoryInbox
 from paydispatch.testing.memory_limiter import MemoryKeyBreakers, MemoryLimitBoard, MemoryLimiter
 from paydispatch.testing.memory_operations import (
     MemoryBacklog,
@@ -49,6 +51,7 @@ from paydispatch.testing.memory_queues import MemoryAsyncLookQueue, MemoryAsyncQ
 from paydispatch.testing.memory_requests import MemoryRequests, MemoryRequestStore, Slot
 from paydispatch.testing.memory_sealing import MemorySealer, MemoryVault
 from paydispatch.testing.memory_stripe import MemoryAccounts
+from paydispatch.testing.memory_traces import MemoryTraces
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -93,6 +96,11 @@ class MemoryOperatorPorts:
     @asynccontextmanager
     async def doubts(self) -> AsyncIterator[Doubts]:
         yield self.known_doubts
+
+    @asynccontextmanager
+    async def trace(self) -> AsyncIterator[TracePorts]:
+        traces = MemoryTraces(self.requests.store, MemoryInbox(self.clock))
+        yield TracePorts(traces=traces, doubts=self.known_doubts, limits=self.board)
 
     @asynccontextmanager
     async def doctor(self) -> AsyncIterator[Doctor]:

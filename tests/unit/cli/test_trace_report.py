@@ -33,7 +33,15 @@ from paydispatch.domain.requests import Lane
 from paydispatch.domain.text.printable import printable
 from paydispatch.ports import RequestRecord
 from paydispatch.services.looks.report_looks import PlaceLooks
-from paydispatch.services.trace import Hop, HopKind, Trace, TracedFollowUp, TracePorts
+from paydispatch.services.operate.ports import plain
+from paydispatch.services.trace import (
+    Hop,
+    HopKind,
+    Trace,
+    TracedFollowUp,
+    TracePorts,
+    format_trace,
+)
 from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_doubts import MemoryDoubts
 from paydispatch.testing.memory_inbox import MemoryInbox
@@ -45,6 +53,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 ENTRY_ID = "1800000000500-0"
+
+
+def described(told: Trace, now_s: float) -> list[str]:
+    """Return the lines of a trace that has travelled as JSON, as that of a deployed stack does."""
+    return describe_trace(plain(format_trace(told)), now_s)
 
 
 def trace(*, state: FlowState | None = None, **changes: Any) -> Trace:
@@ -83,7 +96,7 @@ def test_each_hop_has_its_time_and_the_time_since_the_hop_before() -> None:
         Hop(kind=HopKind.ANSWERED, at=NOW_S + 86_400, stripe_request_id="req_1"),
         Hop(kind=HopKind.PUBLISHED, at=NOW_S + 86_399.999, entry_id=ENTRY_ID),
     )
-    lines = describe_trace(trace(hops=hops, trace_id=TRACE_ID), NOW_S)
+    lines = described(trace(hops=hops, trace_id=TRACE_ID), NOW_S)
     assert lines == [
         "pdr_1  succeeded",
         "  create_payment_intent for worker-1, context-1",
@@ -112,13 +125,13 @@ def test_each_hop_has_its_time_and_the_time_since_the_hop_before() -> None:
     ids=lambda state: getattr(state, "name", ""),
 )
 def test_each_state_of_a_flow_is_a_sentence(state: FlowState, said: str) -> None:
-    text = " ".join(" ".join(describe_trace(trace(state=state), NOW_S)).split())
+    text = " ".join(" ".join(described(trace(state=state), NOW_S)).split())
     assert f"new_create_payment_intent_response: {said}" in text
 
 
 def test_a_request_that_waits_says_until_when_and_why() -> None:
     waiting = Waiting(why=Why.PAUSED, lane=Lane.BATCH)
-    lines = describe_trace(trace(status="retrying", retry_at=NOW_S + 7, waiting=waiting), NOW_S)
+    lines = described(trace(status="retrying", retry_at=NOW_S + 7, waiting=waiting), NOW_S)
     text = " ".join(" ".join(lines).split())
     assert "next attempt in 7 s it waits because lane batch is paused" in text
 
@@ -127,7 +140,7 @@ def test_an_unknown_outcome_says_what_settles_it() -> None:
     looks = PlaceLooks("test acct_1", "product", 3, NOW_S - 300, None, NOW_S + 60, None)
     times = SlotTimes(in_doubt=True, event_id="evt_1", repeats=1, open_sends=2)
     told = trace(status="unknown", times=times, looks=looks, proven_by="its list")
-    text = " ".join(" ".join(describe_trace(told, NOW_S)).split())
+    text = " ".join(" ".join(described(told, NOW_S)).split())
     assert "sends without a known end: 2" in text
     assert "only an answer or a proof settles it" in text
     assert "evt_1 is kept" in text
@@ -149,7 +162,7 @@ def test_no_text_of_others_breaks_a_line_moves_the_cursor_or_shows_a_key(
         hops=(Hop(kind=HopKind.ANSWERED, at=NOW_S, stripe_request_id=reason),),
         follow_ups=(TracedFollowUp("pdr_2", status),),
     )
-    lines = describe_trace(told, NOW_S)
+    lines = described(told, NOW_S)
     assert max(map(len, lines)) <= WIDTH
     assert [printable(line) for line in lines] == lines
     assert KEY not in "".join("".join(lines).split())

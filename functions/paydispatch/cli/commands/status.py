@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     import argparse
 
     import httpx
-
-    from paydispatch.services.trace import Trace
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -52,53 +49,37 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Return 0 if the request exists, otherwise 1."""
     request_id, api = arguments.request_id, arguments.api
-    if arguments.trace and arguments.stack:
-        raise PaydispatchError("--trace reads Redis from here, so it cannot go with --stack.")
     if api and arguments.stack:
         raise PaydispatchError("--api and --stack are two ways to ask. Name one.")
-    if arguments.trace:
-        return _print_trace(request_id, arguments.tenant, as_json=arguments.json)
-    if api:
-        found = _ask_api(request_id, api)
-    else:
-        found = ask(arguments, "status", request_id=request_id, tenant=arguments.tenant)["request"]
+    found = _ask_api(request_id, api) if api else _ask_operator(arguments)
     if found is None:
         complain(f"There is no request {request_id}.")
         return 1
     if arguments.json:
         say_json(found)
     else:
-        for line in _lines(found):
+        for line in _trace_lines(found) if arguments.trace else _lines(found):
             say(line)
     return 0
 
 
-def _print_trace(request_id: str, tenant: str | None, *, as_json: bool) -> int:
+def _ask_operator(arguments: argparse.Namespace) -> dict[str, Any] | None:
+    """Return the request as Redis has it, or None if there is none."""
+    document = ask(
+        arguments,
+        "status",
+        request_id=arguments.request_id,
+        tenant=arguments.tenant,
+        trace=arguments.trace,
+    )
+    found: dict[str, Any] | None = document["request"]
+    return found
+
+
+def _trace_lines(found: dict[str, Any]) -> list[str]:
     from paydispatch.cli.trace_report import describe_trace
-    from paydispatch.services.trace import format_trace
 
-    trace = asyncio.run(_read_trace(request_id, tenant))
-    if trace is None:
-        complain(f"There is no request {request_id}.")
-        return 1
-    if as_json:
-        say_json(format_trace(trace))
-    else:
-        for line in describe_trace(trace, time.time()):
-            say(line)
-    return 0
-
-
-async def _read_trace(request_id: str, tenant: str | None) -> Trace | None:
-    from paydispatch.compose.trace import trace_ports
-    from paydispatch.services.trace import trace_of
-    from paydispatch.settings import queue_tenant_of
-
-    queue_tenant = queue_tenant_of()
-    async with trace_ports() as ports:
-        return await trace_of(
-            ports, request_id, tenant=tenant or queue_tenant, queue_tenant=queue_tenant
-        )
+    return describe_trace(found, time.time())
 
 
 def _ask_api(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from paydispatch.services.operate.ports import Document, Slice
     from paydispatch.services.redrive import Redriver
     from paydispatch.services.redrive_message import RedriveOptions
+    from paydispatch.services.trace import TracePorts
 
     Reconciling = Callable[[Mapping[str, Any]], Awaitable[Document]]
     """Reconciles once, with the arguments of the command."""
@@ -61,6 +62,11 @@ class ConnectedPorts:
             yield RedisDoubts(redis, self.clock)
         finally:
             await redis.aclose()
+
+    def trace(self) -> AbstractAsyncContextManager[TracePorts]:
+        from paydispatch.compose.trace import trace_ports
+
+        return trace_ports()
 
     @asynccontextmanager
     async def doctor(self) -> AsyncIterator[Doctor]:

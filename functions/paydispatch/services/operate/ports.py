@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from paydispatch.services.forget import Forgetter
     from paydispatch.services.redrive import Redriver
     from paydispatch.services.redrive_message import RedriveOptions
+    from paydispatch.services.trace import TracePorts
 
 Document = dict[str, Any]
 """The result of a command, as `--json` prints it."""
@@ -58,6 +59,8 @@ class OperatorPorts(Protocol):
     def request_store(self) -> RequestStore: ...
 
     def doubts(self) -> AbstractAsyncContextManager[Doubts]: ...
+
+    def trace(self) -> AbstractAsyncContextManager[TracePorts]: ...
 
     def doctor(self) -> AbstractAsyncContextManager[Doctor]: ...
 

@@ -12,7 +12,7 @@ from paydispatch.services.limits import holds_on
 from paydispatch.services.looks.report_looks import read_place
 from paydispatch.services.operate.arguments import amount, text
 from paydispatch.services.status import find_record, format_status
-from paydispatch.services.trace import MAY_BE_HELD
+from paydispatch.services.trace import MAY_BE_HELD, format_trace, trace_of
 
 if TYPE_CHECKING:
     from paydispatch.ports import RequestRecord
@@ -26,9 +26,12 @@ FINDINGS_SHOWN = 2_000
 
 
 async def status(ports: OperatorPorts, asked: Arguments) -> Document:
-    """Return `{"request": null}` if the tenant has no such request."""
+    """Return `{"request": null}` if the tenant has no such request. `trace` adds the path of the request."""
     request_id, tenant = asked.required("request_id", text), asked.optional("tenant", text)
+    traced = asked.flag("trace")
     asked.end()
+    if traced:
+        return {"request": await _trace(ports, request_id, tenant or ports.queue_tenant)}
     record = find_record(
         ports.request_store(),
         request_id,
@@ -38,6 +41,12 @@ async def status(ports: OperatorPorts, asked: Arguments) -> Document:
     if record is None:
         return {"request": None}
     return {"request": {**format_status(record), **await _explain(ports, record)}}
+
+
+async def _trace(ports: OperatorPorts, request_id: str, tenant: str) -> Document | None:
+    async with ports.trace() as parts:
+        trace = await trace_of(parts, request_id, tenant=tenant, queue_tenant=ports.queue_tenant)
+    return None if trace is None else format_trace(trace)
 
 
 async def _explain(ports: OperatorPorts, record: RequestRecord) -> Document:
