@@ -111,6 +111,18 @@ def test_each_queue_of_dead_letters_and_each_lane_has_an_alarm() -> None:
     assert watched == set(STACK.queues) - {"LookQueue"}
 
 
+def test_an_alarm_watches_the_errors_of_each_function() -> None:
+    watched = {
+        part["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"]
+        for alarm in ALARMS.of_type("AWS::CloudWatch::Alarm").values()
+        for given in alarm.get("Metrics", ())
+        if (part := given.get("Fn::If", ["", given])[1]).get("MetricStat")
+        and part["MetricStat"]["Metric"]["MetricName"] == "Errors"
+    }
+
+    assert watched == set(STACK.of_type("AWS::Serverless::Function"))
+
+
 @pytest.mark.parametrize("runner", ["lambda", "worker", "none"])
 def test_no_alarm_watches_what_the_stack_does_not_have(runner: str) -> None:
     """A parameter without a value would be an empty dimension, which CloudWatch refuses."""
