@@ -2,8 +2,8 @@
 
     REDIS_URL=… python -m tests.integration.keys_on_every_path KEY WEBHOOK_SECRET
 
-API, Stripe caller and flow runner are the deployed ones, over a real Redis, an AWS in this process and a Stripe that
-quotes every header. Each library logs as much as it can. The last line of the output is the KMS data key.
+API, Stripe caller, flow runner and operator's function are the deployed ones, over a real Redis, an AWS in this process
+and a Stripe that quotes every header. Each library logs as much as it can. The last line of the output is the KMS data key.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ from tests.unit.handlers.conftest import Context, http_event
 from paydispatch.adapters.aws.kms import KmsSealer
 from paydispatch.compose import api, flow_runner, stripe_caller
 from paydispatch.compose.async_lambda import lambda_log
+from paydispatch.compose.operators import function as operator_function
 from paydispatch.handlers.flow_runner import answer_doorbells
-from paydispatch.settings import ApiSettings, CallerSettings, RunnerSettings
+from paydispatch.services.operate.table import COMMANDS
+from paydispatch.settings import ApiSettings, CallerSettings, OperatorSettings, RunnerSettings
 from paydispatch.twin.events.signature import sign
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ def main(key: str, webhook_secret: str) -> None:
         _call_stripe()
         asyncio.run(_run_flows())
         answers += _ask_statuses(handler, answers)
+        answers += _operate(key)
         _print_what_is_readable(answers)
         assert isinstance(ports.sealer, KmsSealer)
         data_key = base64.b64encode(ports.sealer._data_key("local").plain).decode()
@@ -86,6 +89,7 @@ def _set_up(key: str, webhook_secret: str, stripe_base: str, flows: Path) -> Non
         "FLOWS_DIR": str(flows),
         "FLOW_ATTEMPTS": "1",
         "STRIPE_READ_TIMEOUT_S": "2",
+        "RECONCILE_FUNCTION": "reconciler",
     }
     secrets.create_secret(Name="paydispatch/local/main", SecretString=key)
     secrets.create_secret(Name="paydispatch/local/webhook/local", SecretString=webhook_secret)
@@ -201,6 +205,37 @@ def _ask_statuses(handler: Any, answers: list[Any]) -> list[Any]:
     ids = [json.loads(one["body"]).get("request_id") for one in answers if "body" in one]
     paths = [f"/v1/requests/{request_id}" for request_id in ids if request_id]
     return [handler.answer(http_event("GET", path), Context()) for path in paths]
+
+
+def _operate(key: str) -> list[Any]:
+    """Run each command of an operator, also with the key in each argument and in the event itself."""
+    handler: Any = operator_function.compose(OperatorSettings.from_env(), lambda_log("operator"))
+    paused = {"all": True, "by": f"ada with {key}"}
+    asked = [
+        *({"command": name, "arguments": {}} for name in COMMANDS),
+        *({"command": name, "arguments": {key: key}, "caller": key} for name in COMMANDS),
+        *(
+            {"command": name, "arguments": {argument: value}, "caller": key}
+            for name in COMMANDS
+            for argument in _ARGUMENTS
+            for value in (key, [key], {key: key})
+        ),
+        {"command": "pause", "arguments": paused},
+        {"command": "limits show", "arguments": {}},
+        {"command": "resume", "arguments": {"lane": "batch"}},
+        {"command": "dlq redrive", "arguments": {"dry_run": True}},
+        {"command": "dlq show", "arguments": {"request_id": key}},
+        {"command": key},
+        {key: key},
+        key,
+    ]
+    return [handler(event, Context(left_ms=300_000)) for event in asked]
+
+
+_ARGUMENTS = (
+    *("request_id", "tenant", "trace", "account", "mode", "operation", "limit", "key", "lane"),
+    *("by", "reason", "kind", "worker_id", "older_than_s", "cursor", "context", "same_account"),
+)
 
 
 def _print_what_is_readable(answers: list[Any]) -> None:

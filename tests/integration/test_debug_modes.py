@@ -45,6 +45,8 @@ REACHED = (
     "event.queued",
     "flow.raised",
     "a flow",
+    "command.done",
+    "still_paused",
     "QUEUE request_queue_url",
     "QUEUE dead_letter_queue_url",
     "QUEUE look_queue_url",

@@ -61,12 +61,14 @@ def _hop_lines(hops: list[Fields]) -> Iterator[str]:
 
 
 def _hop(hop: Fields) -> str:
-    details = [
-        f"attempt {hop['attempt']}" if "attempt" in hop else "",
-        str(hop.get("stripe_request_id", "")),
-        f"entry {hop['entry_id']}" if "entry_id" in hop else "",
-    ]
-    return ", ".join([_NAMES.get(hop["hop"], hop["hop"]), *filter(None, details)])
+    words = [_NAMES.get(hop["hop"], hop["hop"])]
+    if "attempt" in hop:
+        words.append(f"attempt {hop['attempt']}")
+    if "stripe_request_id" in hop:
+        words.append(hop["stripe_request_id"])
+    if "entry_id" in hop:
+        words.append(f"entry {hop['entry_id']}")
+    return ", ".join(words)
 
 
 def _waits(trace: Fields, now_s: float) -> Iterator[str]:
