@@ -205,3 +205,10 @@ async def test_a_full_run_of_long_texts_fits_into_an_answer(ports: MemoryOperato
 
     assert len(answer["document"]["messages"]) == SLICE.messages
     assert len(json.dumps(answer)) < MOST_BYTES
+
+
+async def test_a_key_in_the_name_of_a_pause_is_not_kept(ports: MemoryOperatorPorts) -> None:
+    asked = {"command": "pause", "arguments": {"all": True, "by": f"ada with {KEY}"}}
+    await invoke(ports, asked)
+    (pause,) = await pauses_of(ports.board, None)
+    assert pause.by == "ada with sk_test_[hidden]"

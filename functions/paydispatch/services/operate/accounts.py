@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from paydispatch.domain.errors import InvalidField, PaydispatchError
 from paydispatch.domain.operators.holds import HoldKind
 from paydispatch.domain.rates.lanes import RateLane
+from paydispatch.domain.text.redaction import redact
 from paydispatch.services.limits import (
     MODES,
     end_pause,
@@ -72,7 +73,7 @@ async def close_breaker(ports: OperatorPorts, asked: Arguments) -> Document:
 async def pause(ports: OperatorPorts, asked: Arguments) -> Document:
     """Return the account with its pauses for the named lane, or for all lanes."""
     named, lane = _read_paused(asked)
-    by = asked.optional("by", text) or asked.caller
+    by = redact(asked.optional("by", text) or asked.caller)  # because Redis keeps it, in the clear
     asked.end()
     async with ports.limit_board() as board:
         found = await named.find(board)
