@@ -15,6 +15,7 @@ from tests.unit.handlers.test_stripe_caller import record
 from tests.unit.services.conftest import Caller
 
 from paydispatch.domain.attempts import Answered
+from paydispatch.domain.claims import claim_of
 from paydispatch.domain.envelope import Envelope
 from paydispatch.domain.message.read_message import Malformed, read_message
 from paydispatch.domain.outcomes import Response
@@ -148,12 +149,13 @@ class QueueRun:
         }
         posts = Counter(call["request_id"] for call in self._caller.stripe.calls)
         self._parked = Counter(text for text, _, _ in self._caller.queue.parked)
-        self._flows = ended.copy()
+        self._flows, ends = ended.copy(), dict[str, str]()
         for each in sorted(
             sent, key=lambda one: one.how != "good"
         ):  # the flow of a good id is the good message's
             request_id = self._request_id(each)
-            end = self._end(each, request_id, responses)
+            # Equal bytes are one request with one end, because the id of an unreadable message follows from its bytes.
+            end = ends[each.body] = ends.get(each.body) or self._end(each, request_id, responses)
             if each.how != "good":
                 self.tally.ends[end] += 1
                 self.tally.by_mutation[each.how] += 1
@@ -167,8 +169,17 @@ class QueueRun:
             return "dead-lettered"
         if request_id is not None and self._take(self._flows, request_id):
             return "a response flow" if request_id in responses else "an error flow"
+        if self._take(self._flows, self._second_id(each)):
+            return "an error flow"
         self._fault("a message is lost", each)
         return "lost"
+
+    def _second_id(self, each: Sent) -> str:
+        """Return the id under which the error flow runs if another request has the id of this message."""
+        read = self._read(each)
+        if not isinstance(read, Envelope):
+            return ""
+        return claim_of(read, "queue", 0.0).as_second_request().request_id
 
     @staticmethod
     def _take(left: Counter[str], name: str) -> bool:

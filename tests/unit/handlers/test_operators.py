@@ -13,6 +13,7 @@ from tests.unit.operator_in_memory import ARN, MemoryOperatorPorts
 from paydispatch.domain.errors import Unavailable
 from paydispatch.handlers import operators
 from paydispatch.handlers.operators import MOST_BYTES, SLICE, OperatorHandler
+from paydispatch.services.limits import pauses_of
 from paydispatch.services.operate.table import COMMANDS
 
 REQUIRED: dict[str, dict[str, Any]] = {
