@@ -3,7 +3,7 @@
     REDIS_URL=… python -m tests.integration.keys_on_every_path KEY WEBHOOK_SECRET
 
 API, Stripe caller, flow runner and operator's function are the deployed ones, over a real Redis, an AWS in this process
-and a Stripe that quotes every header. Each library logs as much as it can. The last line of the output is the KMS data key.
+and a Stripe that quotes every header. Each library logs as much as it can. The last line of the output is the data key.
 """
 
 from __future__ import annotations
