@@ -117,7 +117,7 @@ def default_limits(env: Mapping[str, str] = os.environ) -> DefaultLimits:
 
 
 def lane_rules(env: Mapping[str, str] = os.environ) -> Mapping[RateLane, LaneRule]:
-    """Return what each lane may use of a limit. Raises `BadSetting`."""
+    """Return the share of a limit and the longest wait of each lane. Raises `BadSetting`."""
     batch = _with_wait(env, "RATE_WAIT_BATCH_S", RateLane.BATCH)
     share = number_up_to(env, "RATE_SHARE_BATCH", batch.share, at_most=1.0)
     return {

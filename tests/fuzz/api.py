@@ -96,7 +96,7 @@ class FuzzedApi:
         return answer
 
     def _faults(self, event: Any, answer: Mapping[str, Any]) -> Iterator[str]:
-        response = http_response(answer)  # raises for what API Gateway would replace by a 500
+        response = http_response(answer)  # raises if API Gateway would answer 500 instead
         said = json.loads(response.body)
         if response.status >= 500 and not (response.status == 501 and self._takes_foreign):
             yield f"status {response.status}"

@@ -45,7 +45,7 @@ class _Stripe(MemoryStripe):
 
 @dataclass
 class QueueTally:
-    """What a run saw."""
+    """Counts the messages of a run by their ends, and keeps the faults."""
 
     good: int = 0
     spoilt: int = 0

@@ -80,7 +80,7 @@ def run_once(calls: int) -> dict[str, float]:
     """Dispatch so many payments. Return the figures of this process."""
     calls_made: list[tuple[float, float]] = []
     with Dispatcher.from_env() as dispatcher:
-        _dispatch(BURST)  # connects, and compiles what is compiled at the first call
+        _dispatch(BURST)  # connects, and makes the slow first calls
         dispatcher.flush()
         before = time.process_time()
         for _ in range(calls // BURST):

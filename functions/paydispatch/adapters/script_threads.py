@@ -73,7 +73,7 @@ class ScriptThreads:
         self._announced_at = 0.0
         self._announced = False
         self._unfinished = 0
-        """Work whose result the event loop has not taken yet."""
+        """The number of runs that began and have no result at the event loop yet."""
         self._loop: asyncio.AbstractEventLoop | None = None
         """The event loop that started work last. It alone is told of results and looks after the threads."""
         self._tick: asyncio.TimerHandle | None = None

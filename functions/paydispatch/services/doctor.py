@@ -58,7 +58,7 @@ class Diagnosis:
     looks: list[PlaceLooks] = field(default_factory=list)
     """The unknown requests by account and object, with the next look at each."""
     holds: list[Hold] = field(default_factory=list)
-    """What holds calls back: pauses, open breakers, and limits that shrank."""
+    """The pauses, open breakers and shrunken limits that hold calls back."""
     eviction_policy: str | None = None
     """The policy by which Redis frees memory. None: Redis does not say."""
 

@@ -34,7 +34,7 @@ class LimitsOverview:
 
     @property
     def holds(self) -> list[Hold]:
-        """What holds calls back, from the widest to the narrowest."""
+        """Return the pauses, breakers and limits that hold calls back, the widest first."""
         return [
             *of_pauses(None, self.pauses),
             *(hold for view in self.accounts for hold in of_account(view)),

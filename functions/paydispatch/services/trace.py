@@ -73,7 +73,7 @@ class Trace:
     record: RequestRecord
     times: SlotTimes
     hops: tuple[Hop, ...]
-    """Those whose time is kept, in the order of the path."""
+    """The hops that have a stored time, in the order of the path."""
     trace_id: str | None
     """The W3C trace that the request belongs to, while its entry is kept."""
     held_back_by: tuple[Hold, ...]

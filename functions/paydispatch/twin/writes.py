@@ -123,7 +123,7 @@ class Writes:
 
 
 def _act(operation: Operation, change: Change) -> StripeObject:
-    """Do what the operation does to its target. Return the answer."""
+    """Apply the operation to its target. Return the answer."""
     life_cycle = LIFE_CYCLES.get(operation.name)
     if life_cycle is not None:
         return life_cycle(change) or change.target

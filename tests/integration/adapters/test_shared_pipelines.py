@@ -62,7 +62,9 @@ async def run_both(url: str, requests: list[list[Step]]) -> tuple[list[Any], lis
     client = connect_async(url)
     try:
         await client.flushall()
-        await client.zadd("index", {"every": -1})  # so that no answer tells who noted it first
+        await client.zadd(
+            "index", {"every": -1}
+        )  # so that the answers do not depend on the order of the requests
         alone = [await run_alone(client, f"a{n}", steps) for n, steps in enumerate(requests)]
         shared = SharedPipelines(client)
         running = (run_shared(shared, f"b{n}", steps) for n, steps in enumerate(requests))

@@ -1,4 +1,4 @@
-"""The messages of the simulation, and what is measured of each."""
+"""The messages of the simulation, and the measurements of each."""
 
 from __future__ import annotations
 

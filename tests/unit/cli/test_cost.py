@@ -1,4 +1,4 @@
-"""`paydispatch cost` prints the estimate, and refuses what makes no sense."""
+"""`paydispatch cost` prints the estimate, and refuses numbers that cannot be."""
 
 import json
 

@@ -46,7 +46,7 @@ def shown(*examined: Examined, may_be_more: bool = False) -> dict[str, Any]:
 
 
 def walking(work: Callable[[Walk], Awaitable[None]]) -> Callable[..., Any]:
-    """Return the `redriver` of ports whose walks do `work`."""
+    """Return a `redriver` of ports. Each walk of its redriver calls `work`."""
 
     class Redriver:
         async def redrive(self, _: Any, *, at_most: int, walk: Walk) -> None:

@@ -1,4 +1,4 @@
-"""A command and its arguments in, a document or an error out, and one log line that says who did what."""
+"""The operator's function answers a command with a document or an error, and logs the command and its caller."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ async def test_the_context_of_a_missing_script_waits_and_other_contexts_go_on(
 
 
 async def test_a_runner_that_has_the_script_begins_the_time_anew(runner: Runner) -> None:
-    """Only an outcome whose script no worker has is given up."""
+    """An outcome is given up only if no worker has its script."""
     runner.put("pdr_1")
     await drain_for(runner, 10)
     script = Script(RetryLater(after_s=WAIT_S))

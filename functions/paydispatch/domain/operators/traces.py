@@ -38,7 +38,7 @@ class SlotTimes:
     settled_at: float | None = None
     stripe_request_id: str | None = None
     open_sends: int = 0
-    """Sends that began, and whose end is not known."""
+    """Sends that began and have no recorded end. In a settled request they mean nothing (send.lua)."""
     in_doubt: bool = False
     """An attempt may have had an effect (the latch)."""
     event_id: str | None = None

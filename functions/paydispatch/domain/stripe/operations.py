@@ -153,7 +153,7 @@ def _unknown_id(operation: Operation, name: str) -> str:
 
 
 def _fault_of_id(value: object) -> str:
-    """Return what is wrong with an id, or an empty text."""
+    """Return the fault of an id, or an empty text if it is valid."""
     if not isinstance(value, str):
         return "must be a text"
     if not value:

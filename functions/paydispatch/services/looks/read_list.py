@@ -57,7 +57,7 @@ class ListReading:
     list_key: ListKey
     access: ListAccess
     left: dict[str, Candidate]
-    """The requests whose object was not seen yet, by request id."""
+    """The requests that are still looked for, by request id."""
     position: Position
     keeper: PositionKeeper
     until: float | None

@@ -21,7 +21,7 @@ Document = dict[str, Any]
 """The result of a command, as `--json` prints it."""
 
 INTERRUPTED = "interrupted"
-"""`stopped_by` of a document whose command was stopped by Ctrl-C."""
+"""The value of `stopped_by` after Ctrl-C."""
 
 
 def plain(document: Mapping[str, Any]) -> Document:

@@ -1,4 +1,4 @@
-"""A shop whose owner talks to a strict twin."""
+"""A shop that sends its requests to a strict twin."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Till:
         return self.post("payment_intents", **{"amount": 2000, "currency": "usd", **params})
 
     def authorized(self) -> Any:
-        """Return a payment intent whose amount waits for its capture."""
+        """Return a payment intent that is authorized and not captured yet."""
         intent = self.intent(capture_method="manual")
         return self.post(
             f"payment_intents/{intent['id']}/confirm", payment_method="pm_card_visa", **RETURN

@@ -28,7 +28,7 @@ NO_REDIRECTS = {"automatic_payment_methods": {"enabled": True, "allow_redirects"
 
 @dataclass
 class Shop:
-    """An account of a twin whose clock stands still."""
+    """One account of a twin. The twin's clock moves only when a test moves it."""
 
     client: Client
 

@@ -3,6 +3,8 @@
 -- KEYS: 1 request, 2 open sends
 -- ARGV: 1 seconds to keep it, 2 fingerprint, 3 token, 4 horizon (s), 5 attempt,
 --       6 account (JSON), 7 account id or '', 8 mode, 9 headers, 10 hash of the key, 11 the rule of repeats, 12 how many later sends keep their time
+-- The set of open sends keeps the token of a send that was answered, because the final status of the request comes with
+-- the answer. That is no doubt and no leak: every script looks at the status first, and the set expires with the slot.
 -- Returns {'go', now, first send} with both in unix seconds, or {reason to refuse}.
 local slot = redis.call('HMGET', KEYS[1], 'fingerprint', 'status', 'closed', 'first_sent_at', 'maybe_executed',
   'account_id', 'account_mode', 'account_headers', 'account_key')
