@@ -61,7 +61,8 @@ def _hop_lines(hops: list[Fields]) -> Iterator[str]:
 
 
 def _hop(hop: Fields) -> str:
-    words = [_NAMES.get(hop["hop"], hop["hop"])]
+    kind: str = hop["hop"]
+    words = [_NAMES.get(kind, kind)]
     if "attempt" in hop:
         words.append(f"attempt {hop['attempt']}")
     if "stripe_request_id" in hop:

@@ -229,3 +229,15 @@ def test_no_outcome_repeats_a_key_that_stripe_quotes() -> None:
     )
     assert not holds_key(repr(Response(body=answer, attempts=1)))
     assert not holds_key(repr(error))
+
+
+@pytest.mark.parametrize("inside", ["\x00", "\x1b", "\x7f", r"\u0000", r"\u001b", r"\u007F"])
+def test_a_control_character_inside_a_key_leaves_nothing_of_it(inside: str) -> None:
+    assert redact(f"key sk_test_Hush{inside}HushHushHush, next word") == (
+        "key sk_test_[hidden], next word"
+    )
+
+
+@pytest.mark.parametrize("inside", ["-", ".", "\x00"])
+def test_a_key_that_is_split_just_after_its_prefix_is_redacted(inside: str) -> None:
+    assert redact(f"key sk_test_{inside}HushHushHush") == "key sk_test_[hidden]"

@@ -26,17 +26,17 @@ _NO_WORD_ENDS = "".join(f"(?<!(?<![A-Za-z]){word[:-2]})" for word in _WORDS)
 """`task_live_…`, `disk_test_…` and `network_test_…` are names, although a part of each looks like a key's beginning."""
 
 _SPLITTER = (
-    r"(?:[-!$*+.^~]|[^\x00-\x7f]|%(?:25)*(?:2[DdEe]|[89A-Fa-f][0-9A-Fa-f])"
-    r"|\\++u(?:002[DdEe]|(?!00[0-7])[0-9A-Fa-f]{4}))"
+    r"(?:[-!$*+.^~\x00-\x08\x0e-\x1f\x7f]|[^\x00-\x7f]|%(?:25)*(?:2[DdEe]|[89A-Fa-f][0-9A-Fa-f])"
+    r"|\\++u(?:00(?:2[DdEe]|0[0-8EeFf]|1[0-9A-Fa-f]|7[Ff])|(?!00[0-7])[0-9A-Fa-f]{4}))"
 )
-"""One character inside a spoilt key, such as `-` or an accent, or its escape. White space and other punctuation end a
-key, because other text may follow them."""
+"""One character inside a spoilt key, such as `-`, an accent or a control character, or its escape. White space
+and other punctuation end a key, because other text may follow them."""
 
 _REST = rf"[A-Za-z0-9_]*(?:{_SPLITTER}{{1,9}}[A-Za-z0-9_]+)*"
 """The rest of a key, also of one that is split. Nine splitters are three letters that a URL escapes."""
 
 _KEY = re.compile(
-    rf"({_WORD_STARTS}{_PREFIX})[A-Za-z0-9]{_REST}|({_NO_WORD_ENDS}{_PREFIX})[A-Za-z0-9]{{16,}}{_REST}"
+    rf"({_WORD_STARTS}{_PREFIX})(?:[A-Za-z0-9]|{_SPLITTER}{{1,9}}[A-Za-z0-9]{{8}}){_REST}|({_NO_WORD_ENDS}{_PREFIX})[A-Za-z0-9]{{16,}}{_REST}"
 )
 """A key at the start of a word has any length. A key that is joined to a word has at least 16 characters after its
 prefix: Stripe's keys have 24 and more, and `mask_test_results` has fewer."""
