@@ -34,7 +34,7 @@ IN_THE_RUNTIME = (
 # Left out of the others, because our programs never load it: cffi's parser is for compilers.
 NOT_LOADED = ("pycparser",)
 # These run only on a developer's machine or in tests.
-NOT_DEPLOYED = ("__main__.py", "cli", "local", "testing", "twin")
+NOT_DEPLOYED = ("__main__.py", "cli", "local", "pytest_plugin", "testing", "twin")
 PROGRAMS = ("api", "stripe_caller", "reconciler", "flow_runner", "operators")
 # Only the flow runner executes the user's flow scripts.
 WITH_FLOWS = ("flow_runner",)

@@ -9,7 +9,8 @@
 
 kind        effect at the client                                        parameters
 latency     the answer takes this long                                  latency_ms: 500 | {"p50", "p99"}
-status      an error answer with this status                            status, code, reason, should_retry
+status      an error answer with this status                            status, code, reason, should_retry,
+                                                                        decline_code (402)
 reset       the connection is reset, without an answer
 cut_off     half an answer
 not_json    a gateway's error page instead of JSON
@@ -39,6 +40,7 @@ from paydispatch.domain.errors import PaydispatchError
 from paydispatch.twin.wire.errors import (
     StripeError,
     api_error,
+    card_error,
     invalid_request,
     lock_timeout,
     rate_limited,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
 KINDS = ("latency", "status", "reset", "cut_off", "not_json", "hang", "lost_answer")
 _MATCHED = ("object", "method", "idempotency_key", "operation", "lists")
+_ACTION = ("kind", "when", "status", "code", "reason", "latency_ms", "should_retry", "decline_code")
 WHENS = ("before", "during", "after")
 NEVER_KEPT = (401, 403, 409, 429)
 """Statuses that Stripe answers before its idempotency layer, so that they never follow an execution."""
@@ -106,6 +109,7 @@ class Action:
     reason: str | None = None
     latency: Latency = Latency()
     should_retry: bool | None = None
+    decline_code: str | None = None
 
     def error(self) -> StripeError:
         """Return the error that a `status` action answers with."""
@@ -121,7 +125,16 @@ class Action:
             return rate_limited(self.reason)
         if self.status >= 500:
             return api_error(self.status)
+        if self.status == 402:
+            return card_error(self._decline())
         return invalid_request("The request was refused.", code=self.code, status=self.status)
+
+    def _decline(self) -> dict[str, str]:
+        return {
+            "code": self.code or "card_declined",
+            "decline_code": self.decline_code or "generic_decline",
+            "message": "Your card was declined.",
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +247,7 @@ def _as_sent(value: Any) -> str:
 
 
 def _action(source: Any) -> Action:
-    known = ("kind", "when", "status", "code", "reason", "latency_ms", "should_retry")
-    _only(source, known, "action")
+    _only(source, _ACTION, "action")
     kind = _one_of("kind", source.get("kind"), KINDS)
     status = source.get("status", 429 if source.get("code") == "lock_timeout" else 500)
     if not isinstance(status, int) or not 400 <= status <= 599:
@@ -255,6 +267,7 @@ def _action(source: Any) -> Action:
         source.get("reason"),
         Latency.parse(source.get("latency_ms", 0)),
         source.get("should_retry"),
+        source.get("decline_code"),
     )
 
 

@@ -182,3 +182,12 @@ def test_a_rule_can_name_keys_by_a_pattern(stripe: Client) -> None:
         for key in ("pdr_1", "prepare-1")
     ]
     assert [*statuses, stripe.post("/v1/products", "name=Tea").status] == [503, 200, 200]
+
+
+def test_a_402_is_a_declined_card_that_stripe_keeps(stripe: Client) -> None:
+    decline = {"kind": "status", "status": 402, "when": "during", "decline_code": "lost_card"}
+    stripe.fault(decline, times=1)
+    first, again = (stripe.post("/v1/products", PRODUCT, idempotency_key="k") for _ in range(2))
+    assert (first.status, again.status) == (402, 402)
+    assert first.json["error"]["type"] == "card_error"
+    assert first.json["error"]["decline_code"] == "lost_card"
