@@ -110,6 +110,8 @@ class RequestRecord:
     """Why a request with `retry_at` waits. None: it only waits for its next attempt."""
     account: str | None = None
     """The account in whose limits its calls count, once it was sent (`AccountBinding.rate_account`)."""
+    fingerprint: str | None = None
+    """The hash of the request that the id stands for (`domain/identity/fingerprint.py`)."""
 
 
 class LookQueue(Protocol):

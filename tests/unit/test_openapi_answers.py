@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     Call = Callable[[Resource], Answer]
 
 ROW = RESOURCES[0]
+WAITING = {"prefer": "wait=1"}
 KEYED = {"idempotency-key": "order-1"}
 TENANT_WITH_A_SLASH = {"jwt": {"claims": {"tenant": "shop/bank", "sub": "checkout"}}}
 
@@ -68,6 +69,23 @@ def client_of_another_version() -> Client:
     client = Client()
     client.stripe_api_version = "2027-03-31.flora"
     return client
+
+
+def create_settled(row: Resource) -> Answer:
+    """Return the answer to a create that waits for its outcome, with warnings and an answer that is too large."""
+    client = client_of_another_version()
+
+    def settle(_: float) -> None:
+        (slot,) = client.requests.store.slots.values()
+        slot.status, slot.outcome = "succeeded", make_success(body={"x": "x" * 6_000_000})
+
+    client.meanwhile = settle
+    return client.post(row.endpoint, unknown_to_us(row), headers=WAITING)
+
+
+def create_waited(row: Resource) -> Answer:
+    body = example_body(operation_named(row.operation))
+    return Client().post(row.endpoint, body, headers=WAITING)
 
 
 def create_malformed(row: Resource) -> Answer:
@@ -176,6 +194,16 @@ def status_with(status: str, **known: Any) -> Call:
     return call
 
 
+def status_asked(query: dict[str, str] | None = None, **known: Any) -> Answer:
+    """Return the status of a request, asked for with its fingerprint or with that of another one."""
+    client = Client()
+    location = client.post(ROW.endpoint, example_body(operation_named(ROW.operation))).headers[
+        "Location"
+    ]
+    own = {"fingerprint": str(client.queue.sent[0].fingerprint)}
+    return client.get(location, query=query or own, **known)
+
+
 def status_unavailable(_: Resource) -> Answer:
     client = Client()
     client.requests.away = True
@@ -228,7 +256,8 @@ NOT_CREATED = make_failure(type="card_error", code="card_declined", http_status=
 UNKNOWN = Error(kind=ErrorKind.HTTP, message="no answer", attempts=3, certainty=Certainty.UNKNOWN)
 
 CREATE: dict[int, list[Call]] = {
-    202: [create_accepted, create_replayed, create_warned],
+    200: [create_settled],
+    202: [create_accepted, create_replayed, create_warned, create_waited],
     400: [create_malformed],
     401: [create_unsigned],
     409: [create_conflicting],
@@ -258,7 +287,9 @@ OTHERS: dict[tuple[str, str], dict[int, list[Call]]] = {
             status_with("succeeded", attempts=1, outcome=make_success(body={"x": "x" * 6_000_000})),
             status_with("failed", attempts=1, outcome=NOT_CREATED),
             status_with("unknown", attempts=3, outcome=UNKNOWN),
+            lambda _: status_asked(headers=WAITING),
         ],
+        409: [lambda _: status_asked({"fingerprint": "f1:another"})],
         400: [lambda _: Client(sign_in=True).get("/v1/requests/x", authorizer=TENANT_WITH_A_SLASH)],
         401: [lambda _: Client(sign_in=True).get("/v1/requests/pdr_1")],
         404: [lambda _: Client().get("/v1/requests/pdr_1")],

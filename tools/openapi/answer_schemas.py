@@ -173,13 +173,22 @@ def _request_status() -> Node:
             "description": "The lane in which the request waits. It comes with `waits_for`.",
             "enum": [lane.value for lane in Lane],
         },
+        "fingerprint": {
+            "description": "The hash of the request that the id stands for, if the caller asked with it.",
+            "type": "string",
+        },
         "parsed_data": {"description": "The JSON answer of Stripe.", "type": "object"},
         "parsed_error": references.schema("parsed_error"),
         "warnings": {
-            "description": "Fields that are left out because they are too large for this answer.",
+            "description": "Fields that are left out because they are too large for this answer, with the code "
+            "`too_large`. After a call that waited also the warnings of its parameters.",
             "type": "array",
-            "items": _object({name: {"type": "string"} for name in ("param", "code", "message")}),
+            "items": _object(
+                {"param": {"type": "string"}, "message": {"type": "string"}},
+                {"code": {"type": "string"}},
+            ),
         },
+        "more_warnings": _warning_fields()["more_warnings"],
     }
     return _object(required, optional)
 

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from openapi.request_bodies import example_body, example_named_body
+from paydispatch.domain.claims import FINAL_STATUSES
 from paydispatch.domain.errors import (
     BadRequest,
     IdempotencyConflict,
@@ -119,6 +120,11 @@ def statuses() -> Examples:
         "failed": _status("failed", attempts=1, parsed_error=error.as_dict()),
         "unknown": _status("unknown", attempts=3, parsed_error=lost.as_dict()),
     }
+
+
+def outcomes() -> Examples:
+    """Return the statuses with which a call that waits is answered."""
+    return {name: shown for name, shown in statuses().items() if name in FINAL_STATUSES}
 
 
 def _status(status: str, **known: Any) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from openapi import examples, references
 from openapi.request_bodies import LONGEST_KEY, example_batch, example_body, request_name
-from openapi.responses import answers, json_response
+from openapi.responses import answers, headers, json_response
 from paydispatch.domain.limits import BATCH_ITEMS_LIMIT
 from paydispatch.domain.stripe.operations import LONGEST_ID, Operation, all_operations
+from paydispatch.handlers.api.preferences import LONGEST_WAIT_S
 
 if TYPE_CHECKING:
     from openapi.references import Node
@@ -33,6 +34,21 @@ _OWN_PARAMETERS: dict[str, Node] = {
         "name": "traceparent",
         "in": "header",
         "description": "W3C trace context, which is passed on with the request. An invalid value is ignored.",
+        "schema": {"type": "string"},
+    },
+    "Prefer": {
+        "name": "Prefer",
+        "in": "header",
+        "description": f"`wait=N` (RFC 7240): wait up to N seconds, {LONGEST_WAIT_S} at most, for the outcome. "
+        "A preference that cannot be read is ignored.",
+        "schema": {"type": "string"},
+        "example": "wait=10",
+    },
+    "fingerprint": {
+        "name": "fingerprint",
+        "in": "query",
+        "description": "The hash of the request that the caller means. If the id stands for another one, the answer "
+        "is a 409. Otherwise the answer repeats it.",
         "schema": {"type": "string"},
     },
     "request_id": {
@@ -120,11 +136,11 @@ def _write(operation: Operation) -> Node:
         "operationId": operation.name,
         "summary": operation.name.replace("_", " ").capitalize(),
         "tags": ["operations"],
-        "parameters": _parameters(*ids, "Idempotency-Key", "traceparent"),
+        "parameters": _parameters(*ids, "Idempotency-Key", "Prefer", "traceparent"),
         "requestBody": _request_body(
             request_name(operation), {"key": {"value": example_body(operation)}}
         ),
-        "responses": answers(202, 400, 401, 403, 409, 413, 422, 500, 503),
+        "responses": answers(200, 202, 400, 401, 403, 409, 413, 422, 500, 503),
     }
 
 
@@ -150,12 +166,13 @@ def _status() -> Node:
         references.schema("request_status"),
         examples=examples.statuses(),
     )
+    found["headers"] = headers("Preference-Applied")
     return {
         "operationId": "get_request",
         "summary": "Get the status of a request",
         "tags": ["requests"],
-        "parameters": _parameters("request_id"),
-        "responses": {"200": found, **answers(400, 401, 403, 404, 500, 503)},
+        "parameters": _parameters("request_id", "fingerprint", "Prefer"),
+        "responses": {"200": found, **answers(400, 401, 403, 404, 409, 500, 503)},
     }
 
 

@@ -18,6 +18,10 @@ HEADERS: dict[str, Node] = {
         "description": "Present if the key was used before with the same body. The answer repeats the first.",
         "schema": {"const": "true"},
     },
+    "Preference-Applied": {
+        "description": "Present if the call waited for the outcome: `wait=10`.",
+        "schema": {"type": "string", "pattern": "^wait=[0-9]+$"},
+    },
     "Retry-After": {
         "description": "The seconds to wait before the same call.",
         "schema": {"type": "integer", "minimum": 1},
@@ -26,6 +30,11 @@ HEADERS: dict[str, Node] = {
 
 _GATEWAY = "gateway_answer"
 _EXPLAINED: dict[int, tuple[str, str, tuple[str, ...]]] = {
+    200: (
+        "settled",
+        "The outcome came within the time that the caller preferred to wait. Its flow runs all the same.",
+        ("request_status",),
+    ),
     202: (
         "accepted",
         "The queue has the request. Its outcome runs a flow of the worker.",
@@ -64,6 +73,7 @@ def answers(*statuses: int) -> Node:
 def common_responses() -> dict[str, Node]:
     """Return the responses that several operations have."""
     found = examples.refusals() | {
+        200: examples.outcomes(),
         202: {"accepted": {"value": examples.acceptance_body()}},
         400: examples.bad_bodies(),
         422: {"two_faults": {"value": examples.params_refusal_body()}},
@@ -74,7 +84,8 @@ def common_responses() -> dict[str, Node]:
         for status, (name, meaning, schemas) in _EXPLAINED.items()
     }
     shared["unavailable"]["headers"] = headers("Retry-After")
-    shared["accepted"]["headers"] = headers("Location", "Idempotent-Replayed")
+    for name in ("settled", "accepted"):
+        shared[name]["headers"] = headers("Location", "Idempotent-Replayed", "Preference-Applied")
     return shared
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,8 +23,11 @@ from paydispatch.handlers.api.handler import ApiHandler
 from paydispatch.handlers.api.principals import PrincipalReader
 from paydispatch.services.accept import Acceptor
 from paydispatch.services.take_event import EventTaker
+from paydispatch.services.wait_for_outcome import OutcomeWaiter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from paydispatch.ports import (
         Clock,
         EventLog,
@@ -48,6 +52,8 @@ class ApiPorts:
     requests: RequestStore
     clock: Clock
     log: EventLog
+    pause: Callable[[float], None] = time.sleep
+    """Waits for a number of seconds."""
 
 
 def connect(settings: ApiSettings) -> ApiPorts:
@@ -90,6 +96,13 @@ def compose(settings: ApiSettings, ports: ApiPorts) -> ApiHandler:
         ports.log,
         queue_tenant=tenant,
     )
+    waiter = OutcomeWaiter(ports.requests, ports.clock, ports.pause, queue_tenant=tenant)
     return ApiHandler(
-        acceptor, ports.requests, principals, ports.log, events=events, queue_tenant=tenant
+        acceptor,
+        ports.requests,
+        principals,
+        ports.log,
+        events=events,
+        waiter=waiter,
+        queue_tenant=tenant,
     )

@@ -158,15 +158,28 @@ class TooLarge(BadRequest):
         )
 
 
-class IdempotencyConflict(BadRequest):
+class IdempotencyKeyReused(BadRequest):
+    """The idempotency key stands for another request, so the outcome under it is not that of this one."""
+
     status = 409
     type = "idempotency_error"
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="idempotency_key_reused")
+
+    @classmethod
+    def of_request(cls, request_id: str) -> IdempotencyKeyReused:
+        return cls(
+            f"The request {request_id[:64]!r} is another one, because its idempotency key was first used with another "
+            "body. Use a new key."
+        )
+
+
+class IdempotencyConflict(IdempotencyKeyReused):
     def __init__(self, key: str) -> None:
         super().__init__(
             f"The Idempotency-Key {key!r} was first used with another body. "
-            "Send the same body again, or use a new key.",
-            code="idempotency_key_reused",
+            "Send the same body again, or use a new key."
         )
 
 

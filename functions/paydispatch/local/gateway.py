@@ -35,17 +35,23 @@ FUNCTION_NAME = "paydispatch-api"
 _MAX_BODY_BYTES = 10 * 1024 * 1024
 _GATEWAY_TIMEOUT_S = 30.0
 _FUNCTION_TIMEOUT_S = 29.0
+_MOST_WAITING = 64
 _TOO_LONG = b'{"message":"Request Too Long"}'
 _UNAVAILABLE = b'{"message":"Service Unavailable"}'
 _FAILED = b'{"message":"Internal Server Error"}'
 
 
 class Gateway:
-    """Translates HTTP requests to Lambda events, and calls the handler in a single thread."""
+    """Translates HTTP requests to Lambda events, and calls the handler with one event at a time.
+
+    Only requests that wait for an outcome (`Prefer: wait=N`) have threads of their own. AWS starts another environment
+    for each request in flight, so that none delays the others there.
+    """
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
         self._environment = ThreadPoolExecutor(max_workers=1, thread_name_prefix="environment")
+        self._waiting = ThreadPoolExecutor(_MOST_WAITING, thread_name_prefix="waiting")
 
     def application(self) -> web.Application:
         application = web.Application(client_max_size=_MAX_BODY_BYTES)
@@ -61,7 +67,7 @@ class Gateway:
         except web.HTTPRequestEntityTooLarge:
             return _gateway_answer(413, _TOO_LONG)
         invocation = asyncio.get_running_loop().run_in_executor(
-            self._environment, self.invoke, arrived
+            self._waiting if _may_wait(request) else self._environment, self.invoke, arrived
         )
         try:
             return _answer(await asyncio.wait_for(invocation, _GATEWAY_TIMEOUT_S))
@@ -76,6 +82,10 @@ class Gateway:
         except Exception:
             traceback.print_exc()
             return HttpResponse(500, {"content-type": "application/json"}, _FAILED)
+
+
+def _may_wait(request: web.Request) -> bool:
+    return "wait" in request.headers.get("Prefer", "").lower()
 
 
 async def _read(request: web.Request) -> HttpRequest:

@@ -10,21 +10,13 @@ if TYPE_CHECKING:
     from paydispatch.ports import RequestRecord, RequestStore
 
 
-def status_of(
-    store: RequestStore, request_id: str, *, tenant: str, queue_tenant: str
-) -> dict[str, Any] | None:
-    """Return the status of a tenant's request. None: the tenant has no such request. Raises `Unavailable`.
-
-    The tenant is part of the slot's name, so that it cannot read a request of another tenant.
-    """
-    record = find_record(store, request_id, tenant=tenant, queue_tenant=queue_tenant)
-    return None if record is None else format_status(record)
-
-
 def find_record(
     store: RequestStore, request_id: str, *, tenant: str, queue_tenant: str
 ) -> RequestRecord | None:
-    """Return the record of a tenant's request, as `status_of` finds it."""
+    """Return the record of a tenant's request. None: the tenant has no such request. Raises `Unavailable`.
+
+    The tenant is part of the slot's name, so that it cannot read a request of another tenant.
+    """
     # An id has no space. In a slot's name a space separates a tenant from its request.
     if " " in request_id:
         return None

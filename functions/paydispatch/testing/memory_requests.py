@@ -427,4 +427,5 @@ def make_record(slot: Slot) -> RequestRecord:
         retry_at=slot.retry_at if status == "retrying" else None,
         waiting=slot.waiting if status == "retrying" else None,
         account=None if slot.account is None else slot.account.rate_account,
+        fingerprint=claim.fingerprint,
     )

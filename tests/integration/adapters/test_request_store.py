@@ -76,8 +76,11 @@ def claim(clock: MemoryClock, envelope: Make) -> Callable[..., Claim]:
     return make
 
 
-def record(request_id: str = "r1", **changed: Any) -> RequestRecord:
+def record(claim: Claim, **changed: Any) -> RequestRecord:
+    """Return the status of a request that was claimed so."""
     fields = {
+        "request_id": claim.request_id,
+        "fingerprint": claim.fingerprint,
         "tenant": "acme",
         "object": "product",
         "operation": "create_product",
@@ -85,7 +88,7 @@ def record(request_id: str = "r1", **changed: Any) -> RequestRecord:
         "context_id": "c1",
         "status": "dispatched",
     }
-    return RequestRecord(request_id=request_id, **{**fields, **changed})
+    return RequestRecord(**{**fields, **changed})
 
 
 def not_executed(**changed: Any) -> Error:
@@ -134,7 +137,7 @@ class TestClaim:
 
         assert not refused.owned
         assert (state.maybe_executed, state.first_sent_at) == (False, None)
-        assert world.store.get("r1") == record()
+        assert world.store.get("r1") == record(claim())
 
     def test_one_id_of_two_tenants_is_two_slots(
         self, world: World, claim: Callable[..., Claim]
@@ -145,8 +148,8 @@ class TestClaim:
         world.store.mark_queued([ours, theirs])
 
         assert [state.existed for state in states] == [False, False]
-        assert world.store.get("r1") == record()
-        assert world.store.get("shop r1") == record(tenant="shop", context_id="c2")
+        assert world.store.get("r1") == record(ours)
+        assert world.store.get("shop r1") == record(theirs, tenant="shop", context_id="c2")
         assert world.store.get("bank r1") is None
 
     def test_each_of_many_claims_has_its_own_answer(
@@ -256,7 +259,7 @@ class TestQueued:
         world.store.mark_queued([claim("r1")])
 
         found = [world.store.get(name) for name in ("r1", "r2", "r3")]
-        assert found == [record("r1"), None, None]
+        assert found == [record(claim()), None, None]
 
     def test_a_claim_knows_whether_the_queue_has_the_request(
         self, world: World, claim: Callable[..., Claim]
@@ -279,11 +282,13 @@ class TestQueued:
         await world.caller.send(claim(), Send(token="t1", account=ACCOUNT, attempt=1))
         world.store.mark_queued([claim()])
         account = ACCOUNT.rate_account
-        assert world.store.get("r1") == record(status="calling", attempts=1, account=account)
+        assert world.store.get("r1") == record(
+            claim(), status="calling", attempts=1, account=account
+        )
 
         await world.caller.mark_retrying(claim(), clock.now_s() + 5, attempts=1)
         assert world.store.get("r1") == record(
-            status="retrying", attempts=1, retry_at=clock.now_s() + 5, account=account
+            claim(), status="retrying", attempts=1, retry_at=clock.now_s() + 5, account=account
         )
 
         asked = envelope(principal="acme", progress=Progress(deadline_at=clock.now_s() + 60))
@@ -291,7 +296,7 @@ class TestQueued:
         await world.caller.write_status(entry_for(asked, claim(), body, clock.now_s()))
         world.store.mark_queued([claim()])
         assert world.store.get("r1") == record(
-            status="succeeded", attempts=1, parsed_data={"id": "prod_1"}, account=account
+            claim(), status="succeeded", attempts=1, parsed_data={"id": "prod_1"}, account=account
         )
 
     async def test_an_unknown_outcome_shows_its_error_until_it_is_settled(

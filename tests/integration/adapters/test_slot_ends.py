@@ -209,6 +209,7 @@ async def test_a_claim_alone_is_not_shown_because_the_queue_may_never_get_it(
         worker_id="w1",
         context_id="c1",
         status="dispatched",
+        fingerprint=CLAIM.fingerprint,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,12 +14,16 @@ from paydispatch.handlers.api.handler import ApiHandler
 from paydispatch.handlers.api.principals import PrincipalReader
 from paydispatch.services.accept import Acceptor
 from paydispatch.services.take_event import EventTaker
+from paydispatch.services.wait_for_outcome import OutcomeWaiter
 from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_event_log import MemoryEventLog
 from paydispatch.testing.memory_queues import MemoryLookQueue, MemoryRequestQueue
 from paydispatch.testing.memory_requests import MemoryRequestStore
 from paydispatch.testing.memory_sealing import MemorySealer
 from paydispatch.testing.memory_webhooks import MemoryWebhookSecrets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 QUEUE_TENANT = "local"
 
@@ -62,6 +66,7 @@ def http_event(
     headers: dict[str, str] | None = None,
     authorizer: dict[str, Any] | None = None,
     encoded: bool = False,
+    query: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return an event of an HTTP API, payload format 2.0."""
     context: dict[str, Any] = {
@@ -80,6 +85,8 @@ def http_event(
         "requestContext": context,
         "isBase64Encoded": encoded,
     }
+    if query is not None:
+        event["queryStringParameters"] = query
     if body is not None:
         event["body"] = base64.b64encode(body.encode()).decode() if encoded else body
     return event
@@ -98,6 +105,8 @@ class Client:
         self.requests = MemoryRequestStore()
         self.stripe_api_version = STRIPE_API_VERSION
         self.principals = PrincipalReader(sign_in=sign_in, tenant_claim="tenant")
+        self.meanwhile: Callable[[float], object] = lambda _now_s: None
+        self.context = Context()
 
     def send(
         self,
@@ -110,7 +119,7 @@ class Client:
     ) -> Answer:
         """Send `body` as JSON, or unchanged if it is text. `api`: to this one, which saves the time to make one."""
         text = body if body is None or isinstance(body, str) else json.dumps(body)
-        raw = (api or self.api()).answer(http_event(method, path, text, **options), Context())
+        raw = (api or self.api()).answer(http_event(method, path, text, **options), self.context)
         headers = raw.get("headers", {}) | {
             name: values[0] for name, values in raw.get("multiValueHeaders", {}).items()
         }
@@ -145,8 +154,14 @@ class Client:
                 self.log,
                 queue_tenant=QUEUE_TENANT,
             ),
+            waiter=OutcomeWaiter(self.requests, self.clock, self.pause, queue_tenant=QUEUE_TENANT),
             queue_tenant=QUEUE_TENANT,
         )
+
+    def pause(self, seconds: float) -> None:
+        """Let the time pass, and call `meanwhile`, in which a test lets an outcome come."""
+        self.clock.advance(seconds)
+        self.meanwhile(self.clock.now_s())
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`status_of` shows a request only to its own tenant."""
+"""`find_record` shows a request only to its own tenant."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tests.unit.examples import create_request
 
 from paydispatch.domain.identity.principal import Principal
-from paydispatch.services.status import status_of
+from paydispatch.services.status import find_record, format_status
 
 if TYPE_CHECKING:
     from tests.unit.services.conftest import Api
@@ -16,7 +16,8 @@ SHOP = Principal("shop", "checkout")
 
 
 def read_status(api: Api, request_id: str, tenant: str) -> dict[str, Any] | None:
-    return status_of(api.requests, request_id, tenant=tenant, queue_tenant="local")
+    found = find_record(api.requests, request_id, tenant=tenant, queue_tenant="local")
+    return None if found is None else format_status(found)
 
 
 def test_the_status_of_an_accepted_request_is_dispatched(api: Api) -> None:

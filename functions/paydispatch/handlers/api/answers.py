@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.domain.claims import FINAL_STATUSES
 from paydispatch.domain.errors import (
     BadRequest,
     InvalidParams,
@@ -22,10 +24,12 @@ from paydispatch.handlers.api.budget import (
     warnings_within,
 )
 from paydispatch.handlers.api.http import HttpAnswer
+from paydispatch.services.status import format_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from paydispatch.ports import RequestRecord
     from paydispatch.services.accept import Accepted
 
 _NOT_ACCEPTED = (
@@ -47,10 +51,30 @@ def json_answer(
 
 
 def accepted_answer(result: Accepted) -> HttpAnswer:
-    headers: dict[str, str] = {"Location": f"/v1/requests/{result.request_id}"}
-    if result.replayed:
-        headers["Idempotent-Replayed"] = "true"
-    return json_answer(202, _accepted_body(result, ANSWER_BYTES), headers)
+    return json_answer(202, _accepted_body(result, ANSWER_BYTES), _acceptance_headers(result))
+
+
+def _acceptance_headers(result: Accepted) -> dict[str, str]:
+    headers = {"Location": f"/v1/requests/{result.request_id}"}
+    return {**headers, "Idempotent-Replayed": "true"} if result.replayed else headers
+
+
+def outcome_answer(result: Accepted, record: RequestRecord | None) -> HttpAnswer:
+    """Answer 200 with the status of a settled request, and 202 with the status of any other one."""
+    if record is None:
+        return accepted_answer(result)
+    if record.status not in FINAL_STATUSES:
+        return accepted_answer(replace(result, status=record.status))
+    told = status_answer(
+        {**format_status(record), **warnings_within(result.warnings, ANSWER_BYTES)}
+    )
+    return replace(told, headers=_acceptance_headers(result))
+
+
+def with_wait(wait_s: int, answer: HttpAnswer) -> HttpAnswer:
+    """Return the answer with the note that it waited for an outcome as the caller preferred (RFC 7240)."""
+    applied = {"Preference-Applied": f"wait={wait_s}"} if wait_s else {}
+    return replace(answer, headers={**answer.headers, **applied})
 
 
 def batch_answer(results: Sequence[Accepted | PaydispatchError]) -> HttpAnswer:
@@ -80,7 +104,7 @@ def status_answer(shown: Mapping[str, Any]) -> HttpAnswer:
     left_out = [name for name in ("parsed_data", "parsed_error") if name in shown]
     kept = {name: value for name, value in shown.items() if name not in left_out}
     warnings = [{"param": name, "code": "too_large", "message": _TOO_LARGE} for name in left_out]
-    return json_answer(200, {**kept, "warnings": warnings})
+    return json_answer(200, {**kept, "warnings": [*kept.get("warnings", ()), *warnings]})
 
 
 def error_answer(error: BadRequest, *, status: int | None = None) -> HttpAnswer:

@@ -14,6 +14,7 @@ _REQUIRED = {
 }
 _OPTIONAL = {
     ("headers",): _NAMED_TEXTS,
+    ("queryStringParameters",): _NAMED_TEXTS,
     ("body",): _TEXT,
     ("isBase64Encoded",): _FLAG,
     ("requestContext", "authorizer"): _FIELDS,

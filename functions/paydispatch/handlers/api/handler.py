@@ -16,18 +16,21 @@ from paydispatch.handlers.api.answers import (
     error_answer,
     failure_answer,
     json_answer,
+    outcome_answer,
     refusal_answer,
     status_answer,
     unavailable_answer,
     unhealthy_answer,
+    with_wait,
 )
 from paydispatch.handlers.api.bodies import json_object, request_of_call, requests_of_batch
 from paydispatch.handlers.api.event_form import is_http_request
 from paydispatch.handlers.api.events import sent_event
 from paydispatch.handlers.api.http import HttpAnswer, HttpRequest
+from paydispatch.handlers.api.preferences import preferred_wait_s
 from paydispatch.handlers.api.urls import operation_of_url, unknown_url
 from paydispatch.services.refuse_events import refuse_event
-from paydispatch.services.status import status_of
+from paydispatch.services.status import format_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,8 +40,9 @@ if TYPE_CHECKING:
     from paydispatch.domain.identity.principal import Principal
     from paydispatch.handlers.api.principals import PrincipalReader
     from paydispatch.ports import EventLog, RequestStore
-    from paydispatch.services.accept import Acceptor
+    from paydispatch.services.accept import Accepted, Acceptor
     from paydispatch.services.take_event import EventTaker
+    from paydispatch.services.wait_for_outcome import OutcomeWaiter
 
 
 _OPENAPI = Path(__file__).with_name("openapi.json")
@@ -64,10 +68,12 @@ class ApiHandler:
         log: EventLog,
         *,
         events: EventTaker,
+        waiter: OutcomeWaiter,
         queue_tenant: str,
     ) -> None:
         self._acceptor = acceptor
         self._events = events
+        self._waiter = waiter
         self._requests = requests
         self._principals = principals
         self._log = log
@@ -78,11 +84,12 @@ class ApiHandler:
             "POST /v1/batches": self._take_batch,
         }
 
-    def answer(self, event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
+    def answer(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         if not is_http_request(event):
             refusal = refuse_event(event, takes=TAKES, log=self._log)
             return refusal_answer(refusal).as_payload()
-        return self._answer(HttpRequest.from_event(event)).as_payload()
+        left_s = context.get_remaining_time_in_millis() / 1000
+        return self._answer(HttpRequest.from_event(event, left_s)).as_payload()
 
     def _answer(self, request: HttpRequest) -> HttpAnswer:
         try:
@@ -111,7 +118,16 @@ class ApiHandler:
         if found is None:
             return _unknown_url(request)
         principal = self._principal(request)
-        return accepted_answer(self._acceptor.accept(request_of_call(*found, request), principal))
+        accepted = self._acceptor.accept(request_of_call(*found, request), principal)
+        wait_s = preferred_wait_s(request)
+        if not wait_s:
+            return accepted_answer(accepted)
+        return self._answer_outcome(accepted, principal.tenant, wait_s)
+
+    def _answer_outcome(self, accepted: Accepted, tenant: str, wait_s: int) -> HttpAnswer:
+        """Answer with the outcome of an accepted request, or that it is accepted if the outcome takes longer."""
+        record = self._waiter.wait_after_acceptance(accepted.request_id, tenant, wait_s)
+        return with_wait(wait_s, outcome_answer(accepted, record))
 
     def _take_batch(self, request: HttpRequest) -> HttpAnswer:
         principal = self._principal(request)
@@ -119,14 +135,16 @@ class ApiHandler:
         return batch_answer(self._acceptor.accept_all(requests, principal))
 
     def _status(self, request: HttpRequest) -> HttpAnswer:
+        """Answer with the status of a request. With a `fingerprint`, only if the id stands for that request."""
         request_id = request.path.rpartition("/")[2]
+        fingerprint = request.query.get("fingerprint")
+        wait_s = preferred_wait_s(request)
         tenant = self._principal(request).tenant
-        shown = status_of(
-            self._requests, request_id, tenant=tenant, queue_tenant=self._queue_tenant
-        )
-        if shown is None:
+        record = self._waiter.wait(request_id, tenant, wait_s, fingerprint)
+        if record is None:
             raise RequestNotFound(request_id)
-        return status_answer(shown)
+        told = {} if fingerprint is None else {"fingerprint": fingerprint}
+        return with_wait(wait_s, status_answer({**format_status(record), **told}))
 
     def _take_event(self, request: HttpRequest) -> HttpAnswer:
         """Take an event of Stripe. Its signature stands for a sign-in."""

@@ -23,9 +23,16 @@ class HttpRequest:
     body: str
     is_base64_encoded: bool
     event: Mapping[str, Any]
+    left_s: float = 0.0
+    """The seconds that are left of this invocation."""
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The parameters in the URL, decoded."""
+        return self.event.get("queryStringParameters") or {}
 
     @classmethod
-    def from_event(cls, event: Mapping[str, Any]) -> HttpRequest:
+    def from_event(cls, event: Mapping[str, Any], left_s: float = 0.0) -> HttpRequest:
         context = event["requestContext"]
         headers = event.get("headers") or {}
         return cls(
@@ -35,6 +42,7 @@ class HttpRequest:
             body=event.get("body") or "",
             is_base64_encoded=bool(event.get("isBase64Encoded")),
             event=event,
+            left_s=left_s,
         )
 
 

@@ -94,6 +94,7 @@ def make_record(request_id: str, fields: Mapping[str, str]) -> RequestRecord:
         retry_at=float(fields["retry_at"]) if waiting else None,
         waiting=read_waiting(fields.get("waiting")) if waiting else None,
         account=_account(fields.get("account")),
+        fingerprint=fields.get("fingerprint"),
     )
 
 
