@@ -9,6 +9,7 @@ Ask for an object      new_<object>() starts its parameters; create_<object>_asy
 Ask for another call   paydispatch.operations has a function for every write of Stripe's API
 Send requests          Dispatcher: from_env() straight to SQS, http(url) through the HTTP API
 Follow a request       Receipt: local at once, durable when the queue has the request
+Wait for the answer    Receipt.outcome() returns an Outcome: Stripe's answer, or the error
 Name a secret          SecretRef: the name of a Stripe key that AWS keeps, in place of the key
 Write a flow           Flow and ParsedError are what a script gets; RetryLater asks for another run
 
@@ -16,6 +17,7 @@ PaydispatchError       the root of all errors here
 ├── BadRequest           change the request: `param`, `code` and `message` say what is wrong
 │   ├── InvalidField       a field of the request itself, such as `worker_id`
 │   ├── InvalidParams      Stripe would refuse the parameters; `errors` has each of them
+│   ├── IdempotencyKeyReused  the idempotency key stands for another request
 │   ├── UnknownObject      there is no such object
 │   ├── UnknownOperation   there is no such operation
 │   └── TooLarge           the request does not fit into a queue message
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.errors import BadRequest as BadRequest
     from paydispatch.domain.errors import BadSetting as BadSetting
     from paydispatch.domain.errors import BufferFull as BufferFull
+    from paydispatch.domain.errors import IdempotencyKeyReused as IdempotencyKeyReused
     from paydispatch.domain.errors import InvalidField as InvalidField
     from paydispatch.domain.errors import InvalidParams as InvalidParams
     from paydispatch.domain.errors import MaybeAccepted as MaybeAccepted
@@ -54,11 +57,13 @@ if TYPE_CHECKING:
     from paydispatch.flow import ParsedError as ParsedError
     from paydispatch.flow import RetryLater as RetryLater
     from paydispatch.sdk.builders import *
+    from paydispatch.sdk.outcome import Outcome as Outcome
     from paydispatch.sdk.receipt import Receipt as Receipt
 
 _ERRORS = (
     "PaydispatchError",
     "BadRequest",
+    "IdempotencyKeyReused",
     "InvalidField",
     "InvalidParams",
     "UnknownObject",
@@ -75,6 +80,7 @@ _ERRORS = (
 
 _HOMES = {
     "Dispatcher": "paydispatch.compose.dispatcher",
+    "Outcome": "paydispatch.sdk.outcome",
     "Receipt": "paydispatch.sdk.receipt",
     "SecretRef": "paydispatch.domain.credentials",
     **dict.fromkeys(("Flow", "ParsedError", "RetryLater"), "paydispatch.flow"),

@@ -27,6 +27,7 @@ from paydispatch.domain.limits import DEFAULT_DEADLINE_S, REMEMBER_S
 from paydispatch.domain.outcomes import ErrorKind, Response
 from paydispatch.domain.parameters.check import require_valid_params
 from paydispatch.domain.parameters.plain_values import take_params
+from paydispatch.domain.parsed_error import ParsedError
 from paydispatch.domain.progress import Progress
 from paydispatch.domain.requests import (
     check_account,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from paydispatch.domain.entry import OutcomeEntry
-    from paydispatch.domain.outcomes import Certainty, Error, Outcome
+    from paydispatch.domain.outcomes import Outcome
 
 __all__ = [
     "CLEAN_UP_S",
@@ -101,43 +102,6 @@ def script_end(error: BaseException) -> RetryLater | ScriptFailed:
         return ScriptFailed(error_text(wrong), traceback_text(wrong))
 
 
-class ParsedError:
-    """The error that an error flow gets. `str()` of it is the message. All fields are read-only."""
-
-    __slots__ = ("_error",)
-
-    message: str
-    kind: ErrorKind
-    """`http` (network, timeout, too many attempts), `api` (Stripe refused) or `dispatcher` (paydispatch itself)."""
-    code: str | None
-    type: str | None
-    decline_code: str | None
-    param: str | None
-    http_status: int | None
-    stripe_request_id: str | None
-    attempts: int
-    certainty: Certainty
-    """`not_created` (`not_executed` for other operations than creates), or `unknown`: the request may have had an
-    effect, so do not ask for it again under a new identity."""
-
-    def __init__(self, error: Error) -> None:
-        self._error = error
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in ParsedError.__annotations__:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(self._error, name)
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *ParsedError.__annotations__]
-
-    def __str__(self) -> str:
-        return self.message
-
-    def __repr__(self) -> str:
-        return f"ParsedError(kind={self.kind!r}, code={self.code!r}, message={self.message!r})"
-
-
 class FollowUp(Receipt):
     """The receipt of a request that a flow dispatched. It becomes durable when the flow returns."""
 
@@ -149,6 +113,9 @@ class FollowUp(Receipt):
         )
 
     def __await__(self) -> NoReturn:
+        self.wait()
+
+    def outcome(self, timeout_s: float) -> NoReturn:
         self.wait()
 
     def __str__(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -321,6 +321,9 @@ class SdkSettings:
     queue_urls: Mapping[Lane, str]
     sealing_key_id: str
     stripe_api_version: str
+    api_url: str | None = None
+    """The HTTP API from which the outcomes of requests are read. None: they are not read."""
+    api_token: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> SdkSettings:
@@ -328,4 +331,6 @@ class SdkSettings:
             queue_urls=_queue_urls(env),
             sealing_key_id=require(env, "SEALING_KEY_ID"),
             stripe_api_version=stripe_api_version(env),
+            api_url=env.get("PAYDISPATCH_API_URL") or None,
+            api_token=env.get("PAYDISPATCH_TOKEN") or None,
         )

@@ -12,7 +12,7 @@ from paydispatch.adapters.http_results import results_of
 from paydispatch.domain.credentials import SecretRef
 from paydispatch.domain.envelope import check_size
 from paydispatch.domain.errors import MaybeAccepted, PaydispatchError, Unavailable
-from paydispatch.domain.identity.request_ids import new_request_id
+from paydispatch.domain.identity.request_ids import key_for, new_request_id
 from paydispatch.domain.parameters.check import require_valid_params
 from paydispatch.domain.stripe.resources import create_of
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
@@ -96,10 +96,10 @@ class HttpDelivery:
             request.unchecked_params,
             self._stripe_api_version,
         )
-        key = request.idempotency_key or new_request_id(time.time())
+        request_id, key = _identity(request, time.time())
         text = json.dumps(_item(request, key), allow_nan=False)
         check_size(text)
-        return PreparedRequest(key, text, request.lane, self.way, warnings)
+        return PreparedRequest(request_id, text, request.lane, self.way, warnings)
 
     def deliver(
         self, prepared_requests: Sequence[PreparedRequest]
@@ -141,6 +141,18 @@ class HttpDelivery:
 
     def forget_clients(self) -> None:
         self._client = None
+
+
+def _identity(request: OperationRequest, now_s: float) -> tuple[str, str]:
+    """Return the request id and the idempotency key.
+
+    The API makes the id out of the caller's key and its tenant, which this program may not know. So until the answer
+    the key stands in its place. A key that is made here holds the id, which the API reads (`request_id_for_key`).
+    """
+    if request.idempotency_key is not None:
+        return request.idempotency_key, request.idempotency_key
+    request_id = new_request_id(now_s)
+    return request_id, key_for(request_id)
 
 
 def _groups(prepared_requests: Sequence[PreparedRequest]) -> Iterator[list[PreparedRequest]]:

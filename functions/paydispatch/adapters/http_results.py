@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.domain.errors import BadRequest, MaybeAccepted, PaydispatchError, Unavailable
+from paydispatch.domain.errors import (
+    BadRequest,
+    IdempotencyKeyReused,
+    MaybeAccepted,
+    PaydispatchError,
+    Unavailable,
+)
 
 if TYPE_CHECKING:
     import httpx
+
+KEY_REUSED = "idempotency_key_reused"
 
 NOT_ACCEPTED = "unavailable"
 """The `code` of the API's own 503, which says that nothing was accepted."""
@@ -16,11 +24,11 @@ NOT_ACCEPTED = "unavailable"
 def results_of(answer: httpx.Response, count: int) -> list[str | PaydispatchError]:
     """Return `count` results, in order. The sender repeats an unknown one under its idempotency key."""
     status = answer.status_code
-    body = _object_in(answer)
+    body = object_in(answer)
     if status == 429:
         return [Unavailable("The API takes no more calls at present (429).")] * count
     if 400 <= status < 500:
-        return [_refusal(status, _error_in(body))] * count
+        return [refusal_of(status, body)] * count
     if status == 503 and _says_not_accepted(body):
         return [Unavailable(str(_error_in(body).get("message")))] * count
     results = body.get("results") if status == 202 else None
@@ -38,7 +46,7 @@ def _result(item: Any) -> str | PaydispatchError:
     if status is None and "error" not in item and "request_id" in item:
         return str(item["request_id"])
     if isinstance(status, int) and 400 <= status < 500:
-        return _refusal(status, _error_in(item))
+        return refusal_of(status, item)
     if status == 503 and _says_not_accepted(item):
         return Unavailable(str(_error_in(item).get("message")))
     return _maybe_accepted(str(_error_in(item).get("message") or f"status {status}"))
@@ -59,17 +67,20 @@ def _maybe_accepted(why: str) -> MaybeAccepted:
     return MaybeAccepted(f"The request may have been accepted: {why}.")
 
 
-def _refusal(status: int, error: dict[str, Any]) -> BadRequest:
-    refusal = BadRequest(
-        str(error.get("message") or f"The API answered {status}."),
-        code=str(error.get("code") or f"http_{status}"),
-        param=error.get("param"),
-    )
+def refusal_of(status: int, body: dict[str, Any]) -> BadRequest:
+    """Return the error that an answer of the API holds."""
+    error = _error_in(body)
+    message = str(error.get("message") or f"The API answered {status}.")
+    code = str(error.get("code") or f"http_{status}")
+    if code == KEY_REUSED:
+        return IdempotencyKeyReused(message)
+    refusal = BadRequest(message, code=code, param=error.get("param"))
     refusal.status = status
     return refusal
 
 
-def _object_in(answer: httpx.Response) -> dict[str, Any]:
+def object_in(answer: httpx.Response) -> dict[str, Any]:
+    """Return the JSON object in an answer. It is empty if the body is anything else."""
     try:
         body = answer.json()
     except ValueError:

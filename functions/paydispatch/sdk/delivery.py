@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from paydispatch.domain.errors import PaydispatchError
     from paydispatch.domain.parameters.verdict import ParamWarning
@@ -26,6 +26,9 @@ class PreparedRequest:
     """For parameters that Stripe's version of today is not known to have."""
     group: str | None = None
     """The message group (`groups`). Over HTTP the API finds it out."""
+    make_fingerprint: Callable[[], str] | None = None
+    """Computes the fingerprint, by which a program that waits recognizes its own outcome. None: no key can stand for
+    another request, because the id is random or the API has compared."""
 
 
 class Delivery(Protocol):

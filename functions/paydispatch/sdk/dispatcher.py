@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from paydispatch.sdk.delivery import Delivery
+    from paydispatch.sdk.outcome import OutcomeReader
 
 __all__ = ["Dispatcher", "Receipt"]
 
@@ -64,13 +65,15 @@ class Dispatcher:
         buffer_size: int = BUFFER_SIZE,
         delivery_timeout_s: float = DELIVERY_TIMEOUT_S,
         warm: Iterable[str] = (),
+        outcomes: OutcomeReader | None = None,
     ) -> None:
         """`delivery_timeout_s` limits the time in which a request is sent again while the queue is unreachable.
 
         `warm` names operations: `["capture_payment_intent"]`. `start` compiles their schemas, so that the first request
-        of each costs what the second costs. Raises `UnknownOperation`.
+        of each costs what the second costs. Raises `UnknownOperation`. `outcomes` reads them for `Receipt.outcome`.
         """
         self._delivery = delivery
+        self._outcomes = outcomes
         self._buffer_size = buffer_size
         self._delivery_timeout_s = delivery_timeout_s
         self._warm = require_operations(warm)
@@ -213,6 +216,8 @@ class Dispatcher:
             object_name=request.operation.object,
             worker_id=request.worker_id,
             context_id=request.context_id,
+            reader=self._outcomes,
+            make_fingerprint=prepared.make_fingerprint,
         )
         sender.put(prepared, receipt)
         if prepared.warnings:

@@ -8,11 +8,13 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Literal
 
 from paydispatch.domain.errors import MaybeAccepted, PaydispatchError
+from paydispatch.sdk.outcome import outcome_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from paydispatch.sdk.delivery import PreparedRequest
+    from paydispatch.sdk.outcome import Outcome, OutcomeReader
 
     DeliveryResult = Literal[True] | PaydispatchError
     """True if durable, else the error. It is one value, so that no thread sees half of a result."""
@@ -32,6 +34,8 @@ class Receipt:
 
     __slots__ = (
         "_end",
+        "_make_fingerprint",
+        "_reader",
         "_waiting",
         "context_id",
         "object",
@@ -49,14 +53,20 @@ class Receipt:
         object_name: str,
         worker_id: str,
         context_id: str,
+        reader: OutcomeReader | None = None,
+        make_fingerprint: Callable[[], str] | None = None,
     ) -> None:
+        """`reader` reads outcomes, and `make_fingerprint` is that of the prepared request."""
         self.request_id = request_id
-        """The request's identity. Over HTTP the API makes it, and until then this is the idempotency key."""
+        """The request's identity. Over HTTP the API makes that of a request with an idempotency key. Until the receipt
+        is durable, this is the key."""
         self.operation = operation
         """The operation that was requested: `create_payment_intent`."""
         self.object = object_name
         self.worker_id = worker_id
         self.context_id = context_id
+        self._reader = reader
+        self._make_fingerprint = make_fingerprint
         self._end: DeliveryResult | None = None
         self._waiting: list[Future[DeliveryResult]] = []
         self.prepared: PreparedRequest | None = None
@@ -88,6 +98,27 @@ class Receipt:
             with self._until_it_ends() as future:
                 end = yield from asyncio.wrap_future(future).__await__()
         return self._return_or_raise(end)
+
+    def outcome(self, timeout_s: float) -> Outcome:
+        """Wait for Stripe's answer to this request. In a coroutine await it: `await receipt.outcome(10)`.
+
+            outcome = receipt.outcome(timeout_s=10)
+            if outcome.status == "succeeded":
+                show(outcome.parsed_data)
+
+        This is a look at the outcome and no promise: the request goes on after the timeout, and its flow runs however
+        this ends. It returns as soon as the outcome is settled. When the time is over, it returns an outcome that is
+        `unknown`, or raises `TimeoutError`.
+
+        Raises the receipt's `failure`, `IdempotencyKeyReused` if the idempotency key stands for another request, and
+        `BadSetting` if the Dispatcher was given no way to read outcomes.
+        """
+        return outcome_of(self, self._reader, timeout_s)
+
+    @property
+    def fingerprint(self) -> str | None:
+        """The hash of the request, if an idempotency key could stand for another one. It is computed when asked for."""
+        return None if self._make_fingerprint is None else self._make_fingerprint()
 
     def _return_or_raise(self, end: DeliveryResult) -> Receipt:
         if end is not True:

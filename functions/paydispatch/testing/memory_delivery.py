@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
+from paydispatch.domain.claims import fingerprint_of
 from paydispatch.domain.errors import MaybeAccepted, Unavailable
 from paydispatch.domain.identity.principal import QUEUE
 from paydispatch.domain.identity.request_ids import new_request_id, request_id_for_key
@@ -72,7 +74,13 @@ class MemoryDelivery:
         )
         self._prepared[request_id] = envelope
         return PreparedRequest(
-            request_id, envelope.as_message(), request.lane, self.way, warnings, envelope.group
+            request_id,
+            envelope.as_message(),
+            request.lane,
+            self.way,
+            warnings,
+            envelope.group,
+            partial(fingerprint_of, envelope, "") if key else None,
         )
 
     def deliver(

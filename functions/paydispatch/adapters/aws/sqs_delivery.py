@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
@@ -12,6 +13,7 @@ from paydispatch.adapters.aws.kms import KmsSealer
 from paydispatch.adapters.aws.sqs import SqsQueue
 from paydispatch.adapters.aws.sqs_sends import Message
 from paydispatch.adapters.clock import SystemClock
+from paydispatch.domain.claims import fingerprint_of
 from paydispatch.domain.envelope import check_size
 from paydispatch.domain.errors import NoDispatcher, PaydispatchError, Unavailable
 from paydispatch.domain.identity.principal import QUEUE
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.requests import Lane, OperationRequest
     from paydispatch.ports import Clock
+
+
+_TENANT = ""
+"""Any name will do: the queue's tenant is not part of a fingerprint, because a direct producer may not know it."""
 
 
 class Clients(NamedTuple):
@@ -83,7 +89,10 @@ class SqsDelivery:
         )
         text = envelope.as_message()
         check_size(text)
-        return PreparedRequest(request_id, text, request.lane, self.way, warnings, envelope.group)
+        fingerprint = partial(fingerprint_of, envelope, _TENANT) if key else None
+        return PreparedRequest(
+            request_id, text, request.lane, self.way, warnings, envelope.group, fingerprint
+        )
 
     def deliver(
         self, prepared_requests: Sequence[PreparedRequest]
