@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.outcomes import Outcome
+    from paydispatch.domain.requests import LaneName
 
 __all__ = [
     "CLEAN_UP_S",
@@ -223,7 +224,7 @@ class Flow(Builders):
         *,
         path: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
-        lane: str = "interactive",
+        lane: LaneName = "interactive",
         deadline_s: float | None = None,
         stripe_account: str | None = None,
         stripe_context: str | None = None,

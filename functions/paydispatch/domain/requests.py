@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from paydispatch.domain.credentials import (
     Binding,
@@ -57,6 +57,10 @@ _BODY_FIELDS = frozenset(
         "traceparent",
     }
 )
+
+
+LaneName = Literal["interactive", "batch"]
+"""The names of the lanes, for the type checkers of programs that dispatch."""
 
 
 class Lane(StrEnum):

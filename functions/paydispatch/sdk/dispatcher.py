@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
 
+    from paydispatch.domain.requests import LaneName
     from paydispatch.sdk.delivery import Delivery
     from paydispatch.sdk.outcome import OutcomeReader
 
@@ -171,7 +172,7 @@ class Dispatcher:
         *,
         path: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
-        lane: str = "interactive",
+        lane: LaneName = "interactive",
         deadline_s: float | None = None,
         stripe_account: str | None = None,
         stripe_context: str | None = None,

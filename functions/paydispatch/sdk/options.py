@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any, TypedDict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from paydispatch.domain.requests import LaneName
+
 
 class Options(TypedDict, total=False):
     """The keywords of every call that dispatches a request."""
 
     idempotency_key: str | None
     """Requests with the same key are one request."""
-    lane: str
+    lane: LaneName
     """`interactive`, which is the default, or `batch`."""
     deadline_s: float | None
     """The seconds in which the request is tried. The default is six hours."""
