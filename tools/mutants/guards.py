@@ -10,6 +10,7 @@ from identity_guards import IDENTITY_GUARDS
 from look_guards import LOOK_GUARDS
 from operation_guards import OPERATION_GUARDS
 from operator_guards import OPERATOR_GUARDS
+from outcome_guards import OUTCOME_GUARDS
 from parameter_guards import PARAMETER_GUARDS
 from rate_guards import RATE_GUARDS
 from repeat_guards import REPEAT_GUARDS
@@ -1111,6 +1112,7 @@ GUARDS = (
     ),
     *DERIVED_GUARDS,
     *EVENT_GUARDS,
+    *OUTCOME_GUARDS,
     *IDENTITY_GUARDS,
     *FLOW_GUARDS,
     *LOOK_GUARDS,

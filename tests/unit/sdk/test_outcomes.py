@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -230,3 +231,15 @@ def test_both_ways_to_the_queue_can_be_given_the_api(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PAYDISPATCH_API_URL", "http://api.example")
     with pytest.raises(BadSetting, match="status_url"):
         Dispatcher.from_env()
+
+
+@pytest.mark.parametrize(
+    ("answer", "printed"), [(SUCCEEDED, "pi_1"), (FAILED, "No such customer")], ids=["ok", "failed"]
+)
+def test_the_example_of_the_page_shows_the_outcome(
+    answer: Mapping[str, Any], printed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[3] / "docs/programs/outcomes.md").read_text("utf-8")
+    example = page.split("```python\n")[1].split("```")[0]
+    exec(example, {"receipt": asked(answer)})  # noqa: S102
+    assert capsys.readouterr().out.strip() == printed
