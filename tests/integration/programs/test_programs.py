@@ -147,7 +147,8 @@ def test_celery_with_a_pool_of_processes(
     environment: dict[str, str], orders: Callable[[], list[str]], tmp_path: Path
 ) -> None:
     celery = pytest.importorskip("celery")
-    folders = {"data_folder_in": str(tmp_path), "data_folder_out": str(tmp_path)}
+    names = ("data_folder_in", "data_folder_out", "control_folder")
+    folders = dict.fromkeys(names, str(tmp_path))
     settings = tmp_path / "celeryconfig.py"
     settings.write_text(f"broker_transport_options = {json.dumps(folders)}\n")
     own = {**environment, "CELERY_BROKER": "filesystem://", "CELERY_CONFIG_MODULE": "celeryconfig"}

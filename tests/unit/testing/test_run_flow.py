@@ -58,9 +58,40 @@ def test_a_name_is_found_in_the_folder_of_flows(
         "from own_flows.wares import NAME\n\n\ndef run(parsed_data, flow):\n    flow.log.info(NAME)\n"
     )
     monkeypatch.setenv("FLOWS_DIR", str(folder))
-    monkeypatch.syspath_prepend(tmp_path)
 
     assert run_flow("new_create_product_response", parsed_data={}).log == "INFO Tea"
+
+
+def test_two_folders_of_one_name_are_each_found(tmp_path: Path) -> None:
+    for place in ("one", "two", "one"):
+        folder = tmp_path / place / "flows"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "wares.py").write_text(f"NAME = {place!r}\n")
+        script = folder / "any_response.py"
+        script.write_text(
+            "from flows.wares import NAME\n\n\ndef run(parsed_data, flow):\n    flow.log.info(NAME)\n"
+        )
+        ran = run_flow(script, parsed_data={}, operation="create_product")
+        assert ran.log == f"INFO {place}"
+
+
+def test_a_folder_with_an_init_file_is_a_package(tmp_path: Path) -> None:
+    folder = tmp_path / "flows_of_a_shop"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("NAME = 'Tea'\n")
+    script = folder / "any_response.py"
+    script.write_text(
+        "from flows_of_a_shop import NAME\n\n\ndef run(_, flow):\n    flow.log.info(NAME)\n"
+    )
+    assert run_flow(script, parsed_data={}, operation="create_product").log == "INFO Tea"
+
+
+def test_a_folder_with_the_name_of_another_package_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "json"
+    folder.mkdir()
+    (folder / "any_response.py").write_text("def run(parsed_data, flow): ...\n")
+    with pytest.raises(PaydispatchError, match="another name"):
+        run_flow(folder / "any_response.py", parsed_data={}, operation="create_product")
 
 
 def test_a_missing_script_is_named_with_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:

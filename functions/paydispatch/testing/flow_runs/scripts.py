@@ -7,6 +7,8 @@ import os
 import re
 import sys
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -76,17 +78,36 @@ def _import(script: str | Path) -> ModuleType:
     file = _file_of(script)
     if not file.is_file():
         raise MissingFlow(file.stem, str(file.parent))
-    folder = file.parent
-    if str(folder.parent) not in sys.path:
-        sys.path.insert(0, str(folder.parent))
+    _take_package(file.parent)
     importlib.invalidate_caches()
-    module = importlib.import_module(f"{folder.name}.{file.stem}")
-    if Path(str(module.__file__)).resolve() != file:
+    return importlib.import_module(f"{file.parent.name}.{file.stem}")
+
+
+def _take_package(folder: Path) -> None:
+    """Make the folder the package of its name, in place of another flows folder. Raises `PaydispatchError`."""
+    taken = sys.modules.get(folder.name)
+    if list(getattr(taken, "__path__", [])) == [str(folder)]:
+        return
+    if getattr(taken, "__file__", None) is not None:
         raise PaydispatchError(
-            f"{module.__name__} is {module.__file__} in this process, so {file} cannot be imported. Give one of the "
-            "two folders another name."
+            f"The flows folder {folder} would be the package {folder.name}, but {taken} has this name already. Give "
+            "the folder another name."
         )
-    return module
+    for name in [name for name in sys.modules if name.split(".")[0] == folder.name]:
+        del sys.modules[name]
+    sys.modules[folder.name] = _make_package(folder)
+
+
+def _make_package(folder: Path) -> ModuleType:
+    file, places = folder / "__init__.py", [str(folder)]
+    spec = ModuleSpec(folder.name, None, is_package=True)
+    spec.submodule_search_locations = places
+    if file.is_file():
+        spec = spec_from_file_location(folder.name, file, submodule_search_locations=places) or spec
+    package = module_from_spec(spec)
+    if spec.loader is not None:
+        spec.loader.exec_module(package)
+    return package
 
 
 def _file_of(script: str | Path) -> Path:
