@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -98,8 +99,14 @@ def test_a_twin_alone_serves_the_official_library(pytester: pytest.Pytester) -> 
 
 
 def test_a_whole_stack_runs_the_flows_of_the_project(pytester: pytest.Pytester) -> None:
+    """Run the tests above, and that of the page on testing, with one stack."""
+    page = (Path(__file__).parents[3] / "docs/testing.md").read_text("utf-8")
+    (shown,) = (
+        part for part in page.split("```python\n") if "paydispatch_stack.wait" in part[:600]
+    )
     write_project(pytester, WHOLE)
-    assert run(pytester) == {"passed": 2}
+    pytester.makepyfile(test_of_the_page=shown.split("```")[0])
+    assert run(pytester) == {"passed": 3}
 
 
 def test_a_missing_folder_of_flows_is_named(pytester: pytest.Pytester) -> None:
