@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from paydispatch.cli.commands import (
+    console,
     cost,
     demo,
     dlq,
@@ -93,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (
         *(demo, local, submit, status, worker),
-        *(doctor, limits, pause, resume, reconcile, dlq, forget, verify_events, env, cost),
+        *(console, doctor, limits, pause, resume, reconcile, dlq, forget, verify_events, env, cost),
         *(new_flow, twin),
     ):
         command.add_parser(commands)

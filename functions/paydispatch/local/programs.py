@@ -115,6 +115,22 @@ def _poller(
     )
 
 
+def console(
+    settings: LocalSettings, environment: Mapping[str, str], api: str, fd: int, token: str
+) -> Program:
+    """Return the operators' web page. Only with the twin it may submit requests, because their key is made up."""
+    own = {"PAYDISPATCH_CONSOLE_TOKEN": token, "PAYDISPATCH_CONSOLE_API": api}
+    if not settings.stripe_base:
+        own["PAYDISPATCH_CONSOLE_TWIN"] = environment["STRIPE_API_BASE"]
+    return Program(
+        "console",
+        (sys.executable, "-m", "paydispatch", "console", "--json", "--fd", str(fd)),
+        {**environment, **own},
+        inherited_fds=(fd,),
+        restarts=True,
+    )
+
+
 def worker(settings: LocalSettings, environment: Mapping[str, str]) -> Program:
     """Return the flow worker, which serves every `worker_id`."""
     own = ("--flows", environment["FLOWS_DIR"])

@@ -41,6 +41,9 @@ class LocalSettings:
     lenient: bool = False
     """Whether the twin accepts creates that break a rule of Stripe, or that name an unknown object."""
 
+    console: bool = False
+    """Whether the operators' web page is served."""
+
     events: bool = False
     """Whether the twin sends its events to the API of the stack. Another Stripe sends none."""
 

@@ -5,6 +5,7 @@
 
 The parts, in the order in which they are stopped:
 
+    console            the operators' web page, if it is wanted
     gateway-1…         HTTP → API Gateway events → paydispatch.local.lambdas.api.handler
     poller-<lane>-1…   SQS → SQS events → paydispatch.local.lambdas.stripe_caller.handler
     poller-exhausted-1 the same for messages whose every receive ended with a killed poller
@@ -17,10 +18,11 @@ The parts, in the order in which they are stopped:
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
-_STOP_ORDER = ("gateway-", "poller-", "worker", "twin", "valkey", "ministack")
+_STOP_ORDER = ("console", "gateway-", "poller-", "worker", "twin", "valkey", "ministack")
 
 
 def _tell_on_stderr(message: str) -> None:
@@ -71,6 +73,7 @@ class LocalStack:
         self._supervisor = Supervisor(self.directory, tell=self._tell)
         self._follower = Follower(self.directory) if self._settings.verbose else None
         self._api: socket.socket | None = None
+        self._console: socket.socket | None = None
         try:
             self._start()
         except BaseException as error:
@@ -135,7 +138,7 @@ class LocalStack:
     def _start(self) -> None:
         self._api = self._listen()
         self.addresses = self._start_stores(self._api)
-        self._start_all(self._programs(self._api))
+        self._start_all([*self._programs(self._api), *self._open_console()])
         self._supervisor.watch()
 
     def _listen(self) -> socket.socket:
@@ -183,6 +186,21 @@ class LocalStack:
         worker = programs.worker(self._settings, environment)
         return [*parts, WorkerPart(self._supervisor, worker)]
 
+    def _open_console(self) -> list[Part]:
+        if not self._settings.console:
+            return []
+        self._console, token = listen_on_loopback(), secrets.token_urlsafe(24)
+        address = f"http://127.0.0.1:{port_of(self._console)}/?token={token}"
+        self.addresses = replace(self.addresses, console=address)
+        program = programs.console(
+            self._settings,
+            self.environment(),
+            self.addresses.api,
+            self._console.fileno(),
+            token,
+        )
+        return [OwnPart(self._supervisor, program)]
+
     def _start_all(self, parts: Sequence[Part]) -> None:
         """Launch all parts, then wait for each, because they do not depend on each other."""
         self._parts |= {part.name: part for part in parts}
@@ -205,6 +223,8 @@ class LocalStack:
             self._supervisor.stop([name for name in self.pids if name.startswith(prefix)])
             if self._api is not None:  # no gateway serves it any more
                 self._api.close()
+            if self._console is not None:
+                self._console.close()
 
     def _leave(self, *, failed: bool) -> None:
         if failed and any(self.directory.glob("*.log")):

@@ -102,6 +102,7 @@ def _settings(arguments: argparse.Namespace) -> LocalSettings:
         stripe_base=arguments.stripe_base,
         lenient=arguments.lenient,
         events=arguments.events,
+        console=True,
         redis_url=arguments.redis_url,
         flows=flows_folder(arguments.flows),
         verbose=arguments.verbose,

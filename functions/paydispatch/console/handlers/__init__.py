@@ -1,0 +1,1 @@
+"""Translate HTTP into the console's questions and commands."""

@@ -1,0 +1,78 @@
+"""Keep the newest requests in memory, so that a list and a search cost the store only what is new."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from paydispatch.domain.operators.recent import Page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from paydispatch.domain.operators.recent import RecentRequest
+    from paydispatch.ports import Clock
+
+MOST_KEPT = 5_000
+FRESH_S = 2.0
+"""A list that is younger is shown again, however many pages ask for it."""
+
+
+class Recent(Protocol):
+    async def read(self, places: Mapping[str, str]) -> Page:
+        """Return the open requests, and the outcomes after `places`. Raises `Unavailable`."""
+        ...
+
+
+class RecentRequests:
+    """The newest requests that this program has seen."""
+
+    def __init__(self, source: Recent, clock: Clock) -> None:
+        self._source = source
+        self._clock = clock
+        self._page = Page((), (), {})
+        self._kept: dict[tuple[str | None, str], RecentRequest] = {}
+        self._read_at = float("-inf")
+
+    async def find(self, text: str = "", *, at_most: int = 200) -> list[dict[str, Any]]:
+        """Return the requests with `text` in a field, the newest first. Raises `Unavailable`."""
+        await self._refresh()
+        wanted = text.strip().lower()
+        found = [one for one in self._all() if _has(one, wanted)]
+        found.sort(key=lambda one: -one.at)
+        return [asdict(one) for one in found[:at_most]]
+
+    async def _refresh(self) -> None:
+        now_s = self._clock.now_s()
+        if now_s - self._read_at < FRESH_S:
+            return
+        self._read_at = now_s
+        self._page = await self._source.read(self._page.places)
+        self._keep(sorted(self._page.outcomes, key=lambda one: one.at))
+        self._page = replace(self._page, outcomes=())
+
+    def _keep(self, outcomes: Iterable[RecentRequest]) -> None:
+        """Keep the last outcome of each request, because an unknown one may settle later."""
+        for one in outcomes:
+            self._kept.pop((one.tenant, one.request_id), None)
+            self._kept[one.tenant, one.request_id] = one
+        for oldest in list(self._kept)[: max(0, len(self._kept) - MOST_KEPT)]:
+            del self._kept[oldest]
+
+    def _all(self) -> Iterable[RecentRequest]:
+        opened = {(one.tenant, one.request_id): one for one in self._page.open}
+        return {**opened, **self._kept}.values()
+
+
+def _has(one: RecentRequest, wanted: str) -> bool:
+    fields = (
+        one.request_id,
+        one.worker_id,
+        one.context_id,
+        one.operation,
+        one.status,
+        one.account,
+        one.stripe_id,
+        one.why,
+    )
+    return any(wanted in field.lower() for field in fields if field)
