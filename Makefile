@@ -56,6 +56,11 @@ model: install ## search the runs of the protocol for a broken promise
 e2e: install ## run the tests of the whole local stack: ways in, objects, bad input, crashes, operations, the demo
 	$(RUN)/pytest tests/e2e tests/chaos
 
+console-test: install ## run the console in Chromium (needs Debian's chromium; AXE=/path/to/axe.min.js adds the accessibility check)
+	@test -x /usr/bin/chromium || echo "No /usr/bin/chromium (apt-get install chromium), so the tests in the browser are skipped."
+	$(UV) pip install --quiet --python $(RUN)/python 'playwright>=1.50'
+	$(RUN)/pytest -p no:xdist tests/console
+
 pythons: install ## run the unit tests and the model on every other installed CPython from 3.11 on
 	$(RUN)/python tools/lambdas/every_python.py --uv $(UV)
 

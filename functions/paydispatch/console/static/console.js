@@ -141,7 +141,7 @@ function Repair() {
     ${told && html`<pre role="status" tabindex="0" aria-label="Answer">${told}</pre>`}`;
 }
 
-const FAULTS = { "500 before": { action: { kind: "status", when: "before", status: 500 }, times: 2 }, "lost answer": { action: { kind: "lost_answer" }, times: 2 },
+const FAULTS = { "500 before": { action: { kind: "status", when: "before", status: 500 } }, "lost answer": { action: { kind: "lost_answer" }, times: 2 },
   "slow answers": { action: { kind: "latency", latency_ms: 3000 }, times: 5 }, "429": { action: { kind: "status", when: "before", status: 429 }, times: 2 } };
 
 function Try({ open }) {
