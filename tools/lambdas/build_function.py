@@ -34,7 +34,7 @@ IN_THE_RUNTIME = (
 # Left out of the others, because our programs never load it: cffi's parser is for compilers.
 NOT_LOADED = ("pycparser",)
 # These run only on a developer's machine or in tests.
-NOT_DEPLOYED = ("__main__.py", "cli", "local", "pytest_plugin", "testing", "twin")
+NOT_DEPLOYED = ("__main__.py", "cli", "console", "local", "pytest_plugin", "testing", "twin")
 PROGRAMS = ("api", "stripe_caller", "reconciler", "flow_runner", "operators")
 # Only the flow runner executes the user's flow scripts.
 WITH_FLOWS = ("flow_runner",)
@@ -142,6 +142,7 @@ def _copy_code(package: str, out: Path) -> None:
 
 def _drop_other_programs(package: str, library: Path) -> None:
     """Delete the handlers and composition roots of the other Lambdas."""
+    remove(library / "compose" / "console.py")
     for folder in ("compose", "handlers"):
         for program in PROGRAMS:
             if program != package:

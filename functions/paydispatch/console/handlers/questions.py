@@ -37,7 +37,7 @@ LONGEST_SEARCH = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """What the console asks. None: this console has no way to it."""
+    """The parts that the console asks. None: this console has no way to it."""
 
     operate: Callable[[str, Mapping[str, Any]], Document]
     """Runs an operator's command. It blocks."""
