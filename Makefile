@@ -118,6 +118,11 @@ proof: install ## prove the functions, the template and Redis without AWS, and s
 stripe: install ## compare the twin with a Stripe sandbox: STRIPE_TEST_KEY=sk_test_...
 	@$(RUN)/python -m tests.sandbox
 
+docs: install ## build the site of the documents into build/site
+	UV_PROJECT_ENVIRONMENT=.venv-docs $(UV) sync --frozen --quiet --group docs --python $(PYTHON)
+	.venv-docs/bin/sphinx-build -q -W --keep-going -b dirhtml -d build/docs-cache docs build/site
+	@echo build/site/index.html
+
 dist: | $(filter .tools/bin/uv,$(UV)) ## build the wheel and the source distribution into dist
 	@$(UV) build --quiet --out-dir dist
 
@@ -148,4 +153,4 @@ check: lint lint-template type arch unit ## run the first checks of CI: fast, an
 include infra/build.mk
 
 .PHONY: help install run test unit beyond-unit pythons integration programs model e2e arch schemas properties fuzz chaos chaos-short mutants
-.PHONY: bench blocking limits fleet proof stripe dist audit sbom fmt lint type check
+.PHONY: bench blocking limits fleet proof stripe docs dist audit sbom fmt lint type check
