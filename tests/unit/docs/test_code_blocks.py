@@ -1,7 +1,7 @@
-"""Every Python block of the documents runs: programs against a Dispatcher in memory, and flows with an outcome.
+"""Every Python block of the documents runs: programs with a Dispatcher in memory, and flows with an outcome.
 
-The blocks of a page share their names, as if they were one file. A comment `<!-- given ... -->` in a page defines the things
-that the reader has, such as a database: `orders = anything` takes every call.
+The blocks of a page share their names, as if they were one file. A comment `<!-- given ... -->` in a page defines the
+things that the reader has, such as a database: `orders = anything` takes every call.
 """
 
 from __future__ import annotations
