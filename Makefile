@@ -120,7 +120,7 @@ stripe: install ## compare the twin with a Stripe sandbox: STRIPE_TEST_KEY=sk_te
 
 docs: install ## build the site of the documents into build/site
 	UV_PROJECT_ENVIRONMENT=.venv-docs $(UV) sync --frozen --quiet --group docs --python $(PYTHON)
-	.venv-docs/bin/sphinx-build -q -W --keep-going -b dirhtml -d build/docs-cache docs build/site
+	.venv-docs/bin/sphinx-build -q -W --keep-going -b html -d build/docs-cache docs build/site
 	@echo build/site/index.html
 
 dist: | $(filter .tools/bin/uv,$(UV)) ## build the wheel and the source distribution into dist
