@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 DECISIONS = ROOT / "docs/adr"
-PAGES = sorted({ROOT / "README.md", *ROOT.glob("docs/**/*.md")} - {*DECISIONS.glob("*.md")})
+PROGRAMS, TESTING = ROOT / "docs/programs", ROOT / "docs/testing.md"
+"""They have tests of their own."""
+PAGES = sorted(
+    {ROOT / "README.md", *ROOT.glob("docs/**/*.md")}
+    - {*DECISIONS.glob("*.md"), *PROGRAMS.glob("*.md"), TESTING}
+)
 
 _BLOCK = re.compile(
     r"^(?:```python(?: \S+)?|<!-- given)\n(.*?)^(?:```|-->)$", re.MULTILINE | re.DOTALL
