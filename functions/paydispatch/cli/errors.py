@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+from paydispatch.cli.extras import WORKER, name_extra
 from paydispatch.domain.errors import PaydispatchError
 
 OWN_PACKAGES = frozenset(
@@ -23,20 +24,23 @@ LIBRARIES = (
 HINTS = {"NoRegionError": " Set AWS_REGION."}
 
 
-def one_line(error: Exception) -> str | None:
-    """Return the line to print, or None for an unexpected exception, which needs its traceback."""
+def one_line(error: Exception, extra: str = WORKER) -> str | None:
+    """Return the line to print, or None for an unexpected exception, which needs its traceback.
+
+    `extra` is the extra of the package with the libraries of the command.
+    """
     if isinstance(error, PaydispatchError):
         return str(error)
     if isinstance(error, ModuleNotFoundError):
-        return _explain_missing_library(error)
+        return _explain_missing_library(error, extra)
     return _explain_library_error(error) or _explain_system_error(error)
 
 
-def _explain_missing_library(error: ModuleNotFoundError) -> str | None:
+def _explain_missing_library(error: ModuleNotFoundError, extra: str) -> str | None:
     library = (error.name or "").partition(".")[0]
     if not library or library in OWN_PACKAGES:
         return None
-    return f"{library} is not installed. Run pip install 'paydispatch[local]' to use this command."
+    return name_extra(library, extra)
 
 
 def _explain_library_error(error: Exception) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,19 @@ from paydispatch.domain.text.redaction import redact
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from rich.console import Console
+
+WIDTH_OF_A_FILE = 240
+"""The width of a line in characters when the output is not a terminal."""
+
 
 def say(line: object) -> None:
     print(printable(line))
+
+
+def say_lines(text: object) -> None:
+    """Print a text of several lines. The line breaks must be our own."""
+    print(printable_lines(text))
 
 
 def complain(line: object) -> None:
@@ -32,8 +43,25 @@ def complain_in_lines(text: object) -> None:
 
 
 def say_json(value: Any, *, indent: int | None = None) -> None:
-    """Print JSON. It escapes every control character except DEL, which is escaped here."""
-    print(redact(json.dumps(value, indent=indent)).replace("\x7f", "\\u007f"))
+    """Print JSON and flush it. It escapes every control character except DEL, which is escaped here."""
+    print(redact(json.dumps(value, indent=indent)).replace("\x7f", "\\u007f"), flush=True)
+
+
+def open_console(*, stderr: bool = False) -> Console:
+    """Return the console of rich. With `NO_COLOR` it prints no escape sequence at all, not even for bold text.
+
+    `COLUMNS` sets the width. Without it a terminal has its own width, and a file has `WIDTH_OF_A_FILE`.
+    """
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    wide = not stream.isatty() and not os.environ.get("COLUMNS")
+    return Console(
+        stderr=stderr,
+        highlight=False,
+        width=WIDTH_OF_A_FILE if wide else None,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
+    )
 
 
 class PrintableFormatter(logging.Formatter):

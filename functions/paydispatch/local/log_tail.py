@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,12 @@ class LogTail:
             for line in self._take(log).splitlines():
                 yield log.stem, line
 
+    def new_events(self) -> Iterator[dict[str, Any]]:
+        """Yield the fields of each new line that is a JSON object. Every event of our programs is one."""
+        for _, line in self.new_lines():
+            if line.startswith(b'{"') and (fields := _json_object(line)):
+                yield fields
+
     def skip(self) -> None:
         """Leave out all complete lines so far, for a reader that needs only those that come."""
         for log in self._logs():
@@ -37,3 +44,11 @@ class LogTail:
             complete, newline, _ = file.read().rpartition(b"\n")
         self._offsets[log] = self._offsets.get(log, 0) + len(complete) + len(newline)
         return complete
+
+
+def _json_object(line: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, dict) else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -108,9 +109,20 @@ def test_a_library_that_is_not_installed_is_named_with_the_command_to_install_it
     said = run_to_error(command, capsys)
 
     assert (
-        f"{library} is not installed. Run pip install 'paydispatch[local]' to use this command."
+        f"{library} is not installed. Run pip install 'paydispatch[worker]' to use this command."
         in said
     )
+
+
+@pytest.mark.parametrize("command", ["demo", "local", "twin"])
+def test_a_command_of_the_local_stack_names_the_extra_with_its_servers(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "hypercorn", None)
+
+    said = run_to_error(command, capsys)
+
+    assert "hypercorn is not installed. Run pip install 'paydispatch[local]'" in said
 
 
 def test_a_missing_module_of_paydispatch_is_no_mistake_of_the_user() -> None:
@@ -183,8 +195,13 @@ def test_a_file_in_place_of_the_flows_folder_is_reported(
         assert f"The folder {folder} cannot be created" in said
 
 
-@pytest.mark.parametrize("command", ["local", "demo", "worker --all"])
-@pytest.mark.parametrize("by", ["--flows", "FLOWS_DIR"])
+@pytest.mark.parametrize(
+    ("command", "by"),
+    [
+        *product(["local", "worker --all"], ["--flows", "FLOWS_DIR"]),
+        ("demo", "--flows"),  # without it the demo runs flows of its own
+    ],
+)
 def test_a_missing_flows_folder_is_reported_before_any_process_starts(
     command: str,
     by: str,

@@ -16,11 +16,12 @@ from paydispatch.cli import dlq_report
 from paydispatch.cli.commands import doctor, reconcile, status, submit
 from paydispatch.cli.event_log import show_event_log
 from paydispatch.cli.tables import show_table
-from paydispatch.cli.terminal import complain, say, say_json, show_traceback
+from paydispatch.cli.terminal import complain, open_console, say, say_json, show_traceback
 from paydispatch.domain.operators.diagnosis import Finding, Reason
 from paydispatch.domain.operators.redrive import Parked, plan_redrive, read_parked
 from paydispatch.domain.text.printable import printable, printable_lines
-from paydispatch.local.demo.report import _flow
+from paydispatch.local.demo import report
+from paydispatch.local.failures import describe_failure
 from paydispatch.services.looks.verdicts import Reconciled, Verdict
 from paydispatch.services.operate.parked import in_full, in_short
 from paydispatch.services.redrive_message import Examined
@@ -114,12 +115,27 @@ def show_unknown() -> None:
     reconcile._show(report, as_json=False)
 
 
+def show_demo() -> None:
+    times: dict[str, Any] = dict.fromkeys(("on_the_queue_ms", "stripe_ms", "total_ms"), 1.0)
+    row = {"what": "a product", "flow": "f", "ok": True, "create_async_us": 1.0, **times}
+    error = {"error_kind": "api", "error_code": EVIL, "certainty": EVIL}
+    attempts = {"stripe_attempts": 2, "flow_runs": 1}
+    report.show(open_console(), [{**row, **error, **attempts}], started_s=1.0, took_s=1.0)
+
+
+def show_failure() -> None:
+    fields = {"message": "request.settled", "error_kind": "api", "request_id": EVIL}
+    complain(describe_failure({**fields, "error_message": EVIL, "flow": EVIL}))
+
+
 SHOWN: dict[str, Callable[[], None]] = {
     "a table": lambda: show_table(["id"], [[EVIL]]),
     "JSON": lambda: say_json({"a": EVIL, EVIL: 1}),
     "a complaint": lambda: complain(EVIL),
     "dlq": show_dead_letter,
+    "demo": show_demo,
     "doctor": show_finding,
+    "local": show_failure,
     "reconcile": show_unknown,
     "status": show_status,
     "submit": show_report,
@@ -139,10 +155,12 @@ def test_no_report_prints_a_control_character_or_a_key(
     assert KEY not in printed
 
 
-def test_the_demo_shows_the_markup_in_a_code_as_text() -> None:
-    row: dict[str, Any] = {"flow": "f", "error_kind": "api", "certainty": "c"}
-    assert r"\[red]x" in _flow({**row, "error_code": "[red]x"})
-    assert "\x1b" not in _flow({**row, "error_code": EVIL})
+def test_the_markup_of_rich_in_foreign_text_is_shown_as_text(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show_demo()
+    show_table(["id"], [["[red]x[/red]"]])
+    assert capsys.readouterr().out.count("[red]x[/red]") == 3
 
 
 def test_json_stays_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,12 @@ FAILED = "failed"
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
-        "dlq", help="list, show or redrive the messages in the dead-letter queue"
+        "dlq",
+        help="list, show or redrive the messages in the dead-letter queue",
+        epilog="""\
+examples:
+  paydispatch dlq list
+  paydispatch dlq redrive --dry-run""",
     )
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     _add_list(actions)
@@ -33,14 +38,33 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _add_list(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = actions.add_parser(
-        "list", help="list the parked messages, and the action that a redrive would take"
+        "list",
+        help="list the parked messages, and the action that a redrive would take",
+        description="List the parked messages with their reasons, and the action that a redrive would take. "
+        "This command changes nothing.",
+        epilog="""\
+examples:
+  paydispatch dlq list
+  paydispatch dlq list --object payment_intent --older-than 2h
+  paydispatch dlq list --json --stack paydispatch""",
     )
     _add_choice(parser)
     parser.set_defaults(run=run_list)
 
 
 def _add_show(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = actions.add_parser("show", help="print one parked message as JSON")
+    parser = actions.add_parser(
+        "show",
+        help="print one parked message as JSON",
+        description="Print one parked message with its reason and its request, as JSON. No key is in it.",
+        epilog="""\
+examples:
+  paydispatch dlq show pdr_01m82qt6xzezdwnvs8qmdew3r2
+
+exit codes:
+  0    printed
+  1    there is no such message""",
+    )
     parser.add_argument("request_id", metavar="ID", help="id of the request or of the SQS message")
     parser.add_argument("--json", action="store_true", help="print JSON (the default)")
     add_stack(parser)
@@ -53,6 +77,15 @@ def _add_redrive(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="send parked messages back to their queues",
         description="Send parked messages back to their queues, as the same requests under the same idempotency keys. "
         "A request that is too old to be sent again goes to reconcile. A message of a settled request stays.",
+        epilog="""\
+examples:
+  paydispatch dlq redrive --dry-run
+  paydispatch dlq redrive --reason timeout --rate 5/s
+  paydispatch dlq redrive --worker-id payment-worker-1 --limit 10
+
+exit codes:
+  0    every message was dealt with
+  1    the work on a message failed""",
     )
     _add_choice(parser)
     parser.add_argument(

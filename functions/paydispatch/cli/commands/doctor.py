@@ -26,6 +26,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="list the requests that wait, with the reason and the next step",
         description="Find accepted requests for which no terminal flow has run yet, and what holds calls back: pauses, "
         "open breakers, and limits that shrank after a 429. This command changes nothing.",
+        epilog="""\
+examples:
+  paydispatch doctor
+  paydispatch doctor --older-than 1h --json
+  paydispatch doctor --stack paydispatch
+
+exit codes:
+  0    no request waits longer than --older-than, no call is stopped,
+       and Redis does not evict keys
+  1    otherwise""",
     )
     parser.add_argument(
         "--older-than",
@@ -45,15 +55,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json(diagnosis)
     else:
-        _show(diagnosis)
+        _show(diagnosis, arguments.older_than)
     return 0 if diagnosis["healthy"] else 1
 
 
-def _show(diagnosis: Document) -> None:
+def _show(diagnosis: Document, older_than_s: float) -> None:
     if diagnosis["findings"]:
         show_table(COLUMNS, map(_row, diagnosis["findings"]))
     else:
-        say("No request waits.")
+        say(_describe_none(diagnosis, format_age(older_than_s)))
     if diagnosis["more_findings"]:
         say("Further requests wait, too. These have waited longest.")
     if diagnosis["more_workers"]:
@@ -68,6 +78,16 @@ def _show(diagnosis: Document) -> None:
         counts = f"{queue['waiting']} waiting, {queue['in_flight']} in flight, {queue['delayed']} delayed"
         say(f"queue {queue['name']}: {counts}")
     say(_describe_policy(diagnosis))
+
+
+def _describe_none(diagnosis: Document, age: str) -> str:
+    """Return the headline without findings. A flow that failed less than `age` ago is no finding yet."""
+    dead = sum(stream["dead"] for stream in diagnosis["streams"])
+    waits = f"No request has waited longer than {age}"
+    if not dead:
+        return f"{waits}."
+    flows = "a flow" if dead == 1 else f"{dead} flows"
+    return f"{waits}, but {flows} failed for good: see paydispatch doctor --older-than 1s"
 
 
 def _describe_policy(diagnosis: Document) -> str:

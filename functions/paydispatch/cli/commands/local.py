@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from paydispatch.cli.arguments import api_url, flows_folder, port
-from paydispatch.cli.terminal import complain_in_lines
+from paydispatch.cli.extras import LOCAL
+from paydispatch.cli.terminal import (
+    complain,
+    complain_in_lines,
+    open_console,
+    say_json,
+    say_lines,
+)
 from paydispatch.domain.text.printable import printable
 
 if TYPE_CHECKING:
@@ -24,7 +32,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "local",
         help="run the whole stack on this machine",
-        description="Start every part of the stack on this machine, and run them until Ctrl-C.",
+        description="Start every part of the stack on this machine, and run them until Ctrl-C. Print a line on stderr "
+        "for each failing flow and for each request that ends in an error.",
+        epilog="""\
+examples:
+  paydispatch local --port 8080
+  paydispatch local --flows flows --verbose
+  paydispatch local --json > stack.json
+
+exit codes:
+  0    stopped by Ctrl-C or SIGTERM
+  1    a part failed""",
     )
     parser.add_argument(
         "--port", type=port, default=0, help="port of the HTTP gateway (default: 0, a free port)"
@@ -58,11 +76,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--json", action="store_true", help="print the addresses as one JSON line")
     parser.add_argument("--verbose", action="store_true", help="print the output of every part")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, extra=LOCAL)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Return 0 after Ctrl-C or SIGTERM, and 1 if a part did not start or stopped on its own."""
+    from paydispatch.local.failures import Failures
     from paydispatch.local.processes import PartFailed
     from paydispatch.local.stack import LocalStack
 
@@ -72,8 +91,11 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with LocalStack(settings) as stack:
             _show(stack.addresses, as_json=arguments.json)
+            failures = Failures(stack.directory)
             while True:
                 stack.wait(_LOOK_EVERY_S)
+                for failure in failures.read():
+                    complain(failure)
     except KeyboardInterrupt:
         return 0
     except PartFailed as failure:
@@ -111,20 +133,21 @@ def _settings(arguments: argparse.Namespace) -> LocalSettings:
 
 def _show(addresses: Addresses, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(addresses.as_json()), flush=True)
+        say_json(addresses.as_json())
     else:
         _show_table(addresses)
 
 
 def _show_table(addresses: Addresses) -> None:
-    from rich.console import Console
-    from rich.markup import escape
+    from rich.text import Text
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = open_console()
     for name, value in addresses.as_json().items():
         if value is not None:
-            console.print(f"[bold]{name:<22}[/] {escape(printable(value))}")
-    console.print(f"\nTry it (Ctrl-C stops the stack):\n\n{_example(addresses.api)}", markup=False)
+            line = Text.assemble((f"{name:<22}", "bold"), " ", printable(value))
+            console.print(line, soft_wrap=True)
+    say_lines(f"\nTry it (Ctrl-C stops the stack):\n\n{_example(addresses.api)}")
+    sys.stdout.flush()
 
 
 def _example(api: str) -> str:

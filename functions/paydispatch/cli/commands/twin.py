@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 from paydispatch.cli.arguments import port
+from paydispatch.cli.extras import LOCAL
+from paydispatch.cli.terminal import say_json, say_lines
 from paydispatch.domain.errors import PaydispatchError
 
 if TYPE_CHECKING:
@@ -24,6 +26,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "twin",
         help="run a local stand-in for Stripe's API",
         description="Run a local stand-in for Stripe's API until Ctrl-C.",
+        epilog="""\
+examples:
+  paydispatch twin
+  paydispatch twin --port 0 --json
+  paydispatch twin --lenient --seed 1""",
     )
     parser.add_argument(
         "--port",
@@ -32,7 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--json", action="store_true", help="print the URL as one JSON line")
     add_options(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, extra=LOCAL)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -69,16 +76,18 @@ async def _serve(arguments: argparse.Namespace, listener: socket.socket) -> None
     stopped = asyncio.Event()
     stop_on_signals(stopped)
     async with serve(options_of(arguments).build(), listener) as base_url:
-        print(_ready(base_url, as_json=arguments.json), flush=True)
+        _say_ready(base_url, as_json=arguments.json)
         await stopped.wait()
 
 
-def _ready(base_url: str, *, as_json: bool) -> str:
+def _say_ready(base_url: str, *, as_json: bool) -> None:
     if as_json:
-        return json.dumps({"stripe_base": base_url})
-    return (
+        say_json({"stripe_base": base_url})
+        return
+    say_lines(
         f"The Stripe twin listens on {base_url}\n"
         f"  curl {base_url}/v1/products -u sk_test_any: -d name=Tea\n"
         f"  curl {base_url}/_twin/ledger\n"
         "Ctrl-C stops it."
     )
+    sys.stdout.flush()

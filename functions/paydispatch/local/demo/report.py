@@ -1,21 +1,26 @@
-"""The report of the demo, as a table and as JSON."""
+"""The report of the demo, as two lines of at most 80 columns for each request, and as JSON."""
 
 from __future__ import annotations
 
 import statistics
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from paydispatch.domain.text.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+    from rich.text import Text
+
     from paydispatch.local.demo.scenes import Expected
     from paydispatch.local.demo.trail import Trail
 
-PATH = "create_async → Dispatcher → SQS → Stripe caller → Stripe (the twin) → Redis stream → flow worker → flow"
+PATH = (
+    "create_async → Dispatcher → SQS → Stripe caller → Stripe (the twin)\n"
+    "→ Redis stream → flow worker → flow"
+)
+TIMES = ("returned", "queued", "Stripe", "total")
 
 
 def row(expected: Expected, trail: Trail) -> dict[str, Any]:
@@ -40,54 +45,64 @@ def row(expected: Expected, trail: Trail) -> dict[str, Any]:
     }
 
 
-def show(rows: list[dict[str, Any]], started_s: float, took_s: float) -> None:
-    """Print the table and a summary."""
-    console = Console(width=None if Console().is_terminal else 140)
-    console.print(f"\n[dim]{PATH}[/]\n")
-    console.print(_table(rows))
+def show(console: Console, rows: list[dict[str, Any]], started_s: float, took_s: float) -> None:
+    """Print the requests and a summary."""
+    console.print(f"\n{PATH}\n", style="dim")
+    console.print(f"  {'request':<24}{_times(TIMES)}", style="bold")
+    for each in rows:
+        for line in _request(each):
+            console.print(line, soft_wrap=True)
     returned = [row["create_async_us"] for row in rows if row["create_async_us"] is not None]
     ran = sum(row["ok"] for row in rows)
     console.print(
-        f"\n{ran} of {len(rows)} flows ran as expected, {took_s:.1f} s after the first dispatch "
-        f"(the stack took {started_s:.1f} s to start).\n"
-        f"create_async returned after {statistics.median(returned):.0f} µs (median of {len(returned)})."
+        f"\n{ran} of {len(rows)} flows ran as expected, {took_s:.1f} s after the first dispatch\n"
+        f"(the stack took {started_s:.1f} s to start). create_async returned after\n"
+        f"{statistics.median(returned):.0f} µs (median of {len(returned)})."
     )
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("")
-    table.add_column("request")
-    table.add_column("returned", justify="right")
-    table.add_column("on the queue", justify="right")
-    table.add_column("Stripe", justify="right")
-    table.add_column("flow")
-    table.add_column("total", justify="right")
-    for each in rows:
-        table.add_row(
-            "[green]✓[/]" if each["ok"] else "[red]✗[/]",
-            each["what"],
-            _unit(each["create_async_us"], "µs"),
-            _unit(each["on_the_queue_ms"], "ms"),
-            _stripe(each),
-            _flow(each),
-            _unit(each["total_ms"], "ms"),
-        )
-    return table
+def _request(each: dict[str, Any]) -> Iterator[Text]:
+    from rich.text import Text
+
+    mark, color = ("✓", "green") if each["ok"] else ("✗", "red")
+    times = (
+        _unit(each["create_async_us"], "µs"),
+        _unit(each["on_the_queue_ms"], "ms"),
+        _unit(each["stripe_ms"], "ms"),
+        _unit(each["total_ms"], "ms"),
+    )
+    yield Text.assemble((mark, color), f" {each['what']:<24}{_times(times)}")
+    yield Text(f"    {_flow(each)}", style="dim")
+    for details in filter(None, (_error(each), _repeats(each))):
+        yield Text(f"    {details}", style="dim")
 
 
-def _stripe(each: dict[str, Any]) -> str:
-    if each["stripe_attempts"] is None:
-        return "-"
-    tries = "" if each["stripe_attempts"] == 1 else f"{each['stripe_attempts']} attempts, "
-    return f"{tries}{each['stripe_ms']} ms"
+def _times(cells: tuple[str, ...]) -> str:
+    return "".join(f"{cell:>12}" for cell in cells)
 
 
 def _flow(each: dict[str, Any]) -> str:
-    if each["error_kind"] is None:
+    if each["ok"]:
         return str(each["flow"])
-    error = f"{each['error_kind']}: {each['error_code']}, {each['certainty']}"
-    return f"{each['flow']} ({escape(printable(error))})"
+    if each["total_ms"] is None:
+        return f"{each['flow']} has not run"
+    return f"{each['flow']} ran for another outcome than expected"
+
+
+def _error(each: dict[str, Any]) -> str:
+    if each["error_kind"] is None:
+        return ""
+    return printable(f"{each['error_kind']}: {each['error_code']}, {each['certainty']}")
+
+
+def _repeats(each: dict[str, Any]) -> str:
+    """Return the number of attempts and of runs, each only if it is above one."""
+    attempts = _several(each["stripe_attempts"], "attempts at Stripe")
+    return ", ".join(filter(None, (attempts, _several(each["flow_runs"], "runs of the flow"))))
+
+
+def _several(number: int | None, noun: str) -> str:
+    return f"{number} {noun}" if number is not None and number > 1 else ""
 
 
 def _unit(value: float | None, unit: str) -> str:

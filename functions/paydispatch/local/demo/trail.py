@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +24,8 @@ class Trail:
 
     def read(self) -> None:
         """Read the new lines of all log files."""
-        for _, line in self._tail.new_lines():
-            if line.startswith(b'{"') and (fields := _json_object(line)):
-                self._note(fields)
+        for fields in self._tail.new_events():
+            self._note(fields)
 
     def skip(self) -> None:
         """Leave out the lines so far. A stack that has worked for hours has many, and each would be parsed."""
@@ -51,11 +49,3 @@ class Trail:
         elif line.get("message") == FINISHED:
             self._finished[line["request_id"], line["flow"]] = line
             self._runs[line["request_id"]] += 1
-
-
-def _json_object(line: bytes) -> dict[str, Any]:
-    try:
-        fields = json.loads(line)
-    except ValueError:
-        return {}
-    return fields if isinstance(fields, dict) else {}
