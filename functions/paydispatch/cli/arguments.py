@@ -17,6 +17,9 @@ from paydispatch.domain.web.protected_urls import is_protected
 
 HIGHEST_PORT = 65_535
 
+LONGEST_AGE_S = 3_650 * 86_400
+"""Ten years. A longer duration is a mistake, and would begin before the first day that Python knows."""
+
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _AGE = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 
@@ -24,9 +27,10 @@ _AGE = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 def age_s(text: str) -> float:
     """Return the seconds of a duration such as 45s, 30m, 2h or 3d."""
     match = _AGE.fullmatch(text)
-    if match is None:
+    age = float(match[1]) * _UNITS_S[match[2]] if match else math.inf
+    if age > LONGEST_AGE_S:
         raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 45s, 30m, 2h or 3d")
-    return float(match[1]) * _UNITS_S[match[2]]
+    return age
 
 
 def format_age(seconds: float) -> str:

@@ -40,7 +40,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description=f"Estimates the bill of AWS for a number of calls, in {REGION}, from the shape of the stack and a "
         "dated price list. It needs no network. Confirm the prices before you rely on them.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--calls", type=positive, default=1e6, help="calls (default: 1e6)")
     parser.add_argument(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,8 @@ from paydispatch.cli.stacks import stack_outputs
 from paydispatch.cli.terminal import complain, say, say_json
 
 if TYPE_CHECKING:
+    import argparse
+
     from paydispatch.adapters.aws.stack_outputs import StackOutputs
 
 EXAMPLES = """\
@@ -30,7 +31,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="print the environment of a deployed stack",
         description="Print the variables that programs and commands need for a deployed stack, as lines for a shell.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--stack", required=True, metavar="NAME", help="name of the stack")
     parser.add_argument(

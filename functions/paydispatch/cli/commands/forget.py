@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 from paydispatch.cli.operate import add_stack, ask
 from paydispatch.cli.terminal import say, say_json
 
 if TYPE_CHECKING:
+    import argparse
+
     from paydispatch.services.operate.ports import Document
 
 EXAMPLES = """\
@@ -39,7 +40,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "payment stay: they name no person. Unfinished work stays and is counted. Log lines expire with their log "
         "group, and Stripe keeps its own objects.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--context", required=True, metavar="C", help="the context_id")
     parser.add_argument("--worker-id", metavar="W", help="only in this worker (default: in all)")

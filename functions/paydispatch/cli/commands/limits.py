@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 from paydispatch.cli.limit_arguments import account as account_type
@@ -12,6 +11,7 @@ from paydispatch.cli.operate import add_stack, ask
 from paydispatch.cli.terminal import complain, say, say_json
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
     from paydispatch.services.operate.ports import Document
@@ -29,6 +29,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="show and set the rate limits of accounts",
         description="Stripe limits the calls per second of an account, and of each operation of it. The limits of "
         "accounts without limits of their own are STRIPE_LIMIT_LIVE, STRIPE_LIMIT_SANDBOX and STRIPE_LIMIT_OPERATION.",
+        epilog="""\
+examples:
+  paydispatch limits show
+  paydispatch limits set --account acct_1 5""",
     )
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     _add_show(actions)
@@ -49,7 +53,6 @@ def _add(
         help=description[0].lower() + description[1:].partition(".")[0],
         description=description,
         epilog=f"examples:\n{examples}\n{EXIT_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_stack(parser)

@@ -87,8 +87,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="write templates of the two flows of an operation",
         description="Write new_OPERATION_response.py and new_OPERATION_error.py, ready to run. "
         "Existing files are not changed.",
-        epilog="examples: paydispatch new-flow capture_payment_intent; an object means its create: "
-        "paydispatch new-flow product",
+        epilog="""\
+examples:
+  paydispatch new-flow capture_payment_intent
+  paydispatch new-flow product --flows flows
+  paydispatch new-flow --all-missing
+
+An object means its create.""",
     )
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
+from typing import TYPE_CHECKING
 
 from paydispatch.cli.limit_arguments import add_paused, paused_of
 from paydispatch.cli.operate import add_stack, ask
 from paydispatch.cli.terminal import say, say_json
 from paydispatch.domain.operators.holds import ALL_ACCOUNTS
+
+if TYPE_CHECKING:
+    import argparse
 
 EXAMPLES = """\
 examples:
@@ -29,7 +32,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Stop calls to Stripe. No request is lost: each is deferred by up to a minute, again and again, "
         "until `paydispatch resume` or its deadline. A call that has begun ends as usual.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_paused(parser)
     parser.add_argument(

@@ -24,6 +24,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="settle requests with an unknown outcome",
         description="Read the objects of requests with an unknown outcome at Stripe, and publish each outcome that "
         "they prove. It can run at any time, also during the scheduled reconciliation.",
+        epilog="""\
+examples:
+  paydispatch reconcile
+  paydispatch reconcile --worker-id payment-worker-1 --json
+  paydispatch reconcile --same-account pdr_01m82qt6xzezdwnvs8qmdew3r2
+
+exit codes:
+  0    no outcome is unknown any more
+  1    an outcome stays unknown, or there is no such request""",
     )
     parser.add_argument(
         "--worker-id",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
+from typing import TYPE_CHECKING
 
 from paydispatch.cli.limit_arguments import add_paused, paused_of
 from paydispatch.cli.operate import add_stack, ask
 from paydispatch.cli.terminal import complain, say, say_json
 from paydispatch.domain.operators.holds import ALL_ACCOUNTS
+
+if TYPE_CHECKING:
+    import argparse
 
 EXAMPLES = """\
 examples:
@@ -15,11 +18,11 @@ examples:
   paydispatch resume --lane batch
   paydispatch resume --all
 
-`--account` without `--lane` ends all pauses of the account. `--all` ends all pauses that
-are not of one account.
+`--account` without `--lane` ends all pauses of the account. `--all` ends all pauses that are not of one account.
 
 exit codes:
-  0    a pause has ended; calls go again within a second, deferred ones within a minute
+  0    a pause has ended: calls go again within a second, and
+       deferred ones within a minute
   1    no such pause was there
   2    invalid arguments, a missing variable, or an unavailable Redis"""
 
@@ -30,7 +33,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="end a pause",
         description="End a pause that `paydispatch pause` made, and print the pauses that are left.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_paused(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")

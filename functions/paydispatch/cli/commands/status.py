@@ -20,7 +20,20 @@ if TYPE_CHECKING:
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("status", help="print the status of a request")
+    parser = commands.add_parser(
+        "status",
+        help="print the status of a request",
+        description="Print the status of a request, and its path with --trace.",
+        epilog="""\
+examples:
+  paydispatch status pdr_01m82qt6xzezdwnvs8qmdew3r2
+  paydispatch status pdr_01m82qt6xzezdwnvs8qmdew3r2 --trace
+  paydispatch status pdr_01m82qt6xzezdwnvs8qmdew3r2 --api https://api.example.com --json
+
+exit codes:
+  0    printed
+  1    there is no such request""",
+    )
     parser.add_argument(
         "request_id", metavar="REQUEST_ID", help="id of the request, from its receipt"
     )

@@ -35,8 +35,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "If the command stops early, run it again: it submits the remaining lines, and no line twice. "
         "Without a ledger a file is a new run, and its lines are new requests, even if an earlier file had "
         "the same lines. A line with its own idempotency_key is the same request in every run.",
-        epilog="examples: paydispatch submit renewals.jsonl --secret-ref main; after the loss of the "
-        "ledger: paydispatch submit renewals.jsonl --secret-ref main --run run_0123456789abcdef",
+        epilog="""\
+examples:
+  paydispatch submit renewals.jsonl --secret-ref main
+  paydispatch submit renewals.jsonl --api https://api.example.com --json
+  paydispatch submit renewals.jsonl --secret-ref main --run run_0123456789abcdef
+
+The last one continues a run after the loss of its ledger.
+
+exit codes:
+  0    the queue has every line
+  1    a line was refused""",
     )
     parser.add_argument(
         "file", type=Path, metavar="FILE.jsonl", help="file with one JSON object per line"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import sys
 from dataclasses import asdict
@@ -14,6 +13,8 @@ from paydispatch.domain.credentials import StripeKey
 from paydispatch.settings import StripeSettings
 
 if TYPE_CHECKING:
+    import argparse
+
     from paydispatch.services.verify_events import Verified
 
 EXAMPLES = """\
@@ -43,7 +44,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Make one coupon in your sandbox, wait for its event, and say whether the event carries the "
         "idempotency key of the call. The coupon is deleted again. A live key is refused.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--key",

@@ -28,6 +28,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "worker",
         help="run the flows of one worker, or of all",
         description="Run flows until Ctrl-C or SIGTERM, and finish the current ones before the end.",
+        epilog="""\
+examples:
+  paydispatch worker --all
+  paydispatch worker --worker-id payment-worker-1 --flows flows
+  paydispatch worker --worker-id payment-worker-1 --worker-id payment-worker-2 --tenant acme""",
     )
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument(
