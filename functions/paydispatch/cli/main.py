@@ -29,7 +29,7 @@ from paydispatch.cli.commands import (
     worker,
 )
 from paydispatch.cli.errors import one_line
-from paydispatch.cli.extras import LOCAL, WORKER, missing_server, name_extra
+from paydispatch.cli.extras import WORKER, missing_library, name_extra
 from paydispatch.cli.parser import Parser, Version
 from paydispatch.cli.terminal import complain, show_traceback
 
@@ -45,7 +45,7 @@ COMMANDS: tuple[ModuleType, ...] = (
 )
 """The commands in the order of the help. Each module has `add_parser(commands)`, which sets `run`.
 
-A command of the local stack also sets `extra` to `LOCAL`. Every other command needs the extra `WORKER` or none.
+It also sets `extra` if it cannot begin without the libraries of `LOCAL` or of `WORKER`.
 """
 
 CANNOT = 2
@@ -110,15 +110,15 @@ def make_parser() -> Parser:
 
 def _run(parsed: argparse.Namespace) -> int:
     """Run a command and return its exit code. Raises each exception that is no mistake of the user."""
-    extra = getattr(parsed, "extra", WORKER)
-    if extra == LOCAL and (library := missing_server()):
+    extra: str | None = getattr(parsed, "extra", None)
+    if extra and (library := missing_library(extra)):
         return _refuse(name_extra(library, extra))
     try:
         code: int = parsed.run(parsed)
     except BrokenPipeError:
         raise
     except Exception as error:
-        line = one_line(error, extra)
+        line = one_line(error, extra or WORKER)
         if line is None:
             raise
         return _refuse(line)

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.cli.arguments import positive
+from paydispatch.cli.extras import WORKER
 from paydispatch.cli.tables import show_table
 from paydispatch.cli.terminal import say, say_json
 from paydispatch.domain.cost.estimate import NOT_COUNTED, Estimate, estimate
@@ -84,7 +85,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="price of your Redis nodes together, which is added to the standing cost",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, extra=WORKER)
 
 
 def run(arguments: argparse.Namespace) -> int:

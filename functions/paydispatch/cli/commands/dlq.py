@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from paydispatch.cli.arguments import age_s, count, positive, rate
 from paydispatch.cli.dlq_report import show_walk
 from paydispatch.cli.event_log import add_verbose, show_event_log
+from paydispatch.cli.extras import WORKER
 from paydispatch.cli.operate import add_stack, ask, raise_if_stopped
 from paydispatch.cli.terminal import complain, say_json
 
@@ -49,7 +50,7 @@ examples:
   paydispatch dlq list --json --stack paydispatch""",
     )
     _add_choice(parser)
-    parser.set_defaults(run=run_list)
+    parser.set_defaults(run=run_list, extra=WORKER)
 
 
 def _add_show(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -68,7 +69,7 @@ exit codes:
     parser.add_argument("request_id", metavar="ID", help="id of the request or of the SQS message")
     parser.add_argument("--json", action="store_true", help="print JSON (the default)")
     add_stack(parser)
-    parser.set_defaults(run=run_show)
+    parser.set_defaults(run=run_show, extra=WORKER)
 
 
 def _add_redrive(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -107,7 +108,7 @@ exit codes:
         help="delete the messages of settled requests (default: they stay)",
     )
     add_verbose(parser)
-    parser.set_defaults(run=run_redrive)
+    parser.set_defaults(run=run_redrive, extra=WORKER)
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:

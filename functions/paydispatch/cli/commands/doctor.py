@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from paydispatch.cli.arguments import age_s, format_age
+from paydispatch.cli.extras import WORKER
 from paydispatch.cli.limits_report import show_holds
 from paydispatch.cli.looks_report import describe_looks
 from paydispatch.cli.operate import add_stack, ask
@@ -46,7 +47,7 @@ exit codes:
     )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     add_stack(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, extra=WORKER)
 
 
 def run(arguments: argparse.Namespace) -> int:

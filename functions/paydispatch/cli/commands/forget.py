@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paydispatch.cli.extras import WORKER
 from paydispatch.cli.operate import add_stack, ask
 from paydispatch.cli.terminal import say, say_json
 
@@ -49,7 +50,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--dry-run", action="store_true", help="count, and erase nothing")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON")
     add_stack(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, extra=WORKER)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paydispatch.cli.extras import WORKER
 from paydispatch.cli.limit_arguments import account as account_type
 from paydispatch.cli.limit_arguments import add_account, add_mode, key_digits, limit, operation
 from paydispatch.cli.limits_report import show_account, show_overview
@@ -56,7 +57,7 @@ def _add(
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_stack(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, extra=WORKER)
     return parser
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paydispatch.cli.extras import WORKER
 from paydispatch.cli.limit_arguments import add_paused, paused_of
 from paydispatch.cli.operate import add_stack, ask
 from paydispatch.cli.terminal import say, say_json
@@ -41,7 +42,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--json", action="store_true", help="print the pauses as JSON")
     add_stack(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, extra=WORKER)
 
 
 def run(arguments: argparse.Namespace) -> int:

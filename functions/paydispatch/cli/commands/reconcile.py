@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from paydispatch.cli.event_log import add_verbose, show_event_log
+from paydispatch.cli.extras import WORKER
 from paydispatch.cli.operate import add_stack, ask, raise_if_stopped
 from paydispatch.cli.tables import show_table
 from paydispatch.cli.terminal import complain, say, say_json
@@ -50,7 +51,7 @@ exit codes:
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     add_stack(parser)
     add_verbose(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, extra=WORKER)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from paydispatch.cli.arguments import flows_folder
 from paydispatch.cli.bounded_exit import leave_soon
+from paydispatch.cli.extras import WORKER
 from paydispatch.domain.errors import BadSetting
 from paydispatch.domain.identity.slots import slot_name
 from paydispatch.settings import RunnerSettings
@@ -53,7 +54,7 @@ examples:
         metavar="DIR",
         help="folder of the flow scripts (default: FLOWS_DIR, or ./flows)",
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, extra=WORKER)
 
 
 def run(arguments: argparse.Namespace) -> int:
