@@ -129,7 +129,7 @@ docs: install ## build the site of the documents into build/site
 dist: | $(filter .tools/bin/uv,$(UV)) ## build the wheel and the source distribution into dist
 	@$(UV) build --quiet --out-dir dist
 
-RELEASE := $(RUN)/pytest -q -p no:xdist --basetemp build/release tests/release --uv $(UV)
+RELEASE := $(RUN)/pytest -q -p no:xdist tests/release --uv $(UV)
 release: install dist ## build the wheel, and try it in empty environments of every installed Python (QUICK=1: of one)
 	$(RELEASE) $(if $(QUICK),,--every-python)
 

@@ -110,9 +110,9 @@ def test_the_wheel_installs_one_top_level_name() -> None:
     """A second name could overwrite a module of the user's project, or be shadowed by one."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
-    assert project["tool"]["hatch"]["build"]["targets"]["wheel"] == {
-        "packages": ["functions/paydispatch"]
-    }
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["packages"] == ["functions/paydispatch"]
+    assert all(place.startswith("paydispatch/") for place in wheel["force-include"].values())
 
 
 def test_importing_a_package_loads_no_third_party_library() -> None:

@@ -420,8 +420,8 @@ GUARDS = (
         "terminal: control characters in a table cell are printed",
         TERMINAL,
         SOURCE + "cli/tables.py",
-        "        table.add_row(*map(printable, row))",
-        "        table.add_row(*row)",
+        "    cells = [[printable(cell) for cell in row] for row in rows]",
+        "    cells = [[str(cell) for cell in row] for row in rows]",
         ("tests/unit/cli/test_terminal.py",),
     ),
     Guard(

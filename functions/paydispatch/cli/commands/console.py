@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import secrets
 from typing import TYPE_CHECKING
 
 from paydispatch.cli.arguments import port
+from paydispatch.cli.extras import WORKER
 from paydispatch.cli.operate import add_stack, ask
-from paydispatch.cli.terminal import say
+from paydispatch.cli.terminal import say, say_json
 
 if TYPE_CHECKING:
     import argparse
@@ -28,12 +28,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="serve the operators' web page on this machine",
         description="Serve a page on loopback that shows what waits and why, the path of each request, and the "
         "commands that help. With --stack it has no list of recent requests.",
+        epilog="""\
+examples:
+  paydispatch console
+  paydispatch console --port 8090 --stack paydispatch""",
     )
     parser.add_argument("--port", type=port, default=0, help="port (default: 0, a free port)")
     parser.add_argument("--fd", type=int, help="an inherited listening socket, instead of a port")
     parser.add_argument("--json", action="store_true", help="print the address as one JSON line")
     add_stack(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, extra=WORKER)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -70,6 +74,8 @@ async def _serve(
         api=os.environ.get(API),
         twin=os.environ.get(TWIN),
     ):
-        said = json.dumps({"ready": address}) if arguments.json else f"console: {address}"
-        say(said)
+        if arguments.json:
+            say_json({"ready": address})
+        else:
+            say(f"console: {address}")
         await asyncio.Event().wait()
