@@ -32,6 +32,20 @@ print(receipt.request_id)
 """
 
 
+STACK_ALONE = """
+import json, signal, sys
+from paydispatch.local.settings import LocalSettings
+from paydispatch.local.stack import LocalStack
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+with LocalStack(LocalSettings()) as stack:
+    stack.stop("worker")
+    print(json.dumps(stack.addresses.as_json()), flush=True)
+    sys.stdin.read()
+"""
+"""A stack without a worker of its own, because that could take the outcome from the worker under test."""
+
+
 def names_installed(environment: Environment) -> set[str]:
     listed = "from importlib.metadata import distributions as d; print(*(i.name for i in d()))"
     return set(
@@ -40,17 +54,15 @@ def names_installed(environment: Environment) -> set[str]:
 
 
 @contextmanager
-def announced(
-    environment: Environment, *arguments: str, cwd: Path, **variables: str
-) -> Iterator[tuple[dict[str, Any], subprocess.Popen[str]]]:
-    """Run a server of `paydispatch` until the block ends, and yield the JSON line of its addresses."""
-    own = {"PATH": f"{environment.folder / 'bin'}:/usr/bin:/bin", "HOME": str(cwd), **variables}
+def announced(environment: Environment, *command: str, cwd: Path) -> Iterator[dict[str, Any]]:
+    """Run a server until the block ends, and yield the JSON line of its addresses."""
+    own = {"PATH": f"{environment.folder / 'bin'}:/usr/bin:/bin", "HOME": str(cwd)}
     server = subprocess.Popen(
-        [environment.command, *arguments], cwd=cwd, env=own, text=True, stdout=subprocess.PIPE
+        command, cwd=cwd, env=own, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     try:
         assert server.stdout is not None
-        yield json.loads(server.stdout.readline()), server
+        yield json.loads(server.stdout.readline())
     finally:
         server.terminate()
         server.communicate(timeout=60)
@@ -131,7 +143,7 @@ def test_the_twin_answers(environments: Environments, tmp_path: Path) -> None:
         "import sys, urllib.request as u; print(u.urlopen(sys.argv[1] + '/_twin/ledger').status)"
     )
     local = environments.get("testing")
-    with announced(local, "twin", "--port", "0", "--json", cwd=tmp_path) as (twin, _):
+    with announced(local, local.command, "twin", "--port", "0", "--json", cwd=tmp_path) as twin:
         done = local.run(local.python, "-c", asked, twin["stripe_base"], cwd=tmp_path)
 
     assert done.stdout == "200\n", done.stderr
@@ -146,14 +158,8 @@ def test_the_sdk_sends_and_a_worker_runs_the_flow(
     (flows / "any_response.py").write_text(
         "def run(parsed_data, flow):\n    open('ran', 'w').write(flow.request_id)\n"
     )
-    nobody = tmp_path / "nobody"
-    nobody.mkdir()
-    sdk, worker = environments.get(), environments.get("worker")
-    # The stack's own worker has no script and leaves the outcome to the one under test.
-    with announced(
-        environments.get("testing"), "local", "--flows", str(nobody), "--json", cwd=tmp_path,
-        FLOW_MISSING_WAIT_S="600",
-    ) as (addresses, _):  # fmt: skip
+    sdk, worker, testing = map(environments.get, ("", "worker", "testing"))
+    with announced(testing, testing.python, "-c", STACK_ALONE, cwd=tmp_path) as addresses:
         known = stack_variables(addresses)
         sent = sdk.run(sdk.python, "-c", SEND, cwd=tmp_path, **known)
         assert sent.returncode == 0, sent.stderr
