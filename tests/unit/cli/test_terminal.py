@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.unit.examples import KEY, NOW_S, envelope
 
 from paydispatch.adapters.command_event_log import CommandEventLog
@@ -161,6 +163,26 @@ def test_the_markup_of_rich_in_foreign_text_is_shown_as_text(
     show_demo()
     show_table(["id"], [["[red]x[/red]"]])
     assert capsys.readouterr().out.count("[red]x[/red]") == 3
+
+
+@given(text=st.text())
+@pytest.mark.parametrize("columns", ["20", "200"])
+@pytest.mark.parametrize(
+    "show", [say, complain, say_json, lambda text: show_table("ab", [[text] * 2])]
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_no_text_at_all_reaches_the_terminal_as_a_control_character(
+    show: Callable[[str], None],
+    columns: str,
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    capsys.readouterr()
+    show(text)
+    lines = "".join(capsys.readouterr()).split("\n")
+    assert [line for line in lines if printable(line) != line] == []
 
 
 def test_json_stays_json(capsys: pytest.CaptureFixture[str]) -> None:
