@@ -9,6 +9,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from paydispatch.services.submit import Report, submit_lines
 from tests.unit.examples import CREATED, KEY, NOW_S, body, create_request, entry, message_text
 from tests.unit.handlers.conftest import Client
 from tests.unit.services.conftest import Caller
@@ -17,7 +18,6 @@ from paydispatch.adapters.http_delivery import HttpDelivery
 from paydispatch.compose.dispatcher import Dispatcher
 from paydispatch.domain.errors import InvalidParams
 from paydispatch.flow import Flow
-from paydispatch.services.submit import Report, submit_lines
 from paydispatch.testing.memory_delivery import MemoryDelivery
 
 if TYPE_CHECKING:

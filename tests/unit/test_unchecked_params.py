@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paydispatch.services.submit import Report, submit_lines
 from tests.unit.examples import (
     CREATED,
     KEY,
@@ -30,7 +31,6 @@ from paydispatch.domain.identity.marks import MARK
 from paydispatch.domain.parameters.check import check_params
 from paydispatch.domain.parameters.unchecked import logged_names, merge_unchecked
 from paydispatch.flow import Flow
-from paydispatch.services.submit import Report, submit_lines
 from paydispatch.testing.memory_delivery import MemoryDelivery
 
 CHARGE: dict[str, Any] = {"amount": 2000, "currency": "usd"}

@@ -49,7 +49,10 @@ SDK = (
 FORKS = ("tests/unit/sdk/test_forks.py",)
 SQS_ANSWERS = ("tests/integration/adapters/test_sqs_lost_answers.py",)
 HTTP_ANSWERS = ("tests/integration/adapters/test_http_delivery.py",)
-SUBMIT = ("tests/unit/cli/test_submit.py",)
+SUBMIT = (
+    "tests/unit/cli/submission/test_submit.py",
+    "tests/unit/cli/submission/test_kills.py",
+)
 WIRE = ("tests/integration/adapters/test_stripe_http.py",)
 
 ATTEMPTS = SOURCE + "domain/attempts.py"
@@ -95,6 +98,7 @@ NO_WEB_PAGE = "No web page can call the servers on this machine."
 TERMINAL = "Text from others cannot control an operator's terminal."
 ACTS_IN_AN_ACCOUNT = "Every call with an organisation's key names the account in which it acts."
 ONE_KEY = "One idempotency key of a tenant is one request over every way in."
+ONE_LINE = "A line of a file is one request, whenever its submission is killed."
 THREE_ANSWERS = "The way in has three answers: accepted, refused, and unknown."
 STOPPED_FIRST = "A receipt is never reported as lost while its message can still arrive."
 OWN_DISPATCHER = "A fork gets its own Dispatcher, and no program drops a request silently."
@@ -835,15 +839,63 @@ GUARDS = (
     Guard(
         "submit: an equal line of another run is the same request",
         "The keys of a file's lines contain their run.",
-        SOURCE + "services/submit.py",
-        'f"{run}\\n{equal[stripped]}\\n{stripped}"',
-        'f"{equal[stripped]}\\n{stripped}"',
+        SOURCE + "domain/submission/line_keys.py",
+        'f"{self._run}\\n{self._places[same]}\\n{text}"',
+        'f"{self._places[same]}\\n{text}"',
+        SUBMIT,
+    ),
+    Guard(
+        "submit: lines are handed over before the ledger has them",
+        ONE_LINE,
+        SOURCE + "services/submission/hand_over.py",
+        "        self._ledger.make_durable()\n        for line in block:\n            self._hand_over(line)",
+        "        for line in block:\n            self._hand_over(line)\n        self._ledger.make_durable()",
+        SUBMIT,
+    ),
+    Guard(
+        "submit: a changed line is a second request",
+        ONE_LINE,
+        SOURCE + "cli/commands/submit.py",
+        "        ledger.check_unchanged(found.changed)",
+        "        pass",
+        SUBMIT,
+    ),
+    Guard(
+        "submit: a removed line is not noticed",
+        ONE_LINE,
+        SOURCE + "services/submission/survey.py",
+        "    yield from (entry.line or 0 for key, entry in entries.items() if key not in seen)",
+        "    return",
+        SUBMIT,
+    ),
+    Guard(
+        "submit: a refusal after a kill forgets a line that was perhaps accepted",
+        ONE_LINE,
+        SOURCE + "cli/submission/ledger.py",
+        "        if self.entries[key].in_doubt:",
+        "        if False:",
+        SUBMIT,
+    ),
+    Guard(
+        "submit: a line whose key is forgotten is handed over again",
+        ONE_LINE,
+        SOURCE + "services/submission/hand_over.py",
+        "self._clock.now_s() - entry.begun_at >= FORGOTTEN_S",
+        "False",
+        SUBMIT,
+    ),
+    Guard(
+        "submit: a line with null for its key has another id after a kill",
+        ONE_LINE,
+        SOURCE + "services/submission/read_requests.py",
+        "        key = made_key if given is None else given",
+        '        key = line.fields.get("idempotency_key", made_key)',
         SUBMIT,
     ),
     Guard(
         "submit: two submissions of one file start two runs",
         "The keys of a file's lines contain their run.",
-        SOURCE + "cli/ledger.py",
+        SOURCE + "cli/submission/ledger.py",
         "            _lock(self._file, self._path)",
         "            pass",
         SUBMIT,
@@ -851,7 +903,7 @@ GUARDS = (
     Guard(
         "submit: a run continues under another run's ledger",
         "The keys of a file's lines contain their run.",
-        SOURCE + "cli/ledger.py",
+        SOURCE + "cli/submission/ledger.py",
         "        if self._wanted_run not in (None, run):",
         "        if False:",
         SUBMIT,

@@ -38,7 +38,7 @@ _IDEMPOTENCY_KEY = re.compile(r"[^\ud800-\udfff]{1,255}")
 _ACCOUNT = re.compile(r"[A-Za-z0-9_/-]{1,128}")
 _STRIPE_CONTEXT = re.compile(r"(?!.{256})[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
 
-_BODY_FIELDS = frozenset(
+BODY_FIELDS = frozenset(
     {
         "object",
         "operation",
@@ -57,6 +57,7 @@ _BODY_FIELDS = frozenset(
         "traceparent",
     }
 )
+"""The fields of a request's JSON body. Stripe's own parameters stand in `params`."""
 
 
 LaneName = Literal["interactive", "batch"]
@@ -137,7 +138,7 @@ def parse_request(
 
     Raises `InvalidField` for the first wrong field.
     """
-    for name in body.keys() - _BODY_FIELDS:
+    for name in body.keys() - BODY_FIELDS:
         shown = redact(str(name))[:64]
         raise InvalidField(
             shown,

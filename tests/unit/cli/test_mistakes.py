@@ -92,7 +92,7 @@ def test_a_variable_that_is_not_set_is_named(
 
 @pytest.mark.parametrize(
     ("library", "module", "command"),
-    [("redis", "redis", "status pdr_1"), ("rich", "rich.progress", "submit requests.jsonl")],
+    [("redis", "redis", "status pdr_1"), ("boto3", "boto3", "submit requests.jsonl")],
 )
 def test_a_library_that_is_not_installed_is_named_with_the_command_to_install_it(
     library: str,

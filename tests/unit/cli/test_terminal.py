@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from paydispatch.services.submit import Refusal, Report
 from tests.unit.examples import KEY, NOW_S, envelope
 
 from paydispatch.adapters.command_event_log import CommandEventLog
@@ -27,7 +26,6 @@ from paydispatch.local.failures import describe_failure
 from paydispatch.services.looks.verdicts import Reconciled, Verdict
 from paydispatch.services.operate.parked import in_full, in_short
 from paydispatch.services.redrive_message import Examined
-from paydispatch.services.submit import Refusal, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 BYTE_ORDER_MARK = "\ufeff"
 """Some editors begin a UTF-8 file with it. It is not a part of the text."""
@@ -23,13 +24,18 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
 """A bracket, or a string. A string without a closing quote extends to the end of the text."""
 
 
-def read_json(text: str | bytes) -> Any:
-    """Read a JSON text. Raises `ValueError` if it is not JSON, or holds `NaN` or `Infinity`."""
+def read_json(
+    text: str | bytes, *, object_pairs_hook: Callable[[list[tuple[str, Any]]], Any] | None = None
+) -> Any:
+    """Read a JSON text. Raises `ValueError` if it is not JSON, or holds `NaN` or `Infinity`.
+
+    `object_pairs_hook` is that of `json.loads`. It sees each object with all its names, also with equal ones.
+    """
+    read = partial(json.loads, parse_constant=_refuse_constant, object_pairs_hook=object_pairs_hook)
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return read(text)
     except RecursionError:
-        shallow = "".join(_cut(text if isinstance(text, str) else text.decode()))
-        return json.loads(shallow, parse_constant=_refuse_constant)
+        return read("".join(_cut(text if isinstance(text, str) else text.decode())))
 
 
 def _cut(text: str) -> Iterator[str]:

@@ -4,55 +4,29 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from tests.unit.cli.submission.submissions import (
+    API,
+    LEDGER,
+    RUN,
+    ids_in,
+    line,
+    report,
+    submit_lines,
+)
 from tests.unit.examples import TRACEPARENT
 
-from paydispatch.cli.commands import submit
-from paydispatch.cli.ledger import FileLedger
 from paydispatch.cli.main import main
-from paydispatch.compose.dispatcher import Dispatcher
+from paydispatch.cli.submission.ledger import FileLedger
 from paydispatch.domain.errors import IdempotencyConflict
 from paydispatch.domain.identity.request_ids import request_id_for_key
-from paydispatch.testing.memory_delivery import MemoryDelivery
 
 if TYPE_CHECKING:
     from paydispatch.domain.requests import OperationRequest
     from paydispatch.sdk.delivery import PreparedRequest
-
-API = "https://api.example.com"
-RUN = "run_0123456789abcdef"
-LEDGER = Path("requests.jsonl.submitted")
-
-
-class Delivery(MemoryDelivery):
-    """A delivery with a Ctrl-C at the request of the worker `ctrl-c`."""
-
-    def prepare(self, request: OperationRequest) -> PreparedRequest:
-        if request.worker_id == "ctrl-c":
-            raise KeyboardInterrupt
-        return super().prepare(request)
-
-
-@pytest.fixture
-def delivery(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MemoryDelivery:
-    """The delivery of every submission of a test."""
-    delivery = Delivery()
-    monkeypatch.setattr(submit, "_dispatcher", lambda _: Dispatcher(delivery))
-    monkeypatch.chdir(tmp_path)
-    return delivery
-
-
-def line(worker_id: str = "worker-1") -> str:
-    item = {
-        "object": "coupon",
-        "worker_id": worker_id,
-        "context_id": "c",
-        "secret_ref": "shop",
-        "params": {"percent_off": 5, "duration": "once"},
-    }
-    return json.dumps(item)
+    from paydispatch.testing.memory_delivery import MemoryDelivery
 
 
 def test_a_line_names_its_operation_and_the_ids_of_its_path(
@@ -72,16 +46,6 @@ def test_a_line_may_carry_a_trace_context(delivery: MemoryDelivery) -> None:
     invalid = json.loads(line()) | {"traceparent": "junk"}
     assert submit_lines(json.dumps(traced), json.dumps(invalid)) == 0
     assert [sent.traceparent for sent in delivery.envelopes] == [TRACEPARENT, None]
-
-
-def submit_lines(*lines: str, to: tuple[str, ...] = ("--api", API)) -> int:
-    Path("requests.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
-    return main(["submit", "requests.jsonl", *to])
-
-
-def report(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    shown: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return shown
 
 
 def test_a_line_that_is_not_delivered_is_reported_beside_the_others(
@@ -175,10 +139,6 @@ def test_without_a_target_the_queues_of_the_environment_are_used(
     assert report(capsys)["target"] == "http://127.0.0.1:1/queue http://127.0.0.1:1/batch"
 
 
-def keys_of(delivery: MemoryDelivery) -> list[str]:
-    return [envelope.request_id for envelope in delivery.envelopes]
-
-
 class TestRuns:
     def test_an_equal_line_of_another_run_is_another_request(
         self, delivery: MemoryDelivery
@@ -187,7 +147,7 @@ class TestRuns:
         LEDGER.rename("monday.submitted")
         submit_lines(line())
 
-        assert len(set(keys_of(delivery))) == 2
+        assert len(set(ids_in(delivery))) == 2
 
     def test_a_run_that_broke_off_makes_the_same_request_ids_again(
         self, delivery: MemoryDelivery
@@ -199,12 +159,12 @@ class TestRuns:
         submit_lines(line(), line("worker-2"))
 
         assert len(delivery.envelopes) == 4
-        assert len(set(keys_of(delivery))) == 2
+        assert len(set(ids_in(delivery))) == 2
 
     def test_equal_lines_of_one_run_are_separate_requests(self, delivery: MemoryDelivery) -> None:
         submit_lines(line(), line(), line())
 
-        assert len(set(keys_of(delivery))) == 3
+        assert len(set(ids_in(delivery))) == 3
 
     def test_an_inserted_line_changes_the_request_id_of_no_other_line(
         self, delivery: MemoryDelivery
@@ -226,7 +186,7 @@ class TestRuns:
         LEDGER.unlink()
         submit_lines(own)
 
-        assert set(keys_of(delivery)) == {request_id_for_key("", "renewal-1001")}
+        assert set(ids_in(delivery)) == {request_id_for_key("", "renewal-1001")}
 
     def test_a_run_with_a_lost_ledger_goes_on_with_its_id(
         self, delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
@@ -237,7 +197,7 @@ class TestRuns:
         submit_lines(line(), to=("--api", API, "--run", run))
 
         assert len(delivery.envelopes) == 2
-        assert len(set(keys_of(delivery))) == 1
+        assert len(set(ids_in(delivery))) == 1
         assert json.loads(LEDGER.read_text().splitlines()[0]) == {"run": run}
 
     def test_the_id_of_another_run_is_refused_if_the_ledger_names_a_run(
@@ -270,7 +230,7 @@ class TestRuns:
         monkeypatch.setattr(delivery, "prepare", look_first)
         submit_lines(line())
 
-        assert json.loads(found[0])["run"].startswith("run_")
+        assert json.loads(found[0].splitlines()[0])["run"].startswith("run_")
 
     @pytest.mark.parametrize(
         "first", ["", "{}", '["https://api", "line-1"]', '{"run": "monday"}', "{", "\x00"]

@@ -1,0 +1,80 @@
+"""The arguments of `paydispatch submit`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paydispatch.cli.arguments import api_url
+from paydispatch.cli.submission.ledger import run_id
+from paydispatch.domain.credentials import SecretRef, StripeKey
+from paydispatch.domain.submission.defaults import Defaults
+from paydispatch.settings import SdkSettings
+
+if TYPE_CHECKING:
+    import argparse
+
+    from paydispatch.domain.credentials import Credential
+
+DESCRIPTION = """\
+Submit a file with one JSON object per line, each an item as in POST /v1/batches: with an object, which means its
+create, or with an operation and the ids of its path. The ledger FILE.submitted stores the id of the run and the lines
+that each API or queue has. If the command stops early, run it again: it submits the remaining lines, and no line twice.
+Without a ledger a file is a new run, and its lines are new requests, even if an earlier file had the same lines. A line
+with its own idempotency_key is the same request in every run. A line without a key uses --secret-ref, or else the
+Stripe key in STRIPE_SECRET_KEY."""
+
+EXAMPLES = """\
+examples: paydispatch submit renewals.jsonl --secret-ref main; after the loss of the ledger: paydispatch submit
+renewals.jsonl --secret-ref main --run run_0123456789abcdef"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="file with one JSON object per line"
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--api", type=api_url, metavar="URL", help="submit to the HTTP API at this URL"
+    )
+    where.add_argument(
+        "--queue-url",
+        metavar="URL",
+        help="submit to this queue (default: REQUEST_QUEUE_URL and BATCH_QUEUE_URL)",
+    )
+    parser.add_argument(
+        "--run",
+        dest="run_id",  # `run` is the command
+        type=run_id,
+        metavar="ID",
+        help="continue this run after the loss of its ledger; the report of the run names the id (default: a new run)",
+    )
+    parser.add_argument("--secret-ref", metavar="NAME", help="secret_ref for lines without a key")
+    parser.add_argument("--worker-id", metavar="W", help="worker_id for lines without one")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def defaults_of(arguments: argparse.Namespace) -> Defaults:
+    """Return the values for lines without their own. Raises `InvalidField` for a wrong key or name of a secret."""
+    return Defaults(worker_id=arguments.worker_id, credential=_credential(arguments.secret_ref))
+
+
+def target_of(arguments: argparse.Namespace) -> str:
+    """Return the URL of the API, or the URLs of the queues, that the lines go to. Raises `MissingSetting`."""
+    if arguments.api:
+        return str(arguments.api)
+    return " ".join(dict.fromkeys(SdkSettings.from_env().queue_urls.values()))
+
+
+def use_queue(url: str | None) -> None:
+    """Let both lanes use the queue of `--queue-url`."""
+    if url:
+        os.environ.update(REQUEST_QUEUE_URL=url, BATCH_QUEUE_URL=url)
+
+
+def _credential(secret_ref: str | None) -> Credential | None:
+    if secret_ref is not None:
+        return SecretRef(secret_ref)
+    key = os.environ.get("STRIPE_SECRET_KEY")
+    return StripeKey(key, field="STRIPE_SECRET_KEY") if key else None

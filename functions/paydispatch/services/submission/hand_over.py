@@ -1,0 +1,142 @@
+"""Hand the lines of a file over: each once in a run, even if the run is killed and continued at any point.
+
+The steps for each block of lines, in order:
+
+1. Record durably that its lines begin, with their keys and the digests of their content.
+2. Hand them over, each under its key.
+3. Record of each line that the target has it.
+
+A kill before 1 leaves nothing. A kill after 1 leaves lines of which the target may have any. The next call hands those
+over again under the same keys, which makes no second request. A line that began and then changed would be a second
+request under another key. Therefore such a file is refused before a line is sent (`unchanged.py`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from paydispatch.domain.errors import BadRequest, BufferFull, MaybeAccepted, PaydispatchError
+from paydispatch.domain.limits import FORGOTTEN_S
+from paydispatch.services.submission.ports import Begun, Stage
+from paydispatch.services.submission.read_requests import FaultyLine
+from paydispatch.services.submission.report import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from paydispatch.ports import Clock
+    from paydispatch.sdk.receipt import Receipt
+    from paydispatch.services.submission.ports import Entry, Ledger, Submitter
+    from paydispatch.services.submission.read_requests import RequestLine
+    from paydispatch.services.submission.report import Report
+
+_TOO_OLD = (
+    "An earlier call began to hand this line over more than 24 days ago, and did not record whether it arrived. "
+    "Nothing remembers its key by now. Look for it at Stripe. If it is missing, submit it in a file of its own."
+)
+
+BLOCK_LINES = 500
+"""The lines of one durable record. Writing it takes some milliseconds."""
+
+
+class HandOver:
+    """The hand-over of one file to one target."""
+
+    def __init__(
+        self,
+        dispatcher: Submitter,
+        ledger: Ledger,
+        report: Report,
+        clock: Clock,
+        progress: Callable[[int], None],
+    ) -> None:
+        """`progress` is called with `report.dealt_with`."""
+        self._dispatcher = dispatcher
+        self._ledger = ledger
+        self._report = report
+        self._clock = clock
+        self._progress = progress
+        self._block: list[RequestLine] = []
+        self._under_way: deque[tuple[RequestLine, Receipt]] = deque()
+
+    def run(self, lines: Iterable[RequestLine | FaultyLine]) -> None:
+        """Hand over every line that the ledger does not have as submitted, and wait until the target has them."""
+        for line in lines:
+            self._take(line)
+            self._progress(self._report.dealt_with)
+        self._end_block()
+        while self._under_way:
+            self._await_oldest()
+            self._progress(self._report.dealt_with)
+
+    def _take(self, line: RequestLine | FaultyLine) -> None:
+        if isinstance(line, FaultyLine):
+            self._refuse(line.number, line.faults[0].param, _join(line))
+            return
+        entry = self._ledger.entries.get(line.key)
+        if entry is None:
+            self._add_to_block(line)
+        elif entry.content not in (None, line.content):
+            self._refuse(line.number, "idempotency_key", _say_other_content(entry))
+        elif entry.stage is not Stage.BEGUN_EARLIER:
+            self._report.submitted_before += 1
+        elif self._is_forgotten(entry):
+            self._refuse(line.number, None, _TOO_OLD)
+        else:
+            self._add_to_block(line)
+
+    def _add_to_block(self, line: RequestLine) -> None:
+        self._ledger.begin(Begun(line.number, line.key, line.content), self._clock.now_s())
+        self._block.append(line)
+        if len(self._block) == BLOCK_LINES:
+            self._end_block()
+
+    def _end_block(self) -> None:
+        """Record the lines of the block durably, and only then hand them over."""
+        block, self._block = self._block, []
+        self._ledger.make_durable()
+        for line in block:
+            self._hand_over(line)
+
+    def _hand_over(self, line: RequestLine) -> None:
+        while True:
+            try:
+                self._under_way.append((line, self._dispatcher.submit_request(line.request)))
+            except BufferFull:
+                self._await_oldest()  # frees a place in the buffer
+                continue
+            except BadRequest as error:
+                self._note_failure(line, error)
+            return
+
+    def _await_oldest(self) -> None:
+        line, receipt = self._under_way.popleft()
+        try:
+            receipt.wait()
+        except PaydispatchError as error:
+            self._note_failure(line, error)
+            return
+        self._ledger.mark_submitted(line.key, receipt.request_id)
+        self._report.submitted += 1
+
+    def _note_failure(self, line: RequestLine, error: PaydispatchError) -> None:
+        """Report the line. If the target certainly does not have it, its owner may change it."""
+        if not isinstance(error, MaybeAccepted):
+            self._ledger.mark_refused(line.key)
+        self._refuse(line.number, getattr(error, "param", None), str(error))
+
+    def _refuse(self, number: int, param: str | None, message: str) -> None:
+        self._report.refused.append(Refusal(number, param, message))
+
+    def _is_forgotten(self, entry: Entry) -> bool:
+        """Return whether the target may have forgotten an earlier hand-over, and would take this one as new."""
+        return entry.begun_at is not None and self._clock.now_s() - entry.begun_at >= FORGOTTEN_S
+
+
+def _join(line: FaultyLine) -> str:
+    return " ".join(fault.message for fault in line.faults)
+
+
+def _say_other_content(entry: Entry) -> str:
+    return f"Line {entry.line} has this idempotency_key with other content. Give each request a key of its own."
