@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from paydispatch.cli.arguments import bearer_token
@@ -11,6 +12,7 @@ from paydispatch.cli.submission.arguments import (
     EXAMPLES,
     add_arguments,
     defaults_of,
+    target_if_set,
     target_of,
     use_queue,
 )
@@ -18,8 +20,10 @@ from paydispatch.cli.submission.files import JsonLinesFile
 from paydispatch.cli.submission.ledger import FileLedger, ledger_of
 from paydispatch.cli.submission.progress import show_progress
 from paydispatch.cli.submission.report_page import show_report
+from paydispatch.domain.credentials import SecretRef
 from paydispatch.domain.errors import NotDelivered
-from paydispatch.settings import stripe_api_version
+from paydispatch.domain.rates.lanes import RateLane
+from paydispatch.settings import default_limits, lane_rules, stripe_api_version
 
 if TYPE_CHECKING:
     import argparse
@@ -46,7 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
     from paydispatch.services.submission.report import Report
 
     use_queue(arguments.queue_url)
-    file, target, report = JsonLinesFile(arguments.file), target_of(arguments), Report()
+    file = JsonLinesFile(arguments.file)
+    if arguments.plan:
+        return _plan(arguments, file)
+    target, report = target_of(arguments), Report()
     try:
         _submit(arguments, file, target, report)
     except BaseException:
@@ -55,6 +62,23 @@ def run(arguments: argparse.Namespace) -> int:
         raise
     _show(report, target, arguments)
     return 1 if report.refused else 0
+
+
+def _plan(arguments: argparse.Namespace, file: RequestFile) -> int:
+    """Print the plan. Return 1 if a line has a fault."""
+    from paydispatch.cli.submission.plan_page import PlanPage
+    from paydispatch.services.submission.plan import make_plan
+    from paydispatch.services.submission.read_requests import RequestReader
+
+    defaults, target = defaults_of(arguments), target_if_set(arguments)
+    given = defaults.credential
+    ledger = FileLedger(ledger_of(arguments.file), target or "", wanted_run=arguments.run_id).peek()
+    checked = replace(defaults, credential=given or SecretRef("any"))
+    plan = make_plan(file, RequestReader(ledger.run, checked, stripe_api_version()), ledger.entries)
+    share = lane_rules()[RateLane.BATCH].share
+    page = PlanPage(file.name, plan, default_limits(), share, asks_for_key=given is None)
+    page.show(as_json=arguments.json)
+    return 1 if plan.faults.faulty_lines else 0
 
 
 def _submit(arguments: argparse.Namespace, file: RequestFile, target: str, report: Report) -> None:

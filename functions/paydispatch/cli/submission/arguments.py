@@ -10,7 +10,7 @@ from paydispatch.cli.arguments import api_url
 from paydispatch.cli.submission.ledger import run_id
 from paydispatch.domain.credentials import SecretRef, StripeKey
 from paydispatch.domain.submission.defaults import Defaults
-from paydispatch.settings import SdkSettings
+from paydispatch.settings import MissingSetting, SdkSettings
 
 if TYPE_CHECKING:
     import argparse
@@ -50,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ID",
         help="continue this run after the loss of its ledger; the report of the run names the id (default: a new run)",
     )
+    parser.add_argument(
+        "--plan",
+        action="store_true",
+        help="send nothing: show every fault, the number of requests of each operation, and how long they take",
+    )
     parser.add_argument("--secret-ref", metavar="NAME", help="secret_ref for lines without a key")
     parser.add_argument("--worker-id", metavar="W", help="worker_id for lines without one")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
@@ -58,6 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def defaults_of(arguments: argparse.Namespace) -> Defaults:
     """Return the values for lines without their own. Raises `InvalidField` for a wrong key or name of a secret."""
     return Defaults(worker_id=arguments.worker_id, credential=_credential(arguments.secret_ref))
+
+
+def target_if_set(arguments: argparse.Namespace) -> str | None:
+    """Return the target, or None if no variable names the queues. A plan needs none."""
+    try:
+        return target_of(arguments)
+    except MissingSetting:
+        return None
 
 
 def target_of(arguments: argparse.Namespace) -> str:

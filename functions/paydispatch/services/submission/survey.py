@@ -30,7 +30,7 @@ def survey(file: RequestFile, reader: RequestReader, entries: Mapping[str, Entry
     found = Survey()
     lines = _count(_refuse_other_encodings(file), found)
     if entries:
-        found.changed = sorted(_find_changed(reader.read(lines), entries))
+        found.changed = sorted(find_changed(reader.read(lines), entries))
     else:
         for _ in lines:
             pass
@@ -51,7 +51,7 @@ def _refuse_other_encodings(file: RequestFile) -> Iterator[Line]:
         yield line
 
 
-def _find_changed(
+def find_changed(
     lines: Iterator[RequestLine | FaultyLine], entries: Mapping[str, Entry]
 ) -> Iterator[int]:
     """Yield the number of each line that an entry has with other content, or that is missing.
