@@ -12,11 +12,11 @@ from paydispatch.cli.submission.arguments import (
     EXAMPLES,
     add_arguments,
     defaults_of,
+    request_file,
     target_if_set,
     target_of,
     use_queue,
 )
-from paydispatch.cli.submission.files import JsonLinesFile
 from paydispatch.cli.submission.ledger import FileLedger, ledger_of
 from paydispatch.cli.submission.progress import show_progress
 from paydispatch.cli.submission.report_page import show_report
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     from paydispatch.services.submission.report import Report
 
     use_queue(arguments.queue_url)
-    file = JsonLinesFile(arguments.file)
+    file = request_file(arguments)
     if arguments.plan:
         return _plan(arguments, file)
     target, report = target_of(arguments), Report()

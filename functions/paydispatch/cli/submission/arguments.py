@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paydispatch.cli.arguments import api_url
+from paydispatch.cli.submission.csv_file import DELIMITERS, CsvFile
+from paydispatch.cli.submission.files import JsonLinesFile
 from paydispatch.cli.submission.ledger import run_id
 from paydispatch.domain.credentials import SecretRef, StripeKey
+from paydispatch.domain.errors import PaydispatchError
+from paydispatch.domain.submission.columns import field_path
 from paydispatch.domain.submission.defaults import Defaults
+from paydispatch.domain.text.redaction import holds_key
 from paydispatch.settings import MissingSetting, SdkSettings
 
 if TYPE_CHECKING:
-    import argparse
-
     from paydispatch.domain.credentials import Credential
+    from paydispatch.domain.submission.columns import Place
+    from paydispatch.services.submission.ports import RequestFile
 
 DESCRIPTION = """\
 Submit a file with one JSON object per line, each an item as in POST /v1/batches: with an object, which means its
@@ -30,9 +36,16 @@ examples: paydispatch submit renewals.jsonl --secret-ref main; after the loss of
 renewals.jsonl --secret-ref main --run run_0123456789abcdef"""
 
 
+CSV_NAMES = (".csv", ".tsv")
+_DELIMITERS = {name: delimiter for delimiter, name in DELIMITERS.items()}
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "file", type=Path, metavar="FILE", help="file with one JSON object per line"
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="file with one JSON object per line, or a table whose name ends with .csv or .tsv",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
@@ -57,7 +70,80 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--secret-ref", metavar="NAME", help="secret_ref for lines without a key")
     parser.add_argument("--worker-id", metavar="W", help="worker_id for lines without one")
+    _add_arguments_of_csv(parser.add_argument_group("a CSV file"))
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def _add_arguments_of_csv(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        type=place,
+        metavar="FIELD=COLUMN",
+        help="take this field from this column: amount=Betrag, 'metadata[order]=Order', context_id=Order. "
+        "Repeat it for each field (default: each column is the field of its own name)",
+    )
+    group.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=constant,
+        metavar="FIELD=TEXT",
+        help="give this field the same text in each request: currency=eur",
+    )
+    group.add_argument(
+        "--operation", metavar="NAME", help="the operation of each row: create_payment_intent"
+    )
+    group.add_argument(
+        "--delimiter",
+        type=delimiter,
+        metavar="D",
+        help="delimiter of the cells: comma, semicolon, tab, bar, or another character (default: the header shows it)",
+    )
+
+
+def place(text: str) -> Place:
+    """Return the field and the column, or the text, of FIELD=COLUMN."""
+    field, equals, named = text.partition("=")
+    if not equals or not named:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=COLUMN, such as amount=Betrag")
+    try:
+        return field_path(field), named
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def constant(text: str) -> Place:
+    """Return the field and the text of FIELD=TEXT. A key is refused, because other users of a machine see arguments."""
+    field, text_of_field = place(text)
+    if field == ("stripe_secret",) or holds_key(text):
+        raise argparse.ArgumentTypeError("a Stripe key must not stand here: set STRIPE_SECRET_KEY")
+    return field, text_of_field
+
+
+def delimiter(text: str) -> str:
+    found = _DELIMITERS.get(text, text)
+    if len(found) != 1 or found in '"\r\n':
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not one character, and not one of {', '.join(_DELIMITERS)}"
+        )
+    return found
+
+
+def request_file(arguments: argparse.Namespace) -> RequestFile:
+    """Return the file in its format. Raises `PaydispatchError` for a header or an option that does not fit."""
+    for_csv = arguments.map or arguments.set or arguments.operation or arguments.delimiter
+    if arguments.file.suffix.lower() in CSV_NAMES:
+        named = [(("operation",), arguments.operation)] if arguments.operation else []
+        constants = [*arguments.set, *named]
+        return CsvFile(arguments.file, arguments.map, constants, arguments.delimiter)
+    if for_csv:
+        raise PaydispatchError(
+            "--map, --set, --operation and --delimiter are for a table. "
+            f"The name of a table ends with .csv or .tsv, unlike {arguments.file}."
+        )
+    return JsonLinesFile(arguments.file)
 
 
 def defaults_of(arguments: argparse.Namespace) -> Defaults:

@@ -81,9 +81,13 @@ class PlanPage:
         limits = self._limits_of(mode)
         whole, one = _rate(limits.account), _rate(limits.operation)
         return (
-            f"{mode}: at least {format_age(time_s)} at {whole} of an account, {one} of an operation, "
+            f"{mode}: {_describe_s(time_s)} at {whole} of an account, {one} of an operation, "
             f"and {self.batch_share:.0%} of both for batch work"
         )
+
+
+def _describe_s(time_s: float) -> str:
+    return "under 1s" if time_s < 1 else f"at least {format_age(time_s)}"
 
 
 def _rate(limit: int | None) -> str:

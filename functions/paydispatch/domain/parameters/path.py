@@ -1,8 +1,13 @@
 """The path of a parameter, as Stripe writes it: `items[0][price]`."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 Path = tuple[str | int, ...]
+
+_PATH = re.compile(r"[^\[\]]+(?:\[[^\[\]]+\])*")
+_PART = re.compile(r"[^\[\]]+")
+_INDEX = re.compile(r"0|[1-9][0-9]{0,5}")
 
 
 def bracket_path(path: Sequence[str | int]) -> str:
@@ -10,6 +15,19 @@ def bracket_path(path: Sequence[str | int]) -> str:
     if not path:
         return ""
     return str(path[0]) + "".join(f"[{part}]" for part in path[1:])
+
+
+def read_path(text: str) -> Path:
+    """Return the parts of a path as Stripe writes it: `items[0][price]` is `("items", 0, "price")`.
+
+    Raises `ValueError` for any other text.
+    """
+    if not _PATH.fullmatch(text):
+        raise ValueError(
+            f"{text!r} is not a path such as amount, metadata[order] or items[0][price]"
+        )
+    first, *others = _PART.findall(text)
+    return (first, *(int(part) if _INDEX.fullmatch(part) else part for part in others))
 
 
 def value_at(value: object, path: Sequence[str | int]) -> object:

@@ -14,7 +14,7 @@ FIRST_LINES = 5
 """A group names so many lines, and the count of all."""
 
 MOST_GROUPS = 1_000
-"""Faults of further kinds are only counted, because nobody reads a longer list."""
+"""Faults of further kinds are only counted, because a longer list is not read to its end."""
 
 
 @dataclass(slots=True)

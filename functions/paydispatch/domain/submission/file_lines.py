@@ -58,11 +58,10 @@ def too_long(number: int) -> UnreadableLine:
 
 def not_utf_8(number: int, error: UnicodeDecodeError) -> UnreadableLine:
     """Return the fault of a line with a byte that UTF-8 does not have there."""
-    byte = error.object[error.start]
     return _unreadable(
         number,
         NOT_UTF_8,
-        f"The line is not UTF-8. Its byte {error.start + 1} is 0x{byte:02X}. "
+        f"The line is not UTF-8. It holds the byte 0x{error.object[error.start]:02X}. "
         "The file may be Windows-1252 or Latin-1. Save it as UTF-8.",
     )
 

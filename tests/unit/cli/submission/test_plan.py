@@ -78,7 +78,7 @@ def test_a_line_in_another_encoding_is_a_fault_beside_the_others(
 ) -> None:
     FILE.write_bytes(payment().encode() + b'\n{"\xfc": 1}\n')
     assert main(["submit", str(FILE), "--plan"]) == 1
-    assert "line 2: The line is not UTF-8. Its byte 3 is 0xFC." in capsys.readouterr().out
+    assert "line 2: The line is not UTF-8. It holds the byte 0xFC." in capsys.readouterr().out
 
 
 def test_the_requests_of_each_operation_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
