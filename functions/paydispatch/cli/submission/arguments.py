@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paydispatch.cli.arguments import api_url
+from paydispatch.cli.arguments import age_s, api_url
 from paydispatch.cli.submission.csv_file import DELIMITERS, CsvFile
 from paydispatch.cli.submission.files import JsonLinesFile
 from paydispatch.cli.submission.ledger import run_id
@@ -31,10 +31,12 @@ Without a ledger a file is a new run, and its lines are new requests, even if an
 with its own idempotency_key is the same request in every run. A line without a key uses --secret-ref, or else the
 Stripe key in STRIPE_SECRET_KEY."""
 
-EXAMPLES = """\
-examples: paydispatch submit renewals.jsonl --secret-ref main; after the loss of the ledger: paydispatch submit
-renewals.jsonl --secret-ref main --run run_0123456789abcdef"""
-
+EPILOG = """\
+examples: paydispatch submit renewals.jsonl --secret-ref main --wait; a table: paydispatch submit renewals.csv
+--operation create_payment_intent --map amount=Betrag --map context_id=Order --set currency=eur --worker-id w --plan;
+after the loss of the ledger: paydispatch submit renewals.jsonl --secret-ref main --run run_0123456789abcdef. Exit
+codes: 0 all is well, 1 a line was refused or has a fault, or a request that was waited for is not done, 2 wrong
+arguments, a changed file or an unavailable service, 130 Ctrl-C."""
 
 CSV_NAMES = (".csv", ".tsv")
 _DELIMITERS = {name: delimiter for delimiter, name in DELIMITERS.items()}
@@ -67,6 +69,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--plan",
         action="store_true",
         help="send nothing: show every fault, the number of requests of each operation, and how long they take",
+    )
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="then wait for the outcomes, write each to the results, and print a summary. It asks the API, or Redis "
+        "(REDIS_URL) if the lines went to a queue",
+    )
+    parser.add_argument(
+        "--wait-at-most",
+        type=age_s,
+        default=86_400.0,
+        metavar="AGE",
+        help="end the wait after this time, such as 30m or 2h (default: 1d)",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        metavar="PATH",
+        help="file for the outcomes, one JSON object per line (default: FILE.results.jsonl)",
     )
     parser.add_argument("--secret-ref", metavar="NAME", help="secret_ref for lines without a key")
     parser.add_argument("--worker-id", metavar="W", help="worker_id for lines without one")

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.cli.arguments import format_age
+from paydispatch.cli.submission.arguments import defaults_of, target_if_set
+from paydispatch.cli.submission.ledger import FileLedger, ledger_of
 from paydispatch.cli.terminal import say, say_json
+from paydispatch.domain.credentials import SecretRef
+from paydispatch.domain.rates.lanes import RateLane
 from paydispatch.domain.submission.load import LIVE, SANDBOX
+from paydispatch.services.submission.plan import make_plan
+from paydispatch.services.submission.read_requests import RequestReader
+from paydispatch.settings import default_limits, lane_rules, stripe_api_version
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator, Mapping
 
     from paydispatch.domain.rates.limits import DefaultLimits, Limits
     from paydispatch.domain.submission.fault_groups import FaultGroup
     from paydispatch.services.submission.plan import Plan
+    from paydispatch.services.submission.ports import RequestFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,19 @@ class PlanPage:
             f"{mode}: {_describe_s(time_s)} at {whole} of an account, {one} of an operation, "
             f"and {self.batch_share:.0%} of both for batch work"
         )
+
+
+def show_plan(arguments: argparse.Namespace, file: RequestFile) -> int:
+    """Print the plan. Return 1 if a line has a fault."""
+    defaults, target = defaults_of(arguments), target_if_set(arguments)
+    given = defaults.credential
+    ledger = FileLedger(ledger_of(arguments.file), target or "", wanted_run=arguments.run_id).peek()
+    checked = replace(defaults, credential=given or SecretRef("any"))
+    plan = make_plan(file, RequestReader(ledger.run, checked, stripe_api_version()), ledger.entries)
+    share = lane_rules()[RateLane.BATCH].share
+    page = PlanPage(file.name, plan, default_limits(), share, asks_for_key=given is None)
+    page.show(as_json=arguments.json)
+    return 1 if plan.faults.faulty_lines else 0
 
 
 def _describe_s(time_s: float) -> str:

@@ -108,8 +108,10 @@ class Outcomes(Protocol):
 class Results(Protocol):
     """The file of the outcomes. It is written as they come, so that a later call goes on with the rest."""
 
-    def status_of(self, request_id: str) -> str | None:
-        """Return the final status that the file has, or None."""
+    def find(self, request_id: str) -> Mapping[str, Any] | None:
+        """Return the `status` and the `parsed_error` of a request that the file has as final, or None."""
         ...
 
-    def add(self, record: Mapping[str, Any]) -> None: ...
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Write the outcome of one request."""
+        ...
