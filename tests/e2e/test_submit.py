@@ -6,11 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from pathlib import Path
+import pytest
 
+if TYPE_CHECKING:
     from paydispatch.local.stack import LocalStack
 
 LINES = [
@@ -97,3 +98,43 @@ def test_a_file_submitted_to_the_api_can_also_be_submitted_to_the_queue(
 
     assert [(code, report["submitted"]) for code, report in ways] == [(0, 3), (0, 3)]
     assert {report["remembered_in"] for _, report in ways} == {f"{file}.submitted"}
+
+
+TABLE = "Order;Amount\n1001;2000\n1002;500\n"
+MAPPED = (
+    *("--operation", "create_payment_intent", "--set", "currency=eur"),
+    *("--map", "amount=Amount", "--map", "context_id=Order", "--map", "metadata[order]=Order"),
+)
+
+
+@pytest.mark.parametrize("way", ["api", "queue"])
+def test_a_table_is_followed_to_its_outcomes(stack: LocalStack, tmp_path: Path, way: str) -> None:
+    file = tmp_path / "renewals.csv"
+    file.write_text(TABLE)
+    to = ("--api", stack.addresses.api) if way == "api" else ()
+
+    code, report = submit(stack, file, *MAPPED, *to, "--wait", "--wait-at-most", "50s")
+
+    outcomes = report["outcomes"]
+    assert (code, report["submitted"], outcomes["done"]) == (0, 2, 2)
+    records = [json.loads(text) for text in Path(outcomes["results_in"]).read_text().splitlines()]
+    amounts = {
+        record["line"]: (
+            record["parsed_data"]["amount"],
+            record["parsed_data"]["metadata"]["order"],
+        )
+        for record in records
+    }
+    assert amounts == {2: (2000, "1001"), 3: (500, "1002")}
+
+
+def test_a_declined_line_is_counted_by_its_code(stack: LocalStack, tmp_path: Path) -> None:
+    params = {"customer": "cus_missing", "items": [{"price": "price_missing"}]}
+    missing = {**LINES[0], "object": "subscription", "params": params}
+    file = write_lines(tmp_path / "requests.jsonl", [LINES[0], missing])
+
+    code, report = submit(stack, file, "--wait", "--wait-at-most", "50s")
+
+    outcomes = report["outcomes"]
+    assert (code, outcomes["done"], outcomes["declined"]) == (1, 1, 1)
+    assert outcomes["by_code"] == {"resource_missing": 1}
