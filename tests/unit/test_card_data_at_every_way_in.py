@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from paydispatch.services.submit import Report, submit_lines
 from tests.unit.examples import CREATED, KEY, NOW_S, body, create_request, entry, message_text
 from tests.unit.handlers.conftest import Client
 from tests.unit.services.conftest import Caller
+from tests.unit.submitted_line import read_submitted
 
 from paydispatch.adapters.http_delivery import HttpDelivery
 from paydispatch.compose.dispatcher import Dispatcher
 from paydispatch.domain.errors import InvalidParams
 from paydispatch.flow import Flow
+from paydispatch.services.submission.read_requests import FaultyLine
 from paydispatch.testing.memory_delivery import MemoryDelivery
 
 if TYPE_CHECKING:
@@ -106,18 +106,10 @@ def flow(params: Params, unchecked: Params) -> tuple[bool, str]:
 
 
 def submitted_line(params: Params, unchecked: Params) -> tuple[bool, str]:
-    item = {"object": "payment_intent", **body(params=params, unchecked_params=unchecked)}
-    delivery, report = MemoryDelivery(), Report()
-    with Dispatcher(delivery) as dispatcher:
-        submit_lines(
-            [json.dumps(item)],
-            dispatcher,
-            Lines(),
-            report,
-            defaults={},
-            progress=lambda _: None,
-        )
-    return len(report.refused) == 1, f"{report}{delivery.envelopes}"
+    read = read_submitted(
+        {"object": "payment_intent", **body(params=params, unchecked_params=unchecked)}
+    )
+    return isinstance(read, FaultyLine), f"{read}"
 
 
 def queue_message(params: Params, unchecked: Params) -> tuple[bool, str]:
@@ -136,18 +128,6 @@ def received(text: str) -> tuple[bool, str]:
     stream = [each.as_json() for each in caller.outcomes.entries]
     refused = not caller.stripe.calls and "card_data_refused" in f"{stream}{caller.queue.parked}"
     return refused, f"{stream}{caller.queue}{caller.log.lines}"
-
-
-class Lines:
-    """A ledger that has no line."""
-
-    run = "run_0123456789abcdef"
-
-    def has(self, _: str) -> bool:
-        return False
-
-    def add(self, _: str) -> None:
-        """Forget it."""
 
 
 WAYS = (

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paydispatch.services.submit import Report, submit_lines
 from tests.unit.examples import (
     CREATED,
     KEY,
@@ -22,6 +21,7 @@ from tests.unit.examples import (
 )
 from tests.unit.handlers.conftest import Client
 from tests.unit.services.conftest import Caller
+from tests.unit.submitted_line import read_submitted
 
 from paydispatch import Dispatcher, new_payment_intent
 from paydispatch.adapters.http_delivery import HttpDelivery
@@ -31,6 +31,7 @@ from paydispatch.domain.identity.marks import MARK
 from paydispatch.domain.parameters.check import check_params
 from paydispatch.domain.parameters.unchecked import logged_names, merge_unchecked
 from paydispatch.flow import Flow
+from paydispatch.services.submission.read_requests import RequestLine
 from paydispatch.testing.memory_delivery import MemoryDelivery
 
 CHARGE: dict[str, Any] = {"amount": 2000, "currency": "usd"}
@@ -188,22 +189,14 @@ def test_a_flow_takes_them() -> None:
 
 
 def test_a_submitted_line_takes_them() -> None:
-    class Lines:
-        run = "run_0123456789abcdef"
-
-        def has(self, _: str) -> bool:
-            return False
-
-        def add(self, _: str) -> None:
-            """Forget it."""
-
-    line = {"object": "payment_intent", **body(params=CHARGE, unchecked_params=LEVEL3)}
-    delivery, report = MemoryDelivery(), Report()
+    read = read_submitted(
+        {"object": "payment_intent", **body(params=CHARGE, unchecked_params=LEVEL3)}
+    )
+    assert isinstance(read, RequestLine)
+    delivery = MemoryDelivery()
     with Dispatcher(delivery) as dispatcher:
-        submit_lines(
-            [json.dumps(line)], dispatcher, Lines(), report, defaults={}, progress=lambda _: None
-        )
-    assert (report.refused, delivery.envelopes[0].unchecked_params) == ([], LEVEL3)
+        dispatcher.submit_request(read.request)
+    assert delivery.envelopes[0].unchecked_params == LEVEL3
 
 
 async def test_stripe_and_the_flow_get_the_merged_parameters() -> None:

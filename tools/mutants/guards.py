@@ -855,7 +855,7 @@ GUARDS = (
     Guard(
         "submit: a changed line is a second request",
         ONE_LINE,
-        SOURCE + "cli/commands/submit.py",
+        SOURCE + "cli/submission/submission.py",
         "        ledger.check_unchanged(found.changed)",
         "        pass",
         SUBMIT,

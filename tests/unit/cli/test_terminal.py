@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from paydispatch.services.submit import Refusal, Report
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.unit.examples import KEY, NOW_S, envelope
 
 from paydispatch.adapters.command_event_log import CommandEventLog
 from paydispatch.cli import dlq_report
-from paydispatch.cli.commands import doctor, reconcile, status, submit
+from paydispatch.cli.commands import doctor, reconcile, status
 from paydispatch.cli.event_log import show_event_log
+from paydispatch.cli.submission.report_page import show_report as show_submission
 from paydispatch.cli.tables import show_table
 from paydispatch.cli.terminal import complain, open_console, say, say_json, show_traceback
 from paydispatch.domain.operators.diagnosis import Finding, Reason
@@ -26,6 +27,7 @@ from paydispatch.local.failures import describe_failure
 from paydispatch.services.looks.verdicts import Reconciled, Verdict
 from paydispatch.services.operate.parked import in_full, in_short
 from paydispatch.services.redrive_message import Examined
+from paydispatch.services.submission.report import Refusal, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,8 +78,8 @@ def show_status() -> None:
 
 def show_report() -> None:
     report = Report(refused=[Refusal(1, EVIL, EVIL)])
-    arguments = argparse.Namespace(file=Path("requests.jsonl"), json=False)
-    submit._show(report, f"https://api.example.com/{EVIL}", arguments)
+    target = f"https://api.example.com/{EVIL}"
+    show_submission(report, target, Path("x.submitted"), outcomes=None, as_json=False)
 
 
 def show_fault() -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from paydispatch.cli.main import _parser
+from paydispatch.cli.main import make_parser
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("infra/**/*.md")]
 
-_COMMAND = re.compile(r"^ {4}(?:\.venv/bin/)?paydispatch (.+)$", re.MULTILINE)
+_COMMAND = re.compile(r"^ {4}(?:\.venv/bin/)?paydispatch (.+?)(?:$| {3})", re.MULTILINE)
+"""Three spaces begin a description."""
 _SHELL = {">", "<", "|", "&", "&&", "2>"}
 
 
@@ -37,6 +38,6 @@ def test_the_command_takes_these_arguments(
     for name in re.findall(r"\S+\.json", command):
         Path(name).write_text("[]", "utf-8")
 
-    parsed = _parser().parse_args(_arguments(command))
+    parsed = make_parser().parse_args(_arguments(command))
 
     assert callable(parsed.run)

@@ -32,11 +32,20 @@ with its own idempotency_key is the same request in every run. A line without a 
 Stripe key in STRIPE_SECRET_KEY."""
 
 EPILOG = """\
-examples: paydispatch submit renewals.jsonl --secret-ref main --wait; a table: paydispatch submit renewals.csv
---operation create_payment_intent --map amount=Betrag --map context_id=Order --set currency=eur --worker-id w --plan;
-after the loss of the ledger: paydispatch submit renewals.jsonl --secret-ref main --run run_0123456789abcdef. Exit
-codes: 0 all is well, 1 a line was refused or has a fault, or a request that was waited for is not done, 2 wrong
-arguments, a changed file or an unavailable service, 130 Ctrl-C."""
+examples:
+  paydispatch submit renewals.jsonl --plan
+  paydispatch submit renewals.jsonl --secret-ref main --wait
+  paydispatch submit renewals.jsonl --api https://api.example.com --json
+  paydispatch submit renewals.csv --operation create_coupon --map id=Code --set percent_off=5 --plan
+  paydispatch submit renewals.jsonl --secret-ref main --run run_0123456789abcdef
+
+The last one continues a run after the loss of its ledger.
+
+exit codes:
+  0    all is well
+  1    a line was refused or has a fault, or a request that was
+       waited for is not done
+  2    a changed file"""
 
 CSV_NAMES = (".csv", ".tsv")
 _DELIMITERS = {name: delimiter for delimiter, name in DELIMITERS.items()}

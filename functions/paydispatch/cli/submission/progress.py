@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from paydispatch.cli.terminal import open_console
 from paydispatch.domain.text.printable import printable
 
 if TYPE_CHECKING:
@@ -22,12 +23,11 @@ def show_progress(title: str, total: int, *, quiet: bool) -> Iterator[Callable[[
     if quiet or not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, transient=True, console=Console(stderr=True)) as bar:
+    with Progress(*columns, transient=True, console=open_console(stderr=True)) as bar:
         task = bar.add_task(escape(printable(title)), total=total)
         yield _now_and_then(lambda done: bar.update(task, completed=done), total)
 

@@ -8,7 +8,7 @@ The steps for each block of lines, in order:
 
 A kill before 1 leaves nothing. A kill after 1 leaves lines of which the target may have any. The next call hands those
 over again under the same keys, which makes no second request. A line that began and then changed would be a second
-request under another key. Therefore such a file is refused before a line is sent (`unchanged.py`).
+request under another key. Therefore such a file is refused before a line is sent (`survey.py`).
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class HandOver:
         self._clock = clock
         self._progress = progress
         self._block: list[RequestLine] = []
-        self._under_way: deque[tuple[RequestLine, Receipt]] = deque()
+        self._under_way: deque[tuple[int, str, Receipt]] = deque()
+        """The number and the key of each line that was handed over, and its receipt."""
 
     def run(self, lines: Iterable[RequestLine | FaultyLine]) -> None:
         """Hand over every line that the ledger does not have as submitted, and wait until the target has them."""
@@ -98,33 +99,41 @@ class HandOver:
         self._ledger.make_durable()
         for line in block:
             self._hand_over(line)
+        self._note_ended()
 
     def _hand_over(self, line: RequestLine) -> None:
         while True:
             try:
-                self._under_way.append((line, self._dispatcher.submit_request(line.request)))
+                receipt = self._dispatcher.submit_request(line.request)
             except BufferFull:
                 self._await_oldest()  # frees a place in the buffer
                 continue
             except BadRequest as error:
-                self._note_failure(line, error)
+                self._note_failure(line.number, line.key, error)
+            else:
+                self._under_way.append((line.number, line.key, receipt))
             return
 
+    def _note_ended(self) -> None:
+        """Note the oldest receipts that have ended, so that a fast queue does not let them fill the memory."""
+        while self._under_way and _has_ended(self._under_way[0][2]):
+            self._await_oldest()
+
     def _await_oldest(self) -> None:
-        line, receipt = self._under_way.popleft()
+        number, key, receipt = self._under_way.popleft()
         try:
             receipt.wait()
         except PaydispatchError as error:
-            self._note_failure(line, error)
+            self._note_failure(number, key, error)
             return
-        self._ledger.mark_submitted(line.key, receipt.request_id)
+        self._ledger.mark_submitted(key, receipt.request_id)
         self._report.submitted += 1
 
-    def _note_failure(self, line: RequestLine, error: PaydispatchError) -> None:
+    def _note_failure(self, number: int, key: str, error: PaydispatchError) -> None:
         """Report the line. If the target certainly does not have it, its owner may change it."""
         if not isinstance(error, MaybeAccepted):
-            self._ledger.mark_refused(line.key)
-        self._refuse(line.number, getattr(error, "param", None), str(error))
+            self._ledger.mark_refused(key)
+        self._refuse(number, getattr(error, "param", None), str(error))
 
     def _refuse(self, number: int, param: str | None, message: str) -> None:
         self._report.refused.append(Refusal(number, param, message))
@@ -132,6 +141,10 @@ class HandOver:
     def _is_forgotten(self, entry: Entry) -> bool:
         """Return whether the target may have forgotten an earlier hand-over, and would take this one as new."""
         return entry.begun_at is not None and self._clock.now_s() - entry.begun_at >= FORGOTTEN_S
+
+
+def _has_ended(receipt: Receipt) -> bool:
+    return receipt.durable or receipt.failure is not None
 
 
 def _join(line: FaultyLine) -> str:

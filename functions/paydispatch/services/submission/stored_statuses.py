@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paydispatch.services.status import status_of
+from paydispatch.services.status import find_record, format_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,4 +23,7 @@ class StoredStatuses:
         return [self._find(request_id) for request_id in request_ids]
 
     def _find(self, request_id: str) -> Mapping[str, Any] | None:
-        return status_of(self._store, request_id, tenant=self._tenant, queue_tenant=self._tenant)
+        record = find_record(
+            self._store, request_id, tenant=self._tenant, queue_tenant=self._tenant
+        )
+        return None if record is None else format_status(record)
