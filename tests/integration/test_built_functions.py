@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import shutil
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -15,21 +13,20 @@ import pytest
 from backing import local_stack
 from build_function import ROOT, build, lambda_target
 from emulator import EmulatedFunction
-from run_event import as_if_sent_now, build_for_host, prepare_runtime, variables_of
+from run_event import as_if_sent_now, variables_of
 from slim import AWS_SERVICES
-from stack_template import load
+from tests.integration.host_functions import STACK, UV
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from emulator import Answer
+    from tests.integration.host_functions import HostFunctions
 
 pytestmark = pytest.mark.build
 
-STACK = load()
 PACKAGES = {name: f["Handler"].partition(".")[0] for name, f in STACK.functions.items()}
-UV = shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")
 IN_THE_RUNTIME = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py"}
 NOT_LOADED = {"anyio", "boto3", "cffi", "h11", "httpcore", "pycparser", "s3transfer"}
 # Lambda's limit for a zip and its layers, unpacked.
@@ -180,19 +177,16 @@ def services() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def run(services: Mapping[str, str]) -> Callable[[str, str], tuple[Answer, list[str]]]:
+def run(
+    services: Mapping[str, str], host: HostFunctions
+) -> Callable[[str, str], tuple[Answer, list[str]]]:
     """Run a built function on an example event: `run("ApiFunction", "api_health")`."""
-    emulator = subprocess.run(
-        ["make", "--silent", "emulator", f"UV={UV}"],
-        cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE,
-    ).stdout.strip()  # fmt: skip
-    runtime = prepare_runtime(ROOT / emulator, UV)
-    built = {name: build_for_host(name, STACK, runtime.python, UV) for name in PACKAGES}
 
     def on_event(name: str, event: str) -> tuple[Answer, list[str]]:
         message = json.loads((ROOT / "tests" / "events" / f"{event}.json").read_text())
-        environment = variables_of(built[name], STACK, services)
-        with EmulatedFunction(built[name], runtime, environment) as function:
+        built = host.built(name)
+        environment = variables_of(built, STACK, services)
+        with EmulatedFunction(built, host.runtime, environment) as function:
             return function.invoke(as_if_sent_now(message)), function.logs
 
     return on_event

@@ -6,18 +6,15 @@ Both run under AWS's runtime emulator, with a real Valkey and MiniStack behind t
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from backing import local_stack
-from build_function import ROOT
 from emulator import EmulatedFunction
-from run_event import build_for_host, prepare_runtime, variables_of
-from stack_template import load
+from run_event import variables_of
+from tests.integration.host_functions import STACK
 
 from paydispatch.adapters.aws.functions import INVOKE_CONFIG
 from paydispatch.cli.main import main
@@ -26,10 +23,10 @@ from paydispatch.cli.remote import OperatorFunction
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from tests.integration.host_functions import HostFunctions
+
 pytestmark = pytest.mark.build
 
-STACK = load()
-UV = shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")
 ARN = "arn:aws:sts::111122223333:assumed-role/oncall/ada"
 NO_ONE: dict[str, Any] = {
     "region_name": "us-east-1",
@@ -45,18 +42,13 @@ def services() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def function(services: Mapping[str, str]) -> Iterator[EmulatedFunction]:
+def function(services: Mapping[str, str], host: HostFunctions) -> Iterator[EmulatedFunction]:
     """The operator's function, which finds the reconciler's where Lambda would be."""
-    emulator = subprocess.run(
-        ["make", "--silent", "emulator", f"UV={UV}"],
-        cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE,
-    ).stdout.strip()  # fmt: skip
-    runtime = prepare_runtime(ROOT / emulator, UV)
 
     def start(name: str, **more: str) -> EmulatedFunction:
-        built = build_for_host(name, STACK, runtime.python, UV)
+        built = host.built(name)
         environment = variables_of(built, STACK, services) | more
-        return running.enter_context(EmulatedFunction(built, runtime, environment))
+        return running.enter_context(EmulatedFunction(built, host.runtime, environment))
 
     with ExitStack() as running:
         reconciler = start("ReconcileFunction")

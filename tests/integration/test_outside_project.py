@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,16 +10,16 @@ from add_flows import add_flows
 from backing import local_stack
 from build_function import ROOT, host_target
 from emulator import EmulatedFunction
-from run_event import as_if_sent_now, build_for_host, prepare_runtime, variables_of
-from stack_template import load
+from run_event import as_if_sent_now, variables_of
+from tests.integration.host_functions import STACK, UV
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.integration.host_functions import HostFunctions
+
 pytestmark = pytest.mark.build
 
-STACK = load()
-UV = shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")
 FLOW = """
 import humanize
 def run(parsed_data, flow):
@@ -38,15 +36,10 @@ def shop(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_flows_of_a_project_run_with_their_own_library(shop: Path) -> None:
-    emulator = subprocess.run(
-        ["make", "--silent", "emulator", f"UV={UV}"],
-        cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE,
-    ).stdout.strip()  # fmt: skip
-    runtime = prepare_runtime(ROOT / emulator, UV)
-    caller = build_for_host("StripeCallerFunction", STACK, runtime.python, UV)
-    runner = build_for_host("FlowRunnerFunction", STACK, runtime.python, UV)
-    target = host_target(runtime.python, runner.directory)
+def test_the_flows_of_a_project_run_with_their_own_library(shop: Path, host: HostFunctions) -> None:
+    caller = host.built("StripeCallerFunction")
+    runner = host.build("FlowRunnerFunction", shop / "build")
+    target = host_target(host.runtime.python, runner.directory)
     add_flows(runner.directory, shop / "flows", shop / "requirements.txt", target, UV)
 
     with local_stack() as services:
@@ -55,7 +48,7 @@ def test_the_flows_of_a_project_run_with_their_own_library(shop: Path) -> None:
                 json.loads((ROOT / "tests" / "events" / f"{event}.json").read_text())
             )
             environment = variables_of(function, STACK, services)
-            with EmulatedFunction(function, runtime, environment) as running:
+            with EmulatedFunction(function, host.runtime, environment) as running:
                 assert running.invoke(message).body == {"batchItemFailures": []}
                 logs = running.logs
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,18 +11,17 @@ import pytest
 from backing import local_stack
 from build_function import ROOT
 from emulator import EmulatedFunction
-from run_event import DEFAULT_EVENTS, as_if_sent_now, build_for_host, prepare_runtime, variables_of
-from stack_template import load
+from run_event import DEFAULT_EVENTS, as_if_sent_now, variables_of
+from tests.integration.host_functions import STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from emulator import BuiltFunction, Runtime
+    from tests.integration.host_functions import HostFunctions
 
 pytestmark = pytest.mark.build
 
-STACK = load()
-UV = shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")
 EVENTS = ROOT / "tests" / "events"
 ALL_EVENTS = sorted(path.stem for path in EVENTS.glob("*.json"))
 RESTORED_COPY = Path(__file__).with_name("restored_copy.py")
@@ -43,32 +41,23 @@ SNAPSHOTS = ("ApiFunction", "StripeCallerFunction", "ReconcileFunction", "Operat
 
 
 @pytest.fixture(scope="module")
-def runtime() -> Runtime:
-    emulator = subprocess.run(
-        ["make", "--silent", "emulator", f"UV={UV}"],
-        cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE,
-    ).stdout.strip()  # fmt: skip
-    return prepare_runtime(ROOT / emulator, UV)
-
-
-@pytest.fixture(scope="module")
 def services() -> Iterator[dict[str, str]]:
     with local_stack() as variables:
         yield variables
 
 
 @pytest.fixture(scope="module", params=DEFAULT_EVENTS)
-def built(request: pytest.FixtureRequest, runtime: Runtime) -> BuiltFunction:
-    return build_for_host(request.param, STACK, runtime.python, UV)
+def built(request: pytest.FixtureRequest, host: HostFunctions) -> BuiltFunction:
+    return host.built(request.param)
 
 
 @pytest.fixture(scope="module")
 def warm(
-    built: BuiltFunction, runtime: Runtime, services: Mapping[str, str]
+    built: BuiltFunction, host: HostFunctions, services: Mapping[str, str]
 ) -> Iterator[EmulatedFunction]:
     """One environment, which answers all events of this file in turn."""
     environment = variables_of(built, STACK, services)
-    with EmulatedFunction(built, runtime, environment) as function:
+    with EmulatedFunction(built, host.runtime, environment) as function:
         function.invoke({})  # starts it
         yield function
 
@@ -110,13 +99,13 @@ def message_of(body: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("name", SNAPSHOTS)
 def test_two_copies_of_a_snapshot_answer_and_share_nothing(
-    name: str, runtime: Runtime, services: Mapping[str, str], tmp_path: Path
+    name: str, host: HostFunctions, services: Mapping[str, str], tmp_path: Path
 ) -> None:
-    function = build_for_host(name, STACK, runtime.python, UV)
+    function = host.built(name)
     event = tmp_path / "event.json"
     event.write_text(json.dumps(example(DEFAULT_EVENTS[name].removesuffix(".json"))))
 
-    one, two = copies_of(function, runtime, variables_of(function, STACK, services), event)
+    one, two = copies_of(function, host.runtime, variables_of(function, STACK, services), event)
 
     assert one["drawn"] != two["drawn"]
     assert one["id"] != two["id"]
@@ -126,15 +115,15 @@ def test_two_copies_of_a_snapshot_answer_and_share_nothing(
 
 
 def test_two_copies_of_the_api_give_their_requests_different_ids(
-    runtime: Runtime, services: Mapping[str, str], tmp_path: Path
+    host: HostFunctions, services: Mapping[str, str], tmp_path: Path
 ) -> None:
-    function = build_for_host("ApiFunction", STACK, runtime.python, UV)
+    function = host.built("ApiFunction")
     event = example("api_create_payment_intent")
     event["headers"].pop("idempotency-key", None)
     path = tmp_path / "event.json"
     path.write_text(json.dumps(event))
 
-    copies = copies_of(function, runtime, variables_of(function, STACK, services), path)
+    copies = copies_of(function, host.runtime, variables_of(function, STACK, services), path)
 
     assert [copy["answer"]["statusCode"] for copy in copies] == [202, 202]
     assert len({json.loads(copy["answer"]["body"])["request_id"] for copy in copies}) == 2

@@ -37,8 +37,11 @@ DEFAULT_EVENTS = {
 }
 
 
-def prepare_runtime(emulator: Path, uv: str) -> Runtime:
-    """Return the runtime with its Python version. If that is not installed, print so and use this Python."""
+def prepare_runtime(emulator: Path, uv: str, directory: Path = BUILD_DIRECTORY) -> Runtime:
+    """Install the runtime's libraries into `directory`, and return it with its Python version.
+
+    If that Python is not installed, print so and use this one.
+    """
     version = runtime_version()
     python = find_python(version, uv)
     if python is None:
@@ -47,18 +50,24 @@ def prepare_runtime(emulator: Path, uv: str) -> Runtime:
             f"Python {version} is not installed, so Python {sys.version.split()[0]} is used",
             file=sys.stderr,
         )
-    libraries = BUILD_DIRECTORY / "runtime"
+    libraries = directory / "runtime"
     install_runtime(libraries, host_target(python, libraries), uv)
     return Runtime(emulator, python, libraries)
 
 
 def build_for_host(
-    name: str, template: StackTemplate, python: str, uv: str, *, bytecode: bool = True
+    name: str,
+    template: StackTemplate,
+    python: str,
+    uv: str,
+    *,
+    bytecode: bool = True,
+    directory: Path = BUILD_DIRECTORY,
 ) -> BuiltFunction:
-    """Build the function as for a zip, but with the wheels of this machine."""
+    """Build the function as for a zip, but with the wheels of this machine, into a folder of `directory`."""
     properties = template.functions[name]
     handler = properties["Handler"]
-    out = BUILD_DIRECTORY / name
+    out = directory / name
     build(handler.partition(".")[0], out, host_target(python, out, bytecode=bytecode), uv)
     return BuiltFunction(name, handler, properties["Timeout"], properties["MemorySize"], out)
 

@@ -91,10 +91,18 @@ async def test_publishing_rings_the_worker_s_doorbell_once(
         for _ in range(2):
             await outcomes.publish(entry("r1", worker_id="a*b[1]", tenant=tenant))
 
-        assert [await listener.next(1.0), await listener.next(0.05)] == [worker, None]
+        assert [await next_ring(listener), await listener.next(0.05)] == [worker, None]
     finally:
         await listener.close()
         await redis.aclose()
+
+
+async def next_ring(listener: RedisDoorbellListener) -> str | None:
+    """Listen until a bell rings. The first calls may read the server's answer to the subscription."""
+    for _ in range(20):
+        if worker := await listener.next(0.5):
+            return worker
+    return None
 
 
 async def test_a_closed_doorbell_listener_can_listen_again(redis: Any, log: Any) -> None:
@@ -104,7 +112,7 @@ async def test_a_closed_doorbell_listener_can_listen_again(redis: Any, log: Any)
     await listener.next(0.01)
     await redis.publish(keys.bell("w1"), "")
 
-    assert await listener.next(1.0) == "w1"
+    assert await next_ring(listener) == "w1"
     await listener.close()
 
 
@@ -197,7 +205,7 @@ async def test_an_outcome_is_not_published_again_after_a_restart_of_redis(
     client = connect_async(mortal_valkey.url)
     outcomes = RedisOutcomes(client, queue_tenant="local")
     inbox = RedisInbox(client, clock, log, consumer="a", flow_timeout_s=30)
-    await outcomes.publish(entry("r1"))
+    await publish_until_taken(outcomes, entry("r1"))
 
     mortal_valkey.kill()
     with pytest.raises(Unavailable):
@@ -231,6 +239,6 @@ async def test_doorbells_ring_again_after_a_restart_of_redis(
 
     await listener.next(0.01)
     await publish_until_taken(outcomes, entry("r1"))
-    assert await listener.next(1.0) == "w1"
+    assert await next_ring(listener) == "w1"
     await listener.close()
     await client.aclose()
