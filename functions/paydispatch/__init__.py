@@ -11,7 +11,8 @@ Send requests          Dispatcher: from_env() straight to SQS, http(url) through
 Follow a request       Receipt: local at once, durable when the queue has the request
 Wait for the answer    Receipt.outcome() returns an Outcome: Stripe's answer, or the error
 Name a secret          SecretRef: the name of a Stripe key that AWS keeps, in place of the key
-Write a flow           Flow and ParsedError are what a script gets; RetryLater asks for another run
+Write a flow           Flow and ParsedError are what a script gets; RetryLater asks for another run;
+                       RETRY = Retry(…) sets how often it runs again after a failure
 
 PaydispatchError       the root of all errors here
 ├── BadRequest           change the request: `param`, `code` and `message` say what is wrong
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.errors import Unavailable as Unavailable
     from paydispatch.domain.errors import UnknownObject as UnknownObject
     from paydispatch.domain.errors import UnknownOperation as UnknownOperation
+    from paydispatch.domain.flow_retry import Retry as Retry
     from paydispatch.flow import Flow as Flow
     from paydispatch.flow import ParsedError as ParsedError
     from paydispatch.flow import RetryLater as RetryLater
@@ -82,6 +84,7 @@ _HOMES = {
     "Dispatcher": "paydispatch.compose.dispatcher",
     "Outcome": "paydispatch.sdk.outcome",
     "Receipt": "paydispatch.sdk.receipt",
+    "Retry": "paydispatch.domain.flow_retry",
     "SecretRef": "paydispatch.domain.credentials",
     **dict.fromkeys(("Flow", "ParsedError", "RetryLater"), "paydispatch.flow"),
     **dict.fromkeys(_ERRORS, "paydispatch.domain.errors"),

@@ -6,8 +6,9 @@
         flow.new_subscription().customer("cus_1").items([{"price": parsed_data["id"]}]).create_async()
 
 A flow is done when it returns. `raise RetryLater(after_s=60)` runs it again later. Any other exception is a failure,
-which runs the flow again with backoff, a few times. The requests that a flow dispatches are sent when it returns. If it
-runs again, it dispatches the same requests under the same ids, so Stripe executes each of them once.
+which runs the flow again with backoff, for hours unless its `RETRY` says otherwise. The requests that a flow dispatches
+are sent when it returns. If it runs again, it dispatches the same requests under the same ids, so Stripe executes each
+of them once.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.flow_retry import Retry
     from paydispatch.domain.outcomes import Outcome
     from paydispatch.domain.requests import LaneName
 
@@ -302,6 +304,10 @@ class FlowScripts(Protocol):
         ...
 
     def is_loaded(self, name: str) -> bool: ...
+
+    def retry_of(self, name: str) -> Retry | None:
+        """Return the script's own `RETRY`. None: it has none, or the script is not imported."""
+        ...
 
     async def load(self, name: str) -> None:
         """Import the script within a bounded time. Raises `MissingFlow`, `RetryLater` or `ScriptFailed`."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -407,6 +408,21 @@ class Turn:
     lease: str
     worker_slot: str
     """The worker's slot in which the entry is."""
+    killed: int = 0
+    """The earlier runs whose scripts did not come to an end, because their process was killed or stopped."""
+
+
+class Postponement(StrEnum):
+    """Why an entry runs later."""
+
+    FAILED = "failed"
+    """The run failed. It counts."""
+    NOT_BEGUN = "not_begun"
+    """The runner stopped before the script began. The run counts as a killed one, because its import may never end."""
+    LATER = "later"
+    """The script or the queue asked for it. The run does not count."""
+    MISSING = "missing"
+    """There was no script. The run does not count, and the time of `missing_since` is kept."""
 
 
 class FlowInbox(Protocol):
@@ -431,12 +447,10 @@ class FlowInbox(Protocol):
         """Hold the context for at least `for_s` seconds from now. False: the turn is over, or is another runner's."""
         ...
 
-    async def postpone(
-        self, turn: Turn, delay_s: float, *, counted: bool, missing: bool = False
-    ) -> None:
-        """Leave the entry pending for `delay_s` seconds, and its context with it. `counted`: as a failed run.
+    async def postpone(self, turn: Turn, delay_s: float, why: Postponement) -> None:
+        """Leave the entry pending for `delay_s` seconds, and its context with it.
 
-        `missing`: because there was no script. Any other postponement forgets the time of `missing_since`.
+        Each reason but `MISSING` forgets the time of `missing_since`.
         """
         ...
 

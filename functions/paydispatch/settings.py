@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.errors import BadSetting, MissingSetting, UnknownOperation
+from paydispatch.domain.flow_retry import Retry
 from paydispatch.domain.rates.lanes import LANES, LONGEST_WAIT_S, LaneRule, RateLane
 from paydispatch.domain.rates.limits import DefaultLimits, Limits
 from paydispatch.domain.requests import Lane
@@ -49,6 +50,13 @@ def _queue_urls(env: Mapping[str, str]) -> dict[Lane, str]:
     """Return the queue of each lane. Without a batch queue, both lanes share the request queue."""
     interactive = require(env, "REQUEST_QUEUE_URL")
     return {Lane.INTERACTIVE: interactive, Lane.BATCH: env.get("BATCH_QUEUE_URL") or interactive}
+
+
+def _flow_retry(env: Mapping[str, str]) -> Retry:
+    try:
+        return Retry(attempts=count(env, "FLOW_ATTEMPTS", Retry().attempts))
+    except ValueError as error:
+        raise BadSetting(f"FLOW_ATTEMPTS: {error}") from None
 
 
 def _look_queue_url(env: Mapping[str, str]) -> str | None:
@@ -295,7 +303,8 @@ class RunnerSettings:
     flows_dir: Path
     flow_timeout_s: float
     flow_import_timeout_s: float
-    flow_attempts: int
+    flow_retry: Retry
+    """For the scripts without a `RETRY`."""
     flow_missing_wait_s: float
     queue_tenant: str
     stripe_api_version: str
@@ -309,7 +318,7 @@ class RunnerSettings:
             flows_dir=Path(env.get("FLOWS_DIR") or "flows").resolve(),
             flow_timeout_s=number(env, "FLOW_TIMEOUT_S", 30.0),
             flow_import_timeout_s=number(env, "FLOW_IMPORT_TIMEOUT_S", 30.0),
-            flow_attempts=count(env, "FLOW_ATTEMPTS", 5),
+            flow_retry=_flow_retry(env),
             flow_missing_wait_s=number(env, "FLOW_MISSING_WAIT_S", 600.0),
             queue_tenant=queue_tenant_of(env),
             stripe_api_version=stripe_api_version(env),

@@ -12,6 +12,7 @@ from tests.model.stage import Move, Process, Stage, at_once
 from tests.unit.examples import entry
 
 from paydispatch.domain.errors import ScriptFailed, Unavailable
+from paydispatch.domain.flow_retry import Retry
 from paydispatch.domain.identity.request_ids import OutcomeKind, follow_up_request_id
 from paydispatch.domain.outcomes import Response
 from paydispatch.flow import RetryLater
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
     from paydispatch.domain.envelope import Envelope
     from paydispatch.domain.outcomes import ErrorKind
     from paydispatch.flow import Flow
-    from paydispatch.ports import Turn
+    from paydispatch.ports import Postponement, Turn
 
 MAX_AT_ONCE = 2
-POLICY = FlowPolicy(timeout_s=0.5, attempts=3)
+POLICY = FlowPolicy(timeout_s=0.5, retry=Retry(attempts=3))
 LEASE_S = 40.0
 
 
@@ -171,11 +172,9 @@ class GatedInbox:
         following: Turn | None = await self._gate("finish", finish)
         return following
 
-    async def postpone(
-        self, turn: Turn, delay_s: float, *, counted: bool, missing: bool = False
-    ) -> None:
+    async def postpone(self, turn: Turn, delay_s: float, why: Postponement) -> None:
         def postpone() -> Any:
-            return at_once(self._twin.postpone(turn, delay_s, counted=counted, missing=missing))
+            return at_once(self._twin.postpone(turn, delay_s, why))
 
         await self._gate("postpone", postpone)
 
@@ -219,6 +218,9 @@ class GatedScripts:
 
     def is_loaded(self, name: str) -> bool:
         return name in self._loaded
+
+    def retry_of(self, name: str) -> None:
+        return None
 
     async def load(self, name: str) -> None:
         ways = {"done": lambda: None, "fails": _fail, "killed": self._die}

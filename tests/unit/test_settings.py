@@ -108,7 +108,7 @@ def test_the_runner_reads_its_flows_folder_timeout_and_attempts() -> None:
     given = {"FLOWS_DIR": "/srv/flows", "FLOW_TIMEOUT_S": "2.5", "FLOW_ATTEMPTS": "3"}
     settings = RunnerSettings.from_env(ENV | given)
     assert settings.flows_dir == Path("/srv/flows")
-    assert (settings.flow_timeout_s, settings.flow_attempts) == (2.5, 3)
+    assert (settings.flow_timeout_s, settings.flow_retry.attempts) == (2.5, 3)
 
 
 @pytest.mark.parametrize(

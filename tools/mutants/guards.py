@@ -15,6 +15,7 @@ from parameter_guards import PARAMETER_GUARDS
 from rate_guards import RATE_GUARDS
 from repeat_guards import REPEAT_GUARDS
 from replay_guards import REPLAY_GUARDS
+from retry_guards import RETRY_GUARDS
 from twin_guards import TWIN_GUARDS
 from version_guards import VERSION_GUARDS
 from way_in_guards import WAY_IN_GUARDS
@@ -551,8 +552,8 @@ GUARDS = (
         "RetryLater counts as a failed run",
         "RetryLater postpones a run and does not count as a failure.",
         RUN_TURN,
-        "                await self._postpone(after_s, counted=False)",
-        "                await self._postpone(after_s, counted=True)",
+        "                await self._postpone(after_s, Postponement.LATER)",
+        "                await self._postpone(after_s, Postponement.FAILED)",
     ),
     Guard(
         "send: Stripe is called although Redis is unavailable",
@@ -1167,6 +1168,7 @@ GUARDS = (
     *OUTCOME_GUARDS,
     *IDENTITY_GUARDS,
     *FLOW_GUARDS,
+    *RETRY_GUARDS,
     *LOOK_GUARDS,
     *OPERATION_GUARDS,
     *RATE_GUARDS,

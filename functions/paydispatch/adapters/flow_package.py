@@ -15,18 +15,29 @@ import sys
 import threading
 from importlib.machinery import ModuleSpec, all_suffixes
 from stat import S_ISREG
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paydispatch.domain.errors import BadSetting, MissingFlow
+from paydispatch.domain.flow_retry import check_retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import ModuleType
 
+    from paydispatch.domain.flow_retry import Retry
     from paydispatch.flow import Flow
 
     Run = Callable[[Any, Flow], Any]
+
+
+class Script(NamedTuple):
+    """An imported script."""
+
+    run: Run
+    retry: Retry | None = None
+    """Its `RETRY`."""
+
 
 _SCRIPT = re.compile(r"(new_[a-z0-9_]{1,128}|any)_(response|error)")
 
@@ -66,8 +77,8 @@ class FlowPackage:
         if not self.has(script):
             raise MissingFlow(script, str(self._folder))
 
-    def run_of(self, script: str) -> Run:
-        """Import a script, unless it was imported before, and return its `run`. Blocks until the import ends.
+    def script(self, script: str) -> Script:
+        """Import a script, unless it was imported before. Blocks until the import ends.
 
         Raises the error of the import. The next call then tries again.
         """
@@ -75,7 +86,7 @@ class FlowPackage:
         importlib.invalidate_caches()  # the file may be newer than Python's listing of the folder
         module = importlib.import_module(f"{self.name}.{script}")
         try:
-            return _get_run(module)
+            return Script(_get_run(module), _get_retry(module))
         except BaseException:
             sys.modules.pop(module.__name__, None)
             raise
@@ -146,6 +157,11 @@ def _may_be_file(path: Path) -> bool:
 
 def _places(module: ModuleType | None) -> Sequence[str]:
     return list(getattr(module, "__path__", []))
+
+
+def _get_retry(module: ModuleType) -> Retry | None:
+    """Return the module's `RETRY`. Raises `TypeError` if it is something else than a `Retry`."""
+    return check_retry(module.RETRY) if hasattr(module, "RETRY") else None
 
 
 def _get_run(module: ModuleType) -> Run:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from paydispatch.adapters.flow_package import Run
+    from paydispatch.adapters.flow_package import Script
+    from paydispatch.domain.flow_retry import Retry
     from paydispatch.flow import Flow, RetryLater
 
     ImportResult = MissingFlow | RetryLater | ScriptFailed | None
@@ -39,17 +40,20 @@ class FlowFolder:
         self._package = FlowPackage(folder)
         self._import_timeout_s = import_timeout_s
         self._threads = ScriptThreads()
-        self._runs: dict[str, Run] = {}
+        self._scripts: dict[str, Script] = {}
         self._imports: dict[str, _Import] = {}
 
     def has(self, name: str) -> bool:
-        return name in self._runs or self._package.has(name)
+        return name in self._scripts or self._package.has(name)
 
     def is_loaded(self, name: str) -> bool:
-        return name in self._runs
+        return name in self._scripts
+
+    def retry_of(self, name: str) -> Retry | None:
+        return self._scripts[name].retry if name in self._scripts else None
 
     async def load(self, name: str) -> None:
-        if name in self._runs:
+        if name in self._scripts:
             return
         importing = self._imports.get(name) or self._begin_import(name)
         ended = asyncio.wrap_future(importing.ended)
@@ -61,9 +65,9 @@ class FlowFolder:
         _raise(ended.result())
 
     async def run(self, name: str, argument: Any, flow: Flow) -> None:
-        if name not in self._runs:
+        if name not in self._scripts:
             await self.load(name)
-        script = ScriptRun(self._runs[name], argument, flow)
+        script = ScriptRun(self._scripts[name].run, argument, flow)
         doing = self._threads.start(script)
         try:
             end = await doing.done
@@ -94,7 +98,7 @@ class FlowFolder:
         except MissingFlow as missing:
             return missing
         try:
-            self._runs[name] = self._package.run_of(name)
+            self._scripts[name] = self._package.script(name)
         except (
             BaseException
         ) as error:  # `sys.exit()` in a module fails the import, and the worker goes on

@@ -79,7 +79,7 @@ def compose(settings: RunnerSettings, ports: ServerPorts) -> FlowServer:
     policy = FlowPolicy(
         timeout_s=settings.flow_timeout_s,
         import_timeout_s=settings.flow_import_timeout_s,
-        attempts=settings.flow_attempts,
+        retry=settings.flow_retry,
         missing_wait_s=settings.flow_missing_wait_s,
     )
     flows = ports.flows

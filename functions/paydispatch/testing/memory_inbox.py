@@ -20,7 +20,7 @@ from paydispatch.domain.operators.traces import (
     Running,
 )
 from paydispatch.domain.sweep import WorkerLook, has_work, next_look_at
-from paydispatch.ports import Swept, Turn
+from paydispatch.ports import Postponement, Swept, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -38,6 +38,8 @@ class _InboxEntry:
     entry: OutcomeEntry
     text: str
     runs: int = 0
+    failed: int = 0
+    """Those of the runs that failed."""
     due_at: float = 0.0
     read: bool = False
     missing_since: float | None = None
@@ -115,9 +117,7 @@ class MemoryInbox:
         head.missing_since = now_s if head.missing_since is None else head.missing_since
         return head.missing_since
 
-    async def postpone(
-        self, turn: Turn, delay_s: float, *, counted: bool, missing: bool = False
-    ) -> None:
+    async def postpone(self, turn: Turn, delay_s: float, why: Postponement) -> None:
         self._reach()
         context = self._context(turn)
         if not self._holds(context, turn):
@@ -126,8 +126,9 @@ class MemoryInbox:
         head.due_at = self._clock.now_s() + delay_s
         worker = turn.worker_slot
         self.looks[worker] = min(head.due_at, self.looks.get(worker, head.due_at))
-        head.runs -= 0 if counted else 1
-        head.missing_since = head.missing_since if missing else None
+        head.runs -= why in (Postponement.LATER, Postponement.MISSING)
+        head.failed += why is Postponement.FAILED
+        head.missing_since = head.missing_since if why is Postponement.MISSING else None
 
     async def move_to_dead_stream(
         self, turn: Turn, *, reason: str, successor: OutcomeEntry | None, take_next: bool
@@ -245,7 +246,8 @@ class MemoryInbox:
         context.lease = f"lease-{next(self._ids)}"
         context.lease_until = self._clock.now_s() + self._lease_s
         entry, worker = OutcomeEntry.from_json(head.text), _worker_slot(head.entry)
-        return Turn(head.entry_id, entry, head.text, head.runs, context.lease, worker)
+        killed = head.runs - 1 - head.failed
+        return Turn(head.entry_id, entry, head.text, head.runs, context.lease, worker, killed)
 
     def _reach(self) -> None:
         if self.away:

@@ -9,22 +9,30 @@ from paydispatch.domain.errors import MissingFlow, ScriptFailed
 from paydispatch.flow import CLEAN_UP_S, script_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from paydispatch.domain.flow_retry import Retry
     from paydispatch.flow import Flow, RetryLater
 
 
 class MemoryScripts:
     """A `FlowScripts` of the given functions."""
 
-    def __init__(self, **scripts: Callable[[Any, Flow], Any]) -> None:
+    def __init__(
+        self, retries: Mapping[str, Retry] | None = None, **scripts: Callable[[Any, Flow], Any]
+    ) -> None:
+        """`retries` has the `RETRY` of a script by the script's name."""
         self._scripts = scripts
+        self._retries = retries or {}
 
     def has(self, name: str) -> bool:
         return name in self._scripts
 
     def is_loaded(self, name: str) -> bool:
         return name in self._scripts
+
+    def retry_of(self, name: str) -> Retry | None:
+        return self._retries.get(name)
 
     async def load(self, name: str) -> None:
         if name not in self._scripts:

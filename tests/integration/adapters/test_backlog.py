@@ -18,6 +18,7 @@ from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
 from paydispatch.adapters.redis.streams.inbox import RedisInbox
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.domain.operators.diagnosis import Reason, WaitingFlow, of_flow, of_open
+from paydispatch.ports import Postponement
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -80,7 +81,7 @@ async def test_a_request_is_reported_from_its_first_attempt_to_the_end_of_its_fl
     (turn,) = await shop.inbox.take("w1", at_most=10)
     assert await shop.reasons() == [Reason.FLOW_RUNNING]
 
-    await shop.inbox.postpone(turn, 60, counted=True)
+    await shop.inbox.postpone(turn, 60, Postponement.FAILED)
     assert await shop.reasons() == [Reason.FLOW_POSTPONED]
 
     await shop.redis.zadd(keys.later("w1"), {turn.entry_id: 0})

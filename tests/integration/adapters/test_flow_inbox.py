@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from typing import TYPE_CHECKING
 
 import pytest
+
+from paydispatch.ports import Postponement
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -78,7 +80,7 @@ async def test_another_tenant_s_postponed_flow_runs_again_when_it_is_due(
     await inboxes.publish(entry("r1", tenant="acme"))
     (turn,) = await inbox.take("acme w1", at_most=10)
 
-    await inbox.postpone(turn, 60, counted=True)
+    await inbox.postpone(turn, 60, Postponement.FAILED)
     inboxes.clock.advance(61)
 
     assert await inbox.take_abandoned("w1", at_most=10) == []
@@ -164,7 +166,7 @@ async def test_a_postponed_entry_comes_back_when_it_is_due_and_its_context_waits
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.publish(entry("r1"), entry("r2"))
     (first,) = await take_all(inboxes, a)
-    await a.postpone(first, 60, counted=True)
+    await a.postpone(first, 60, Postponement.FAILED)
 
     assert [await take_all(inboxes, b), await take_all(inboxes, a)] == [[], []]
     inboxes.clock.advance(60)
@@ -179,7 +181,7 @@ async def test_an_entry_that_was_read_before_is_not_taken_as_new(
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.publish(entry("r1", "c1"), entry("r2", "c2"))
     first, second = await a.take("w1", at_most=2)
-    await a.postpone(first, 0, counted=True)
+    await a.postpone(first, 0, Postponement.FAILED)
     await inboxes.let_lease_run_out(second)
 
     assert list(await b.take("w1", at_most=10)) == []
@@ -192,7 +194,7 @@ async def test_an_unread_entry_of_a_stopping_runner_does_not_hide_a_postponed_on
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.publish(entry("r1", "c1"), entry("r2", "c2"))
     first, postponed = await a.take("w1", at_most=2)
-    await a.postpone(postponed, 0, counted=True)
+    await a.postpone(postponed, 0, Postponement.FAILED)
     await inboxes.publish(entry("r3", "c1"))
     await a.finish(first, take_next=False)
 
@@ -207,7 +209,7 @@ async def test_a_postponement_that_does_not_count_keeps_the_attempt(
     await inboxes.publish(entry("r1"))
     for _ in range(3):
         (turn,) = await take_all(inboxes, a)
-        await a.postpone(turn, 0, counted=False)
+        await a.postpone(turn, 0, Postponement.LATER)
 
     assert turn.attempt == 1
 
@@ -220,12 +222,12 @@ async def test_the_time_since_which_a_script_is_missing_lasts_until_another_post
     (turn,) = await take_all(inboxes, a)
     since = await a.missing_since(turn)
     assert since == pytest.approx(inboxes.clock.now_s(), abs=0.001)
-    await a.postpone(turn, 60, counted=False, missing=True)
+    await a.postpone(turn, 60, Postponement.MISSING)
     inboxes.clock.advance(60)
 
     (again,) = await take_all(inboxes, b)
     assert (again.attempt, await b.missing_since(again)) == (1, since)
-    await b.postpone(again, 0, counted=True)
+    await b.postpone(again, 0, Postponement.FAILED)
     (last,) = await take_all(inboxes, a)
     assert await a.missing_since(last) == pytest.approx(inboxes.clock.now_s(), abs=0.001)
 
@@ -288,7 +290,7 @@ async def test_a_runner_that_lost_its_turn_cannot_take_it_back(
     await inboxes.let_lease_run_out(lost)
     (held,) = await take_all(inboxes, b)
 
-    await a.postpone(lost, 0, counted=True)
+    await a.postpone(lost, 0, Postponement.FAILED)
 
     assert await take_all(inboxes, a) == []
     assert (await b.finish(held, take_next=True)) is not None
@@ -319,7 +321,7 @@ async def test_calls_for_a_turn_that_another_runner_finished_do_nothing(
     (held,) = await take_all(inboxes, b)
     await b.finish(held, take_next=True)
 
-    await a.postpone(lost, 0, counted=False)
+    await a.postpone(lost, 0, Postponement.LATER)
     assert await a.finish(lost, take_next=True) is None
     assert (
         await a.move_to_dead_stream(lost, reason="late", successor=entry("r1"), take_next=True)
@@ -393,6 +395,8 @@ class Schedule:
         """{context id: the runner and the turn that runs now}"""
         self._expected: defaultdict[str, deque[OutcomeEntry]] = defaultdict(deque)
         self._made = 0
+        self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        """For each entry: its runs, and those of them that failed."""
 
     async def play(self, steps: int) -> None:
         actions: list[Callable[[], Awaitable[None]]] = [
@@ -437,6 +441,10 @@ class Schedule:
         assert context_id not in self._held, "two of one context at once"
         assert turn.entry == self._expected[context_id][0], "out of order"
         self._held[context_id] = (runner, turn)
+        made = self._counts[turn.entry_id]
+        made["runs"] += 1
+        assert turn.attempt == made["runs"], "a run was lost or counted twice"
+        assert turn.killed == made["runs"] - 1 - made["failed"], "a failed run counts as killed"
 
     async def _end(self) -> None:
         if not self._held:
@@ -456,7 +464,12 @@ class Schedule:
         self._begin_next(runner, await runner.finish(turn, take_next=self._chance.random() < 0.8))
 
     async def _postpone(self, runner: FlowInbox, turn: Turn) -> None:
-        await runner.postpone(turn, self._chance.choice([0.0, 20.0]), counted=True)
+        why = self._chance.choice(list(Postponement))
+        made = self._counts[turn.entry_id]
+        made["failed"] += why is Postponement.FAILED
+        made["runs"] -= why in (Postponement.LATER, Postponement.MISSING)
+        for _ in range(self._chance.choice([1, 2])):  # the answer to the first report was lost
+            await runner.postpone(turn, self._chance.choice([0.0, 20.0]), why)
 
     async def _move_to_dead_stream(self, runner: FlowInbox, turn: Turn) -> None:
         self._expected[turn.entry.context_id].popleft()

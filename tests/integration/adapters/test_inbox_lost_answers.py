@@ -11,6 +11,7 @@ from paydispatch.adapters.redis.connection import connect_async
 from paydispatch.adapters.redis.streams.inbox import RedisInbox
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.domain.errors import Unavailable
+from paydispatch.ports import Postponement
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -86,7 +87,7 @@ async def test_a_postponed_entry_of_a_lost_answer_runs_at_the_next_read(
 ) -> None:
     await world.publish(entry("r1"))
     (turn,) = await world.runner.take("w1", at_most=2)
-    await world.runner.postpone(turn, 0, counted=False)
+    await world.runner.postpone(turn, 0, Postponement.LATER)
     way.lose_answer_to(TURN)
     with pytest.raises(Unavailable):
         await world.runner.take_abandoned("w1", at_most=2)
@@ -181,7 +182,7 @@ async def test_a_finish_that_arrives_late_and_again_takes_no_turn(
     assert await world.runner.finish(first, take_next=True) is None
     await world.publish(entry("r2"))
     (second,) = await world.neighbour.take("w1", at_most=2)
-    await world.neighbour.postpone(second, 0, counted=False)
+    await world.neighbour.postpone(second, 0, Postponement.LATER)
 
     assert await world.runner.finish(first, take_next=True) is None
 

@@ -11,6 +11,7 @@ from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.streams.inbox import TRIM_EVERY_S, RedisInbox
 from paydispatch.domain.limits import REMEMBER_S
 from paydispatch.domain.sweep import KEEP_FINISHED_S
+from paydispatch.ports import Postponement
 
 if TYPE_CHECKING:
     from paydispatch.testing.memory_clock import MemoryClock
@@ -75,7 +76,7 @@ async def test_an_unreadable_postponed_entry_does_not_hide_another_one(
     )  # a newer version could read it and postponed it
     await inboxes.publish(entry("r2", "c2"))
     (postponed,) = await a.take("w1", at_most=1)
-    await a.postpone(postponed, 0, counted=True)
+    await a.postpone(postponed, 0, Postponement.FAILED)
 
     found = [*await b.take_abandoned("w1", at_most=1), *await b.take_abandoned("w1", at_most=1)]
 
@@ -89,7 +90,7 @@ async def test_an_abandoned_entry_is_taken_although_a_postponed_one_is_always_du
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.publish(entry("r1", "c1"), entry("lost", "c2"))
     again, lost = await a.take("w1", at_most=2)
-    await a.postpone(again, 0, counted=False)
+    await a.postpone(again, 0, Postponement.LATER)
     await inboxes.let_lease_run_out(lost)
 
     found = []
@@ -98,7 +99,7 @@ async def test_an_abandoned_entry_is_taken_although_a_postponed_one_is_always_du
         for turn in await b.take_abandoned("w1", at_most=1):
             found.append(turn.entry.request_id)
             if turn.entry.request_id == "r1":
-                await b.postpone(turn, 0, counted=False)
+                await b.postpone(turn, 0, Postponement.LATER)
 
     assert "lost" in found
 
@@ -183,7 +184,7 @@ async def test_a_finished_conversation_leaves_only_its_stream_and_how_its_entrie
     a = inboxes.runner("a")
     await inboxes.publish(entry("r1"), entry("r2"))
     (turn,) = await a.take("w1", at_most=1)
-    await a.postpone(turn, 0, counted=False)
+    await a.postpone(turn, 0, Postponement.LATER)
     (turn,) = await a.take_abandoned("w1", at_most=1)
     turn = await a.finish(turn, take_next=True) or (await a.take("w1", at_most=1))[0]
     await a.finish(turn, take_next=True)
@@ -344,7 +345,7 @@ async def test_a_postponed_entry_does_not_run_before_it_is_due_even_if_it_is_pen
     a, b = inboxes.runner("a"), inboxes.runner("b")
     await inboxes.publish(entry("r1"))
     (turn,) = await a.take("w1", at_most=1)
-    await a.postpone(turn, 3_600, counted=True)
+    await a.postpone(turn, 3_600, Postponement.FAILED)
     await inboxes.age("w1", turn.entry_id)
 
     assert await b.take_abandoned("w1", at_most=5) == []
@@ -413,7 +414,7 @@ async def test_unfinished_entries_run_once_after_the_group_was_lost(
     await inboxes.publish(entry("later", "c2"))
     turns = {turn.entry.request_id: turn for turn in await a.take("w1", at_most=4)}
     await a.finish(turns["done"], take_next=True)
-    await a.postpone(turns["later"], 30, counted=True)
+    await a.postpone(turns["later"], 30, Postponement.FAILED)
     await inboxes.publish(entry("read", "c3"))
     await inboxes.redis.xreadgroup(keys.GROUP, "dead", {STREAM: ">"})
     await inboxes.publish(entry("new", "c4"))
@@ -435,7 +436,7 @@ async def test_a_due_postponed_entry_does_not_prevent_the_recreation_of_the_grou
     a = inboxes.runner("a")
     await inboxes.publish(entry("r1"))
     (turn,) = await a.take("w1", at_most=1)
-    await a.postpone(turn, 0, counted=True)
+    await a.postpone(turn, 0, Postponement.FAILED)
     await lose_the_group(inboxes)
 
     assert await run_all(inboxes, "b") == ["r1"]
@@ -509,3 +510,37 @@ async def test_a_thousand_finished_entries_do_not_delay_a_new_one(inboxes: Any, 
     (turn,) = await inboxes.runner("b").take("w1", at_most=5)
 
     assert turn.entry.request_id == "new"
+
+
+async def test_many_postponed_entries_hide_neither_an_abandoned_one_nor_one_that_is_due(
+    inboxes: Any, entry: Any, clock: MemoryClock
+) -> None:
+    """While a database is away, each of thousands of contexts waits for its retry."""
+    a, b = inboxes.runner("a"), inboxes.runner("b")
+    await inboxes.publish(*(entry(f"r{n}", f"c{n}") for n in range(150)))
+    for turn in await a.take("w1", at_most=150):
+        await a.postpone(turn, 3_600, Postponement.FAILED)
+        await inboxes.age("w1", turn.entry_id)
+    await inboxes.publish(entry("due", "d"), entry("lost", "l"))
+    due, lost = await a.take("w1", at_most=2)
+    await a.postpone(due, 1.0, Postponement.FAILED)
+    await inboxes.let_lease_run_out(lost)
+    await inboxes.age("w1", due.entry_id)
+    clock.advance(1.1)
+
+    found = await b.take_abandoned("w1", at_most=2)
+
+    assert sorted(turn.entry.request_id for turn in found) == ["due", "lost"]
+
+
+async def test_a_scan_leaves_the_abandoned_entries_that_it_has_no_place_for_to_others(
+    inboxes: Any, entry: Any, clock: MemoryClock
+) -> None:
+    a, b, c = (inboxes.runner(name) for name in "abc")
+    await inboxes.publish(*(entry(f"r{n}", f"c{n}") for n in range(4)))
+    for turn in await a.take("w1", at_most=4):
+        await inboxes.let_lease_run_out(turn)
+
+    found = [*await b.take_abandoned("w1", at_most=2), *await c.take_abandoned("w1", at_most=4)]
+
+    assert sorted(turn.entry.request_id for turn in found) == ["r0", "r1", "r2", "r3"]

@@ -42,6 +42,7 @@ from paydispatch.domain.rates.feedback import Feedback
 from paydispatch.domain.rates.limits import DefaultLimits
 from paydispatch.domain.rates.tokens import Granted
 from paydispatch.domain.sweep import GRACE_S, KEEP_FINISHED_S
+from paydispatch.ports import Postponement
 from paydispatch.testing.memory_clock import MemoryClock
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ async def run_flows(
     assert "w3" in (await sweep.due(at_most=10)).with_work
     inbox = RedisInbox(redis, clock, log, consumer="a", flow_timeout_s=30)
     (first,) = await inbox.take("w3", at_most=5)
-    await inbox.postpone(first, 1.0, counted=True)
+    await inbox.postpone(first, 1.0, Postponement.FAILED)
     clock.advance(1.0)
     (again,) = await inbox.take_abandoned("w3", at_most=5)
     second = await inbox.finish(again, take_next=True)

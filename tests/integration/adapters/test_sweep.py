@@ -17,6 +17,7 @@ from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.redis.streams.sweep import RedisSweep
 from paydispatch.adapters.redis.workers import move_on, note_requests, outcome_notes, request_note
 from paydispatch.domain.sweep import GRACE_S, KEEP_FINISHED_S, KEPT_LOOK_S, LOOK_AGAIN_S
+from paydispatch.ports import Postponement
 from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_inbox import MemoryInbox, MemorySweep
 
@@ -160,7 +161,7 @@ async def test_a_postponed_flow_s_worker_is_found_when_it_is_due(
     await world.publish(entry("r1"))
     await sweep_all(world)
     (turn,) = await world.inbox.take("w1", at_most=1)
-    await world.inbox.postpone(turn, 1.0, counted=True)
+    await world.inbox.postpone(turn, 1.0, Postponement.FAILED)
     assert await sweep_all(world) == []
     clock.advance(1.0)
 
@@ -172,7 +173,7 @@ async def test_a_flow_postponed_for_long_is_found_after_many_sweeps(
 ) -> None:
     await world.publish(entry("r1"))
     (turn,) = await world.inbox.take("w1", at_most=1)
-    await world.inbox.postpone(turn, 10_000.0, counted=True)
+    await world.inbox.postpone(turn, 10_000.0, Postponement.FAILED)
     for _ in range(9):
         assert await sweep_all(world) == []
         clock.advance(1_000.0)

@@ -34,6 +34,7 @@ from paydispatch.domain.operators.traces import (
     Running,
 )
 from paydispatch.domain.outcomes import Response
+from paydispatch.ports import Postponement
 from paydispatch.testing.memory_clock import MemoryClock
 from paydispatch.testing.memory_inbox import MemoryInbox
 from paydispatch.testing.memory_outcomes import MemoryOutcomes
@@ -188,7 +189,7 @@ async def test_a_flow_is_told_from_its_outcome_to_its_end(world: World) -> None:
     assert state.runs == 1
     assert world.clock.now_s() < state.until <= world.clock.now_s() + 41
 
-    await world.inbox.postpone(turn, 60, counted=True)
+    await world.inbox.postpone(turn, 60, Postponement.FAILED)
     postponed = (await world.flow()).state
     assert isinstance(postponed, Postponed)
     assert (postponed.runs, round(postponed.due_at - world.clock.now_s())) == (1, 60)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.examples import KEY, SECRET_REF, entry
 
+from paydispatch.domain.flow_retry import Retry
 from paydispatch.domain.identity.principal import LOCAL, Principal
 from paydispatch.domain.rates.limits import NO_LIMITS
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
@@ -173,7 +174,7 @@ class Runner:
         self.log = MemoryEventLog()
         self.queue = MemoryAsyncQueue()
         self.inbox = MemoryInbox(self.clock)
-        self.policy = FlowPolicy(timeout_s=5.0, attempts=3)
+        self.policy = FlowPolicy(timeout_s=5.0, retry=Retry(attempts=3))
         self.stripe_api_version = STRIPE_API_VERSION
         self.runner = self.with_scripts()
 

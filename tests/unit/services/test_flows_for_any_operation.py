@@ -93,7 +93,7 @@ async def test_a_broken_response_script_is_never_replaced_by_any_response(
     assert finished(runner) == ["any_error"]  # it is told that the response script failed
     assert lines_of(runner).count(("flow.raised", OWN_RESPONSE)) == 3
     assert runner.dead == [entry()]
-    assert runner.log.counts == {"FlowFailed": 1}
+    assert runner.log.counts == {"FlowRetried": 2, "FlowFailed": 1}
 
 
 @each_broken_script
@@ -115,7 +115,7 @@ async def test_a_script_that_cannot_be_looked_at_is_never_replaced(
     runner.put()
     await runner.drain_until_quiet()
     assert finished(runner) == ["any_error"]
-    assert runner.log.counts == {"FlowFailed": 1}
+    assert runner.log.counts == {"FlowRetried": 2, "FlowFailed": 1}
 
 
 async def test_a_script_that_is_a_package_is_not_replaced(runner: Runner, flows: Path) -> None:

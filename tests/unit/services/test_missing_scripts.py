@@ -8,6 +8,7 @@ import pytest
 from tests.unit.examples import entry, make_failure
 
 from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.flow_retry import Retry
 from paydispatch.domain.retry import SCRIPT_WAIT_LONGEST_S, wait_for_script_s
 from paydispatch.flow import RetryLater
 from paydispatch.services.flow_runs.ports import FlowPolicy
@@ -34,7 +35,7 @@ class Script:
 
 @pytest.fixture(autouse=True)
 def policy(runner: Runner) -> None:
-    runner.policy = FlowPolicy(timeout_s=5.0, attempts=3, missing_wait_s=WAIT_S)
+    runner.policy = FlowPolicy(timeout_s=5.0, retry=Retry(attempts=3), missing_wait_s=WAIT_S)
     runner.with_scripts()
 
 

@@ -11,8 +11,10 @@ import pytest
 from tests.unit.examples import PARAMS, TRACE_ID, TRACEPARENT, entry, make_failure, make_success
 
 from paydispatch.domain.errors import Unavailable
+from paydispatch.domain.flow_retry import Retry
 from paydispatch.domain.outcomes import Certainty, ErrorKind
 from paydispatch.flow import Flow, ParsedError, RetryLater
+from paydispatch.ports import Postponement
 from paydispatch.services.flow_runs.ports import FlowPolicy
 from paydispatch.testing.memory_inbox import MemoryInbox
 
@@ -60,10 +62,8 @@ class FailingReports(MemoryInbox):
     async def finish(self, turn: Turn, *, take_next: bool) -> Turn | None:
         return await self._fail_first(super().finish(turn, take_next=take_next))
 
-    async def postpone(
-        self, turn: Turn, delay_s: float, *, counted: bool, missing: bool = False
-    ) -> None:
-        await self._fail_first(super().postpone(turn, delay_s, counted=counted, missing=missing))
+    async def postpone(self, turn: Turn, delay_s: float, why: Postponement) -> None:
+        await self._fail_first(super().postpone(turn, delay_s, why))
 
     async def move_to_dead_stream(self, turn: Turn, **why: Any) -> Turn | None:
         return await self._fail_first(super().move_to_dead_stream(turn, **why))
@@ -283,7 +283,7 @@ class TestUnderLoad:
     ) -> None:
         runner.put("pdr_one", "one")
         (turn,) = await runner.inbox.take("worker-1", at_most=1)
-        await runner.inbox.postpone(turn, 0.0, counted=False)
+        await runner.inbox.postpone(turn, 0.0, Postponement.LATER)
         self.put_two_more(runner)
         ran = await self.run_among_many(runner, list, lambda: self.put_two_more(runner))
         assert "one" in ran[: self.SOON]
@@ -307,7 +307,7 @@ class TestUnderLoad:
         for number in range(2 * self.PLACES):
             runner.put(f"pdr_{number}", f"postponed-{number}")
         for turn in await runner.inbox.take("worker-1", at_most=2 * self.PLACES):
-            await runner.inbox.postpone(turn, 0.0, counted=False)
+            await runner.inbox.postpone(turn, 0.0, Postponement.LATER)
         runner.put("pdr_one", "one")
         ran = await self.run_among_many(runner, list, again)
         assert "one" in ran[: self.SOON]
@@ -320,7 +320,7 @@ class TestUnderLoad:
         runner.with_scripts(response=log)
         runner.put("pdr_1", "context-1")
         (turn,) = await runner.inbox.take("worker-1", at_most=1)
-        await runner.inbox.postpone(turn, 0.0, counted=False)
+        await runner.inbox.postpone(turn, 0.0, Postponement.LATER)
         runner.inbox.fails = True
         with pytest.raises(Unavailable):
             await runner.drain()
@@ -343,7 +343,7 @@ class TestFailing:
         runner.put()
         await runner.drain_until_quiet()
         waits = [line["after_s"] for event, line in runner.log.lines if event == "flow.retried"]
-        assert waits == [0.25, 0.5]
+        assert waits == [0.75, 1.5]
 
     async def test_after_its_last_failed_run_an_entry_is_dead_and_the_error_script_runs(
         self, runner: Runner
@@ -451,7 +451,7 @@ class TestFailing:
         async def response(data: Any, flow: Flow) -> None:
             await asyncio.Event().wait()
 
-        runner.policy = type(runner.policy)(timeout_s=0.01, attempts=1)
+        runner.policy = type(runner.policy)(timeout_s=0.01, retry=Retry(attempts=1))
         error = Log()
         runner.with_scripts(response=response, error=error)
         runner.put()
@@ -651,7 +651,9 @@ class TestInterruptedRuns:
         runner.clock.advance(41)
         await runner.drain_until_quiet()
         assert not response.runs
-        assert "killed every time" in str(error.arguments[0])
+        assert str(error.arguments[0]).endswith(
+            "failed 3 times. The last: 3 of its runs were killed"
+        )
         assert runner.dead == [entry()]
 
     async def test_an_entry_stays_pending_if_redis_is_unavailable_at_its_acknowledgement(
@@ -678,7 +680,7 @@ class TestInterruptedRuns:
         self, runner: Runner, raised: Exception | None, attempts: int, lost: str
     ) -> None:
         script = Log(raised)
-        runner.policy = FlowPolicy(timeout_s=5.0, attempts=attempts)
+        runner.policy = FlowPolicy(timeout_s=5.0, retry=Retry(attempts=attempts))
         runner.inbox = FailingReports(runner.clock, failures=3, afterwards=lost == "its answer")
         runner.with_scripts(response=script, error=Log())
         runner.put()

@@ -11,6 +11,7 @@ import pytest
 from tests.unit.examples import entry
 
 from paydispatch.domain.errors import MissingFlow, Unavailable
+from paydispatch.domain.flow_retry import Retry
 from paydispatch.domain.outcomes import Certainty, ErrorKind
 from paydispatch.flow import RetryLater
 from paydispatch.services.flow_runs.ports import FlowPolicy, FlowPorts
@@ -199,7 +200,7 @@ async def test_a_script_that_suppresses_its_cancellation_is_abandoned(
         await asyncio.Event().wait()
 
     monkeypatch.setattr("paydispatch.testing.memory_scripts.CLEAN_UP_S", 0.01)
-    runner.policy = FlowPolicy(timeout_s=0.01, attempts=3)
+    runner.policy = FlowPolicy(timeout_s=0.01, retry=Retry(attempts=3))
     ran, _ = scripts(runner, stay)
     runner.put("pdr_bad", "bad")
     runner.put("pdr_1", "good")

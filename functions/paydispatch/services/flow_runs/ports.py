@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from paydispatch.domain.flow_retry import Retry
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.flow import CLEAN_UP_S
 
@@ -41,8 +42,11 @@ class FlowPolicy:
     """A run that takes longer has failed. It also bounds how soon the entries of a dead runner are taken over."""
     import_timeout_s: float = 30.0
     """An import that takes longer has failed. It does not count as a part of the run."""
-    attempts: int = 5
-    """Runs of one script for one outcome, killed runs included, before the entry goes to the dead stream."""
+    retry: Retry = field(default_factory=Retry)
+    """How often a script runs for one outcome, killed runs included, unless the script has a `RETRY` of its own."""
+    most_killed: int = 5
+    """Killed runs of one script for one outcome, before the entry goes to the dead stream. Each may have ended a worker
+    with all of its other flows, so that they are fewer than the runs that fail."""
     missing_wait_s: float = 600.0
     """The time in which another runner may take an entry whose script this one lacks. A rolling deployment takes some
     minutes, and the context waits."""

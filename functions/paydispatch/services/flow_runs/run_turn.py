@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, TypeVar
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.errors import MissingFlow, ScriptFailed, Unavailable
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
-from paydispatch.domain.retry import backoff_s, wait_for_script_s
+from paydispatch.domain.retry import wait_for_script_s
 from paydispatch.flow import FLOW_FAILED, Flow, RetryLater
+from paydispatch.ports import Postponement
 from paydispatch.services.flow_runs.run_script import (
     NotBegun,
     load_script,
@@ -24,6 +25,7 @@ from paydispatch.services.log_ids import log_ids, log_trace
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from paydispatch.domain.flow_retry import Retry
     from paydispatch.flow import FlowScripts
     from paydispatch.ports import Turn
     from paydispatch.services.flow_runs.ports import FlowPolicy, FlowPorts, StopCondition
@@ -56,9 +58,9 @@ class TurnRun:
 
         Raises `Unavailable` when Redis or the queue is. Then the entry stays pending and runs again.
         """
-        turn = self._turn
-        if turn.attempt > self._policy.attempts:
-            return await self._retry_or_give_up("its runs were killed every time")
+        turn, policy = self._turn, self._policy
+        if turn.killed >= min(policy.most_killed, policy.retry.attempts):
+            return await self._give_up(f"{turn.killed} of its runs were killed", turn.attempt - 1)
         flow = Flow(
             turn.entry,
             attempt=turn.attempt,
@@ -68,10 +70,17 @@ class TurnRun:
         )
         end = await self._load()
         if end is None:
+            if turn.attempt > self._retry.attempts:
+                return await self._give_up("its last run was killed", turn.attempt - 1)
             end = await run_script(
-                self._ports.scripts, self._script, turn.entry, flow, self._policy.timeout_s
+                self._ports.scripts, self._script, turn.entry, flow, policy.timeout_s
             )
         return await self._follow_end(end, flow)
+
+    @property
+    def _retry(self) -> Retry:
+        """The script's own `RETRY`, or that of the runner. A script that was never imported has none of its own."""
+        return self._ports.scripts.retry_of(self._script) or self._policy.retry
 
     def ids(self) -> dict[str, object]:
         """Return the ids that stand on every log line about the run. `flow` is the script that runs."""
@@ -108,7 +117,7 @@ class TurnRun:
             case MissingFlow():
                 return await self._leave_to_others(str(end))
             case RetryLater(after_s=after_s):
-                await self._postpone(after_s, counted=False)
+                await self._postpone(after_s, Postponement.LATER)
                 self._log("flow.postponed", after_s=after_s)
                 return None
             case ScriptFailed(traceback=raised_at):
@@ -117,7 +126,7 @@ class TurnRun:
                 )
                 return await self._retry_or_give_up(str(end))
             case NotBegun():
-                await self._postpone(0.0, counted=True)
+                await self._postpone(0.0, Postponement.NOT_BEGUN)
                 self._log("flow.retried", after_s=0.0, why=str(end))
                 return None
 
@@ -134,7 +143,7 @@ class TurnRun:
             try:
                 await self._ports.queue.send(flow.outbox)
             except Unavailable:
-                await self._postpone(QUEUE_AGAIN_S, counted=False)
+                await self._postpone(QUEUE_AGAIN_S, Postponement.LATER)
                 raise
 
     async def _leave_to_others(self, why: str) -> Turn | None:
@@ -145,23 +154,31 @@ class TurnRun:
         if delay_s is None:
             self._ports.log.count("FlowMissing")
             return await self._move_to_dead_stream(why)
-        await self._postpone(delay_s, counted=False, missing=True)
+        await self._postpone(delay_s, Postponement.MISSING)
         self._ports.log.warning("flow.missing", **self.ids(), after_s=round(delay_s, 3), why=why)
         return None
 
     async def _retry_or_give_up(self, why: str) -> Turn | None:
+        turn, retry = self._turn, self._retry
+        if turn.attempt >= retry.attempts:
+            return await self._give_up(why, turn.attempt)
+        delay_s = retry.wait_s(turn.attempt, self._ports.fraction())
+        await self._postpone(delay_s, Postponement.FAILED)
+        self._ports.log.count("FlowRetried")
+        self._log("flow.retried", after_s=round(delay_s, 3), of=retry.attempts, why=why)
+        return None
+
+    async def _give_up(self, why: str, runs: int) -> Turn | None:
+        """Move the entry to the dead stream after so many runs."""
         turn = self._turn
-        if turn.attempt < self._policy.attempts:
-            delay_s = backoff_s(turn.attempt, self._ports.fraction())
-            await self._postpone(delay_s, counted=True)
-            self._log("flow.retried", after_s=round(delay_s, 3), why=why)
-            return None
         self._ports.log.count("FlowFailed")
         response = isinstance(turn.entry.outcome, Response)
         # The error script of the same request runs next, so that it learns that the response script failed.
         # Read again, because the script may have changed the values of its entry.
         successor = (
-            OutcomeEntry.from_json(turn.text).with_error(_script_failure(self._script, turn, why))
+            OutcomeEntry.from_json(turn.text).with_error(
+                _script_failure(self._script, turn, runs, why)
+            )
             if response
             else None
         )
@@ -185,9 +202,8 @@ class TurnRun:
         """Name the script that failed if it is not the outcome's own, because operators see the name of that one."""
         return why if self._script == self._turn.entry.flow_name else f"{self._script}: {why}"
 
-    async def _postpone(self, delay_s: float, *, counted: bool, missing: bool = False) -> None:
-        postpone = self._ports.inbox.postpone
-        await self._report(partial(postpone, self._turn, delay_s, counted=counted, missing=missing))
+    async def _postpone(self, delay_s: float, why: Postponement) -> None:
+        await self._report(partial(self._ports.inbox.postpone, self._turn, delay_s, why))
 
     async def _report(self, report: Callable[[], Awaitable[_T]]) -> _T:
         """Report to Redis. Retry while it is unavailable, because the context waits for the report.
@@ -226,13 +242,13 @@ def choose_script(scripts: FlowScripts, entry: OutcomeEntry) -> str:
     return entry.flow_name
 
 
-def _script_failure(script: str, turn: Turn, why: str) -> Error:
+def _script_failure(script: str, turn: Turn, runs: int, why: str) -> Error:
     """Return the error for a response script that failed. It never says `not_created`, because the object exists."""
     outcome = turn.entry.outcome
     return Error(
         kind=ErrorKind.DISPATCHER,
         code=FLOW_FAILED,
-        message=f"{script} failed {turn.attempt} times. The last: {why}",
+        message=f"{script} failed {runs} times. The last: {why}",
         attempts=outcome.attempts,
         stripe_request_id=outcome.stripe_request_id,
         certainty=Certainty.UNKNOWN,

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from paydispatch.adapters.redis.streams.stream_reader import StreamReader
     from paydispatch.ports import Clock
 
-    Following = tuple[int, str, list[str]] | None
-    """The number of the run, the entry's id, and its fields."""
+    Following = tuple[int, str, list[str], int] | None
+    """The number of the run, the entry's id, its fields, and the number of its runs that failed."""
     Waiting = tuple[Turn, asyncio.Future[Following]]
 
 MOST_IN_A_BATCH = 128
@@ -38,6 +38,11 @@ class DeadCopy(NamedTuple):
 
 
 _NOT_DEAD = DeadCopy()
+
+
+def killed_runs(run: int, failed: int) -> int:
+    """Return how many of the runs before run number `run` did not fail, although the entry must run again."""
+    return run - 1 - failed
 
 
 class FinishedTurns:
@@ -68,14 +73,22 @@ class FinishedTurns:
     async def _next_turn(self, turn: Turn, following: Following) -> Turn | None:
         if following is None:
             return None
-        run, entry_id, flat = following
+        run, entry_id, flat, failed = following
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
         entry = self._reader.parse(turn.worker_slot, entry_id, fields)
         if entry is None:
             async with within_answer_timeout():
                 await self._reader.move_to_dead_stream(turn.worker_slot, entry_id, fields)
             return await self.finish(replace(turn, entry_id=entry_id), take_next=True)
-        return Turn(entry_id, entry, fields["entry"], run, turn.lease, turn.worker_slot)
+        return Turn(
+            entry_id,
+            entry,
+            fields["entry"],
+            run,
+            turn.lease,
+            turn.worker_slot,
+            killed_runs(run, failed),
+        )
 
     def _in_batch(self, turn: Turn, *, take_next: bool) -> asyncio.Future[Following]:
         loop = asyncio.get_running_loop()

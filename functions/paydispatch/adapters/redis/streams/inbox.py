@@ -15,7 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.scripts import script, within_answer_timeout
-from paydispatch.adapters.redis.streams.finished_turns import DeadCopy, FinishedTurns
+from paydispatch.adapters.redis.streams.finished_turns import (
+    DeadCopy,
+    FinishedTurns,
+    killed_runs,
+)
 from paydispatch.adapters.redis.streams.stream_reader import StreamReader
 from paydispatch.adapters.redis.streams.trim import trim
 from paydispatch.adapters.redis.workers import note_due
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
 
     from paydispatch.adapters.redis.streams.stream_reader import Entries
     from paydispatch.domain.entry import OutcomeEntry
-    from paydispatch.ports import Clock, EventLog
+    from paydispatch.ports import Clock, EventLog, Postponement
 
 LEASE_MARGIN_S = 5.0
 """A lease lasts this much longer than its flow's timeout. An entry is idle after this much more."""
@@ -88,19 +92,22 @@ class RedisInbox:
                     return turns
 
     async def take_abandoned(self, worker_id: str, *, at_most: int) -> Sequence[Turn]:
-        """Claim idle entries with XAUTOCLAIM and due entries with XCLAIM, and take the turn of each."""
+        """Claim idle entries and due entries with XCLAIM, and take the turn of each.
+
+        Entries that may not run yet take no place, so that many of them hold up neither kind.
+        """
         async with self._exclusive_read(worker_id):
             if delivered_before := await self._take_delivered_before(worker_id, at_most):
                 return delivered_before
-            found: dict[str, Any] = {}
+            turns: list[Turn] = []
             if self._time_for(self._scan_at, worker_id, SCAN_EVERY_S):
-                found |= await self._reader.claim_idle(worker_id, at_most)
-            if len(found) < at_most:
-                left = at_most - len(found)
-                found |= await self._reader.claim_due(worker_id, self._clock.now_s(), left)
+                idle = await self._reader.claim_idle(worker_id, at_most)
+                turns, _ = await self._turns(worker_id, idle)
+            if left := at_most - len(turns):
+                due = await self._reader.claim_due(worker_id, self._clock.now_s(), left)
+                turns += (await self._turns(worker_id, due))[0]
             if self._time_for(self._trim_at, worker_id, TRIM_EVERY_S):
                 await self._trim(worker_id)
-            turns, _ = await self._turns(worker_id, list(found.items()))
             return turns
 
     async def finish(self, turn: Turn, *, take_next: bool) -> Turn | None:
@@ -130,9 +137,7 @@ class RedisInbox:
             since_ms = await self._eval("note_missing", names, turn.entry_id, turn.lease, now_ms)
         return int(since_ms) / 1000
 
-    async def postpone(
-        self, turn: Turn, delay_s: float, *, counted: bool, missing: bool = False
-    ) -> None:
+    async def postpone(self, turn: Turn, delay_s: float, why: Postponement) -> None:
         """Note the time for the sweep, then add the entry to the postponed ones and delete its lease."""
         worker_id = turn.worker_slot
         names = [
@@ -141,7 +146,7 @@ class RedisInbox:
             keys.runs(worker_id),
         ]
         due_ms = round((self._clock.now_s() + delay_s) * 1000)
-        arguments: list[Any] = [turn.entry_id, turn.lease, due_ms, int(counted), int(missing)]
+        arguments: list[Any] = [turn.entry_id, turn.lease, due_ms, why.value]
         async with within_answer_timeout(), self._redis.pipeline(transaction=False) as pipe:
             note_due(pipe, worker_id, due_ms)
             pipe.eval(script("postpone"), len(names), *names, *arguments)
@@ -185,20 +190,22 @@ class RedisInbox:
         if not asked:
             return [], 0
         unanswered |= {entry_id: lease for entry_id, _, _, lease in asked}
-        runs = await self._take_turns(worker_id, asked)
+        runs, failed = await self._take_turns(worker_id, asked)
         for entry_id, _, _, _ in asked:
             unanswered.pop(entry_id, None)
         turns = [
-            Turn(entry_id, entry, text, run, lease, worker_id)
-            for (entry_id, entry, text, lease), run in zip(asked, runs, strict=True)
+            Turn(entry_id, entry, text, run, lease, worker_id, killed_runs(run, failures))
+            for (entry_id, entry, text, lease), run, failures in zip(
+                asked, runs, failed, strict=True
+            )
             if run > 0
         ]
         return turns, runs.count(FINISHED)
 
     async def _take_turns(
         self, worker_id: str, asked: Sequence[tuple[str, OutcomeEntry, str, str]]
-    ) -> list[int]:
-        """Return the answer of `take_turns.lua` for each entry with its lease token."""
+    ) -> tuple[list[int], list[int]]:
+        """Return the answer of `take_turns.lua`: per entry its number of runs, and of those that failed."""
         names = [
             keys.outcomes(worker_id),
             keys.later(worker_id),
@@ -211,9 +218,9 @@ class RedisInbox:
             names += (keys.context(worker_id, context_id), keys.lease(worker_id, context_id))
         now_ms = round(self._clock.now_s() * 1000)
         tokens = " ".join([f"{entry_id} {lease}" for entry_id, _, _, lease in asked])
-        return list(
-            await self._eval("take_turns", names, keys.GROUP, now_ms, self._lease_ms, tokens)
-        )
+        answer = await self._eval("take_turns", names, keys.GROUP, now_ms, self._lease_ms, tokens)
+        runs, failed = answer
+        return runs, failed
 
     async def _trim(self, worker_id: str) -> None:
         now_s = self._clock.now_s()

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     Entries = Sequence[tuple[str, dict[str, str]]]
     """Each has an id and its fields."""
 
+IDLE_SCANNED = 1_000
+"""Pending entries that a scan looks at. It takes Redis about a millisecond."""
+
 
 class StreamReader:
     """Reads as `consumer`. Its methods raise redis-py's errors."""
@@ -32,7 +35,8 @@ class StreamReader:
         self._idle_ms = idle_ms
         """An entry that is pending for this long belongs to a runner that died."""
         self._scan_from: dict[str, str] = {}
-        """The XAUTOCLAIM cursor per worker, so that entries that wait for their context hide no abandoned one."""
+        """For each worker, where the next scan begins, so that entries that wait for their context hide no abandoned
+        one."""
 
     async def read(self, worker_id: str, at_most: int, *, after: str = ">") -> Entries:
         """Read new entries, or the entries after the id `after` that are pending for this consumer."""
@@ -49,11 +53,12 @@ class StreamReader:
         streams = answer.items() if isinstance(answer, dict) else answer or []
         return [entry for _, entries in streams for entry in _flat(entries)]
 
-    async def claim(self, worker_id: str, entry_ids: Sequence[str]) -> Entries:
+    async def claim(self, worker_id: str, entry_ids: Sequence[str], *, idle_ms: int = 0) -> Entries:
+        """Claim those of the entries that are idle for so long."""
         stream = keys.outcomes(worker_id)
         try:
             claimed: Any = await self._redis.xclaim(
-                stream, keys.GROUP, self._consumer, 0, list(entry_ids)
+                stream, keys.GROUP, self._consumer, idle_ms, list(entry_ids)
             )
         except ResponseError as error:
             if "NOGROUP" not in str(error):
@@ -70,22 +75,15 @@ class StreamReader:
         return await self.claim(worker_id, entry_ids) if entry_ids else []
 
     async def claim_idle(self, worker_id: str, at_most: int) -> Entries:
-        """Claim entries of runners that died."""
-        try:
-            answer = await self._redis.xautoclaim(
-                keys.outcomes(worker_id),
-                keys.GROUP,
-                self._consumer,
-                self._idle_ms,
-                self._scan_from.get(worker_id, "0-0"),
-                count=at_most,
-            )
-        except ResponseError as error:
-            if "NOGROUP" not in str(error):
-                raise
-            return []
-        self._scan_from[worker_id] = answer[0]
-        return list(answer[1])
+        """Claim entries of runners that died. Postponed ones are left to `claim_due`."""
+        names = [keys.outcomes(worker_id), keys.later(worker_id)]
+        first = self._scan_from.get(worker_id, "-")
+        arguments = [keys.GROUP, self._idle_ms, first, IDLE_SCANNED, at_most]
+        answer: Any = await self._redis.eval(
+            script("find_idle"), len(names), *names, *map(str, arguments)
+        )
+        self._scan_from[worker_id], *entry_ids = answer
+        return await self.claim(worker_id, entry_ids, idle_ms=self._idle_ms) if entry_ids else []
 
     def parse(self, worker_id: str, entry_id: str, fields: dict[str, str]) -> OutcomeEntry | None:
         """Return the parsed entry. None: it is unreadable, and the caller must move it to the dead stream."""
@@ -108,7 +106,7 @@ class StreamReader:
             pipe.xack(stream, keys.GROUP, entry_id)
             pipe.xdel(stream, entry_id)
             pipe.zrem(keys.later(worker_id), entry_id)
-            pipe.hdel(keys.runs(worker_id), entry_id, f"missing:{entry_id}")
+            pipe.hdel(keys.runs(worker_id), entry_id, f"missing:{entry_id}", f"failed:{entry_id}")
             await pipe.execute()
 
     async def _xreadgroup(self, stream: str, at_most: int, after: str) -> Any:

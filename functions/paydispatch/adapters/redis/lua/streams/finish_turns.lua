@@ -6,7 +6,7 @@
 --       6 text of the first entry for the dead stream or '', 7 reason, 8 successor of the first entry (JSON) or '',
 --       9 per entry its id and its lease token, all separated by blanks, because a client takes longer to send many
 --       arguments than one
--- Returns per entry the next turn of its context, as {number of the run, id, fields}, or false.
+-- Returns per entry the next turn of its context, as {number of the run, id, fields, runs that failed}, or false.
 -- The key of an entry's end holds 'finished', the time (unix ms) and the number of runs, or 'dead', the id on the dead
 -- stream, the number of runs and the id of the successor. Operators read it.
 -- Can be called again if its answer was lost.
@@ -73,7 +73,9 @@ local function take(lease, token, holder, following, counted)
   redis.call('SET', lease, token, 'PX', ARGV[4])
   redis.call('ZREM', KEYS[2], following)
   local run = counted and redis.call('HGET', KEYS[3], following)
-  return { run and tonumber(run) or redis.call('HINCRBY', KEYS[3], following, 1), following, claimed[1][2] }
+  run = run and tonumber(run) or redis.call('HINCRBY', KEYS[3], following, 1)
+  local failed = run > 1 and tonumber(redis.call('HGET', KEYS[3], 'failed:' .. following) or 0) or 0
+  return {run, following, claimed[1][2], failed}
 end
 
 local function follow(queue, lease, token, unfinished)
@@ -99,7 +101,7 @@ for id, token in string.gmatch(ARGV[9], '(%S+) (%S+)') do
   local unfinished = finish(queue, over, id, entry == 1 and ARGV[6] or '', entry == 1 and ARGV[8] or '')
   turns[entry] = follow(queue, lease, token, unfinished)
   finished[2 * entry - 1], finished[2 * entry] = string.match(id, '^%d+'), id
-  gone[2 * entry - 1], gone[2 * entry] = id, 'missing:' .. id
+  gone[3 * entry - 2], gone[3 * entry - 1], gone[3 * entry] = id, 'missing:' .. id, 'failed:' .. id
 end
 -- Last, because an entry of the batch may have been made due or counted as the next one of an earlier entry.
 redis.call('ZADD', KEYS[4], unpack(finished))

@@ -3,7 +3,8 @@
 -- ARGV: 1 group, 2 now (unix ms), 3 lease length (ms),
 --       4 per entry its id and its lease token, all separated by blanks, because a client takes longer to send many
 --       arguments than one
--- Returns per entry the number of this run, 0 if it must wait, or -1 if it was finished before.
+-- Returns two lists, with an item per entry: the number of this run, 0 if it must wait, or -1 if it was finished before;
+-- and the number of its runs that failed.
 local function take(queue, lease, id, token)
   local head = redis.call('LINDEX', queue, 0)
   while head and head ~= id and #redis.call('XRANGE', KEYS[1], head, head) == 0 do
@@ -47,9 +48,10 @@ local function take(queue, lease, id, token)
   return redis.call('HINCRBY', KEYS[3], id, 1)
 end
 
-local runs = {}
+local runs, failed = {}, {}
 for id, token in string.gmatch(ARGV[4], '(%S+) (%S+)') do
   local entry = #runs + 1
   runs[entry] = take(KEYS[4 + 2 * entry], KEYS[5 + 2 * entry], id, token)
+  failed[entry] = runs[entry] > 1 and tonumber(redis.call('HGET', KEYS[3], 'failed:' .. id) or 0) or 0
 end
-return runs
+return {runs, failed}
