@@ -18,14 +18,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from paydispatch.domain.envelope import Envelope, check_size
 from paydispatch.domain.errors import InvalidField, ScriptFailed
 from paydispatch.domain.identity.principal import QUEUE
-from paydispatch.domain.identity.request_ids import (
-    OutcomeKind,
-    follow_up_request_id,
-    request_id_for_key,
-)
+from paydispatch.domain.identity.request_ids import follow_up_request_id, request_id_for_key
 from paydispatch.domain.identity.slots import key_space
 from paydispatch.domain.limits import DEFAULT_DEADLINE_S, REMEMBER_S
-from paydispatch.domain.outcomes import ErrorKind, Response
+from paydispatch.domain.outcomes import FLOW_FAILED, Response, outcome_kind
 from paydispatch.domain.parameters.check import require_valid_params
 from paydispatch.domain.parameters.plain_values import take_params
 from paydispatch.domain.parsed_error import ParsedError
@@ -52,7 +48,6 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.flow_retry import Retry
-    from paydispatch.domain.outcomes import Outcome
     from paydispatch.domain.requests import LaneName
 
 __all__ = [
@@ -65,9 +60,6 @@ __all__ = [
     "RetryLater",
     "script_end",
 ]
-
-FLOW_FAILED = "flow_failed"
-"""The code of the `dispatcher` error that the error script gets when the response script has failed for good."""
 
 CLEAN_UP_S = 2.0
 """Seconds that a cancelled coroutine has to clean up. After that the runner no longer waits for it."""
@@ -282,15 +274,8 @@ class Flow(Builders):
     def _follow_up_id(self, idempotency_key: str | None) -> str:
         if idempotency_key is not None:
             return request_id_for_key(key_space(self.tenant, self._queue_tenant), idempotency_key)
-        end = _kind(self._entry.outcome)
+        end = outcome_kind(self._entry.outcome)
         return follow_up_request_id(self.request_id, len(self._outbox) + 1, end)
-
-
-def _kind(outcome: Outcome) -> OutcomeKind:
-    if isinstance(outcome, Response) or outcome.settled:
-        return OutcomeKind.SETTLED
-    ours = outcome.kind is ErrorKind.DISPATCHER
-    return OutcomeKind.FLOW_FAILED if ours and outcome.code == FLOW_FAILED else OutcomeKind.UNKNOWN
 
 
 class FlowScripts(Protocol):

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from paydispatch.domain.looks.event_pages import EventPage
     from paydispatch.domain.looks.messages import EventMessage, LookMessage
     from paydispatch.domain.looks.noted_doubts import NotedDoubt
-    from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, WaitingFlow
+    from paydispatch.domain.operators.dead_flows import DeadFlow, Moved
+    from paydispatch.domain.operators.diagnosis import OpenRequest, WaitingFlow
     from paydispatch.domain.operators.erasure import Conversation, Erased
     from paydispatch.domain.operators.lookup_results import Inconclusive, LookupResult, Page
     from paydispatch.domain.operators.lookups import Window
@@ -687,6 +688,34 @@ class DeadLetterQueue(Protocol):
         ...
 
     async def delete(self, parked: Parked) -> None: ...
+
+
+class DeadStreams(Protocol):
+    """The dead streams of the workers, as an operator uses them. All methods raise `Unavailable`."""
+
+    async def workers(self) -> Sequence[str]:
+        """Return the slots of the workers with dead flows, in order."""
+        ...
+
+    async def time_s(self, worker_slot: str) -> float:
+        """Return the time (unix seconds) of the clock that numbers the dead flows of this worker."""
+        ...
+
+    async def page(
+        self, worker_slot: str, *, after: str, until_s: float, at_most: int
+    ) -> Sequence[DeadFlow]:
+        """Return dead flows in their order, from the first one after the id `after` ('' for the first of all).
+
+        Those that died after `until_s` (unix seconds) are left out.
+        """
+        ...
+
+    async def rerun(self, worker_slot: str, dead: DeadFlow) -> Moved:
+        """Move the entry back to the worker's stream, as the last of its context, in one step.
+
+        The entry must be readable. A second call changes nothing and returns the same.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

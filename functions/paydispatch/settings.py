@@ -64,6 +64,11 @@ def _look_queue_url(env: Mapping[str, str]) -> str | None:
     return env.get("LOOK_QUEUE_URL") or None
 
 
+def doorbell_queue_url(env: Mapping[str, str] = os.environ) -> str | None:
+    """Return the queue that wakes the Lambda flow runner. None: only worker processes run flows."""
+    return env.get("DOORBELL_QUEUE_URL") or None
+
+
 def redis_url(env: Mapping[str, str] = os.environ) -> str:
     """Return REDIS_URL. Raises `BadSetting` for a remote Redis without TLS, unless REDIS_ALLOW_PLAINTEXT is true."""
     return check_redis_url(
@@ -208,7 +213,7 @@ class CallerSettings:
             queue_urls=_queue_urls(env),
             dead_letter_queue_url=require(env, "DEAD_LETTER_QUEUE_URL"),
             exhausted_queue=env.get("EXHAUSTED_QUEUE_URL", "").rpartition("/")[2] or None,
-            doorbell_queue_url=env.get("DOORBELL_QUEUE_URL") or None,
+            doorbell_queue_url=doorbell_queue_url(env),
             look_queue_url=_look_queue_url(env),
             redis_url=redis_url(env),
             allow_eviction=allow_eviction(env),
@@ -247,7 +252,7 @@ class ReconcilerSettings:
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> ReconcilerSettings:
         return cls(
-            doorbell_queue_url=env.get("DOORBELL_QUEUE_URL") or None,
+            doorbell_queue_url=doorbell_queue_url(env),
             look_queue_url=_look_queue_url(env),
             redis_url=redis_url(env),
             allow_eviction=allow_eviction(env),

@@ -21,6 +21,7 @@ from paydispatch.domain.rates.limits import NO_LIMITS
 from paydispatch.handlers.operators import OperatorHandler
 from paydispatch.handlers.reconciler import ReconcilerHandler
 from paydispatch.ports import QueueDepth
+from paydispatch.services.dead_flows import DeadFlows
 from paydispatch.services.doctor import Doctor
 from paydispatch.services.forget import Forgetter
 from paydispatch.services.operate.reconciling import RECONCILE
@@ -34,6 +35,7 @@ from paydispatch.testing.memory_conversations import (
     StoredOutcome,
     StoredRequest,
 )
+from paydispatch.testing.memory_dead_streams import MemoryDeadStreams
 from paydispatch.testing.memory_doorbells import MemoryDoorbell
 from paydispatch.testing.memory_doubts import MemoryDoubts
 from paydispatch.testing.memory_event_log import MemoryEventLog
@@ -56,6 +58,7 @@ from paydispatch.testing.memory_traces import MemoryTraces
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
     from paydispatch.ports import Doubts, LimitBoard, RequestStore
     from paydispatch.services.operate.ports import Document, Slice
@@ -84,6 +87,9 @@ class MemoryOperatorPorts:
         self.dead_letters = MemoryDeadLetters()
         self.queue = MemoryAsyncQueue()
         self.conversations = MemoryConversations()
+        self.inbox = MemoryInbox(self.clock)
+        self.dead_streams = MemoryDeadStreams(self.inbox, self.clock)
+        self.doorbell = MemoryDoorbell()
 
     @asynccontextmanager
     async def limit_board(self, *, reads_only: bool = False) -> AsyncIterator[LimitBoard]:
@@ -125,6 +131,10 @@ class MemoryOperatorPorts:
         yield Redriver(ports, options)
 
     @asynccontextmanager
+    async def dead_flows(self) -> AsyncIterator[DeadFlows]:
+        yield DeadFlows(streams=self.dead_streams, doorbell=self.doorbell, clock=self.clock)
+
+    @asynccontextmanager
     async def forgetter(self) -> AsyncIterator[Forgetter]:
         yield Forgetter(self.conversations, self.dead_letters, TENANT)
 
@@ -155,6 +165,18 @@ class MemoryOperatorPorts:
         return Reconciler(ports)
 
     # What a test puts in
+
+    def bury(self, request_id: str = "pdr_1", context_id: str = "context-1", **fields: Any) -> None:
+        """Put the flow of an entry on the dead stream."""
+        outcome = entry(request_id=request_id, context_id=context_id, **fields)
+        self.inbox.put(outcome)
+        asyncio.run(self._give_up_next(outcome))
+
+    async def _give_up_next(self, outcome: OutcomeEntry) -> None:
+        (turn,) = await self.inbox.take(outcome.worker_id, at_most=1)
+        await self.inbox.move_to_dead_stream(
+            turn, reason="OSError: no database", successor=None, take_next=False
+        )
 
     def park(self, request_id: str = "pdr_1", status: str | None = "unknown") -> str:
         progress = Progress(deadline_at=NOW_S, attempt=4, maybe_executed=True, first_sent_at=NOW_S)

@@ -7,10 +7,15 @@ from dataclasses import fields as fields_of
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.domain.identity.request_ids import OutcomeKind
 from paydispatch.domain.text.redaction import redact_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+FLOW_FAILED = "flow_failed"
+"""The code of the `dispatcher` error that the error script gets when the response script has failed for good."""
 
 
 class ErrorKind(StrEnum):
@@ -119,6 +124,14 @@ _RESPONSE_FIELDS = tuple(field.name for field in fields_of(Response))
 _ERROR_FIELDS = frozenset(field.name for field in fields_of(Error))
 
 Outcome = Response | Error
+
+
+def outcome_kind(outcome: Outcome) -> OutcomeKind:
+    """Return the kind of an outcome: each kind has a flow of its own."""
+    if isinstance(outcome, Response) or outcome.settled:
+        return OutcomeKind.SETTLED
+    ours = outcome.kind is ErrorKind.DISPATCHER
+    return OutcomeKind.FLOW_FAILED if ours and outcome.code == FLOW_FAILED else OutcomeKind.UNKNOWN
 
 
 def error_of_stripe(

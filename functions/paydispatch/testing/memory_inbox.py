@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.errors import Unavailable
 from paydispatch.domain.identity.slots import slot_name
+from paydispatch.domain.operators.dead_flows import DeadFlow
 from paydispatch.domain.operators.traces import (
     Dead,
     Finished,
@@ -17,6 +18,7 @@ from paydispatch.domain.operators.traces import (
     NotRead,
     Pending,
     Postponed,
+    Rerun,
     Running,
 )
 from paydispatch.domain.sweep import WorkerLook, has_work, next_look_at
@@ -44,9 +46,11 @@ class _InboxEntry:
     read: bool = False
     missing_since: float | None = None
     put_at: float = 0.0
-    end: Finished | Dead | None = None
+    end: Finished | Dead | Rerun | None = None
     successor: str = ""
     """The id of the entry that took its place."""
+    rerun_as: str = ""
+    """The id of the entry as which it ran again."""
 
 
 @dataclass
@@ -172,14 +176,44 @@ class MemoryInbox:
             for one in (*ended, *self._entries(worker_id))
             if one.entry.request_id == request_id
         }
-        successors = {one.successor for one in mine.values()}
-        firsts = [one for one in mine.values() if one.entry_id not in successors]
+        later = {id_ for one in mine.values() for id_ in (one.successor, one.rerun_as)}
+        firsts = [one for one in mine.values() if one.entry_id not in later]
         last = max(firsts, key=lambda one: int(one.entry_id), default=None)
-        found = []
-        while last is not None:
-            found.append(last)
-            last = mine.get(last.successor)
+        found, following = [], [last] if last else []
+        while following:
+            one = following.pop(0)
+            found.append(one)
+            following += [mine[id_] for id_ in (one.successor, one.rerun_as) if id_ in mine]
         return [self._path(one) for one in found]
+
+    def dead_flows(self) -> list[DeadFlow]:
+        """Return the dead entries in the order of their deaths."""
+        self._reach()
+        dead = [(one, one.end) for one in self.ended.values() if isinstance(one.end, Dead)]
+        return [
+            DeadFlow(
+                worker_id=_worker_slot(one.entry),
+                entry=OutcomeEntry.from_json(one.text),
+                reason=end.reason,
+                dead_since=end.at,
+                dead_id=_dead_id(one, end),
+                entry_id=one.entry_id,
+            )
+            for one, end in dead
+        ]
+
+    def rerun(self, dead: DeadFlow) -> bool:
+        """Put a dead entry back as the last of its context. False: it is not dead, and did not run again."""
+        self._reach()
+        held = self.ended.get(dead.entry_id)
+        if held is None or isinstance(held.end, Finished):
+            return False
+        if isinstance(held.end, Dead):
+            self.put(OutcomeEntry.from_json(held.text))
+            again = self._contexts[_worker_slot(held.entry), held.entry.context_id].entries[-1]
+            held.rerun_as = again.entry_id
+            held.end = Rerun(self._clock.now_s(), held.runs)
+        return True
 
     def _path(self, held: _InboxEntry) -> FlowPath:
         return FlowPath(
@@ -256,6 +290,10 @@ class MemoryInbox:
 
 def _worker_slot(entry: OutcomeEntry) -> str:
     return slot_name(entry.tenant or "local", entry.worker_id, "local")
+
+
+def _dead_id(held: _InboxEntry, end: Dead) -> str:
+    return f"{round(end.at * 1000)}-{held.entry_id}"
 
 
 class MemorySweep:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from paydispatch.domain.credentials import StripeKey
-    from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, WaitingFlow
+    from paydispatch.domain.operators.dead_flows import DeadFlow
+    from paydispatch.domain.operators.diagnosis import OpenRequest, WaitingFlow
     from paydispatch.domain.stripe.accounts import AccountBinding
     from paydispatch.ports import Clock, QueueDepth
     from paydispatch.testing.memory_outcomes import MemoryOutcomes

@@ -8,12 +8,12 @@ import pytest
 from tests.unit.examples import NOW_S, entry, make_failure
 
 from paydispatch.domain.limits import HORIZON_S, LONGEST_DEADLINE_S, REMEMBER_S
+from paydispatch.domain.operators.dead_flows import DeadFlow
 from paydispatch.domain.operators.diagnosis import (
     CALLER_TIMEOUT_S,
     RECONCILE_EVERY_S,
     REQUEST_VISIBILITY_TIMEOUT_S,
     SWEEP_EVERY_S,
-    DeadFlow,
     Finding,
     OpenRequest,
     Reason,

@@ -9,7 +9,8 @@ import pytest
 from tests.unit.examples import NOW_S, entry, make_failure
 
 from paydispatch.domain.looks.doubts import Doubt, Place
-from paydispatch.domain.operators.diagnosis import DeadFlow, OpenRequest, Reason, WaitingFlow
+from paydispatch.domain.operators.dead_flows import DeadFlow
+from paydispatch.domain.operators.diagnosis import OpenRequest, Reason, WaitingFlow
 from paydispatch.domain.operators.holds import ALL_ACCOUNTS, HoldKind
 from paydispatch.domain.outcomes import Certainty, Response
 from paydispatch.domain.rates.feedback import Feedback

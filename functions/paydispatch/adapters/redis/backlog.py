@@ -9,10 +9,11 @@ from redis.exceptions import ResponseError
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.eviction import policy_in
 from paydispatch.adapters.redis.scripts import within_answer_timeout
+from paydispatch.adapters.redis.streams.dead_streams import read_dead_flow
 from paydispatch.adapters.redis.streams.looks import look_at
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.identity.slots import beside
-from paydispatch.domain.operators.diagnosis import NO_EVICTION, DeadFlow, OpenRequest, WaitingFlow
+from paydispatch.domain.operators.diagnosis import NO_EVICTION, OpenRequest, WaitingFlow
 from paydispatch.domain.rates.waiting import read_waiting
 from paydispatch.ports import StreamState
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
+    from paydispatch.domain.operators.dead_flows import DeadFlow
     from paydispatch.ports import Clock
 
 _PAGE = 200
@@ -101,15 +103,7 @@ class RedisBacklog:
             lying: Any = await self._redis.xrange(
                 keys.dead(worker_id), "-", _last_id(before), count=at_most
             )
-        return [
-            DeadFlow(
-                worker_id=worker_id,
-                entry=_entry(fields),
-                reason=str(fields.get("reason", "")),
-                dead_since=_entry_time_s(entry_id),
-            )
-            for entry_id, fields in lying
-        ]
+        return [read_dead_flow(worker_id, str(dead_id), fields) for dead_id, fields in lying]
 
     async def stream(self, worker_id: str) -> StreamState:
         stream = keys.outcomes(worker_id)

@@ -21,6 +21,7 @@ from paydispatch.domain.operators.traces import (
     Over,
     Pending,
     Postponed,
+    Rerun,
     Running,
     SlotTimes,
 )
@@ -59,9 +60,11 @@ class RedisTraces:
             mark: Any = await self._redis.get(keys.seen(worker_slot, request_id))
             found: list[FlowPath] = []
             entry_id = (mark or "").partition(" ")[2]
-            while entry_id:
-                path, entry_id = await self._flow(worker_slot, entry_id)
+            following = [entry_id] if entry_id else []
+            while following:
+                path, successors = await self._flow(worker_slot, following.pop(0))
                 found.append(path)
+                following += successors
         return found
 
     async def statuses(self, slots: Sequence[str]) -> Sequence[str | None]:
@@ -71,8 +74,8 @@ class RedisTraces:
             found = await pipe.execute() if slots else []
         return [status or ("dispatched" if queued else None) for status, queued in found]
 
-    async def _flow(self, worker: str, entry_id: str) -> tuple[FlowPath, str]:
-        """Return the path of an entry, and the id of its successor or ''."""
+    async def _flow(self, worker: str, entry_id: str) -> tuple[FlowPath, list[str]]:
+        """Return the path of an entry, and the ids of the entries that follow it."""
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.xrange(keys.outcomes(worker), entry_id, entry_id)
             pipe.get(keys.ended(worker, entry_id))
@@ -80,21 +83,23 @@ class RedisTraces:
         entry = _entry(found[0][1]) if found else None
         if ended is None:
             state = await self._state(worker, entry_id, entry)
-            successor = ""
+            successors: list[str] = []
         else:
-            state, successor = await self._end(worker, ended)
+            state, successors = await self._end(worker, ended)
         path = FlowPath(
             entry_id=entry_id, published_at=_seconds_of(entry_id), entry=entry, state=state
         )
-        return path, successor
+        return path, successors
 
-    async def _end(self, worker: str, ended: str) -> tuple[FlowState, str]:
-        how, where, runs, *successor = ended.split(" ")
+    async def _end(self, worker: str, ended: str) -> tuple[FlowState, list[str]]:
+        how, where, runs, *following = ended.split(" ")
         if how == "finished":
-            return Finished(int(where) / 1000, int(runs)), ""
+            return Finished(int(where) / 1000, int(runs)), []
+        if how == "rerun":  # the error entry that took its place ran before the rerun
+            return Rerun(int(where) / 1000, int(runs)), following[::-1]
         lying: Any = await self._redis.xrange(keys.dead(worker), where, where)
         reason = str(lying[0][1].get("reason", "")) if lying else ""
-        return Dead(_seconds_of(where), int(runs), reason), (successor or [""])[0]
+        return Dead(_seconds_of(where), int(runs), reason), following
 
     async def _state(self, worker: str, entry_id: str, entry: OutcomeEntry | None) -> FlowState:
         """Return the state of an entry without a noted end."""

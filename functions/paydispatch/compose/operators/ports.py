@@ -7,13 +7,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.adapters.clock import SystemClock
-from paydispatch.settings import CallerSettings, default_limits, queue_tenant_of, redis_url
+from paydispatch.settings import (
+    CallerSettings,
+    default_limits,
+    doorbell_queue_url,
+    queue_tenant_of,
+    redis_url,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from paydispatch.ports import Clock, Doubts, EventLog, LimitBoard, RequestStore
+    from paydispatch.services.dead_flows import DeadFlows
     from paydispatch.services.doctor import Doctor
     from paydispatch.services.forget import Forgetter
     from paydispatch.services.operate.ports import Document, Slice
@@ -132,6 +139,30 @@ class ConnectedPorts:
             await redis.aclose()
             sqs.close()
             sending.close()
+
+    @asynccontextmanager
+    async def dead_flows(self) -> AsyncIterator[DeadFlows]:
+        """Yield the service. It accepts a Redis that evicts, because it writes no guard."""
+        from paydispatch.adapters.aws.clients import AwsClients
+        from paydispatch.adapters.aws.errors import CLIENT_CONFIG
+        from paydispatch.adapters.redis.connection import connect_async
+        from paydispatch.adapters.redis.eviction import EvictionCheck
+        from paydispatch.adapters.redis.streams.dead_streams import RedisDeadStreams
+        from paydispatch.adapters.redis.streams.doorbell import NoDoorbell, SqsDoorbell
+        from paydispatch.services.dead_flows import DeadFlows
+
+        redis = connect_async(redis_url(), EvictionCheck(allowed=True))
+        bell_url = doorbell_queue_url()
+        sqs = AwsClients().sqs(CLIENT_CONFIG) if bell_url else None
+        bell = SqsDoorbell(sqs, bell_url, self.log) if sqs and bell_url else NoDoorbell()
+        try:
+            yield DeadFlows(
+                streams=RedisDeadStreams(redis, self.clock), doorbell=bell, clock=self.clock
+            )
+        finally:
+            await redis.aclose()
+            if sqs:
+                sqs.close()
 
     def forgetter(self) -> AbstractAsyncContextManager[Forgetter]:
         from paydispatch.compose.forgetter import forgetter

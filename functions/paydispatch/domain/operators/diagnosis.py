@@ -14,6 +14,7 @@ from paydispatch.domain.stripe.proofs import NoProof, Proof, proof_of, unexecute
 
 if TYPE_CHECKING:
     from paydispatch.domain.entry import OutcomeEntry
+    from paydispatch.domain.operators.dead_flows import DeadFlow
     from paydispatch.domain.rates.waiting import Waiting
     from paydispatch.domain.unknown_outcomes import UnknownOutcome
 
@@ -90,15 +91,6 @@ class WaitingFlow:
     first_of_context: bool = True
     lease_until: float | None = None
     """The time until which a runner holds its context."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadFlow:
-    worker_id: str
-    entry: OutcomeEntry | None
-    reason: str
-    dead_since: float
-    """Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +209,7 @@ def of_dead(dead: DeadFlow) -> Finding:
         dead.dead_since,
         Reason.FLOW_DEAD,
         f"{entry.flow_name if entry else 'entry'}: {dead.reason}",
-        "fix the script, do its work by hand, delete the entry from the dead stream",
+        "correct the script, then run it again: paydispatch flows dead rerun",
         operation=entry.operation if entry else None,
     )
 

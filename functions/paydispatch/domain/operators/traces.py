@@ -100,13 +100,22 @@ class Dead:
 
 
 @dataclass(frozen=True, slots=True)
+class Rerun:
+    """An operator has put the entry from the dead stream back on its stream, as a new entry."""
+
+    name: ClassVar = "rerun"
+    at: float
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Over:
     """The entry is finished or dead, since before releases kept the time."""
 
     name: ClassVar = "over"
 
 
-FlowState = NotRead | Pending | Running | Postponed | Finished | Dead | Over
+FlowState = NotRead | Pending | Running | Postponed | Finished | Dead | Rerun | Over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

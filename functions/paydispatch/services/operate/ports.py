@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from paydispatch.ports import Clock, Doubts, LimitBoard, RequestStore
+    from paydispatch.services.dead_flows import DeadFlows
     from paydispatch.services.doctor import Doctor
     from paydispatch.services.forget import Forgetter
     from paydispatch.services.redrive import Redriver
@@ -67,6 +68,8 @@ class OperatorPorts(Protocol):
     def redriver(
         self, options: RedriveOptions | None = None
     ) -> AbstractAsyncContextManager[Redriver]: ...
+
+    def dead_flows(self) -> AbstractAsyncContextManager[DeadFlows]: ...
 
     def forgetter(self) -> AbstractAsyncContextManager[Forgetter]: ...
 

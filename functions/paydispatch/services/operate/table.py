@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.errors import InvalidField, PaydispatchError
-from paydispatch.services.operate import accounts, dead_letters, reconciling, requests
+from paydispatch.services.operate import (
+    accounts,
+    dead_flows,
+    dead_letters,
+    reconciling,
+    requests,
+)
 from paydispatch.services.operate.arguments import Arguments
 from paydispatch.services.operate.ports import INTERRUPTED, Document, OperatorPorts, plain
 
@@ -43,6 +49,9 @@ COMMANDS: Mapping[str, Command] = {
     "dlq list": Command(dead_letters.list_parked, dead_letters.join_walks),
     "dlq show": Command(dead_letters.show_parked),
     "dlq redrive": Command(dead_letters.redrive, dead_letters.join_walks),
+    "flows dead list": Command(dead_flows.list_dead, dead_flows.join_walks),
+    "flows dead show": Command(dead_flows.show_dead),
+    "flows dead rerun": Command(dead_flows.rerun, dead_flows.join_walks),
     reconciling.RECONCILE: Command(reconciling.reconcile, reconciling.join_reports),
     "forget": Command(requests.forget),
 }
