@@ -13,6 +13,7 @@ from tests.unit.handlers.conftest import Context
 
 from paydispatch.cli.remote import OperatorFunction
 from paydispatch.domain.claims import claim_of
+from paydispatch.domain.limits import REMEMBER_S
 from paydispatch.domain.operators.diagnosis import OpenRequest
 from paydispatch.domain.operators.erasure import Conversation
 from paydispatch.domain.outcomes import Certainty
@@ -166,17 +167,21 @@ class MemoryOperatorPorts:
 
     # What a test puts in
 
-    def bury(self, request_id: str = "pdr_1", context_id: str = "context-1", **fields: Any) -> None:
+    def bury(
+        self,
+        request_id: str = "pdr_1",
+        context_id: str = "context-1",
+        reason: str = "OSError: no database",
+        **fields: Any,
+    ) -> None:
         """Put the flow of an entry on the dead stream."""
         outcome = entry(request_id=request_id, context_id=context_id, **fields)
         self.inbox.put(outcome)
-        asyncio.run(self._give_up_next(outcome))
+        asyncio.run(self._give_up_next(outcome, reason))
 
-    async def _give_up_next(self, outcome: OutcomeEntry) -> None:
+    async def _give_up_next(self, outcome: OutcomeEntry, reason: str) -> None:
         (turn,) = await self.inbox.take(outcome.worker_id, at_most=1)
-        await self.inbox.move_to_dead_stream(
-            turn, reason="OSError: no database", successor=None, take_next=False
-        )
+        await self.inbox.move_to_dead_stream(turn, reason=reason, successor=None, take_next=False)
 
     def park(self, request_id: str = "pdr_1", status: str | None = "unknown") -> str:
         progress = Progress(deadline_at=NOW_S, attempt=4, maybe_executed=True, first_sent_at=NOW_S)
@@ -205,6 +210,9 @@ class MemoryOperatorPorts:
             self.park(f"pdr_{number}", "succeeded" if number % 2 else "unknown")
         self.dead_letters.put(f'{{"stripe_secret": "{KEY}"', sent_at=NOW_S)
         self.publish_unknown("pdr_unknown")
+        for number in range(1, 6):
+            self.bury(f"pdr_dead_{number}", f"context-{number % 2}", sealed_secret="1.sealed")
+        self.bury("pdr_dead_old", settled_at=NOW_S - REMEMBER_S)
         self.backlog.open.append(
             OpenRequest(request_id="pdr_open", worker_id="worker-1", known_since=NOW_S - 900)
         )

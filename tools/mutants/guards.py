@@ -15,6 +15,7 @@ from parameter_guards import PARAMETER_GUARDS
 from rate_guards import RATE_GUARDS
 from repeat_guards import REPEAT_GUARDS
 from replay_guards import REPLAY_GUARDS
+from rerun_guards import RERUN_GUARDS
 from retry_guards import RETRY_GUARDS
 from twin_guards import TWIN_GUARDS
 from version_guards import VERSION_GUARDS
@@ -1169,6 +1170,7 @@ GUARDS = (
     *IDENTITY_GUARDS,
     *FLOW_GUARDS,
     *RETRY_GUARDS,
+    *RERUN_GUARDS,
     *LOOK_GUARDS,
     *OPERATION_GUARDS,
     *RATE_GUARDS,

@@ -14,6 +14,7 @@ from paydispatch.cli.commands import (
     dlq,
     doctor,
     env,
+    flows,
     forget,
     init,
     limits,
@@ -40,7 +41,20 @@ if TYPE_CHECKING:
 
 COMMANDS: tuple[ModuleType, ...] = (
     *(init, demo, local, submit, status, worker),
-    *(console, doctor, limits, pause, resume, reconcile, dlq, forget, verify_events, env, cost),
+    *(
+        console,
+        doctor,
+        limits,
+        pause,
+        resume,
+        reconcile,
+        dlq,
+        flows,
+        forget,
+        verify_events,
+        env,
+        cost,
+    ),
     *(new_flow, twin, completion),
 )
 """The commands in the order of the help. Each module has `add_parser(commands)`, which sets `run`.
@@ -59,13 +73,15 @@ EXIT_CODES = """\
 exit codes:
   0    success (local, twin, worker: stopped by Ctrl-C or SIGTERM)
   1    submit: a line was refused
-       status, dlq show, reconcile --same-account: not found
+       status, dlq show, flows dead show, reconcile --same-account:
+       not found
        doctor: a request still waits, calls are paused, a breaker is
        open, or Redis may evict keys
        resume: there was no such pause
        limits close-breaker: no such breaker is open
        reconcile: an outcome stays unknown
        dlq list, dlq redrive: the work on a message failed
+       flows dead rerun: a chosen flow stays dead
        forget: unfinished work is left
        verify-events: the event does not carry the call's key
        local, demo: a part failed, or a flow did not run

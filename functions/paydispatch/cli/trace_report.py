@@ -114,6 +114,8 @@ def _state(flow: Fields, now_s: float) -> str:
             return f"finished {_clock(at)}, {after:+.3f} s, {_runs(flow['runs'])}"
         case "dead":
             return f"on the dead stream since {_clock(flow['at'])}, {_runs(flow['runs'])}, {flow['reason']}"
+        case "rerun":
+            return f"{_runs(flow['runs'])} failed, put back at {_clock(flow['at'])} to run again"
         case _:
             return _unfinished(flow, now_s)
 

@@ -20,6 +20,8 @@ from paydispatch.domain.operators.dead_flows import (
 from paydispatch.domain.outcomes import Response
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from paydispatch.domain.operators.dead_flows import DeadFlow, DeadFlowChoice
     from paydispatch.ports import Clock, DeadStreams, Doorbell
 
@@ -125,21 +127,35 @@ class DeadFlows:
         moved_before = _moved(walk)
         try:
             while page := await self._page(walk):
-                for dead in page:
-                    if walk.left <= 0 or (until is not None and self.clock.now_s() >= until):
-                        return False
-                    if choice.takes(dead, self.clock.now_s()):
-                        await self._work_on(dead, choice, walk, work)
-                    walk.after = dead.dead_id
+                if not await self._work_on_page(page, choice, walk, work, until):
+                    return False
         finally:
             if _moved(walk) > moved_before:
                 await self.doorbell.ring(walk.worker)
         return True
 
-    async def _page(self, walk: DeadFlowWalk) -> list[DeadFlow]:
+    async def _work_on_page(
+        self,
+        page: Sequence[DeadFlow],
+        choice: DeadFlowChoice,
+        walk: DeadFlowWalk,
+        work: Work,
+        until: float | None,
+    ) -> bool:
+        """Return whether the walk may go on. It gets further by one entry at least, so that a walk in runs ends."""
+        for dead in page:
+            if walk.left <= 0:
+                return False
+            if choice.takes(dead, self.clock.now_s()):
+                await self._work_on(dead, choice, walk, work)
+            walk.after = dead.dead_id
+            if until is not None and self.clock.now_s() >= until:
+                return False
+        return True
+
+    async def _page(self, walk: DeadFlowWalk) -> Sequence[DeadFlow]:
         until_s = self.clock.now_s() if walk.until_s is None else walk.until_s
-        page = await self.streams.page(walk.worker, after=walk.after, until_s=until_s, at_most=PAGE)
-        return list(page)
+        return await self.streams.page(walk.worker, after=walk.after, until_s=until_s, at_most=PAGE)
 
     async def _work_on(
         self, dead: DeadFlow, choice: DeadFlowChoice, walk: DeadFlowWalk, work: Work

@@ -33,11 +33,13 @@ from paydispatch.adapters.redis.rates.limiter import RedisLimiter
 from paydispatch.adapters.redis.requests.request_slots import RedisRequests
 from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
 from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOutcomes
+from paydispatch.adapters.redis.streams.dead_streams import RedisDeadStreams
 from paydispatch.adapters.redis.streams.doorbell_listener import RedisDoorbellListener
 from paydispatch.adapters.redis.streams.inbox import RedisInbox
 from paydispatch.adapters.redis.streams.outcomes import RedisOutcomes
 from paydispatch.adapters.redis.streams.sweep import RedisSweep
 from paydispatch.domain.claims import SendEnd
+from paydispatch.domain.operators.dead_flows import Moved
 from paydispatch.domain.rates.feedback import Feedback
 from paydispatch.domain.rates.limits import DefaultLimits
 from paydispatch.domain.rates.tokens import Granted
@@ -104,6 +106,7 @@ async def test_all_programs_work_as_the_redis_user_of_the_docs(
     await call(redis, clock)
     await asyncio.to_thread(open_the_api, url, clock)
     await run_flows(redis, clock, log, entry)
+    await run_dead_flows_again(redis, clock)
     await operate(redis, clock)
     await keep_to_limits(redis)
     await redis.aclose()
@@ -127,6 +130,17 @@ async def test_the_caller_and_the_reconciler_work_as_their_users_of_the_stack(
 async def test_the_api_works_as_its_user_of_the_stack(server: Any, clock: MemoryClock) -> None:
     url = url_of_user(server, rule=rule_of_the_stack("Api"))
     await asyncio.to_thread(open_the_api, url, clock)
+
+
+async def test_dead_flows_run_again_as_the_operator_of_the_stack(
+    server: Any, clock: MemoryClock, log: MemoryEventLog, entry: Any
+) -> None:
+    operator = connect_async(url_of_user(server, rule=rule_of_the_stack("Operator")))
+    runner = connect_async(server.url)
+    await run_flows(runner, clock, log, entry)
+    await run_dead_flows_again(operator, clock)
+    await runner.aclose()
+    await operator.aclose()
 
 
 @pytest.mark.parametrize("program", ["FlowRunner", "Worker"])
@@ -211,6 +225,14 @@ async def run_flows(
     clock.advance(KEEP_FINISHED_S + 120)
     await inbox.take_abandoned("w3", at_most=5)  # trims
     await sweep.due(at_most=10)
+
+
+async def run_dead_flows_again(redis: Any, clock: MemoryClock) -> None:
+    streams = RedisDeadStreams(redis, clock)
+    assert await streams.workers() == ["w3"]
+    page = await streams.page("w3", after="", until_s=await streams.time_s("w3"), at_most=5)
+    moved = [await streams.rerun("w3", dead) for dead in page if dead.entry]
+    assert moved == [Moved.MOVED]
 
 
 async def operate(redis: Any, clock: MemoryClock) -> None:

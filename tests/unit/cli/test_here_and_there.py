@@ -51,6 +51,17 @@ LINES = [
     "dlq redrive",
     "dlq redrive --dry-run",
     "dlq redrive --limit 4 --purge-settled --json",
+    "flows dead list",
+    "flows dead list --json --limit 3 --worker-id worker-1",
+    "flows dead list --since 0s --script any_error",
+    "flows dead list --context context-1",
+    "flows dead show pdr_dead_1",
+    "flows dead show pdr_missing --worker-id worker-1",
+    "flows dead rerun",
+    "flows dead rerun --dry-run",
+    "flows dead rerun --all",
+    "flows dead rerun pdr_dead_2 --json",
+    "flows dead rerun --all --limit 4",
     "reconcile",
     "reconcile --json --worker-id worker-1",
     "reconcile --same-account pdr_missing",
@@ -111,6 +122,16 @@ def test_a_redrive_in_runs_leaves_the_same_queues(both: Both, rest: str) -> None
         sent.request_id for sent in here.queue.sent
     ]
     assert there.dead_letters.hidden == set()
+
+
+def test_a_rerun_in_runs_leaves_the_same_streams(both: Both) -> None:
+    for end in ("", " --stack shop"):
+        both.run(f"flows dead rerun --all{end}")
+
+    here, there = both.here.inbox, both.there.ports.inbox
+    assert len(both.there.asked) > 1
+    assert there.dead_flows() == here.dead_flows()
+    assert there.unfinished_entries() == here.unfinished_entries() != []
 
 
 def test_a_pause_from_a_laptop_is_by_its_arn(both: Both) -> None:

@@ -24,6 +24,7 @@ from paydispatch.domain.operators.traces import (
     Over,
     Pending,
     Postponed,
+    Rerun,
     Running,
     SlotTimes,
 )
@@ -120,6 +121,7 @@ def test_each_hop_has_its_time_and_the_time_since_the_hop_before() -> None:
         (Postponed(0, NOW_S + 9), "postponed for 9 s, 0 runs"),
         (Finished(NOW_S + 1, 1), "finished 08:00:01.000, +0.500 s, 1 run"),
         (Dead(NOW_S + 1, 5, "boom"), "on the dead stream since 08:00:01.000, 5 runs, boom"),
+        (Rerun(NOW_S + 1, 5), "5 runs failed, put back at 08:00:01.000 to run again"),
         (Over(), "finished or dead, and its time is not kept"),
     ],
     ids=lambda state: getattr(state, "name", ""),

@@ -24,6 +24,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "pause": {"all": True},
     "resume": {"all": True},
     "dlq show": {"request_id": "pdr_1"},
+    "flows dead show": {"id": "pdr_1"},
     "forget": {"context": "ada"},
 }
 """The arguments without which a command is not done."""

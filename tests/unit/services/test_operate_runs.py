@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.examples import NOW_S
+from tests.unit.examples import NOW_S, make_failure
 from tests.unit.operator_in_memory import MemoryOperatorPorts
 
 from paydispatch.domain.errors import PaydispatchError, Unavailable
 from paydispatch.domain.operators.diagnosis import OpenRequest
+from paydispatch.domain.outcomes import FLOW_FAILED, Certainty, ErrorKind
 from paydispatch.services.operate.arguments import Arguments
 from paydispatch.services.operate.ports import INTERRUPTED, Slice
 from paydispatch.services.operate.requests import FINDINGS_SHOWN
@@ -23,6 +24,9 @@ from paydispatch.testing.memory_operations import MemoryDeadLetters
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+ITS_SCRIPT_FAILED = make_failure(
+    kind=ErrorKind.DISPATCHER, code=FLOW_FAILED, certainty=Certainty.UNKNOWN
+)
 STATUSES = st.lists(st.sampled_from([None, "unknown", "succeeded"]), max_size=12)
 
 
@@ -87,6 +91,43 @@ def test_a_request_that_is_parked_again_is_sent_back_once_in_all_runs() -> None:
 
     assert sorted(one.request_id for one in ports.queue.sent) == ["pdr_0", "pdr_1", "pdr_2"]
     assert len(document["messages"]) == 3
+
+
+@given(
+    dying=st.lists(st.tuples(st.sampled_from(["worker-1", "worker-2"]), st.booleans()), max_size=9),
+    flows=st.integers(1, 4),
+    limit=st.integers(1, 12),
+    dry_run=st.booleans(),
+)
+def test_runs_of_any_length_rerun_like_one_run(
+    dying: list[tuple[str, bool]], flows: int, limit: int, dry_run: bool
+) -> None:
+    """A response and the error of its failed script may fall into different runs."""
+    whole, sliced = MemoryOperatorPorts(), MemoryOperatorPorts(Slice(flows, 60.0))
+    for ports in (whole, sliced):
+        for number, (worker, with_error) in enumerate(dying):
+            ports.bury(f"pdr_{number}", worker_id=worker)
+            if with_error:
+                ports.bury(f"pdr_{number}", worker_id=worker, outcome=ITS_SCRIPT_FAILED)
+    asked = {"limit": limit, "dry_run": dry_run}
+
+    once, _ = run_all(whole, "flows dead rerun", **asked)
+    often, runs = run_all(sliced, "flows dead rerun", **asked)
+
+    assert often == once
+    assert runs <= len(often["flows"]) // flows + 1
+    assert sliced.inbox.dead_flows() == whole.inbox.dead_flows()
+
+
+def test_a_rerun_without_time_gets_further_in_each_run() -> None:
+    ports = MemoryOperatorPorts(Slice(100, 1e-9))
+    for number in range(3):
+        ports.bury(f"pdr_{number}")
+
+    document, runs = run_all(ports, "flows dead rerun")
+
+    assert [flow["action"] for flow in document["flows"]] == ["rerun"] * 3
+    assert runs == 4
 
 
 def test_a_run_ends_when_its_time_is_over_and_the_next_one_goes_on() -> None:
