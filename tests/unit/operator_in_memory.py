@@ -106,7 +106,7 @@ class MemoryOperatorPorts:
 
     @asynccontextmanager
     async def trace(self) -> AsyncIterator[TracePorts]:
-        traces = MemoryTraces(self.requests.store, MemoryInbox(self.clock))
+        traces = MemoryTraces(self.requests.store, self.inbox)
         yield TracePorts(traces=traces, doubts=self.known_doubts, limits=self.board)
 
     @asynccontextmanager

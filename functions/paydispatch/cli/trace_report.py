@@ -43,7 +43,7 @@ def _texts(trace: Fields, now_s: float) -> Iterator[str]:
     yield from _waits(trace, now_s)
     yield from _doubts(trace, now_s)
     for flow in trace["flows"]:
-        yield f"  {_flow(flow, now_s)}"
+        yield f"  {describe_flow(flow, now_s)}"
     for follow_up in trace["follow_ups"]:
         yield f"  follow-up {follow_up['request_id']}  {follow_up['status']}"
 
@@ -97,7 +97,8 @@ def _doubts(trace: Fields, now_s: float) -> Iterator[str]:
         yield f"  asked for again under its key after an end without an effect: {times} times"
 
 
-def _flow(flow: Fields, now_s: float) -> str:
+def describe_flow(flow: Fields, now_s: float) -> str:
+    """Return the sentence about an entry of `flows`, as `format_flow` wrote it."""
     name = flow.get("flow", f"the flow of entry {flow['entry_id']}")
     return f"{name}: {_state(flow, now_s)}"
 
@@ -126,11 +127,21 @@ def _unfinished(flow: Fields, now_s: float) -> str:
         case "running":
             return f"running, {runs}, its lease ends in {flow['until'] - now_s:.0f} s"
         case "postponed":
-            return f"postponed for {max(0.0, flow['due_at'] - now_s):.0f} s, {runs}"
+            return _postponed(flow, now_s)
         case _ if flow["behind_another"]:
             return f"waits for an earlier entry of its context, {runs}"
         case _:
             return f"waits for its turn, {runs}"
+
+
+def _postponed(flow: Fields, now_s: float) -> str:
+    """Write a postponed flow. A release before this one said neither `failed` nor `missing_since`."""
+    runs, due_in = flow["runs"], f"{max(0.0, flow['due_at'] - now_s):.0f} s"
+    if since := flow.get("missing_since"):
+        return f"no worker has had its script since {_clock(since)}, the next look is in {due_in}"
+    if flow.get("failed"):
+        return f"run {runs} failed, the next one is at {_clock(flow['due_at'])}, in {due_in}"
+    return f"postponed for {due_in}, {_runs(runs)}"
 
 
 def _runs(runs: int) -> str:

@@ -141,7 +141,7 @@ def format_trace(trace: Trace) -> dict[str, Any]:
         "held_back_by": [asdict(hold) for hold in trace.held_back_by],
         "proven_by": trace.proven_by,
         "looks": None if trace.looks is None else asdict(trace.looks),
-        "flows": [_flow_fields(flow) for flow in trace.flows],
+        "flows": [format_flow(flow) for flow in trace.flows],
         "follow_ups": [asdict(one) for one in trace.follow_ups],
     }
     return _without_none(shown)
@@ -152,7 +152,8 @@ def _hop_fields(hop: Hop) -> dict[str, Any]:
     return _without_none({"hop": fields.pop("kind").value, **fields})
 
 
-def _flow_fields(flow: FlowPath) -> dict[str, Any]:
+def format_flow(flow: FlowPath) -> dict[str, Any]:
+    """Return an entry with its state as JSON values."""
     fields = {
         "entry_id": flow.entry_id,
         "published_at": flow.published_at,

@@ -231,7 +231,7 @@ class MemoryInbox:
         if head and self._is_leased(context):
             return Running(held.runs, context.lease_until)
         if held.due_at:
-            return Postponed(held.runs, held.due_at)
+            return Postponed(held.runs, held.due_at, held.failed, held.missing_since)
         return Pending(held.runs, behind_another=not head)
 
     def _entries(self, worker_id: str) -> Iterator[_InboxEntry]:

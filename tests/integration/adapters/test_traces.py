@@ -193,6 +193,7 @@ async def test_a_flow_is_told_from_its_outcome_to_its_end(world: World) -> None:
     postponed = (await world.flow()).state
     assert isinstance(postponed, Postponed)
     assert (postponed.runs, round(postponed.due_at - world.clock.now_s())) == (1, 60)
+    assert (postponed.failed, postponed.missing_since) == (1, None)
 
     await world.clock.sleep(61)
     (turn,) = await world.inbox.take_abandoned("w1", at_most=10)
@@ -201,6 +202,16 @@ async def test_a_flow_is_told_from_its_outcome_to_its_end(world: World) -> None:
     finished = (await world.flow()).state
     assert isinstance(finished, Finished)
     assert (finished.runs, round(finished.at - world.clock.now_s(), 2)) == (2, 0)
+
+
+async def test_a_flow_whose_script_is_missing_says_since_when(world: World) -> None:
+    await world.publish(entry_of(CLAIM, CREATED))
+    turn = await world.take()
+    since = await world.inbox.missing_since(turn)
+    await world.inbox.postpone(turn, 60, Postponement.MISSING)
+    state = (await world.flow()).state
+    assert isinstance(state, Postponed)
+    assert (state.failed, state.missing_since) == (0, since)
 
 
 async def test_an_entry_behind_another_of_its_context_says_so(world: World) -> None:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
 import httpx
 import pytest
+from tests.unit.examples import NOW_S, entry, envelope
+from tests.unit.operator_in_memory import MemoryOperatorPorts
 
 from paydispatch.cli.arguments import api_url
 from paydispatch.cli.commands.status import _ask_api
 from paydispatch.cli.main import main
 from paydispatch.domain.errors import Unavailable
+from paydispatch.ports import Postponement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paydispatch.ports import Turn
 
 API = "https://api.example.com"
 FOUND = {"request_id": "pdr_1", "status": "dispatched"}
@@ -96,3 +108,78 @@ def test_an_unreachable_api_is_reported(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["status", "pdr_1", "--api", "http://127.0.0.1:1"]) == 2
 
     assert "The API at http://127.0.0.1:1 is unreachable" in capsys.readouterr().err
+
+
+# With Redis
+
+
+@pytest.fixture
+def ports(monkeypatch: pytest.MonkeyPatch) -> MemoryOperatorPorts:
+    """A request whose outcome is published, and whose flow waits."""
+    ports = MemoryOperatorPorts()
+    ports.slot(envelope(request_id="pdr_1"), status="succeeded")
+    ports.inbox.put(entry(request_id="pdr_1"))
+    monkeypatch.setattr("paydispatch.compose.operators.ports.ConnectedPorts", lambda **_: ports)
+    monkeypatch.setattr("time.time", lambda: NOW_S)
+    return ports
+
+
+async def take(ports: MemoryOperatorPorts) -> Turn:
+    (turn,) = await ports.inbox.take("worker-1", at_most=1)
+    return turn
+
+
+async def leave(_: MemoryOperatorPorts) -> None:
+    """Let no runner read it."""
+
+
+async def run_on(ports: MemoryOperatorPorts) -> None:
+    await take(ports)
+
+
+async def fail(ports: MemoryOperatorPorts) -> None:
+    await ports.inbox.postpone(await take(ports), 8.0, Postponement.FAILED)
+
+
+async def finish(ports: MemoryOperatorPorts) -> None:
+    await ports.inbox.finish(await take(ports), take_next=False)
+
+
+async def give_up(ports: MemoryOperatorPorts) -> None:
+    turn = await take(ports)
+    await ports.inbox.move_to_dead_stream(turn, reason="boom", successor=None, take_next=False)
+
+
+@pytest.mark.parametrize(
+    ("work", "said"),
+    [
+        (leave, "no runner has read it"),
+        (run_on, "running, 1 run"),
+        (fail, "run 1 failed, the next one is at 08:00:08.000, in 8 s"),
+        (finish, "finished 08:00:00.000"),
+        (give_up, "on the dead stream since 08:00:00.000, 1 run, boom"),
+    ],
+)
+def test_a_status_says_how_far_the_flow_is(
+    ports: MemoryOperatorPorts,
+    work: Callable[[MemoryOperatorPorts], Any],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asyncio.run(work(ports))
+    assert main(["status", "pdr_1"]) == 0
+    assert f"  flow new_create_payment_intent_response: {said}" in capsys.readouterr().out
+
+
+def test_a_status_in_json_has_the_flows(
+    ports: MemoryOperatorPorts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(fail(ports))
+    assert main(["status", "pdr_1", "--json"]) == 0
+    (flow,) = json.loads(capsys.readouterr().out)["flows"]
+    assert (flow["state"], flow["runs"], flow["failed"], flow["due_at"]) == (
+        "postponed",
+        1,
+        1,
+        NOW_S + 8,
+    )

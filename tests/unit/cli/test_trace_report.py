@@ -119,6 +119,14 @@ def test_each_hop_has_its_time_and_the_time_since_the_hop_before() -> None:
         (Pending(2, behind_another=False), "waits for its turn, 2 runs"),
         (Running(1, NOW_S + 30), "running, 1 run, its lease ends in 30 s"),
         (Postponed(0, NOW_S + 9), "postponed for 9 s, 0 runs"),
+        (
+            Postponed(3, NOW_S + 9, failed=3),
+            "run 3 failed, the next one is at 08:00:09.000, in 9 s",
+        ),
+        (
+            Postponed(0, NOW_S + 9, missing_since=NOW_S),
+            "no worker has had its script since 08:00:00.000, the next look is in 9 s",
+        ),
         (Finished(NOW_S + 1, 1), "finished 08:00:01.000, +0.500 s, 1 run"),
         (Dead(NOW_S + 1, 5, "boom"), "on the dead stream since 08:00:01.000, 5 runs, boom"),
         (Rerun(NOW_S + 1, 5), "5 runs failed, put back at 08:00:01.000 to run again"),

@@ -110,13 +110,15 @@ class RedisTraces:
             pipe.lindex(keys.context(worker, context_id), 0)
             pipe.pttl(keys.lease(worker, context_id))
             pipe.lpos(keys.context(worker, context_id), entry_id)
-            runs, due_ms, head, held_ms, place = await pipe.execute()
+            pipe.hmget(keys.runs(worker), f"failed:{entry_id}", f"missing:{entry_id}")
+            runs, due_ms, head, held_ms, place, (failed, missing_ms) = await pipe.execute()
         if entry is None:
             return Over()
         if not await self._is_pending(worker, entry_id):
             return Over() if place is None else NotRead()
         if due_ms:  # 0: it is due at once
-            return Postponed(int(runs or 0), due_ms / 1000)
+            missing_since = int(missing_ms) / 1000 if missing_ms else None
+            return Postponed(int(runs or 0), due_ms / 1000, int(failed or 0), missing_since)
         if head == entry_id and held_ms > 0:
             return Running(int(runs or 0), self._clock.now_s() + held_ms / 1000)
         return Pending(int(runs or 0), behind_another=head not in (entry_id, None))

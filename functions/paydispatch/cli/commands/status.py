@@ -23,7 +23,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "status",
         help="print the status of a request",
-        description="Print the status of a request, and its path with --trace.",
+        description="Print the status of a request and of its flow, and its path with --trace. With --api the flow is "
+        "left out.",
         epilog="""\
 examples:
   paydispatch status pdr_01m82qt6xzezdwnvs8qmdew3r2
@@ -153,4 +154,13 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if "parsed_error" in found:
         error = found["parsed_error"]
         lines.append(f"  {error['kind']} error ({error['certainty']}): {error['message']}")
-    return lines
+    return [*lines, *_flow_lines(found)]
+
+
+def _flow_lines(found: dict[str, Any]) -> list[str]:
+    """Return a line for each flow. The API says nothing about flows."""
+    if not found.get("flows"):
+        return []
+    from paydispatch.cli.trace_report import describe_flow
+
+    return [f"  flow {describe_flow(flow, time.time())}" for flow in found["flows"]]

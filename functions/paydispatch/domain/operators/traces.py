@@ -80,6 +80,10 @@ class Postponed:
     name: ClassVar = "postponed"
     runs: int
     due_at: float
+    failed: int = 0
+    """Those of the runs whose scripts failed. 0: the script asked for a later run, or was missing."""
+    missing_since: float | None = None
+    """The time (unix seconds) since which no runner has had the script."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from paydispatch.domain.claims import FINAL_STATUSES
+from paydispatch.domain.identity.slots import beside, slot_name
 from paydispatch.domain.looks.doubts import Place
 from paydispatch.domain.operators.erasure import Conversation
 from paydispatch.domain.stripe.proofs import what_proves
@@ -12,7 +14,7 @@ from paydispatch.services.limits import holds_on
 from paydispatch.services.looks.report_looks import read_place
 from paydispatch.services.operate.arguments import amount, text
 from paydispatch.services.status import find_record, format_status
-from paydispatch.services.trace import MAY_BE_HELD, format_trace, trace_of
+from paydispatch.services.trace import MAY_BE_HELD, format_flow, format_trace, trace_of
 
 if TYPE_CHECKING:
     from paydispatch.ports import RequestRecord
@@ -32,6 +34,7 @@ async def status(ports: OperatorPorts, asked: Arguments) -> Document:
     asked.end()
     if traced:
         return {"request": await _trace(ports, request_id, tenant or ports.queue_tenant)}
+    slot = slot_name(tenant or ports.queue_tenant, request_id, ports.queue_tenant)
     record = find_record(
         ports.request_store(),
         request_id,
@@ -40,13 +43,23 @@ async def status(ports: OperatorPorts, asked: Arguments) -> Document:
     )
     if record is None:
         return {"request": None}
-    return {"request": {**format_status(record), **await _explain(ports, record)}}
+    shown = {**format_status(record), **await _explain(ports, record)}
+    return {"request": {**shown, **await _flows(ports, record, slot)}}
 
 
 async def _trace(ports: OperatorPorts, request_id: str, tenant: str) -> Document | None:
     async with ports.trace() as parts:
         trace = await trace_of(parts, request_id, tenant=tenant, queue_tenant=ports.queue_tenant)
     return None if trace is None else format_trace(trace)
+
+
+async def _flows(ports: OperatorPorts, record: RequestRecord, slot: str) -> Document:
+    """Return the flows of a request with an outcome, and how far each is."""
+    if record.status not in (*FINAL_STATUSES, "unknown"):
+        return {}
+    async with ports.trace() as parts:
+        flows = await parts.traces.flows(beside(slot, record.worker_id), record.request_id)
+    return {"flows": [format_flow(flow) for flow in flows]}
 
 
 async def _explain(ports: OperatorPorts, record: RequestRecord) -> Document:
