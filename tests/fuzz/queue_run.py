@@ -167,10 +167,11 @@ class QueueRun:
         """Return how a message ended. One parked message or one flow is the end of one message only."""
         if each.message_id in self._dead or self._take(self._parked, self._parked_text(each)):
             return "dead-lettered"
-        if request_id is not None and self._take(self._flows, request_id):
-            return "a response flow" if request_id in responses else "an error flow"
+        # Before the id that it names, because the flow of that id belongs to another message.
         if self._take(self._flows, self._second_id(each)):
             return "an error flow"
+        if request_id is not None and self._take(self._flows, request_id):
+            return "a response flow" if request_id in responses else "an error flow"
         self._fault("a message is lost", each)
         return "lost"
 
@@ -179,7 +180,7 @@ class QueueRun:
         read = self._read(each)
         if not isinstance(read, Envelope):
             return ""
-        return claim_of(read, "queue", 0.0).as_second_request().request_id
+        return claim_of(read, self._caller.queue_tenant, 0.0).as_second_request().request_id
 
     @staticmethod
     def _take(left: Counter[str], name: str) -> bool:

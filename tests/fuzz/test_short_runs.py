@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from tests.fuzz import messages, queue_run
 from tests.fuzz.api_runs import fuzz_document, fuzz_events, fuzz_wrong_events
 from tests.fuzz.queue_run import QueueRun
@@ -11,7 +13,7 @@ from tests.fuzz.queue_run import QueueRun
 from paydispatch.handlers.stripe_caller import work_on
 
 if TYPE_CHECKING:
-    import pytest
+    from tests.fuzz.messages import Fields, Messages
 
 SEED = 7
 
@@ -54,3 +56,21 @@ async def test_a_forgery_that_vanishes_is_lost_although_the_good_message_has_its
     tally = await QueueRun(SEED).run(good=5, spoilt=3)
     assert tally.ends == {"lost": 3}
     assert len(tally.faults) == 3
+
+
+async def test_a_request_under_a_used_id_is_found_in_its_own_error_flow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def take_a_used_id(_: Messages, fields: Fields) -> str:
+        return json.dumps(fields | {"request_id": "used"})
+
+    monkeypatch.setattr(messages, "_SPOILERS", {take_a_used_id.__name__: take_a_used_id})
+    tally = await QueueRun(SEED).run(good=1, spoilt=20)
+    assert not tally.faults, tally.describe()
+    assert tally.ends == {"a response flow": 1, "an error flow": 19}
+
+
+def test_a_run_of_one_case_for_each_call_sends_a_valid_and_an_invalid_one() -> None:
+    tally = fuzz_document(1, seed_=SEED, only=["/v1/products"])
+    assert not tally.faults, tally.describe("the document")
+    assert tally.cases == 2

@@ -80,6 +80,7 @@ class Caller:
     """The service of the Stripe caller. `answers` sets the answers of Stripe."""
 
     max_receives = 5
+    queue_tenant = "local"
 
     def __init__(
         self, sealer: MemorySealer | None = None, slots: MemorySlots | None = None
@@ -124,7 +125,7 @@ class Caller:
             clock=self.clock,
             log=self.log,
             fraction=lambda: self.fraction,
-            queue_tenant="local",
+            queue_tenant=self.queue_tenant,
             stripe_api_version=self.stripe_api_version,
         )
         return BatchCall(ports, max_receives=self.max_receives)
