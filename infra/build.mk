@@ -14,8 +14,11 @@ STAGE ?=
 # The folder of a project's flows, and the file that names their libraries. By default the flows of this repository.
 export FLOWS ?=
 export REQUIREMENTS ?=
+# `BUILD_FOR=host` builds for this machine instead of Lambda's, into a folder of its own. The emulator runs that.
+export BUILD_FOR ?=
+FOR_HOST = $(if $(filter host,$(BUILD_FOR)),--host)
 ON_EVENT = $(FUNCTION) $(if $(EVENT),--event $(EVENT))
-BUILD_FUNCTION = @$(PYTHON) tools/lambdas/build_function.py --uv $(UV)
+BUILD_FUNCTION = @$(PYTHON) tools/lambdas/build_function.py --uv $(UV) $(FOR_HOST)
 
 # `sam build` calls these targets, each with its own ARTIFACTS_DIR.
 build-ApiFunction: | $(filter .tools/bin/uv,$(UV))
@@ -29,7 +32,7 @@ build-ReconcileFunction: | $(filter .tools/bin/uv,$(UV))
 
 build-FlowRunnerFunction: | $(filter .tools/bin/uv,$(UV))
 	$(BUILD_FUNCTION) flow_runner "$(ARTIFACTS_DIR)"
-	$(if $(FLOWS),@$(PYTHON) tools/lambdas/add_flows.py --uv $(UV) "$(ARTIFACTS_DIR)" --flows "$(FLOWS)" $(if $(REQUIREMENTS),--requirements "$(REQUIREMENTS)"))
+	$(if $(FLOWS),@$(PYTHON) tools/lambdas/add_flows.py --uv $(UV) $(FOR_HOST) "$(ARTIFACTS_DIR)" --flows "$(FLOWS)" $(if $(REQUIREMENTS),--requirements "$(REQUIREMENTS)"))
 
 build-OperatorFunction: | $(filter .tools/bin/uv,$(UV))
 	$(BUILD_FUNCTION) operators "$(ARTIFACTS_DIR)"
@@ -47,7 +50,7 @@ bandit: | $(filter .tools/bin/uv,$(UV)) ## check the code with bandit, in an env
 	@$(UV) tool run --quiet --python $(PYTHON) --from bandit==$(BANDIT_VERSION) bandit --quiet --recursive --severity-level low --configfile infra/bandit.yaml functions flows tools
 
 build: | $(filter .tools/bin/uv,$(UV)) ## build the Lambdas into .aws-sam/build
-	@$(SAM) build --region $(AWS_REGION)
+	@$(SAM) build --region $(AWS_REGION) $(if $(FOR_HOST),--build-dir build/host-stack)
 
 run-event: install .tools/rie-$(SAM_VERSION) ## run a built Lambda on an event without Docker (FUNCTION= EVENT= ENV_FILE=)
 	@$(RUN)/python tools/lambdas/run_event.py $(ON_EVENT) $(if $(ENV_FILE),--env-file $(ENV_FILE)) $(RUN_OPTIONS) \

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from build_function import ROOT, Target, lambda_target
+from build_function import ROOT, Target, target_for
 
 RUNNER = "flow_runner"
 
@@ -64,10 +64,12 @@ def main() -> None:
     parser.add_argument("--flows", type=Path, required=True, help="folder of the flow scripts")
     parser.add_argument("--requirements", type=Path, help="the libraries of the flows")
     parser.add_argument("--uv", default="uv", help="the uv command (default: uv)")
+    parser.add_argument("--host", action="store_true", help="build for this machine")
     chosen = parser.parse_args()
+    out = chosen.out.resolve()
     requirements = chosen.requirements.resolve() if chosen.requirements else None
-    target = lambda_target(chosen.uv)
-    add_flows(chosen.out.resolve(), chosen.flows.resolve(), requirements, target, chosen.uv)
+    target = target_for(chosen.uv, out, host=chosen.host)
+    add_flows(out, chosen.flows.resolve(), requirements, target, chosen.uv)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -192,6 +193,13 @@ def _in_template(pattern: str) -> str:
     return found[1]
 
 
+def target_for(uv: str, out: Path, *, host: bool) -> Target:
+    """Return the target of Lambda, or with `host` that of this machine, with Lambda's Python if it is here."""
+    if not host:
+        return lambda_target(uv)
+    return host_target(find_python(runtime_version(), uv) or sys.executable, out)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("package", choices=PROGRAMS, help="the Lambda to build")
@@ -199,8 +207,10 @@ def main() -> None:
         "out", type=Path, help="folder for the content of the zip; it is emptied first"
     )
     parser.add_argument("--uv", default="uv", help="the uv command (default: uv)")
+    parser.add_argument("--host", action="store_true", help="build for this machine")
     chosen = parser.parse_args()
-    build(chosen.package, chosen.out.resolve(), lambda_target(chosen.uv), chosen.uv)
+    out = chosen.out.resolve()
+    build(chosen.package, out, target_for(chosen.uv, out, host=chosen.host), chosen.uv)
 
 
 if __name__ == "__main__":
