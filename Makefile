@@ -92,6 +92,10 @@ chaos: install ## run 10,000 requests with kills of every process, for three see
 chaos-short: install ## run the same with 500 requests, in about a minute
 	$(RUN)/python -m tests.chaos.run --requests 500 --kills 3 --seconds 24 --seed 11
 
+submit: install ## submit 20,000 lines with two kills, and 100,000 to a queue in memory; print effects, counts and memory
+	$(RUN)/python -m tests.chaos.submit_kills
+	$(RUN)/python -m tests.performance.submit_memory
+
 mutants: install ## break each guard on purpose, and check that a test fails for each
 	$(RUN)/python tools/mutants
 
@@ -160,4 +164,4 @@ check: lint lint-template type arch unit ## run the first checks of CI: fast, an
 include infra/build.mk
 
 .PHONY: help install run test unit beyond-unit pythons integration programs model e2e arch schemas cli-page properties fuzz chaos
-.PHONY: chaos-short mutants bench blocking limits fleet proof stripe docs dist release audit sbom fmt lint type check
+.PHONY: chaos-short submit mutants bench blocking limits fleet proof stripe docs dist release audit sbom fmt lint type check

@@ -4,7 +4,7 @@
 
 Runs the local stack and submits a file with SIGKILLs at random lines of its ledger. A tenth of its lines are equal. The
 last call waits for the outcomes. Fails unless the twin's ledger has one effect for each line, and the report, the
-results and the twin agree.
+ledger of the file, the results and the twin agree.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ from typing import Any
 
 import httpx
 
+from paydispatch.cli.submission.ledger import FileLedger
 from paydispatch.local.settings import LocalSettings
 from paydispatch.local.stack import LocalStack
+from paydispatch.services.submission.ports import Stage
 
 ROOT = Path(__file__).parents[2]
 EQUAL = "equal"
@@ -49,13 +51,18 @@ class Figures:
     """The writes that arrived at Stripe, replays included."""
     reported_submitted: int
     """By the last call, with the lines that an earlier call had recorded."""
+    submitted_by_ledger: int
+    """The lines that the ledger of the file has as submitted."""
     reported_done: int
     results: int
 
     @property
     def hold(self) -> bool:
-        told = {self.effects, self.reported_submitted, self.reported_done, self.results}
-        return told == {self.lines} and not (self.lines_without_effect or self.effects_too_many)
+        submitted = {self.reported_submitted, self.submitted_by_ledger}
+        ended = {self.effects, self.reported_done, self.results}
+        return submitted | ended == {self.lines} and not (
+            self.lines_without_effect or self.effects_too_many
+        )
 
 
 def main() -> int:
@@ -97,6 +104,7 @@ def measure(stack: LocalStack, folder: Path, arguments: argparse.Namespace) -> F
         effects_too_many=(made - names).total(),
         attempts=twin["attempts"],
         reported_submitted=report["submitted"] + report["submitted_before"],
+        submitted_by_ledger=count_submitted(Path(report["remembered_in"]), report["target"]),
         reported_done=report["outcomes"]["done"],
         results=count_lines(Path(report["outcomes"]["results_in"])),
     )
@@ -141,6 +149,11 @@ def run(command: tuple[str, ...], environment: dict[str, str]) -> str:
     )
     assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
     return done.stdout
+
+
+def count_submitted(ledger: Path, target: str) -> int:
+    entries = FileLedger(ledger, target, wanted_run=None).peek().entries.values()
+    return sum(entry.stage is Stage.SUBMITTED for entry in entries)
 
 
 def count_lines(file: Path) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from paydispatch.cli.arguments import format_age
 from paydispatch.cli.submission.arguments import defaults_of, target_if_set
+from paydispatch.cli.submission.fault_lines import describe_group
 from paydispatch.cli.submission.ledger import FileLedger, ledger_of
 from paydispatch.cli.terminal import say, say_json
 from paydispatch.domain.credentials import SecretRef
@@ -65,7 +66,7 @@ class PlanPage:
             f"{self.file}: {plan.lines} lines, {plan.ready} to submit, {plan.submitted_before} submitted earlier, "
             f"{faults.faulty_lines} faulty."
         )
-        yield from map(_describe_group, faults.by_count())
+        yield from map(describe_group, faults.by_count())
         if faults.left_out:
             yield f"  {faults.left_out} more faults of other kinds"
         for operation, count in plan.load.operations.items():
@@ -114,15 +115,6 @@ def _describe_s(time_s: float) -> str:
 
 def _rate(limit: int | None) -> str:
     return "no limit" if limit is None else f"{limit} calls/s"
-
-
-def _describe_group(group: FaultGroup) -> str:
-    numbers = ", ".join(map(str, group.lines))
-    if group.count == 1:
-        return f"  line {numbers}: {group.message}"
-    more = " …" if group.count > len(group.lines) else ""
-    such_as = "" if group.alike else "such as: "
-    return f"  {group.count} lines ({numbers}{more}): {such_as}{group.message}"
 
 
 def _group_as_dict(group: FaultGroup) -> dict[str, Any]:

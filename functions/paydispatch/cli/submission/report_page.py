@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from paydispatch.cli.submission.fault_lines import describe_group, group_refusals
 from paydispatch.cli.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -40,9 +41,11 @@ def _say_lines(report: Report) -> None:
         f", {report.submitted_before} skipped: submitted earlier" if report.submitted_before else ""
     )
     say(f"{report.submitted} submitted{before}, {len(report.refused)} refused.")
-    for refusal in report.refused:
-        where = f" ({refusal.param})" if refusal.param else ""
-        say(f"  line {refusal.line}{where}: {refusal.message}")
+    refused = group_refusals(report.refused)
+    for group in refused.by_count():
+        say(describe_group(group))
+    if refused.left_out:
+        say(f"  {refused.left_out} more of other kinds: --json names each")
 
 
 def _say_outcomes(outcomes: Mapping[str, Any]) -> None:

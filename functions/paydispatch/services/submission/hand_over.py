@@ -14,16 +14,18 @@ request under another key. Therefore such a file is refused before a line is sen
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.errors import BadRequest, BufferFull, MaybeAccepted, PaydispatchError
 from paydispatch.domain.limits import FORGOTTEN_S
+from paydispatch.domain.submission.check import Fault
 from paydispatch.services.submission.ports import Begun, Stage
 from paydispatch.services.submission.read_requests import FaultyLine
 from paydispatch.services.submission.report import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from paydispatch.ports import Clock
     from paydispatch.sdk.receipt import Receipt
@@ -31,9 +33,11 @@ if TYPE_CHECKING:
     from paydispatch.services.submission.read_requests import RequestLine
     from paydispatch.services.submission.report import Report
 
-_TOO_OLD = (
+_TOO_OLD = Fault(
+    None,
+    "too_old",
     "An earlier call began to hand this line over more than 24 days ago, and did not record whether it arrived. "
-    "Nothing remembers its key by now. Look for it at Stripe. If it is missing, submit it in a file of its own."
+    "Nothing remembers its key by now. Look for it at Stripe. If it is missing, submit it in a file of its own.",
 )
 
 BLOCK_LINES = 500
@@ -73,17 +77,17 @@ class HandOver:
 
     def _take(self, line: RequestLine | FaultyLine) -> None:
         if isinstance(line, FaultyLine):
-            self._refuse(line.number, line.faults[0].param, _join(line))
+            self._refuse(line.number, _join(line.faults))
             return
         entry = self._ledger.entries.get(line.key)
         if entry is None:
             self._add_to_block(line)
         elif entry.content not in (None, line.content):
-            self._refuse(line.number, "idempotency_key", _say_other_content(entry))
+            self._refuse(line.number, _other_content(entry))
         elif entry.stage is not Stage.BEGUN_EARLIER:
             self._report.submitted_before += 1
         elif self._is_forgotten(entry):
-            self._refuse(line.number, None, _TOO_OLD)
+            self._refuse(line.number, _TOO_OLD)
         else:
             self._add_to_block(line)
 
@@ -133,10 +137,10 @@ class HandOver:
         """Report the line. If the target certainly does not have it, its owner may change it."""
         if not isinstance(error, MaybeAccepted):
             self._ledger.mark_refused(key)
-        self._refuse(number, getattr(error, "param", None), str(error))
+        self._refuse(number, _fault_of(error))
 
-    def _refuse(self, number: int, param: str | None, message: str) -> None:
-        self._report.refused.append(Refusal(number, param, message))
+    def _refuse(self, number: int, fault: Fault) -> None:
+        self._report.refused.append(Refusal(number, fault.param, fault.message, fault.code))
 
     def _is_forgotten(self, entry: Entry) -> bool:
         """Return whether the target may have forgotten an earlier hand-over, and would take this one as new."""
@@ -147,9 +151,20 @@ def _has_ended(receipt: Receipt) -> bool:
     return receipt.durable or receipt.failure is not None
 
 
-def _join(line: FaultyLine) -> str:
-    return " ".join(fault.message for fault in line.faults)
+def _join(faults: Sequence[Fault]) -> Fault:
+    """Return the first fault with the messages of all."""
+    return replace(faults[0], message=" ".join(fault.message for fault in faults))
 
 
-def _say_other_content(entry: Entry) -> str:
-    return f"Line {entry.line} has this idempotency_key with other content. Give each request a key of its own."
+def _fault_of(error: PaydispatchError) -> Fault:
+    if isinstance(error, BadRequest):
+        return Fault.of(error)
+    return Fault(None, "not_delivered", str(error))
+
+
+def _other_content(entry: Entry) -> Fault:
+    return Fault(
+        "idempotency_key",
+        "idempotency_key_reused",
+        f"Line {entry.line} has this idempotency_key with other content. Give each request a key of its own.",
+    )

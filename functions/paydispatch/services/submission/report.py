@@ -12,6 +12,8 @@ class Refusal:
     line: int
     param: str | None
     message: str
+    code: str | None = None
+    """It has the same value for all lines with a fault of one kind."""
 
 
 @dataclass(slots=True)

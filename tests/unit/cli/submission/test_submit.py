@@ -38,7 +38,7 @@ def test_a_line_names_its_operation_and_the_ids_of_its_path(
     assert submit_lines(json.dumps(named | other), json.dumps(wrong | other)) == 1
     (sent,) = delivery.envelopes
     assert (sent.operation, sent.path) == ("capture_payment_intent", {"intent": "pi_1"})
-    assert "line 2 (path[intent])" in capsys.readouterr().out
+    assert "line 2: Invalid path[intent]" in capsys.readouterr().out
 
 
 def test_a_line_may_carry_a_trace_context(delivery: MemoryDelivery) -> None:
@@ -60,6 +60,21 @@ def test_a_line_that_is_not_delivered_is_reported_beside_the_others(
     refused = {refusal["line"]: refusal["message"] for refusal in shown["refused"]}
     assert "first used with another body" in refused[2]
     assert refused[4] == "The line is not valid JSON."
+
+
+def test_equal_refusals_are_one_line_with_the_first_lines_and_a_count(
+    delivery: MemoryDelivery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    faulty = [line(params={"percent_off": f"{n} %", "duration": "once"}) for n in range(500)]
+
+    assert submit_lines(*faulty, "{", line()) == 1
+
+    shown = capsys.readouterr().out
+    assert "1 submitted, 501 refused." in shown
+    assert "500 lines (1, 2, 3, 4, 5 …)" in shown
+    assert "such as: " in shown
+    assert "line 501: The line is not valid JSON." in shown
+    assert len(shown.splitlines()) == 4
 
 
 def test_every_refused_line_is_listed_with_its_reason(
