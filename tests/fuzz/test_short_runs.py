@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from tests.fuzz import messages, queue_run
 from tests.fuzz.api_runs import fuzz_document, fuzz_events, fuzz_wrong_events
 from tests.fuzz.queue_run import QueueRun
@@ -13,6 +12,7 @@ from tests.fuzz.queue_run import QueueRun
 from paydispatch.handlers.stripe_caller import work_on
 
 if TYPE_CHECKING:
+    import pytest
     from tests.fuzz.messages import Fields, Messages
 
 SEED = 7

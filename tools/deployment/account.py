@@ -73,7 +73,7 @@ class EmulatedAccount:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The parameters of a stack that finds Redis and Stripe here, without the parts that MiniStack does not have."""
+        """The parameters of a stack that finds Redis and Stripe here, without the parts that MiniStack lacks."""
         return {
             "Network": "existing",
             "Redis": "url",
