@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.integration.adapters.rings import next_ring
 from tests.integration.adapters.slot_worlds import LATE, claim_for, send_for
 
 from paydispatch.adapters.redis import keys
@@ -95,14 +96,6 @@ async def test_publishing_rings_the_worker_s_doorbell_once(
     finally:
         await listener.close()
         await redis.aclose()
-
-
-async def next_ring(listener: RedisDoorbellListener) -> str | None:
-    """Listen until a bell rings. The first calls may read the server's answer to the subscription."""
-    for _ in range(20):
-        if worker := await listener.next(0.5):
-            return worker
-    return None
 
 
 async def test_a_closed_doorbell_listener_can_listen_again(redis: Any, log: Any) -> None:

@@ -13,6 +13,7 @@ import pytest
 from redis.exceptions import NoPermissionError
 from stack_template import load
 from tests.integration.adapters.limit_worlds import ACCOUNT, token_ask
+from tests.integration.adapters.rings import next_ring
 from tests.integration.adapters.slot_worlds import (
     DONE,
     DOUBT,
@@ -203,7 +204,7 @@ async def run_flows(
     await outcomes.publish(entry("r3", "c2", worker_id="w3"))
     await outcomes.publish(entry("r4", "c2", worker_id="w3"))
     if listens:
-        assert await listener.next(2.0) == "w3"
+        assert await next_ring(listener) == "w3"
     await redis.xadd(keys.outcomes("w3"), {"entry": "unreadable"})
     await listener.close()
 
