@@ -44,7 +44,7 @@ from paydispatch.sdk.builders import Builders
 from paydispatch.sdk.receipt import Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.flow_retry import Retry
@@ -280,6 +280,10 @@ class Flow(Builders):
 
 class FlowScripts(Protocol):
     """The flow scripts by name. An exception, an exit or a cancellation in a script ends that script only."""
+
+    def names(self) -> Sequence[str]:
+        """Return the names of all modules beside the scripts too, such as helpers. Raises `OSError`."""
+        ...
 
     def has(self, name: str) -> bool:
         """Return whether there is a script of this name, without importing it. Never raises.

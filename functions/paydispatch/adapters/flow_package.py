@@ -72,6 +72,11 @@ class FlowPackage:
             _may_be_file(self._folder / f"{script}{end}") for end in _MODULE_ENDS
         )
 
+    def names(self) -> list[str]:
+        """Return the names of the modules in the folder, and of the files that Python could import under no name."""
+        found = {_module_name(path) for path in self._folder.iterdir()}
+        return sorted(name for name in found if name)
+
     def check_there(self, script: str) -> None:
         """Raise `MissingFlow` if the folder has no module for the script, or if `script` is no name of a script."""
         if not self.has(script):
@@ -155,6 +160,14 @@ def _may_be_file(path: Path) -> bool:
         return True
 
 
+def _module_name(path: Path) -> str | None:
+    """Return the name of a module's file or of a package, or None for another file."""
+    if path.is_dir():
+        return path.name if (path / "__init__.py").is_file() else None
+    ends = [suffix for suffix in all_suffixes() if path.name.endswith(suffix)]
+    return path.name.removesuffix(max(ends, key=len)) if ends else None
+
+
 def _places(module: ModuleType | None) -> Sequence[str]:
     return list(getattr(module, "__path__", []))
 
@@ -172,4 +185,19 @@ def _get_run(module: ModuleType) -> Run:
     for function in (run, getattr(run, "__call__", None)):  # noqa: B004 - `run` may be an object with `__call__`
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"{module.__name__}.run is a generator: its body would never run.")
+    _check_arguments(module, run)
     return run
+
+
+def _check_arguments(module: ModuleType, run: Run) -> None:
+    """Raise `TypeError` if `run` cannot be called with the outcome and the flow."""
+    try:
+        signature = inspect.signature(run)
+    except ValueError:  # a compiled function may not tell its parameters
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError as error:
+        raise TypeError(
+            f"{module.__name__}.run{signature} cannot take two arguments, the outcome and the flow: {error}."
+        ) from None

@@ -14,7 +14,7 @@ from paydispatch.domain.errors import MissingFlow, ScriptFailed
 from paydispatch.flow import CLEAN_UP_S, script_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from paydispatch.adapters.flow_package import Script
@@ -42,6 +42,9 @@ class FlowFolder:
         self._threads = ScriptThreads()
         self._scripts: dict[str, Script] = {}
         self._imports: dict[str, _Import] = {}
+
+    def names(self) -> Sequence[str]:
+        return self._package.names()
 
     def has(self, name: str) -> bool:
         return name in self._scripts or self._package.has(name)

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from paydispatch.cli.commands import (
+    check,
     completion,
     console,
     cost,
@@ -55,7 +56,7 @@ COMMANDS: tuple[ModuleType, ...] = (
         env,
         cost,
     ),
-    *(new_flow, twin, completion),
+    *(check, new_flow, twin, completion),
 )
 """The commands in the order of the help. Each module has `add_parser(commands)`, which sets `run`.
 
@@ -85,6 +86,7 @@ exit codes:
        forget: unfinished work is left
        verify-events: the event does not carry the call's key
        local, demo: a part failed, or a flow did not run
+       check: a fault was found
        init: a file of the project stands in the way
   2    invalid arguments, a missing variable, or an unavailable service;
        one line on stderr says which

@@ -38,6 +38,8 @@ def describe_failure(fields: dict[str, Any]) -> str | None:
         case {"message": "flow.missing" | "flow.dead" as event, "request_id": id_, "flow": flow}:
             end = "failed for good" if event == "flow.dead" else "is missing"
             return f"flow {flow} of {id_} {end}: {fields.get('why')}"
+        case {"message": "flow.faulty", "script": script, "fault": fault}:
+            return f"flow {script}: {fault}. Next: {fields.get('next_step')}."
         case {"message": "message.refused", "message_id": id_}:
             where = f"{fields.get('code')} at {fields.get('param')}"
             return f"message {id_} is no request: {where}"

@@ -9,7 +9,7 @@ from paydispatch.domain.errors import MissingFlow, ScriptFailed
 from paydispatch.flow import CLEAN_UP_S, script_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from paydispatch.domain.flow_retry import Retry
     from paydispatch.flow import Flow, RetryLater
@@ -24,6 +24,9 @@ class MemoryScripts:
         """`retries` has the `RETRY` of a script by the script's name."""
         self._scripts = scripts
         self._retries = retries or {}
+
+    def names(self) -> Sequence[str]:
+        return sorted(self._scripts)
 
     def has(self, name: str) -> bool:
         return name in self._scripts

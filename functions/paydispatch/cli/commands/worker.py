@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Collection
 
-    from paydispatch.services.serve_flows import FlowServer
+    from paydispatch.compose.flow_runner import ServerPorts
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -82,19 +82,25 @@ def slots_to_serve(arguments: argparse.Namespace, queue_tenant: str) -> frozense
 
 
 async def _serve(settings: RunnerSettings, workers: Collection[str] | None) -> None:
+    from paydispatch.compose.flow_runner import compose
+    from paydispatch.services.check_flows import report_faults
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await _server(settings).serve(workers, stop)
+    ports = _connect(settings)
+    checking = asyncio.create_task(report_faults(ports.flows.scripts, ports.flows.log))
+    await compose(settings, ports).serve(workers, stop)
+    checking.cancel()
     leave_soon(0)
 
 
-def _server(settings: RunnerSettings) -> FlowServer:
+def _connect(settings: RunnerSettings) -> ServerPorts:
     from paydispatch.adapters.event_log import PowertoolsEventLog, json_logger
-    from paydispatch.compose.flow_runner import compose, connect, connect_queue
+    from paydispatch.compose.flow_runner import connect, connect_queue
 
     consumer = f"{socket.gethostname()}-{os.getpid()}"
     log = PowertoolsEventLog(json_logger("flow_worker"))
     queue = connect_queue(settings)  # now, so that a missing region ends the command at its start
-    return compose(settings, connect(settings, log, consumer=consumer, queue=queue))
+    return connect(settings, log, consumer=consumer, queue=queue)

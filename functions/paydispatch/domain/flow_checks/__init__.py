@@ -1,0 +1,1 @@
+"""The check of a project's flows before they run. Pure: names and source texts in, faults out."""
