@@ -24,6 +24,7 @@ from paydispatch.cli.commands import (
     pause,
     reconcile,
     resume,
+    run_flow,
     status,
     submit,
     twin,
@@ -56,7 +57,7 @@ COMMANDS: tuple[ModuleType, ...] = (
         env,
         cost,
     ),
-    *(check, new_flow, twin, completion),
+    *(check, run_flow, new_flow, twin, completion),
 )
 """The commands in the order of the help. Each module has `add_parser(commands)`, which sets `run`.
 
@@ -87,6 +88,7 @@ exit codes:
        verify-events: the event does not carry the call's key
        local, demo: a part failed, or a flow did not run
        check: a fault was found
+       run-flow: the flow raised
        init: a file of the project stands in the way
   2    invalid arguments, a missing variable, or an unavailable service;
        one line on stderr says which
