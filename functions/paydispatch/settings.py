@@ -311,6 +311,8 @@ class RunnerSettings:
     flow_retry: Retry
     """For the scripts without a `RETRY`."""
     flow_missing_wait_s: float
+    flows_only: tuple[str, ...]
+    """Patterns of the scripts that this runner runs. Empty: all."""
     queue_tenant: str
     stripe_api_version: str
 
@@ -325,6 +327,7 @@ class RunnerSettings:
             flow_import_timeout_s=number(env, "FLOW_IMPORT_TIMEOUT_S", 30.0),
             flow_retry=_flow_retry(env),
             flow_missing_wait_s=number(env, "FLOW_MISSING_WAIT_S", 600.0),
+            flows_only=tuple(env.get("FLOWS_ONLY", "").split()),
             queue_tenant=queue_tenant_of(env),
             stripe_api_version=stripe_api_version(env),
         )

@@ -105,9 +105,15 @@ def test_every_program_that_checks_parameters_or_calls_stripe_reads_its_version(
 
 
 def test_the_runner_reads_its_flows_folder_timeout_and_attempts() -> None:
-    given = {"FLOWS_DIR": "/srv/flows", "FLOW_TIMEOUT_S": "2.5", "FLOW_ATTEMPTS": "3"}
+    given = {
+        "FLOWS_DIR": "/srv/flows",
+        "FLOW_TIMEOUT_S": "2.5",
+        "FLOW_ATTEMPTS": "3",
+        "FLOWS_ONLY": " any_*  new_create_refund_error ",
+    }
     settings = RunnerSettings.from_env(ENV | given)
     assert settings.flows_dir == Path("/srv/flows")
+    assert settings.flows_only == ("any_*", "new_create_refund_error")
     assert (settings.flow_timeout_s, settings.flow_retry.attempts) == (2.5, 3)
 
 

@@ -94,6 +94,14 @@ FLOW_GUARDS = (
         ANY_FLOWS,
     ),
     Guard(
+        "script: the one for any operation runs in place of one that is left to others",
+        OWN_SCRIPT,
+        RUN_TURN,
+        "        if policy.leaves(self._script):\n            return",
+        "        if False:\n            return",
+        MISSING,
+    ),
+    Guard(
         "script: one that was never imported counts as missing",
         OWN_SCRIPT,
         FLOW_SCRIPTS,

@@ -81,6 +81,7 @@ def compose(settings: RunnerSettings, ports: ServerPorts) -> FlowServer:
         import_timeout_s=settings.flow_import_timeout_s,
         retry=settings.flow_retry,
         missing_wait_s=settings.flow_missing_wait_s,
+        only=settings.flows_only,
     )
     flows = ports.flows
     runner = FlowRunner(flows, policy)

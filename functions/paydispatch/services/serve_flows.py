@@ -40,6 +40,7 @@ class FlowServer:
         self._listener = listener
         self._clock = clock
         self._log = log
+        self._stopping = False
         self._drains: dict[str, asyncio.Task[int]] = {}
         self._drain_again: set[str] = set()
         """Workers that must be drained once more after the drain that is under way."""
@@ -88,6 +89,7 @@ class FlowServer:
         try:
             await stop.wait()
         finally:
+            self._stopping = True  # because redis-py may lose a cancellation while it connects
             self._runner.stop()
             for task in (sweeping, listening):
                 task.cancel()
@@ -96,7 +98,7 @@ class FlowServer:
             await self._listener.close()
 
     async def _listen(self, worker_ids: Collection[str] | None) -> None:
-        while True:
+        while not self._stopping:
             try:
                 worker_id = await self._listener.next(SWEEP_EVERY_S)
             except Unavailable as error:
@@ -106,7 +108,7 @@ class FlowServer:
                 self._look_at(worker_id)
 
     async def _keep_sweeping(self, worker_ids: Collection[str] | None) -> None:
-        while True:
+        while not self._stopping:
             try:
                 await self._sweep_once(worker_ids)
             except Unavailable as error:

@@ -131,6 +131,15 @@ async def test_a_response_script_alone_is_a_fault(folder: Path) -> None:
     ]
 
 
+async def test_a_worker_of_some_scripts_imports_no_others(folder: Path) -> None:
+    (folder / "any_response.py").write_text("import a_library_of_the_other_process\n")
+    (folder / "any_error.py").write_text(RUN)
+    log = MemoryEventLog()
+    await report_faults(FlowFolder(folder), log, ["any_error", "new_create_refund_*"])
+    ((event, line),) = log.lines
+    assert (event, line["script"]) == ("flow.faulty", "new_create_refund_*")
+
+
 async def test_a_worker_writes_a_line_for_each_fault_and_goes_on(folder: Path) -> None:
     (folder / "any_response.py").write_text("def run(outcome): ...\n")
     (folder / "any_error.py").write_text(RUN)

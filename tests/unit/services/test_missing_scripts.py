@@ -12,6 +12,7 @@ from paydispatch.domain.flow_retry import Retry
 from paydispatch.domain.retry import SCRIPT_WAIT_LONGEST_S, wait_for_script_s
 from paydispatch.flow import RetryLater
 from paydispatch.services.flow_runs.ports import FlowPolicy
+from paydispatch.testing.memory_scripts import MemoryScripts
 
 if TYPE_CHECKING:
     from tests.unit.services.conftest import Runner
@@ -181,3 +182,57 @@ def test_the_wait_doubles_up_to_a_minute_and_ends_with_the_time(
     missing_for_s: float, at_most_s: float, wait_s: float | None
 ) -> None:
     assert wait_for_script_s(missing_for_s, at_most_s) == wait_s
+
+
+# `--only`
+
+
+def only(*patterns: str) -> FlowPolicy:
+    return FlowPolicy(timeout_s=5.0, missing_wait_s=WAIT_S, only=patterns)
+
+
+async def test_a_runner_leaves_a_script_that_it_has_to_another_one(runner: Runner) -> None:
+    script = Script()
+    runner.policy = only("new_create_refund_*")
+    runner.with_scripts(response=script)
+    runner.put("pdr_1")
+    looks = await drain_for(runner, 60)
+    assert (script.attempts, runner.waiting, looks) == ([], ["pdr_1"], 60)
+    runner.policy = only("new_create_refund_*", "new_create_payment_*")
+    runner.with_scripts(response=script)
+    await drain_for(runner, 2)
+    assert script.attempts == [("pdr_1", 1)]
+
+
+async def test_it_does_not_run_the_script_for_any_operation_in_its_place(runner: Runner) -> None:
+    script, for_any = Script(), Script()
+    runner.policy = only("any_*")
+    runner.with_flows(
+        MemoryScripts(new_create_payment_intent_response=script, any_response=for_any)
+    )
+    runner.put("pdr_1")
+    await drain_for(runner, 60)
+    assert (script.attempts, for_any.attempts) == ([], [])
+
+
+async def test_a_script_that_every_runner_leaves_goes_to_the_dead_stream_in_time(
+    runner: Runner,
+) -> None:
+    runner.policy = only("any_*")
+    runner.with_scripts(response=Script())
+    runner.put("pdr_1")
+    await drain_for(runner, WAIT_S + 10)
+    ((_, reason),) = runner.inbox.dead
+    assert reason == "This worker leaves new_create_payment_intent_response to others."
+
+
+async def test_leaving_it_counts_as_no_run(runner: Runner) -> None:
+    runner.policy = only("any_*")
+    runner.with_scripts(response=Script())
+    runner.put("pdr_1")
+    await drain_for(runner, 30)
+    runner.policy = only()
+    script = Script()
+    runner.with_scripts(response=script)
+    await drain_for(runner, 3)
+    assert script.attempts == [("pdr_1", 1)]

@@ -91,6 +91,22 @@ async def test_entries_that_wait_at_the_start_run_first(live: LiveServer) -> Non
         assert live.ran == ["pdr_1"]
 
 
+class Connecting(MemoryDoorbellListener):
+    """A listener that loses a cancellation while it connects, as redis-py does."""
+
+    async def next(self, timeout_s: float) -> str | None:
+        try:
+            return await super().next(timeout_s)
+        except asyncio.CancelledError:
+            return None
+
+
+async def test_a_server_stops_although_a_cancellation_is_lost(live: LiveServer) -> None:
+    live.listener = Connecting()
+    async with live.serve():
+        live.stop.set()
+
+
 async def test_a_doorbell_starts_a_drain(live: LiveServer) -> None:
     async with live.serve():
         live.runner.put("pdr_1")

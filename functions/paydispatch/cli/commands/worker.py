@@ -33,7 +33,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 examples:
   paydispatch worker --all
   paydispatch worker --worker-id payment-worker-1 --flows flows
-  paydispatch worker --worker-id payment-worker-1 --worker-id payment-worker-2 --tenant acme""",
+  paydispatch worker --worker-id payment-worker-1 --worker-id payment-worker-2 --tenant acme
+  paydispatch worker --worker-id payment-worker-1 --only 'new_create_refund_*'""",
     )
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument(
@@ -54,6 +55,13 @@ examples:
         metavar="DIR",
         help="folder of the flow scripts (default: FLOWS_DIR, or ./flows)",
     )
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="PATTERN",
+        help="run only scripts with such names, and leave the others to other processes of the same worker; may be "
+        "repeated (default: FLOWS_ONLY, or all)",
+    )
     parser.set_defaults(run=run, extra=WORKER)
 
 
@@ -62,7 +70,11 @@ def run(arguments: argparse.Namespace) -> int:
     from paydispatch.adapters.redis.connection import refuse_eviction
 
     settings = RunnerSettings.from_env()
-    settings = replace(settings, flows_dir=flows_folder(arguments.flows))
+    settings = replace(
+        settings,
+        flows_dir=flows_folder(arguments.flows),
+        flows_only=tuple(arguments.only or settings.flows_only),
+    )
     workers = slots_to_serve(arguments, settings.queue_tenant)
     refuse_eviction(settings.redis_url, allowed=settings.allow_eviction)
     asyncio.run(_serve(settings, workers))
@@ -90,7 +102,9 @@ async def _serve(settings: RunnerSettings, workers: Collection[str] | None) -> N
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     ports = _connect(settings)
-    checking = asyncio.create_task(report_faults(ports.flows.scripts, ports.flows.log))
+    checking = asyncio.create_task(
+        report_faults(ports.flows.scripts, ports.flows.log, settings.flows_only)
+    )
     await compose(settings, ports).serve(workers, stop)
     checking.cancel()
     leave_soon(0)

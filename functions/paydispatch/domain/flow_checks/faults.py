@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from paydispatch.domain.stripe.operations import all_operations
@@ -31,6 +32,18 @@ def is_script(name: str) -> bool:
     """Return whether a runner would look for a module of this name."""
     found = _OWN.fullmatch(name)
     return name in ANY.values() or (found is not None and found[1] in _operations())
+
+
+def is_meant(script: str, only: Collection[str]) -> bool:
+    """Return whether a runner with these patterns runs the script. A runner without a pattern runs all."""
+    return not only or any(fnmatchcase(script, pattern) for pattern in only)
+
+
+def unmatched(names: Collection[str], only: Collection[str]) -> Iterator[Fault]:
+    """Yield the patterns of a runner that are the name of no script in the folder."""
+    for pattern in only:
+        if not any(is_script(name) and fnmatchcase(name, pattern) for name in names):
+            yield Fault(pattern, "no flow has such a name", "correct --only, or FLOWS_ONLY")
 
 
 def misnamed(names: Collection[str]) -> Iterator[Fault]:

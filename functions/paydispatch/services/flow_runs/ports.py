@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from paydispatch.domain.flow_checks.faults import is_meant
 from paydispatch.domain.flow_retry import Retry
 from paydispatch.domain.stripe.stripe_version import STRIPE_API_VERSION
 from paydispatch.flow import CLEAN_UP_S
@@ -50,10 +51,16 @@ class FlowPolicy:
     missing_wait_s: float = 600.0
     """The time in which another runner may take an entry whose script this one lacks. A rolling deployment takes some
     minutes, and the context waits."""
+    only: tuple[str, ...] = ()
+    """Patterns of the scripts that this runner runs, such as `new_create_refund_*`. Empty: all."""
     side_by_side: int = 32
     """Contexts of one worker that run at once."""
     altogether: int = 128
     """Contexts of all workers that run at once in a process. Each takes a thread and up to three file descriptors."""
+
+    def leaves(self, script: str) -> bool:
+        """Return whether the runner leaves the outcomes of this script to others, although it may have the file."""
+        return not is_meant(script, self.only)
 
     @property
     def longest_run_s(self) -> float:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from paydispatch.domain.entry import OutcomeEntry
 from paydispatch.domain.errors import MissingFlow, ScriptFailed, Unavailable
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
-from paydispatch.domain.retry import wait_for_script_s
+from paydispatch.domain.retry import SCRIPT_WAIT_FIRST_S, wait_for_script_s
 from paydispatch.flow import FLOW_FAILED, Flow, RetryLater
 from paydispatch.ports import Postponement
 from paydispatch.services.flow_runs.run_script import (
@@ -59,6 +59,8 @@ class TurnRun:
         Raises `Unavailable` when Redis or the queue is. Then the entry stays pending and runs again.
         """
         turn, policy = self._turn, self._policy
+        if policy.leaves(self._script):
+            return await self._leave_to_others(f"This worker leaves {self._script} to others.")
         if turn.killed >= min(policy.most_killed, policy.retry.attempts):
             return await self._give_up(f"{turn.killed} of its runs were killed", turn.attempt - 1)
         flow = Flow(
@@ -147,13 +149,18 @@ class TurnRun:
                 raise
 
     async def _leave_to_others(self, why: str) -> Turn | None:
-        """Leave the entry to a runner that has its script. Discard it after `missing_wait_s` without one."""
+        """Leave the entry to a runner that runs its script. Discard it after `missing_wait_s` without one.
+
+        A runner that has the script and leaves it to others expects one of them to be there, and looks again soon.
+        """
         since_s = await self._report(partial(self._ports.inbox.missing_since, self._turn))
         missing_for_s = self._ports.clock.now_s() - since_s
         delay_s = wait_for_script_s(missing_for_s, self._policy.missing_wait_s)
         if delay_s is None:
             self._ports.log.count("FlowMissing")
             return await self._move_to_dead_stream(why)
+        if self._policy.leaves(self._script):
+            delay_s = min(delay_s, SCRIPT_WAIT_FIRST_S)
         await self._postpone(delay_s, Postponement.MISSING)
         self._ports.log.warning("flow.missing", **self.ids(), after_s=round(delay_s, 3), why=why)
         return None
