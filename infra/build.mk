@@ -14,6 +14,8 @@ STAGE ?=
 # The folder of a project's flows, and the file that names their libraries. By default the flows of this repository.
 export FLOWS ?=
 export REQUIREMENTS ?=
+PROJECT = $(if $(FLOWS),--flows "$(FLOWS)") $(if $(REQUIREMENTS),--requirements "$(REQUIREMENTS)")
+PROGRAM ?=
 # `BUILD_FOR=host` builds for this machine instead of Lambda's, into a folder of its own. The emulator runs that.
 export BUILD_FOR ?=
 FOR_HOST = $(if $(filter host,$(BUILD_FOR)),--host)
@@ -32,7 +34,7 @@ build-ReconcileFunction: | $(filter .tools/bin/uv,$(UV))
 
 build-FlowRunnerFunction: | $(filter .tools/bin/uv,$(UV))
 	$(BUILD_FUNCTION) flow_runner "$(ARTIFACTS_DIR)"
-	$(if $(FLOWS),@$(PYTHON) tools/lambdas/add_flows.py --uv $(UV) $(FOR_HOST) "$(ARTIFACTS_DIR)" --flows "$(FLOWS)" $(if $(REQUIREMENTS),--requirements "$(REQUIREMENTS)"))
+	$(if $(FLOWS),@$(PYTHON) tools/lambdas/add_flows.py --uv $(UV) $(FOR_HOST) "$(ARTIFACTS_DIR)" $(PROJECT))
 
 build-OperatorFunction: | $(filter .tools/bin/uv,$(UV))
 	$(BUILD_FUNCTION) operators "$(ARTIFACTS_DIR)"
@@ -65,6 +67,10 @@ sam-local: install build ## run the same with `sam local invoke`, which needs Do
 deploy: build ## deploy the stack to the AWS account that you are signed in to (STAGE= FLOWS= REQUIREMENTS=)
 	@$(SAM) deploy --region $(AWS_REGION) $(if $(STAGE),--config-env $(STAGE),--guided)
 
+deploy-here: install .tools/rie-$(SAM_VERSION) ## deploy it to an emulated AWS account on this machine (FLOWS= REQUIREMENTS= PROGRAM=)
+	@PYTHONPATH="$(CURDIR)/tools/lambdas$${PYTHONPATH:+:$$PYTHONPATH}" $(RUN)/python tools/deployment $(PROJECT) \
+		$(if $(PROGRAM),--program '$(PROGRAM)') --emulator .tools/rie-$(SAM_VERSION) --uv $(UV) --sam $(SAM)
+
 emulator: .tools/rie-$(SAM_VERSION)
 	@echo $<
 
@@ -74,4 +80,4 @@ emulator: .tools/rie-$(SAM_VERSION)
 	@mkdir -p .tools && mv $@.new/samcli/local/rapid $@ && rm -r $@.new
 
 .PHONY: build-ApiFunction build-StripeCallerFunction build-ReconcileFunction build-FlowRunnerFunction build-OperatorFunction
-.PHONY: lint-template validate checkov bandit build emulator imports run-event sam-local deploy
+.PHONY: lint-template validate checkov bandit build emulator imports run-event sam-local deploy deploy-here

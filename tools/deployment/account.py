@@ -73,7 +73,7 @@ class EmulatedAccount:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The parameters of a stack that finds Redis and Stripe here, without the parts that MiniStack lacks."""
+        """The parameters of a stack that finds Redis and Stripe here, without what MiniStack does not have."""
         return {
             "Network": "existing",
             "Redis": "url",

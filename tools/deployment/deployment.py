@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from build_function import ROOT
 
-from paydispatch.local.settings import REGION
+from paydispatch.local.settings import REGION, environment_without_aws, local_aws
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,8 +44,13 @@ class Deployment:
     """A stack that is deployed to an emulated account."""
 
     account: EmulatedAccount
-    environment: Mapping[str, str]
-    """The whole environment of a program that uses the stack, with what `paydispatch env` prints."""
+    variables: Mapping[str, str]
+    """Those that lead to the account, and those that `paydispatch env` prints."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The whole environment of a program that uses the stack."""
+        return {**environment_without_aws(), **self.variables}
 
     def client(self, service: str) -> Any:
         """Return a client of the emulated AWS."""
@@ -53,14 +58,9 @@ class Deployment:
             service,  # type: ignore[call-overload]
             endpoint_url=self.account.endpoint,
             region_name=REGION,
-            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
+            aws_access_key_id=self.variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.variables["AWS_SECRET_ACCESS_KEY"],
         )
-
-    def outputs(self) -> dict[str, str]:
-        """Return the value of each output of the stack."""
-        (stack,) = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
-        return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
 
     def run(self, command: Sequence[str]) -> int:
         """Run a program that uses the stack, and return its exit code."""
@@ -78,7 +78,7 @@ class Deployment:
         sqs = self.client("sqs")
         answers = {
             name: sqs.get_queue_attributes(
-                QueueUrl=self.environment[name], AttributeNames=[*_COUNTS]
+                QueueUrl=self.variables[name], AttributeNames=[*_COUNTS]
             )["Attributes"]
             for name in _WORK
         }
@@ -94,11 +94,11 @@ def deploy(account: EmulatedAccount, sam: Sequence[str]) -> Deployment:
         "--no-confirm-changeset", "--no-progressbar", "--parameter-overrides", *chosen,
         environment=account.environment,
     )  # fmt: skip
-    return Deployment(account, account.environment | _variables(account))
+    return Deployment(account, local_aws(account.endpoint) | _variables(account))
 
 
 def _variables(account: EmulatedAccount) -> dict[str, str]:
-    """Return what `paydispatch env` prints for the stack, without the region alone."""
+    """Return what `paydispatch env` prints for the stack."""
     command = (sys.executable, "-m", "paydispatch", "env", "--stack", STACK, "--json")
     done = subprocess.run(
         command, env=account.environment, check=False, text=True, stdout=subprocess.PIPE

@@ -15,7 +15,7 @@ import threading
 import urllib.request
 import zipfile
 from collections import defaultdict
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -26,7 +26,7 @@ from emulator import BuiltFunction, EmulatedFunction
 from paydispatch.local.settings import local_aws
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from emulator import Answer, Runtime
 
@@ -38,7 +38,7 @@ class FunctionRunners:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._aws: Callable[[], str] = lambda: ""
+        self._endpoint = ""
         self._running: dict[str, EmulatedFunction] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._cleanup = ExitStack()
@@ -77,7 +77,8 @@ class FunctionRunners:
         return [line for each in running for line in each.logs]
 
     def _start(self, name: str) -> EmulatedFunction:
-        deployed = self._client().get_function(FunctionName=name)
+        with closing(self._client()) as client:
+            deployed = client.get_function(FunctionName=name)
         config = deployed["Configuration"]
         directory = self._directory / name
         _unzip(deployed["Code"]["Location"], directory)
