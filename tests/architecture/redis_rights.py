@@ -25,7 +25,7 @@ ROOTS = {
 """The composition roots of each user in `infra/redis.yaml`."""
 
 CONNECTING = {
-    *("hello", "auth", "ping", "client|setinfo", "info"),
+    *("hello", "auth", "ping", "info"),
     *("cluster|slots", "command"),  # of a cluster
 }
 """What redis-py and the check of the policy send on each new connection."""

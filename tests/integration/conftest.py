@@ -1,4 +1,4 @@
-"""Servers for the adapters: Valkey alone, Valkey as a cluster of one node, and AWS in this process."""
+"""Servers for the adapters: Valkey alone, Valkey as a cluster, and AWS in this process."""
 
 from __future__ import annotations
 
@@ -57,6 +57,12 @@ class ValkeyServer:
         if self.nodes == 1:
             return Redis(port=self.port, decode_responses=True)
         return RedisCluster(host="127.0.0.1", port=self.port, decode_responses=True)
+
+    def tell_every_node(self, *command: str) -> None:
+        """Run a command on each node, because a user or a setting exists on the node alone that made it."""
+        everywhere = {} if self.nodes == 1 else {"target_nodes": RedisCluster.ALL_NODES}
+        with self.admin() as admin:
+            admin.execute_command(*command, **everywhere)
 
 
 @pytest.fixture(scope="session")
@@ -175,11 +181,11 @@ def mortal_valkey(
 def start_valkey(
     supervisor: Supervisor, name: str, directory: Path, *options: str, port: int = 0
 ) -> int:
-    """Start a server, wait until it answers, and return its port."""
+    """Start Valkey, or the server that `REDIS_SERVER` names. Wait until it answers, and return its port."""
     port = port or free_port()
     own = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(directory))
-    command = (str(get_binary_path()), *own, *options)
-    child = supervisor.start(Program(name, command, environment_without_aws()))
+    binary = os.environ.get("REDIS_SERVER") or str(get_binary_path())
+    child = supervisor.start(Program(name, (binary, *own, *options), environment_without_aws()))
     with Redis(port=port) as admin:
         wait_until(lambda: child.check_alive() or _answers(admin))
     return port

@@ -27,10 +27,9 @@ REFUSED = r"maxmemory-policy is volatile-lru.*noeviction.*REDIS_ALLOW_EVICTION=t
 def url_of_evicting_redis(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a server with an eviction policy, with and without a memory limit."""
     server = request.getfixturevalue(request.param)
-    with server.admin() as admin:
-        admin.config_set("maxmemory-policy", "volatile-lru")
-        yield server.url
-        admin.config_set("maxmemory-policy", "noeviction")
+    server.tell_every_node("CONFIG", "SET", "maxmemory-policy", "volatile-lru")
+    yield server.url
+    server.tell_every_node("CONFIG", "SET", "maxmemory-policy", "noeviction")
 
 
 @pytest.fixture

@@ -77,10 +77,9 @@ def listens(port: int, certificate: Path) -> bool:
 
 
 def rule_of(program: str) -> list[str]:
-    """Return the name and the words of a program's user in the stack. Redis 7.0 does not know `client|setinfo`."""
+    """Return the name and the words of a program's user in the stack."""
     first, _ = STACK.resources[f"{program}User"]["Properties"]["AccessString"]["Fn::Join"][1]
-    words = f"{first} {STACK.mappings['Rights'][program]['Commands']}".split()
-    return [program, *(word for word in words if word != "+client|setinfo")]
+    return [program, *f"{first} {STACK.mappings['Rights'][program]['Commands']}".split()]
 
 
 async def test_the_caller_claims_a_request_over_tls(address: str) -> None:

@@ -208,6 +208,9 @@ def _options() -> dict[str, Any]:
         # With notifications on, redis-py does not check a pooled connection before it uses it. After a
         # failover, each pooled connection would fail one command.
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+        # Otherwise redis-py sends CLIENT SETINFO on each connection. Redis 7.0 does not know it, and refuses an ACL
+        # rule that names it.
+        "driver_info": None,
         "decode_responses": True,
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
         "socket_timeout": ANSWER_TIMEOUT_S,
