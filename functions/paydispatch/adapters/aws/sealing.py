@@ -107,4 +107,4 @@ def _bind(binding: Binding) -> bytes:
     return f"[{', '.join(parts)}]".encode()
 
 
-_json_string = json.JSONEncoder().encode
+_json_string = json.encoder.encode_basestring_ascii

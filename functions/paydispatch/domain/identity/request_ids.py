@@ -1,8 +1,8 @@
 """The identity of a request. Everything downstream is keyed by it, and it is Stripe's idempotency key."""
 
 import hashlib
+import os
 import re
-import secrets
 from enum import StrEnum
 
 _ALPHABET = (
@@ -15,6 +15,8 @@ _MADE_KEY = re.compile(f"pdk_([{_ALPHABET}]{{26}})")
 _MADE_ID = re.compile(f"pdr_[{_ALPHABET}]{{26}}")
 _ANY_ID = re.compile(r"[!-z|~]{1,255}")
 """The pattern of the envelope's schema."""
+
+_RANDOM_BYTES = 10
 
 _SHIFTS = range(120, -1, -10)
 """26 characters hold 130 bits: a 48-bit time in milliseconds and 80 random bits, or a hash cut to 128."""
@@ -34,7 +36,7 @@ class OutcomeKind(StrEnum):
 def new_request_id(now_s: float) -> str:
     """Return a random id that sorts by time: `pdr_` and 26 characters."""
     milliseconds = int(now_s * 1000)
-    return _format_id(milliseconds << 80 | secrets.randbits(80))
+    return _format_id(milliseconds << 80 | int.from_bytes(os.urandom(_RANDOM_BYTES), "big"))
 
 
 def request_id_for_key(space: str, idempotency_key: str) -> str:
