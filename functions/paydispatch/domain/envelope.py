@@ -98,7 +98,7 @@ class Envelope:
             "params": self.params,
             "worker_id": self.worker_id,
             "context_id": self.context_id,
-            "lane": self.lane.value,
+            "lane": self.lane,
             "accepted_at": self.accepted_at,
             "deadline_at": progress.deadline_at,
             "attempt": progress.attempt,
@@ -118,8 +118,8 @@ class Envelope:
             "fresh_starts": progress.fresh_starts or None,
             "traceparent": self.traceparent,
         }
-        given = {name: value for name, value in optional.items() if value is not None}
-        return _MESSAGE_TEXT.encode(fields | given)
+        fields |= {name: value for name, value in optional.items() if value is not None}
+        return _MESSAGE_TEXT.encode(fields)
 
 
 def check_size(message: str, *, room_bytes: int = COPY_ROOM_BYTES) -> int:
