@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ from paydispatch.domain.errors import (
 )
 from paydispatch.domain.outcomes import Certainty, Error, ErrorKind, Response
 from paydispatch.domain.text.redaction import (
+    AnyOf,
     holds_key,
     holds_no_key,
     places_of_keys,
@@ -116,6 +118,15 @@ def test_a_character_that_nobody_sees_hides_no_key(splitter: str, place: int) ->
 def test_a_long_row_of_backslashes_takes_no_longer_than_its_length(end: str) -> None:
     """A search that began anew at each of them would take hours."""
     assert not holds_key("\\" * 500_000 + end)
+
+
+@given(st.text(alphabet="ab%\\é\u200b", max_size=12))
+def test_patterns_that_are_searched_one_by_one_replace_what_their_choice_replaces(
+    text: str,
+) -> None:
+    patterns = AnyOf(r"\\a", r"%(?:a)*b", beyond_ascii="\u200b")
+    choice = re.compile("\\\\a|%(?:a)*b|\u200b")
+    assert patterns.sub("-", text) == choice.sub("-", text)
 
 
 @pytest.mark.parametrize(
