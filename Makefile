@@ -122,6 +122,9 @@ fleet: install ## simulate thousands of callers and accounts; print figures and 
 record-upgrade: install ## record what a release leaves on queues and in Redis, for the upgrade test (COMMIT=a7f68ee)
 	$(RUN)/python tools/upgrade $(COMMIT)
 
+mixed-fleet: install ## run a recorded release and the code of now on the same queues and Redis (COMMIT=a7f68ee)
+	$(RUN)/python tools/upgrade/mixed_fleet.py build/upgrade/$(COMMIT)
+
 proof: install ## prove the functions, the template and Redis without AWS, and say what was skipped (PROOF='words of parts')
 	@$(RUN)/python tools/proof $(PROOF) --uv $(UV)
 
@@ -167,4 +170,4 @@ check: lint lint-template type arch unit ## run the first checks of CI: fast, an
 include infra/build.mk
 
 .PHONY: help install run test unit beyond-unit pythons integration programs model e2e arch schemas cli-page properties fuzz chaos
-.PHONY: chaos-short submit mutants bench blocking limits fleet record-upgrade proof stripe docs dist release audit sbom fmt lint type check
+.PHONY: chaos-short submit mutants bench blocking limits fleet record-upgrade mixed-fleet proof stripe docs dist release audit sbom fmt lint type check

@@ -2,8 +2,8 @@
 
     .venv/bin/python tools/upgrade/record.py OUT.json
 
-It runs the release's local stack, with a Stripe that ends each call as its scene says (`scenes.py`), and stops its parts so
-that a request is left in every state.
+It runs the release's local stack, with a Stripe that ends each call as its scene says (`scenes.py`), and stops its parts
+so that a request is left in every state.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ from scenes import BEGUN, CALLED, KILLED, NO_ADDRESS, PAUSED, PRODUCED, UNREAD, 
 from stripe_proxy import StripeProxy
 
 from paydispatch import Dispatcher, new_product
+from paydispatch.domain.entry import OutcomeEntry
+from paydispatch.domain.message import read_message
 from paydispatch.local.listening import free_port
 from paydispatch.local.settings import LocalSettings
 from paydispatch.local.stack import LocalStack
@@ -139,9 +142,8 @@ class Recorder:
                 headers=key,
                 timeout=30,
             )
-            assert answer.status_code == 202, answer.text
-            told = answer.json()
-            self.asked.append({"scene": scene.name, **told})
+            answer.raise_for_status()
+            self.asked.append({"scene": scene.name, **answer.json()})
 
     def _send(self, text: str) -> None:
         boto3.client("sqs").send_message(QueueUrl=self._stack.addresses.queue_url, MessageBody=text)
@@ -170,12 +172,24 @@ class Recorder:
             kept = read_all(redis)
         return {
             "recorded_at": time.time(),
+            "readers": _readers(),
             "asked": self.asked,
             "flows": self._lines(),
             "redis": kept,
             "messages": list(_messages(json.loads((state / "sqs.json").read_text()))),
             "sealing_keys": json.loads((state / "kms.json").read_text())["payload"]["keys"]["data"],
         }
+
+
+def _readers() -> dict[str, Any]:
+    """Return what the release must find in a message and in an outcome, to read it."""
+    schema = Path(read_message.__file__).with_name("envelope.v2.json")
+    needed = [
+        field.name
+        for field in fields(OutcomeEntry)
+        if field.default is MISSING and field.default_factory is MISSING
+    ]
+    return {"envelope": json.loads(schema.read_text("utf-8")), "entry_needs": needed}
 
 
 def _messages(state: Any) -> Iterator[dict[str, Any]]:
