@@ -59,4 +59,20 @@ OPERATOR_GUARDS: tuple[Guard, ...] = (
         "    if ports.slice is None or not (walk.may_be_more and left):",
         RUN_TESTS,
     ),
+    Guard(
+        "forget: a dead letter that no caller began is erased without a flow",
+        "An erasure loses the outcome of no payment.",
+        SOURCE + "services/forget.py",
+        "return found.erased > 0 or (parked.reason == NOT_ACCEPTED and not found.left)",
+        "return not found.left",
+        ("tests/unit/services/test_forget.py",),
+    ),
+    Guard(
+        "forget: the principal of an open request was not proven, and its dead letter is erased",
+        "An erasure loses the outcome of no payment.",
+        SOURCE + "services/forget.py",
+        "(parked.reason == NOT_ACCEPTED and not found.left)",
+        "parked.reason == NOT_ACCEPTED",
+        ("tests/unit/services/test_forget.py",),
+    ),
 )

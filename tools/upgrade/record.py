@@ -2,8 +2,8 @@
 
     .venv/bin/python tools/upgrade/record.py OUT.json
 
-It runs the release's local stack, with a Stripe that ends each call as its scene says (`scenes.py`), and stops its parts
-so that a request is left in every state.
+It runs the release's local stack with a Stripe that ends each call as its scene says (`scenes.py`). It stops the parts
+of the stack so that a request is left in every state.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from paydispatch.domain.claims import NoSend, Send, SendEnd
 from paydispatch.domain.credentials import check_acts_in_account
 from paydispatch.domain.errors import BadRequest, CannotOpen, Unavailable
 from paydispatch.domain.identity.marks import with_mark
+from paydispatch.domain.operators.redrive import NOT_ACCEPTED
 from paydispatch.domain.outcomes import ErrorKind
 from paydispatch.domain.parameters.unset_metadata import unsets_metadata
 from paydispatch.domain.rates.feedback import Feedback
@@ -183,7 +184,7 @@ async def _park_unaccepted(call: Call) -> None:
     call.warn("message.not_accepted")
     call.ports.log.count("MessageNotAccepted")
     await call.ports.queue.park(
-        call.envelope.as_message(), reason="not_accepted", kind=ErrorKind.DISPATCHER
+        call.envelope.as_message(), reason=NOT_ACCEPTED, kind=ErrorKind.DISPATCHER
     )
 
 

@@ -13,7 +13,7 @@ from paydispatch.domain.identity.principal import tenant_of
 from paydispatch.domain.identity.slots import slot_name
 from paydispatch.domain.message.read_message import Malformed
 from paydispatch.domain.operators.erasure import Erased, Erasure
-from paydispatch.domain.operators.redrive import read_parked
+from paydispatch.domain.operators.redrive import NOT_ACCEPTED, read_parked
 
 if TYPE_CHECKING:
     from paydispatch.domain.operators.erasure import Conversation
@@ -41,11 +41,8 @@ class Forgetter:
         return await self._walk(whose, write=True)
 
     async def _walk(self, whose: Conversation, *, write: bool) -> Erasure:
-        open_slots, slots = set(), await self.conversations.requests(whose)
-        for slot in slots:
-            found = await self.conversations.erase_request(slot, whose, write=False)
-            open_slots |= {slot} if found.left else set()
-        erasure = Erasure(dead_letters=await self._dead_letters(whose, open_slots, write=write))
+        slots = await self.conversations.requests(whose)
+        erasure = Erasure(dead_letters=await self._dead_letters(whose, write=write))
         erasure = await self._streams(erasure, whose, write=write)
         requests = Erased()
         for slot in slots:
@@ -59,9 +56,7 @@ class Forgetter:
             dead_flows += await self.conversations.erase_dead_flows(worker, whose, write=write)
         return replace(erasure, outcomes=outcomes, dead_flows=dead_flows)
 
-    async def _dead_letters(
-        self, whose: Conversation, open_slots: set[str], *, write: bool
-    ) -> Erased:
+    async def _dead_letters(self, whose: Conversation, *, write: bool) -> Erased:
         """Receive all parked messages, delete those of the context, and release the others."""
         held: dict[str, Parked] = {}
         erased = Erased()
@@ -71,13 +66,23 @@ class Forgetter:
                     slot = self._slot_of(parked, whose)
                     if slot is None:
                         continue
-                    erased += Erased(left=1) if slot in open_slots else Erased(1)
-                    if write and slot not in open_slots:
+                    settled = await self._is_settled(parked, slot, whose)
+                    erased += Erased(1) if settled else Erased(left=1)
+                    if write and settled:
                         await self.dead_letters.delete(parked)
                         del held[parked.message_id]
         finally:
             await self.dead_letters.release(list(held.values()))
         return erased
+
+    async def _is_settled(self, parked: Parked, slot: str, whose: Conversation) -> bool:
+        """Return whether no flow of the message is missing.
+
+        Its slot says so. A message without a slot may be an accepted request whose callers all died before they began
+        it. One without a proven principal never was a request.
+        """
+        found = await self.conversations.erase_request(slot, whose, write=False)
+        return found.erased > 0 or (parked.reason == NOT_ACCEPTED and not found.left)
 
     async def _receive(self, held: dict[str, Parked]) -> list[Parked]:
         page = await self.dead_letters.receive()

@@ -60,8 +60,8 @@ class MemoryConversations:
 
     async def erase_request(self, slot: str, whose: Conversation, *, write: bool) -> Erased:
         self._reach()
-        request = self.stored[slot]
-        if not request.said or not _covers(whose, request.whose):
+        request = self.stored.get(slot)
+        if request is None or not request.said or not _covers(whose, request.whose):
             return Erased()
         if not request.settled:
             return Erased(left=1)

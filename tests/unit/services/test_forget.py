@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ADA = Conversation(context_id="ada", tenant="queue", worker_id="w")
+ADA_OF_ACME = Conversation(context_id="ada", tenant="acme", worker_id="w")
 BOB = Conversation(context_id="bob", tenant="queue", worker_id="w")
 
 
@@ -70,6 +71,7 @@ def conversations() -> MemoryConversations:
             "r1": StoredRequest(ADA, settled=True),
             "r2": StoredRequest(ADA, settled=False),
             "r3": StoredRequest(BOB, settled=True),
+            "acme r4": StoredRequest(ADA_OF_ACME, settled=True),
         },
         outcomes={
             "w": [StoredOutcome(ADA), StoredOutcome(ADA, finished=False), StoredOutcome(BOB)]
@@ -130,7 +132,45 @@ async def test_it_is_complete_once_the_rest_is_settled(
 
 async def test_another_tenant_s_conversation_of_the_same_name_stays(forgetter: Forgetter) -> None:
     acme = Conversation(context_id="ada", tenant="acme")
-    assert await forgetter.forget(acme) == Erasure(dead_letters=Erased(1))
+    assert await forgetter.forget(acme) == Erasure(requests=Erased(1), dead_letters=Erased(1))
+
+
+async def test_a_dead_letter_that_no_caller_began_stays_because_its_flow_never_ran(
+    forgetter: Forgetter, dead_letters: MemoryDeadLetters
+) -> None:
+    dead_letters.waiting.append(parked("never-begun", "ada"))
+    erasure = await forgetter.forget(ADA)
+    assert erasure.dead_letters == Erased(1, 2)
+    assert "never-begun" in [one.message_id for one in dead_letters.waiting]
+
+
+async def test_a_dead_letter_stays_if_its_request_began_while_the_erasure_ran(
+    forgetter: Forgetter, conversations: MemoryConversations, dead_letters: MemoryDeadLetters
+) -> None:
+    async def begin(receive: Any = dead_letters.receive) -> Any:
+        conversations.stored["late"] = StoredRequest(ADA, settled=False)
+        return await receive()
+
+    dead_letters.waiting.append(parked("late", "ada"))
+    dead_letters.receive = begin  # type: ignore[method-assign]
+    assert (await forgetter.forget(ADA)).dead_letters == Erased(1, 2)
+    assert "late" in [one.message_id for one in dead_letters.waiting]
+
+
+async def test_a_dead_letter_that_was_never_accepted_is_erased(
+    forgetter: Forgetter, dead_letters: MemoryDeadLetters
+) -> None:
+    dead_letters.waiting.append(replace(parked("forged", "ada"), reason="not_accepted"))
+    assert (await forgetter.forget(ADA)).dead_letters == Erased(2, 1)
+
+
+async def test_a_dead_letter_whose_principal_was_not_proven_stays_while_its_request_is_open(
+    forgetter: Forgetter, dead_letters: MemoryDeadLetters
+) -> None:
+    dead_letters.waiting.append(
+        replace(parked("r2", "ada"), message_id="unproven", reason="not_accepted")
+    )
+    assert (await forgetter.forget(ADA)).dead_letters == Erased(1, 2)
 
 
 async def test_dead_letters_are_shown_again_when_redis_goes_away(

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 PARKED_BY_SQS = "dead-lettered by the queue"
 """The reason of a message that has none, because SQS moved it to the dead-letter queue by itself."""
 
+NOT_ACCEPTED = "not_accepted"
+"""The reason of a message whose principal was not proven. No flow runs for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parked:
