@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -37,15 +38,21 @@ def stripe_twin(request: pytest.FixtureRequest) -> TwinControl:
 @pytest.fixture
 def paydispatch_stack(
     _paydispatch_local_stack: LocalStack, monkeypatch: pytest.MonkeyPatch
-) -> RunningStack:
-    """A running stack with an empty Stripe. During the test `Dispatcher.from_env()` sends to it."""
-    from paydispatch.pytest_plugin.running_stack import RunningStack, variables_of
+) -> Iterator[RunningStack]:
+    """A running stack with an empty Stripe. During the test `Dispatcher.from_env()` sends to it.
 
-    for name, value in variables_of(_paydispatch_local_stack).items():
+    After the test it prints what went wrong in the stack, which pytest shows if the test failed.
+    """
+    from paydispatch.domain.text.printable import printable
+    from paydispatch.pytest_plugin.running_stack import RunningStack
+
+    for name, value in _paydispatch_local_stack.addresses.variables().items():
         monkeypatch.setenv(name, value)
     stack = RunningStack(_paydispatch_local_stack)
     stack.stripe.reset()
-    return stack
+    yield stack
+    for failure in stack.failures():
+        print(printable(failure), file=sys.stderr)
 
 
 @pytest.fixture(scope="session")

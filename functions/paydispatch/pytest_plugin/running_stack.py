@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from contextlib import contextmanager
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from paydispatch.compose.dispatcher import Dispatcher
 from paydispatch.domain.stripe.operations import operation_named
 from paydispatch.local.demo.trail import Trail
+from paydispatch.local.failures import Failures
 from paydispatch.local.processes import Program, Supervisor
-from paydispatch.local.settings import environment_without_aws, local_aws
+from paydispatch.local.settings import environment_without_aws
 from paydispatch.pytest_plugin.twin_control import TwinControl
 
 if TYPE_CHECKING:
@@ -24,15 +26,6 @@ if TYPE_CHECKING:
 
 _START_WITHIN_S = 30.0
 _LOOK_EVERY_S = 0.05
-_PROGRAM = (
-    "REQUEST_QUEUE_URL",
-    "BATCH_QUEUE_URL",
-    "DEAD_LETTER_QUEUE_URL",
-    "REDIS_URL",
-    "SEALING_KEY_ID",
-    "STRIPE_API_BASE",
-)
-"""The variables of a program that uses the stack."""
 
 
 class RunningStack:
@@ -42,6 +35,8 @@ class RunningStack:
         self._stack = stack
         self._trail = Trail(stack.directory)
         self._trail.skip()
+        self._failures = Failures(stack.directory)
+        self._failures.skip()
         self.stripe = TwinControl(stack.addresses.stripe_base)
         """The Stripe of this stack. It is the fixture `stripe_twin` too."""
 
@@ -53,11 +48,19 @@ class RunningStack:
     @property
     def environment(self) -> Mapping[str, str]:
         """The environment of a program that uses the stack, for a subprocess."""
-        return {**self._stack.environment(), **variables_of(self._stack)}
+        return {**self._stack.environment(), **self._stack.addresses.variables()}
 
     def dispatcher(self, **options: Any) -> Dispatcher:
         """Return a Dispatcher that sends straight to the queues of the stack."""
         return Dispatcher.from_env(**options)
+
+    def kill_worker(self) -> None:
+        """Kill the process that runs the flows, whatever it is doing. The stack starts another one."""
+        os.killpg(self._stack.pids["worker"], signal.SIGKILL)
+
+    def failures(self) -> Sequence[str]:
+        """Return a sentence for each flow that raised and each request that ended in an error, since the last call."""
+        return list(self._failures.read())
 
     def wait_for_flow(
         self, receipt: Receipt, flow: str | None = None, timeout_s: float = 30.0
@@ -83,14 +86,6 @@ class RunningStack:
 def _flows_of(operation: str) -> list[str]:
     row = operation_named(operation)
     return [row.response_flow, row.error_flow, "any_response", "any_error"]
-
-
-def variables_of(stack: LocalStack) -> dict[str, str]:
-    """Return the variables with which a program in this process uses the stack."""
-    known = stack.environment()
-    named = {name: known[name] for name in _PROGRAM}
-    own = {"PAYDISPATCH_API_URL": stack.addresses.api}
-    return {**named, **own, **local_aws(stack.addresses.aws_endpoint)}
 
 
 @contextmanager

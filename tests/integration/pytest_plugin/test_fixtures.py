@@ -78,6 +78,43 @@ def test_a_refusal_ends_in_the_error_flow(stripe_twin, paydispatch_stack):
     assert paydispatch_stack.wait_for_flow(receipt)["flow"] == "any_error"
 """
 
+KILLED = """
+import os
+import time
+from pathlib import Path
+
+from paydispatch import Dispatcher, new_coupon, new_product
+
+def test_the_flow_of_a_killed_worker_runs_again(paydispatch_stack):
+    with Dispatcher.from_env():
+        coupon = new_coupon().percent_off(5).duration("once")
+        receipt = coupon.create_async("worker-1", "killed", "sk_test_shop")
+    until = time.monotonic() + 30
+    while not Path(os.environ["BEGUN"]).exists():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    paydispatch_stack.kill_worker()
+    assert paydispatch_stack.wait_for_flow(receipt, timeout_s=60)["attempt"] == 2
+
+def test_what_went_wrong_is_shown(stripe_twin, paydispatch_stack):
+    stripe_twin.refuse_next("create_product", code="product_refused")
+    with Dispatcher.from_env():
+        receipt = new_product().name("Tea").create_async("worker-1", "refused", "sk_test_shop")
+    paydispatch_stack.wait_for_flow(receipt)
+    raise AssertionError("nothing else says why")
+"""
+
+HANGS_ONCE = """
+import os
+import time
+from pathlib import Path
+
+def run(parsed_data, flow):
+    if flow.attempt == 1:
+        Path(os.environ["BEGUN"]).touch()
+        time.sleep(60)
+"""
+
 
 def write_project(pytester: pytest.Pytester, test: str) -> None:
     pytester.makeini("[pytest]\npaydispatch_flows = shop_flows\nfilterwarnings = error\n")
@@ -107,6 +144,22 @@ def test_a_whole_stack_runs_the_flows_of_the_project(pytester: pytest.Pytester) 
     write_project(pytester, WHOLE)
     pytester.makepyfile(test_of_the_page=shown.split("```")[0])
     assert run(pytester) == {"passed": 3}
+
+
+def test_a_worker_is_killed_and_a_failed_test_shows_the_errors_of_the_stack(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEGUN", str(pytester.path / "begun"))
+    monkeypatch.setenv("FLOW_TIMEOUT_S", "3")
+    write_project(pytester, KILLED)
+    (pytester.path / "shop_flows" / "new_create_coupon_response.py").write_text(HANGS_ONCE)
+
+    result = pytester.runpytest_subprocess(*OTHERS_OFF)
+
+    assert result.parseoutcomes() == {"passed": 1, "failed": 1}
+    result.stdout.fnmatch_lines(
+        ["*Captured stderr teardown*", "*ended in an error (api error product_refused*"]
+    )
 
 
 def test_a_missing_folder_of_flows_is_named(pytester: pytest.Pytester) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -15,9 +16,13 @@ from paydispatch.adapters.aws import stack_outputs
 from paydispatch.adapters.aws.stack_outputs import StackOutputs
 from paydispatch.cli.commands import env
 from paydispatch.cli.main import main
+from paydispatch.domain.errors import BadSetting
+from paydispatch.local.addresses import Addresses
+from paydispatch.settings import SdkSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 PASSWORD_URL = "rediss://pd-operator:it's secret@redis.example:6379?cluster=true"
 OUTPUTS = [
@@ -123,6 +128,63 @@ def test_an_older_stack_without_the_secret_is_named(
     assert main(["env", "--stack", "pd", "--redis-url"]) == 2
 
     assert "has no output RedisUrlSecret" in capsys.readouterr().err
+
+
+class TestLocal:
+    STACK = Addresses(
+        api="http://127.0.0.1:1",
+        aws_endpoint="http://127.0.0.1:2",
+        queue_url="http://127.0.0.1:2/requests",
+        batch_queue_url="http://127.0.0.1:2/batch",
+        dead_letter_queue_url="http://127.0.0.1:2/dead",
+        look_queue_url="http://127.0.0.1:2/looks",
+        exhausted_queue_url="http://127.0.0.1:2/exhausted",
+        redis_url="redis://127.0.0.1:3",
+        stripe_base="http://127.0.0.1:4",
+        sealing_key_id="alias/paydispatch",
+    )
+
+    def test_the_line_of_a_local_stack_is_the_environment_of_a_program(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = tmp_path / "stack.json"
+        file.write_text(json.dumps(self.STACK.as_json()) + "\n")
+
+        assert main(["env", "--local", str(file), "--json"]) == 0
+
+        variables = json.loads(capsys.readouterr().out)
+        SdkSettings.from_env(variables)
+        assert variables["REDIS_URL"] == "redis://127.0.0.1:3"
+        assert variables["AWS_ENDPOINT_URL"] == "http://127.0.0.1:2"
+
+    def test_the_line_of_a_stack_that_still_starts_is_waited_for(self, tmp_path: Path) -> None:
+        file = tmp_path / "stack.json"
+        file.write_text('{"api": ')
+        line = json.dumps(self.STACK.as_json()) + "\n"
+        late = Timer(0.05, file.write_text, (line,))
+        late.start()
+
+        variables = env.local_variables(file)
+
+        late.join()
+        assert variables == self.STACK.variables()
+
+    def test_a_stack_that_does_not_start_is_an_error(self, tmp_path: Path) -> None:
+        file = tmp_path / "stack.json"
+        file.touch()
+        with pytest.raises(BadSetting, match="does not have the line"):
+            env.local_variables(file, within_s=0)
+
+    @pytest.mark.parametrize("text", ["[1]\n", "notes\n", '{"api": "http://127.0.0.1:1"}\n'])
+    def test_another_file_is_named_at_once(
+        self, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = tmp_path / "stack.json"
+        file.write_text(text)
+
+        assert main(["env", "--local", str(file)]) == 2
+
+        assert "is not what `paydispatch local --json` printed" in capsys.readouterr().err
 
 
 def test_the_outputs_of_the_template_name_what_an_operator_s_commands_read() -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import MagicMock
 
 import pytest
+from tests.unit.docs.at_the_twin import refusals_of
 
 from paydispatch import Dispatcher, RetryLater
 from paydispatch.domain.entry import OutcomeEntry
@@ -104,7 +105,9 @@ def in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[MemoryDelivery]]
     [page for page in PAGES if _blocks(page)],
     ids=lambda page: str(page.relative_to(ROOT)),
 )
-def test_the_code_of_a_page_runs(page: Path) -> None:
+def test_the_code_of_a_page_runs_and_stripe_takes_its_creates(
+    page: Path, in_memory: list[MemoryDelivery]
+) -> None:
     names: dict[str, Any] = {"__name__": "page", "anything": MagicMock()}
     for line, code in _blocks(page):
         exec(compile("\n" * (line - 1) + code, str(page), "exec"), names)  # noqa: S102
@@ -112,6 +115,8 @@ def test_the_code_of_a_page_runs(page: Path) -> None:
             _run_flow(names["run"], *flow.groups())
         elif inspect.isfunction(test := _newest_test(code, names)):
             test()
+    sent = [envelope for delivery in in_memory for envelope in delivery.envelopes]
+    assert list(refusals_of(sent)) == []
 
 
 def _newest_test(code: str, names: dict[str, Any]) -> Any:
