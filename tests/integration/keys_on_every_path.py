@@ -26,6 +26,12 @@ from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.sqs.models import sqs_backends
 from redis import Redis
+from tests.integration.keys_for_operators import (
+    read_console,
+    read_submission,
+    submit_file,
+    trace,
+)
 from tests.unit.handlers.conftest import Context, http_event
 
 from paydispatch.adapters.aws.kms import KmsSealer
@@ -67,10 +73,15 @@ def main(key: str, webhook_secret: str) -> None:
         ports = api.connect(ApiSettings.from_env())
         handler = api.compose(ApiSettings.from_env(), ports)
         answers = list(_ask(handler, key, webhook_secret))
+        submitted = submit_file(key, Path(flows))
         _call_stripe()
         asyncio.run(_run_flows())
-        answers += _ask_statuses(handler, answers)
+        request_ids = _request_ids(answers)
+        answers += _ask_statuses(handler, request_ids)
         answers += _operate(key)
+        trace(request_ids, key)
+        answers += asyncio.run(read_console(request_ids, key))
+        answers += read_submission(submitted)
         _print_what_is_readable(answers)
         assert isinstance(ports.sealer, KmsSealer)
         data_key = base64.b64encode(ports.sealer._data_key("local").plain).decode()
@@ -201,9 +212,13 @@ async def _run_flows() -> None:
     log.flush()
 
 
-def _ask_statuses(handler: Any, answers: list[Any]) -> list[Any]:
+def _request_ids(answers: list[Any]) -> list[str]:
     ids = [json.loads(one["body"]).get("request_id") for one in answers if "body" in one]
-    paths = [f"/v1/requests/{request_id}" for request_id in ids if request_id]
+    return [request_id for request_id in ids if request_id]
+
+
+def _ask_statuses(handler: Any, request_ids: list[str]) -> list[Any]:
+    paths = [f"/v1/requests/{request_id}" for request_id in request_ids]
     return [handler.answer(http_event("GET", path), Context()) for path in paths]
 
 

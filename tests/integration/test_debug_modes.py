@@ -52,6 +52,11 @@ REACHED = (
     "QUEUE look_queue_url",
     "REDIS b'pd:{w}:dead'",
     "REDIS b'pd:req:{",
+    "COMMAND status",
+    "on the dead stream since",
+    "CONSOLE 200",
+    "SUBMISSION requests.jsonl.submitted",
+    "SUBMISSION requests.jsonl.results.jsonl",
 )
 """What stands in the output of a run that reached every path and every place."""
 

@@ -217,57 +217,6 @@ def test_an_idempotency_key_means_the_request_of_before_the_upgrade(upgraded: Up
     assert again["keyed_refused"] != asked["keyed_refused"]  # it ended without an effect
 
 
-@pytest.mark.parametrize("file", RECORDINGS, ids=lambda file: file.stem)
-@pytest.mark.parametrize("principal", [LOCAL, Principal("shop", "role:checkout")])
-def test_the_earlier_release_can_read_the_messages_of_now(
-    file: Path, principal: Principal, operations: tuple[str, ...]
-) -> None:
-    """During a rolling deployment a caller of the earlier release receives messages that an API of now wrote."""
-    schema = json.loads(file.read_text("utf-8"))["readers"]["envelope"]
-    validator = jsonschema_rs.Draft202012Validator(schema)
-    faults = []
-    for name in operations:
-        sent = envelope_of_now(name, principal)
-        faults += [(name, str(error)) for error in validator.iter_errors(json.loads(sent))]
-    assert faults == []
-
-
-@pytest.fixture(scope="module")
-def operations() -> tuple[str, ...]:
-    return tuple(
-        operation.name
-        for operation in all_operations()
-        if is_accepted(operation, smallest_params(operation))
-    )
-
-
-def envelope_of_now(operation: str, principal: Principal) -> str:
-    """Return the message of a request with every field."""
-    api = Api()
-    row = operation_named(operation)
-    request = create_request(
-        operation=row,
-        params=smallest_params(row),
-        path=dict.fromkeys(row.path_names, "id_1"),
-        idempotency_key="order-1",
-        stripe_account="acct_1",
-        traceparent=f"00-{'a' * 32}-{'b' * 16}-01",
-    )
-    api.accept(request, principal)
-    return api.queue.sent[-1].as_message()
-
-
-@pytest.mark.parametrize("file", RECORDINGS, ids=lambda file: file.stem)
-@pytest.mark.parametrize("outcome", [CREATED_OUTCOME, REFUSED_OUTCOME], ids=["response", "error"])
-def test_the_earlier_release_finds_what_it_needs_in_an_outcome_of_now(
-    file: Path, outcome: Response | Error
-) -> None:
-    needed = json.loads(file.read_text("utf-8"))["readers"]["entry_needs"]
-    told = json.loads(entry(outcome=outcome).as_json())
-    told["outcome"] = told.get("response") or told.get("error")
-    assert set(needed) <= told.keys()
-
-
 def test_times_are_moved_wherever_they_stand() -> None:
     text = '"at":1795823484.619634,"id":"1795823484777-0","f1:1795823484ab":"x1795823484","n":12'
     assert move_times(text, 1795823480.5, 1795823490.5) == (

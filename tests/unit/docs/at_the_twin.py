@@ -1,4 +1,4 @@
-"""Send the creates of a page to the Stripe twin, because the check before the queue does not know every rule of Stripe."""
+"""Send the creates of a page to the Stripe twin, because the check before the queue knows only some of its rules."""
 
 from __future__ import annotations
 
