@@ -54,7 +54,7 @@ model: install ## search the runs of the protocol for a broken promise
 	$(RUN)/pytest $(ON_EVERY_CORE) tests/model
 
 e2e: install ## run the tests of the whole local stack: ways in, objects, bad input, crashes, operations, the demo
-	$(RUN)/pytest tests/e2e tests/chaos
+	$(RUN)/pytest $(FILES_ON_EVERY_CORE) tests/e2e tests/chaos
 
 console-test: install ## run the console in Chromium (needs Debian's chromium; AXE=/path/to/axe.min.js adds the accessibility check)
 	@test -x /usr/bin/chromium || echo "No /usr/bin/chromium (apt-get install chromium), so the tests in the browser are skipped."

@@ -129,8 +129,12 @@ class Killer:
             return
         name = grown[int(event.pick * len(grown))]
         pid = self._seen[name][0]
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:  # it ended since it was seen, and another one takes its place
+            self._later(1.0, lambda: self._kill_part(event))
+            return
         self._note(event.target, name, pid=pid)
-        os.kill(pid, signal.SIGKILL)
 
     def _kill_redis(self, away_s: float) -> None:
         if not self._stage.redis.alive:

@@ -17,7 +17,7 @@ def test_no_promise_breaks_while_every_process_is_killed() -> None:
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=800,
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
