@@ -1,4 +1,6 @@
-"""Puts a project's flows and their libraries into the built flow runner, in place of those of this repository.
+"""Puts a project's flows, the modules that they import and their libraries into the built flow runner.
+
+They take the place of the flows of this repository.
 
     python tools/lambdas/add_flows.py OUT --flows ../shop/flows --requirements ../shop/requirements.txt
 
@@ -14,17 +16,23 @@ import subprocess
 from pathlib import Path
 
 from build_function import ROOT, Target, target_for
+from project_modules import imported_names, modules_beside
 
 RUNNER = "flow_runner"
+RUNNER_FOLDER = "flows"
+"""The folder of the flows in the function, which is also the name of their package."""
 
 
 def add_flows(out: Path, flows: Path, requirements: Path | None, target: Target, uv: str) -> None:
     """Replace `out/flows`, and install `requirements`. Raises `SystemExit` if a file is missing."""
     _check(flows, requirements)
+    beside = modules_beside(flows)
+    _check_names(out, flows, beside)
     if requirements is not None:
         _install(out, requirements, target, uv)
     shutil.rmtree(out / "flows", ignore_errors=True)
-    shutil.copytree(flows, out / "flows", ignore=shutil.ignore_patterns("__pycache__"))
+    for source, name in ((flows, RUNNER_FOLDER), *((each, each.name) for each in beside)):
+        _copy(source, out / name)
     if target.interpreter:
         _compile(out, target.interpreter, target.seen_at)
 
@@ -36,6 +44,27 @@ def _check(flows: Path, requirements: Path | None) -> None:
         raise SystemExit(f"FLOWS must be a folder of flow scripts, but {flows} has no .py file")
     if requirements is not None and not requirements.is_file():
         raise SystemExit(f"REQUIREMENTS must be a requirements file, but {requirements} is none")
+
+
+def _check_names(out: Path, flows: Path, beside: list[Path]) -> None:
+    """Raise `SystemExit` if a module would not be found under its name in the function."""
+    for module in beside:
+        if (out / module.name).exists():
+            raise SystemExit(f"{module} has the name of a module of the flow runner. Rename it")
+    if flows.name != RUNNER_FOLDER and any(
+        flows.name in imported_names(file) for file in flows.rglob("*.py")
+    ):
+        raise SystemExit(
+            f"The flows import from {flows.name}, but in the function their folder is {RUNNER_FOLDER}. "
+            f"Name the folder {RUNNER_FOLDER}"
+        )
+
+
+def _copy(source: Path, to: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, to, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy(source, to)
 
 
 def _install(out: Path, requirements: Path, target: Target, uv: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
-import keyword
 import re
 import sys
 import threading
@@ -18,6 +17,7 @@ from stat import S_ISREG
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paydispatch.domain.errors import BadSetting, MissingFlow
+from paydispatch.domain.flow_checks.package_names import package_name
 from paydispatch.domain.flow_retry import check_retry
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class FlowPackage:
     def __init__(self, folder: Path) -> None:
         """Raises `BadSetting` if another package has the folder's name, because one of both could not be imported."""
         self._folder = folder
-        self.name = package_name(folder)
+        self.name = package_name(folder.name)
         other = _package_elsewhere(self.name, folder)
         if other is not None:
             raise BadSetting(
@@ -131,12 +131,6 @@ class FlowPackage:
         for name in list(sys.modules):
             if name == self.name or name.startswith(f"{self.name}."):
                 del sys.modules[name]
-
-
-def package_name(folder: Path) -> str:
-    """Return the folder's name, changed into the nearest package name if it is none: `my-flows` becomes `my_flows`."""
-    name = re.sub(r"\W", "_", folder.name) or "flows"
-    return name if name.isidentifier() and not keyword.iskeyword(name) else f"_{name}"
 
 
 def _package_elsewhere(name: str, folder: Path) -> str | None:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.examples import NOW_S, entry
 
-from paydispatch.adapters.flow_package import FlowPackage, package_name
+from paydispatch.adapters.flow_package import FlowPackage
 from paydispatch.adapters.flow_scripts import FlowFolder
 from paydispatch.domain.errors import BadSetting
+from paydispatch.domain.flow_checks.package_names import package_name
 from paydispatch.flow import Flow
 
 if TYPE_CHECKING:
@@ -167,8 +168,15 @@ async def test_a_folder_name_that_is_no_package_name_becomes_the_nearest_one(
 ) -> None:
     folder = folder_of(tmp_path, folder_name)
     text = "def run(marks, flow): marks['package'] = __package__"
-    assert package_name(folder) == name
+    assert package_name(folder_name) == name
     assert await run(folder, text) == {"package": name}
+
+
+async def test_a_script_imports_the_modules_of_the_project(tmp_path: Path) -> None:
+    """`db.py` lies beside the flows folder, as the programs of the project do."""
+    (tmp_path / "db_of_the_project.py").write_text("word = 'tea'\n")
+    text = "from db_of_the_project import word\ndef run(marks, flow): marks['word'] = word"
+    assert await run(folder_of(tmp_path, "my_flows"), text) == {"word": "tea"}
 
 
 @pytest.mark.parametrize("name", ["json", "pytest", "paydispatch", "__main__", "sys"])

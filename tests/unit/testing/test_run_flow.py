@@ -48,6 +48,26 @@ def test_a_capture_that_was_not_executed_is_canceled_and_an_unknown_one_is_not()
     run_flow(script, parsed_error=unknown()).assert_effects(0)
 
 
+@pytest.mark.usefixtures("restored_modules")
+@pytest.mark.parametrize(
+    "imported",
+    [
+        "from db_of_a_test import word",
+        "from helper_of_a_test import word",
+        "from own_flows.helper_of_a_test import word",
+        "from .helper_of_a_test import word",
+    ],
+)
+def test_a_flow_imports_the_same_as_in_a_worker(tmp_path: Path, imported: str) -> None:
+    folder = tmp_path / "own-flows"
+    folder.mkdir()
+    for file in (tmp_path / "db_of_a_test.py", folder / "helper_of_a_test.py"):
+        file.write_text("word = 'tea'\n")
+    script = folder / "new_create_product_response.py"
+    script.write_text(f"{imported}\n\n\ndef run(data, flow): flow.log.info(word)\n")
+    assert run_flow(script, parsed_data={}).log == "INFO tea"
+
+
 def test_a_name_is_found_in_the_folder_of_flows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from paydispatch.domain.errors import MissingFlow, PaydispatchError
+from paydispatch.domain.flow_checks.package_names import package_name
 from paydispatch.domain.stripe.operations import operation_named
 
 if TYPE_CHECKING:
@@ -78,32 +79,41 @@ def _import(script: str | Path) -> ModuleType:
     file = _file_of(script)
     if not file.is_file():
         raise MissingFlow(file.stem, str(file.parent))
-    _take_package(file.parent)
+    package = package_name(file.parent.name)
+    _take_package(file.parent, package)
+    _find_modules_beside(file.parent)
     importlib.invalidate_caches()
-    return importlib.import_module(f"{file.parent.name}.{file.stem}")
+    return importlib.import_module(f"{package}.{file.stem}")
 
 
-def _take_package(folder: Path) -> None:
-    """Make the folder the package of its name, in place of another flows folder. Raises `PaydispatchError`."""
-    taken = sys.modules.get(folder.name)
+def _find_modules_beside(folder: Path) -> None:
+    """Let `import db` find the project's modules and the helpers of the folder, as in a worker."""
+    for place in (folder.parent, folder):
+        if str(place) not in sys.path:
+            sys.path.append(str(place))
+
+
+def _take_package(folder: Path, package: str) -> None:
+    """Make the folder the package of this name, in place of another flows folder. Raises `PaydispatchError`."""
+    taken = sys.modules.get(package)
     if list(getattr(taken, "__path__", [])) == [str(folder)]:
         return
     if getattr(taken, "__file__", None) is not None:
         raise PaydispatchError(
-            f"The flows folder {folder} would be the package {folder.name}, but {taken} has this name already. Give "
+            f"The flows folder {folder} would be the package {package}, but {taken} has this name already. Give "
             "the folder another name."
         )
-    for name in [name for name in sys.modules if name.split(".")[0] == folder.name]:
+    for name in [name for name in sys.modules if name.split(".")[0] == package]:
         del sys.modules[name]
-    sys.modules[folder.name] = _make_package(folder)
+    sys.modules[package] = _make_package(folder, package)
 
 
-def _make_package(folder: Path) -> ModuleType:
+def _make_package(folder: Path, name: str) -> ModuleType:
     file, places = folder / "__init__.py", [str(folder)]
-    spec = ModuleSpec(folder.name, None, is_package=True)
+    spec = ModuleSpec(name, None, is_package=True)
     spec.submodule_search_locations = places
     if file.is_file():
-        spec = spec_from_file_location(folder.name, file, submodule_search_locations=places) or spec
+        spec = spec_from_file_location(name, file, submodule_search_locations=places) or spec
     package = module_from_spec(spec)
     if spec.loader is not None:
         spec.loader.exec_module(package)
