@@ -285,6 +285,59 @@ def test_the_command_prints_one_line_when_ready_and_ends_well_on_sigterm() -> No
         _http(addresses["aws_endpoint"])
 
 
+_MARKING_FLOW = """
+from pathlib import Path
+def run(outcome, flow):
+    with Path({marks!r}).open("a") as marks:
+        marks.write("{word}")
+"""
+
+
+def test_the_command_runs_a_changed_flow_and_keeps_its_ports_and_its_state(tmp_path: Path) -> None:
+    marks, flows = tmp_path / "marks", tmp_path / "marking_flows"
+    flows.mkdir()
+    marks.touch()
+    script = flows / "any_response.py"
+    script.write_text(_MARKING_FLOW.format(marks=str(marks), word="old"))
+    (flows / "any_error.py").write_text("def run(error, flow): ...\n")
+    command = (sys.executable, "-m", "paydispatch", "local", "--json", "--flows", str(flows))
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as local:
+        try:
+            api = json.loads(local.stdout.readline())["api"]
+            first = _create_product(api)
+            _wait_for(lambda: marks.read_text() == "old")
+            script.write_text(_MARKING_FLOW.format(marks=str(marks), word="newer"))
+            while "The worker has the changed flows: any_response.py." not in (
+                line := local.stderr.readline()
+            ):
+                assert line, "the command ended"
+            _create_product(api)
+            _wait_for(lambda: marks.read_text() == "oldnewer")
+            assert _http(f"{api}/v1/requests/{first}")[0] == 200
+        finally:
+            local.terminate()
+
+
+def _create_product(api: str) -> str:
+    asked = {
+        "worker_id": "w1",
+        "context_id": "c1",
+        "stripe_secret": "sk_test_anything",
+        "params": {"name": "Tea"},
+    }
+    status, _, body = _http(f"{api}/v1/products", json.dumps(asked).encode())
+    assert status == 202, body
+    return str(json.loads(body)["request_id"])
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + 3 * _WITHIN_S
+    while not condition():
+        assert time.monotonic() < give_up_at, "it did not happen in time"
+        time.sleep(0.05)
+
+
 def test_the_command_names_the_part_that_does_not_start(stack: LocalStack) -> None:
     port = stack.addresses.api.rpartition(":")[2]
     command = (sys.executable, "-m", "paydispatch", "local", "--port", port)

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
     from paydispatch.local.addresses import Addresses
     from paydispatch.local.settings import LocalSettings
+    from paydispatch.local.stack import LocalStack
 
 _LOOK_EVERY_S = 1.0
+NAMED_CHANGES = 5
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -33,7 +35,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "local",
         help="run the whole stack on this machine",
         description="Start every part of the stack on this machine, and run them until Ctrl-C. Print a line on stderr "
-        "for each failing flow and for each request that ends in an error.",
+        "for each failing flow and for each request that ends in an error. If a flow or a module beside the flows "
+        "folder is changed, the worker is restarted with it.",
         epilog="""\
 examples:
   paydispatch local --port 8080
@@ -82,18 +85,20 @@ exit codes:
 def run(arguments: argparse.Namespace) -> int:
     """Return 0 after Ctrl-C or SIGTERM, and 1 if a part did not start or stopped on its own."""
     from paydispatch.local.failures import Failures
+    from paydispatch.local.flow_changes import FlowChanges
     from paydispatch.local.processes import PartFailed
     from paydispatch.local.stack import LocalStack
 
-    settings = _settings(arguments)
+    settings, flows = _settings(arguments), flows_folder(arguments.flows)
     for ending in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores SIGINT
         signal.signal(ending, _as_ctrl_c)
     try:
         with LocalStack(settings) as stack:
             _show(stack.addresses, as_json=arguments.json)
-            failures = Failures(stack.directory)
+            failures, changes = Failures(stack.directory), FlowChanges(flows)
             while True:
                 stack.wait(_LOOK_EVERY_S)
+                _reload(stack, changes.read())
                 for failure in failures.read():
                     complain(failure)
     except KeyboardInterrupt:
@@ -101,6 +106,14 @@ def run(arguments: argparse.Namespace) -> int:
     except PartFailed as failure:
         complain_in_lines(f"paydispatch local: {failure}")
         return 1
+
+
+def _reload(stack: LocalStack, changed: list[str]) -> None:
+    """Restart the worker if files of the flows were changed. The other parts run on, with their ports and state."""
+    if changed:
+        stack.restart("worker")
+        named = ", ".join(changed[:NAMED_CHANGES]) + (", …" if len(changed) > NAMED_CHANGES else "")
+        complain(f"The worker has the changed flows: {named}.")
 
 
 def _as_ctrl_c(*_: object) -> NoReturn:
