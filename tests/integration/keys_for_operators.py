@@ -27,6 +27,7 @@ def submit_file(key: str, folder: Path) -> Path:
         "object": "product",
         "worker_id": "w",
         "context_id": "submitted",
+        "lane": "interactive",
         "params": {"name": "accepted"},
     }
     lines: tuple[str, ...] = (
@@ -71,10 +72,9 @@ def read_submission(file: Path) -> Iterator[str]:
 
 
 def trace(request_ids: Sequence[str], key: str) -> None:
-    """Print the path of each request."""
+    """Print the path of each request. The console shows the same as JSON."""
     for request_id in (*request_ids, key):
-        for more in ((), ("--json",)):
-            run("status", request_id, "--trace", *more)
+        run("status", request_id, "--trace")
 
 
 def run(*words: str) -> None:

@@ -56,7 +56,7 @@ REACHED = (
     "on the dead stream since",
     "CONSOLE 200",
     "SUBMISSION requests.jsonl.submitted",
-    "SUBMISSION requests.jsonl.results.jsonl",
+    "SUBMISSION requests.jsonl.results.jsonl {",
 )
 """What stands in the output of a run that reached every path and every place."""
 
@@ -76,7 +76,8 @@ def test_no_debug_mode_prints_a_key(mode: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("mode", ["none", "all"])
 def test_no_path_leaves_a_key_in_any_place(mode: str, valkey: ValkeyServer) -> None:
-    """The places: logs, metrics, answers, statuses, messages with attributes, Redis, and flows with tracebacks."""
+    """The places: logs, metrics, answers, statuses, messages with attributes, Redis, flows with tracebacks, the paths of
+    requests, the console's data, and the files of a submission."""
     run = _run("keys_on_every_path", KEY, WEBHOOK_SECRET, REDIS_URL=valkey.url, **MODES[mode])
     printed, _, data_key = run.stdout.rstrip("\n").rpartition("\n")
     shown = printed + run.stderr
@@ -100,7 +101,7 @@ def _run(program: str, *arguments: str, **environment: str) -> subprocess.Comple
             "PYTHONPATH": str(ROOT / "functions"),
             **environment,
         },
-        timeout=120,
+        timeout=300,
     )
     assert run.returncode == 0, run.stderr[-2_000:].replace(KEY, "[the key]")
     return run

@@ -60,6 +60,14 @@ OPERATOR_GUARDS: tuple[Guard, ...] = (
         RUN_TESTS,
     ),
     Guard(
+        "console: an unexpected fault is shown with its text",
+        "The console and its log hold no key.",
+        SOURCE + "console/guard.py",
+        "redact(traceback.format_exc())",
+        "traceback.format_exc()",
+        ("tests/console/test_guard.py",),
+    ),
+    Guard(
         "forget: a dead letter that no caller began is erased without a flow",
         "An erasure loses the outcome of no payment.",
         SOURCE + "services/forget.py",

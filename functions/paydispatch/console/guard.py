@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import hmac
+import logging
+import traceback
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+
+from paydispatch.domain.text.redaction import redact
+
+_log = logging.getLogger("paydispatch.console")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -45,6 +51,10 @@ class Guard:
             return await handler(request)
         except web.HTTPException as error:
             return web.json_response({"error": error.reason}, status=error.status)
+        except Exception:
+            # Here, because aiohttp logs the traceback as it is, and answers with it in asyncio's debug mode.
+            _log.error("%s", redact(traceback.format_exc()))
+            return web.json_response({"error": "The console failed. Its log says why."}, status=500)
 
     def _is_here(self, request: web.Request) -> bool:
         """Return whether the page of this console asks. A command needs an Origin, which browsers always send."""
