@@ -193,9 +193,16 @@ def test_nothing_waits_any_more(upgraded: Upgraded) -> None:
             for name in attributes
             if name.startswith("ApproximateNumberOfMessages")
         )
-    no_address = waiting.pop("paydispatch-dead-letters")
-    assert no_address == 2
+    assert waiting.pop("paydispatch-dead-letters") == len(list_parked())
     assert waiting == dict.fromkeys(waiting, 0)
+    assert {one["reason"] for one in list_parked()} == {"message_not_json", "message_invalid"}
+
+
+def list_parked() -> list[dict[str, Any]]:
+    command = (sys.executable, "-m", "paydispatch", "dlq", "list", "--json")
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert listed.returncode in (0, 1), listed.stderr
+    return [json.loads(line) for line in listed.stdout.splitlines()]
 
 
 def test_an_idempotency_key_means_the_request_of_before_the_upgrade(upgraded: Upgraded) -> None:
