@@ -46,7 +46,7 @@ validate: lint-template ## check the template with the rules of SAM and our own 
 	@$(SAM) validate --lint --region $(AWS_REGION)
 
 checkov: | $(filter .tools/bin/uv,$(UV)) ## check the templates with checkov, in an environment of its own
-	@$(UV) tool run --quiet --python $(PYTHON) --from checkov==$(CHECKOV_VERSION) checkov --config-file infra/checkov.yaml
+	@CKV_SKIP_PACKAGE_UPDATE_CHECK=true $(UV) tool run --quiet --python $(PYTHON) --from checkov==$(CHECKOV_VERSION) checkov --config-file infra/checkov.yaml
 
 bandit: | $(filter .tools/bin/uv,$(UV)) ## check the code with bandit, in an environment of its own
 	@$(UV) tool run --quiet --python $(PYTHON) --from bandit==$(BANDIT_VERSION) bandit --quiet --recursive --severity-level low --configfile infra/bandit.yaml functions flows tools

@@ -52,7 +52,7 @@ class StackTemplate:
 
 
 def load(path: Path = TEMPLATE) -> StackTemplate:
-    content = yaml.load(path.read_text(), Loader=_CloudFormation)  # noqa: S506 - a SafeLoader # nosec B506
+    content = yaml.load(path.read_text(), Loader=_CloudFormation)  # noqa: S506 - it is a SafeLoader, which makes no objects # nosec B506
     resources = content["Resources"]
     for resource in resources.values():
         if resource["Type"] == "AWS::Serverless::Function":

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     import socket
 
-TOKEN = "PAYDISPATCH_CONSOLE_TOKEN"  # noqa: S105 - the name of the variable
+TOKEN = "PAYDISPATCH_CONSOLE_TOKEN"  # noqa: S105 - the name of the variable # nosec B105
 API = "PAYDISPATCH_CONSOLE_API"
 TWIN = "PAYDISPATCH_CONSOLE_TWIN"
 """`paydispatch local` sets the three for its console."""

@@ -82,7 +82,7 @@ def run_flow(
         tenant=tenant,
         inferred=inferred,
         account=_account(livemode=livemode),
-        secret_ref="test",  # noqa: S106 - the name of a secret that is never opened
+        secret_ref="test",  # noqa: S106 - a name that is never opened # nosec B106
     )
     flows = [Flow(entry, attempt=attempt + run, now_s=time.time()) for run in range(runs)]
     return _run_all(found, _argument(outcome), flows)
