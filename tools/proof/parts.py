@@ -12,23 +12,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PYTEST = (".venv/bin/pytest", "-q", "-p", "no:xdist")
-_ADAPTERS = "tests/integration/adapters"
-_ON_THREE_NODES = ("env", "CLUSTER_NODES=3", *_PYTEST, "-k", "cluster or three")
-_REDIS_TESTS = tuple(
+_INTEGRATION = "tests/integration"
+_ADAPTERS = f"{_INTEGRATION}/adapters"
+_ON_A_CLUSTER = ("-k", "cluster or three")
+_REQUESTS = tuple(
     f"{_ADAPTERS}/test_{name}.py"
     for name in (
-        *(
-            "limiter_on_three_nodes",
-            "redis_slots",
-            "redis_outcomes",
-            "outcome_stream",
-            "flow_inbox",
-        ),
-        *("slot_claims", "slot_sends", "slot_ends", "slot_doubts", "doubts", "sweep"),
-        *("unknown_outcomes", "conversations", "request_store", "missing_status"),
+        *("conversations", "doubts", "flow_inbox", "missing_status", "outcome_stream"),
+        *("redis_inbox", "redis_outcomes", "redis_slots", "redis_user", "request_store"),
+        *("slot_claims", "slot_doubts", "slot_ends", "slot_sends", "sweep", "unknown_outcomes"),
     )
 )
-"""What keeps the promises of a request. The other tests look at one node alone, for example at its users."""
+"""What keeps the promises of a request in Redis, and the users that may do it."""
+
+_NODES = tuple(
+    f"{_ADAPTERS}/test_{name}.py"
+    for name in (
+        *("backlog", "limiter_on_three_nodes", "redis_connections", "redis_eviction"),
+        *("shared_pipelines", "traces"),
+    )
+)
+"""What else has a cluster of its own, or looks at every node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,8 @@ def no_docker() -> str | None:
 
 
 def no_redis_server() -> str | None:
-    """Return why the servers with TLS cannot be started, or None if they can. Names the command that mends it."""
-    if shutil.which("redis-server") or shutil.which("valkey-server"):
+    """Return why no other server than the wheel's can be started, or None. Names the command that mends it."""
+    if shutil.which("redis-server"):
         return None
     who = "" if os.getuid() == 0 else "as root: "
     return f"redis-server is not installed ({who}apt-get install redis-server)"
@@ -66,20 +70,30 @@ def parts(uv: str) -> list[Part]:
         Part("checkov", (*tool, "checkov")),
         Part("bandit", (*tool, "bandit")),
         Part("sam build", (*tool, "build")),
-        Part("zips: content and events", (*_PYTEST, "tests/integration/test_built_functions.py")),
         Part(
-            "zips: warm, wrong events, restored",
-            (*_PYTEST, "tests/integration/test_warm_functions.py"),
+            "zips: content, events, warm, wrong events, restored",
+            (
+                *_PYTEST,
+                f"{_INTEGRATION}/test_built_functions.py",
+                f"{_INTEGRATION}/test_warm_functions.py",
+            ),
         ),
-        Part("a project's own flows", (*_PYTEST, "tests/integration/test_outside_project.py")),
-        Part("Redis Cluster of three nodes", (*_ON_THREE_NODES, *_REDIS_TESTS)),
         Part(
-            "rights of the Redis users",
-            (*_PYTEST, "tests/integration/adapters/test_redis_user.py"),
+            "the stack, deployed to an emulated account with a project's own flows",
+            (*_PYTEST, f"{_INTEGRATION}/test_deployed_stack.py"),
+        ),
+        Part(
+            "Redis Cluster of three nodes",
+            ("env", "CLUSTER_NODES=3", *_PYTEST, *_ON_A_CLUSTER, *_REQUESTS, *_NODES),
+        ),
+        Part(
+            "the installed redis-server, such as Debian's 7.0",
+            ("env", "REDIS_SERVER=redis-server", *_PYTEST, "-k", "valkey", *_REQUESTS),
+            no_redis_server,
         ),
         Part(
             "Redis over TLS with users",
-            (*_PYTEST, "tests/integration/adapters/test_redis_over_tls.py"),
+            (*_PYTEST, f"{_ADAPTERS}/test_redis_over_tls.py"),
             no_redis_server,
         ),
         Part("sam local invoke", (*tool, "sam-local"), no_docker),
