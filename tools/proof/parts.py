@@ -82,6 +82,7 @@ def parts(uv: str) -> list[Part]:
             "the stack, deployed to an emulated account with a project's own flows",
             (*_PYTEST, f"{_INTEGRATION}/test_deployed_stack.py"),
         ),
+        Part("an upgrade from an earlier release", (*_PYTEST, f"{_INTEGRATION}/upgrade")),
         Part(
             "Redis Cluster of three nodes",
             ("env", "CLUSTER_NODES=3", *_PYTEST, *_ON_A_CLUSTER, *_REQUESTS, *_NODES),
