@@ -47,8 +47,9 @@ build/programs/.installed: uv.lock | .venv/.installed
 integration: install programs emulator ## run the tests against a real Valkey, MiniStack and the Stripe twin
 	$(RUN)/pytest $(FILES_ON_EVERY_CORE) tests/integration --ignore tests/integration/programs
 
-programs: install build/programs/.installed ## run the programs of docs/programs against the whole stack
+programs: install build/programs/.installed ## run the programs of docs/programs and the shop against the whole stack
 	PYTHONPATH=build/programs $(RUN)/pytest tests/integration/programs
+	cd examples/shop && PYTHONPATH=$(CURDIR)/build/programs $(CURDIR)/$(RUN)/python -m pytest -q -p no:schemathesis
 
 model: install ## search the runs of the protocol for a broken promise
 	$(RUN)/pytest $(ON_EVERY_CORE) tests/model

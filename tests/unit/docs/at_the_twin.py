@@ -1,4 +1,4 @@
-"""Send the creates of a page to the Stripe twin, because the check before the queue knows only some of its rules."""
+"""Send the creates of a page to the Stripe twin, because the check before the queue has only a part of its rules."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""A small shop: a FastAPI application, its orders in SQLite, and its renewals."""
