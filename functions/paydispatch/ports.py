@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from paydispatch.domain.operators.lookup_results import Inconclusive, LookupResult, Page
     from paydispatch.domain.operators.lookups import Window
     from paydispatch.domain.operators.object_states import Fetched
+    from paydispatch.domain.operators.recent import Page as RecentPage
     from paydispatch.domain.operators.redrive import Parked
     from paydispatch.domain.operators.traces import FlowPath, SlotTimes
     from paydispatch.domain.outcomes import Error, ErrorKind
@@ -729,6 +730,17 @@ class StreamState:
     oldest_pending_at: float | None = None
     """Unix seconds at which the oldest pending or unread entry was published."""
     dead: int = 0
+
+
+class Recent(Protocol):
+    """The newest requests, for a list of them. It only reads."""
+
+    async def read(self, places: Mapping[str, str]) -> RecentPage:
+        """Return the open requests, and the outcomes after `places`, which are those of the page before.
+
+        Raises `Unavailable`.
+        """
+        ...
 
 
 class Backlog(Protocol):

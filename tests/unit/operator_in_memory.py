@@ -16,6 +16,7 @@ from paydispatch.domain.claims import claim_of
 from paydispatch.domain.limits import REMEMBER_S
 from paydispatch.domain.operators.diagnosis import OpenRequest
 from paydispatch.domain.operators.erasure import Conversation
+from paydispatch.domain.operators.recent import RecentRequest
 from paydispatch.domain.outcomes import Certainty
 from paydispatch.domain.progress import Progress
 from paydispatch.domain.rates.limits import NO_LIMITS
@@ -51,6 +52,7 @@ from paydispatch.testing.memory_operations import (
 )
 from paydispatch.testing.memory_outcomes import MemoryOutcomes
 from paydispatch.testing.memory_queues import MemoryAsyncLookQueue, MemoryAsyncQueue
+from paydispatch.testing.memory_recent import MemoryRecent
 from paydispatch.testing.memory_requests import MemoryRequests, MemoryRequestStore, Slot
 from paydispatch.testing.memory_sealing import MemorySealer, MemoryVault
 from paydispatch.testing.memory_stripe import MemoryAccounts
@@ -61,12 +63,23 @@ if TYPE_CHECKING:
 
     from paydispatch.domain.entry import OutcomeEntry
     from paydispatch.domain.envelope import Envelope
-    from paydispatch.ports import Doubts, LimitBoard, RequestStore
+    from paydispatch.ports import Doubts, LimitBoard, Recent, RequestStore
     from paydispatch.services.operate.ports import Document, Slice
     from paydispatch.services.redrive_message import RedriveOptions
 
 ARN = "arn:aws:sts::111122223333:assumed-role/oncall/ada"
 TENANT = "local"
+
+
+def recent(request_id: str, status: str, **fields: Any) -> RecentRequest:
+    known: dict[str, Any] = {
+        "tenant": None,
+        "worker_id": "worker-1",
+        "context_id": "order-1",
+        "operation": "create_product",
+        "at": NOW_S - 60,
+    }
+    return RecentRequest(request_id=request_id, status=status, **(known | fields))
 
 
 class MemoryOperatorPorts:
@@ -91,6 +104,7 @@ class MemoryOperatorPorts:
         self.inbox = MemoryInbox(self.clock)
         self.dead_streams = MemoryDeadStreams(self.inbox, self.clock)
         self.doorbell = MemoryDoorbell()
+        self.recent_requests = MemoryRecent()
 
     @asynccontextmanager
     async def limit_board(self, *, reads_only: bool = False) -> AsyncIterator[LimitBoard]:
@@ -116,6 +130,10 @@ class MemoryOperatorPorts:
         )
         unknown = MemoryUnknownOutcomes(self.outcomes)
         yield Doctor(self.backlog, unknown, depths, self.board, self.known_doubts, self.clock)
+
+    @asynccontextmanager
+    async def recent(self) -> AsyncIterator[Recent]:
+        yield self.recent_requests
 
     @asynccontextmanager
     async def redriver(self, options: RedriveOptions | None = None) -> AsyncIterator[Redriver]:
@@ -218,6 +236,8 @@ class MemoryOperatorPorts:
         )
         asyncio.run(self.board.pause("live acct_1", None, by="alice"))
         asyncio.run(self.board.set_limit("test acct_2", "create_product", 7))
+        self.recent_requests.open.append(recent("pdr_open", "dispatched", context_id="order-2"))
+        self.recent_requests.outcomes.append(recent("pdr_1", "succeeded", why=KEY))
         whose = Conversation(context_id="ada", tenant=TENANT, worker_id="w")
         self.conversations.stored["pdr_ada"] = StoredRequest(whose, settled=True)
         self.conversations.outcomes["w"] = [StoredOutcome(whose, finished=False)]

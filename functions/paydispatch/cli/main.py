@@ -23,6 +23,7 @@ from paydispatch.cli.commands import (
     new_flow,
     pause,
     reconcile,
+    requests,
     resume,
     run_flow,
     status,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 COMMANDS: tuple[ModuleType, ...] = (
-    *(init, demo, local, submit, status, worker),
+    *(init, demo, local, submit, status, requests, worker),
     *(
         console,
         doctor,

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from paydispatch.domain.operators.figures import figures_of
 from paydispatch.domain.operators.recent import Page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from paydispatch.domain.operators.recent import RecentRequest
-    from paydispatch.ports import Clock
+    from paydispatch.ports import Clock, Recent
 
 MOST_KEPT = 5_000
 FRESH_S = 2.0
 """A list that is younger is shown again, however many pages ask for it."""
 
 
-class Recent(Protocol):
-    async def read(self, places: Mapping[str, str]) -> Page:
-        """Return the open requests, and the outcomes after `places`. Raises `Unavailable`."""
-        ...
-
-
 class RecentRequests:
     """The newest requests that this program has seen."""
 
-    def __init__(self, source: Recent, clock: Clock) -> None:
+    def __init__(self, source: Recent, clock: Clock, *, fresh_s: float = FRESH_S) -> None:
         self._source = source
+        self._fresh_s = fresh_s
         self._clock = clock
         self._page = Page((), (), {})
         self._kept: dict[tuple[str | None, str], RecentRequest] = {}
@@ -37,14 +33,22 @@ class RecentRequests:
     async def find(self, text: str = "", *, at_most: int = 200) -> list[dict[str, Any]]:
         """Return the requests with `text` in a field, the newest first. Raises `Unavailable`."""
         await self._refresh()
-        wanted = text.strip().lower()
-        found = [one for one in self._all() if _has(one, wanted)]
-        found.sort(key=lambda one: -one.at)
-        return [asdict(one) for one in found[:at_most]]
+        return search(self._all(), text, at_most=at_most)
+
+    async def figures(self, *, window_s: float) -> dict[str, Any]:
+        """Return the rates and the latencies of the last `window_s`. Raises `Unavailable`."""
+        await self._refresh()
+        whole_since = None
+        if len(self._kept) >= MOST_KEPT:  # older outcomes were dropped
+            whole_since = min(one.at for one in self._kept.values())
+        now_s = self._clock.now_s()
+        return asdict(
+            figures_of(self._kept.values(), now_s, window_s=window_s, whole_since=whole_since)
+        )
 
     async def _refresh(self) -> None:
         now_s = self._clock.now_s()
-        if now_s - self._read_at < FRESH_S:
+        if now_s - self._read_at < self._fresh_s:
             return
         self._read_at = now_s
         self._page = await self._source.read(self._page.places)
@@ -60,8 +64,16 @@ class RecentRequests:
             del self._kept[oldest]
 
     def _all(self) -> Iterable[RecentRequest]:
-        opened = {(one.tenant, one.request_id): one for one in self._page.open}
-        return {**opened, **self._kept}.values()
+        return [*self._page.open, *self._kept.values()]
+
+
+def search(requests: Iterable[RecentRequest], text: str, *, at_most: int) -> list[dict[str, Any]]:
+    """Return the requests with `text` in a field, the newest first. A later one of the same id replaces an earlier."""
+    wanted = text.strip().lower()
+    last = {(one.tenant, one.request_id): one for one in requests}
+    found = [one for one in last.values() if _has(one, wanted)]
+    found.sort(key=lambda one: -one.at)
+    return [asdict(one) for one in found[:at_most]]
 
 
 def _has(one: RecentRequest, wanted: str) -> bool:

@@ -10,7 +10,7 @@ from paydispatch.adapters.redis.requests.request_store import make_record
 from paydispatch.adapters.redis.scripts import within_answer_timeout
 from paydispatch.adapters.redis.streams.entry_texts import read_entry
 from paydispatch.domain.identity.slots import bare_name, beside
-from paydispatch.domain.operators.recent import Page, RecentRequest
+from paydispatch.domain.operators.recent import WHY_SHOWN, Page, RecentRequest
 from paydispatch.domain.outcomes import Error, Response
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _open(slot: str, at: float, fields: Mapping[str, str]) -> RecentRequest:
         accepted_at=at,
         attempts=record.attempts,
         account=record.account,
-        why=record.waiting.clause if record.waiting else error.get("message"),
+        why=_short(record.waiting.clause if record.waiting else error.get("message")),
         retry_at=record.retry_at,
     )
 
@@ -118,8 +118,12 @@ def _outcome(entry: OutcomeEntry) -> RecentRequest:
         attempts=entry.outcome.attempts,
         account=entry.account.rate_account if entry.account else None,
         stripe_id=_stripe_id(entry.outcome),
-        why=entry.outcome.message if isinstance(entry.outcome, Error) else None,
+        why=_short(entry.outcome.message) if isinstance(entry.outcome, Error) else None,
     )
+
+
+def _short(why: str | None) -> str | None:
+    return why and why[:WHY_SHOWN]
 
 
 def _stripe_id(outcome: Outcome) -> str | None:

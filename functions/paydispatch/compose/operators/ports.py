@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
-    from paydispatch.ports import Clock, Doubts, EventLog, LimitBoard, RequestStore
+    from paydispatch.ports import Clock, Doubts, EventLog, LimitBoard, Recent, RequestStore
     from paydispatch.services.dead_flows import DeadFlows
     from paydispatch.services.doctor import Doctor
     from paydispatch.services.forget import Forgetter
@@ -103,6 +103,18 @@ class ConnectedPorts:
         finally:
             await redis.aclose()
             sqs.close()
+
+    @asynccontextmanager
+    async def recent(self) -> AsyncIterator[Recent]:
+        from paydispatch.adapters.redis.connection import connect_async
+        from paydispatch.adapters.redis.eviction import EvictionCheck
+        from paydispatch.adapters.redis.recent import RedisRecent
+
+        redis = connect_async(redis_url(), EvictionCheck(allowed=True))
+        try:
+            yield RedisRecent(redis)
+        finally:
+            await redis.aclose()
 
     @asynccontextmanager
     async def redriver(self, options: RedriveOptions | None = None) -> AsyncIterator[Redriver]:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WHY_SHOWN = 300
+"""The characters that a list shows of an error. An error of Stripe may be long, and a list has thousands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,3 +44,25 @@ class Page:
     """Those that came after the reading before."""
     places: dict[str, str]
     """For each worker, the id of the newest entry that was read. The next reading goes on after it."""
+
+    def as_document(self) -> dict[str, Any]:
+        """Return the page as JSON values, which `page_of_document` reads."""
+        return {
+            "open": [asdict(one) for one in self.open],
+            "outcomes": [asdict(one) for one in self.outcomes],
+            "places": self.places,
+        }
+
+
+def page_of_document(document: Mapping[str, Any]) -> Page:
+    """Return the page that `as_document` wrote. A field of a newer release is left out."""
+    return Page(
+        open=tuple(map(_request, document["open"])),
+        outcomes=tuple(map(_request, document["outcomes"])),
+        places=dict(document["places"]),
+    )
+
+
+def _request(fields: Mapping[str, Any]) -> RecentRequest:
+    known = RecentRequest.__dataclass_fields__
+    return RecentRequest(**{name: value for name, value in fields.items() if name in known})

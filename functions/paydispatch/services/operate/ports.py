@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractAsyncContextManager
 
-    from paydispatch.ports import Clock, Doubts, LimitBoard, RequestStore
+    from paydispatch.ports import Clock, Doubts, LimitBoard, Recent, RequestStore
     from paydispatch.services.dead_flows import DeadFlows
     from paydispatch.services.doctor import Doctor
     from paydispatch.services.forget import Forgetter
@@ -64,6 +64,8 @@ class OperatorPorts(Protocol):
     def trace(self) -> AbstractAsyncContextManager[TracePorts]: ...
 
     def doctor(self) -> AbstractAsyncContextManager[Doctor]: ...
+
+    def recent(self) -> AbstractAsyncContextManager[Recent]: ...
 
     def redriver(
         self, options: RedriveOptions | None = None

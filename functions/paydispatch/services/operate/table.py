@@ -11,6 +11,7 @@ from paydispatch.services.operate import (
     accounts,
     dead_flows,
     dead_letters,
+    listing,
     reconciling,
     requests,
 )
@@ -40,6 +41,7 @@ class Command:
 COMMANDS: Mapping[str, Command] = {
     "status": Command(requests.status),
     "doctor": Command(requests.doctor),
+    "requests": Command(listing.list_requests),
     "limits show": Command(accounts.show_limits),
     "limits set": Command(accounts.set_limit),
     "limits reset": Command(accounts.reset_limits),
