@@ -143,7 +143,7 @@ def _copy_code(package: str, out: Path) -> None:
 
 def _drop_other_programs(package: str, library: Path) -> None:
     """Delete the handlers and composition roots of the other Lambdas."""
-    remove(library / "compose" / "console.py")
+    remove(library / "compose" / "console")
     for folder in ("compose", "handlers"):
         for program in PROGRAMS:
             if program != package:

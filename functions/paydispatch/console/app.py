@@ -9,9 +9,10 @@ from aiohttp import web
 
 from paydispatch.console.guard import Guard, Handler
 from paydispatch.console.handlers.questions import Questions
+from paydispatch.console.handlers.trials import TrialQuestions
 
 if TYPE_CHECKING:
-    from paydispatch.console.handlers.questions import Sources
+    from paydispatch.console.sources import Sources
 
 STATIC = Path(__file__).with_name("static")
 MOST_BYTES = 262_144
@@ -27,6 +28,8 @@ def build_app(sources: Sources, *, token: str, port: int) -> web.Application:
 
     app = web.Application(middlewares=[guarded], client_max_size=MOST_BYTES)
     app.add_routes([web.get("/", _page), *Questions(sources).routes()])
+    if sources.trials is not None:
+        app.add_routes(TrialQuestions(sources.trials).routes())
     app.router.add_static("/static", STATIC)
     return app
 

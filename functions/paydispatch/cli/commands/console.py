@@ -64,7 +64,7 @@ def _listen(arguments: argparse.Namespace) -> socket.socket:
 async def _serve(
     arguments: argparse.Namespace, listener: socket.socket, token: str, address: str
 ) -> None:
-    from paydispatch.compose.console import serve
+    from paydispatch.compose.console.serve import serve
 
     async with serve(
         lambda command, given: ask(arguments, command, **given),

@@ -1,21 +1,18 @@
-"""Answer the page's questions, and run its commands. No answer holds a key."""
+"""Answer the page's questions about requests, and run its commands."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from dataclasses import dataclass
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from paydispatch.domain.errors import PaydispatchError
-from paydispatch.domain.text.redaction import redact, redact_json
+from paydispatch.console.handlers.answers import answer_of, body_of, json_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-
-Document = dict[str, Any]
+    from paydispatch.console.sources import Document, Sources
+    from paydispatch.services.recent import RecentRequests
 
 COMMANDS = frozenset(
     {
@@ -33,116 +30,63 @@ COMMANDS = frozenset(
 """The commands of operators that the page may run. It erases nothing and sets no limit."""
 
 LONGEST_SEARCH = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """The parts that the console asks. None: this console has no way to it."""
-
-    operate: Callable[[str, Mapping[str, Any]], Document]
-    """Runs an operator's command. It blocks."""
-    recent: Callable[[str], Awaitable[list[Document]]] | None = None
-    trace: Callable[[str, str | None], Awaitable[Document | None]] | None = None
-    twin: Callable[[str, str, Mapping[str, Any] | None], Awaitable[Document]] | None = None
-    submit: Callable[[str, Mapping[str, Any]], Awaitable[Document]] | None = None
+WINDOW_S = 600.0
+"""The time that the plots show."""
 
 
 class Questions:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
+        self._dead_letters = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/data/features", self.features),
             web.get("/data/requests", self.requests),
+            web.get("/data/figures", self.figures),
             web.get("/data/requests/{request_id}", self.request),
             web.post("/data/commands", self.command),
-            web.post("/data/twin", self.twin),
-            web.post("/data/submit", self.submit),
         ]
 
     async def features(self, _request: web.Request) -> web.Response:
         has = self._sources
-        return _json(
-            {
-                "requests": has.recent is not None,
-                "twin": has.twin is not None,
-                "submit": has.submit is not None,
-            }
-        )
+        return json_answer({"trials": has.trials is not None, "pace": has.pace})
 
     async def requests(self, request: web.Request) -> web.Response:
-        if self._sources.recent is None:
-            return _json({"requests": []})
         text = request.query.get("q", "")[:LONGEST_SEARCH]
-        return await _answer(_as_list(self._sources.recent(text)))
+
+        async def find() -> Document:
+            return {"requests": await self._recent().find(text)}
+
+        return await answer_of(find())
+
+    async def figures(self, _request: web.Request) -> web.Response:
+        return await answer_of(self._recent().figures(window_s=WINDOW_S))
 
     async def request(self, request: web.Request) -> web.Response:
         id_, tenant = request.match_info["request_id"], request.query.get("tenant")
-        if self._sources.trace is not None:
-            return await _answer(_as_request(self._sources.trace(id_, tenant)))
-        given = {"request_id": id_, **({"tenant": tenant} if tenant else {})}
-        return await _answer(asyncio.to_thread(self._sources.operate, "status", given))
+        return await answer_of(self._trace(id_, tenant))
 
     async def command(self, request: web.Request) -> web.Response:
-        asked = await _body(request)
+        asked = await body_of(request)
         name, given = asked.get("command"), asked.get("arguments", {})
         if not isinstance(name, str) or name not in COMMANDS or not isinstance(given, dict):
             raise web.HTTPBadRequest(reason="command is not one that the console runs.")
-        return await _answer(asyncio.to_thread(self._sources.operate, name, given))
+        return await answer_of(self._run(name, given))
 
-    async def twin(self, request: web.Request) -> web.Response:
-        asked = await _body(request)
-        if self._sources.twin is None:
-            raise web.HTTPNotFound(reason="This console has no twin.")
-        method, name = str(asked.get("method")), str(asked.get("name"))
-        if (method, name) not in TWIN_CALLS:
-            raise web.HTTPBadRequest(reason="name is not a control that the console has.")
-        return await _answer(self._sources.twin(method, name, asked.get("body")))
+    async def _run(self, name: str, given: Document) -> Document:
+        # A walk through the dead letters hides them from every other walk until it ends.
+        async with self._dead_letters if name.startswith("dlq ") else nullcontext():
+            return await asyncio.to_thread(self._sources.operate, name, given)
 
-    async def submit(self, request: web.Request) -> web.Response:
-        asked = await _body(request)
-        if self._sources.submit is None or not isinstance(asked.get("body"), dict):
-            raise web.HTTPBadRequest(reason="Send path and body to a console of a local stack.")
-        return await _answer(self._sources.submit(str(asked.get("path")), asked["body"]))
+    async def _trace(self, request_id: str, tenant: str | None) -> Document:
+        if self._sources.trace is not None:
+            return {"request": await self._sources.trace(request_id, tenant)}
+        given: dict[str, Any] = {"request_id": request_id, "trace": True}
+        named = {"tenant": tenant} if tenant else {}
+        return await asyncio.to_thread(self._sources.operate, "status", given | named)
 
-
-TWIN_CALLS = {
-    ("GET", "faults"),
-    ("POST", "faults"),
-    ("DELETE", "faults"),
-    ("GET", "clock"),
-    ("POST", "clock"),
-}
-
-
-async def _as_list(found: Awaitable[list[Document]]) -> Document:
-    return {"requests": await found}
-
-
-async def _as_request(found: Awaitable[Document | None]) -> Document:
-    return {"request": await found}
-
-
-async def _body(request: web.Request) -> Document:
-    if request.content_type != "application/json":
-        raise web.HTTPUnsupportedMediaType(reason="Send application/json.")
-    try:
-        asked = await request.json()
-    except ValueError:
-        raise web.HTTPBadRequest(reason="The body is not JSON.") from None
-    if not isinstance(asked, dict):
-        raise web.HTTPBadRequest(reason="Send a JSON object.")
-    return asked
-
-
-async def _answer(work: Awaitable[Document]) -> web.Response:
-    try:
-        return _json(await work)
-    except PaydispatchError as error:
-        return _json({"error": redact(str(error))}, status=502)
-
-
-def _json(document: Document, status: int = 200) -> web.Response:
-    text = json.dumps(redact_json(document))
-    return web.Response(text=text, status=status, content_type="application/json")
+    def _recent(self) -> RecentRequests:
+        if self._sources.recent is None:
+            raise web.HTTPNotFound(reason="This console has no list of requests.")
+        return self._sources.recent

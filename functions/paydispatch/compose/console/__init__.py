@@ -1,0 +1,1 @@
+"""Compose the console: its page, the operator's commands behind it, and on a local stack the trials."""
