@@ -57,10 +57,9 @@ model: install ## search the runs of the protocol for a broken promise
 e2e: install ## run the tests of the whole local stack: ways in, objects, bad input, crashes, operations, the demo
 	$(RUN)/pytest $(FILES_ON_EVERY_CORE) tests/e2e tests/chaos
 
-console-test: install ## run the console in Chromium (needs Debian's chromium; AXE=/path/to/axe.min.js adds the accessibility check)
-	@test -x /usr/bin/chromium || echo "No /usr/bin/chromium (apt-get install chromium), so the tests in the browser are skipped."
-	$(UV) pip install --quiet --python $(RUN)/python 'playwright>=1.50' || echo "Playwright cannot be installed, so the tests in the browser are skipped."
-	$(RUN)/pytest -p no:xdist tests/console
+console-test: install ## run the console in Chromium, which is installed where it may (PICTURES=docs/console: renew those of the documents)
+	$(RUN)/python tools/console_browser.py --uv $(UV) --target build/console
+	PYTHONPATH=build/console $(RUN)/pytest -p no:xdist tests/console $(if $(PICTURES),--pictures $(PICTURES))
 
 pythons: install ## run the unit tests and the model on every other installed CPython from 3.11 on
 	$(RUN)/python tools/lambdas/every_python.py --uv $(UV)
@@ -170,5 +169,4 @@ check: lint lint-template type arch unit ## run the first checks of CI: fast, an
 
 include infra/build.mk
 
-.PHONY: help install run test unit beyond-unit pythons integration programs model e2e arch schemas cli-page properties fuzz chaos
-.PHONY: chaos-short submit mutants bench blocking limits fleet record-upgrade mixed-fleet proof stripe docs dist release audit sbom fmt lint type check
+.PHONY: help install run test unit beyond-unit console-test pythons integration programs model e2e arch schemas cli-page properties fuzz chaos .PHONY: chaos-short submit mutants bench blocking limits fleet record-upgrade mixed-fleet proof stripe docs dist release audit sbom fmt lint type check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from console_guards import CONSOLE_GUARDS
 from derived_guards import DERIVED_GUARDS
 from event_guards import EVENT_GUARDS
 from flow_guards import FLOW_GUARDS
@@ -1164,6 +1165,7 @@ GUARDS = (
         "await self._eval(batch[0][0].entry.worker_id, [turn for turn, _ in batch], take_next)",
         REDIS_INBOX,
     ),
+    *CONSOLE_GUARDS,
     *DERIVED_GUARDS,
     *EVENT_GUARDS,
     *OUTCOME_GUARDS,

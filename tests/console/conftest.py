@@ -1,0 +1,79 @@
+"""A local stack with its console, and pages of Chromium on it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from paydispatch.local.settings import LocalSettings
+from paydispatch.local.stack import LocalStack
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE_MS = 60_000
+"""A test waits for what it expects, and this long only if that never comes."""
+
+
+RESUME = """fetch("/data/commands", {method: "POST", headers: {"content-type": "application/json"},
+    body: '{"command": "resume", "arguments": {"all": true}}'})"""
+"""A test that fails leaves no pause to the next one."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pictures", type=Path, help="the folder for pictures of the page")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Yield a Chromium. Skip the test where there is none, or no library that drives it."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: make console-test"
+    )
+    chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if chromium is None:
+        pytest.skip("chromium is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def stack(browser: Any) -> Iterator[LocalStack]:  # a stack without a browser would serve no test
+    with LocalStack(LocalSettings(console=True)) as stack:
+        yield stack
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Show the text of the page with a failed test."""
+    report = yield
+    page = getattr(item, "funcargs", {}).get("page")
+    if report.when == "call" and report.failed and page is not None:
+        report.sections.append(("The page", f"{page.url}\n{page.inner_text('body')}"))
+    return report
+
+
+@pytest.fixture
+def page(stack: LocalStack, browser: Any) -> Iterator[Any]:
+    # Without motion, because axe would measure a colour on its way to another one.
+    page = browser.new_page(viewport={"width": 1200, "height": 800}, reduced_motion="reduce")
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(stack.addresses.console)
+    yield page
+    page.evaluate(RESUME)
+    page.close()
+    httpx.delete(f"{stack.addresses.stripe_base}/_twin/faults").raise_for_status()
+
+
+@pytest.fixture
+def pictures(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    folder: Path = request.config.getoption("pictures") or tmp_path
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
