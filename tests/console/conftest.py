@@ -44,9 +44,34 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
+BROKEN_FLOW = """
+from pathlib import Path
+from paydispatch import Retry
+
+RETRY = Retry(attempts=1)
+
+
+def run(parsed_data, flow):
+    if not Path(__file__).with_name("mended").exists():
+        raise RuntimeError("the shop's database is away")
+"""
+
+
 @pytest.fixture(scope="session")
-def stack(browser: Any) -> Iterator[LocalStack]:  # a stack without a browser would serve no test
-    with LocalStack(LocalSettings(console=True)) as stack:
+def flows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of flows. That of a tax rate fails until there is a file `mended` beside it."""
+    folder = tmp_path_factory.mktemp("shop") / "flows"
+    shutil.copytree("flows", folder)
+    (folder / "new_create_tax_rate_response.py").write_text(BROKEN_FLOW)
+    for end in ("response", "error"):
+        (folder / f"any_{end}.py").write_text("def run(outcome, flow): ...\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stack(browser: Any, flows: Path) -> Iterator[LocalStack]:
+    """Yield a stack with a console. It needs the browser first, because without one it would serve no test."""
+    with LocalStack(LocalSettings(console=True, flows=flows)) as stack:
         yield stack
 
 

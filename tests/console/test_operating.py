@@ -9,6 +9,8 @@ import httpx
 from tests.console.pages import break_twin, go, heal_twin, submit, wait_for_end
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from paydispatch.local.stack import LocalStack
 
 KEY = "sk_test_of_the_console_test"
@@ -65,10 +67,23 @@ def test_a_dead_letter_is_redriven_after_a_dry_run(page: Any, stack: LocalStack)
     go(page, "Repair")
     redrive = page.get_by_role("button", name="Redrive")
     assert redrive.is_disabled()
-    page.get_by_role("button", name="Dry run").click()
+    page.get_by_role("button", name="Dry run", exact=True).click()
     page.get_by_role("button", name=re.compile(r"Redrive \d+ message")).click()
     page.goto(f"{page.url.split('#')[0]}#request/{request_id}")
     page.locator("main p .status.succeeded").wait_for()
+
+
+def test_a_dead_flow_runs_again_once_its_script_is_mended(page: Any, flows: Path) -> None:
+    submit(page, "create_tax_rate", {"display_name": "VAT", "inclusive": False, "percentage": 20})
+    page.get_by_label("Path").get_by_text("dead").first.wait_for()
+    story = page.url
+    go(page, "Repair")
+    page.get_by_text("the shop's database is away").first.wait_for()
+    (flows / "mended").touch()
+    page.get_by_role("button", name="Run new_create_tax_rate_response").click()
+    page.get_by_role("status", name="Answer").get_by_text("rerun").first.wait_for()
+    page.goto(story)
+    page.get_by_label("Path").get_by_text("finished").first.wait_for()
 
 
 def test_an_unknown_outcome_says_what_would_prove_it(page: Any, stack: LocalStack) -> None:

@@ -24,6 +24,8 @@ COMMANDS = frozenset(
         "dlq list",
         "dlq show",
         "dlq redrive",
+        "flows dead list",
+        "flows dead rerun",
         "reconcile",
     }
 )
