@@ -59,9 +59,8 @@ def run(parsed_data, flow):
 
 @pytest.fixture(scope="session")
 def flows(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of flows. That of a tax rate fails until there is a file `mended` beside it."""
-    folder = tmp_path_factory.mktemp("shop") / "flows"
-    shutil.copytree("flows", folder)
+    """Return a folder of flows that do nothing. That of a tax rate fails until there is a file `mended` beside it."""
+    folder = tmp_path_factory.mktemp("flows")
     (folder / "new_create_tax_rate_response.py").write_text(BROKEN_FLOW)
     for end in ("response", "error"):
         (folder / f"any_{end}.py").write_text("def run(outcome, flow): ...\n")

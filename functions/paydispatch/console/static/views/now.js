@@ -13,9 +13,9 @@ const OUTCOMES = [
   { name: "unknown", ink: "--doubt" },
 ];
 const LATENCIES = [
-  { name: "p50", ink: "--go" },
-  { name: "p95", ink: "--wait" },
-  { name: "p99", ink: "--bad" },
+  { name: "p50", dots: true, ink: "--go" },
+  { name: "p95", dots: true, ink: "--wait" },
+  { name: "p99", dots: true, ink: "--bad" },
 ];
 const QUEUE_INKS = ["--go", "--ok", "--doubt", "--bad", "--wait"];
 
@@ -41,11 +41,11 @@ function Plots({ queues }) {
   const { data, error } = useEvery(2, () => ask("/data/figures"));
   const named = queues.map(({ name }, place) => ({ name, ink: QUEUE_INKS[place % QUEUE_INKS.length] }));
   return html`<${Oops} error=${error} /><div class="plots">
-    ${data && html`<${Plot} title="Outcomes" series=${OUTCOMES} show=${perSecond}
+    ${data && html`<${Plot} title="Outcomes" series=${OUTCOMES} show=${perSecond} least=${1}
       points=${[data.at, ...OUTCOMES.map(({ name }) => data.per_s[name])]} />
-    <${Plot} title="From acceptance to outcome" series=${LATENCIES} show=${took}
+    <${Plot} title="From acceptance to outcome" series=${LATENCIES} show=${took} least=${0.1}
       points=${[data.at, ...LATENCIES.map(({ name }) => data.latency_s[name])]} />`}
-    ${named.length > 0 && html`<${Plot} title="Messages on the queues" series=${named} show=${whole} points=${depths} />`}
+    ${named.length > 0 && html`<${Plot} title="Messages on the queues" series=${named} show=${whole} least=${1} points=${depths} />`}
   </div>`;
 }
 
@@ -60,7 +60,7 @@ export function Now({ open }) {
   return html`<${Oops} error=${error} />
     <div class="tiles"><${Tile} name="state" value=${state} kind=${data?.healthy ? "ok" : "wait"}
         note=${data?.evicts ? "Redis may evict guards" : "as doctor says"} />
-      <${Tile} name="waiting" value=${data ? findings.length : "…"} note="requests without their flow" />
+      <${Tile} name="waiting" value=${data ? findings.length : "…"} note="not finished" />
       ${(data?.queues ?? []).map((queue) => html`<${Queue} key=${queue.name} queue=${queue} />`)}</div>
     <${Plots} queues=${data?.queues ?? []} />
     <${Panel} title="What waits, and why">
