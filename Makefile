@@ -169,4 +169,5 @@ check: lint lint-template type arch unit ## run the first checks of CI: fast, an
 
 include infra/build.mk
 
-.PHONY: help install run test unit beyond-unit console-test pythons integration programs model e2e arch schemas cli-page properties fuzz chaos .PHONY: chaos-short submit mutants bench blocking limits fleet record-upgrade mixed-fleet proof stripe docs dist release audit sbom fmt lint type check
+.PHONY: help install run test unit beyond-unit console-test pythons integration programs model e2e arch schemas cli-page properties fuzz chaos
+.PHONY: chaos-short submit mutants bench blocking limits fleet record-upgrade mixed-fleet proof stripe docs dist release audit sbom fmt lint type check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,8 @@ KEY = "sk_test_51CanaryCanaryCanaryCanary"
 @pytest.fixture
 async def client() -> AsyncIterator[Any]:
     def operate(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        if command == "resume":
+            raise ValueError(f"nobody expected {KEY}")
         return {"command": command, **given, "note": f"it was {KEY}"}
 
     port = free_port()
@@ -101,6 +104,20 @@ async def test_a_key_in_a_document_is_redacted(client: Any) -> None:
     await sign_in(client)
     answer = await pause(client, Origin=origin(client))
     assert KEY not in await answer.text()
+
+
+async def test_an_unexpected_fault_shows_no_key_on_the_page_and_in_the_log(
+    client: Any, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await sign_in(client)
+    asyncio.get_running_loop().set_debug(True)  # then aiohttp answers with the traceback
+    body = {"command": "resume", "arguments": {KEY: KEY}}
+    answer = await client.post("/data/commands", json=body, headers={"Origin": origin(client)})
+    assert answer.status == 500
+    assert "error" in await answer.json()
+    assert "nobody expected sk_test_[hidden]" in caplog.text
+    shown = await answer.text() + caplog.text + "".join(capfd.readouterr())
+    assert KEY not in shown
 
 
 @pytest.mark.parametrize("command", ["forget", "limits set", "nonsense", None, ["pause"]])
