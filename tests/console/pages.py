@@ -1,4 +1,4 @@
-"""The steps of a person on the page. Each waits for what it needs, so that a slow machine fails no test."""
+"""The steps of a person on the page. Each waits for an event, so that a slow machine fails no test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Try operations in the page: each arrives at the twin, and the form says first what the API would answer."""
+"""Try operations in the page: each arrives at the twin, and the form shows the answer of the API first."""
 
 from __future__ import annotations
 

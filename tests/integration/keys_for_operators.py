@@ -1,4 +1,4 @@
-"""What an operator reads of the requests of `keys_on_every_path`: traces, the console's data, a submission's files."""
+"""The things that an operator reads of the requests of `keys_on_every_path`: traces, the console's data, a submission's files."""
 
 from __future__ import annotations
 

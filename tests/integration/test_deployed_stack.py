@@ -74,7 +74,7 @@ class Shop:
         )
 
     def run(self, *command: str) -> str:
-        """Run a Python program or module, and return what it printed."""
+        """Run a Python program or module, and return its output."""
         done = subprocess.run(
             [sys.executable, *command], env=self.environment, check=False, text=True, capture_output=True
         )  # fmt: skip

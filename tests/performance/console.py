@@ -79,7 +79,7 @@ def _entries(worker: str, count: int, began: float) -> Iterator[OutcomeEntry]:
 
 
 def look(page: Any, address: str, measured: Measured, requests_of_a_worker: int) -> None:
-    page.goto(address)  # signs in; the next page is what somebody sees who opens the list
+    page.goto(address)  # signs in; the next page is that of somebody with the list
     page.goto("about:blank")
     page.goto(f"{address.partition('?')[0]}#requests")
     page.locator(".rows li").first.wait_for()

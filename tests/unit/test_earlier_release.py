@@ -1,4 +1,4 @@
-"""During a rolling deployment programs of an earlier release read what the code of now writes."""
+"""During a rolling deployment programs of an earlier release read the messages of the code of now."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ OPERATOR_GUARDS: tuple[Guard, ...] = (
         SOURCE + "console/guard.py",
         "redact(traceback.format_exc())",
         "traceback.format_exc()",
-        ("tests/console/test_guard.py",),
+        ("tests/unit/console/test_guard.py",),
     ),
     Guard(
         "forget: a dead letter that no caller began is erased without a flow",

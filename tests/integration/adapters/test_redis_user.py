@@ -116,7 +116,7 @@ async def test_all_programs_work_as_the_redis_user_of_the_docs(
 
 
 def refusals(server: Any) -> list[str]:
-    """Return what the first node refused to a user. redis-py hides a refusal of what it sends on its own."""
+    """Return the commands that the first node refused to a user. redis-py hides a refusal of its own commands."""
     with Redis(port=server.port, decode_responses=True) as admin:
         return [entry["object"] for entry in admin.acl_log()]
 

@@ -1,4 +1,4 @@
-"""Load a recording of an earlier release into a stack: what the release left in Redis, on the queues and at Stripe.
+"""Load a recording of an earlier release into a stack: its requests in Redis, on the queues and at Stripe.
 
 `tools/upgrade/record.py` makes the recordings.
 """

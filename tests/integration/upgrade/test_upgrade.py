@@ -1,4 +1,4 @@
-"""What an earlier release left on its queues and in its Redis is worked off by the code of now.
+"""The code of now works off the messages and requests of an earlier release.
 
 Each request has one effect at most, and one settled flow.
 """
@@ -99,7 +99,7 @@ def upgraded(
 
 
 def work_off(run: Upgraded) -> None:
-    """Load the recording while nothing runs. Then start all programs, and do what an operator does after an upgrade."""
+    """Load the recording while nothing runs. Then start all programs, and take the steps of an operator after an upgrade."""
     programs = [name for name in run.stack.pids if name.startswith(("poller-", "worker"))]
     for name in programs:
         run.stack.stop(name)

@@ -1,4 +1,4 @@
-"""The page about `submit` prints what the command prints: each of its files is written, and each command is run."""
+"""The page about `submit` prints the output of the command: each of its files is written, and each command is run."""
 
 from __future__ import annotations
 

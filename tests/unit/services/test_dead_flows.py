@@ -28,7 +28,7 @@ ITS_SCRIPT_FAILED = make_failure(
 
 
 class Morgue:
-    """The service over an inbox in memory, and what a test does to it."""
+    """The service over an inbox in memory, and the steps of a test."""
 
     def __init__(self) -> None:
         self.clock = MemoryClock()
