@@ -108,7 +108,9 @@ exit codes:
     )
     parser.add_argument("--all", action="store_true", help="take all dead flows")
     parser.add_argument(
-        "--dry-run", action="store_true", help="print what would happen, and change nothing"
+        "--dry-run",
+        action="store_true",
+        help="print the flows that would run again, and change nothing",
     )
     _add_choice(parser)
     parser.set_defaults(run=run_rerun, extra=WORKER)

@@ -28,7 +28,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "run-flow",
         help="run one flow with a saved outcome, or with a made one",
         description="Run one flow in this process, and print its log and the requests that it would send. They are "
-        "checked and not sent. A write of the script itself, such as one to your database, is done.",
+        "checked and not sent. The script's own actions, such as a write to your database, are real.",
         epilog="""\
 examples:
   paydispatch run-flow new_create_payment_intent_response
