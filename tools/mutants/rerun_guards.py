@@ -81,6 +81,14 @@ RERUN_GUARDS = (
         SERVICE,
     ),
     Guard(
+        "rerun: a script hears that a response failed which ran again before",
+        HARMLESS,
+        SOURCE + "adapters/redis/streams/dead_streams.py",
+        'response_reran=end.startswith("rerun "),',
+        "response_reran=False,",
+        STREAMS,
+    ),
+    Guard(
         "rerun: a later run forgets which responses run again",
         HARMLESS,
         SOURCE + "services/operate/dead_flows.py",

@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 PAGE = 200
 """The entries that are read at once. An entry has some kilobytes."""
 
-RESPONSE_RUNS_AGAIN = (
-    "its response script runs again. Name it by its id if it shall run all the same"
-)
+RESPONSE_RUNS_AGAIN = "its response script runs again. Name it by its own id to run it too"
 
 
 class RerunAction(StrEnum):
@@ -183,7 +181,7 @@ def _why_for_its_response(dead: DeadFlow, choice: DeadFlowChoice, walk: DeadFlow
     """Return why an error that says that a response script failed must stay: that script runs again."""
     named = choice.id is not None and choice.id == dead.dead_id
     entry = dead.entry
-    if named or entry is None or entry.request_id not in walk.rerun:
+    if named or entry is None or not (dead.response_reran or entry.request_id in walk.rerun):
         return None
     return RESPONSE_RUNS_AGAIN if follows_failed_response(dead) else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from paydispatch.domain.operators.dead_flows import Moved, says_unknown
+from paydispatch.domain.operators.dead_flows import Moved, follows_failed_response, says_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,11 @@ class MemoryDeadStreams:
         self, worker_slot: str, *, after: str, until_s: float, at_most: int
     ) -> Sequence[DeadFlow]:
         lying = [
-            replace(dead, settled_since=self._settled_since(dead))
+            replace(
+                dead,
+                settled_since=self._settled_since(dead),
+                response_reran=follows_failed_response(dead) and self._inbox.has_rerun(dead),
+            )
             for dead in self._inbox.dead_flows()
             if dead.worker_id == worker_slot and dead.dead_since <= until_s
         ]

@@ -21,6 +21,7 @@ from paydispatch.domain.operators.traces import (
     Rerun,
     Running,
 )
+from paydispatch.domain.outcomes import Response
 from paydispatch.domain.sweep import WorkerLook, has_work, next_look_at
 from paydispatch.ports import Postponement, Swept, Turn
 
@@ -201,6 +202,16 @@ class MemoryInbox:
             )
             for one, end in dead
         ]
+
+    def has_rerun(self, dead: DeadFlow) -> bool:
+        """Return whether the response of the same request has run again."""
+        request_id = dead.entry.request_id if dead.entry else ""
+        return any(
+            isinstance(one.end, Rerun)
+            and isinstance(one.entry.outcome, Response)
+            and (_worker_slot(one.entry), one.entry.request_id) == (dead.worker_id, request_id)
+            for one in self.ended.values()
+        )
 
     def rerun(self, dead: DeadFlow) -> bool:
         """Put a dead entry back as the last of its context. False: it is not dead, and did not run again."""

@@ -163,6 +163,18 @@ async def test_the_path_of_a_request_goes_on_with_the_rerun(
     assert paths[-1].entry == entry("r1")
 
 
+async def test_the_error_of_a_failed_response_says_that_the_response_ran_again(
+    world: World, entry: Callable[..., Any]
+) -> None:
+    await world.bury(entry("r1"), successor=entry("r1").with_error(ITS_SCRIPT_FAILED))
+    await world.bury(entry("r1"), publish=False)
+    response, error = await world.lying()
+    assert not error.response_reran
+    await world.streams.rerun("w1", response)
+    (error,) = await world.lying()
+    assert error.response_reran
+
+
 class TestOnRedis:
     """The facts that only the store itself knows."""
 

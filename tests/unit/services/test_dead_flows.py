@@ -191,6 +191,17 @@ async def test_the_error_of_a_failed_response_stays_while_that_response_runs_aga
     assert actions(await morgue.rerun()) == [RerunAction.RERUN, RerunAction.STAYS]
 
 
+async def test_the_error_of_a_failed_response_stays_after_that_response_ran_again(
+    morgue: Morgue,
+) -> None:
+    await morgue.bury(entry(outcome=make_success()), entry(outcome=ITS_SCRIPT_FAILED))
+    await morgue.rerun()
+    (left,) = (await morgue.rerun()).examined
+    assert left.action is RerunAction.STAYS
+    walk = await morgue.rerun(DeadFlowChoice(id=left.dead.dead_id))
+    assert actions(walk) == [RerunAction.RERUN]
+
+
 async def test_the_error_of_a_failed_response_runs_if_only_its_script_is_chosen(
     morgue: Morgue,
 ) -> None:

@@ -38,6 +38,8 @@ class DeadFlow:
     """The id that it had on the worker's stream. Empty: a release that did not note it gave the entry up."""
     settled_since: bool = False
     """The entry says that the outcome of its request is unknown, but the request has been settled since."""
+    response_reran: bool = False
+    """The entry says that a response script has failed, but an operator has run that script again since."""
 
     @property
     def script(self) -> str | None:

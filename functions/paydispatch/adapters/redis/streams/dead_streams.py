@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paydispatch.adapters.redis import keys
 from paydispatch.adapters.redis.scripts import script, within_answer_timeout
 from paydispatch.adapters.redis.streams.entry_texts import read_entry
 from paydispatch.adapters.redis.workers import outcome_notes
-from paydispatch.domain.operators.dead_flows import DeadFlow, Moved, says_unknown
+from paydispatch.domain.operators.dead_flows import (
+    DeadFlow,
+    Moved,
+    follows_failed_response,
+    says_unknown,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +25,13 @@ if TYPE_CHECKING:
     from paydispatch.ports import Clock
 
 _WORKERS_AT_ONCE = 200
+
+
+class Mark(NamedTuple):
+    """The seen-mark of a request: `unknown` or `settled`, a blank, and the id of the entry that was published last."""
+
+    worker: str
+    text: str
 
 
 class RedisDeadStreams:
@@ -54,8 +66,9 @@ class RedisDeadStreams:
                 keys.dead(worker_slot), first, str(int(until_s * 1000)), count=at_most
             )
             flows = [read_dead_flow(worker_slot, str(id_), fields) for id_, fields in lying]
-            settled = await self._settled_since([flow for flow in flows if says_unknown(flow)])
-        return [replace(flow, settled_since=flow.dead_id in settled) for flow in flows]
+            marks = await self._marks(flows)
+            ends = await self._ends([mark for flow, mark in marks if follows_failed_response(flow)])
+        return [_with_news(flow, mark, ends.get(mark, "")) for flow, mark in marks]
 
     async def rerun(self, worker_slot: str, dead: DeadFlow) -> Moved:
         """Note the worker for the sweep, and then run `rerun.lua`."""
@@ -80,20 +93,24 @@ class RedisDeadStreams:
             *_, moved = await pipe.execute()
         return Moved(moved)
 
-    async def _settled_since(self, unknown: Sequence[DeadFlow]) -> set[str]:
-        """Return the ids of those whose requests have been settled since."""
-        if not unknown:
-            return set()
+    async def _marks(self, flows: Sequence[DeadFlow]) -> list[tuple[DeadFlow, Mark]]:
+        """Return each flow with the seen-mark of its request. Empty if the mark does not matter."""
+        asked = [flow for flow in flows if says_unknown(flow) or follows_failed_response(flow)]
+        names = [keys.seen(flow.worker_id, _must_be_readable(flow).request_id) for flow in asked]
+        texts = dict(zip([flow.dead_id for flow in asked], await self._get(names), strict=True))
+        return [(flow, Mark(flow.worker_id, texts.get(flow.dead_id) or "")) for flow in flows]
+
+    async def _ends(self, marks: Sequence[Mark]) -> dict[Mark, str]:
+        """Return how the entries ended that the marks name."""
+        names = [keys.ended(mark.worker, mark.text.partition(" ")[2]) for mark in marks]
+        return {mark: end or "" for mark, end in zip(marks, await self._get(names), strict=True)}
+
+    async def _get(self, names: Sequence[str]) -> list[str | None]:
         async with self._redis.pipeline(transaction=False) as pipe:
-            for flow in unknown:
-                request_id = flow.entry.request_id if flow.entry else ""
-                pipe.get(keys.seen(flow.worker_id, request_id))
-            marks = await pipe.execute()
-        return {
-            flow.dead_id
-            for flow, mark in zip(unknown, marks, strict=True)
-            if str(mark or "").startswith("settled")
-        }
+            for name in names:
+                pipe.get(name)
+            found: list[str | None] = await pipe.execute() if names else []
+        return found
 
     async def _with_dead_flows(self, workers: Sequence[str]) -> set[str]:
         if not workers:
@@ -103,6 +120,15 @@ class RedisDeadStreams:
                 pipe.xlen(keys.dead(worker))
             counts = await pipe.execute()
         return {worker for worker, count in zip(workers, counts, strict=True) if count}
+
+
+def _with_news(flow: DeadFlow, mark: Mark, end: str) -> DeadFlow:
+    """Add to a flow the events after its death: its request was settled, or its response script ran again."""
+    return replace(
+        flow,
+        settled_since=says_unknown(flow) and mark.text.startswith("settled"),
+        response_reran=end.startswith("rerun "),
+    )
 
 
 def read_dead_flow(worker_slot: str, dead_id: str, fields: Mapping[str, str]) -> DeadFlow:
