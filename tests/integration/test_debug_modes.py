@@ -76,8 +76,8 @@ def test_no_debug_mode_prints_a_key(mode: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("mode", ["none", "all"])
 def test_no_path_leaves_a_key_in_any_place(mode: str, valkey: ValkeyServer) -> None:
-    """The places: logs, metrics, answers, statuses, messages with attributes, Redis, flows with tracebacks, the paths
-    of requests, the console's data, the files of a submission."""
+    """The places: logs, metrics, answers, statuses, messages with attributes, Redis, flows with tracebacks, paths of
+    requests, the console's data, the files of a submission."""
     run = _run("keys_on_every_path", KEY, WEBHOOK_SECRET, REDIS_URL=valkey.url, **MODES[mode])
     printed, _, data_key = run.stdout.rstrip("\n").rpartition("\n")
     shown = printed + run.stderr
