@@ -23,8 +23,9 @@ examples:
   eval "$(paydispatch env --stack paydispatch)"
   eval "$(paydispatch env --stack paydispatch --redis-url)"
   paydispatch env --stack paydispatch --json
-  paydispatch local --json > stack.json &
   eval "$(paydispatch env --local stack.json)"
+
+The last one leads to a stack of `paydispatch local --json > stack.json`.
 
 exit codes:
   0    printed
