@@ -106,6 +106,9 @@ mutants: install ## break each guard on purpose, and check that a test fails for
 bench: install .venv-bench/.installed ## measure every row beside its peers, and write docs/benchmarks.md (QUICK=1: only show that it runs)
 	$(RUN)/python -m tests.performance.bench $(if $(QUICK),--quick,--docs docs)
 
+profiles: install .venv-bench/.installed ## sample where the time of the rows goes, and write the tables of docs/profiles.md
+	$(RUN)/python -m tests.performance.profiles --docs docs
+
 blocking: install ## measure how long dispatching blocks, the first call of operations, looks and flows; print figures
 	$(RUN)/python tests/performance/non_blocking_payment_test.py
 	$(RUN)/python tests/performance/first_calls.py
@@ -169,5 +172,5 @@ check: lint lint-template type arch unit ## run the first checks of CI: fast, an
 
 include infra/build.mk
 
-.PHONY: help install run test unit beyond-unit console-test pythons integration programs model e2e arch schemas cli-page properties fuzz chaos
-.PHONY: chaos-short submit mutants bench blocking limits fleet record-upgrade mixed-fleet proof stripe docs dist release audit sbom fmt lint type check
+.PHONY: help install run test unit beyond-unit pythons integration programs model e2e arch schemas cli-page properties fuzz chaos
+.PHONY: chaos-short mutants bench profiles blocking limits fleet proof stripe docs dist release audit sbom fmt lint type check

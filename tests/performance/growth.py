@@ -4,10 +4,11 @@
 
 `rounds` sends the same requests again and again through one local stack, with a twin that answers at once. `contexts`,
 `workers` and `payload` send one number of requests in 1 to 2,000 contexts, for 1 to 2,000 workers, and with bodies of
-0.5 to 200 KB. `dispatches` sends 1,000 to 50,000 requests from one process to a stub of SQS; `--short` stops at 10,000
-and takes few rounds. CPU is the cost of a request, because the time of the wall depends on the machine's other work.
-Prints figures and judges nothing. `--docs` writes them into benchmarks.md with their pictures, and `--load` takes those
-of an earlier run.
+0.5 to 200 KB. `dispatches` sends 1,000 to 50,000 requests from one process to a stub of SQS, and `calls` makes 1,000 to
+1,000,000 calls whose messages a queue in memory takes. `flows` runs 10,000 flows in 100 to 10,000 contexts. `--short`
+takes few and small sizes. CPU is the cost of a request, because the time of the wall depends on the machine's other
+work. Prints figures and judges nothing. `--docs` writes them into benchmarks.md with their pictures, each between its
+own markers, and `--load` takes those of an earlier run.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ import os
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.performance.control_back import create
+from tests.performance.flows import ROOT, Case, FlowStage, measure_drain
+from tests.performance.frame.in_memory import delivery_into_memory
 from tests.performance.frame.machine import describe_machine
 from tests.performance.frame.page import PAGE, PICTURES, machine_line, replace_between
 from tests.performance.frame.processes import Usage, cpu_between, usage_by_part, usage_of
@@ -39,7 +42,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 PRODUCER = "producer"
-BEGIN, END = "<!-- growth: begin -->", "<!-- growth: end -->"
 BATCH_SIZE = 20
 """Small, so that a batch of large bodies ends within the function's timeout on a slow machine, and is not repeated."""
 SHOWN_US = 100
@@ -50,6 +52,8 @@ TITLES = {
     "workers": "More workers",
     "payload": "Larger bodies, in KB",
     "dispatches": "More dispatches from one process",
+    "calls": "More calls, into a queue in memory",
+    "flows": "The same flows in more contexts",
 }
 WARM_REQUESTS = 200
 
@@ -98,10 +102,20 @@ class Plan:
     spread: Sequence[int] = (1, 100, 2_000)
     payload_kb: Sequence[float] = (0.5, 20, 200)
     dispatches: Sequence[int] = (1_000, 10_000, 50_000)
+    calls: Sequence[int] = (1_000, 10_000, 100_000, 1_000_000)
+    flows: int = 10_000
+    flow_contexts: Sequence[int] = (100, 1_000, 10_000)
 
 
 SHORT = Plan(
-    rounds=2, requests=300, spread=(1, 300), payload_kb=(0.5, 20), dispatches=(1_000, 10_000)
+    rounds=2,
+    requests=300,
+    spread=(1, 300),
+    payload_kb=(0.5, 20),
+    dispatches=(1_000, 10_000),
+    calls=(1_000, 10_000),
+    flows=1_000,
+    flow_contexts=(100, 1_000),
 )
 
 
@@ -139,12 +153,41 @@ def of_dispatches(plan: Plan) -> Growth:
     return growth
 
 
+def of_calls(plan: Plan) -> Growth:
+    growth = Growth("calls", "calls")
+    with Dispatcher(delivery_into_memory()) as dispatcher:
+        _dispatch(dispatcher, WARM_REQUESTS)
+        for size in plan.calls:
+            growth.points.append(_measure_dispatches(dispatcher, size))
+    return growth
+
+
+def of_flows(plan: Plan) -> Growth:
+    growth = Growth("flows", "contexts")
+    for size in plan.flow_contexts:
+        case = Case(script="async", contexts=size)
+        with (
+            tempfile.TemporaryDirectory(prefix="growth-") as folder,
+            closing(FlowStage(Path(folder))) as stage,
+        ):
+            drained = measure_drain(stage, ROOT, case, plan.flows)
+        cpu_s = {
+            "worker": plan.flows / drained["per_core_s"],
+            "valkey": plan.flows * drained["valkey_us"] / 1e6,
+        }
+        wall_s = plan.flows / drained["per_s"]
+        growth.points.append(_point(size, plan.flows, wall_s, cpu_s, {}))
+    return growth
+
+
 SCENARIOS: dict[str, Callable[[Plan], Growth]] = {
     "rounds": of_rounds,
     "contexts": of_contexts,
     "workers": of_workers,
     "payload": of_payload,
     "dispatches": of_dispatches,
+    "calls": of_calls,
+    "flows": of_flows,
 }
 
 
@@ -254,15 +297,18 @@ def _cells(point: Point, parts: Iterable[str]) -> Iterator[str]:
 
 
 def write_growth(docs: Path, made: Sequence[Growth], machine: Mapping[str, Any]) -> None:
-    """Write the tables between their markers in benchmarks.md, and a picture for each."""
-    sections = []
+    """Write each table between its markers in benchmarks.md, and a picture for each."""
     for growth in made:
         picture = f"{PICTURES}/growth-{growth.name}.svg"
         (docs / picture).parent.mkdir(parents=True, exist_ok=True)
         (docs / picture).write_text(_chart(growth).as_svg(), "utf-8")
-        sections.append(f"{_table(growth)}\n\n![CPU per request]({picture})")
-    body = "\n\n".join([machine_line(machine), *sections])
-    replace_between(docs / PAGE, BEGIN, END, body)
+        body = f"{_table(growth)}\n\n![CPU per request]({picture})\n\n{machine_line(machine)}"
+        replace_between(docs / PAGE, *markers(growth.name), body)
+
+
+def markers(name: str) -> tuple[str, str]:
+    """Return the two lines between which the page has the growth of this name."""
+    return f"<!-- growth of {name}: begin -->", f"<!-- growth of {name}: end -->"
 
 
 def _table(growth: Growth) -> str:

@@ -28,6 +28,15 @@ MACHINE = {
     "load": [0.1, 0.2, 0.3],
     "at": "2026-11-27 12:00 UTC",
 }
+TWO_REACHES = Row(
+    name="rates",
+    title="A rate",
+    unit="per_s",
+    reach=100,
+    reaches={"another": 5},
+    higher_is_better=True,
+    profile="a-heading",
+)
 WAITS = Row(name="waits", title="A wait", unit="us", reach=30)
 RATES = Row(name="rates", title="A rate", unit="per_s", reach=100, higher_is_better=True)
 
@@ -143,6 +152,26 @@ def test_a_process_that_has_ended_counts_nothing() -> None:
     assert usage_of(2**22 + 1) == Usage()
 
 
+def test_the_page_begins_with_every_reach_and_a_link_to_the_profile(tmp_path: Path) -> None:
+    page = tmp_path / "benchmarks.md"
+    page.write_text(f"{BEGIN}\n{END}\n")
+    figures = _figures()
+    figures["rates"]["another"] = Contestant("per_s", [6.0])
+    write_page(tmp_path, (TWO_REACHES,), figures, MACHINE)
+    text = page.read_text("utf-8")
+    missed = "not reached in this run ([profile](profiles.md#a-heading))"
+    assert f"| A rate | at least 100 1/s | 90 1/s | {missed} |" in text
+    assert "| A rate: another | at least 5 1/s | 6 1/s | reached |" in text
+    assert "- Reach of another: at least 5 1/s, reached." in text
+
+
+@pytest.mark.parametrize("name", list(growth.SCENARIOS))
+def test_the_page_has_a_place_for_each_growth(name: str) -> None:
+    text = (Path(__file__).parents[2] / "docs/benchmarks.md").read_text("utf-8")
+    begin, end = growth.markers(name)
+    assert 0 < text.index(begin) < text.index(end)
+
+
 def test_growth_survives_its_json_and_is_written_into_the_page(tmp_path: Path) -> None:
     points = [
         growth.Point(size, 10, 5.0, {"worker": 1_000.0 * size, "gateway": 0.0}, {"worker": 80.0})
@@ -151,7 +180,8 @@ def test_growth_survives_its_json_and_is_written_into_the_page(tmp_path: Path) -
     made = growth.Growth("contexts", "contexts", points)
     assert growth.Growth.from_json(made.as_json()) == made
     page = tmp_path / "benchmarks.md"
-    page.write_text(f"{growth.BEGIN}\nold\n{growth.END}\n")
+    begin, end = growth.markers("contexts")
+    page.write_text(f"{begin}\nold\n{end}\n")
     growth.write_growth(tmp_path, [made], MACHINE)
     text = page.read_text("utf-8")
     assert "| contexts | worker |" in text

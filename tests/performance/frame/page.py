@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from tests.performance.frame.rows import Row
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
-PAGE, PICTURES = "benchmarks.md", "benchmarks"
+PAGE, PICTURES, PROFILES = "benchmarks.md", "benchmarks", "profiles.md"
 UNITS = {"us": "µs", "per_s": "1/s"}
 
 
 def write_page(
     docs: Path, rows: Sequence[Row], figures: Figures, machine: Mapping[str, Any]
 ) -> None:
-    body = "\n\n".join([machine_line(machine), *_sections(docs, rows, figures)])
+    body = "\n\n".join(
+        [machine_line(machine), _overview(rows, figures), *_sections(docs, rows, figures)]
+    )
     replace_between(docs / PAGE, BEGIN, END, body)
 
 
@@ -73,14 +75,45 @@ def _section(docs: Path, row: Row, contestants: Mapping[str, Contestant]) -> str
     return "\n".join(lines)
 
 
+def _overview(rows: Sequence[Row], figures: Figures) -> str:
+    """Return a table of every reach."""
+    lines = ["| row | reach | in this run | |", "|---|---|---|---|"]
+    for row in rows:
+        contestants = figures.get(row.name, {})
+        for name, reach in _measured_reaches(row, contestants).items():
+            title = row.title if name == row.figure else f"{row.title}: {name}"
+            found = f"{_number(median(contestants[name]))} {_unit(row)}"
+            lines.append(
+                f"| {title} | {_bound(row, reach)} | {found} | {_found(row, contestants[name], reach)} |"
+            )
+    return "\n".join(lines)
+
+
 def _reach_lines(row: Row, contestants: Mapping[str, Contestant]) -> list[str]:
-    if row.reach is None or row.figure not in contestants:
-        return []
-    reached = median(contestants[row.figure])
-    holds = reached >= row.reach if row.higher_is_better else reached <= row.reach
-    bound = "at least" if row.higher_is_better else "at most"
-    found = "reached" if holds else "not reached in this run"
-    return [f"Reach: {bound} {row.reach:g} {_unit(row)}, {found}.", ""]
+    lines = [
+        f"Reach{'' if name == row.figure else f' of {name}'}: {_bound(row, reach)}, "
+        f"{_found(row, contestants[name], reach)}."
+        for name, reach in _measured_reaches(row, contestants).items()
+    ]
+    if len(lines) > 1:
+        lines = [f"- {line}" for line in lines]
+    return [*lines, ""] if lines else []
+
+
+def _measured_reaches(row: Row, contestants: Mapping[str, Contestant]) -> dict[str, float]:
+    return {name: reach for name, reach in row.all_reaches().items() if name in contestants}
+
+
+def _bound(row: Row, reach: float) -> str:
+    return f"at {'least' if row.higher_is_better else 'most'} {reach:g} {_unit(row)}"
+
+
+def _found(row: Row, contestant: Contestant, reach: float) -> str:
+    measured = median(contestant)
+    if measured >= reach if row.higher_is_better else measured <= reach:
+        return "reached"
+    why = f" ([profile]({PROFILES}#{row.profile}))" if row.profile else ""
+    return f"not reached in this run{why}"
 
 
 def _table_line(row: Row, contestants: Mapping[str, Contestant], name: str) -> str:
