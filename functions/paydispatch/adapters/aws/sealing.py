@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from paydispatch.domain.credentials import Credential, SecretRef, StripeKey
 from paydispatch.domain.errors import CannotOpen, InvalidField
+from paydispatch.domain.identity.random_bytes import random_bytes
 
 if TYPE_CHECKING:
     from paydispatch.domain.credentials import Binding
@@ -51,7 +51,7 @@ class Sealed:
 
 
 def seal(credential: Credential, binding: Binding, key: DataKey) -> str:
-    nonce = os.urandom(_NONCE_BYTES)
+    nonce = random_bytes(_NONCE_BYTES)
     ciphertext = key.cipher.encrypt(nonce, _to_bytes(credential), _bind(binding))
     raw = len(key.wrapped).to_bytes(2, "big") + key.wrapped + nonce + ciphertext
     return _VERSION + base64.urlsafe_b64encode(raw).decode()

@@ -1,9 +1,10 @@
 """The identity of a request. Everything downstream is keyed by it, and it is Stripe's idempotency key."""
 
 import hashlib
-import os
 import re
 from enum import StrEnum
+
+from paydispatch.domain.identity.random_bytes import random_bytes
 
 _ALPHABET = (
     "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: texts sort as their numbers do
@@ -36,7 +37,7 @@ class OutcomeKind(StrEnum):
 def new_request_id(now_s: float) -> str:
     """Return a random id that sorts by time: `pdr_` and 26 characters."""
     milliseconds = int(now_s * 1000)
-    return _format_id(milliseconds << 80 | int.from_bytes(os.urandom(_RANDOM_BYTES), "big"))
+    return _format_id(milliseconds << 80 | int.from_bytes(random_bytes(_RANDOM_BYTES), "big"))
 
 
 def request_id_for_key(space: str, idempotency_key: str) -> str:
