@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, asynccontextmanager
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -16,6 +17,7 @@ from paydispatch.compose.console.trials import trials_on
 from paydispatch.compose.trace import trace_ports
 from paydispatch.console.app import build_app
 from paydispatch.console.sources import Sources
+from paydispatch.domain.errors import PaydispatchError
 from paydispatch.services.recent import RecentRequests
 from paydispatch.services.trace import format_trace, trace_of
 from paydispatch.settings import queue_tenant_of, redis_url
@@ -48,6 +50,7 @@ async def serve(
         way = await stack.enter_async_context(_redis()) if reads_redis else _function(operate)
         # Only a request to the twin may be tried with a made-up key.
         trials = await stack.enter_async_context(trials_on(api, twin)) if api and twin else None
+        stack.push_async_callback(_end, asyncio.create_task(_read_ahead(way["recent"])))
         sources = Sources(operate=operate, trials=trials, **way)
         app = build_app(sources, token=token, port=listener.getsockname()[1])
         runner = web.AppRunner(app, access_log=None)
@@ -55,6 +58,17 @@ async def serve(
         stack.push_async_callback(runner.cleanup)
         await web.SockSite(runner, listener).start()
         yield
+
+
+async def _read_ahead(recent: RecentRequests) -> None:
+    """Read the list before somebody opens it, because the first reading takes longest."""
+    with suppress(PaydispatchError):  # the page will say why
+        await recent.find()
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 @asynccontextmanager

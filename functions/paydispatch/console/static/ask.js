@@ -1,6 +1,9 @@
 // Ask the console's program. A hidden page asks nothing.
 import { useEffect, useState } from "/static/vendor/preact-htm.js";
 
+// A reading that takes long costs the store much, so that the page then waits this many times longer.
+const REST = 10;
+
 let pace = 1;
 export const setPace = (times) => { pace = times; };
 
@@ -25,13 +28,15 @@ export function useEvery(seconds, read, keys = []) {
     let timer;
     const tell = (change) => { if (alive) setState(change); };
     const turn = async () => {
+      const began = performance.now();
       if (!document.hidden) {
         await read().then(
           (data) => tell({ data }),
           (error) => tell((before) => ({ ...before, error: error.message })),
         );
       }
-      if (alive) timer = setTimeout(turn, seconds * pace * 1000);
+      const rest = Math.max(seconds * pace * 1000, REST * (performance.now() - began));
+      if (alive) timer = setTimeout(turn, rest);
     };
     turn();
     return () => { alive = false; clearTimeout(timer); };

@@ -38,7 +38,7 @@ const examine = async () => {
 };
 
 function Plots({ queues }) {
-  const { data, error } = useEvery(2, () => ask("/data/figures"));
+  const { data, error } = useEvery(4, () => ask("/data/figures"));
   const named = queues.map(({ name }, place) => ({ name, ink: QUEUE_INKS[place % QUEUE_INKS.length] }));
   return html`<${Oops} error=${error} /><div class="plots">
     ${data && html`<${Plot} title="Outcomes" series=${OUTCOMES} show=${perSecond} least=${1}
@@ -54,7 +54,7 @@ const Queue = ({ queue }) => html`<${Tile} name=${queue.name} value=${queue.wait
   note=${`${queue.in_flight} in flight, ${queue.delayed} delayed`} />`;
 
 export function Now({ open }) {
-  const { data, error } = useEvery(5, examine);
+  const { data, error } = useEvery(6, examine);
   const findings = data?.findings ?? [];
   const state = !data ? "…" : data.healthy ? "healthy" : "look below";
   return html`<${Oops} error=${error} />

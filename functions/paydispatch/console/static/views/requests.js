@@ -26,7 +26,7 @@ const Row = ({ one, open }) => html`<li><button onClick=${() => open(one)}>
 
 export function Requests({ open }) {
   const [text, setText] = useState("");
-  const sought = useSettled(text, 120);
+  const sought = useSettled(text, 60);
   const { data, error } = useEvery(2, () => ask(`/data/requests?q=${encodeURIComponent(sought)}`), [sought]);
   const found = data?.requests ?? [];
   return html`<${Panel} title="Requests">
