@@ -1,9 +1,9 @@
-"""Install what the tests of the console need: Chromium, and the dependency group `console`.
+"""Install the needs of the console's tests: Chromium, and the dependency group `console`.
 
 python tools/console_browser.py --uv PATH --target FOLDER
 
 Chromium comes from Debian, if it is not here and this program may install it. The libraries come from PyPI, into a
-folder of their own. It says what cannot be had, and ends with 0, because the tests then skip what needs it.
+folder of their own. It names a part that cannot be had, and ends with 0, because the tests are skipped then.
 """
 
 from __future__ import annotations

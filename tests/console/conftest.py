@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE_MS = 60_000
-"""A test waits this long only for something that never comes."""
+"""A test waits for an event, and this long only if that never comes."""
 
 
 RESUME = """fetch("/data/commands", {method: "POST", headers: {"content-type": "application/json"},

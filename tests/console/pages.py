@@ -1,4 +1,4 @@
-"""The steps of a person on the page. Each waits for an event, so that a slow machine fails no test."""
+"""The steps of a person on the page. Each waits for its event, so that a slow machine fails no test."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def submit(
 
 
 def wait_for_end(page: Any) -> str:
-    """Return the settled status of the request whose story is shown."""
+    """Return the settled status of the request on the page."""
     status = page.locator("main p").locator(SETTLED).first
     status.wait_for()
     text: str = status.inner_text()
@@ -43,7 +43,7 @@ def wait_for_end(page: Any) -> str:
 
 
 def stripe_answer(page: Any) -> dict[str, Any]:
-    """Return Stripe's answer to the request whose story is shown."""
+    """Return Stripe's answer to the request on the page."""
     shown = page.get_by_label("Stripe's answer")
     shown.wait_for(state="attached")
     answer: dict[str, Any] = json.loads(shown.text_content())

@@ -111,7 +111,7 @@ STEPS: tuple[Step, ...] = (
     ("", "detach_payment_method", nothing, at("payment_method", "card")),
     ("", "delete_customer", nothing, at("customer", "customer")),
 )
-"""What each is called, its operation, its parameters and the ids of its path, from the objects made before."""
+"""The name of each step, its operation, its parameters and the ids of its path, from the objects made before."""
 
 
 def test_each_deep_operation_is_submitted_and_arrives(page: Any) -> None:

@@ -79,7 +79,7 @@ def _entries(worker: str, count: int, began: float) -> Iterator[OutcomeEntry]:
 
 
 def look(page: Any, address: str, measured: Measured, requests_of_a_worker: int) -> None:
-    page.goto(address)  # signs in; the next page is what somebody sees who opens the list
+    page.goto(address)  # signs in
     page.goto("about:blank")  # so that the address is opened anew
     page.goto(f"{address.partition('?')[0]}#requests")
     page.locator(".rows li").first.wait_for()
@@ -114,7 +114,7 @@ def measure(options: argparse.Namespace) -> Measured:
         stack.stop("worker")
         redis = Redis.from_url(stack.addresses.redis_url)
         fill(redis, options.requests, options.workers)
-        stack.restart("console")  # as somebody finds it who opens the page of a store that is full
+        stack.restart("console")  # so that it finds a full store
         alone = commands(redis, options.seconds)
         browser = driver.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]

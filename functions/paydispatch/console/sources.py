@@ -1,4 +1,4 @@
-"""The parts that the console asks. What it has no way to is None."""
+"""The parts that the console asks. A part is None if this console has no way to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Operate = Callable[[str, Mapping[str, Any]], Document]
 
 
 class Trials(Protocol):
-    """Requests to a local stack with the twin, whose key this program makes up."""
+    """Requests to a local stack with the twin. This program makes up their key."""
 
     async def submit(self, method: str, path: str, body: Mapping[str, Any]) -> Document:
         """Send a request to the API. Raises `Unavailable`."""

@@ -27,7 +27,7 @@ def run_nothing(_name: str, _given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Twin:
-    """`Trials` that keep their questions."""
+    """`Trials` that keep each question."""
 
     def __init__(self) -> None:
         self.asked: list[Any] = []

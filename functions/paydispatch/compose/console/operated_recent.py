@@ -1,4 +1,4 @@
-"""`Recent` through the operator's command `requests`, for a stack whose Redis is private."""
+"""`Recent` through the operator's command `requests`, for a stack with a private Redis."""
 
 from __future__ import annotations
 

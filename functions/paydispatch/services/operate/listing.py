@@ -1,4 +1,4 @@
-"""`requests`: read what came after the page before, for a list of recent requests that its reader keeps."""
+"""`requests`: read the outcomes after those of the page before, for a list of recent requests that its reader keeps."""
 
 from __future__ import annotations
 
