@@ -1,4 +1,4 @@
-"""The things that an operator reads of the requests of `keys_on_every_path`: traces, the console's data, a submission's files."""
+"""The operator's view of the requests of `keys_on_every_path`: traces, the console's data, a submission's files."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def upgraded(
 
 
 def work_off(run: Upgraded) -> None:
-    """Load the recording while nothing runs. Then start all programs, and take the steps of an operator after an upgrade."""
+    """Load the recording while nothing runs. Then start all programs, and operate them as after an upgrade."""
     programs = [name for name in run.stack.pids if name.startswith(("poller-", "worker"))]
     for name in programs:
         run.stack.stop(name)

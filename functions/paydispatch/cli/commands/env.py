@@ -25,8 +25,6 @@ examples:
   paydispatch env --stack paydispatch --json
   eval "$(paydispatch env --local stack.json)"
 
-The last one leads to a stack of `paydispatch local --json > stack.json`.
-
 exit codes:
   0    printed
   2    there is no such stack, AWS is unavailable, or the

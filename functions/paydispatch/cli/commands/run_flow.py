@@ -34,7 +34,7 @@ examples:
   paydispatch run-flow new_create_payment_intent_response
   paydispatch run-flow new_create_payment_intent_error --error unknown
   paydispatch run-flow new_create_refund_response --data refund.json
-  paydispatch flows dead show pdr_1 | paydispatch run-flow any_error --data -
+  paydispatch run-flow any_error --data dead.json
 
 exit codes:
   0    the flow returned, or asked to run later
@@ -55,7 +55,10 @@ exit codes:
         "output of `status --json` or `flows dead show` (default: the twin makes one)",
     )
     outcome.add_argument(
-        "--error", choices=ERRORS, help="make this error for an error script (default: declined)"
+        "--error",
+        metavar="E",
+        choices=ERRORS,
+        help=f"make this error for an error script: {', '.join(ERRORS)} (default: declined)",
     )
     parser.add_argument(
         "--operation", metavar="O", help="operation of the request, for any_response and any_error"
