@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from paydispatch.adapters.redis.connection import CONNECTIONS, connect, connect_async
 
@@ -25,6 +26,18 @@ async def test_every_caller_gets_its_answer_with_fewer_connections_than_callers(
 
     assert await failures(client, AT_ONCE) == []
 
+    await client.aclose()
+
+
+async def test_concurrent_first_callers_read_the_policy_of_a_cluster_once(cluster: Any) -> None:
+    """If each read it from each node, a start with many calls would open many connections, and some would time out."""
+    cluster.tell_every_node("CONFIG", "RESETSTAT")
+    client = connect_async(cluster.url)
+
+    await failures(client, AT_ONCE)
+
+    with Redis(port=cluster.port) as admin:
+        assert admin.info("commandstats")["cmdstat_info"]["calls"] == 1
     await client.aclose()
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from redis import Redis
     from redis.asyncio import Redis as AsyncRedis
-    from redis.asyncio import RedisCluster as AsyncRedisCluster
 
     from paydispatch.adapters.redis.eviction import EvictionCheck
 
@@ -108,9 +107,12 @@ def _connect_async(url: str, eviction: EvictionCheck) -> AsyncRedis:
     from paydispatch.adapters.redis.wrong_node import LeavingAsyncConnection, LeavingAsyncPool
 
     if _CLUSTER in url:
+        from paydispatch.adapters.redis.checked_cluster import CheckedCluster
+
         retry = Retry(NoBackoff(), CLUSTER_RETRIES)
         more: dict[str, Any] = {"max_connections": CLUSTER_CONNECTIONS, **_options()}
-        cluster: Any = _make_checked_cluster(eviction).from_url(_plain(url), retry=retry, **more)
+        cluster: Any = CheckedCluster.from_url(_plain(url), retry=retry, **more)
+        cluster.eviction = eviction
         clustered: AsyncRedis = cluster
         return clustered
     pool = _mix_in(LeavingAsyncPool, BlockingConnectionPool).from_url(
@@ -132,31 +134,6 @@ def _connect_async(url: str, eviction: EvictionCheck) -> AsyncRedis:
 def _mix_in(mixin: type, base: type) -> Any:
     """Return a subclass of the URL scheme's class (plain, TLS, socket) with the mixin in front."""
     return type(f"{mixin.__name__}{base.__name__}", (mixin, base), {})
-
-
-def _make_checked_cluster(eviction: EvictionCheck) -> type[AsyncRedisCluster]:
-    """Return a cluster client class that checks the eviction policy itself.
-
-    Unlike redis-py's other clients, its cluster client for an event loop passes no `redis_connect_func` on.
-    """
-    from redis.asyncio import RedisCluster
-
-    class CheckedCluster(RedisCluster):
-        async def initialize(self, *arguments: Any, **options: Any) -> AsyncRedisCluster:
-            reads_nodes = self._initialize
-            await super().initialize(*arguments, **options)
-            if reads_nodes:
-                await self._look()
-            return self
-
-        async def _look(self) -> None:
-            try:
-                await eviction.look_at_nodes(self.get_primaries())
-            except BaseException:
-                await self.aclose()  # so that the next command checks again
-                raise
-
-    return CheckedCluster
 
 
 def _try_options(pool: Any) -> None:
