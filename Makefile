@@ -49,7 +49,7 @@ integration: install programs emulator ## run the tests against a real Valkey, M
 
 programs: install build/programs/.installed ## run the programs of docs/programs and the shop against the whole stack
 	PYTHONPATH=build/programs $(RUN)/pytest tests/integration/programs
-	cd examples/shop && PYTHONPATH=$(CURDIR)/build/programs $(CURDIR)/$(RUN)/python -m pytest -q -p no:schemathesis
+	cd examples/shop && PYTHONPATH=$(CURDIR)/build/programs $(CURDIR)/$(RUN)/python -m pytest -q -p no:schemathesis -p no:asyncio
 
 model: install ## search the runs of the protocol for a broken promise
 	$(RUN)/pytest $(ON_EVERY_CORE) tests/model
