@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, HTTPException, Response
 from pydantic import BaseModel, Field
 
-from paydispatch import Dispatcher, Unavailable
+from paydispatch import BadRequest, Dispatcher, Unavailable
 
 from shop.orders import Order, Orders
 from shop.payments import authorise
@@ -43,6 +43,9 @@ def order(order_id: str, wanted: Wanted, response: Response) -> dict[str, Any]:
     if stored.state == "new":
         try:
             authorise(stored).wait(timeout_s=2)
+        except BadRequest as wrong:
+            orders.move(order_id, "unpaid", of=("new",), reason=str(wrong))
+            raise HTTPException(422, str(wrong)) from None
         except (TimeoutError, Unavailable):
             # The order is stored, and the same order is the same request, so the client may send it again.
             raise HTTPException(503, headers={"Retry-After": "5"}) from None

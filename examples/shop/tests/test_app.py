@@ -84,3 +84,13 @@ def test_an_id_that_is_taken_is_refused(client: TestClient) -> None:
     assert (
         client.post("/orders/taken", json={"amount": 1, "card": "pm_card_visa"}).status_code == 409
     )
+
+
+def test_an_order_that_stripe_would_refuse_is_refused_at_once_and_not_at_the_next_start(
+    client: TestClient,
+) -> None:
+    answer = client.post("/orders/wrong", json={"amount": 2000, "card": "x" * 6_000})
+    assert answer.status_code == 422
+    assert "payment_method" in answer.json()["detail"]
+    with TestClient(app) as restarted:
+        assert show(restarted, "wrong")["state"] == "unpaid"
