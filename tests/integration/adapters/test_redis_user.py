@@ -31,6 +31,7 @@ from paydispatch.adapters.redis.eviction import EvictionCheck
 from paydispatch.adapters.redis.rates.key_breakers import RedisKeyBreakers
 from paydispatch.adapters.redis.rates.limit_board import RedisLimitBoard
 from paydispatch.adapters.redis.rates.limiter import RedisLimiter
+from paydispatch.adapters.redis.recent import RedisRecent
 from paydispatch.adapters.redis.requests.request_slots import RedisRequests
 from paydispatch.adapters.redis.requests.request_store import RedisRequestStore
 from paydispatch.adapters.redis.requests.unknown_outcomes import RedisUnknownOutcomes
@@ -108,6 +109,7 @@ async def test_all_programs_work_as_the_redis_user_of_the_docs(
     await run_flows(redis, clock, log, entry)
     await run_dead_flows_again(redis, clock)
     await operate(redis, clock)
+    await list_requests(redis)
     await keep_to_limits(redis)
     await redis.aclose()
 
@@ -139,13 +141,14 @@ async def test_the_api_works_as_its_user_of_the_stack(server: Any, clock: Memory
     await asyncio.to_thread(open_the_api, url, clock)
 
 
-async def test_dead_flows_run_again_as_the_operator_of_the_stack(
+async def test_dead_flows_and_recent_requests_are_open_to_the_operator_of_the_stack(
     server: Any, clock: MemoryClock, log: MemoryEventLog, entry: Any
 ) -> None:
     operator = connect_async(url_of_user(server, rule=rule_of_the_stack("Operator")))
     runner = connect_async(server.url)
     await run_flows(runner, clock, log, entry)
     await run_dead_flows_again(operator, clock)
+    await list_requests(operator)
     await runner.aclose()
     await operator.aclose()
 
@@ -238,6 +241,12 @@ async def run_dead_flows_again(redis: Any, clock: MemoryClock) -> None:
     page = await streams.page("w3", after="", until_s=await streams.time_s("w3"), at_most=5)
     moved = [await streams.rerun("w3", dead) for dead in page if dead.entry]
     assert moved == [Moved.MOVED]
+
+
+async def list_requests(redis: Any) -> None:
+    page = await RedisRecent(redis).read({})
+    assert page.outcomes
+    assert (await RedisRecent(redis).read(page.places)).outcomes == ()
 
 
 async def hear(listener: RedisDoorbellListener, outcomes: RedisOutcomes, entry: Any) -> str | None:
