@@ -84,13 +84,17 @@ def profile(profiled: Profiled, environment: Mapping[str, str]) -> str:
 
 
 def as_table(profiled: Profiled, raw: str) -> str:
-    """Return the part of each row in the samples, in percent."""
+    """Return the share of each part of the samples, in percent. Raises `SystemExit` if no sample was in a request."""
     working = [
         stack
         for stack in of_requests(read_stacks(raw), profiled.within)
         if not any(text in stack.frames[-1] for text in WAITING.texts)
     ]
     samples = sum(stack.samples for stack in working)
+    if not samples:
+        raise SystemExit(
+            f"{profiled.module} made no request while it was sampled. Does it run alone?"
+        )
     rows = (
         f"| {part} | {percent:.0f} |" for part, percent in share(working, profiled.parts).items()
     )

@@ -41,6 +41,11 @@ def test_a_table_leaves_out_waiting_and_imports() -> None:
     ]
 
 
+def test_a_profile_without_a_request_is_an_error_and_no_empty_table() -> None:
+    with pytest.raises(SystemExit, match="made no request"):
+        as_table(WORKER, 'process 1:"bench" 3\n')
+
+
 @pytest.mark.parametrize("name", ["burst", *(profiled.name for profiled in PROFILED)])
 def test_the_page_has_a_place_for_each_table(name: str) -> None:
     begin, end = markers(name)
