@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from paydispatch.cli.main import main as run_command
-from paydispatch.compose import console
+from paydispatch.compose.console import serve as console
 from paydispatch.local.listening import listen_on_loopback
 
 if TYPE_CHECKING:

@@ -78,8 +78,8 @@ def main(key: str, webhook_secret: str) -> None:
         asyncio.run(_run_flows())
         request_ids = _request_ids(answers)
         answers += _ask_statuses(handler, request_ids)
+        trace(request_ids, key)  # before an operator runs the dead flows again
         answers += _operate(key)
-        trace(request_ids, key)
         answers += asyncio.run(read_console(request_ids, key))
         answers += read_submission(submitted)
         _print_what_is_readable(answers)
