@@ -5,7 +5,7 @@
 `rounds` sends the same requests again and again through one local stack, with a twin that answers at once. `contexts`,
 `workers` and `payload` send one number of requests in 1 to 2,000 contexts, for 1 to 2,000 workers, and with bodies of
 0.5 to 200 KB. `dispatches` sends 1,000 to 50,000 requests from one process to a stub of SQS, and `calls` makes 1,000 to
-1,000,000 calls whose messages a queue in memory takes. `flows` runs 10,000 flows in 100 to 10,000 contexts. `--short`
+1,000,000 calls into a queue in memory. `flows` runs 10,000 flows in 100 to 10,000 contexts. `--short`
 takes few and small sizes. CPU is the cost of a request, because the time of the wall depends on the machine's other
 work. Prints figures and judges nothing. `--docs` writes them into benchmarks.md with their pictures, each between its
 own markers, and `--load` takes those of an earlier run.

@@ -1,4 +1,4 @@
-"""Profile the programs of the rows whose reach is far, and write where their time goes into docs/profiles.md.
+"""Profile the programs of the rows that are far from their reach, and write the shares into docs/profiles.md.
 
     python -m tests.performance.profiles [--only NAME ...] [--docs FOLDER]
 

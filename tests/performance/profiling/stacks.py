@@ -42,7 +42,7 @@ def read_stacks(raw: str) -> Iterator[Stack]:
 
 
 def of_requests(stacks: Iterable[Stack], within: Sequence[str]) -> list[Stack]:
-    """Return the stacks with a frame for each text, cut after the last of these frames.
+    """Return the stacks with a frame for each text, cut at the last of these frames.
 
     Stacks that import a module are left out.
     """

@@ -121,7 +121,7 @@ def test_a_long_row_of_backslashes_takes_no_longer_than_its_length(end: str) -> 
 
 
 @given(st.text(alphabet="ab%\\é\u200b", max_size=12))
-def test_patterns_that_are_searched_one_by_one_replace_what_their_choice_replaces(
+def test_patterns_that_are_searched_one_by_one_replace_as_much_as_their_choice(
     text: str,
 ) -> None:
     patterns = AnyOf(r"\\a", r"%(?:a)*b", beyond_ascii="\u200b")
