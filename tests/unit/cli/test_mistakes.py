@@ -105,6 +105,8 @@ def test_a_library_that_is_not_installed_is_named_with_the_command_to_install_it
     away.chdir(tmp_path)
     Path("requests.jsonl").touch()
     away.setitem(sys.modules, module, None)
+    # An earlier test may have imported boto3 into it.
+    away.delitem(sys.modules, "paydispatch.adapters.aws.sqs_delivery", raising=False)
 
     said = run_to_error(command, capsys)
 
