@@ -61,8 +61,8 @@ console-test: install ## run the console in Chromium, which is installed where i
 	$(RUN)/python tools/console_browser.py --uv $(UV) --target build/console
 	PYTHONPATH=build/console $(RUN)/pytest -p no:xdist tests/console $(if $(PICTURES),--pictures $(PICTURES))
 
-pythons: install ## run the unit tests and the model on every other installed CPython from 3.11 on
-	$(RUN)/python tools/lambdas/every_python.py --uv $(UV)
+pythons: install ## run the unit tests and the model on every other installed CPython from 3.11 on (QUICK=1: on the newest)
+	$(RUN)/python tools/lambdas/every_python.py --uv $(UV) $(if $(QUICK),--newest)
 
 arch: install ## check the import contracts and the libraries that each entry point loads
 	$(RUN)/lint-imports --no-logo

@@ -1,6 +1,6 @@
 """Runs the unit tests and the model on every supported CPython of this machine.
 
-python tools/lambdas/every_python.py --uv PATH
+python tools/lambdas/every_python.py --uv PATH [--newest]
 
 It leaves out the Python that runs it, because `make unit` and `make test` use that one. Each other Python has its own
 environment, `.venv-3.13` and so on. The model searches one step less deep unless PROTOCOL_DEPTH is set, because that
@@ -35,7 +35,8 @@ def main() -> int:
     if not others:
         print(f"pythons: no CPython other than {own} is installed, and `make unit` tests that one")
         return 0
-    passed = [_passes(version, path, options.uv) for version, path in others.items()]
+    chosen = list(others.items())[-1:] if options.newest else others.items()
+    passed = [_passes(version, path, options.uv) for version, path in chosen]
     return 0 if all(passed) else 1
 
 
@@ -67,6 +68,7 @@ def _options() -> argparse.Namespace:
         description="Run the unit tests and the model on every other CPython of this machine."
     )
     parser.add_argument("--uv", default="uv", help="the uv command (default: uv)")
+    parser.add_argument("--newest", action="store_true", help="on the newest of them alone")
     return parser.parse_args()
 
 
