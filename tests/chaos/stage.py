@@ -46,6 +46,9 @@ STRIPE_READ_TIMEOUT_S = 3
 FLOW_TIMEOUT_S = 2
 """Another worker claims the entries of a killed worker 10 s after this timeout."""
 
+FLOW_ATTEMPTS = 5
+"""A flow that raises every time is given up within half a minute. By default it would run for hours."""
+
 BATCH_SIZE = 40
 LOOK_POLLERS = 2
 """So that events go on while one reconciler reads a list. On AWS there are up to five."""
@@ -132,6 +135,7 @@ def _settings(
             LOST_SHARE: str(plan.lost_share),
             "STRIPE_READ_TIMEOUT_S": str(STRIPE_READ_TIMEOUT_S),
             "FLOW_TIMEOUT_S": str(FLOW_TIMEOUT_S),
+            "FLOW_ATTEMPTS": str(FLOW_ATTEMPTS),
         },
     )
 
