@@ -16,14 +16,28 @@ import json
 import os
 import sys
 import time
+from typing import TYPE_CHECKING
 
-from paydispatch.cli.commands.worker import _server
+from paydispatch.adapters.event_log import PowertoolsEventLog, json_logger
+from paydispatch.compose.flow_runner import compose, connect, connect_queue
 from paydispatch.settings import RunnerSettings
+
+if TYPE_CHECKING:
+    from paydispatch.services.serve_flows import FlowServer
+
+
+def make_server() -> FlowServer:
+    settings = RunnerSettings.from_env()
+    log = PowertoolsEventLog(json_logger("flow_worker"))
+    queue = connect_queue(settings)
+    return compose(
+        settings, connect(settings, log, consumer=f"measured-{os.getpid()}", queue=queue)
+    )
 
 
 async def drain(worker_id: str, warm_up: str) -> dict[str, float]:
     """Run the entries of both workers. Return the figures of the first."""
-    server = _server(RunnerSettings.from_env())
+    server = make_server()
     await server.drain_all({warm_up})
     gc.collect()
     began, cpu = time.perf_counter(), time.process_time()
@@ -39,7 +53,7 @@ async def serve(worker_id: str, flows: int) -> dict[str, object]:
     delays_ms: list[float] = []
     builtins.__dict__["delays_ms"] = delays_ms  # the script appends to it
     stop = asyncio.Event()
-    serving = asyncio.create_task(_server(RunnerSettings.from_env()).serve({worker_id}, stop))
+    serving = asyncio.create_task(make_server().serve({worker_id}, stop))
     while len(delays_ms) < flows:  # noqa: ASYNC110 - another thread appends
         await asyncio.sleep(0.05)
     stop.set()
