@@ -250,12 +250,13 @@ async def list_requests(redis: Any) -> None:
 
 
 async def hear(listener: RedisDoorbellListener, outcomes: RedisOutcomes, entry: Any) -> str | None:
-    """Publish until a ring is heard, because a ring before the subscription is lost."""
+    """Publish until a ring of w4 is heard, because a ring before the subscription is lost."""
     heard = None
     for number in range(100):
-        heard = heard or await listener.next(0.1)
-        if heard is None:
-            await outcomes.publish(entry(f"bell{number}", worker_id="w4"))
+        heard = await listener.next(0.1)
+        if heard == "w4":
+            break
+        await outcomes.publish(entry(f"bell{number}", worker_id="w4"))
     return heard
 
 
