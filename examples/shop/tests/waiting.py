@@ -1,4 +1,4 @@
-"""Wait for what happens in another process."""
+"""Wait for an event in another process."""
 
 from __future__ import annotations
 

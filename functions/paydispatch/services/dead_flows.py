@@ -32,7 +32,7 @@ RESPONSE_RUNS_AGAIN = "its response script runs again. Name it by its own id to 
 
 
 class RerunAction(StrEnum):
-    """What became of a dead flow."""
+    """The end of an attempt to run a dead flow again."""
 
     LEFT = "left"
     """Nothing was to be done."""

@@ -36,7 +36,7 @@ class RedisRecent:
         self._redis = redis
 
     async def read(self, places: Mapping[str, str]) -> Page:
-        """Read what came after `places`. Raises `Unavailable`."""
+        """Read the requests after `places`. Raises `Unavailable`."""
         async with within_answer_timeout():
             workers: Any = await self._redis.zrevrange(keys.LOOKS, 0, MOST_WORKERS - 1)
             tails = await self._tails(workers, places)

@@ -31,13 +31,13 @@ class RecentRequest:
     account: str | None = None
     stripe_id: str | None = None
     why: str | None = None
-    """The error, or what the request waits for."""
+    """The error, or the reason for which the request waits."""
     retry_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one reading found."""
+    """The requests that one reading found."""
 
     open: tuple[RecentRequest, ...]
     outcomes: tuple[RecentRequest, ...]

@@ -54,7 +54,7 @@ class Begun:
 
 @dataclass(slots=True)
 class Entry:
-    """What the ledger of one target has about a line."""
+    """The state of one line in the ledger of one target."""
 
     stage: Stage
     line: int | None = None
